@@ -1,0 +1,4 @@
+//! The data of the examples.
+
+pub mod digits;
+pub mod mnist;

@@ -1,0 +1,108 @@
+//! Everything that generated code may name. Not part of the public interface: it changes without notice.
+
+pub use std::{assert, clone::Clone, convert::AsRef, default::Default, option::Option, path::Path, vec, vec::Vec};
+
+pub use burn::{
+    module::Module,
+    tensor::{Device, FloatDType},
+};
+pub use serde;
+
+pub use crate::__assert_not_tensor as assert_not_tensor;
+pub use crate::{
+    batch::{Batch, BatchLen, NoBatch, first_size},
+    checkpoint::load_from_checkpoint,
+    context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
+    data::{DataModule, DataStruct, Has, LoaderOutput, NoLoader},
+    error::Result,
+    hooks::{Hook, HookSet, Step, StepSet},
+    metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
+    module::{
+        ConfigureOptimizers, FieldDef, FieldKey, FitContext, HparamDef, Hparams, InitModule, LightningModule,
+        LightningStruct, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,
+    },
+    module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput},
+    optim::OptimizerSetup,
+    params::{BufferMapper, BufferVisitor, map_buffer, visit_buffer},
+    random::seed_init,
+    stage::Stage,
+    state::{StateReader, StateWriter},
+    trainer::{Trainer, TrainerBuilder},
+};
+
+use crate::params::{DynMapper, MapMode};
+
+/// Converts what a `training_step` returned.
+pub fn training_output<T: IntoTrainingOutput>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_training_output()
+}
+
+/// Converts what a `validation_step` or `test_step` returned.
+pub fn evaluation_output<T: EvaluationOutput>(output: T) -> Result<()> {
+    output.into_evaluation_output()
+}
+
+/// Converts what a hook returned.
+pub fn hook_output<T: HookOutput>(output: T) -> Result<()> {
+    output.into_hook_output()
+}
+
+/// Converts what a fallible `predict_step` returned.
+pub fn fallible_output<T: FallibleOutput>(output: T) -> Result<T::Output> {
+    output.into_fallible_output()
+}
+
+/// Converts what a fallible `fn init` returned.
+pub fn init_output<T: FallibleOutput>(output: T) -> Result<T::Output> {
+    output.into_fallible_output()
+}
+
+/// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
+pub fn frozen<M: Module>(module: M) -> M {
+    module.freeze()
+}
+
+/// What `freeze` and `unfreeze` of a module do: everything below the field.
+pub fn set_trainable<M: Module>(module: &mut M, field: FieldKey<M>, on: bool) {
+    let changed = module.clone().map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }));
+    *module = changed;
+}
+
+/// Says at compile time whether a type is a bare tensor, without judging it by its name: an inherent constant wins over
+/// a trait's.
+#[derive(Debug)]
+pub struct TensorProbe<T>(std::marker::PhantomData<T>);
+
+impl<const D: usize, K> TensorProbe<burn::tensor::Tensor<D, K>>
+where
+    K: burn::tensor::kind::Basic,
+{
+    /// A bare tensor.
+    pub const IS_TENSOR: bool = true;
+}
+
+/// The answer for everything that is no bare tensor.
+pub trait NotTensor {
+    /// No tensor.
+    const IS_TENSOR: bool = false;
+}
+
+impl<T> NotTensor for TensorProbe<T> {}
+
+/// A module field must not be a bare tensor.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __assert_not_tensor {
+    ($ty:ty, $field:literal) => {{
+        #[allow(unused_imports, reason = "a tensor has the constant itself")]
+        use $crate::__private::NotTensor as _;
+        ::core::assert!(
+            !<$crate::__private::TensorProbe<$ty>>::IS_TENSOR,
+            ::core::concat!(
+                "field `",
+                $field,
+                "` is a bare tensor, which is neither trained nor saved; help: write `#[buffer(expression)]` for a tensor that is kept, or use `Param<Tensor<D>>`"
+            )
+        );
+    }};
+}

@@ -1,0 +1,136 @@
+//! Ends the run when a metric stops improving.
+
+use std::marker::PhantomData;
+
+use super::{Callback, CallbackContext, CallbackOrder};
+use crate::{
+    error::Result,
+    metrics::{Directed, Direction, InFit, KeyRef, MetricKey},
+    stage::Stage,
+};
+
+/// Ends the run when a metric has not improved for a number of checks.
+///
+/// A check is a validation run, or the end of a training epoch when validation runs once an epoch. An improvement is
+/// strictly better than the best value so far by more than `min_delta`. A value that is not finite ends the run at once.
+///
+/// ```ignore
+/// Digits::trainer().callback(EarlyStopping::new(Digits::VAL_LOSS).patience(3).min_delta(0.01))
+/// ```
+#[derive(Debug)]
+pub struct EarlyStopping<M> {
+    key: KeyRef,
+    direction: Direction,
+    patience: u32,
+    min_delta: f64,
+    strict: bool,
+    check_finite: bool,
+    verbose: bool,
+    best: f64,
+    waited: u32,
+    module: PhantomData<fn() -> M>,
+}
+
+impl<M> EarlyStopping<M> {
+    /// Watches a metric that says which way is better. Patience 3, no minimal difference.
+    pub fn new<D: Directed, S: InFit>(monitor: MetricKey<M, D, S>) -> Self {
+        Self {
+            key: monitor.into(),
+            direction: D::DIRECTION,
+            patience: 3,
+            min_delta: 0.0,
+            strict: true,
+            check_finite: true,
+            verbose: false,
+            best: D::DIRECTION.worst(),
+            waited: 0,
+            module: PhantomData,
+        }
+    }
+
+    /// Checks without an improvement after which the run ends.
+    #[must_use]
+    pub fn patience(mut self, checks: u32) -> Self {
+        self.patience = checks;
+        self
+    }
+
+    /// How much better a value has to be to count.
+    #[must_use]
+    pub fn min_delta(mut self, delta: f64) -> Self {
+        self.min_delta = delta.abs();
+        self
+    }
+
+    /// Whether a missing value is an error (the default) or skips the check.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether a value that is not finite ends the run (the default).
+    #[must_use]
+    pub fn check_finite(mut self, check: bool) -> Self {
+        self.check_finite = check;
+        self
+    }
+
+    /// Prints a line at each improvement.
+    #[must_use]
+    pub fn verbose(mut self, verbose: bool) -> Self {
+        self.verbose = verbose;
+        self
+    }
+
+    fn check(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
+        let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
+        let name = self.key.display();
+        if self.check_finite && !value.is_finite() {
+            cx.stop_early(format!("`{name}` is {value}, which is not finite"));
+            return Ok(());
+        }
+        let improved = match self.direction {
+            Direction::Minimize => value + self.min_delta < self.best,
+            Direction::Maximize => value - self.min_delta > self.best,
+        };
+        if improved {
+            if self.verbose {
+                cx.print(format!("`{name}` improved to {value}"));
+            }
+            self.best = value;
+            self.waited = 0;
+            return Ok(());
+        }
+        self.waited += 1;
+        if self.waited >= self.patience {
+            let Self { waited, best, .. } = self;
+            cx.stop_early(format!("`{name}` did not improve in {waited} checks, best value {best}"));
+        }
+        Ok(())
+    }
+}
+
+impl<M> Callback<M> for EarlyStopping<M> {
+    fn order(&self) -> CallbackOrder {
+        CallbackOrder::Monitor
+    }
+
+    fn monitors(&self) -> Vec<String> {
+        vec![self.key.metric().to_owned()]
+    }
+
+    fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if cx.is_quiet() || !cx.monitors_at_epoch_end() {
+            return Ok(());
+        }
+        self.check(cx)
+    }
+
+    fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if cx.is_quiet() || cx.monitors_at_epoch_end() || cx.stage() != Stage::Validate || !cx.run.validates {
+            return Ok(());
+        }
+        self.check(cx)
+    }
+}

@@ -1,0 +1,329 @@
+//! Callbacks: code that runs at the points of a run, beside the module.
+
+mod early_stopping;
+mod model_checkpoint;
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+pub use early_stopping::EarlyStopping;
+pub use model_checkpoint::{ModelCheckpoint, TopK};
+
+use crate::{
+    checkpoint,
+    context::{self, LogValue},
+    error::Result,
+    hooks::Hook,
+    metrics::{KeyRef, Metrics},
+    module::LightningModule,
+    report::StopReason,
+    run::{BestCheckpoint, RunState},
+    stage::Stage,
+};
+
+/// When a callback runs, among the others of the same hook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallbackOrder {
+    /// In the order given, before the module.
+    #[default]
+    Normal,
+    /// After the others, and at the end of a training epoch after the module and with the epoch's metrics computed.
+    Monitor,
+    /// Last of all: it saves what the others left.
+    Checkpoint,
+}
+
+macro_rules! callback_hooks {
+    ($($(#[$doc:meta])* $method:ident = $hook:ident),* $(,)?) => {
+        /// Code that runs at the points of a run, beside the module `M`.
+        ///
+        /// All data comes through the context, so that new data breaks no callback. A callback runs before the module's hook
+        /// of the same name.
+        ///
+        /// ```
+        /// use lightning_core::{Callback, CallbackContext, Result};
+        ///
+        /// struct PrintEpoch;
+        ///
+        /// impl<M> Callback<M> for PrintEpoch {
+        ///     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        ///         let epoch = cx.current_epoch();
+        ///         cx.print(format!("epoch {epoch} is done"));
+        ///         Ok(())
+        ///     }
+        /// }
+        /// ```
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` is no callback for `{M}`",
+            label = "not a callback of this trainer's module",
+            note = "a key belongs to the module that logs it: monitor one of `{M}`'s own metrics"
+        )]
+        pub trait Callback<M>: Send {
+            /// When it runs among the others.
+            fn order(&self) -> CallbackOrder {
+                CallbackOrder::Normal
+            }
+
+            /// Whether it writes checkpoints: the trainer then adds none of its own.
+            fn is_checkpoint(&self) -> bool {
+                false
+            }
+
+            /// The metric names it reads, checked before the first batch: those that only validation gives need a
+            /// validation loader.
+            fn monitors(&self) -> Vec<String> {
+                Vec::new()
+            }
+
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// An error ends the run; the end hooks still run.
+                fn $method(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
+                    let _ = (cx, module);
+                    Ok(())
+                }
+            )*
+        }
+
+        /// Calls the method of one hook.
+        pub(crate) fn call<M>(
+            callback: &mut dyn Callback<M>,
+            hook: Hook,
+            cx: &mut CallbackContext<'_>,
+            module: &mut M,
+        ) -> Result<()> {
+            match hook {
+                $(Hook::$hook => callback.$method(cx, module),)*
+                _ => Ok(()),
+            }
+        }
+    };
+}
+
+callback_hooks! {
+    /// Before a stage, after the data is set up.
+    setup = Setup,
+    /// After a stage.
+    teardown = Teardown,
+    /// At the start of `fit`.
+    on_fit_start = OnFitStart,
+    /// At the end of `fit`.
+    on_fit_end = OnFitEnd,
+    /// Before the sanity check.
+    on_sanity_check_start = OnSanityCheckStart,
+    /// After the sanity check.
+    on_sanity_check_end = OnSanityCheckEnd,
+    /// Before the first epoch.
+    on_train_start = OnTrainStart,
+    /// After the last epoch.
+    on_train_end = OnTrainEnd,
+    /// Before an epoch.
+    on_train_epoch_start = OnTrainEpochStart,
+    /// After an epoch, its validation included.
+    on_train_epoch_end = OnTrainEpochEnd,
+    /// Before a training batch, which is on the device already.
+    on_train_batch_start = OnTrainBatchStart,
+    /// After a training batch.
+    on_train_batch_end = OnTrainBatchEnd,
+    /// Before gradients are set to zero.
+    on_before_zero_grad = OnBeforeZeroGrad,
+    /// Before the backward pass.
+    on_before_backward = OnBeforeBackward,
+    /// After the backward pass.
+    on_after_backward = OnAfterBackward,
+    /// Before the optimizer's update.
+    on_before_optimizer_step = OnBeforeOptimizerStep,
+    /// Before a validation run.
+    on_validation_start = OnValidationStart,
+    /// After a validation run.
+    on_validation_end = OnValidationEnd,
+    /// Before the batches of a validation run.
+    on_validation_epoch_start = OnValidationEpochStart,
+    /// After the batches of a validation run.
+    on_validation_epoch_end = OnValidationEpochEnd,
+    /// Before a validation batch.
+    on_validation_batch_start = OnValidationBatchStart,
+    /// After a validation batch.
+    on_validation_batch_end = OnValidationBatchEnd,
+    /// Before a test run.
+    on_test_start = OnTestStart,
+    /// After a test run.
+    on_test_end = OnTestEnd,
+    /// Before the batches of a test run.
+    on_test_epoch_start = OnTestEpochStart,
+    /// After the batches of a test run.
+    on_test_epoch_end = OnTestEpochEnd,
+    /// Before a test batch.
+    on_test_batch_start = OnTestBatchStart,
+    /// After a test batch.
+    on_test_batch_end = OnTestBatchEnd,
+    /// Before a prediction run.
+    on_predict_start = OnPredictStart,
+    /// After a prediction run.
+    on_predict_end = OnPredictEnd,
+    /// Before the batches of a prediction run.
+    on_predict_epoch_start = OnPredictEpochStart,
+    /// After the batches of a prediction run.
+    on_predict_epoch_end = OnPredictEpochEnd,
+    /// Before a prediction batch.
+    on_predict_batch_start = OnPredictBatchStart,
+    /// After a prediction batch.
+    on_predict_batch_end = OnPredictBatchEnd,
+    /// When an error or a panic ends the run, before the end hooks.
+    on_exception = OnException,
+}
+
+/// What a callback may know and do.
+#[derive(Debug)]
+pub struct CallbackContext<'a> {
+    pub(crate) run: &'a mut RunState,
+}
+
+impl CallbackContext<'_> {
+    /// What the run is doing.
+    pub fn stage(&self) -> Stage {
+        self.run.stage
+    }
+
+    /// The epoch, from 0.
+    pub fn current_epoch(&self) -> u64 {
+        self.run.progress.epoch
+    }
+
+    /// The batch inside the epoch, from 0.
+    pub fn batch_idx(&self) -> usize {
+        self.run.batch_idx as usize
+    }
+
+    /// Which of several evaluation loaders the batch comes from, from 0.
+    pub fn dataloader_idx(&self) -> usize {
+        self.run.loader_idx
+    }
+
+    /// Optimizer steps taken so far.
+    pub fn global_step(&self) -> u64 {
+        self.run.progress.global_step
+    }
+
+    /// Training batches seen so far.
+    pub fn batch_step(&self) -> u64 {
+        self.run.progress.batch_step
+    }
+
+    /// The device of the run.
+    pub fn device(&self) -> &Device {
+        &self.run.device
+    }
+
+    /// Whether the validation going on is the sanity check.
+    pub fn is_sanity_checking(&self) -> bool {
+        self.run.sanity_checking
+    }
+
+    /// Whether this is a `fast_dev_run`.
+    pub fn is_fast_dev_run(&self) -> bool {
+        self.run.settings.fast_dev_run.is_some()
+    }
+
+    /// Whether an error is ending the run.
+    pub fn is_failing(&self) -> bool {
+        self.run.failing
+    }
+
+    /// The current values of everything logged. On a device other than the host this waits for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&mut self) -> Result<&Metrics> {
+        self.run.metrics.metrics()
+    }
+
+    /// The loss of the last training batch. On a device other than the host this waits for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn loss(&mut self) -> Result<Option<f64>> {
+        match self.run.loss.clone() {
+            Some(loss) => Ok(crate::readback::read(vec![loss])?.first().copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// What the last training step handed on with [`Loss::output`](crate::Loss::output), if it is a `T`.
+    pub fn outputs<T: 'static>(&self) -> Option<&T> {
+        self.run.output.as_ref().and_then(|output| output.downcast_ref())
+    }
+
+    /// The learning rates in use, by optimizer.
+    pub fn learning_rates(&self) -> Vec<(String, f64)> {
+        self.run.learning_rates()
+    }
+
+    /// Logs a value under a name; see [`log`](crate::log).
+    pub fn log<V: LogValue + ?Sized>(&mut self, name: &str, value: &V) {
+        context::log(name, value);
+    }
+
+    /// Ends the run after this batch, with a reason for the report.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.run.request_stop(reason.into());
+    }
+
+    /// Prints a line without tearing the progress bar.
+    pub fn print(&mut self, text: impl AsRef<str>) {
+        self.run.print(text.as_ref());
+    }
+
+    /// The folder of the run: the first logger's, else the root folder.
+    pub fn log_dir(&self) -> PathBuf {
+        self.run.log_dir()
+    }
+
+    /// Writes a checkpoint of `module` and of the run.
+    ///
+    /// # Errors
+    /// When the file cannot be written, with its path.
+    pub fn save_checkpoint<M: LightningModule>(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
+        let location = self.run.location(Some("save_checkpoint".to_owned()), false);
+        checkpoint::save(module, self.run, path.as_ref()).map_err(|error| error.at(location))
+    }
+
+    pub(crate) fn stop_early(&mut self, what: String) {
+        self.run.stop.get_or_insert(StopReason::EarlyStopped(what));
+    }
+
+    pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>) {
+        self.run.checkpoints.best = Some(BestCheckpoint { path, score });
+    }
+
+    /// The value a monitoring callback reads; `None` before validation has given it for the first time.
+    pub(crate) fn monitored(&mut self, key: KeyRef, strict: bool) -> Result<Option<f64>> {
+        let name = key.display();
+        if let Some(value) = self.run.metrics.metrics()?.value(&name) {
+            return Ok(Some(value));
+        }
+        let epochs = self.run.settings.validation.every_n_epochs as u64;
+        if !strict || (self.run.validates && self.run.progress.validation_runs == 0 && epochs > 1) {
+            return Ok(None);
+        }
+        let known = self.run.metrics.known().names();
+        Err(crate::Error::new(crate::ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
+            .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
+            .at(self.run.location(None, false)))
+    }
+
+    /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
+    pub(crate) fn monitors_at_epoch_end(&self) -> bool {
+        let validation = &self.run.settings.validation;
+        validation.interval == crate::config::Limit::ALL && validation.every_n_epochs == 1
+    }
+
+    /// Whether monitoring callbacks have to stay quiet.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let run = &self.run;
+        run.failing || run.sanity_checking || run.settings.fast_dev_run.is_some()
+    }
+}

@@ -1,0 +1,362 @@
+//! The trainer's settings: collected by the builder, checked together once, before anything starts.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use burn::tensor::Device;
+
+use crate::error::{Error, Result};
+
+/// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// This many batches, or all there are if fewer.
+    Batches(i128),
+    /// This fraction, rounded down.
+    Fraction(f64),
+}
+
+macro_rules! limit_from {
+    ($($number:ty),*) => {
+        $(impl From<$number> for Limit {
+            fn from(batches: $number) -> Self {
+                Self::Batches(batches as i128)
+            }
+        })*
+    };
+}
+
+limit_from!(i32, i64, u32, u64, usize);
+
+impl From<f64> for Limit {
+    fn from(fraction: f64) -> Self {
+        Self::Fraction(fraction)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batches(batches) => write!(f, "{batches}"),
+            Self::Fraction(fraction) => write!(f, "{fraction:?}"),
+        }
+    }
+}
+
+impl Limit {
+    /// Nothing is left out.
+    pub(crate) const ALL: Self = Self::Fraction(1.0);
+
+    pub(crate) fn is_zero(self) -> bool {
+        matches!(self, Self::Batches(0)) || self == Self::Fraction(0.0)
+    }
+
+    fn check(self, setting: &str, problems: &mut Problems) {
+        match self {
+            Self::Batches(batches) if batches < 0 => {
+                problems.add(
+                    format!("`{setting}({batches})` is negative"),
+                    "give a number of batches, or leave it out for all",
+                );
+            }
+            Self::Fraction(fraction) if !(0.0..=1.0).contains(&fraction) => {
+                problems.add(
+                    format!("`{setting}({fraction:?})` is no fraction"),
+                    "a float is a fraction between 0.0 and 1.0; write an integer for a number of batches",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// How many of `len` batches; `None` for all of a loader that does not know its length.
+    ///
+    /// # Errors
+    /// A fraction of an unknown length, or one that leaves no batch.
+    pub(crate) fn of(self, len: Option<u64>, setting: &str) -> Result<Option<u64>> {
+        match (self, len) {
+            (Self::Batches(batches), len) => {
+                let batches = u64::try_from(batches).unwrap_or(0);
+                Ok(Some(len.map_or(batches, |len| len.min(batches))))
+            }
+            (Self::Fraction(fraction), Some(len)) => {
+                let batches = (len as f64 * fraction).floor() as u64;
+                if batches == 0 && fraction > 0.0 && len > 0 {
+                    let enough = (1.0 / len as f64 * 1e4).ceil() / 1e4;
+                    return Err(Error::config(format!("`{setting}({fraction:?})` of {len} batches is none"))
+                        .help(format!("use at least {enough}, or an integer for a number of batches")));
+                }
+                Ok(Some(batches))
+            }
+            (Self::Fraction(fraction), None) if fraction == 1.0 => Ok(None),
+            (Self::Fraction(fraction), None) => Err(Error::config(format!(
+                "`{setting}({fraction:?})` is a fraction of a loader that does not know its length"
+            ))
+            .help("use an integer for a number of batches")),
+        }
+    }
+}
+
+/// Where computation happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accelerator {
+    /// The best device that the enabled features offer: Burn's default device.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU; feature `cuda`.
+    Cuda,
+    /// A GPU through WebGPU; feature `wgpu`.
+    Wgpu,
+    /// A GPU through Vulkan; feature `vulkan`.
+    Vulkan,
+    /// An Apple GPU; feature `metal`.
+    Metal,
+    /// An AMD GPU; feature `rocm`.
+    Rocm,
+}
+
+impl FromStr for Accelerator {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "cuda" | "gpu" => Self::Cuda,
+            "wgpu" => Self::Wgpu,
+            "vulkan" => Self::Vulkan,
+            "metal" | "mps" => Self::Metal,
+            "rocm" => Self::Rocm,
+            other => {
+                return Err(Error::config(format!("`{other}` is no accelerator"))
+                    .help("use one of auto, cpu, cuda, wgpu, vulkan, metal, rocm"));
+            }
+        })
+    }
+}
+
+/// What [`accelerator`](crate::TrainerBuilder::accelerator) takes: an [`Accelerator`] or its name.
+pub trait IntoAccelerator {
+    /// The accelerator.
+    ///
+    /// # Errors
+    /// When the name is not known.
+    fn into_accelerator(self) -> Result<Accelerator>;
+}
+
+impl IntoAccelerator for Accelerator {
+    fn into_accelerator(self) -> Result<Accelerator> {
+        Ok(self)
+    }
+}
+
+impl IntoAccelerator for &str {
+    fn into_accelerator(self) -> Result<Accelerator> {
+        self.parse()
+    }
+}
+
+impl Accelerator {
+    /// The device.
+    ///
+    /// # Errors
+    /// When the feature that brings it is not enabled.
+    pub(crate) fn device(self) -> Result<Device> {
+        match self {
+            Self::Auto => Ok(Device::default()),
+            Self::Cpu => cpu_device(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok(Device::cuda(0)),
+            #[cfg(feature = "rocm")]
+            Self::Rocm => Ok(Device::rocm(0)),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "metal")]
+            Self::Metal => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+            #[allow(unreachable_patterns, reason = "with every feature on, nothing is left")]
+            missing => {
+                let feature = format!("{missing:?}").to_lowercase();
+                Err(Error::config(format!("the accelerator `{feature}` is not part of this build"))
+                    .help(format!("build with `--features {feature}`, or use `accelerator(\"auto\")`")))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+#[allow(clippy::unnecessary_wraps, reason = "the other build can fail")]
+fn cpu_device() -> Result<Device> {
+    Ok(Device::flex())
+}
+
+#[cfg(all(feature = "ndarray", not(feature = "flex")))]
+#[allow(clippy::unnecessary_wraps, reason = "the other build can fail")]
+fn cpu_device() -> Result<Device> {
+    #[expect(deprecated, reason = "the feature exists as long as Burn has the backend")]
+    Ok(Device::ndarray())
+}
+
+#[cfg(not(any(feature = "flex", feature = "ndarray")))]
+fn cpu_device() -> Result<Device> {
+    Err(Error::config("the accelerator `cpu` is not part of this build").help("build with `--features flex`"))
+}
+
+/// When logged tensors come back to the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum ReadBack {
+    /// At once on a host device, once per log interval on any other.
+    #[default]
+    Auto,
+    /// Once per log interval everywhere: lets a test count the waits on a host device.
+    Deferred,
+}
+
+/// Everything that can be set, grouped by what it configures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) length: LengthSettings,
+    pub(crate) limits: LimitSettings,
+    pub(crate) validation: ValidationSettings,
+    pub(crate) output: OutputSettings,
+    pub(crate) accelerator: Accelerator,
+    pub(crate) fast_dev_run: Option<u64>,
+    pub(crate) readback: ReadBack,
+}
+
+/// How long training goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LengthSettings {
+    pub(crate) max_epochs: Option<usize>,
+    pub(crate) max_steps: Option<u64>,
+}
+
+/// How much of each loader is used.
+#[derive(Clone, Debug)]
+pub(crate) struct LimitSettings {
+    pub(crate) train: Limit,
+    pub(crate) val: Limit,
+    pub(crate) test: Limit,
+    pub(crate) predict: Limit,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self { train: Limit::ALL, val: Limit::ALL, test: Limit::ALL, predict: Limit::ALL }
+    }
+}
+
+/// When validation runs inside `fit`.
+#[derive(Clone, Debug)]
+pub(crate) struct ValidationSettings {
+    pub(crate) every_n_epochs: usize,
+    pub(crate) interval: Limit,
+    pub(crate) sanity_steps: u64,
+}
+
+impl Default for ValidationSettings {
+    fn default() -> Self {
+        Self { every_n_epochs: 1, interval: Limit::ALL, sanity_steps: 2 }
+    }
+}
+
+/// What is shown and written.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputSettings {
+    pub(crate) log_every_n_steps: u64,
+    pub(crate) progress_bar: bool,
+    pub(crate) model_summary: bool,
+    pub(crate) checkpointing: bool,
+    pub(crate) default_logger: bool,
+    pub(crate) root: PathBuf,
+}
+
+impl Default for OutputSettings {
+    fn default() -> Self {
+        Self {
+            log_every_n_steps: 50,
+            progress_bar: true,
+            model_summary: true,
+            checkpointing: true,
+            default_logger: true,
+            root: PathBuf::from("."),
+        }
+    }
+}
+
+/// Wrong settings, all of them, each with its remedy.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    found: Vec<(String, String)>,
+}
+
+impl Problems {
+    pub(crate) fn add(&mut self, what: impl Into<String>, help: impl Into<String>) {
+        self.found.push((what.into(), help.into()));
+    }
+
+    /// # Errors
+    /// When there is any problem: one error that lists them all.
+    pub(crate) fn finish(self) -> Result<()> {
+        let mut found = self.found.into_iter();
+        let Some((what, help)) = found.next() else { return Ok(()) };
+        let rest: Vec<_> = found.collect();
+        if rest.is_empty() {
+            return Err(Error::config(what).help(help));
+        }
+        let mut text = format!("{} settings cannot work:", rest.len() + 1);
+        for (what, help) in std::iter::once((what, help)).chain(rest) {
+            text.push_str(&format!("\n  - {what}; {help}"));
+        }
+        Err(Error::config(text))
+    }
+}
+
+impl Settings {
+    /// Checks everything together and applies what one setting implies for another.
+    ///
+    /// # Errors
+    /// One error with every problem found.
+    pub(crate) fn check(mut self, mut problems: Problems) -> Result<Self> {
+        for (limit, setting) in [
+            (self.limits.train, "limit_train_batches"),
+            (self.limits.val, "limit_val_batches"),
+            (self.limits.test, "limit_test_batches"),
+            (self.limits.predict, "limit_predict_batches"),
+            (self.validation.interval, "val_check_interval"),
+        ] {
+            limit.check(setting, &mut problems);
+        }
+        if self.validation.interval.is_zero() {
+            problems.add(
+                format!("`val_check_interval({})` never comes", self.validation.interval),
+                "give a number of batches or a fraction above 0; `limit_val_batches(0)` turns validation off",
+            );
+        }
+        if self.validation.every_n_epochs == 0 {
+            problems
+                .add("`check_val_every_n_epoch(0)` never comes", "use `limit_val_batches(0)` to turn validation off");
+        }
+        if self.output.log_every_n_steps == 0 {
+            problems.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
+        }
+        if self.fast_dev_run == Some(0) {
+            problems
+                .add("`fast_dev_run(0)` runs nothing", "give the number of batches to try, as in `fast_dev_run(1)`");
+        }
+        problems.finish()?;
+        if let Some(batches) = self.fast_dev_run {
+            let limit = Limit::Batches(i128::from(batches));
+            self.limits = LimitSettings { train: limit, val: limit, test: limit, predict: limit };
+            self.length = LengthSettings { max_epochs: Some(1), max_steps: Some(batches) };
+            self.validation = ValidationSettings { sanity_steps: 0, ..ValidationSettings::default() };
+            self.output.checkpointing = false;
+            self.output.default_logger = false;
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,377 @@
+//! What steps and hooks see of the run, and the ambient log they write to.
+
+use std::{
+    any::TypeId,
+    cell::{Cell, RefCell},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    error::Result,
+    metrics::Metrics,
+    module::{LightningModule, LightningStruct},
+    random::{Rng, Stream, derive_seed},
+    readback,
+    run::RunState,
+    stage::Stage,
+};
+
+/// A logged value on its way to the store.
+#[derive(Debug)]
+pub(crate) enum Logged {
+    Value(f64),
+    Tensor(Tensor<1>),
+    Invalid(String),
+}
+
+/// Where a value goes: a declared metric's slot, or a name of run time.
+#[derive(Debug)]
+pub(crate) enum Target {
+    Slot(u32),
+    Named(String),
+}
+
+/// One logged value.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) target: Target,
+    pub(crate) value: Logged,
+    pub(crate) weight: Option<Logged>,
+}
+
+/// A step or hook that is running, as the ambient log sees it.
+#[derive(Debug)]
+struct Frame {
+    /// The running module: only its own `#[log]`s go to slots.
+    module: Option<TypeId>,
+    stage: Stage,
+    /// Whether tensors are read at once.
+    host: bool,
+    entries: Vec<Entry>,
+}
+
+thread_local! {
+    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs in progress in this process: a log call outside of one is an ordinary unit test, inside one it is a lost metric.
+static ACTIVE_RUNS: AtomicUsize = AtomicUsize::new(0);
+static WARNED: AtomicBool = AtomicBool::new(false);
+
+/// Counts a run as in progress until dropped.
+#[derive(Debug)]
+pub(crate) struct ActiveRun(());
+
+impl ActiveRun {
+    pub(crate) fn start() -> Self {
+        ACTIVE_RUNS.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for ActiveRun {
+    fn drop(&mut self) {
+        ACTIVE_RUNS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Pops the frame also when the step panics.
+struct FrameGuard {
+    armed: bool,
+}
+
+impl Drop for FrameGuard {
+    fn drop(&mut self) {
+        if self.armed {
+            FRAMES.with_borrow_mut(|frames| frames.pop());
+        }
+    }
+}
+
+/// Runs `body` with an ambient log of its own; `entries` lends its memory and comes back filled.
+pub(crate) fn record<R>(
+    module: Option<TypeId>,
+    stage: Stage,
+    host: bool,
+    entries: &mut Vec<Entry>,
+    body: impl FnOnce() -> R,
+) -> R {
+    let frame = Frame { module, stage, host, entries: std::mem::take(entries) };
+    FRAMES.with_borrow_mut(|frames| frames.push(frame));
+    let mut guard = FrameGuard { armed: true };
+    let result = body();
+    guard.armed = false;
+    if let Some(frame) = FRAMES.with_borrow_mut(|frames| frames.pop()) {
+        *entries = frame.entries;
+    }
+    result
+}
+
+/// A value that can be logged.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be logged as a metric",
+    label = "expected one number",
+    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger"
+)]
+pub trait LogValue {
+    /// The value, detached from any graph.
+    #[doc(hidden)]
+    fn to_logged(&self) -> LoggedValue;
+}
+
+/// A logged value, opaque.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct LoggedValue(Logged);
+
+impl LogValue for Tensor<1> {
+    fn to_logged(&self) -> LoggedValue {
+        let [elements] = self.dims();
+        LoggedValue(match elements {
+            // Detached here: a logged loss would keep its graph alive past `backward`.
+            1 => Logged::Tensor(self.clone().inner()),
+            _ => Logged::Invalid(format!("was given a tensor of {elements} elements")),
+        })
+    }
+}
+
+impl<T: LogValue + ?Sized> LogValue for &T {
+    fn to_logged(&self) -> LoggedValue {
+        T::to_logged(self)
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(impl LogValue for $number {
+            fn to_logged(&self) -> LoggedValue {
+                LoggedValue(Logged::Value(*self as f64))
+            }
+        })*
+    };
+}
+
+numbers!(f32, f64, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
+
+impl<T> LogValue for crate::module::Loss<T> {
+    fn to_logged(&self) -> LoggedValue {
+        self.loss.to_logged()
+    }
+}
+
+fn push(target: impl FnOnce(&Frame) -> Option<Target>, value: LoggedValue, weight: Option<LoggedValue>, name: &str) {
+    let logged = FRAMES.with_borrow_mut(|frames| {
+        let Some(frame) = frames.last_mut() else { return false };
+        let host = frame.host;
+        let ready = |LoggedValue(logged): LoggedValue| match logged {
+            Logged::Tensor(tensor) if host => Logged::Value(readback::host_scalar(tensor)),
+            logged => logged,
+        };
+        if let Some(target) = target(frame) {
+            frame.entries.push(Entry { target, value: ready(value), weight: weight.map(ready) });
+        }
+        true
+    });
+    if !logged && ACTIVE_RUNS.load(Ordering::Relaxed) > 0 && !WARNED.swap(true, Ordering::Relaxed) {
+        let thread = std::thread::current();
+        eprintln!(
+            "warning: the metric `{name}` was logged on thread `{}`, which runs no step, and is lost; \
+             return the value to the step and log it there",
+            thread.name().unwrap_or("unnamed"),
+        );
+    }
+}
+
+fn declared_target<M: LightningModule>(frame: &Frame, slot: usize) -> Option<Target> {
+    match frame.module {
+        Some(module) if module == TypeId::of::<M>() => Some(Target::Slot(slot as u32)),
+        // A step of an inner module: never into the outer's slots.
+        Some(_) => M::METRICS.get(slot).map(|def| Target::Named(format!("{}.{}", M::NAME, def.name))),
+        None => M::METRICS.get(slot).map(|def| Target::Named(def.name.to_owned())),
+    }
+}
+
+fn declared_name<M: LightningModule>(slot: usize) -> &'static str {
+    M::METRICS.get(slot).map_or("", |def| def.name)
+}
+
+/// What `#[log]` becomes.
+#[doc(hidden)]
+pub fn log_slot<M: LightningModule, V: LogValue + ?Sized>(slot: usize, value: &V) {
+    push(|frame| declared_target::<M>(frame, slot), value.to_logged(), None, declared_name::<M>(slot));
+}
+
+/// What `#[log(batch_size = …)]` becomes.
+#[doc(hidden)]
+pub fn log_weighted<M: LightningModule, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
+    let weight = Some(weight.to_logged());
+    push(|frame| declared_target::<M>(frame, slot), value.to_logged(), weight, declared_name::<M>(slot));
+}
+
+/// What `#[log(per_stage)]` becomes: `slot` is training's, the next two are validation's and test's.
+#[doc(hidden)]
+pub fn log_per_stage<M: LightningModule, V: LogValue + ?Sized>(slot: usize, value: &V) {
+    let target = |frame: &Frame| {
+        let offset = match frame.stage {
+            Stage::Fit => 0,
+            Stage::Validate => 1,
+            Stage::Test => 2,
+            Stage::Predict => return None,
+        };
+        declared_target::<M>(frame, slot + offset)
+    };
+    push(target, value.to_logged(), None, declared_name::<M>(slot));
+}
+
+/// Logs a value under a name of run time, from inside a step or hook.
+///
+/// Prefer `#[log]` on a `let`: it gives a typed key, and a misspelt one does not compile. A value logged here is kept for
+/// single steps in training and for the epoch elsewhere; monitor it with
+/// [`MetricKey::named`](crate::MetricKey::named). Outside a run it does nothing.
+pub fn log<V: LogValue + ?Sized>(name: &str, value: &V) {
+    push(|_| Some(Target::Named(name.to_owned())), value.to_logged(), None, name);
+}
+
+/// Logs several values under names of run time; see [`log`].
+pub fn log_dict<'a, V: LogValue + 'a>(values: impl IntoIterator<Item = (&'a str, V)>) {
+    for (name, value) in values {
+        log(name, &value);
+    }
+}
+
+/// What a step may know of the run: a parameter `cx: &StepContext`.
+#[derive(Debug)]
+pub struct StepContext<'a> {
+    pub(crate) stage: Stage,
+    pub(crate) epoch: u64,
+    pub(crate) batch_idx: usize,
+    pub(crate) dataloader_idx: usize,
+    pub(crate) global_step: u64,
+    pub(crate) batch_step: u64,
+    pub(crate) seed: u64,
+    pub(crate) device: &'a Device,
+    pub(crate) draws: Cell<u64>,
+}
+
+impl StepContext<'_> {
+    /// What the run is doing.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The epoch, from 0.
+    pub fn current_epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The batch inside the epoch, from 0.
+    pub fn batch_idx(&self) -> usize {
+        self.batch_idx
+    }
+
+    /// Which of several evaluation loaders the batch comes from, from 0.
+    pub fn dataloader_idx(&self) -> usize {
+        self.dataloader_idx
+    }
+
+    /// Optimizer steps taken so far.
+    pub fn global_step(&self) -> u64 {
+        self.global_step
+    }
+
+    /// Training batches seen so far.
+    pub fn batch_step(&self) -> u64 {
+        self.batch_step
+    }
+
+    /// The device the batch is on.
+    pub fn device(&self) -> &Device {
+        self.device
+    }
+
+    /// A source of host randomness that depends on the run's seed and the step alone, so that a resumed run draws the
+    /// same. Each call gives another stream.
+    pub fn rng(&self) -> Rng {
+        let draw = self.draws.get();
+        self.draws.set(draw + 1);
+        Rng::new(derive_seed(self.seed, Stream::Host, self.batch_step * 4 + self.stage as u64, draw))
+    }
+}
+
+/// What a module's hook may know and do: a parameter `cx: &mut HookContext`.
+#[derive(Debug)]
+pub struct HookContext<'a> {
+    pub(crate) run: &'a mut RunState,
+}
+
+impl HookContext<'_> {
+    /// What the run is doing.
+    pub fn stage(&self) -> Stage {
+        self.run.stage
+    }
+
+    /// The epoch, from 0.
+    pub fn current_epoch(&self) -> u64 {
+        self.run.progress.epoch
+    }
+
+    /// The batch inside the epoch, from 0.
+    pub fn batch_idx(&self) -> usize {
+        self.run.batch_idx as usize
+    }
+
+    /// Which of several evaluation loaders the batch comes from, from 0.
+    pub fn dataloader_idx(&self) -> usize {
+        self.run.loader_idx
+    }
+
+    /// Optimizer steps taken so far.
+    pub fn global_step(&self) -> u64 {
+        self.run.progress.global_step
+    }
+
+    /// Training batches seen so far.
+    pub fn batch_step(&self) -> u64 {
+        self.run.progress.batch_step
+    }
+
+    /// The device of the run.
+    pub fn device(&self) -> &Device {
+        &self.run.device
+    }
+
+    /// The current values of everything logged. On a device other than the host this waits for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&mut self) -> Result<&Metrics> {
+        self.run.metrics.metrics()
+    }
+
+    /// Ends the run after this batch, with a reason for the report.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.run.request_stop(reason.into());
+    }
+
+    /// What the last training step handed on with [`Loss::output`](crate::Loss::output), if it is a `T`.
+    pub fn outputs<T: 'static>(&self) -> Option<&T> {
+        self.run.output.as_ref().and_then(|output| output.downcast_ref())
+    }
+
+    /// The learning rates in use, by optimizer.
+    pub fn learning_rates(&self) -> Vec<(String, f64)> {
+        self.run.learning_rates()
+    }
+
+    /// Prints a line without tearing the progress bar.
+    pub fn print(&mut self, text: impl AsRef<str>) {
+        self.run.print(text.as_ref());
+    }
+}
+
+/// The name under which `M`'s own steps and hooks are known in messages.
+pub(crate) fn hook_label<M: LightningStruct>(hook: &str) -> String {
+    format!("{}::{hook}", M::NAME)
+}

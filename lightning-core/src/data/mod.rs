@@ -1,0 +1,18 @@
+//! Data: datasets, loaders that turn them into batches, data modules, splits, and the idx file format.
+
+mod dataset;
+mod feed;
+pub mod idx;
+mod loader;
+mod module;
+mod split;
+
+pub use dataset::{Dataset, Subset};
+pub use feed::{EvalData, Feeds, FitData};
+#[doc(hidden)]
+pub use feed::{NamedFeed, Predicting, RunStep, Source, Testing, Training, Validation};
+pub use loader::{
+    Batches, Collate, DataLoader, DataLoaderBuilder, FromLoader, Loader, NoCollate, Position, from_loader,
+};
+pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
+pub use split::{SplitSizes, random_split};

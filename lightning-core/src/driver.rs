@@ -1,0 +1,295 @@
+//! The object-safe view of a module that the engine works with: the only code that is compiled for every module.
+
+use std::any::TypeId;
+
+use burn::{module::Module, tensor::Device};
+
+use crate::{
+    callbacks::{Callback, CallbackContext, CallbackOrder, call},
+    context::{HookContext, StepContext, hook_label, record},
+    data::{NamedFeed, Position, Source},
+    error::{Error, Result},
+    guard::catch,
+    hooks::Hook,
+    module::{FitContext, LightningModule, TrainingOutput},
+    optim::OptimizerSetup,
+    owned::Owned,
+    params::{ErasedVisitor, ValueMapper, visit},
+    random::{Stream, derive_seed, with_generator},
+    run::RunState,
+    stage::Stage,
+};
+
+/// A feed of the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeedId {
+    Train,
+    Eval(usize),
+}
+
+/// What the engine needs to know of an opened feed.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedInfo {
+    pub(crate) name: Option<String>,
+    pub(crate) len: Option<u64>,
+}
+
+/// The form a module is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Train,
+    Eval,
+}
+
+/// A module with its callbacks and data, as the engine sees them.
+pub(crate) trait Driver {
+    fn prepare_data(&mut self, run: &mut RunState) -> Result<()>;
+    fn setup(&mut self, run: &mut RunState) -> Result<()>;
+    fn teardown(&mut self, run: &mut RunState) -> Result<()>;
+    /// Runs the callbacks and then the module for a hook.
+    fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()>;
+    /// Runs the monitoring and checkpoint callbacks for a hook whose turn for them is later.
+    fn monitors(&mut self, hook: Hook, run: &mut RunState) -> Result<()>;
+    fn open_train(&mut self) -> Result<Option<FeedInfo>>;
+    fn open_eval(&mut self) -> Result<Vec<FeedInfo>>;
+    fn start(&mut self, feed: FeedId, from: Position) -> Result<()>;
+    /// Makes the next batch ready; `false` at the end of the data.
+    fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool>;
+    fn is_last(&mut self, feed: FeedId) -> bool;
+    fn end(&mut self, feed: FeedId);
+    /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
+    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
+    fn set_mode(&mut self, mode: Mode) -> Result<()>;
+    /// Puts a copy of the module aside.
+    fn keep(&mut self) -> Result<()>;
+    /// Brings the copy back.
+    fn restore(&mut self);
+    fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()>;
+    fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()>;
+}
+
+/// How a trainer makes its module's optimizers; absent for entry points that need none.
+pub(crate) type Configure<M> = fn(&M, &FitContext) -> Result<Vec<OptimizerSetup>>;
+
+/// The driver of a module type.
+pub(crate) struct ModuleDriver<'a, M: LightningModule> {
+    module: Owned<'a, M>,
+    kept: Option<M>,
+    callbacks: &'a mut [Box<dyn Callback<M>>],
+    source: Box<dyn Source<M> + 'a>,
+    configure: Option<Configure<M>>,
+    train: Option<NamedFeed<M>>,
+    eval: Vec<NamedFeed<M>>,
+}
+
+impl<'a, M: LightningModule> ModuleDriver<'a, M> {
+    pub(crate) fn new(
+        module: Owned<'a, M>,
+        callbacks: &'a mut [Box<dyn Callback<M>>],
+        source: Box<dyn Source<M> + 'a>,
+        configure: Option<Configure<M>>,
+    ) -> Self {
+        Self { module, kept: None, callbacks, source, configure, train: None, eval: Vec::new() }
+    }
+
+    fn feed(&mut self, feed: FeedId) -> Result<&mut NamedFeed<M>> {
+        match feed {
+            FeedId::Train => self.train.as_mut(),
+            FeedId::Eval(index) => self.eval.get_mut(index),
+        }
+        .ok_or_else(|| Error::data("the loader is not open"))
+    }
+
+    fn callbacks(&mut self, hook: Hook, run: &mut RunState, wanted: fn(CallbackOrder) -> bool) -> Result<()> {
+        if self.callbacks.is_empty() {
+            return Ok(());
+        }
+        let module = self.module.get_mut()?;
+        for callback in self.callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
+            let mut entries = std::mem::take(&mut run.entries);
+            let (stage, host) = (run.stage, run.host);
+            let result = record(None, stage, host, &mut entries, || {
+                catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
+            });
+            run.entries = entries;
+            result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
+        }
+        run.absorb(None)
+    }
+
+    fn own_hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
+        if !M::HOOKS.contains(hook) {
+            return Ok(());
+        }
+        let module = self.module.get_mut()?;
+        let mut entries = std::mem::take(&mut run.entries);
+        let (stage, host) = (run.stage, run.host);
+        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+            catch(|| module.run_hook(hook, &mut HookContext { run }))
+        });
+        run.entries = entries;
+        result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
+        run.absorb(None)
+    }
+}
+
+fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
+    let in_batch = at.name().contains("batch") || at.name().contains("before") || at.name().contains("after");
+    error.at(run.location(Some(hook), in_batch))
+}
+
+impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
+    fn prepare_data(&mut self, run: &mut RunState) -> Result<()> {
+        catch(|| self.source.prepare_data())
+            .map_err(|error| error.at(run.location(Some("prepare_data".to_owned()), false)))?;
+        self.own_hook(Hook::PrepareData, run)
+    }
+
+    fn setup(&mut self, run: &mut RunState) -> Result<()> {
+        let stage = run.stage;
+        catch(|| self.source.setup(stage)).map_err(|error| error.at(run.location(Some("setup".to_owned()), false)))?;
+        self.hook(Hook::Setup, run)
+    }
+
+    fn teardown(&mut self, run: &mut RunState) -> Result<()> {
+        let stage = run.stage;
+        let data = catch(|| self.source.teardown(stage))
+            .map_err(|error| error.at(run.location(Some("teardown".to_owned()), false)));
+        self.train = None;
+        self.eval.clear();
+        self.hook(Hook::Teardown, run).and(data)
+    }
+
+    fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
+        match hook {
+            // Monitors follow in `monitors`, when the epoch's metrics are there.
+            Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal)?,
+            _ => self.callbacks(hook, run, |_| true)?,
+        }
+        self.own_hook(hook, run)
+    }
+
+    fn monitors(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
+        self.callbacks(hook, run, |order| order != CallbackOrder::Normal)
+    }
+
+    fn open_train(&mut self) -> Result<Option<FeedInfo>> {
+        let source = &mut self.source;
+        self.train = catch(|| source.train())?.pop();
+        Ok(self.train.as_ref().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }))
+    }
+
+    fn open_eval(&mut self) -> Result<Vec<FeedInfo>> {
+        let source = &mut self.source;
+        self.eval = catch(|| source.eval())?;
+        Ok(self.eval.iter().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
+    }
+
+    fn start(&mut self, feed: FeedId, from: Position) -> Result<()> {
+        let feed = self.feed(feed)?;
+        catch(|| feed.feed.start(from))
+    }
+
+    fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool> {
+        let device = match feed {
+            // Batches join the graph's backend, or BatchNorm and Dropout on the input would not notice the training.
+            FeedId::Train => run.device.clone().autodiff(),
+            FeedId::Eval(_) => run.device.clone(),
+        };
+        let feed = self.feed(feed)?;
+        catch(|| feed.feed.fetch(&device)).map_err(|error| error.at(run.location(None, true)))
+    }
+
+    fn is_last(&mut self, feed: FeedId) -> bool {
+        self.feed(feed).is_ok_and(|feed| feed.feed.is_last())
+    }
+
+    fn end(&mut self, feed: FeedId) {
+        if let Ok(feed) = self.feed(feed) {
+            feed.feed.end();
+        }
+    }
+
+    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+        let feed = match feed {
+            FeedId::Train => self.train.as_mut(),
+            FeedId::Eval(index) => self.eval.get_mut(index),
+        }
+        .ok_or_else(|| Error::data("the loader is not open"))?;
+        let module = self.module.get()?;
+        let batch_size = feed.feed.batch_size();
+        let mut entries = std::mem::take(&mut run.entries);
+        let cx = StepContext {
+            stage: run.stage,
+            epoch: run.progress.epoch,
+            batch_idx: run.batch_idx as usize,
+            dataloader_idx: run.loader_idx,
+            global_step: run.progress.global_step,
+            batch_step: run.progress.batch_step,
+            seed: run.seed,
+            device: &run.device,
+            draws: std::cell::Cell::new(0),
+        };
+        let result =
+            record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || catch(|| feed.feed.run(module, &cx)));
+        run.entries = entries;
+        let output = result.map_err(|error| {
+            let step = match run.stage {
+                Stage::Fit => "training_step",
+                Stage::Validate => "validation_step",
+                Stage::Test => "test_step",
+                Stage::Predict => "predict_step",
+            };
+            error.at(run.location(Some(hook_label::<M>(step)), true))
+        })?;
+        run.absorb(batch_size).map_err(|error| error.at(run.location(None, true)))?;
+        Ok(output)
+    }
+
+    fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>> {
+        let module = self.module.get()?;
+        match self.configure {
+            Some(configure) => catch(|| configure(module, cx)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn set_mode(&mut self, mode: Mode) -> Result<()> {
+        self.module.transform(|module| match mode {
+            Mode::Train => module.train(),
+            Mode::Eval => module.valid(),
+        })
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        self.kept = Some(self.module.get()?.clone());
+        Ok(())
+    }
+
+    fn restore(&mut self) {
+        if let (Some(kept), Ok(module)) = (self.kept.take(), self.module.get_mut()) {
+            *module = kept;
+        }
+    }
+
+    fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()> {
+        visit(self.module.get()?, visitor)
+    }
+
+    fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
+        self.module.update(mapper)
+    }
+}
+
+/// Puts a module on the run's device in training form. Lazy parameters come into being here, from the run's seed.
+pub(crate) fn for_training<M: Module>(module: M, device: &Device, seed: u64) -> M {
+    with_generator(device, derive_seed(seed, Stream::Init, u64::MAX, 0), || {
+        module.fork(&device.clone().autodiff()).train()
+    })
+}
+
+/// Puts a module on the run's device in evaluation form.
+pub(crate) fn for_evaluation<M: Module>(module: M, device: &Device, seed: u64) -> M {
+    with_generator(device, derive_seed(seed, Stream::Init, u64::MAX, 0), || module.to_device(device).valid())
+}

@@ -1,0 +1,430 @@
+//! The engine: the order of a run, compiled once. It sees a module only through the [`Driver`].
+
+use crate::{
+    config::Limit,
+    data::Position,
+    driver::{Driver, FeedId, FeedInfo, Mode},
+    error::{Error, Result},
+    hooks::Hook,
+    loggers::RunStatus,
+    module::{FitContext, TrainingOutput},
+    optim::Optimizer,
+    random::{Stream, derive_seed},
+    report::StopReason,
+    run::RunState,
+    stage::Stage,
+    summary,
+};
+
+/// The hooks of one evaluation stage.
+struct EvalHooks {
+    start: Hook,
+    end: Hook,
+    epoch_start: Hook,
+    epoch_end: Hook,
+    batch_start: Hook,
+    batch_end: Hook,
+}
+
+impl EvalHooks {
+    const fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Test => Self {
+                start: Hook::OnTestStart,
+                end: Hook::OnTestEnd,
+                epoch_start: Hook::OnTestEpochStart,
+                epoch_end: Hook::OnTestEpochEnd,
+                batch_start: Hook::OnTestBatchStart,
+                batch_end: Hook::OnTestBatchEnd,
+            },
+            Stage::Predict => Self {
+                start: Hook::OnPredictStart,
+                end: Hook::OnPredictEnd,
+                epoch_start: Hook::OnPredictEpochStart,
+                epoch_end: Hook::OnPredictEpochEnd,
+                batch_start: Hook::OnPredictBatchStart,
+                batch_end: Hook::OnPredictBatchEnd,
+            },
+            Stage::Fit | Stage::Validate => Self {
+                start: Hook::OnValidationStart,
+                end: Hook::OnValidationEnd,
+                epoch_start: Hook::OnValidationEpochStart,
+                epoch_end: Hook::OnValidationEpochEnd,
+                batch_start: Hook::OnValidationBatchStart,
+                batch_end: Hook::OnValidationBatchEnd,
+            },
+        }
+    }
+}
+
+/// Runs `body` between a start hook and an end hook. The end hook runs on every way out; the first error is the one
+/// given back.
+fn with_events<T>(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    (start, end): (Hook, Hook),
+    body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
+) -> Result<T> {
+    let result = driver.hook(start, run).and_then(|()| body(run, driver));
+    if result.is_err() {
+        fail(run, driver);
+    }
+    let ended = driver.hook(end, run);
+    let value = result?;
+    ended.inspect_err(|_| fail(run, driver))?;
+    Ok(value)
+}
+
+/// Tells the callbacks, once, that an error is on its way out.
+fn fail(run: &mut RunState, driver: &mut dyn Driver) {
+    if !std::mem::replace(&mut run.failing, true)
+        && let Err(error) = driver.hook(Hook::OnException, run)
+    {
+        // The first error is the one to report; this one must not hide it, nor be lost.
+        run.warn(format!("`on_exception` failed as well: {error}"));
+    }
+}
+
+/// Runs one entry point between set-up and the closing of the loggers.
+pub(crate) fn with_data<T>(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
+) -> Result<T> {
+    let result = driver.prepare_data(run).and_then(|()| driver.setup(run)).and_then(|()| {
+        run.loggers.start(&run.hparams)?;
+        body(run, driver)
+    });
+    if result.is_err() {
+        fail(run, driver);
+    }
+    let torn_down = driver.teardown(run);
+    run.bar.finish();
+    let status = if result.is_ok() { RunStatus::Success } else { RunStatus::Failed };
+    let closed = run.loggers.finalize(status);
+    let value = result?;
+    torn_down?;
+    closed?;
+    Ok(value)
+}
+
+/// What a `fit` needs to know of its loaders.
+struct FitPlan {
+    /// Training batches in an epoch, after limits; `None` when the loader does not know.
+    train_batches: Option<u64>,
+    val: Vec<FeedInfo>,
+    /// Validation after every so many batches; `None` for the end of the epoch.
+    val_every: Option<u64>,
+}
+
+/// Trains.
+///
+/// # Errors
+/// The first error of a step, hook, callback, loader or logger, with its place in the run.
+pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
+    with_data(run, driver, |run, driver| {
+        let plan = open_fit(run, driver, has_validation_step)?;
+        configure(run, driver, &plan)?;
+        if run.settings.output.model_summary {
+            let text = summary::model_summary(run, driver)?;
+            run.print(&text);
+        }
+        with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
+            sanity_check(run, driver, &plan)?;
+            run.scope = run.metrics.open(Stage::Fit, 0, "");
+            with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
+                loop {
+                    if let Some(reason) = reason_to_stop(run) {
+                        return Ok(reason);
+                    }
+                    train_epoch(run, driver, &plan)?;
+                    run.progress.epoch += 1;
+                }
+            })
+        })
+    })
+}
+
+fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
+    let limits = run.settings.limits.clone();
+    let val = if limits.val.is_zero() { Vec::new() } else { driver.open_eval()? };
+    if has_validation_step && val.is_empty() && !limits.val.is_zero() {
+        return Err(Error::config("the module has a `validation_step`, and there is no validation loader")
+            .help("pass `(train, val)` or write `val_dataloader`; `limit_val_batches(0)` says that none is wanted"));
+    }
+    run.validates = !val.is_empty();
+    if let (false, Some(metric)) = (run.validates, &run.validation_only) {
+        return Err(Error::config(format!(
+            "a callback monitors `{metric}`, which only validation gives, and there is none"
+        ))
+        .help("pass `(train, val)` or write `val_dataloader`, or monitor a training metric"));
+    }
+    let train = driver
+        .open_train()?
+        .ok_or_else(|| Error::data("there is no training loader").help("pass one, or write `train_dataloader`"))?;
+    let train_batches = limits.train.of(train.len, "limit_train_batches")?;
+    if train_batches == Some(0) && train.len == Some(0) {
+        return Err(Error::data("the training loader has no batches").help("give it at least one batch of data"));
+    }
+    let val_every = match (run.settings.validation.interval, train_batches) {
+        (Limit::ALL, _) => None,
+        (Limit::Fraction(fraction), Some(batches)) => Some(((batches as f64 * fraction) as u64).max(1)),
+        (Limit::Fraction(fraction), None) => {
+            return Err(Error::config(format!(
+                "`val_check_interval({fraction:?})` is a fraction of a loader that does not know its length"
+            ))
+            .help("use an integer for a number of batches"));
+        }
+        (Limit::Batches(every), Some(batches)) if every > i128::from(batches) => {
+            return Err(Error::config(format!(
+                "`val_check_interval({every})` is longer than the epoch of {batches} batches"
+            ))
+            .help("use at most the number of training batches; `check_val_every_n_epoch` skips epochs"));
+        }
+        (Limit::Batches(every), _) => u64::try_from(every).ok(),
+    };
+    Ok(FitPlan { train_batches, val, val_every })
+}
+
+fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    summary::check_parameters(driver)?;
+    let cx = FitContext {
+        max_epochs: run.settings.length.max_epochs.map(|epochs| epochs as u64),
+        max_steps: run.settings.length.max_steps,
+        batches_per_epoch: plan.train_batches,
+        device: run.device.clone(),
+    };
+    // A second `fit` of the same trainer goes on with the optimizers it has.
+    if run.optimizers.is_empty() {
+        let setups = driver
+            .configure_optimizers(&cx)
+            .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
+        run.optimizers = setups.into_iter().map(Optimizer::new).collect::<Result<_>>()?;
+    }
+    Ok(())
+}
+
+fn reason_to_stop(run: &RunState) -> Option<StopReason> {
+    let length = &run.settings.length;
+    if let Some(reason) = &run.stop {
+        return Some(reason.clone());
+    }
+    if length.max_steps.is_some_and(|steps| run.progress.global_step >= steps) {
+        return Some(StopReason::MaxSteps);
+    }
+    if length.max_epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64) {
+        return Some(StopReason::MaxEpochs);
+    }
+    None
+}
+
+/// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
+/// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
+fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    let steps = run.settings.validation.sanity_steps;
+    if plan.val.is_empty() || steps == 0 || run.progress.batch_step > 0 {
+        return Ok(());
+    }
+    driver.keep()?;
+    run.sanity_checking = true;
+    let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
+    let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
+    run.sanity_checking = false;
+    driver.restore();
+    let failed_warnings = std::mem::take(&mut run.warnings);
+    run.metrics.reset();
+    run.warnings = failed_warnings;
+    result
+}
+
+fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    let epoch = run.progress.epoch;
+    let validates = !plan.val.is_empty() && (epoch + 1).is_multiple_of(run.settings.validation.every_n_epochs as u64);
+    run.batch_idx = 0;
+    run.loader_idx = 0;
+    driver.start(FeedId::Train, Position { seed: run.seed, epoch, batch: 0 })?;
+    run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
+    let hooks = (Hook::OnTrainEpochStart, Hook::OnTrainEpochEnd);
+    let batches = with_events(run, driver, hooks, |run, driver| train_batches(run, driver, plan, validates));
+    driver.end(FeedId::Train);
+    batches?;
+    let values = run.metrics.end_epoch(Stage::Fit, epoch)?;
+    driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
+    run.log_epoch(&values)?;
+    run.loggers.save()?;
+    let RunState { bar, metrics, .. } = run;
+    bar.end_epoch(metrics.bar());
+    Ok(())
+}
+
+fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
+    while plan.train_batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(FeedId::Train, run)? {
+        let last = plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train);
+        train_batch(run, driver)?;
+        let due = plan.val_every.map_or(last, |every| (run.batch_idx + 1).is_multiple_of(every));
+        // A run that was asked to stop validates once more, so that it ends with current values.
+        if validates && (due || run.stop.is_some()) {
+            validate(run, driver, &plan.val, None)?;
+        }
+        if last || run.stop.is_some() || reason_to_stop(run) == Some(StopReason::MaxSteps) {
+            return Ok(());
+        }
+        run.batch_idx += 1;
+    }
+    if run.batch_idx == 0 && plan.train_batches != Some(0) {
+        return Err(Error::data("the training loader gave no batch").at(run.location(None, false)));
+    }
+    Ok(())
+}
+
+fn train_batch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    run.output = None;
+    driver.hook(Hook::OnTrainBatchStart, run)?;
+    run.device.seed(derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0));
+    let output = driver.step(FeedId::Train, run)?;
+    match output {
+        Some(output) => optimize(run, driver, output)?,
+        None => run.progress.skipped_batches += 1,
+    }
+    run.progress.batch_step += 1;
+    driver.hook(Hook::OnTrainBatchEnd, run)?;
+    run.log_step()?;
+    let RunState { bar, metrics, batch_idx, .. } = run;
+    bar.train_batch(*batch_idx, || metrics.bar());
+    Ok(())
+}
+
+fn optimize(run: &mut RunState, driver: &mut dyn Driver, output: TrainingOutput) -> Result<()> {
+    let TrainingOutput { loss, output } = output;
+    run.output = output;
+    check_loss(&loss).map_err(|error| error.at(run.location(Some("training_step".to_owned()), true)))?;
+    run.loss = Some(loss.clone().inner());
+    driver.hook(Hook::OnBeforeZeroGrad, run)?;
+    driver.hook(Hook::OnBeforeBackward, run)?;
+    let mut gradients = crate::guard::catch(|| Ok(loss.backward()))
+        .map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
+    // The graph's root goes before the update, or its buffers could not be reused there.
+    drop(loss);
+    driver.visit(&mut run.gradients.collector(&mut gradients))?;
+    drop(gradients);
+    driver.hook(Hook::OnAfterBackward, run)?;
+    driver.hook(Hook::OnBeforeOptimizerStep, run)?;
+    let RunState { optimizers, gradients, .. } = run;
+    for optimizer in optimizers {
+        let mut update = optimizer.update(gradients);
+        driver.update(&mut update)?;
+        update.finish()?;
+    }
+    run.progress.global_step += 1;
+    Ok(())
+}
+
+fn check_loss(loss: &burn::tensor::Tensor<1>) -> Result<()> {
+    let [elements] = loss.dims();
+    if elements != 1 {
+        return Err(Error::data(format!("the loss has {elements} elements")).help("return one number: `loss.mean()`"));
+    }
+    if !loss.is_tracked() {
+        return Err(Error::data("the loss depends on no trainable parameter")
+            .help("compute it from the module's output without `detach` or `inner`, and leave a field unfrozen"));
+    }
+    Ok(())
+}
+
+/// Validation inside `fit`: the module is in evaluation form meanwhile.
+fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], limit: Option<u64>) -> Result<()> {
+    let (scope, batch_idx) = (run.scope, run.batch_idx);
+    driver.set_mode(Mode::Eval)?;
+    run.stage = Stage::Validate;
+    let result = evaluate(run, driver, feeds, limit).map(|_| ());
+    run.stage = Stage::Fit;
+    (run.scope, run.batch_idx, run.loader_idx) = (scope, batch_idx, 0);
+    let mode = driver.set_mode(Mode::Train);
+    result?;
+    mode
+}
+
+/// Validates, tests or predicts: every batch of every loader.
+pub(crate) fn evaluate(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    feeds: &[FeedInfo],
+    limit: Option<u64>,
+) -> Result<u64> {
+    let stage = run.stage;
+    let hooks = EvalHooks::of(stage);
+    let suffixes = suffixes(feeds);
+    // What epoch hooks log belongs to no loader.
+    let own_scope = run.metrics.open(stage, feeds.len(), "");
+    let mut scopes = Vec::with_capacity(feeds.len());
+    for (index, suffix) in suffixes.iter().enumerate() {
+        scopes.push(run.metrics.open(stage, index, suffix));
+    }
+    run.scope = own_scope;
+    with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
+        let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
+            let mut batches = 0;
+            for (index, (info, scope)) in feeds.iter().zip(&scopes).enumerate() {
+                run.scope = *scope;
+                run.loader_idx = index;
+                batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
+            }
+            run.scope = own_scope;
+            Ok(batches)
+        })?;
+        if !run.sanity_checking {
+            run.progress.validation_runs += u64::from(stage == Stage::Validate);
+            let values = run.metrics.end_epoch(stage, run.progress.epoch)?;
+            run.log_epoch(&values)?;
+        }
+        Ok(batches)
+    })
+}
+
+fn suffixes(feeds: &[FeedInfo]) -> Vec<String> {
+    let several = feeds.len() > 1;
+    feeds
+        .iter()
+        .enumerate()
+        .map(|(index, feed)| match &feed.name {
+            _ if !several => String::new(),
+            Some(name) => format!("/{name}"),
+            None => format!("/dataloader_idx_{index}"),
+        })
+        .collect()
+}
+
+fn evaluate_loader(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    info: &FeedInfo,
+    index: usize,
+    limit: Option<u64>,
+    hooks: &EvalHooks,
+) -> Result<u64> {
+    let feed = FeedId::Eval(index);
+    let limits = &run.settings.limits;
+    let (setting, name) = match run.stage {
+        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
+        Stage::Test => (limits.test, "limit_test_batches"),
+        Stage::Predict => (limits.predict, "limit_predict_batches"),
+    };
+    let batches = setting.of(info.len, name)?;
+    let batches = match (batches, limit) {
+        (Some(batches), Some(limit)) => Some(batches.min(limit)),
+        (batches, limit) => batches.or(limit),
+    };
+    run.batch_idx = 0;
+    driver.start(feed, Position { seed: run.seed, epoch: 0, batch: 0 })?;
+    run.bar.start_evaluation(run.stage, batches);
+    while batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(feed, run)? {
+        driver.hook(hooks.batch_start, run)?;
+        driver.step(feed, run)?;
+        driver.hook(hooks.batch_end, run)?;
+        run.bar.eval_batch(run.batch_idx);
+        run.batch_idx += 1;
+    }
+    run.bar.end_evaluation();
+    driver.end(feed);
+    Ok(run.batch_idx)
+}

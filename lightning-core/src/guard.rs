@@ -1,0 +1,24 @@
+//! Calls into the user's code: a panic becomes an error, and nothing is lost.
+
+use std::{any::Any, panic::AssertUnwindSafe};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The text of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a panic without a message".to_owned()
+    }
+}
+
+/// Runs `body`; a panic in it becomes an [`ErrorKind::Panic`] error.
+pub(crate) fn catch<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
+    match std::panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(panic) => Err(Error::new(ErrorKind::Panic, format!("panicked: {}", panic_message(&*panic)))),
+    }
+}

@@ -1,0 +1,153 @@
+//! A logger that keeps everything in memory, for tests.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{LogPosition, Logger, Record, RunStatus};
+use crate::error::Result;
+
+/// Keeps everything in memory. A clone sees what the original logs, so one goes into the trainer and the other stays with the test.
+///
+/// ```
+/// use lightning_core::{Stage, loggers::{Logger, MemoryLogger, Record}};
+///
+/// # fn main() -> lightning_core::Result<()> {
+/// let logger = MemoryLogger::new();
+/// let mut inside = logger.clone();
+/// inside.log_metrics(&Record::new(Stage::Fit, 0, Some(0), 1, 1, vec![("train_loss".to_owned(), 0.5)]))?;
+/// assert_eq!(logger.values("train_loss"), [0.5]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MemoryLogger {
+    shared: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    records: Vec<Record>,
+    texts: Vec<(String, String, LogPosition)>,
+    hparams: Option<serde_json::Value>,
+    statuses: Vec<RunStatus>,
+    starts: usize,
+    saves: usize,
+}
+
+impl MemoryLogger {
+    /// An empty logger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // What was logged before some other thread panicked is still what a test wants to see.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All records, in order.
+    pub fn records(&self) -> Vec<Record> {
+        self.kept().records.clone()
+    }
+
+    /// Every value logged under a name, in order.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        self.kept().records.iter().filter_map(|record| record.value(name)).collect()
+    }
+
+    /// Names, texts and positions of all texts, in order.
+    pub fn texts(&self) -> Vec<(String, String, LogPosition)> {
+        self.kept().texts.clone()
+    }
+
+    /// The hyperparameters logged last.
+    pub fn hyperparams(&self) -> Option<serde_json::Value> {
+        self.kept().hparams.clone()
+    }
+
+    /// How each of the runs ended, in order.
+    pub fn statuses(&self) -> Vec<RunStatus> {
+        self.kept().statuses.clone()
+    }
+
+    /// How often it was started.
+    pub fn starts(&self) -> usize {
+        self.kept().starts
+    }
+
+    /// How often it was saved.
+    pub fn saves(&self) -> usize {
+        self.kept().saves
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        *self.kept() = Kept::default();
+    }
+}
+
+impl Logger for MemoryLogger {
+    fn start(&mut self) -> Result<()> {
+        self.kept().starts += 1;
+        Ok(())
+    }
+
+    fn log_hyperparams(&mut self, hparams: &serde_json::Value) -> Result<()> {
+        self.kept().hparams = Some(hparams.clone());
+        Ok(())
+    }
+
+    fn log_metrics(&mut self, record: &Record) -> Result<()> {
+        self.kept().records.push(record.clone());
+        Ok(())
+    }
+
+    fn log_text(&mut self, name: &str, text: &str, position: LogPosition) -> Result<()> {
+        self.kept().texts.push((name.to_owned(), text.to_owned(), position));
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.kept().saves += 1;
+        Ok(())
+    }
+
+    fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        self.kept().statuses.push(status);
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        "memory"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::Stage;
+
+    #[test]
+    fn clones_share_what_is_logged() -> Result<()> {
+        let logger = MemoryLogger::new();
+        let mut inside: Box<dyn Logger> = Box::new(logger.clone());
+        inside.start()?;
+        inside.log_hyperparams(&serde_json::json!({"lr": 0.1}))?;
+        for (batch, loss) in [0.5, 0.25].into_iter().enumerate() {
+            let batch = batch as u64;
+            let metrics = vec![("loss".to_owned(), loss)];
+            inside.log_metrics(&Record::new(Stage::Fit, 0, Some(batch), batch + 1, batch + 1, metrics))?;
+        }
+        inside.log_text("note", "hello", LogPosition::new(Stage::Test, 1, None, 2, 2))?;
+        inside.save()?;
+        inside.finalize(RunStatus::Failed)?;
+        assert_eq!(logger.values("loss"), [0.5, 0.25]);
+        assert_eq!(logger.records()[1].position.batch_step, 2);
+        assert_eq!(logger.texts()[0].1, "hello");
+        assert_eq!(logger.hyperparams(), Some(serde_json::json!({"lr": 0.1})));
+        assert_eq!(logger.statuses(), [RunStatus::Failed]);
+        assert_eq!((logger.starts(), logger.saves()), (1, 1));
+        logger.clear();
+        assert!(logger.records().is_empty());
+        Ok(())
+    }
+}

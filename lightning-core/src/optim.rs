@@ -1,0 +1,303 @@
+//! Optimizers: what the user declares, and the update of all parameters in one pass.
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+
+use burn::{
+    grad_clipping::GradientClipping,
+    module::ParamId,
+    optim::{
+        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, DynOptimizer, DynState, LambConfig,
+        LionConfig, MuonConfig, RmsPropConfig, SgdConfig,
+    },
+    tensor::{Tensor, kind::BridgeTensor},
+};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    guard::panic_message,
+    params::{GradientStore, ValueMapper},
+};
+
+/// A configuration that an optimizer can be made from: Burn's optimizer configurations.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimizer configuration",
+    label = "expected a configuration such as `AdamConfig::new()`",
+    note = "the first argument of `#[optimizer(…)]` is one of Burn's configurations: `AdamConfig`, `AdamWConfig`, `SgdConfig`, `RmsPropConfig`, …"
+)]
+pub trait IntoOptimizer {
+    /// The optimizer.
+    fn into_optimizer(self) -> OptimizerKind;
+}
+
+/// An optimizer as configured: its rule, its clipping, and its numbers as text.
+#[derive(Clone)]
+pub struct OptimizerKind {
+    pub(crate) rule: Arc<dyn DynOptimizer>,
+    pub(crate) clipping: Option<GradientClipping>,
+    pub(crate) text: String,
+}
+
+impl fmt::Debug for OptimizerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+macro_rules! burn_configs {
+    ($($config:ident),* $(,)?) => {
+        $(impl IntoOptimizer for $config {
+            fn into_optimizer(self) -> OptimizerKind {
+                OptimizerKind {
+                    // `init` is the only place where Burn shows the clipping of a configuration.
+                    clipping: self.init().grad_clipping().cloned(),
+                    rule: Arc::new(self.build()),
+                    text: format!("{self:?}"),
+                }
+            }
+        })*
+    };
+}
+
+burn_configs!(
+    AdaGradConfig,
+    AdafactorConfig,
+    AdamConfig,
+    AdamWConfig,
+    AdanConfig,
+    LambConfig,
+    LionConfig,
+    MuonConfig,
+    RmsPropConfig,
+    SgdConfig,
+);
+
+/// What `lr = …` takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no learning rate",
+    label = "expected a number",
+    note = "write `lr = 1e-3`, or the name of an `f64` hyperparameter"
+)]
+pub trait IntoLearningRate {
+    /// The rate.
+    fn into_learning_rate(self) -> f64;
+}
+
+impl IntoLearningRate for f64 {
+    fn into_learning_rate(self) -> f64 {
+        self
+    }
+}
+
+impl IntoLearningRate for f32 {
+    /// The shortest decimal of the `f32`, so that `1e-3f32` is `1e-3` and not its rounded neighbour.
+    fn into_learning_rate(self) -> f64 {
+        self.to_string().parse().unwrap_or(f64::from(self))
+    }
+}
+
+/// One declared optimizer, made at the start of `fit`.
+#[derive(Clone, Debug)]
+pub struct OptimizerSetup {
+    name: &'static str,
+    kind: OptimizerKind,
+    lr: f64,
+}
+
+impl OptimizerSetup {
+    /// An optimizer of this name with this rate.
+    pub fn new(name: &'static str, config: impl IntoOptimizer, lr: impl IntoLearningRate) -> Self {
+        Self { name, kind: config.into_optimizer(), lr: lr.into_learning_rate() }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        self.lr
+    }
+
+    /// The configuration as text: every number the optimizer has.
+    pub fn describe(&self) -> &str {
+        &self.kind.text
+    }
+}
+
+struct ParamState {
+    id: ParamId,
+    state: DynState,
+}
+
+/// A running optimizer: its state for every parameter, in the order of the module's parameters.
+pub(crate) struct Optimizer {
+    name: &'static str,
+    kind: OptimizerKind,
+    pub(crate) lr: f64,
+    states: Vec<Option<ParamState>>,
+    pub(crate) steps: u64,
+}
+
+impl fmt::Debug for Optimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} lr {} after {} steps", self.name, self.kind.text, self.lr, self.steps)
+    }
+}
+
+impl Optimizer {
+    /// # Errors
+    /// When the learning rate is no number that can be trained with.
+    pub(crate) fn new(setup: OptimizerSetup) -> Result<Self> {
+        let OptimizerSetup { name, kind, lr } = setup;
+        if !lr.is_finite() || lr < 0.0 {
+            return Err(Error::config(format!("the learning rate of `{name}` is {lr}"))
+                .help("give a finite rate of at least 0"));
+        }
+        Ok(Self { name, kind, lr, states: Vec::new(), steps: 0 })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn describe(&self) -> &str {
+        &self.kind.text
+    }
+
+    /// The update of one step, to be run over the module's parameters.
+    pub(crate) fn update<'a>(&'a mut self, gradients: &'a mut GradientStore) -> Update<'a> {
+        Update { optimizer: self, gradients, lost: None }
+    }
+}
+
+/// Applies one optimizer step as a [`ValueMapper`].
+pub(crate) struct Update<'a> {
+    optimizer: &'a mut Optimizer,
+    gradients: &'a mut GradientStore,
+    /// A panic inside an update: it must not unwind through the mapping, which owns the module.
+    lost: Option<(String, String)>,
+}
+
+impl Update<'_> {
+    /// Ends the step.
+    ///
+    /// # Errors
+    /// When an update panicked: the parameter's value went down with it.
+    pub(crate) fn finish(self) -> Result<()> {
+        let Self { optimizer, lost, .. } = self;
+        optimizer.steps += 1;
+        match lost {
+            None => Ok(()),
+            Some((path, what)) => Err(Error::new(
+                ErrorKind::Panic,
+                format!("the update of parameter `{path}` by `{}` panicked: {what}", optimizer.name),
+            )
+            .help("the parameter's value is lost: load the last checkpoint")),
+        }
+    }
+
+    fn step(&mut self, index: usize, rank: usize, value: BridgeTensor) -> BridgeTensor {
+        let Some(gradient) = self.gradients.take(index) else { return value };
+        let Optimizer { kind, lr, states, .. } = &mut *self.optimizer;
+        if states.len() <= index {
+            states.resize_with(index + 1, || None);
+        }
+        let Some(slot) = states.get_mut(index) else { return value };
+        // A state of another id belonged to a layer that has been replaced.
+        let state = slot.take().filter(|state| state.id == gradient.id).map(|state| state.state);
+        let grad = match &kind.clipping {
+            Some(clipping) => clip(clipping, rank, gradient.value),
+            None => gradient.value,
+        };
+        let (value, state) = kind.rule.step_dyn(rank, *lr, value, grad, state);
+        *slot = state.map(|state| ParamState { id: gradient.id, state });
+        value
+    }
+}
+
+impl ValueMapper for Update<'_> {
+    fn wants(&self, index: usize, id: ParamId) -> bool {
+        self.lost.is_none() && self.gradients.has(index, id)
+    }
+
+    fn map(&mut self, index: usize, path: &str, rank: usize, value: BridgeTensor) -> BridgeTensor {
+        let placeholder = Placeholder::of(rank, &value);
+        match std::panic::catch_unwind(AssertUnwindSafe(|| self.step(index, rank, value))) {
+            Ok(value) => value,
+            Err(panic) => {
+                self.lost = Some((path.to_owned(), panic_message(&*panic)));
+                placeholder.tensor()
+            }
+        }
+    }
+}
+
+macro_rules! with_rank {
+    ($rank:expr, $d:ident => $body:expr, $other:expr) => {
+        match $rank {
+            1 => {
+                const $d: usize = 1;
+                $body
+            }
+            2 => {
+                const $d: usize = 2;
+                $body
+            }
+            3 => {
+                const $d: usize = 3;
+                $body
+            }
+            4 => {
+                const $d: usize = 4;
+                $body
+            }
+            5 => {
+                const $d: usize = 5;
+                $body
+            }
+            6 => {
+                const $d: usize = 6;
+                $body
+            }
+            7 => {
+                const $d: usize = 7;
+                $body
+            }
+            8 => {
+                const $d: usize = 8;
+                $body
+            }
+            _ => $other,
+        }
+    };
+}
+
+fn clip(clipping: &GradientClipping, rank: usize, grad: BridgeTensor) -> BridgeTensor {
+    with_rank!(rank, D => clipping.clip_gradient(Tensor::<D>::from_bridge(grad)).into_bridge(), grad)
+}
+
+/// What is needed to put something of the right shape in a lost parameter's place.
+struct Placeholder {
+    dims: Vec<usize>,
+    device: burn::tensor::Device,
+}
+
+impl Placeholder {
+    fn of(rank: usize, value: &BridgeTensor) -> Self {
+        let shape = |dims: &[usize], device| Self { dims: dims.to_vec(), device };
+        with_rank!(rank, D => {
+            let tensor = Tensor::<D>::from_bridge(value.clone());
+            shape(&tensor.dims(), tensor.device())
+        }, shape(&[1], burn::tensor::Device::default()))
+    }
+
+    fn tensor(self) -> BridgeTensor {
+        let Self { dims, device } = self;
+        with_rank!(dims.len(), D => {
+            let mut sizes = [0usize; D];
+            sizes.copy_from_slice(&dims);
+            Tensor::<D>::zeros(sizes, &device).into_bridge()
+        }, Tensor::<1>::zeros([1], &device).into_bridge())
+    }
+}

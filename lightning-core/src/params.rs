@@ -1,0 +1,427 @@
+//! One erased visitor and one erased mapper over a module's parameters.
+//!
+//! Burn's `Module::visit` and `Module::map` are generic over the visitor, and every visitor type is compiled anew for
+//! every module. Everything here that looks at parameters therefore goes through [`DynVisitor`] and [`DynMapper`].
+
+use burn::{
+    module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, kind::BridgeTensor},
+};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Separates the parts of a parameter's path.
+const SEPARATOR: char = '.';
+
+/// The path of the parameter being looked at, kept in one string.
+#[derive(Debug, Default)]
+struct PathStack {
+    path: String,
+    starts: Vec<usize>,
+}
+
+impl PathStack {
+    fn enter(&mut self, name: &str) {
+        self.starts.push(self.path.len());
+        if !self.path.is_empty() {
+            self.path.push(SEPARATOR);
+        }
+        self.path.push_str(name);
+    }
+
+    fn exit(&mut self) {
+        if let Some(start) = self.starts.pop() {
+            self.path.truncate(start);
+        }
+    }
+}
+
+/// A float parameter of any rank.
+pub(crate) trait FloatParam {
+    /// Without materialising a lazy parameter.
+    fn dims(&self) -> Vec<usize>;
+    /// Whether a gradient is asked for; materialises.
+    fn is_trainable(&self) -> bool;
+    /// Bytes of one element; 4 for a parameter that does not exist yet.
+    fn element_size(&self) -> usize;
+    /// The gradient of this parameter, taken out of `gradients`.
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
+    /// The values on the host.
+    fn data(&self) -> Result<TensorData>;
+}
+
+impl<const D: usize> FloatParam for Param<Tensor<D>> {
+    fn dims(&self) -> Vec<usize> {
+        self.lazy_shape().as_slice().to_vec()
+    }
+
+    fn is_trainable(&self) -> bool {
+        self.is_require_grad()
+    }
+
+    fn element_size(&self) -> usize {
+        if self.is_initialized() { self.base().dtype().size() } else { 4 }
+    }
+
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor> {
+        // Burn panics when asked for the gradient of a tensor outside the graph.
+        if !self.is_require_grad() {
+            return None;
+        }
+        self.val().grad_remove(gradients).map(Tensor::into_bridge)
+    }
+
+    fn data(&self) -> Result<TensorData> {
+        read_data(self.transform_for_save().val().inner())
+    }
+}
+
+fn read_data<const D: usize>(tensor: Tensor<D>) -> Result<TensorData> {
+    // sync: once per saved tensor, when a checkpoint is written.
+    tensor
+        .try_into_data()
+        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while a tensor was read: {error:?}")))
+}
+
+/// Looks at every parameter of a module.
+pub(crate) trait ErasedVisitor {
+    /// A float parameter; `index` counts them in the order of the module's fields.
+    fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
+
+    /// An integer or boolean parameter.
+    fn other(&mut self, path: &str, data: &dyn Fn() -> Result<TensorData>) -> Result<()> {
+        let _ = (path, data);
+        Ok(())
+    }
+}
+
+/// Runs an [`ErasedVisitor`] as a Burn visitor; the first error is kept and ends the looking.
+pub(crate) struct DynVisitor<'a> {
+    visitor: &'a mut dyn ErasedVisitor,
+    path: PathStack,
+    index: usize,
+    result: Result<()>,
+}
+
+impl ModuleVisitor for DynVisitor<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.float(self.index, param.id, &self.path.path, param);
+        }
+        self.index += 1;
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.other(&self.path.path, &|| read_other(param.val()));
+        }
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.other(&self.path.path, &|| read_other(param.val()));
+        }
+    }
+}
+
+fn read_other<const D: usize, K: burn::tensor::kind::Basic>(tensor: Tensor<D, K>) -> Result<TensorData> {
+    // sync: once per saved tensor, when a checkpoint is written.
+    tensor
+        .try_into_data()
+        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while a tensor was read: {error:?}")))
+}
+
+/// Looks at every parameter of `module`.
+pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> Result<()> {
+    let mut visitor = DynVisitor { visitor, path: PathStack::default(), index: 0, result: Ok(()) };
+    module.visit(&mut visitor);
+    visitor.result
+}
+
+/// Changes the values of parameters, outside of any graph.
+pub(crate) trait ValueMapper {
+    /// Whether this parameter is to be changed; the others are left as they are, without a copy.
+    fn wants(&self, index: usize, id: ParamId) -> bool;
+
+    /// The new value.
+    fn map(&mut self, index: usize, path: &str, rank: usize, value: BridgeTensor) -> BridgeTensor;
+}
+
+/// Gives stored values for parameters.
+pub(crate) trait ValueSource {
+    /// The stored value of the parameter at this path, if there is one that fits its shape.
+    fn value(&mut self, path: &str, dims: &[usize]) -> Option<TensorData>;
+}
+
+/// What a [`DynMapper`] does to each parameter.
+pub(crate) enum MapMode<'a> {
+    /// Replace trained parameters by lazy ones of the same id and shape, which hold no memory.
+    Hollow,
+    /// Freeze or unfreeze everything below a path.
+    Trainable { below: &'a str, on: bool },
+    /// Compute new values.
+    Values(&'a mut dyn ValueMapper),
+    /// Take stored values.
+    Load(&'a mut dyn ValueSource),
+    /// Give every parameter an id of its own.
+    Fresh,
+}
+
+/// Runs one of the [`MapMode`]s as a Burn mapper.
+pub(crate) struct DynMapper<'a> {
+    mode: MapMode<'a>,
+    path: PathStack,
+    index: usize,
+}
+
+impl<'a> DynMapper<'a> {
+    pub(crate) fn new(mode: MapMode<'a>) -> Self {
+        Self { mode, path: PathStack::default(), index: 0 }
+    }
+
+    fn is_below(path: &str, root: &str) -> bool {
+        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
+    }
+}
+
+impl ModuleMapper for DynMapper<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.enter(name);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let index = self.index;
+        self.index += 1;
+        match &mut self.mode {
+            MapMode::Hollow => hollow(param),
+            MapMode::Trainable { below, on } => {
+                if Self::is_below(&self.path.path, below) {
+                    param.set_require_grad(*on)
+                } else {
+                    param
+                }
+            }
+            MapMode::Values(mapper) => {
+                if mapper.wants(index, param.id) {
+                    let path = &self.path.path;
+                    replace_value(param, |value| mapper.map(index, path, D, value))
+                } else {
+                    param
+                }
+            }
+            MapMode::Fresh => {
+                let (_, tensor, mapper) = param.consume();
+                Param::from_mapped_value(ParamId::new(), tensor, mapper)
+            }
+            MapMode::Load(source) => {
+                let dims = param.lazy_shape();
+                match source.value(&self.path.path, dims.as_slice()) {
+                    Some(data) => {
+                        let (id, device) = (param.id, param.lazy_device());
+                        param.transform_for_load(Tensor::from_data(data, &device.without_autodiff()), id)
+                    }
+                    None => param,
+                }
+            }
+        }
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        let MapMode::Load(source) = &mut self.mode else { return param };
+        let dims = param.lazy_shape();
+        match source.value(&self.path.path, dims.as_slice()) {
+            Some(data) => {
+                let (id, device) = (param.id, param.lazy_device());
+                param.transform_for_load(Tensor::from_data(data, &device), id)
+            }
+            None => param,
+        }
+    }
+
+    fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
+        let MapMode::Load(source) = &mut self.mode else { return param };
+        let dims = param.lazy_shape();
+        match source.value(&self.path.path, dims.as_slice()) {
+            Some(data) => {
+                let (id, device) = (param.id, param.lazy_device());
+                param.transform_for_load(Tensor::from_data(data, &device), id)
+            }
+            None => param,
+        }
+    }
+
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        match &self.mode {
+            MapMode::Trainable { below, on } if Self::is_below(&self.path.path, below) => flag.with_value(*on),
+            _ => flag,
+        }
+    }
+}
+
+fn hollow<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+    // Running statistics show up as parameters that want no gradient and share their storage with every clone: replacing
+    // them here would wipe the ones in use.
+    if param.is_initialized() && !param.is_require_grad() {
+        return param;
+    }
+    let (id, device, shape) = (param.id, param.lazy_device(), param.lazy_shape());
+    let dims = shape.clone();
+    // It is a value, not a panic: a caller may look at a model that an aborted run could not give back.
+    let init = move |device: &Device, trained: bool| Tensor::zeros(dims, device).set_require_grad(trained);
+    Param::uninitialized(id, init, device, true, shape)
+}
+
+fn replace_value<const D: usize>(
+    param: Param<Tensor<D>>,
+    change: impl FnOnce(BridgeTensor) -> BridgeTensor,
+) -> Param<Tensor<D>> {
+    let (id, tensor, mapper) = param.consume();
+    let trained = tensor.is_require_grad();
+    let autodiff = tensor.is_autodiff();
+    let checkpointing = tensor.gradient_checkpointing_strategy();
+    let value: Tensor<D> = Tensor::from_bridge(change(tensor.inner().into_bridge()));
+    let mut value = if autodiff { Tensor::from_inner(value) } else { value };
+    if let (true, Some(strategy)) = (autodiff, checkpointing) {
+        value = value.with_gradient_checkpointing_strategy(strategy);
+    }
+    if trained {
+        value = value.require_grad();
+    }
+    Param::from_mapped_value(id, value, mapper)
+}
+
+/// A copy of a module with parameters of its own, for an `#[init(copy_of(student))]`.
+///
+/// Burn's `clone` keeps the ids of parameters and shares the running statistics of BatchNorm: two clones in one model are one
+/// model to an optimizer. The copy has the values, new ids and statistics of its own; it is in evaluation form until
+/// `fit` trains it.
+///
+/// ```
+/// use burn::{nn::LinearConfig, prelude::*};
+/// use lightning_core::copy_of;
+///
+/// let student = LinearConfig::new(4, 2).init(&Device::default());
+/// let teacher = copy_of(&student);
+/// assert_ne!(student.weight.id, teacher.weight.id);
+/// assert_eq!(student.weight.to_data(), teacher.weight.to_data());
+/// ```
+#[must_use]
+pub fn copy_of<M: Module>(module: &M) -> M {
+    module.valid().map(&mut DynMapper::new(MapMode::Fresh))
+}
+
+/// One gradient, with the parameter it belongs to.
+#[derive(Debug)]
+pub(crate) struct Gradient {
+    pub(crate) id: ParamId,
+    pub(crate) value: BridgeTensor,
+}
+
+/// The gradients of one backward pass, in the order of the module's parameters.
+#[derive(Debug, Default)]
+pub(crate) struct GradientStore {
+    slots: Vec<Option<Gradient>>,
+}
+
+impl GradientStore {
+    /// Takes the gradients of `module`'s parameters out of `gradients`; parameters without one stay empty.
+    pub(crate) fn collector<'a>(&'a mut self, gradients: &'a mut Gradients) -> impl ErasedVisitor + 'a {
+        self.slots.clear();
+        GradientCollector { store: self, gradients }
+    }
+
+    /// Whether the parameter has a gradient here.
+    pub(crate) fn has(&self, index: usize, id: ParamId) -> bool {
+        matches!(self.slots.get(index), Some(Some(gradient)) if gradient.id == id)
+    }
+
+    /// Takes the gradient of the parameter.
+    pub(crate) fn take(&mut self, index: usize) -> Option<Gradient> {
+        self.slots.get_mut(index).and_then(Option::take)
+    }
+}
+
+struct GradientCollector<'a> {
+    store: &'a mut GradientStore,
+    gradients: &'a mut Gradients,
+}
+
+impl ErasedVisitor for GradientCollector<'_> {
+    fn float(&mut self, _index: usize, id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
+        let gradient = param.take_gradient(self.gradients).map(|value| Gradient { id, value });
+        self.store.slots.push(gradient);
+        Ok(())
+    }
+}
+
+/// A tensor that a module keeps but does not train.
+#[diagnostic::on_unimplemented(
+    message = "a buffer must be a tensor, found `{Self}`",
+    label = "expected `Tensor<D>`, `Tensor<D, Int>` or `Tensor<D, Bool>`",
+    note = "data that is no tensor is a `#[state]` field"
+)]
+pub trait Buffer: Sized {
+    /// The values on the host.
+    #[doc(hidden)]
+    fn buffer_data(&self) -> Result<TensorData>;
+    /// A buffer of the same kind on the same device with other values.
+    #[doc(hidden)]
+    fn with_data(&self, data: TensorData) -> Self;
+    /// The shape.
+    #[doc(hidden)]
+    fn buffer_dims(&self) -> Vec<usize>;
+}
+
+impl<const D: usize, K: burn::tensor::kind::Basic> Buffer for Tensor<D, K> {
+    fn buffer_data(&self) -> Result<TensorData> {
+        read_other(self.clone())
+    }
+
+    fn with_data(&self, data: TensorData) -> Self {
+        Self::from_data(data, &self.device())
+    }
+
+    fn buffer_dims(&self) -> Vec<usize> {
+        self.dims().to_vec()
+    }
+}
+
+/// Looks at every buffer of a module.
+pub trait BufferVisitor {
+    /// One buffer: its name, its shape and its values.
+    fn buffer(&mut self, name: &str, dims: &[usize], data: &dyn Fn() -> Result<TensorData>);
+}
+
+/// Replaces buffers of a module.
+pub trait BufferMapper {
+    /// The stored values of the buffer, if there are any.
+    ///
+    /// # Errors
+    /// When what is stored does not fit.
+    fn buffer(&mut self, name: &str, dims: &[usize]) -> Result<Option<TensorData>>;
+}
+
+#[doc(hidden)]
+pub fn visit_buffer<B: Buffer>(name: &str, buffer: &B, visitor: &mut dyn BufferVisitor) {
+    visitor.buffer(name, &buffer.buffer_dims(), &|| buffer.buffer_data());
+}
+
+#[doc(hidden)]
+pub fn map_buffer<B: Buffer>(name: &str, buffer: &mut B, mapper: &mut dyn BufferMapper) -> Result<()> {
+    if let Some(data) = mapper.buffer(name, &buffer.buffer_dims())? {
+        *buffer = buffer.with_data(data);
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! What a run knows while it goes on: counters, metrics, optimizers, outputs. Nothing here depends on the module.
+
+use std::{
+    any::Any,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    config::{ReadBack, Settings},
+    context::Entry,
+    error::{Error, Location, Result},
+    loggers::{Logger, Record, RunStatus},
+    metrics::{EpochValue, MetricStore, ScopeId},
+    module::FieldDef,
+    optim::Optimizer,
+    params::GradientStore,
+    progress::Progress,
+    readback,
+    report::StopReason,
+    stage::Stage,
+};
+
+/// How far a run is. Counted in one place each, and never reset by a second `fit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// The epoch in progress, which is also how many are finished.
+    pub(crate) epoch: u64,
+    /// Windows in which an optimizer stepped.
+    pub(crate) global_step: u64,
+    /// Training batches.
+    pub(crate) batch_step: u64,
+    /// Training steps that returned `None`.
+    pub(crate) skipped_batches: u64,
+    /// Validation runs, the sanity check left out.
+    pub(crate) validation_runs: u64,
+}
+
+/// What checkpoint callbacks have written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CheckpointBoard {
+    pub(crate) best: Option<BestCheckpoint>,
+}
+
+/// The best checkpoint so far.
+#[derive(Clone, Debug)]
+pub(crate) struct BestCheckpoint {
+    pub(crate) path: PathBuf,
+    /// The monitored metric and its value; `None` when the latest checkpoint counts as the best.
+    pub(crate) score: Option<(String, f64)>,
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct RunState {
+    pub(crate) settings: Settings,
+    pub(crate) stage: Stage,
+    pub(crate) device: Device,
+    /// Whether logged tensors are read at once.
+    pub(crate) host: bool,
+    pub(crate) seed: u64,
+    pub(crate) progress: Counters,
+    pub(crate) batch_idx: u64,
+    pub(crate) loader_idx: usize,
+    pub(crate) metrics: MetricStore,
+    pub(crate) scope: ScopeId,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) loss: Option<Tensor<1>>,
+    /// What the last training step handed on with `Loss::output`.
+    pub(crate) output: Option<Box<dyn Any + Send>>,
+    pub(crate) optimizers: Vec<Optimizer>,
+    pub(crate) gradients: GradientStore,
+    pub(crate) loggers: Loggers,
+    pub(crate) bar: Progress,
+    pub(crate) checkpoints: CheckpointBoard,
+    pub(crate) stop: Option<StopReason>,
+    pub(crate) sanity_checking: bool,
+    /// Whether an error is on its way out: monitoring callbacks stay quiet then.
+    pub(crate) failing: bool,
+    /// Whether validation runs in this `fit`.
+    pub(crate) validates: bool,
+    /// A monitored metric that only validation gives.
+    pub(crate) validation_only: Option<String>,
+    pub(crate) hparams: serde_json::Value,
+    pub(crate) fields: &'static [FieldDef],
+    pub(crate) warnings: Vec<String>,
+}
+
+impl RunState {
+    pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
+        settings.readback == ReadBack::Auto && readback::is_host(device)
+    }
+
+    /// Asks for the end of the run after this batch.
+    pub(crate) fn request_stop(&mut self, reason: String) {
+        self.stop.get_or_insert(StopReason::Requested(reason));
+    }
+
+    pub(crate) fn learning_rates(&self) -> Vec<(String, f64)> {
+        self.optimizers.iter().map(|optimizer| (optimizer.name().to_owned(), optimizer.lr)).collect()
+    }
+
+    pub(crate) fn print(&mut self, text: &str) {
+        self.bar.println(text);
+    }
+
+    /// A warning: printed now, and listed in the report.
+    pub(crate) fn warn(&mut self, text: String) {
+        self.bar.println(&format!("warning: {text}"));
+        self.warnings.push(text);
+    }
+
+    /// Where the run is, for an error.
+    pub(crate) fn location(&self, hook: Option<String>, in_batch: bool) -> Location {
+        Location {
+            stage: Some(self.stage),
+            epoch: matches!(self.stage, Stage::Fit | Stage::Validate).then_some(self.progress.epoch),
+            batch: in_batch.then_some(self.batch_idx),
+            global_step: (self.stage == Stage::Fit).then_some(self.progress.global_step),
+            hook,
+            path: None,
+        }
+    }
+
+    /// Takes what was logged since the last call into the current scope.
+    pub(crate) fn absorb(&mut self, batch_size: Option<usize>) -> Result<()> {
+        let Self { metrics, scope, entries, .. } = self;
+        metrics.absorb(*scope, entries, batch_size)
+    }
+
+    fn record(&self, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Record {
+        let Counters { epoch, global_step, batch_step, .. } = self.progress;
+        Record::new(self.stage, epoch, batch, batch_step, global_step, metrics)
+    }
+
+    /// Sends the values of the step just done to the loggers when their interval has come round.
+    pub(crate) fn log_step(&mut self) -> Result<()> {
+        let due = self.progress.batch_step.is_multiple_of(self.settings.output.log_every_n_steps);
+        let last = self.stop.is_some();
+        if !(due || last) {
+            self.metrics.end_step(self.scope);
+            return Ok(());
+        }
+        let values = self.metrics.take_step_record(self.scope)?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        let record = self.record(Some(self.batch_idx), values);
+        self.loggers.log(&record)
+    }
+
+    /// Sends the values of an epoch to the loggers.
+    pub(crate) fn log_epoch(&mut self, values: &[EpochValue]) -> Result<()> {
+        let metrics: Vec<_> =
+            values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();
+        if metrics.is_empty() {
+            return Ok(());
+        }
+        let record = self.record(None, metrics);
+        self.loggers.log(&record)
+    }
+
+    /// The folder of the first logger that has one, else the root folder.
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        self.loggers.dir().map_or_else(|| self.settings.output.root.clone(), Path::to_path_buf)
+    }
+}
+
+/// All loggers of a trainer, called as one.
+#[derive(Default)]
+pub(crate) struct Loggers {
+    all: Vec<Box<dyn Logger>>,
+}
+
+impl std::fmt::Debug for Loggers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.all.iter().map(|logger| logger.name().to_owned())).finish()
+    }
+}
+
+impl Loggers {
+    pub(crate) fn new(all: Vec<Box<dyn Logger>>) -> Self {
+        Self { all }
+    }
+
+    pub(crate) fn start(&mut self, hparams: &serde_json::Value) -> Result<()> {
+        for logger in &mut self.all {
+            logger.start()?;
+            logger.log_hyperparams(hparams)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn log(&mut self, record: &Record) -> Result<()> {
+        self.all.iter_mut().try_for_each(|logger| logger.log_metrics(record))
+    }
+
+    pub(crate) fn save(&mut self) -> Result<()> {
+        self.all.iter_mut().try_for_each(|logger| logger.save())
+    }
+
+    /// Closes every logger, and gives back the first error.
+    pub(crate) fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        let mut first: Option<Error> = None;
+        for logger in &mut self.all {
+            if let Err(error) = logger.finalize(status) {
+                first.get_or_insert(error);
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        self.all.iter().find_map(|logger| logger.log_dir())
+    }
+}

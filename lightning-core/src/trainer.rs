@@ -1,0 +1,517 @@
+//! The trainer: a thin typed shell around the engine.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use burn::{module::Module, tensor::Device};
+
+use crate::{
+    callbacks::{Callback, ModelCheckpoint},
+    checkpoint::{self, Checkpoint},
+    config::{Accelerator, IntoAccelerator, Limit, Problems, ReadBack, Settings},
+    context::ActiveRun,
+    data::{EvalData, FitData, Predicting, Testing, Validation},
+    driver::{Driver, ModuleDriver, for_evaluation, for_training},
+    engine,
+    error::{Error, Result},
+    hooks::Step,
+    loggers::{CsvLogger, Logger},
+    metrics::{MetricStore, StageSet},
+    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
+    owned::Owned,
+    params,
+    plan::Plan,
+    progress::Progress,
+    random,
+    report::{EvalReport, FitReport},
+    run::{Counters, Loggers, RunState},
+    stage::Stage,
+};
+
+/// Runs modules of type `M`: trains, validates, tests and predicts.
+///
+/// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from
+/// one `fit` to the next: a second `fit` goes on where the first one ended.
+pub struct Trainer<M> {
+    run: RunState,
+    callbacks: Vec<Box<dyn Callback<M>>>,
+    /// The model whose weights are known to be something, and what they are.
+    known: Option<(burn::module::ParamId, String)>,
+}
+
+impl<M> std::fmt::Debug for Trainer<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer").field("progress", &self.run.progress).field("device", &self.run.device).finish()
+    }
+}
+
+impl<M> Trainer<M> {
+    /// Starts a trainer's settings.
+    pub fn builder() -> TrainerBuilder<M> {
+        TrainerBuilder {
+            settings: Settings::default(),
+            problems: Problems::default(),
+            callbacks: Vec::new(),
+            loggers: Vec::new(),
+        }
+    }
+
+    /// Finished epochs, over all `fit`s.
+    pub fn current_epoch(&self) -> u64 {
+        self.run.progress.epoch
+    }
+
+    /// Optimizer steps, over all `fit`s.
+    pub fn global_step(&self) -> u64 {
+        self.run.progress.global_step
+    }
+
+    /// The device everything runs on.
+    pub fn device(&self) -> &Device {
+        &self.run.device
+    }
+
+    /// The folder of the run: the first logger's, else the root folder.
+    pub fn log_dir(&self) -> std::path::PathBuf {
+        self.run.log_dir()
+    }
+
+    /// The best checkpoint written so far.
+    pub fn best_checkpoint(&self) -> Option<&Path> {
+        self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
+    }
+}
+
+impl<M: LightningModule> Trainer<M> {
+    /// Trains `module`, and validates it where it has a `validation_step` and the data a validation loader.
+    ///
+    /// The module comes back trained, in evaluation form, also when an error or a panic ends the run.
+    ///
+    /// # Errors
+    /// The first error of a step, hook, callback, loader or logger, with its place in the run.
+    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport>
+    where
+        M: TrainingStep + ConfigureOptimizers,
+    {
+        let source = data.into_source();
+        let Self { run, callbacks, known } = self;
+        begin(run, module, Stage::Fit)?;
+        check_monitors(run, callbacks, M::METRICS)?;
+        let _active = ActiveRun::start();
+        let (device, seed) = (run.device.clone(), run.seed);
+        let owned = Owned::take(module, |module| for_training(module, &device, seed), true);
+        let configure: fn(&M, &crate::FitContext) -> Result<Vec<crate::OptimizerSetup>> = M::configure_optimizers;
+        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(configure));
+        let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        run.stage = Stage::Fit;
+        run.validates = false;
+        let evaluating = driver.set_mode(crate::driver::Mode::Eval);
+        drop(driver);
+        let stop_reason = result?;
+        evaluating?;
+        *known = identify(module).map(|id| {
+            let Counters { epoch, global_step, .. } = run.progress;
+            (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
+        });
+        let Counters { epoch, global_step, batch_step, skipped_batches, validation_runs } = run.progress;
+        Ok(FitReport {
+            stop_reason,
+            current_epoch: epoch,
+            global_step,
+            batch_step,
+            skipped_batches,
+            validation_runs,
+            metrics: run.metrics.metrics()?.clone(),
+            best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
+            resumed_from: None,
+            seed: run.seed,
+            warnings: std::mem::take(&mut run.warnings),
+            best: run.metrics.best(),
+        })
+    }
+
+    /// Runs `validation_step` over the data. Printed, the report is a table.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport>
+    where
+        M: ValidationStep,
+    {
+        let source = data.into_source(Validation);
+        self.evaluate(module, source, Stage::Validate)
+    }
+
+    /// Runs `test_step` over the data, with the weights the module has now. Printed, the report is a table.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport>
+    where
+        M: TestStep,
+    {
+        let source = data.into_source(Testing);
+        self.evaluate(module, source, Stage::Test)
+    }
+
+    /// Runs `predict_step` over the data: one output a batch, in order, the loaders one after another.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn predict<D: EvalData<M, Predicting<M>>>(&mut self, module: &mut M, data: D) -> Result<Vec<M::Output>>
+    where
+        M: PredictStep,
+    {
+        let outputs = Arc::new(Mutex::new(Vec::new()));
+        let source = data.into_source(Predicting::new(outputs.clone()));
+        self.evaluate(module, source, Stage::Predict)?;
+        let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
+        Ok(std::mem::take(&mut *outputs))
+    }
+
+    fn evaluate<'a>(
+        &'a mut self,
+        module: &'a mut M,
+        source: Box<dyn crate::data::Source<M> + 'a>,
+        stage: Stage,
+    ) -> Result<EvalReport> {
+        let weights = match (&self.known, identify(module)) {
+            (Some((known, what)), Some(id)) if *known == id => what.clone(),
+            _ => "as given".to_owned(),
+        };
+        let Self { run, callbacks, .. } = self;
+        begin(run, module, stage)?;
+        let _active = ActiveRun::start();
+        let (device, seed) = (run.device.clone(), run.seed);
+        let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
+        let mut driver = ModuleDriver::new(owned, callbacks, source, None);
+        let batches = engine::with_data(run, &mut driver, |run, driver| {
+            let feeds = driver.open_eval()?;
+            if feeds.is_empty() {
+                return Err(
+                    Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")
+                );
+            }
+            engine::evaluate(run, driver, &feeds, None)
+        })?;
+        drop(driver);
+        Ok(EvalReport { stage, metrics: run.metrics.metrics()?.clone(), weights, batches })
+    }
+
+    /// Gives `module` the weights of the best checkpoint written by this trainer.
+    ///
+    /// # Errors
+    /// When there is none, or it does not fit.
+    pub fn load_best(&mut self, module: &mut M) -> Result<()> {
+        let best = self.run.checkpoints.best.clone().ok_or_else(|| {
+            Error::new(crate::ErrorKind::Checkpoint, "this trainer has written no checkpoint")
+                .help("call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`")
+        })?;
+        self.load(module, &best.path)?;
+        if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {
+            *what = format!("best checkpoint {} ({name} {})", best.path.display(), crate::table::format_metric(*value));
+        }
+        Ok(())
+    }
+
+    /// Gives `module` the weights, buffers and state of a checkpoint.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or is of another module.
+    pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        Checkpoint::open(path)?.apply(module, path)?;
+        self.known = identify(module).map(|id| (id, format!("checkpoint {}", path.display())));
+        Ok(())
+    }
+
+    /// What the trainer will do with `module`: its hooks, steps, metrics, parameters and optimizers, to print.
+    ///
+    /// # Errors
+    /// When the module's optimizers cannot be made.
+    pub fn plan(module: &M) -> Result<Plan>
+    where
+        M: ConfigureOptimizers,
+    {
+        Plan::of(module)
+    }
+}
+
+/// The id of a module's first parameter: enough to tell whether it is the one whose weights are known.
+fn identify<M: Module>(module: &M) -> Option<burn::module::ParamId> {
+    struct First(Option<burn::module::ParamId>);
+
+    impl params::ErasedVisitor for First {
+        fn float(
+            &mut self,
+            _index: usize,
+            id: burn::module::ParamId,
+            _path: &str,
+            _param: &dyn params::FloatParam,
+        ) -> Result<()> {
+            self.0.get_or_insert(id);
+            Ok(())
+        }
+    }
+
+    let mut first = First(None);
+    params::visit(module, &mut first).ok()?;
+    first.0
+}
+
+fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Result<()> {
+    run.stage = stage;
+    run.stop = None;
+    run.failing = false;
+    run.seed = random::global_seed();
+    run.hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.metrics.reset();
+    run.entries.clear();
+    run.loss = None;
+    run.output = None;
+    Ok(())
+}
+
+/// A callback that reads what only validation gives needs a validation loader: remembered here, checked at `fit`.
+fn check_monitors<M>(
+    run: &mut RunState,
+    callbacks: &[Box<dyn Callback<M>>],
+    metrics: &[crate::MetricDef],
+) -> Result<()> {
+    run.validation_only = callbacks
+        .iter()
+        .flat_map(|callback| callback.monitors())
+        .find(|name| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL));
+    Ok(())
+}
+
+/// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
+///
+/// A bare integer is a number of batches, a bare float a fraction of them. No number stands for "off" or "unlimited": what
+/// is not set is not limited, except that without `max_epochs` and `max_steps` a run ends after 1000 epochs.
+pub struct TrainerBuilder<M> {
+    settings: Settings,
+    problems: Problems,
+    callbacks: Vec<Box<dyn Callback<M>>>,
+    loggers: Vec<Box<dyn Logger>>,
+}
+
+impl<M> std::fmt::Debug for TrainerBuilder<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainerBuilder").field("settings", &self.settings).finish()
+    }
+}
+
+impl<M> TrainerBuilder<M> {
+    /// Ends the run after this many epochs.
+    #[must_use]
+    pub fn max_epochs(mut self, epochs: usize) -> Self {
+        self.settings.length.max_epochs = Some(epochs);
+        self
+    }
+
+    /// Ends the run after this many optimizer steps.
+    #[must_use]
+    pub fn max_steps(mut self, steps: u64) -> Self {
+        self.settings.length.max_steps = Some(steps);
+        self
+    }
+
+    /// Uses this share of the training batches of each epoch.
+    #[must_use]
+    pub fn limit_train_batches(mut self, limit: impl Into<Limit>) -> Self {
+        self.settings.limits.train = limit.into();
+        self
+    }
+
+    /// Uses this share of the validation batches; 0 turns validation off.
+    #[must_use]
+    pub fn limit_val_batches(mut self, limit: impl Into<Limit>) -> Self {
+        self.settings.limits.val = limit.into();
+        self
+    }
+
+    /// Uses this share of the test batches.
+    #[must_use]
+    pub fn limit_test_batches(mut self, limit: impl Into<Limit>) -> Self {
+        self.settings.limits.test = limit.into();
+        self
+    }
+
+    /// Uses this share of the prediction batches.
+    #[must_use]
+    pub fn limit_predict_batches(mut self, limit: impl Into<Limit>) -> Self {
+        self.settings.limits.predict = limit.into();
+        self
+    }
+
+    /// Tries everything on `batches` batches: one epoch, no sanity check, no checkpoints, no loggers, no early stopping.
+    #[must_use]
+    pub fn fast_dev_run(mut self, batches: u64) -> Self {
+        self.settings.fast_dev_run = Some(batches);
+        self
+    }
+
+    /// Validation batches tried before training. Default 2.
+    #[must_use]
+    pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
+        self.settings.validation.sanity_steps = batches;
+        self
+    }
+
+    /// Validates after every so many training batches, or after every such fraction of an epoch. Default: at its end.
+    #[must_use]
+    pub fn val_check_interval(mut self, interval: impl Into<Limit>) -> Self {
+        self.settings.validation.interval = interval.into();
+        self
+    }
+
+    /// Validates in every n-th epoch only.
+    #[must_use]
+    pub fn check_val_every_n_epoch(mut self, epochs: usize) -> Self {
+        self.settings.validation.every_n_epochs = epochs;
+        self
+    }
+
+    /// Sends the values of single steps to the loggers every n batches. Default 50.
+    #[must_use]
+    pub fn log_every_n_steps(mut self, batches: u64) -> Self {
+        self.settings.output.log_every_n_steps = batches;
+        self
+    }
+
+    /// Where to compute: an [`Accelerator`] or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
+    #[must_use]
+    pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
+        match accelerator.into_accelerator() {
+            Ok(accelerator) => self.settings.accelerator = accelerator,
+            Err(error) => {
+                self.problems.add(error.message().to_owned(), "use one of auto, cpu, cuda, wgpu, vulkan, metal, rocm")
+            }
+        }
+        self
+    }
+
+    /// The folder for logs and checkpoints where nothing says otherwise. Default: the working folder.
+    #[must_use]
+    pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.settings.output.root = folder.as_ref().to_path_buf();
+        self
+    }
+
+    /// Adds a callback.
+    #[must_use]
+    pub fn callback<C: Callback<M> + 'static>(mut self, callback: C) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Adds a logger; without any, metrics go to `lightning_logs/version_N/metrics.csv` below the root folder.
+    #[must_use]
+    pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
+        self.loggers.push(Box::new(logger));
+        self
+    }
+
+    /// Logs nothing.
+    #[must_use]
+    pub fn no_logger(mut self) -> Self {
+        self.settings.output.default_logger = false;
+        self
+    }
+
+    /// Whether a run without a [`ModelCheckpoint`] keeps its latest checkpoint. Default yes.
+    #[must_use]
+    pub fn enable_checkpointing(mut self, enable: bool) -> Self {
+        self.settings.output.checkpointing = enable;
+        self
+    }
+
+    /// Whether progress is shown. Default yes.
+    #[must_use]
+    pub fn enable_progress_bar(mut self, enable: bool) -> Self {
+        self.settings.output.progress_bar = enable;
+        self
+    }
+
+    /// Whether the model's summary is printed before training. Default yes.
+    #[must_use]
+    pub fn enable_model_summary(mut self, enable: bool) -> Self {
+        self.settings.output.model_summary = enable;
+        self
+    }
+
+    /// When logged tensors come back to the host; for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn read_back(mut self, when: ReadBack) -> Self {
+        self.settings.readback = when;
+        self
+    }
+}
+
+impl<M: LightningModule> TrainerBuilder<M> {
+    /// Checks all settings together.
+    ///
+    /// # Errors
+    /// One error that lists every problem with its remedy.
+    pub fn build(self) -> Result<Trainer<M>> {
+        let Self { settings, mut problems, mut callbacks, mut loggers } = self;
+        let has_checkpoint = callbacks.iter().any(|callback| callback.is_checkpoint());
+        if has_checkpoint && !settings.output.checkpointing {
+            problems.add(
+                "`enable_checkpointing(false)` is set and a `ModelCheckpoint` is given",
+                "leave one of the two out",
+            );
+        }
+        let accelerator: Accelerator = settings.accelerator;
+        let mut settings = settings.check(problems)?;
+        let device = accelerator.device()?;
+        if settings.length.max_epochs.is_none() && settings.length.max_steps.is_none() {
+            settings.length.max_epochs = Some(1000);
+        }
+        if settings.fast_dev_run.is_some() {
+            loggers.clear();
+        }
+        if loggers.is_empty() && settings.output.default_logger {
+            loggers.push(Box::new(CsvLogger::new(settings.output.root.join("lightning_logs"))));
+        }
+        if !has_checkpoint && settings.output.checkpointing {
+            callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
+        }
+        callbacks.sort_by_key(|callback| callback.order());
+        let mut metrics = MetricStore::new(M::METRICS);
+        let scope = metrics.open(Stage::Fit, 0, "");
+        let run = RunState {
+            host: RunState::is_host(&settings, &device),
+            bar: Progress::new(settings.output.progress_bar),
+            stage: Stage::Fit,
+            device,
+            seed: 0,
+            progress: Counters::default(),
+            batch_idx: 0,
+            loader_idx: 0,
+            metrics,
+            scope,
+            entries: Vec::new(),
+            loss: None,
+            output: None,
+            optimizers: Vec::new(),
+            gradients: params::GradientStore::default(),
+            loggers: Loggers::new(loggers),
+            checkpoints: crate::run::CheckpointBoard::default(),
+            stop: None,
+            sanity_checking: false,
+            failing: false,
+            validates: false,
+            validation_only: None,
+            hparams: serde_json::Value::Null,
+            fields: M::FIELDS,
+            warnings: Vec::new(),
+            settings,
+        };
+        Ok(Trainer { run, callbacks, known: None })
+    }
+}

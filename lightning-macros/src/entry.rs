@@ -1,0 +1,121 @@
+//! The entry points on `proc_macro2` tokens: parse, model, validate, expand.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, Item};
+
+use crate::{
+    diagnostics::Diagnostics,
+    expand::{expand_batch, expand_data_impl, expand_data_struct, expand_impl, expand_struct},
+    fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens},
+    hooks::Owner,
+    model::{BatchModel, ImplModel, StructModel},
+    parse::{parse_item, parse_macro_args},
+    paths::Paths,
+    validate::{check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct},
+};
+
+/// `#[lightning_module]`
+pub(crate) fn lightning_module(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(Owner::Module, args, item)
+}
+
+/// `#[data_module]`
+pub(crate) fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute(Owner::Data, args, item)
+}
+
+/// `#[derive(Batch)]`
+pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::default();
+    let input: DeriveInput = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => {
+            diagnostics.syntax(error);
+            return diagnostics.finish().unwrap_or_default();
+        }
+    };
+    let model = BatchModel::new(input, &diagnostics);
+    validate_batch(&model, &diagnostics);
+    let clean = diagnostics.is_empty();
+    finish(diagnostics, if clean { expand_batch(&model) } else { fall_back_batch(&model) })
+}
+
+fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::default();
+    let paths = parse_macro_args(args, owner.attribute(), &diagnostics);
+    let expansion = match parse_item(item.clone(), &diagnostics) {
+        None => fall_back_tokens(item),
+        Some(Item::Struct(item)) => struct_side(owner, paths, item, &diagnostics),
+        Some(Item::Impl(item)) => impl_side(owner, paths, item, &diagnostics),
+        Some(other) => {
+            let attribute = owner.attribute();
+            diagnostics
+                .error(head(&other), format!("`#[{attribute}]` stands on an item that is neither struct nor impl"))
+                .help("write it on a struct with named fields, and on the struct's `impl`")
+                .emit();
+            fall_back_item(other)
+        }
+    };
+    finish(diagnostics, expansion)
+}
+
+fn struct_side(owner: Owner, paths: Paths, item: syn::ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
+    check_struct_shape(owner, &item, diagnostics);
+    if !matches!(item.fields, syn::Fields::Named(_)) {
+        return fall_back_item(Item::Struct(item));
+    }
+    let model = StructModel::new(owner, paths, item, diagnostics);
+    validate_struct(&model, diagnostics);
+    match (diagnostics.is_empty(), owner) {
+        (false, _) => fall_back_struct(&model),
+        (true, Owner::Module) => expand_struct(&model),
+        (true, Owner::Data) => expand_data_struct(&model),
+    }
+}
+
+fn impl_side(owner: Owner, paths: Paths, item: syn::ItemImpl, diagnostics: &Diagnostics) -> TokenStream {
+    if !check_impl_item(owner, &item, diagnostics) {
+        return fall_back_item(Item::Impl(item));
+    }
+    let model = ImplModel::new(owner, paths, item, diagnostics);
+    validate_impl(&model, diagnostics);
+    match (diagnostics.is_empty(), owner) {
+        (false, _) => fall_back_impl(&model),
+        (true, Owner::Module) => expand_impl(&model),
+        (true, Owner::Data) => expand_data_impl(&model),
+    }
+}
+
+/// The keyword that makes the item what it is.
+fn head(item: &Item) -> TokenStream {
+    match item {
+        Item::Enum(item) => {
+            let (keyword, ident) = (item.enum_token, &item.ident);
+            quote!(#keyword #ident)
+        }
+        Item::Fn(item) => {
+            let (keyword, ident) = (item.sig.fn_token, &item.sig.ident);
+            quote!(#keyword #ident)
+        }
+        Item::Trait(item) => {
+            let (keyword, ident) = (item.trait_token, &item.ident);
+            quote!(#keyword #ident)
+        }
+        Item::Union(item) => {
+            let (keyword, ident) = (item.union_token, &item.ident);
+            quote!(#keyword #ident)
+        }
+        Item::Mod(item) => {
+            let (keyword, ident) = (item.mod_token, &item.ident);
+            quote!(#keyword #ident)
+        }
+        other => quote!(#other),
+    }
+}
+
+/// The errors, if any, in front of the expansion.
+fn finish(diagnostics: Diagnostics, expansion: TokenStream) -> TokenStream {
+    let errors = diagnostics.finish();
+    quote!(#errors #expansion)
+}

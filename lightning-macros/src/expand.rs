@@ -1,0 +1,90 @@
+//! Model to tokens. Reached by correct input only, so nothing here can fail; every body is a call into the runtime.
+
+mod batch;
+mod data;
+mod hparams;
+mod module_impl;
+mod module_struct;
+
+pub(crate) use batch::{expand_batch, expand_inert_batch};
+pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};
+pub(crate) use module_impl::{expand_impl, expand_inert_impl};
+pub(crate) use module_struct::{expand_inert_struct, expand_struct};
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::Attribute;
+
+/// Repeats an item's `#[cfg]`s on everything emitted beside it.
+pub(crate) fn under_cfgs(cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
+    items.into_iter().filter(|item| !item.is_empty()).map(|item| quote!(#(#cfgs)* #item)).collect()
+}
+
+/// `#[cfg(any(all(a, b), c))]` for several places with several `#[cfg]`s each; nothing when one place has none.
+pub(crate) fn any_of(places: &[Vec<Attribute>]) -> Option<TokenStream> {
+    if places.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let places: Vec<TokenStream> = places.iter().map(|cfgs| all_of(cfgs)).collect();
+    match places.as_slice() {
+        [only] => Some(only.clone()),
+        _ => Some(quote!(any(#(#places),*))),
+    }
+}
+
+fn all_of(cfgs: &[Attribute]) -> TokenStream {
+    let predicates: Vec<TokenStream> = cfgs
+        .iter()
+        .filter_map(|cfg| match &cfg.meta {
+            syn::Meta::List(list) => Some(list.tokens.clone()),
+            _ => None,
+        })
+        .collect();
+    match predicates.as_slice() {
+        [only] => only.clone(),
+        _ => quote!(all(#(#predicates),*)),
+    }
+}
+
+/// The spans of the first and last token: a call from the one to the other is underlined as the whole.
+/// They are the user's own, so that rustc speaks of the user's tokens and not of a macro; what clippy then takes for
+/// the user's code is allowed where it is emitted.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    let last = spans.last().unwrap_or(first);
+    (first, last)
+}
+
+/// A local of generated code, underlined as the user's token: with the user's own span a module made by a `macro_rules!` would
+/// not find it, since locals are hygienic there.
+pub(crate) fn local(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::call_site().located_at(span))
+}
+
+/// `P::hook_output(Self::on_fit_end(self))`, all of it underlined as `at`.
+pub(crate) fn wrapped_call(
+    p: &TokenStream,
+    wrap: &TokenStream,
+    path: impl FnOnce(Span) -> TokenStream,
+    args: &TokenStream,
+    at: impl ToTokens,
+) -> TokenStream {
+    let (first, last) = ends(at);
+    let wrap = respan(quote!(#p::#wrap), first);
+    let path = path(first);
+    let mut args = Group::new(Delimiter::Parenthesis, args.clone());
+    args.set_span(last);
+    let mut call = Group::new(Delimiter::Parenthesis, quote!(#path #args));
+    call.set_span(last);
+    quote!(#wrap #call)
+}
+
+/// Moves a path of ours to the user's tokens.
+pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    respanned.collect()
+}

@@ -1,0 +1,189 @@
+//! `#[derive(Batch)]`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Generics, Ident, Member};
+
+use super::{ends, respan};
+use crate::{
+    model::{BatchField, BatchModel, Members},
+    paths::plain,
+};
+
+/// ```text
+/// impl P::Batch for DigitBatch {
+///     const SIZED: bool = <Tensor<2> as P::Batch>::SIZED;
+///     fn batch_size(&self) -> P::Option<usize> { P::first_size([P::Batch::batch_size(&self.images)]) }
+///     fn to_device(self, device: &P::Device) -> Self { Self { images: P::Batch::to_device(self.images, device) } }
+///     fn cast(self, dtype: P::FloatDType) -> Self { Self { images: P::Batch::cast(self.images, dtype) } }
+/// }
+/// ```
+pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
+    let p = model.paths.private();
+    let (size, to_device, cast) = if model.is_enum { expand_enum(model) } else { expand_struct(model) };
+    let sized = expand_sized(model);
+    let implementation = implement_batch(model, &sized, [size, to_device, cast]);
+    let ident = &model.input.ident;
+    if !model.input.generics.params.is_empty() {
+        return implementation;
+    }
+    let message = format!(
+        "nothing in `{0}` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`",
+        plain(ident)
+    );
+    let assertion = quote!(const _: () = #p::assert!(<#ident as #p::Batch>::SIZED, #message););
+    quote!(#implementation #assertion)
+}
+
+/// The impl with bodies that never run.
+pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
+    let body = || quote!(::core::unreachable!());
+    implement_batch(model, &quote!(true), [body(), body(), body()])
+}
+
+fn implement_batch(model: &BatchModel, sized: &TokenStream, [size, to_device, cast]: [TokenStream; 3]) -> TokenStream {
+    let p = model.paths.private();
+    let ident = &model.input.ident;
+    let generics = bounded(&model.input.generics, &p);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::Batch for #ident #ty_generics #where_clause {
+            const SIZED: bool = #sized;
+            fn batch_size(&self) -> #p::Option<usize> {
+                #size
+            }
+            #[allow(unused_variables)]
+            fn to_device(self, device: &#p::Device) -> Self {
+                #to_device
+            }
+            #[allow(unused_variables)]
+            fn cast(self, dtype: #p::FloatDType) -> Self {
+                #cast
+            }
+        }
+    }
+}
+
+/// A type parameter is taken to be, or to hold, a part of the batch.
+fn bounded(generics: &Generics, p: &TokenStream) -> Generics {
+    let mut generics = generics.clone();
+    let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
+    if !params.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.extend(params.iter().map(|param| -> syn::WherePredicate { syn::parse_quote!(#param: #p::Batch) }));
+    }
+    generics
+}
+
+/// `<Tensor<2> as P::Batch>::SIZED || <Tensor<1, Int> as P::Batch>::SIZED`
+fn expand_sized(model: &BatchModel) -> TokenStream {
+    let p = model.paths.private();
+    if model.fields().any(|field| field.size.is_some()) {
+        return quote!(true);
+    }
+    let mut types: Vec<TokenStream> = Vec::new();
+    for field in model.fields().filter(|field| !field.host) {
+        let ty = field.ty.to_token_stream();
+        if !types.iter().any(|known| known.to_string() == ty.to_string()) {
+            types.push(ty);
+        }
+    }
+    if types.is_empty() {
+        return quote!(false);
+    }
+    quote!(#(<#types as #p::Batch>::SIZED)||*)
+}
+
+fn expand_struct(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
+    let p = model.paths.private();
+    let Some(members) = model.variants.first() else {
+        return (quote!(#p::Option::None), quote!(self), quote!(self));
+    };
+    let place = |member: &Member| quote!(self.#member);
+    let size = expand_size(&p, members, |member| quote!(&self.#member));
+    let to_device =
+        members.fields.iter().map(|field| expand_moved(&p, field, place, &quote!(to_device), &quote!(device)));
+    let cast = members.fields.iter().map(|field| expand_moved(&p, field, place, &quote!(cast), &quote!(dtype)));
+    (size, quote!(Self { #(#to_device),* }), quote!(Self { #(#cast),* }))
+}
+
+/// `match self { Self::Labelled { images: images } => …, }`
+fn expand_enum(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
+    let p = model.paths.private();
+    let local = |member: &Member| binding(member).to_token_stream();
+    let arms = |body: &dyn Fn(&Members) -> TokenStream| -> Vec<TokenStream> {
+        model
+            .variants
+            .iter()
+            .map(|members| {
+                let variant = &members.variant;
+                let pattern = members.fields.iter().map(|BatchField { member, .. }| {
+                    let binding = binding(member);
+                    quote!(#member: #binding)
+                });
+                let body = body(members);
+                // A variant of the batch size needs one of its fields only.
+                quote!(Self::#variant { #(#pattern),* } => #body)
+            })
+            .collect()
+    };
+    let rebuilt = |members: &Members, function: &TokenStream, arg: &TokenStream| {
+        let variant = &members.variant;
+        let fields = members.fields.iter().map(|field| expand_moved(&p, field, local, function, arg));
+        quote!(Self::#variant { #(#fields),* })
+    };
+    let size = arms(&|members| expand_size(&p, members, local));
+    let to_device = arms(&|members| rebuilt(members, &quote!(to_device), &quote!(device)));
+    let cast = arms(&|members| rebuilt(members, &quote!(cast), &quote!(dtype)));
+    // A reference to an empty enum has to be matched behind the reference.
+    let subject = if model.variants.is_empty() { quote!(*self) } else { quote!(self) };
+    (
+        quote!(#[allow(unused_variables)] match #subject { #(#size,)* }),
+        quote!(match self { #(#to_device,)* }),
+        quote!(match self { #(#cast,)* }),
+    )
+}
+
+/// The variable that a field of a variant is bound to.
+fn binding(member: &Member) -> Ident {
+    match member {
+        Member::Named(name) => format_ident!("__lightning_{}", name),
+        Member::Unnamed(index) => format_ident!("__lightning_{}", index.index),
+    }
+}
+
+/// `P::first_size([P::Batch::batch_size(&self.images), …])`
+fn expand_size(p: &TokenStream, members: &Members, reference: impl Fn(&Member) -> TokenStream) -> TokenStream {
+    if let Some(field) = members.fields.iter().find(|field| field.size.is_some()) {
+        let span = ends(&field.ty).0;
+        let (len, reference) = (respan(quote!(#p::BatchLen), span), respan(reference(&field.member), span));
+        let len = quote!(#len::batch_len(#reference));
+        return quote!(#p::Option::Some(#len));
+    }
+    let sizes = members.fields.iter().filter(|field| !field.host).map(|field| {
+        let span = ends(&field.ty).0;
+        let (batch, reference) = (respan(quote!(#p::Batch), span), respan(reference(&field.member), span));
+        quote!(#batch::batch_size(#reference))
+    });
+    quote!(#p::first_size([#(#sizes),*]))
+}
+
+/// `images: P::Batch::to_device(self.images, device)`; a host field stays as it is.
+fn expand_moved(
+    p: &TokenStream,
+    field: &BatchField,
+    place: impl Fn(&Member) -> TokenStream,
+    function: &TokenStream,
+    arg: &TokenStream,
+) -> TokenStream {
+    let member = &field.member;
+    let place = place(member);
+    if field.host {
+        return quote!(#member: #place);
+    }
+    // Spanned at the type: one that is no batch is reported there.
+    let span = ends(&field.ty).0;
+    let (batch, place) = (respan(quote!(#p::Batch), span), respan(place, span));
+    quote!(#member: #batch::#function(#place, #arg))
+}

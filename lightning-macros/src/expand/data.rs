@@ -1,0 +1,225 @@
+//! `#[data_module]`, on the struct and on the impl.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
+
+use super::{
+    any_of,
+    hparams::{expand_hparams, expand_locals, expand_rebuild},
+    module_impl::{data_hooks, expand_arg, expand_inert_item, parts},
+    module_struct::expand_state,
+    respan, under_cfgs, wrapped_call,
+};
+use crate::{
+    hooks::{HookDef, Kind},
+    model::{Field, ImplModel, Meant, Method, Param, Role, StructModel},
+    paths::{hparams_ident, plain},
+};
+
+/// ```text
+/// struct Data { dir: PathBuf }
+/// struct DataHparams { … }                      // hparams.rs
+/// impl P::DataStruct for Data { type Hparams = DataHparams; const NAME: &'static str = "Data"; fn hparams … }
+/// impl Data { fn new … fn hparams … }
+/// ```
+pub(crate) fn expand_data_struct(model: &StructModel) -> TokenStream {
+    let rebuild = expand_rebuild(model);
+    let state = expand_state(model);
+    let locals = expand_locals(model, quote!(hparams));
+    let p = model.paths.private();
+    let fields = model.fields.iter().map(|field| {
+        let Field { ident, cfgs, .. } = field;
+        match model.role(field) {
+            Some(Role::State | Role::Skipped) => quote!(#(#cfgs)* #ident: #p::Default::default()),
+            _ => quote!(#(#cfgs)* #ident),
+        }
+    });
+    let new = quote!(#locals Self { #(#fields),* });
+    implement_data_struct(model, rebuild, state, new)
+}
+
+/// The same names and types with bodies that never run.
+pub(crate) fn expand_inert_data_struct(model: &StructModel) -> TokenStream {
+    let body = || quote!(::core::unreachable!());
+    implement_data_struct(model, body(), TokenStream::new(), body())
+}
+
+fn implement_data_struct(
+    model: &StructModel,
+    rebuild: TokenStream,
+    state: TokenStream,
+    new: TokenStream,
+) -> TokenStream {
+    let p = model.paths.private();
+    let item = &model.item;
+    let ident = &item.ident;
+    let name = plain(ident);
+    let hparams = hparams_ident(ident);
+    let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
+    let doc = format!("Makes a `{name}`; nothing is read before a run starts.");
+    let mut items = expand_hparams(model);
+    items.push(quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::DataStruct for #ident #ty_generics #where_clause {
+            type Hparams = #hparams;
+            const NAME: &'static str = #name;
+            fn hparams(&self) -> #hparams {
+                #rebuild
+            }
+            #state
+        }
+    });
+    items.push(quote! {
+        #[allow(dead_code, unreachable_pub, unused_variables)]
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #[doc = #doc]
+            #[must_use]
+            pub fn new(hparams: #hparams) -> Self {
+                #new
+            }
+            /// The hyperparameters, as the fields hold them now.
+            pub fn hparams(&self) -> #hparams {
+                <Self as #p::DataStruct>::hparams(self)
+            }
+        }
+    });
+    let rest = under_cfgs(&model.cfgs, items);
+    quote!(#item #rest)
+}
+
+/// ```text
+/// impl Data { /* the user's */ }
+/// impl P::DataModule for Data {
+///     type Train = P::Has<<DataLoader<B> as P::LoaderOutput>::Loader>; type Val = P::NoLoader; …
+///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> { P::hook_output(<Data>::setup(self, stage)) }
+///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { P::Result::Ok(P::Has(P::LoaderOutput::into_loader(<Data>::train_dataloader(self))?)) }
+///     fn val_dataloader(&mut self) -> P::Result<Self::Val> { P::Result::Ok(P::NoLoader) }
+///     …
+/// }
+/// ```
+pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
+    let item = &model.item;
+    let members = data_hooks().map(|hook| match hook.kind {
+        Kind::Loader => expand_loader(model, hook),
+        _ => model.methods_of(hook).map(|method| expand_data_hook(model, method, hook)).collect(),
+    });
+    implement_data_module(model, item.to_token_stream(), members.collect())
+}
+
+/// The impl with the loaders' types and bodies that never run.
+pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
+    let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| {
+        let ty = expand_loader_type(model, hook);
+        let body = |_: Option<&Method>| quote!(::core::unreachable!());
+        let function = expand_loader_fn(model, hook, body);
+        quote!(#ty #function)
+    });
+    implement_data_module(model, expand_inert_item(model), members.collect())
+}
+
+fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let implementation = quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::DataModule for #ident #where_clause {
+            #members
+        }
+    };
+    let rest = under_cfgs(&model.cfgs, [implementation]);
+    quote!(#item #rest)
+}
+
+fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> TokenStream {
+    let p = model.paths.private();
+    let cfgs = &method.cfgs;
+    let name = format_ident!("{}", hook.name);
+    let params = hook.params.iter().map(|param| {
+        let name = format_ident!("{}", param.name);
+        let ty = format_ident!("{}", param.ty);
+        quote!(, #name: #p::#ty)
+    });
+    let args = method.params.all.iter().filter_map(|param| match param {
+        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Batch | Param::Unknown(_) => None,
+    });
+    let call = expand_inherent_call(model, method, &quote!(hook_output), &quote!(#(, #args)*));
+    quote! {
+        #(#cfgs)*
+        #[allow(unused_variables, clippy::unit_arg)]
+        fn #name(&mut self #(#params)*) -> #p::Result<()> {
+            #call
+        }
+    }
+}
+
+/// `P::hook_output(<Data>::setup(self, stage))`: the inherent function wins over the trait's.
+fn expand_inherent_call(model: &ImplModel, method: &Method, wrap: &TokenStream, args: &TokenStream) -> TokenStream {
+    let ident = &model.item.self_ty;
+    let name = &method.sig.ident;
+    let at = method.output().map_or_else(|| name.to_token_stream(), ToTokens::to_token_stream);
+    let path = |span| {
+        let mut name = name.clone();
+        name.set_span(span);
+        let ident = respan(ident.to_token_stream(), span);
+        quote_spanned!(span=> <#ident>::#name)
+    };
+    wrapped_call(&model.paths.private(), wrap, path, &quote!(self #args), at)
+}
+
+fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
+    let p = model.paths.private();
+    let ty = expand_loader_type(model, hook);
+    let function = expand_loader_fn(model, hook, |method| match method {
+        Some(method) => {
+            let call = expand_inherent_call(model, method, &quote!(LoaderOutput::into_loader), &TokenStream::new());
+            quote!(#p::Result::Ok(#p::Has(#call?)))
+        }
+        None => quote!(#p::Result::Ok(#p::NoLoader)),
+    });
+    quote!(#ty #function)
+}
+
+/// `type Train = P::Has<<Result<DataLoader<B>> as P::LoaderOutput>::Loader>;`
+fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
+    let p = model.paths.private();
+    let name = format_ident!("{}", hook.variant);
+    let written = loaders(model, hook)
+        .map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #p::Has<<#ty as #p::LoaderOutput>::Loader>;));
+    let absent = absence(model, hook, quote!(type #name = #p::NoLoader;));
+    quote!(#(#written)* #absent)
+}
+
+fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Method>) -> TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let name = format_ident!("{}", hook.name);
+    let ty = format_ident!("{}", hook.variant);
+    let function = |body: TokenStream| quote!(fn #name(&mut self) -> #p::Result<Self::#ty> { #body });
+    let written = loaders(model, hook).map(|(method, _)| {
+        let cfgs = &method.cfgs;
+        let function = function(body(Some(method)));
+        quote!(#(#cfgs)* #function)
+    });
+    let absent = absence(model, hook, function(body(None)));
+    quote!(#(#written)* #absent)
+}
+
+/// The methods that give the loader, with their return types; after an error, those whose type has a name.
+fn loaders<'a>(model: &'a ImplModel, hook: &'a HookDef) -> impl Iterator<Item = (&'a Method, &'a Type)> {
+    let spelt_right = |method: &Method| matches!(method.meant, Meant::Hook(_) | Meant::NearMiss(_));
+    model.methods_of(hook).filter(move |method| spelt_right(method)).filter_map(|method| match method.output()? {
+        Type::ImplTrait(_) => None,
+        ty => Some((method, ty)),
+    })
+}
+
+/// The item for a loader that is not there, under the `#[cfg]` that says so.
+fn absence(model: &ImplModel, hook: &HookDef, item: TokenStream) -> TokenStream {
+    let places: Vec<_> = loaders(model, hook).map(|(method, _)| method.cfgs.clone()).collect();
+    match any_of(&places) {
+        Some(_) if places.is_empty() => item,
+        Some(predicate) => quote!(#[cfg(not(#predicate))] #item),
+        None => TokenStream::new(),
+    }
+}

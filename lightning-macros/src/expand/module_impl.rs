@@ -1,0 +1,542 @@
+//! `#[lightning_module] impl`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
+
+use super::{any_of, ends, local, respan, under_cfgs, wrapped_call};
+use crate::{
+    hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StepDef, StepOutput},
+    model::{Direction, ImplModel, Meant, Method, Metric, Param, Reduce, expand_placeholders},
+    parse::modern_tensor,
+    paths::constant_ident,
+};
+
+/// ```text
+/// impl Net { /* the user's, with a call after each logged `let` */ }
+/// impl Net { const TRAIN_LOSS: P::MetricKey<…> … fn load_from_checkpoint … }
+/// impl P::LightningModule for Net { … }
+/// impl P::TrainingStep for Net { … }            // one for each step
+/// impl P::InitModule for Net { … }              // with `fn init`
+/// impl Net { fn new … fn new_on … }             // likewise
+/// ```
+pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
+    let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
+    let mut items = vec![expand_inherent(model), expand_lightning_module(model)];
+    for (hook, step) in steps() {
+        items.extend(model.methods_of(hook).map(|method| expand_step(model, method, hook, step)));
+    }
+    items.extend(
+        init_methods(model).flat_map(|method| [expand_init_module(model, method), expand_constructors(model, method)]),
+    );
+    let rest = under_cfgs(&model.cfgs, items);
+    quote!(#item #rest)
+}
+
+/// The same names and types with bodies that never run, for an impl with mistakes.
+pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
+    let item = expand_inert_item(model);
+    let mut items = vec![expand_inherent(model), expand_inert_lightning_module(model)];
+    for (hook, step) in steps() {
+        items.extend(model.methods_of(hook).take(1).map(|method| expand_inert_step(model, method, step)));
+    }
+    items.extend(
+        init_methods(model)
+            .take(1)
+            .flat_map(|method| [expand_inert_init_module(model, method), expand_inert_constructors(model, method)]),
+    );
+    let rest = under_cfgs(&model.cfgs, items);
+    quote!(#item #rest)
+}
+
+/// The user's impl with its logged values used and its old tensors written as today.
+pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
+    let mut item = expand_item(model, |method, site| {
+        let bindings = method.logs.get(site).map(|site| site.bindings.as_slice()).unwrap_or_default();
+        quote!(#(let _ = &#bindings;)*)
+    });
+    if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
+        modernise(|tensors| tensors.visit_item_impl_mut(&mut parsed));
+        item = parsed.into_token_stream();
+    }
+    item
+}
+
+/// Writes `Tensor<B, 2>` as `Tensor<2>`, so that rustc does not report it again.
+pub(super) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
+    struct Tensors;
+    impl VisitMut for Tensors {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Some(modern) = modern_tensor(ty) {
+                *ty = modern;
+            }
+            syn::visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    visit(&mut Tensors);
+}
+
+fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
+    let mut item = model.item.clone();
+    for method in &model.methods {
+        if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
+            expand_placeholders(&mut function.block, |site| replacement(method, site));
+        }
+    }
+    item.into_token_stream()
+}
+
+/// `P::log::<Self, _>(0usize, &train_loss);`
+fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStream {
+    let p = model.paths.private();
+    let (Some(log), Some(slots)) = (method.logs.get(site), method.slots.get(site)) else { return TokenStream::new() };
+    let cfgs = &log.own_cfgs;
+    let calls = slots.iter().map(|(variable, slot)| {
+        // Spanned at the variable, where a type that cannot be logged is reported.
+        let span = variable.span();
+        let p = respan(p.clone(), span);
+        let call = match (&log.options.per_stage, &log.options.batch_size) {
+            (Some(_), _) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
+            (None, Some(size)) => quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);),
+            (None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
+        };
+        quote!(#(#cfgs)* #call)
+    });
+    calls.collect()
+}
+
+/// ```text
+/// impl Net {
+///     pub const TRAIN_LOSS: P::MetricKey<Self, P::Minimize, P::Stages<P::Y, P::N, P::N>> = P::MetricKey::new(&<Self as P::LightningModule>::METRICS[0usize]);
+///     pub fn load_from_checkpoint(path: impl P::AsRef<P::Path>) -> P::Result<Self> { P::load_from_checkpoint::<Self>(path.as_ref()) }
+/// }
+/// ```
+fn expand_inherent(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    let constants = model.metrics.iter().enumerate().map(|(slot, metric)| {
+        let ident = constant_ident(&metric.variable, metric.span);
+        let direction = match metric.options.direction {
+            Direction::Minimize => quote!(Minimize),
+            Direction::Maximize => quote!(Maximize),
+            Direction::Undirected => quote!(Undirected),
+        };
+        let stages = [StageDef::Train, StageDef::Val, StageDef::Test]
+            .map(|stage| if metric.stages.contains(&stage) { quote!(#p::Y) } else { quote!(#p::N) });
+        let methods: Vec<String> = metric.methods.iter().map(|method| format!("`{method}`")).collect();
+        let doc = format!("Key of the metric `{}`, logged in {}.", metric.name, methods.join(" and "));
+        let cfg = any_of(&metric.cfgs).map(|predicate| quote!(#[cfg(#predicate)]));
+        quote! {
+            #cfg
+            #[doc = #doc]
+            pub const #ident: #p::MetricKey<Self, #p::#direction, #p::Stages<#(#stages),*>> =
+                #p::MetricKey::new(&<Self as #p::LightningModule>::METRICS[#slot]);
+        }
+    });
+    let (ident, generics) = (&model.item.self_ty, &model.item.generics);
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    // Spanned at the type: with neither `#[init(…)]` nor `fn init` this is where it is reported.
+    let (span, _) = ends(ident);
+    let private = respan(p.clone(), span);
+    let load = quote_spanned!(span=> #private::load_from_checkpoint::<Self>);
+    quote! {
+        #[allow(dead_code, unreachable_pub)]
+        impl #impl_generics #ident #where_clause {
+            #(#constants)*
+            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+            ///
+            /// # Errors
+            /// When the file cannot be read, or holds another module.
+            pub fn load_from_checkpoint(path: impl #p::AsRef<#p::Path>) -> #p::Result<Self> {
+                #load(path.as_ref())
+            }
+        }
+    }
+}
+
+/// ```text
+/// impl P::LightningModule for Net {
+///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
+///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::new("train_loss", P::StageSet::TRAIN).minimize().on_step()];
+///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
+///     const STEPS: P::StepSet = P::StepSet::EMPTY.with(P::Step::Training);
+///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> { match hook { … } }
+/// }
+/// ```
+fn expand_lightning_module(model: &ImplModel) -> TokenStream {
+    let run_hook = expand_run_hook(model);
+    implement_lightning_module(model, run_hook)
+}
+
+fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {
+    implement_lightning_module(model, TokenStream::new())
+}
+
+fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let batches = steps().map(|(hook, step)| expand_batch_type(model, hook, step));
+    let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
+    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
+    let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::LightningModule for #ident #where_clause {
+            #(#batches)*
+            const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
+            const HOOKS: #p::HookSet = #hooks;
+            const STEPS: #p::StepSet = #steps;
+            #run_hook
+        }
+    }
+}
+
+/// The rows of the steps.
+fn steps() -> impl Iterator<Item = (&'static HookDef, StepDef)> {
+    HOOKS.iter().filter_map(|hook| match hook.kind {
+        Kind::Step(step) => Some((hook, step)),
+        _ => None,
+    })
+}
+
+/// The methods called by `run_hook`.
+fn hook_methods(model: &ImplModel) -> impl Iterator<Item = (&Method, &'static HookDef)> + Clone {
+    model.methods.iter().filter_map(|method| match method.meant {
+        Meant::Hook(hook) if hook.kind == Kind::Hook => Some((method, hook)),
+        _ => None,
+    })
+}
+
+fn init_methods(model: &ImplModel) -> impl Iterator<Item = &Method> {
+    model.methods.iter().filter(|method| matches!(method.hook(), Some(hook) if hook.kind == Kind::Init))
+}
+
+/// `type TrainBatch = DigitBatch;`, with the other case where the step stands under a `#[cfg]`.
+fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenStream {
+    let p = model.paths.private();
+    let name = format_ident!("{}", step.batch);
+    let written = model.methods_of(hook).filter_map(|method| Some((method, batch_type(method)?)));
+    let types = written.clone().map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #ty;));
+    let places: Vec<_> = written.map(|(method, _)| method.cfgs.clone()).collect();
+    let absent = match any_of(&places) {
+        Some(_) if places.is_empty() => quote!(type #name = #p::NoBatch;),
+        Some(predicate) => quote!(#[cfg(not(#predicate))] type #name = #p::NoBatch;),
+        None => TokenStream::new(),
+    };
+    quote!(#(#types)* #absent)
+}
+
+/// The batch's type; in an impl with mistakes what stands behind a reference.
+fn batch_type(method: &Method) -> Option<Type> {
+    let mut ty = match method.params.batch.as_ref()? {
+        Type::Reference(reference) => (*reference.elem).clone(),
+        Type::ImplTrait(_) => return None,
+        ty => ty.clone(),
+    };
+    modernise(|tensors| tensors.visit_type_mut(&mut ty));
+    Some(ty)
+}
+
+/// `P::MetricDef::new("train_loss", P::StageSet::TRAIN).minimize().prog_bar().on_step()`
+fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
+    let Metric { name, stages, options, .. } = metric;
+    let mut sets = stages.iter().map(|stage| match stage {
+        StageDef::Train => quote!(#p::StageSet::TRAIN),
+        StageDef::Val => quote!(#p::StageSet::VAL),
+        StageDef::Test => quote!(#p::StageSet::TEST),
+    });
+    let first = sets.next();
+    let reduce = match options.reduce {
+        Reduce::Mean => None,
+        Reduce::Sum => Some(quote!(Sum)),
+        Reduce::Min => Some(quote!(Min)),
+        Reduce::Max => Some(quote!(Max)),
+    };
+    let calls = [
+        (options.direction == Direction::Minimize).then(|| quote!(.minimize())),
+        (options.direction == Direction::Maximize).then(|| quote!(.maximize())),
+        options.prog_bar.then(|| quote!(.prog_bar())),
+        options.on_step.then(|| quote!(.on_step())),
+        options.on_epoch.then(|| quote!(.on_epoch())),
+        options.no_logger.then(|| quote!(.no_logger())),
+        reduce.map(|reduce| quote!(.reduce(#p::Reduce::#reduce))),
+    ];
+    let calls = calls.into_iter().flatten();
+    quote!(#p::MetricDef::new(#name, #first #(.union(#sets))*) #(#calls)*)
+}
+
+/// `P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd)`; a hook under a `#[cfg]` is added by a statement.
+fn expand_set(model: &ImplModel, set: &TokenStream, of: &TokenStream, is: impl Fn(&HookDef) -> bool) -> TokenStream {
+    let p = model.paths.private();
+    let members = || model.methods.iter().filter_map(|method| Some((method, method.hook().filter(|hook| is(hook))?)));
+    let variant = |hook: &HookDef| format_ident!("{}", hook.variant);
+    let always = members().filter(|(method, _)| method.cfgs.is_empty()).map(|(_, hook)| variant(hook));
+    let always = quote!(#p::#set::EMPTY #(.with(#p::#of::#always))*);
+    let mut sometimes = members().filter(|(method, _)| !method.cfgs.is_empty()).peekable();
+    if sometimes.peek().is_none() {
+        return always;
+    }
+    let statements = sometimes.map(|(Method { cfgs, .. }, hook)| {
+        let variant = variant(hook);
+        quote!(#(#cfgs)* let set = set.with(#p::#of::#variant);)
+    });
+    quote!({ let set = #always; #(#statements)* set })
+}
+
+/// ```text
+/// fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> {
+///     match hook {
+///         P::Hook::OnTrainEpochEnd => P::hook_output(Self::on_train_epoch_end(self, cx)),
+///         _ => P::Result::Ok(()),
+///     }
+/// }
+/// ```
+fn expand_run_hook(model: &ImplModel) -> TokenStream {
+    let hooks = hook_methods(model);
+    if hooks.clone().next().is_none() {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let arms = hooks.clone().map(|(method, hook)| {
+        let cfgs = &method.cfgs;
+        let variant = format_ident!("{}", hook.variant);
+        let call = expand_hook_call(&p, method);
+        quote!(#(#cfgs)* #p::Hook::#variant => #call,)
+    });
+    let takes_cx = hooks.clone().any(|(method, _)| !method.params.all.is_empty());
+    let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
+    quote! {
+        #[allow(clippy::unit_arg)]
+        fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::HookContext<'_>) -> #p::Result<()> {
+            match hook {
+                #(#arms)*
+                _ => #p::Result::Ok(()),
+            }
+        }
+    }
+}
+
+/// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
+fn expand_hook_call(p: &TokenStream, method: &Method) -> TokenStream {
+    let known = known_params(method);
+    let lends = known.iter().any(|(param, _)| param.arg == Arg::Context);
+    let reads = known.iter().filter(|(param, _)| lends && param.arg == Arg::FromContext).map(|(param, _)| {
+        let name = format_ident!("{}", param.name);
+        quote!(let #name = cx.#name();)
+    });
+    let reads: TokenStream = reads.collect();
+    let args = known.iter().map(|(param, ty)| {
+        let span = ends(ty).0;
+        match param.arg {
+            Arg::FromContext if lends => local(param.name, span).into_token_stream(),
+            _ => expand_arg(param, ty),
+        }
+    });
+    let call = expand_output_call(p, method, &quote!(hook_output), &quote!(self #(, #args)*));
+    if reads.is_empty() { call } else { quote!({ #reads #call }) }
+}
+
+/// The parameters that the row knows, in the user's order.
+fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
+    let known = method.params.all.iter().filter_map(|param| match param {
+        Param::Known(param, ty) => Some((*param, ty)),
+        Param::Batch | Param::Unknown(_) => None,
+    });
+    known.collect()
+}
+
+/// `cx.batch_idx()`, spanned at the type the user wrote: a wrong one is reported there.
+pub(super) fn expand_arg(param: &ParamDef, ty: &Type) -> TokenStream {
+    let span = ends(ty).0;
+    let name = Ident::new(param.name, span);
+    let (cx, same) = (local("cx", span), local(param.name, span));
+    match param.arg {
+        Arg::Context => cx.into_token_stream(),
+        Arg::FromContext => quote_spanned!(span=> #cx.#name()),
+        Arg::Same => same.into_token_stream(),
+        Arg::Borrowed => quote_spanned!(span=> &#same),
+    }
+}
+
+/// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
+fn expand_output_call(p: &TokenStream, method: &Method, output: &TokenStream, args: &TokenStream) -> TokenStream {
+    let ident = &method.sig.ident;
+    let at = method.output().map_or_else(|| ident.to_token_stream(), ToTokens::to_token_stream);
+    let path = |span| {
+        let mut name = ident.clone();
+        name.set_span(span);
+        quote_spanned!(span=> Self::#name)
+    };
+    wrapped_call(p, output, path, args, at)
+}
+
+/// ```text
+/// impl P::TrainingStep for Net {
+///     fn run_training_step(&self, batch: Self::TrainBatch, cx: &P::StepContext<'_>) -> P::Result<P::Option<P::TrainingOutput>> {
+///         P::training_output(Self::training_step(self, batch))
+///     }
+/// }
+/// ```
+fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef) -> TokenStream {
+    let p = model.paths.private();
+    let args = method.params.all.iter().filter_map(|param| match param {
+        Param::Batch => Some(quote!(batch)),
+        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Unknown(_) => None,
+    });
+    let args = quote!(self #(, #args)*);
+    let body = match step.output {
+        StepOutput::Training => expand_output_call(&p, method, &quote!(training_output), &args),
+        StepOutput::Evaluation => expand_output_call(&p, method, &quote!(evaluation_output), &args),
+        StepOutput::Prediction if method.is_fallible() => {
+            expand_output_call(&p, method, &quote!(fallible_output), &args)
+        }
+        StepOutput::Prediction => expand_output_call(&p, method, &quote!(Result::Ok), &args),
+    };
+    let takes_cx =
+        hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
+    implement_step(model, method, step, if takes_cx { quote!(cx) } else { quote!(_cx) }, quote!(batch), body)
+}
+
+fn expand_inert_step(model: &ImplModel, method: &Method, step: StepDef) -> TokenStream {
+    if batch_type(method).is_none() {
+        return TokenStream::new();
+    }
+    implement_step(model, method, step, quote!(_cx), quote!(_batch), quote!(::core::unreachable!()))
+}
+
+fn implement_step(
+    model: &ImplModel,
+    method: &Method,
+    step: StepDef,
+    cx: TokenStream,
+    batch: TokenStream,
+    body: TokenStream,
+) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    let (implements, run) = (format_ident!("{}", step.implements), format_ident!("{}", step.method));
+    let batch_ty = format_ident!("{}", step.batch);
+    let (associated, output) = match step.output {
+        StepOutput::Training => (None, quote!(#p::Option<#p::TrainingOutput>)),
+        StepOutput::Evaluation => (None, quote!(())),
+        StepOutput::Prediction => (Some(expand_prediction(&p, method)), quote!(Self::Output)),
+    };
+    quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #impl_generics #p::#implements for #ident #where_clause {
+            #associated
+            #[allow(clippy::unit_arg)]
+            fn #run(&self, #batch: Self::#batch_ty, #cx: &#p::StepContext<'_>) -> #p::Result<#output> {
+                #body
+            }
+        }
+    }
+}
+
+/// `type Output = Tensor<2>;`, or what is inside where the written type is a `Result`.
+fn expand_prediction(p: &TokenStream, method: &Method) -> TokenStream {
+    match method.output() {
+        None => quote!(
+            type Output = ();
+        ),
+        Some(Type::ImplTrait(_)) => quote!(
+            type Output = ();
+        ),
+        Some(ty) if method.is_fallible() => quote!(type Output = <#ty as #p::FallibleOutput>::Output;),
+        Some(ty) => quote!(type Output = #ty;),
+    }
+}
+
+/// ```text
+/// impl P::InitModule for Net {
+///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> P::Result<Self> { P::Result::Ok(Self::init(&hparams, device)) }
+/// }
+/// ```
+fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
+    let args = expand_init_args(method);
+    let wrap = if method.is_fallible() { quote!(init_output) } else { quote!(Result::Ok) };
+    let body = expand_output_call(&p, method, &wrap, &args);
+    implement_init_module(model, method, body)
+}
+
+fn expand_inert_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    implement_init_module(model, method, quote!(::core::unreachable!()))
+}
+
+fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    quote! {
+        #(#cfgs)*
+        #[automatically_derived]
+        impl #impl_generics #p::InitModule for #ident #where_clause {
+            #[allow(unused_variables)]
+            fn init_module(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> #p::Result<Self> {
+                #body
+            }
+        }
+    }
+}
+
+/// ```text
+/// impl Net {
+///     pub fn new(hparams: <Self as P::LightningStruct>::Hparams) -> Self { Self::new_on(hparams, &P::Device::default()) }
+///     pub fn new_on(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self { P::seed_init(device); Self::init(&hparams, device) }
+/// }
+/// ```
+fn expand_constructors(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
+    let args = expand_init_args(method);
+    let name = &method.sig.ident;
+    implement_constructors(model, method, quote!(#p::seed_init(device); Self::#name(#args)))
+}
+
+fn expand_inert_constructors(model: &ImplModel, method: &Method) -> TokenStream {
+    implement_constructors(model, method, quote!(::core::unreachable!()))
+}
+
+fn implement_constructors(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    let output = match method.output() {
+        Some(ty) if method.is_fallible() => ty.to_token_stream(),
+        _ => quote!(Self),
+    };
+    quote! {
+        #(#cfgs)*
+        #[allow(dead_code, unreachable_pub, unused_variables, clippy::missing_errors_doc)]
+        impl #impl_generics #ident #where_clause {
+            /// Builds the module on the default device.
+            pub fn new(hparams: <Self as #p::LightningStruct>::Hparams) -> #output {
+                Self::new_on(hparams, &#p::Device::default())
+            }
+            /// Builds the module on the device.
+            pub fn new_on(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> #output {
+                #body
+            }
+        }
+    }
+}
+
+fn expand_init_args(method: &Method) -> TokenStream {
+    let known = known_params(method);
+    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    quote!(#(#args),*)
+}
+
+/// The generics, the type and the where clause of an `impl … for …`.
+pub(super) fn parts(model: &ImplModel) -> (impl ToTokens + '_, &Type, Option<&syn::WhereClause>) {
+    let generics: &Generics = &model.item.generics;
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    (impl_generics, &model.item.self_ty, where_clause)
+}
+
+/// The rows of the data module.
+pub(super) fn data_hooks() -> impl Iterator<Item = &'static HookDef> {
+    HOOKS.iter().filter(|hook| hook.owner == Owner::Data)
+}

@@ -1,0 +1,336 @@
+//! The struct side: fields, their roles, optimizers.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{
+    Attribute, Expr, GenericParam, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated, visit::Visit,
+};
+
+use crate::{
+    diagnostics::{Diagnostics, listed, nearest},
+    hooks::Owner,
+    parse::{Arg, copy_attrs, doc_text, known_args, name_of, parse_args, parse_expr, take_attrs},
+    paths::{Paths, plain},
+    text::text_of,
+};
+
+/// The attributes of a module's field, with the role each gives.
+const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen"];
+/// The attributes of a data module's field.
+const DATA_ATTRS: &[&str] = &["hparam", "state"];
+/// Announced for later, or written on the wrong item: reported, never passed on to rustc.
+const FOREIGN_ATTRS: &[&str] = &["optimizer", "precision", "batch", "log", "not_a_hook"];
+
+/// Everything ours that may stand on a struct or its fields.
+pub(crate) const STRUCT_ATTRS: &[&str] =
+    &["init", "hparam", "buffer", "state", "frozen", "optimizer", "precision", "log", "not_a_hook"];
+
+/// A `#[lightning_module]` or `#[data_module]` struct.
+pub(crate) struct StructModel {
+    /// Which of the two.
+    pub(crate) owner: Owner,
+    /// Where the runtime is.
+    pub(crate) paths: Paths,
+    /// The struct without its fields' and its own lightning attributes; fields keep all others.
+    pub(crate) item: ItemStruct,
+    /// Its `#[cfg]`s, repeated on all that is emitted.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The named fields, in order.
+    pub(crate) fields: Vec<Field>,
+    /// The struct-level `#[optimizer]`s, in order.
+    pub(crate) optimizers: Vec<Optimizer>,
+}
+
+/// One field.
+pub(crate) struct Field {
+    /// Its name.
+    pub(crate) ident: Ident,
+    /// Its type.
+    pub(crate) ty: Type,
+    /// Its `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// Its doc comment.
+    pub(crate) docs: Vec<Attribute>,
+    /// Its `#[serde(…)]`s, which belong to the hyperparameter.
+    pub(crate) serde: Vec<Attribute>,
+    /// Every role written on it; more than one is an error.
+    pub(crate) roles: Vec<RoleAttr>,
+    /// `#[frozen]`.
+    pub(crate) frozen: Option<Attribute>,
+    /// Whether an attribute was reported already, so that the field's lack of a role is a consequence.
+    pub(crate) reported: bool,
+}
+
+/// A role attribute.
+pub(crate) struct RoleAttr {
+    /// As written.
+    pub(crate) attr: Attribute,
+    /// What it says.
+    pub(crate) role: Role,
+}
+
+/// What a field is for.
+#[derive(Clone)]
+pub(crate) enum Role {
+    /// A Burn module; without an expression `fn init` builds it.
+    Module(Option<Expr>),
+    /// A hyperparameter and its default.
+    Hparam(Option<Expr>),
+    /// A tensor that is never trained.
+    Buffer(Option<Expr>),
+    /// Data kept in the checkpoint.
+    State,
+    /// Data that is not kept.
+    Skipped,
+}
+
+/// `#[optimizer(config, lr = expr)]`.
+pub(crate) struct Optimizer {
+    /// As written.
+    pub(crate) attr: Attribute,
+    /// The optimizer's configuration.
+    pub(crate) config: Option<Expr>,
+    /// The learning rate or schedule.
+    pub(crate) lr: Option<Expr>,
+}
+
+impl Field {
+    /// The name without `r#`.
+    pub(crate) fn name(&self) -> String {
+        plain(&self.ident)
+    }
+
+    /// The type as text.
+    pub(crate) fn type_text(&self) -> String {
+        text_of(&self.ty)
+    }
+
+    /// The doc comment as text.
+    pub(crate) fn doc_text(&self) -> String {
+        doc_text(&self.docs)
+    }
+
+    /// The hyperparameter's default: `None` for another role, `Some(None)` for a required one.
+    pub(crate) fn hparam(&self) -> Option<Option<&Expr>> {
+        match &self.roles.first()?.role {
+            Role::Hparam(default) => Some(default.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl StructModel {
+    /// Sorts what the user wrote.
+    pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> Self {
+        let optimizers = take_attrs(&mut item.attrs, &["optimizer"])
+            .into_iter()
+            .filter_map(|attr| read_optimizer(owner, attr, diagnostics))
+            .collect();
+        let cfgs = copy_attrs(&item.attrs, "cfg");
+        if owner == Owner::Module {
+            drop_derives(&mut item.attrs);
+        }
+        let fields = item.fields.iter_mut().filter_map(|field| read_field(owner, field, diagnostics)).collect();
+        Self { owner, paths, item, cfgs, fields, optimizers }
+    }
+
+    /// The hyperparameters with their defaults.
+    pub(crate) fn hparams(&self) -> impl Iterator<Item = (&Field, Option<&Expr>)> {
+        self.fields.iter().filter_map(|field| field.hparam().map(|default| (field, default)))
+    }
+
+    /// Whether the fields say how to build the struct, so that no `fn init` does.
+    pub(crate) fn initialises_itself(&self) -> bool {
+        let mut roles = self.fields.iter().flat_map(|field| &field.roles);
+        let written = roles.any(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
+        let nothing_to_build = self.fields.iter().all(|field| {
+            matches!(field.roles.first().map(|role| &role.role), Some(Role::Hparam(_) | Role::State | Role::Skipped))
+        });
+        self.owner == Owner::Data || written || nothing_to_build
+    }
+
+    /// The field's role: the first one written, or a module where `fn init` builds what has none.
+    pub(crate) fn role<'a>(&self, field: &'a Field) -> Option<&'a Role> {
+        match field.roles.first() {
+            Some(role) => Some(&role.role),
+            None if self.initialises_itself() => None,
+            None => Some(&Role::Module(None)),
+        }
+    }
+
+    /// Whether the struct has generic parameters.
+    pub(crate) fn is_generic(&self) -> bool {
+        !self.item.generics.params.is_empty()
+    }
+
+    /// The generic parameter that the field's type names.
+    pub(crate) fn generic_of(&self, field: &Field) -> Option<String> {
+        struct Names<'a> {
+            params: &'a [String],
+            found: Option<String>,
+        }
+        impl<'ast> Visit<'ast> for Names<'_> {
+            fn visit_ident(&mut self, ident: &'ast Ident) {
+                let name = ident.to_string();
+                if self.found.is_none() && self.params.contains(&name) {
+                    self.found = Some(name);
+                }
+            }
+        }
+        let params: Vec<String> = self
+            .item
+            .generics
+            .params
+            .iter()
+            .map(|param| match param {
+                GenericParam::Type(param) => param.ident.to_string(),
+                GenericParam::Const(param) => param.ident.to_string(),
+                GenericParam::Lifetime(param) => param.lifetime.ident.to_string(),
+            })
+            .collect();
+        let mut names = Names { params: &params, found: None };
+        names.visit_type(&field.ty);
+        names.found
+    }
+}
+
+/// Splits the field's attributes into ours, which are removed, and the others, which stay.
+fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -> Option<Field> {
+    let ident = field.ident.clone()?;
+    let known = if owner == Owner::Module { MODULE_ATTRS } else { DATA_ATTRS };
+    let mut ours = Vec::new();
+    let mut reported = false;
+    field.attrs.retain(|attr| {
+        let name = name_of(attr);
+        if known.contains(&name.as_str()) {
+            ours.push(attr.clone());
+            return false;
+        }
+        let alien = report_alien(owner, attr, &name, known, diagnostics);
+        reported |= alien;
+        !alien
+    });
+
+    let (frozen, roles): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "frozen");
+    let roles: Vec<RoleAttr> = roles.into_iter().filter_map(|attr| read_role(attr, diagnostics)).collect();
+    if let Some(attr) = frozen.first() {
+        known_args(parse_args(attr, diagnostics), "frozen", &[], diagnostics);
+    }
+    // On the struct's own field a `#[serde]` would belong to no derive.
+    let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(_)));
+    let serde = if hparam { take_attrs(&mut field.attrs, &["serde"]) } else { Vec::new() };
+    Some(Field {
+        ident,
+        ty: field.ty.clone(),
+        cfgs: copy_attrs(&field.attrs, "cfg"),
+        docs: copy_attrs(&field.attrs, "doc"),
+        serde,
+        roles,
+        frozen: frozen.into_iter().next(),
+        reported,
+    })
+}
+
+/// Reports an attribute that is nearly ours, or ours on another item.
+fn report_alien(owner: Owner, attr: &Attribute, name: &str, known: &[&str], diagnostics: &Diagnostics) -> bool {
+    const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "module", "serde"];
+    let near = nearest(name, known.iter().copied());
+    let elsewhere = FOREIGN_ATTRS.contains(&name) || MODULE_ATTRS.contains(&name);
+    if BUILT_IN.contains(&name) || (near.is_none() && !elsewhere) {
+        return false;
+    }
+    let report = diagnostics
+        .error(attr.path(), format!("`#[{name}]` is no attribute of a field of {}", owner.noun()))
+        .note(format!("the attributes of a field are {}", listed(known.iter().copied())));
+    match near {
+        Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
+        None if name == "optimizer" && owner == Owner::Module => {
+            report.help("write `#[optimizer(…)]` above the struct, below `#[lightning_module]`").emit();
+        }
+        None => report.emit(),
+    }
+    true
+}
+
+fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<RoleAttr> {
+    let role = match name_of(&attr).as_str() {
+        "init" => Role::Module(parse_expr(&attr, diagnostics)),
+        "buffer" => Role::Buffer(parse_expr(&attr, diagnostics)),
+        "hparam" => {
+            let known: &[(&str, &str)] = &[("default", "default = …")];
+            let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);
+            Role::Hparam(args.into_iter().find_map(|arg| match arg {
+                Arg::Value(_, value) => Some(value),
+                _ => None,
+            }))
+        }
+        "state" => {
+            let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);
+            match args.first() {
+                Some(Arg::Value(key, _)) => {
+                    diagnostics
+                        .error(key, "`skip` takes no value")
+                        .help("write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint")
+                        .emit();
+                    Role::Skipped
+                }
+                Some(_) => Role::Skipped,
+                None => Role::State,
+            }
+        }
+        _ => return None,
+    };
+    Some(RoleAttr { attr, role })
+}
+
+fn read_optimizer(owner: Owner, attr: Attribute, diagnostics: &Diagnostics) -> Option<Optimizer> {
+    if owner == Owner::Data {
+        diagnostics
+            .error(attr.path(), "`#[optimizer]` belongs to a module, this is a data module")
+            .help("write it on the `#[lightning_module]` struct")
+            .emit();
+        return None;
+    }
+    let mut args = parse_args(&attr, diagnostics);
+    let config = match args.first() {
+        Some(Arg::Positional(config)) => Some(config.clone()),
+        // A configuration held by a constant, and a call of a plain function.
+        Some(Arg::Flag(name)) => syn::parse2(name.to_token_stream()).ok(),
+        Some(Arg::List(name, list)) if name != "group" => syn::parse2(quote::quote!(#name(#list))).ok(),
+        _ => None,
+    };
+    if config.is_some() {
+        args.remove(0);
+    }
+    let args = known_args(args, "optimizer", &[("lr", "lr = …")], diagnostics);
+    let lr = args.into_iter().find_map(|arg| match arg {
+        Arg::Value(_, value) => Some(value),
+        _ => None,
+    });
+    Some(Optimizer { attr, config, lr })
+}
+
+/// Drops what we derive ourselves from the user's derives.
+fn drop_derives(attrs: &mut Vec<Attribute>) {
+    attrs.retain_mut(|attr| {
+        if !attr.path().is_ident("derive") {
+            return true;
+        }
+        let Meta::List(list) = &mut attr.meta else { return true };
+        let parsed = list.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+        let Ok(paths) = parsed else { return true };
+        let kept: Vec<Path> = paths.into_iter().filter(|path| !derived_by_us(path)).collect();
+        list.tokens = quote::quote!(#(#kept),*);
+        !kept.is_empty()
+    });
+}
+
+fn derived_by_us(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| last.ident == "Clone" || last.ident == "Debug" || last.ident == "Module")
+}
+
+impl ToTokens for RoleAttr {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.attr.path().to_tokens(tokens);
+    }
+}

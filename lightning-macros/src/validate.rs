@@ -1,0 +1,29 @@
+//! The rules. Each `check_*` reports every break of one rule and never stops because another failed.
+
+mod batch;
+mod impls;
+mod logs;
+mod structs;
+
+pub(crate) use batch::validate_batch;
+pub(crate) use impls::{check_impl_item, validate_impl};
+pub(crate) use structs::{check_struct_shape, validate_struct};
+
+use syn::{Type, visit::Visit};
+
+use crate::{diagnostics::Diagnostics, parse::modern_tensor, text::text_of};
+
+/// Reports every backend-generic tensor in the type (C18).
+pub(crate) fn check_tensors(ty: &Type, diagnostics: &Diagnostics) {
+    struct Tensors<'a>(&'a Diagnostics);
+    impl<'ast> Visit<'ast> for Tensors<'_> {
+        fn visit_type(&mut self, ty: &'ast Type) {
+            let Some(modern) = modern_tensor(ty) else { return syn::visit::visit_type(self, ty) };
+            self.0
+                .error(ty, format!("`{}` is the tensor of an older Burn", text_of(ty)))
+                .help(format!("Burn 0.22 has no backend parameter: write `{}`", text_of(modern)))
+                .emit();
+        }
+    }
+    Tensors(diagnostics).visit_type(ty);
+}

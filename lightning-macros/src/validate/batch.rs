@@ -1,0 +1,40 @@
+//! `#[derive(Batch)]`.
+
+use super::check_tensors;
+use crate::{diagnostics::Diagnostics, model::BatchModel};
+
+/// Runs every check.
+pub(crate) fn validate_batch(model: &BatchModel, diagnostics: &Diagnostics) {
+    check_one_size(model, diagnostics);
+    check_lifetimes(model, diagnostics);
+    check_burn_types(model, diagnostics);
+}
+
+/// Two fields with `#[batch(size)]`
+fn check_one_size(model: &BatchModel, diagnostics: &Diagnostics) {
+    for variant in &model.variants {
+        for second in variant.fields.iter().filter_map(|field| field.size.as_ref()).skip(1) {
+            diagnostics
+                .error(second, "`#[batch(size)]` is written on two fields")
+                .help("keep it on the field that carries the batch size")
+                .emit();
+        }
+    }
+}
+
+/// `struct Batch<'a>`: a loader hands its batches over for good.
+fn check_lifetimes(model: &BatchModel, diagnostics: &Diagnostics) {
+    for param in model.input.generics.lifetimes() {
+        diagnostics
+            .error(&param.lifetime, format!("a batch owns its data, `{}` borrows it", model.input.ident))
+            .help(format!("remove `{}` and store owned values", param.lifetime))
+            .emit();
+    }
+}
+
+/// `x: Tensor<B, 2>` (C18)
+fn check_burn_types(model: &BatchModel, diagnostics: &Diagnostics) {
+    for field in model.fields() {
+        check_tensors(&field.ty, diagnostics);
+    }
+}

@@ -1,0 +1,186 @@
+//! The struct side.
+
+use syn::{Fields, ItemStruct};
+
+use super::check_tensors;
+use crate::{
+    diagnostics::Diagnostics,
+    hooks::Owner,
+    model::{Role, StructModel},
+    paths::plain,
+};
+
+/// The checks of a struct, each on its own.
+const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
+    check_one_role,
+    check_every_role,
+    check_expressions,
+    check_frozen,
+    check_hparam_names,
+    check_hparam_generics,
+    check_hparam_serde,
+    check_optimizer_parts,
+    check_one_optimizer,
+    check_burn_types,
+];
+
+/// Runs every check.
+pub(crate) fn validate_struct(model: &StructModel, diagnostics: &Diagnostics) {
+    for check in CHECKS {
+        check(model, diagnostics);
+    }
+}
+
+/// `struct Digits(Linear);`: a field's name is its path in the checkpoint, so it needs one (C17).
+pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &Diagnostics) {
+    let (found, tokens) = match &item.fields {
+        Fields::Named(_) => return,
+        Fields::Unnamed(_) => ("a tuple struct", "Digits { layer: Linear }"),
+        Fields::Unit => ("a unit struct", "Digits {}"),
+    };
+    let attribute = owner.attribute();
+    diagnostics
+        .error(&item.ident, format!("`#[{attribute}]` needs named fields, `{}` is {found}", item.ident))
+        .help(format!("write `struct {}`", tokens.replacen("Digits", &plain(&item.ident), 1)))
+        .emit();
+}
+
+/// `#[hparam] #[state] x: T`
+fn check_one_role(model: &StructModel, diagnostics: &Diagnostics) {
+    for field in &model.fields {
+        let [first, others @ ..] = field.roles.as_slice() else { continue };
+        for other in others {
+            diagnostics
+                .error(other, format!("field `{}` has two roles", field.ident))
+                .note(format!("the first is `#[{}]`", crate::parse::name_of(&first.attr)))
+                .help("keep one of the two")
+                .emit();
+        }
+    }
+}
+
+/// `x: T` beside `#[init(…)] y: U`
+fn check_every_role(model: &StructModel, diagnostics: &Diagnostics) {
+    let help = match model.owner {
+        Owner::Module => {
+            "write `#[init(expr)]`, `#[hparam]`, `#[hparam(default = expr)]`, `#[buffer(expr)]` or `#[state]` before it"
+        }
+        Owner::Data => "write `#[hparam]`, `#[hparam(default = expr)]`, `#[state]` or `#[state(skip)]` before it",
+    };
+    for field in model.fields.iter().filter(|field| !field.reported && model.role(field).is_none()) {
+        diagnostics.error(&field.ident, format!("field `{}` has no role", field.ident)).help(help).emit();
+    }
+}
+
+/// `#[init] x: T` beside `#[init(…)] y: U`
+fn check_expressions(model: &StructModel, diagnostics: &Diagnostics) {
+    if !model.initialises_itself() {
+        return;
+    }
+    for role in model.fields.iter().flat_map(|field| field.roles.first()) {
+        let name = match &role.role {
+            Role::Module(None) => "init",
+            Role::Buffer(None) => "buffer",
+            _ => continue,
+        };
+        diagnostics
+            .error(role, format!("`#[{name}]` needs an expression here"))
+            .note("other fields say how they are built, so this one has to as well")
+            .help(format!("write `#[{name}(expr)]`, or build all fields in `fn init` in the impl"))
+            .emit();
+    }
+}
+
+/// `#[frozen] #[hparam] x: T`
+fn check_frozen(model: &StructModel, diagnostics: &Diagnostics) {
+    for field in &model.fields {
+        let Some(frozen) = &field.frozen else { continue };
+        if matches!(model.role(field), Some(Role::Module(_)) | None) {
+            continue;
+        }
+        diagnostics
+            .error(frozen.path(), format!("`#[frozen]` has no meaning on field `{}`", field.ident))
+            .note("only a field with `#[init]` has parameters that could be trained")
+            .help("remove `#[frozen]`")
+            .emit();
+    }
+}
+
+/// `#[hparam] device: String`: the expressions in attributes see these names already (C14).
+fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics) {
+    const TAKEN: &[&str] = &["device", "hparams", "self", "cx"];
+    for (field, _) in model.hparams() {
+        let name = field.name();
+        if TAKEN.contains(&name.as_str()) {
+            diagnostics
+                .error(&field.ident, format!("a hyperparameter cannot be called `{name}`"))
+                .note(format!("expressions in attributes see another `{name}`"))
+                .help(format!("choose another name, such as `{name}_name`"))
+                .emit();
+        }
+    }
+}
+
+/// `#[hparam] x: T` in `struct Net<T>`: the hyperparameters are no generic struct.
+fn check_hparam_generics(model: &StructModel, diagnostics: &Diagnostics) {
+    for (field, _) in model.hparams() {
+        if let Some(param) = model.generic_of(field) {
+            diagnostics
+                .error(&field.ty, format!("hyperparameter `{}` cannot use the generic `{param}`", field.ident))
+                .note("the hyperparameters are a struct of their own, without generics")
+                .help("give it a concrete type")
+                .emit();
+        }
+    }
+}
+
+/// `#[serde(flatten)]`: unknown keys of a configuration could not be told apart any more.
+fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics) {
+    for (field, _) in model.hparams() {
+        for attr in &field.serde {
+            let Ok(list) = attr.meta.require_list() else { continue };
+            let flatten = list.tokens.clone().into_iter().find(|token| token.to_string() == "flatten");
+            if let Some(flatten) = flatten {
+                diagnostics
+                    .error(flatten, format!("hyperparameter `{}` cannot be flattened", field.ident))
+                    .note("an unknown key in a configuration file could not be reported")
+                    .help("remove `flatten`: the field's keys are written under its name")
+                    .emit();
+            }
+        }
+    }
+}
+
+/// `#[optimizer(lr = 1e-3)]`, `#[optimizer(AdamConfig::new())]`
+fn check_optimizer_parts(model: &StructModel, diagnostics: &Diagnostics) {
+    for optimizer in &model.optimizers {
+        let missing = match (&optimizer.config, &optimizer.lr) {
+            (Some(_), Some(_)) => continue,
+            (None, Some(_)) => "configuration",
+            (Some(_), None) => "learning rate",
+            (None, None) => "configuration and no learning rate",
+        };
+        diagnostics
+            .error(optimizer.attr.path(), format!("`#[optimizer]` has no {missing}"))
+            .help("write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`")
+            .emit();
+    }
+}
+
+/// `#[optimizer(…)] #[optimizer(…)]`
+fn check_one_optimizer(model: &StructModel, diagnostics: &Diagnostics) {
+    for second in model.optimizers.iter().skip(1) {
+        diagnostics
+            .error(second.attr.path(), "`#[optimizer]` is written twice")
+            .note("both would step the same parameters")
+            .help("keep one of the two")
+            .emit();
+    }
+}
+
+/// `x: Tensor<B, 2>` (C18)
+fn check_burn_types(model: &StructModel, diagnostics: &Diagnostics) {
+    for field in &model.fields {
+        check_tensors(&field.ty, diagnostics);
+    }
+}

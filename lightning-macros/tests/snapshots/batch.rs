@@ -1,0 +1,122 @@
+#[automatically_derived]
+impl ::lightning_core::__private::Batch for DigitBatch {
+    const SIZED: bool = <Tensor<2> as ::lightning_core::__private::Batch>::SIZED
+        || <Tensor<1, Int> as ::lightning_core::__private::Batch>::SIZED;
+    fn batch_size(&self) -> ::lightning_core::__private::Option<usize> {
+        ::lightning_core::__private::first_size([
+            ::lightning_core::__private::Batch::batch_size(&self.images),
+            ::lightning_core::__private::Batch::batch_size(&self.targets),
+        ])
+    }
+    #[allow(unused_variables)]
+    fn to_device(self, device: &::lightning_core::__private::Device) -> Self {
+        Self {
+            images: ::lightning_core::__private::Batch::to_device(self.images, device),
+            targets: ::lightning_core::__private::Batch::to_device(self.targets, device),
+        }
+    }
+    #[allow(unused_variables)]
+    fn cast(self, dtype: ::lightning_core::__private::FloatDType) -> Self {
+        Self {
+            images: ::lightning_core::__private::Batch::cast(self.images, dtype),
+            targets: ::lightning_core::__private::Batch::cast(self.targets, dtype),
+        }
+    }
+}
+const _: () = ::lightning_core::__private::assert!(
+    < DigitBatch as ::lightning_core::__private::Batch > ::SIZED,
+    "nothing in `DigitBatch` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`"
+);
+#[automatically_derived]
+impl<T> ::lightning_core::__private::Batch for Pairs<T>
+where
+    T: ::lightning_core::__private::Batch,
+{
+    const SIZED: bool = true;
+    fn batch_size(&self) -> ::lightning_core::__private::Option<usize> {
+        ::lightning_core::__private::Option::Some(
+            ::lightning_core::__private::BatchLen::batch_len(&self.0),
+        )
+    }
+    #[allow(unused_variables)]
+    fn to_device(self, device: &::lightning_core::__private::Device) -> Self {
+        Self {
+            0: ::lightning_core::__private::Batch::to_device(self.0, device),
+            1: self.1,
+        }
+    }
+    #[allow(unused_variables)]
+    fn cast(self, dtype: ::lightning_core::__private::FloatDType) -> Self {
+        Self {
+            0: ::lightning_core::__private::Batch::cast(self.0, dtype),
+            1: self.1,
+        }
+    }
+}
+#[automatically_derived]
+impl ::lightning_core::__private::Batch for Mixed {
+    const SIZED: bool = <Tensor<4> as ::lightning_core::__private::Batch>::SIZED;
+    fn batch_size(&self) -> ::lightning_core::__private::Option<usize> {
+        #[allow(unused_variables)]
+        match self {
+            Self::Labelled { images: __lightning_images, names: __lightning_names } => {
+                ::lightning_core::__private::first_size([
+                    ::lightning_core::__private::Batch::batch_size(__lightning_images),
+                ])
+            }
+            Self::Plain { 0: __lightning_0 } => {
+                ::lightning_core::__private::first_size([
+                    ::lightning_core::__private::Batch::batch_size(__lightning_0),
+                ])
+            }
+            Self::End {} => ::lightning_core::__private::first_size([]),
+        }
+    }
+    #[allow(unused_variables)]
+    fn to_device(self, device: &::lightning_core::__private::Device) -> Self {
+        match self {
+            Self::Labelled { images: __lightning_images, names: __lightning_names } => {
+                Self::Labelled {
+                    images: ::lightning_core::__private::Batch::to_device(
+                        __lightning_images,
+                        device,
+                    ),
+                    names: __lightning_names,
+                }
+            }
+            Self::Plain { 0: __lightning_0 } => {
+                Self::Plain {
+                    0: ::lightning_core::__private::Batch::to_device(
+                        __lightning_0,
+                        device,
+                    ),
+                }
+            }
+            Self::End {} => Self::End {},
+        }
+    }
+    #[allow(unused_variables)]
+    fn cast(self, dtype: ::lightning_core::__private::FloatDType) -> Self {
+        match self {
+            Self::Labelled { images: __lightning_images, names: __lightning_names } => {
+                Self::Labelled {
+                    images: ::lightning_core::__private::Batch::cast(
+                        __lightning_images,
+                        dtype,
+                    ),
+                    names: __lightning_names,
+                }
+            }
+            Self::Plain { 0: __lightning_0 } => {
+                Self::Plain {
+                    0: ::lightning_core::__private::Batch::cast(__lightning_0, dtype),
+                }
+            }
+            Self::End {} => Self::End {},
+        }
+    }
+}
+const _: () = ::lightning_core::__private::assert!(
+    < Mixed as ::lightning_core::__private::Batch > ::SIZED,
+    "nothing in `Mixed` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`"
+);

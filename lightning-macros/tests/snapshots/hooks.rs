@@ -1,0 +1,331 @@
+impl<A: Activation> Net<A> {
+    fn init(hparams: &NetHparams, device: &Device) -> Result<Self> {
+        todo!()
+    }
+    fn setup(&mut self, stage: Stage) {}
+    fn training_step(
+        &self,
+        cx: &StepContext,
+        Pair { x, y }: Pair,
+        batch_idx: usize,
+    ) -> Result<Tensor<1>> {
+        let loss = self.shared(x, y)?;
+        Ok(loss)
+    }
+    #[cfg(feature = "val")]
+    fn validation_step(&self, batch: Pair, _dataloader_idx: usize) {
+        let (first, second) = self.errors(batch);
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+            _,
+        >(0usize, &first, batch.len());
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+            _,
+        >(1usize, &second, batch.len());
+    }
+    fn predict_step(&self, batch: Tensor<2>) -> anyhow::Result<Vec<f32>> {
+        todo!()
+    }
+    fn shared(&self, x: Tensor<2>, y: Tensor<1>) -> Result<Tensor<1>> {
+        let loss = error(x, y);
+        ::lightning_core::__private::log_per_stage::<Self, _>(2usize, &loss);
+        for part in parts() {
+            #[cfg(debug_assertions)]
+            let ignored = part;
+            #[cfg(debug_assertions)]
+            ::lightning_core::__private::log_per_stage::<Self, _>(5usize, &ignored);
+        }
+        Ok(loss)
+    }
+    fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext) {}
+    fn on_validation_batch_start(&mut self, dataloader_idx: usize) -> Result<()> {
+        Ok(())
+    }
+    fn on_fit_end(&mut self) {}
+}
+#[allow(dead_code, unreachable_pub)]
+impl<A: Activation> Net<A> {
+    #[cfg(feature = "val")]
+    ///Key of the metric `first`, logged in `validation_step`.
+    pub const FIRST: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Undirected,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[0usize],
+    );
+    #[cfg(feature = "val")]
+    ///Key of the metric `second`, logged in `validation_step`.
+    pub const SECOND: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Undirected,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[1usize],
+    );
+    ///Key of the metric `train_loss`, logged in `shared`.
+    pub const TRAIN_LOSS: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Minimize,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[2usize],
+    );
+    ///Key of the metric `val_loss`, logged in `shared`.
+    pub const VAL_LOSS: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Minimize,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[3usize],
+    );
+    ///Key of the metric `test_loss`, logged in `shared`.
+    pub const TEST_LOSS: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Minimize,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[4usize],
+    );
+    #[cfg(debug_assertions)]
+    ///Key of the metric `train_ignored`, logged in `shared`.
+    pub const TRAIN_IGNORED: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Undirected,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[5usize],
+    );
+    #[cfg(debug_assertions)]
+    ///Key of the metric `val_ignored`, logged in `shared`.
+    pub const VAL_IGNORED: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Undirected,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+            ::lightning_core::__private::N,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[6usize],
+    );
+    #[cfg(debug_assertions)]
+    ///Key of the metric `test_ignored`, logged in `shared`.
+    pub const TEST_IGNORED: ::lightning_core::__private::MetricKey<
+        Self,
+        ::lightning_core::__private::Undirected,
+        ::lightning_core::__private::Stages<
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::N,
+            ::lightning_core::__private::Y,
+        >,
+    > = ::lightning_core::__private::MetricKey::new(
+        &<Self as ::lightning_core::__private::LightningModule>::METRICS[7usize],
+    );
+    /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds another module.
+    pub fn load_from_checkpoint(
+        path: impl ::lightning_core::__private::AsRef<::lightning_core::__private::Path>,
+    ) -> ::lightning_core::__private::Result<Self> {
+        ::lightning_core::__private::load_from_checkpoint::<Self>(path.as_ref())
+    }
+}
+#[automatically_derived]
+impl<A: Activation> ::lightning_core::__private::LightningModule for Net<A> {
+    type TrainBatch = Pair;
+    #[cfg(feature = "val")]
+    type ValBatch = Pair;
+    #[cfg(not(feature = "val"))]
+    type ValBatch = ::lightning_core::__private::NoBatch;
+    type TestBatch = ::lightning_core::__private::NoBatch;
+    type PredictBatch = Tensor<2>;
+    const METRICS: &'static [::lightning_core::__private::MetricDef] = &[
+        ::lightning_core::__private::MetricDef::new(
+                "first",
+                ::lightning_core::__private::StageSet::VAL,
+            )
+            .on_epoch()
+            .no_logger(),
+        ::lightning_core::__private::MetricDef::new(
+                "second",
+                ::lightning_core::__private::StageSet::VAL,
+            )
+            .on_epoch()
+            .no_logger(),
+        ::lightning_core::__private::MetricDef::new(
+                "train_loss",
+                ::lightning_core::__private::StageSet::TRAIN,
+            )
+            .minimize()
+            .on_step(),
+        ::lightning_core::__private::MetricDef::new(
+                "val_loss",
+                ::lightning_core::__private::StageSet::VAL,
+            )
+            .minimize()
+            .on_epoch(),
+        ::lightning_core::__private::MetricDef::new(
+                "test_loss",
+                ::lightning_core::__private::StageSet::TEST,
+            )
+            .minimize()
+            .on_epoch(),
+        ::lightning_core::__private::MetricDef::new(
+                "train_ignored",
+                ::lightning_core::__private::StageSet::TRAIN,
+            )
+            .on_step()
+            .reduce(::lightning_core::__private::Reduce::Sum),
+        ::lightning_core::__private::MetricDef::new(
+                "val_ignored",
+                ::lightning_core::__private::StageSet::VAL,
+            )
+            .on_epoch()
+            .reduce(::lightning_core::__private::Reduce::Sum),
+        ::lightning_core::__private::MetricDef::new(
+                "test_ignored",
+                ::lightning_core::__private::StageSet::TEST,
+            )
+            .on_epoch()
+            .reduce(::lightning_core::__private::Reduce::Sum),
+    ];
+    const HOOKS: ::lightning_core::__private::HookSet = ::lightning_core::__private::HookSet::EMPTY
+        .with(::lightning_core::__private::Hook::Setup)
+        .with(::lightning_core::__private::Hook::OnTrainBatchEnd)
+        .with(::lightning_core::__private::Hook::OnValidationBatchStart)
+        .with(::lightning_core::__private::Hook::OnFitEnd);
+    const STEPS: ::lightning_core::__private::StepSet = {
+        let set = ::lightning_core::__private::StepSet::EMPTY
+            .with(::lightning_core::__private::Step::Training)
+            .with(::lightning_core::__private::Step::Predict);
+        #[cfg(feature = "val")]
+        let set = set.with(::lightning_core::__private::Step::Validation);
+        set
+    };
+    #[allow(clippy::unit_arg)]
+    fn run_hook(
+        &mut self,
+        hook: ::lightning_core::__private::Hook,
+        cx: &mut ::lightning_core::__private::HookContext<'_>,
+    ) -> ::lightning_core::__private::Result<()> {
+        match hook {
+            ::lightning_core::__private::Hook::Setup => {
+                ::lightning_core::__private::hook_output(Self::setup(self, cx.stage()))
+            }
+            ::lightning_core::__private::Hook::OnTrainBatchEnd => {
+                let batch_idx = cx.batch_idx();
+                ::lightning_core::__private::hook_output(
+                    Self::on_train_batch_end(self, batch_idx, cx),
+                )
+            }
+            ::lightning_core::__private::Hook::OnValidationBatchStart => {
+                ::lightning_core::__private::hook_output(
+                    Self::on_validation_batch_start(self, cx.dataloader_idx()),
+                )
+            }
+            ::lightning_core::__private::Hook::OnFitEnd => {
+                ::lightning_core::__private::hook_output(Self::on_fit_end(self))
+            }
+            _ => ::lightning_core::__private::Result::Ok(()),
+        }
+    }
+}
+#[automatically_derived]
+impl<A: Activation> ::lightning_core::__private::TrainingStep for Net<A> {
+    #[allow(clippy::unit_arg)]
+    fn run_training_step(
+        &self,
+        batch: Self::TrainBatch,
+        cx: &::lightning_core::__private::StepContext<'_>,
+    ) -> ::lightning_core::__private::Result<
+        ::lightning_core::__private::Option<::lightning_core::__private::TrainingOutput>,
+    > {
+        ::lightning_core::__private::training_output(
+            Self::training_step(self, cx, batch, cx.batch_idx()),
+        )
+    }
+}
+#[cfg(feature = "val")]
+#[automatically_derived]
+impl<A: Activation> ::lightning_core::__private::ValidationStep for Net<A> {
+    #[allow(clippy::unit_arg)]
+    fn run_validation_step(
+        &self,
+        batch: Self::ValBatch,
+        cx: &::lightning_core::__private::StepContext<'_>,
+    ) -> ::lightning_core::__private::Result<()> {
+        ::lightning_core::__private::evaluation_output(
+            Self::validation_step(self, batch, cx.dataloader_idx()),
+        )
+    }
+}
+#[automatically_derived]
+impl<A: Activation> ::lightning_core::__private::PredictStep for Net<A> {
+    type Output = <anyhow::Result<
+        Vec<f32>,
+    > as ::lightning_core::__private::FallibleOutput>::Output;
+    #[allow(clippy::unit_arg)]
+    fn run_predict_step(
+        &self,
+        batch: Self::PredictBatch,
+        _cx: &::lightning_core::__private::StepContext<'_>,
+    ) -> ::lightning_core::__private::Result<Self::Output> {
+        ::lightning_core::__private::fallible_output(Self::predict_step(self, batch))
+    }
+}
+#[automatically_derived]
+impl<A: Activation> ::lightning_core::__private::InitModule for Net<A> {
+    #[allow(unused_variables)]
+    fn init_module(
+        hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
+        device: &::lightning_core::__private::Device,
+    ) -> ::lightning_core::__private::Result<Self> {
+        ::lightning_core::__private::init_output(Self::init(&hparams, device))
+    }
+}
+#[allow(dead_code, unreachable_pub, unused_variables, clippy::missing_errors_doc)]
+impl<A: Activation> Net<A> {
+    /// Builds the module on the default device.
+    pub fn new(
+        hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
+    ) -> Result<Self> {
+        Self::new_on(hparams, &::lightning_core::__private::Device::default())
+    }
+    /// Builds the module on the device.
+    pub fn new_on(
+        hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
+        device: &::lightning_core::__private::Device,
+    ) -> Result<Self> {
+        ::lightning_core::__private::seed_init(device);
+        Self::init(&hparams, device)
+    }
+}

@@ -1,0 +1,16 @@
+//! Integration tests: programs as users write them, compared with hand-written loops and literal numbers.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
+
+mod checkpoint;
+mod determinism;
+mod failure;
+mod fields;
+mod hand_loop;
+mod hooks;
+mod logging;
+mod mnist;
+mod monitoring;
+mod path;
+mod readme;
+mod support;

@@ -1,0 +1,109 @@
+//! What the tests share: a small module, small data, a callback that writes a ledger.
+
+use std::sync::{Arc, Mutex};
+
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::{Rng, TrainerBuilder, prelude::*};
+
+#[derive(Batch, Clone, Debug)]
+pub struct Rows {
+    pub x: Tensor<2>,
+    pub y: Tensor<1, Int>,
+}
+
+/// A linear classifier of 8 inputs and 3 classes.
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = lr)]
+pub struct Net {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+    #[hparam(default = 0.1)]
+    lr: f64,
+}
+
+#[lightning_module]
+impl Net {
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.layer.forward(x)
+    }
+
+    pub fn weight(&self) -> Vec<f32> {
+        self.layer.weight.val().into_data().try_to_vec().unwrap()
+    }
+
+    pub fn training_step(&self, batch: Rows) -> Tensor<1> {
+        #[log(minimize, prog_bar)]
+        let train_loss = cross_entropy(self.forward(batch.x), batch.y);
+        train_loss
+    }
+
+    pub fn validation_step(&self, batch: Rows) {
+        let logits = self.forward(batch.x);
+        #[log(maximize, prog_bar)]
+        let val_acc = accuracy(&logits, &batch.y);
+        #[log(minimize)]
+        let val_loss = cross_entropy(logits, batch.y);
+    }
+
+    pub fn test_step(&self, batch: Rows) {
+        #[log(maximize)]
+        let test_acc = accuracy(&self.forward(batch.x), &batch.y);
+    }
+
+    pub fn predict_step(&self, batch: Rows) -> Vec<i32> {
+        self.forward(batch.x).argmax(1).into_data().convert::<i32>().try_to_vec().unwrap()
+    }
+}
+
+impl Net {
+    /// A trainer that shows and writes nothing.
+    pub fn quiet() -> TrainerBuilder<Self> {
+        quiet(Self::trainer())
+    }
+}
+
+/// A trainer that shows and writes nothing.
+pub fn quiet<M>(builder: TrainerBuilder<M>) -> TrainerBuilder<M> {
+    builder.no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+}
+
+/// Batches of random points whose class is the largest of the first three inputs.
+pub fn batches(sizes: &[usize], seed: u64) -> Vec<Rows> {
+    let mut rng = Rng::new(seed);
+    let device = Device::default();
+    sizes
+        .iter()
+        .map(|size| {
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            for _ in 0..*size {
+                let point: [f32; 8] = std::array::from_fn(|_| rng.normal() as f32);
+                let class = (0..3).max_by(|a, b| point[*a].total_cmp(&point[*b])).unwrap();
+                x.extend(point);
+                y.push(class as i32);
+            }
+            Rows {
+                x: Tensor::from_data(TensorData::new(x, [*size, 8]), &device),
+                y: Tensor::from_data(TensorData::new(y, [*size]), &device),
+            }
+        })
+        .collect()
+}
+
+/// What was called, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<Vec<String>>>);
+
+impl Ledger {
+    pub fn add(&self, entry: impl Into<String>) {
+        self.0.lock().unwrap().push(entry.into());
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// The bits of every value of a list, to compare exactly.
+pub fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
