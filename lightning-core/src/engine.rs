@@ -9,7 +9,7 @@ use crate::{
     loggers::RunStatus,
     module::{FitContext, TrainingOutput},
     optim::Optimizer,
-    random::{Stream, derive_seed},
+    random::{Stream, derive_seed, with_generator},
     report::StopReason,
     run::RunState,
     stage::Stage,
@@ -280,7 +280,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
-    run.device.seed(derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0));
+    with_generator(&run.device, derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0), || ());
     let output = driver.step(FeedId::Train, run)?;
     match output {
         Some(output) => optimize(run, driver, output)?,

@@ -18,7 +18,7 @@ pub struct Digits {
     fc1: Linear,
     #[init(LinearConfig::new(hidden, 10).init(device))]
     fc2: Linear,
-    #[hparam(default = 128)]
+    #[hparam(default = 256)]
     hidden: usize,
     #[hparam(default = 1e-3)]
     lr: f64,
@@ -54,7 +54,7 @@ fn main() -> lightning_core::Result<()> {
     let mut model = Digits::new(DigitsHparams::default().with_lr(3e-3));
     let mut trainer = Digits::trainer()
         .max_epochs(30)
-        .callback(EarlyStopping::new(Digits::VAL_LOSS).patience(3))
+        .callback(EarlyStopping::new(Digits::VAL_LOSS).patience(5))
         .callback(ModelCheckpoint::new(Digits::VAL_ACC).save_top_k(2))
         .logger(CsvLogger::new("lightning_logs"))
         .build()?;
@@ -76,7 +76,7 @@ pub struct DigitsData {
 #[data_module]
 impl DigitsData {
     fn setup(&mut self, _stage: Stage) -> Result<()> {
-        self.parts = random_split(digits()?, [0.8, 0.1, 0.1], 42)?.into();
+        self.parts = random_split(digits()?, [0.8, 0.1, 0.1], 0)?.into();
         Ok(())
     }
     fn train_dataloader(&self) -> Result<DataLoader<DigitBatch>> {
