@@ -14,7 +14,10 @@ use std::{
 
 use burn::{
     module::ParamId,
-    tensor::{DType, TensorData},
+    tensor::{
+        Bool, DType, Float, Int, Tensor, TensorData,
+        kind::{Basic, BridgeTensor},
+    },
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -24,7 +27,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     files,
     module::{InitModule, LightningModule, LightningStruct},
-    params::{BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueSource, visit},
+    params::{BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
+    rank::with_rank,
     run::RunState,
     state::{StateReader, StateWriter},
 };
@@ -34,6 +38,9 @@ pub const FORMAT_VERSION: u32 = 1;
 
 const METADATA_KEY: &str = "lightning";
 const MODEL_PREFIX: &str = "model.";
+
+/// Problems listed in one error; the rest are counted.
+const SHOWN_PROBLEMS: usize = 8;
 
 /// What a checkpoint says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,8 +123,9 @@ fn stored(name: &str, data: TensorData) -> Result<Stored> {
     Ok(Stored { dtype, data })
 }
 
+/// The tensors of a module, on their way into a file.
 #[derive(Default)]
-struct Collector {
+pub(crate) struct Collector {
     tensors: Vec<(String, Stored)>,
     failed: Option<Error>,
 }
@@ -156,25 +164,52 @@ fn number(value: f64) -> Value {
     }
 }
 
+/// A module as a checkpoint sees it, erased: writing is compiled once.
+pub(crate) trait Snapshot {
+    fn name(&self) -> &'static str;
+    fn tensors(&self, collector: &mut Collector) -> Result<()>;
+    fn state(&self) -> Result<Value>;
+    fn hparams(&self) -> Result<Value>;
+}
+
+impl<M: LightningModule> Snapshot for M {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn tensors(&self, collector: &mut Collector) -> Result<()> {
+        // BatchNorm holds its last update back until somebody asks: evaluation form has it.
+        visit(&self.valid(), collector)?;
+        self.visit_buffers(collector);
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Value> {
+        let mut state = StateWriter::default();
+        self.save_state(&mut state)?;
+        Ok(state.finish())
+    }
+
+    fn hparams(&self) -> Result<Value> {
+        hparams_value(&LightningStruct::hparams(self))
+    }
+}
+
 /// Writes a checkpoint of `module` and of the run; the file is there as a whole or not at all.
-pub(crate) fn save<M: LightningModule>(module: &M, run: &mut RunState, path: &Path) -> Result<()> {
+pub(crate) fn save(module: &dyn Snapshot, run: &mut RunState, path: &Path) -> Result<()> {
     let mut collector = Collector::default();
-    // BatchNorm holds its last update back until somebody asks: evaluation form has it.
-    visit(&module.valid(), &mut collector)?;
-    module.visit_buffers(&mut collector);
+    module.tensors(&mut collector)?;
     let Collector { tensors, failed } = collector;
     if let Some(error) = failed {
         return Err(error.at_path(path));
     }
-    let mut state = StateWriter::default();
-    module.save_state(&mut state)?;
     let metrics = run.metrics.metrics()?.iter().map(|(name, value)| (name.to_owned(), number(value))).collect();
     let metadata = Metadata {
         format: FORMAT_VERSION,
         lightning: env!("CARGO_PKG_VERSION").to_owned(),
-        module: M::NAME.to_owned(),
-        hparams: hparams_value(&module.hparams())?,
-        state: state.finish(),
+        module: module.name().to_owned(),
+        hparams: module.hparams()?,
+        state: module.state()?,
         epoch: run.progress.epoch,
         global_step: run.progress.global_step,
         batch_step: run.progress.batch_step,
@@ -232,42 +267,30 @@ impl Checkpoint {
         Ok(Self { bytes, metadata })
     }
 
-    /// Gives the stored weights, buffers and state to `module`.
+    /// Gives the stored weights, buffers and state to `module`, which stays as it is when they do not fit.
     pub(crate) fn apply<M: LightningStruct>(&self, module: &mut M, path: &Path) -> Result<()> {
-        if self.metadata.module != M::NAME {
-            return Err(Error::checkpoint(
-                path,
-                format!("the checkpoint is of a `{}`, and the model is a `{}`", self.metadata.module, M::NAME),
-            ));
-        }
+        self.check_module(M::NAME, path)?;
         let tensors = SafeTensors::deserialize(&self.bytes)
             .map_err(|error| Error::checkpoint(path, format!("the checkpoint is damaged: {error}")))?;
         let mut source = TensorSource { tensors: &tensors, problems: Vec::new(), used: 0 };
-        let loaded = module.clone().map(&mut DynMapper::new(MapMode::Load(&mut source)));
-        let mut loaded_buffers = loaded;
-        loaded_buffers.map_buffers(&mut source)?;
-        let TensorSource { problems, used, .. } = source;
-        let unused = tensors.len().saturating_sub(used);
-        if !problems.is_empty() || unused > 0 {
-            let mut text = "the checkpoint does not fit the model:".to_owned();
-            for problem in problems.iter().take(8) {
-                text.push_str(&format!("\n  - {problem}"));
-            }
-            if problems.len() > 8 {
-                text.push_str(&format!("\n  - and {} more", problems.len() - 8));
-            }
-            if unused > 0 {
-                text.push_str(&format!("\n  - {unused} stored tensors have no place in the model"));
-            }
-            return Err(Error::checkpoint(path, text)
-                .help("build the model with the hyperparameters of the checkpoint: `load_from_checkpoint`"));
-        }
-        loaded_buffers.load_state(&StateReader::new(&self.metadata.state)).map_err(|error| error.at_path(path))?;
-        *module = loaded_buffers;
+        let mut loaded = module.clone().map(&mut DynMapper::new(MapMode::Values(&mut source)));
+        loaded.map_buffers(&mut source)?;
+        source.finish(path)?;
+        loaded.load_state(&StateReader::new(&self.metadata.state)).map_err(|error| error.at_path(path))?;
+        *module = loaded;
         Ok(())
+    }
+
+    fn check_module(&self, name: &str, path: &Path) -> Result<()> {
+        let stored = &self.metadata.module;
+        if stored == name {
+            return Ok(());
+        }
+        Err(Error::checkpoint(path, format!("the checkpoint is of a `{stored}`, and the model is a `{name}`")))
     }
 }
 
+/// The stored tensors, on their way into a module.
 struct TensorSource<'a> {
     tensors: &'a SafeTensors<'a>,
     problems: Vec<String>,
@@ -286,20 +309,70 @@ impl TensorSource<'_> {
             self.problems.push(format!("`{path}` has shape {:?} in the file and {dims:?} in the model", view.shape()));
             return None;
         }
-        match tensor_data(view.dtype(), view.shape(), view.data()) {
-            Some(data) => Some(data),
-            None => {
-                self.problems.push(format!("`{path}` has the type {:?}, which is not known", view.dtype()));
-                None
-            }
+        let data = tensor_data(view.dtype(), view.shape(), view.data());
+        if data.is_none() {
+            self.problems.push(format!("`{path}` has the type {:?}, which is not known", view.dtype()));
+        }
+        data
+    }
+
+    /// # Errors
+    /// When anything did not fit: one error that lists it.
+    fn finish(self, path: &Path) -> Result<()> {
+        let Self { tensors, mut problems, used } = self;
+        let unused = tensors.len().saturating_sub(used);
+        if unused > 0 {
+            problems.push(format!("{unused} stored tensors have no place in the model"));
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let mut text = "the checkpoint does not fit the model:".to_owned();
+        for problem in problems.iter().take(SHOWN_PROBLEMS) {
+            text.push_str(&format!("\n  - {problem}"));
+        }
+        if problems.len() > SHOWN_PROBLEMS {
+            text.push_str(&format!("\n  - and {} more", problems.len() - SHOWN_PROBLEMS));
+        }
+        Err(Error::checkpoint(path, text)
+            .help("build the model with the hyperparameters of the checkpoint: `load_from_checkpoint`"))
+    }
+}
+
+impl ValueMapper for TensorSource<'_> {
+    fn wants(&self, _index: usize, _id: ParamId) -> bool {
+        true
+    }
+
+    fn wants_others(&self) -> bool {
+        true
+    }
+
+    fn map(&mut self, _index: usize, path: &str, value: BridgeTensor) -> BridgeTensor {
+        match self.find(path, value.shape().as_slice()) {
+            Some(data) => with_data(value, data),
+            None => value,
         }
     }
 }
 
-impl ValueSource for TensorSource<'_> {
-    fn value(&mut self, path: &str, dims: &[usize]) -> Option<TensorData> {
-        self.find(path, dims)
+/// A tensor of the same kind, type and device with other values.
+fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
+    fn of<const D: usize, K: Basic>(value: BridgeTensor, data: TensorData) -> BridgeTensor {
+        let dtype = value.dtype();
+        let device = Tensor::<D, K>::from_bridge(value).device();
+        Tensor::<D, K>::from_data(data, (&device, dtype)).into_bridge()
     }
+    let dtype = value.dtype();
+    with_rank!(value.rank(), D => {
+        if dtype.is_bool() {
+            of::<D, Bool>(value, data)
+        } else if dtype.is_int() || dtype.is_uint() {
+            of::<D, Int>(value, data)
+        } else {
+            of::<D, Float>(value, data)
+        }
+    }, value)
 }
 
 impl BufferMapper for TensorSource<'_> {

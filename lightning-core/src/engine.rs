@@ -309,9 +309,9 @@ fn optimize(run: &mut RunState, driver: &mut dyn Driver, output: TrainingOutput)
     drop(gradients);
     driver.hook(Hook::OnAfterBackward, run)?;
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
-    let RunState { optimizers, gradients, .. } = run;
+    let RunState { optimizers, gradients, device, .. } = run;
     for optimizer in optimizers {
-        let mut update = optimizer.update(gradients);
+        let mut update = optimizer.update(gradients, device);
         driver.update(&mut update)?;
         update.finish()?;
     }

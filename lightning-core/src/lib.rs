@@ -27,6 +27,7 @@ mod params;
 mod plan;
 mod progress;
 mod random;
+mod rank;
 #[doc(hidden)]
 pub mod readback;
 mod report;

@@ -9,13 +9,14 @@ use burn::{
         AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, DynOptimizer, DynState, LambConfig,
         LionConfig, MuonConfig, RmsPropConfig, SgdConfig,
     },
-    tensor::{Tensor, kind::BridgeTensor},
+    tensor::{Device, Tensor, kind::BridgeTensor},
 };
 
 use crate::{
     error::{Error, ErrorKind, Result},
     guard::panic_message,
     params::{GradientStore, ValueMapper},
+    rank::with_rank,
 };
 
 /// A configuration that an optimizer can be made from: Burn's optimizer configurations.
@@ -166,8 +167,8 @@ impl Optimizer {
     }
 
     /// The update of one step, to be run over the module's parameters.
-    pub(crate) fn update<'a>(&'a mut self, gradients: &'a mut GradientStore) -> Update<'a> {
-        Update { optimizer: self, gradients, lost: None }
+    pub(crate) fn update<'a>(&'a mut self, gradients: &'a mut GradientStore, device: &'a Device) -> Update<'a> {
+        Update { optimizer: self, gradients, device, lost: None }
     }
 }
 
@@ -175,6 +176,7 @@ impl Optimizer {
 pub(crate) struct Update<'a> {
     optimizer: &'a mut Optimizer,
     gradients: &'a mut GradientStore,
+    device: &'a Device,
     /// A panic inside an update: it must not unwind through the mapping, which owns the module.
     lost: Option<(String, String)>,
 }
@@ -197,7 +199,8 @@ impl Update<'_> {
         }
     }
 
-    fn step(&mut self, index: usize, rank: usize, value: BridgeTensor) -> BridgeTensor {
+    fn step(&mut self, index: usize, value: BridgeTensor) -> BridgeTensor {
+        let rank = value.rank();
         let Some(gradient) = self.gradients.take(index) else { return value };
         let Optimizer { kind, lr, states, .. } = &mut *self.optimizer;
         if states.len() <= index {
@@ -221,83 +224,27 @@ impl ValueMapper for Update<'_> {
         self.lost.is_none() && self.gradients.has(index, id)
     }
 
-    fn map(&mut self, index: usize, path: &str, rank: usize, value: BridgeTensor) -> BridgeTensor {
-        let placeholder = Placeholder::of(rank, &value);
-        match std::panic::catch_unwind(AssertUnwindSafe(|| self.step(index, rank, value))) {
+    fn map(&mut self, index: usize, path: &str, value: BridgeTensor) -> BridgeTensor {
+        let shape = value.shape();
+        match std::panic::catch_unwind(AssertUnwindSafe(|| self.step(index, value))) {
             Ok(value) => value,
             Err(panic) => {
                 self.lost = Some((path.to_owned(), panic_message(&*panic)));
-                placeholder.tensor()
+                placeholder(shape.as_slice(), self.device)
             }
         }
     }
-}
-
-macro_rules! with_rank {
-    ($rank:expr, $d:ident => $body:expr, $other:expr) => {
-        match $rank {
-            1 => {
-                const $d: usize = 1;
-                $body
-            }
-            2 => {
-                const $d: usize = 2;
-                $body
-            }
-            3 => {
-                const $d: usize = 3;
-                $body
-            }
-            4 => {
-                const $d: usize = 4;
-                $body
-            }
-            5 => {
-                const $d: usize = 5;
-                $body
-            }
-            6 => {
-                const $d: usize = 6;
-                $body
-            }
-            7 => {
-                const $d: usize = 7;
-                $body
-            }
-            8 => {
-                const $d: usize = 8;
-                $body
-            }
-            _ => $other,
-        }
-    };
 }
 
 fn clip(clipping: &GradientClipping, rank: usize, grad: BridgeTensor) -> BridgeTensor {
     with_rank!(rank, D => clipping.clip_gradient(Tensor::<D>::from_bridge(grad)).into_bridge(), grad)
 }
 
-/// What is needed to put something of the right shape in a lost parameter's place.
-struct Placeholder {
-    dims: Vec<usize>,
-    device: burn::tensor::Device,
-}
-
-impl Placeholder {
-    fn of(rank: usize, value: &BridgeTensor) -> Self {
-        let shape = |dims: &[usize], device| Self { dims: dims.to_vec(), device };
-        with_rank!(rank, D => {
-            let tensor = Tensor::<D>::from_bridge(value.clone());
-            shape(&tensor.dims(), tensor.device())
-        }, shape(&[1], burn::tensor::Device::default()))
-    }
-
-    fn tensor(self) -> BridgeTensor {
-        let Self { dims, device } = self;
-        with_rank!(dims.len(), D => {
-            let mut sizes = [0usize; D];
-            sizes.copy_from_slice(&dims);
-            Tensor::<D>::zeros(sizes, &device).into_bridge()
-        }, Tensor::<1>::zeros([1], &device).into_bridge())
-    }
+/// Something of the right shape in a lost parameter's place.
+fn placeholder(dims: &[usize], device: &Device) -> BridgeTensor {
+    with_rank!(dims.len(), D => {
+        let mut sizes = [0usize; D];
+        sizes.copy_from_slice(dims);
+        Tensor::<D>::zeros(sizes, device).into_bridge()
+    }, Tensor::<1>::zeros([1], device).into_bridge())
 }

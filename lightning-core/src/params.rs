@@ -148,17 +148,16 @@ pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> R
 
 /// Changes the values of parameters, outside of any graph.
 pub(crate) trait ValueMapper {
-    /// Whether this parameter is to be changed; the others are left as they are, without a copy.
+    /// Whether this float parameter is to be changed; the others are left as they are, without a copy.
     fn wants(&self, index: usize, id: ParamId) -> bool;
 
-    /// The new value.
-    fn map(&mut self, index: usize, path: &str, rank: usize, value: BridgeTensor) -> BridgeTensor;
-}
+    /// The new value of a float parameter.
+    fn map(&mut self, index: usize, path: &str, value: BridgeTensor) -> BridgeTensor;
 
-/// Gives stored values for parameters.
-pub(crate) trait ValueSource {
-    /// The stored value of the parameter at this path, if there is one that fits its shape.
-    fn value(&mut self, path: &str, dims: &[usize]) -> Option<TensorData>;
+    /// Whether integer and boolean parameters are to be changed as well.
+    fn wants_others(&self) -> bool {
+        false
+    }
 }
 
 /// What a [`DynMapper`] does to each parameter.
@@ -169,8 +168,6 @@ pub(crate) enum MapMode<'a> {
     Trainable { below: &'a str, on: bool },
     /// Compute new values.
     Values(&'a mut dyn ValueMapper),
-    /// Take stored values.
-    Load(&'a mut dyn ValueSource),
     /// Give every parameter an id of its own.
     Fresh,
 }
@@ -216,7 +213,7 @@ impl ModuleMapper for DynMapper<'_> {
             MapMode::Values(mapper) => {
                 if mapper.wants(index, param.id) {
                     let path = &self.path.path;
-                    replace_value(param, |value| mapper.map(index, path, D, value))
+                    replace_value(param, |value| mapper.map(index, path, value))
                 } else {
                     param
                 }
@@ -225,40 +222,28 @@ impl ModuleMapper for DynMapper<'_> {
                 let (_, tensor, mapper) = param.consume();
                 Param::from_mapped_value(ParamId::new(), tensor, mapper)
             }
-            MapMode::Load(source) => {
-                let dims = param.lazy_shape();
-                match source.value(&self.path.path, dims.as_slice()) {
-                    Some(data) => {
-                        let (id, device) = (param.id, param.lazy_device());
-                        param.transform_for_load(Tensor::from_data(data, &device.without_autodiff()), id)
-                    }
-                    None => param,
-                }
-            }
         }
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
-        let MapMode::Load(source) = &mut self.mode else { return param };
-        let dims = param.lazy_shape();
-        match source.value(&self.path.path, dims.as_slice()) {
-            Some(data) => {
-                let (id, device) = (param.id, param.lazy_device());
-                param.transform_for_load(Tensor::from_data(data, &device), id)
+        match &mut self.mode {
+            MapMode::Values(mapper) if mapper.wants_others() => {
+                let (id, tensor, state) = param.consume();
+                let value = mapper.map(usize::MAX, &self.path.path, tensor.into_bridge());
+                Param::from_mapped_value(id, Tensor::from_bridge(value), state)
             }
-            None => param,
+            _ => param,
         }
     }
 
     fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
-        let MapMode::Load(source) = &mut self.mode else { return param };
-        let dims = param.lazy_shape();
-        match source.value(&self.path.path, dims.as_slice()) {
-            Some(data) => {
-                let (id, device) = (param.id, param.lazy_device());
-                param.transform_for_load(Tensor::from_data(data, &device), id)
+        match &mut self.mode {
+            MapMode::Values(mapper) if mapper.wants_others() => {
+                let (id, tensor, state) = param.consume();
+                let value = mapper.map(usize::MAX, &self.path.path, tensor.into_bridge());
+                Param::from_mapped_value(id, Tensor::from_bridge(value), state)
             }
-            None => param,
+            _ => param,
         }
     }
 
@@ -271,14 +256,14 @@ impl ModuleMapper for DynMapper<'_> {
 }
 
 fn hollow<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-    // Running statistics show up as parameters that want no gradient and share their storage with every clone: replacing
-    // them here would wipe the ones in use.
-    if param.is_initialized() && !param.is_require_grad() {
+    // A lazy parameter holds no memory yet. Running statistics show up as parameters that want no gradient and share their
+    // storage with every clone: replacing them here would wipe the ones in use.
+    if !param.is_initialized() || !param.is_require_grad() {
         return param;
     }
-    let (id, device, shape) = (param.id, param.lazy_device(), param.lazy_shape());
-    let dims = shape.clone();
+    let (id, device, shape) = (param.id, param.device(), param.shape());
     // It is a value, not a panic: a caller may look at a model that an aborted run could not give back.
+    let dims = shape.clone();
     let init = move |device: &Device, trained: bool| Tensor::zeros(dims, device).set_require_grad(trained);
     Param::uninitialized(id, init, device, true, shape)
 }
