@@ -87,7 +87,7 @@ impl Limit {
                 }
                 Ok(Some(batches))
             }
-            (Self::Fraction(fraction), None) if fraction == 1.0 => Ok(None),
+            (Self::Fraction(1.0), None) => Ok(None),
             (Self::Fraction(fraction), None) => Err(Error::config(format!(
                 "`{setting}({fraction:?})` is a fraction of a loader that does not know its length"
             ))

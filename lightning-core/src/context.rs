@@ -20,6 +20,10 @@ use crate::{
 
 /// A logged value on its way to the store.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lies in a vector that is used again; a box would be an allocation a step"
+)]
 pub(crate) enum Logged {
     Value(f64),
     Tensor(Tensor<1>),

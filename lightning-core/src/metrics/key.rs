@@ -277,6 +277,9 @@ enum LoaderRef {
     Named(&'static str),
 }
 
+/// The types of a key, without owning values of them.
+type Marker<M, D, S> = PhantomData<fn() -> (M, D, S)>;
+
 /// A metric of module `M` with direction `D`, logged in stages `S`: `Digits::VAL_LOSS`.
 ///
 /// Keys are made by `#[log]`, one constant for each metric. [`step`](Self::step) and [`epoch`](Self::epoch) choose between
@@ -286,7 +289,7 @@ pub struct MetricKey<M, D = Undirected, S = AnyStage> {
     forks: bool,
     view: View,
     loader: LoaderRef,
-    marker: PhantomData<fn() -> (M, D, S)>,
+    marker: Marker<M, D, S>,
 }
 
 impl<M, D, S> Clone for MetricKey<M, D, S> {
