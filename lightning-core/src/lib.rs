@@ -1,4 +1,62 @@
-//! The training loop behind `#[lightning_module]`: a Lightning-style trainer for [Burn](https://burn.dev).
+//! A Lightning-style trainer for [Burn](https://burn.dev): a model is an annotated struct with a `training_step`, and
+//! `#[lightning_module]` makes the trainer's wiring of it at compile time.
+//!
+//! ```
+//! use burn::{nn::*, optim::AdamConfig, prelude::*};
+//! use lightning_core::prelude::*;
+//!
+//! #[derive(Batch, Clone, Debug)]
+//! pub struct Points {
+//!     x: Tensor<2>, // [batch, 2]
+//!     y: Tensor<2>, // [batch, 1]
+//! }
+//!
+//! #[lightning_module]
+//! #[optimizer(AdamConfig::new(), lr = lr)]
+//! pub struct Line {
+//!     #[init(LinearConfig::new(2, 1).init(device))]
+//!     linear: Linear,
+//!     #[hparam(default = 1e-2)]
+//!     lr: f64,
+//! }
+//!
+//! #[lightning_module]
+//! impl Line {
+//!     fn training_step(&self, batch: Points) -> Tensor<1> {
+//!         #[log(minimize, prog_bar)]
+//!         let train_loss = mse_loss(self.linear.forward(batch.x), batch.y);
+//!         train_loss
+//!     }
+//!     fn test_step(&self, batch: Points) {
+//!         #[log(minimize)]
+//!         let test_loss = mse_loss(self.linear.forward(batch.x), batch.y);
+//!     }
+//! }
+//!
+//! fn main() -> lightning_core::Result<()> {
+//!     seed_everything(42);
+//!     let device = Device::default();
+//!     let x = Tensor::<2>::from_data([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], &device);
+//!     let y = x.clone().sum_dim(1);
+//!     let data = DataLoader::from_batches(vec![Points { x, y }; 50])?;
+//!
+//!     let mut model = Line::new(LineHparams::default());
+//!     let mut trainer = Line::trainer().max_epochs(20).no_logger().enable_checkpointing(false).build()?;
+//!     trainer.fit(&mut model, data.clone())?;
+//!     let report = trainer.test(&mut model, data)?;
+//!     assert!(report.get(Line::TEST_LOSS) < Some(0.01));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
+//! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
+//! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
+//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | compute losses in f32 | [`functional`] |
+//! | test a step without a trainer | [`testing::capture`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;

@@ -62,3 +62,68 @@ impl<M: Module> Drop for Owned<'_, M> {
 fn lost() -> Error {
     Error::new(ErrorKind::Panic, "the model was lost in a panic").help("load the last checkpoint")
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::{
+        nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig},
+        tensor::{Device, Tensor},
+    };
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Net {
+        linear: Linear,
+        norm: BatchNorm,
+    }
+
+    fn net() -> Net {
+        let device = Device::default().autodiff();
+        let net = Net { linear: LinearConfig::new(3, 3).init(&device), norm: BatchNormConfig::new(3).init(&device) };
+        // Statistics that are not the initial ones.
+        net.norm.forward(Tensor::<2>::random([8, 3], burn::tensor::Distribution::Default, &device));
+        // Lazy parameters come into being, as they do before a run.
+        net.train()
+    }
+
+    fn values(net: &Net) -> Vec<burn::tensor::TensorData> {
+        vec![
+            net.linear.weight.val().into_data(),
+            net.norm.gamma.val().into_data(),
+            net.norm.running_mean.value_sync().into_data(),
+        ]
+    }
+
+    #[test]
+    fn the_stand_in_has_the_ids_and_no_values_of_its_own() {
+        let mut slot = net();
+        let before = values(&slot);
+        let id = slot.linear.weight.id;
+        let owned = Owned::take(&mut slot, |module| module, true);
+        assert_eq!(owned.slot.linear.weight.id, id);
+        assert!(!owned.slot.linear.weight.is_initialized(), "it holds no memory");
+        assert_eq!(values(owned.get().unwrap()), before, "hollowing leaves the statistics alone");
+        drop(owned);
+        assert_eq!(values(&slot), before);
+    }
+
+    #[test]
+    fn a_panic_gives_the_module_back() {
+        let mut slot = net();
+        let before = values(&slot);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut owned = Owned::take(&mut slot, |module| module, true);
+            owned.transform(|_| panic!("a broken change")).unwrap();
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(values(&slot), before);
+    }
+
+    #[test]
+    fn looking_at_a_stand_in_is_no_panic() {
+        let mut slot = net();
+        let owned = Owned::take(&mut slot, |module| module, true);
+        assert_eq!(owned.slot.linear.weight.val().into_data().iter::<f32>().sum::<f32>(), 0.0);
+    }
+}

@@ -91,7 +91,8 @@ impl fmt::Display for FitReport {
         writeln!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
         for (name, value) in metrics.iter() {
             let note = if value.is_nan() { "  (not a number)" } else { "" };
-            writeln!(f, "  {name} {}{note}", table::format_metric(value))?;
+            // Every digit: two runs that print the same are the same.
+            writeln!(f, "  {name} {value}{note}")?;
         }
         if let Some(path) = best_checkpoint {
             writeln!(f, "  best checkpoint: {}", path.display())?;

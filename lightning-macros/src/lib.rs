@@ -30,7 +30,16 @@ use proc_macro::TokenStream;
 
 /// Makes a struct and its impl a module that a `Trainer` runs.
 ///
-/// ```ignore
+/// ```
+/// use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
+/// use lightning_core::prelude::*;
+///
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct DigitBatch {
+///     images: Tensor<2>,
+///     targets: Tensor<1, Int>,
+/// }
+///
 /// #[lightning_module]
 /// #[optimizer(AdamConfig::new(), lr = lr)]
 /// pub struct Digits {
@@ -146,24 +155,31 @@ pub fn lightning_module(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct and its impl the data of a run.
 ///
-/// ```ignore
+/// ```
+/// use burn::prelude::*;
+/// use lightning_core::prelude::*;
+///
 /// #[data_module]
 /// pub struct DigitsData {
 ///     #[hparam(default = 64)]
 ///     batch_size: usize,
 ///     #[state(skip)]
-///     train: Vec<Digit>,
+///     train: Vec<[f32; 64]>,
 /// }
 ///
 /// #[data_module]
 /// impl DigitsData {
-///     fn setup(&mut self, stage: Stage) -> Result<()> {
-///         self.train = digits::read()?;
+///     fn setup(&mut self, _stage: Stage) -> Result<()> {
+///         self.train = vec![[0.5; 64]; 1000]; // read from somewhere
 ///         Ok(())
 ///     }
-///     fn train_dataloader(&self) -> Result<DataLoader<DigitBatch>> {
-///         DataLoader::builder(self.train.clone()).batch_size(self.batch_size).collate(DigitBatch::from_items).build()
+///     fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+///         DataLoader::builder(self.train.clone()).batch_size(self.batch_size).shuffle(true).collate(images).build()
 ///     }
+/// }
+///
+/// fn images(items: Vec<[f32; 64]>) -> Result<Tensor<2>> {
+///     Ok(Tensor::from_data(TensorData::new(items.concat(), [items.len(), 64]), &Device::default()))
 /// }
 /// ```
 ///
@@ -190,7 +206,9 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a struct, or an enum whose variants hold batches, what a loader hands to a step.
 ///
-/// ```ignore
+/// ```
+/// # use burn::prelude::*;
+/// # use lightning_core::prelude::*;
 /// #[derive(Batch, Clone, Debug)]
 /// pub struct Pairs {
 ///     #[batch(size)]

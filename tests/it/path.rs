@@ -118,3 +118,29 @@ fn several_validation_loaders_have_names() {
     assert!(report.metrics.value("val_acc/clean").is_some());
     assert!(report.metrics.get(Net::VAL_LOSS.loader("noisy")).is_some());
 }
+
+#[test]
+fn every_entry_point_leaves_the_model_in_evaluation_form() {
+    seed_everything(1);
+    let loader = || DataLoader::from_batches(batches(&[8; 2], 1)).unwrap();
+    let mut model = Net::new(NetHparams::default());
+    let mut trainer = Net::quiet().max_epochs(1).build().unwrap();
+    trainer.fit(&mut model, (loader(), loader())).unwrap();
+    assert!(!model.is_training());
+    trainer.validate(&mut model, loader()).unwrap();
+    assert!(!model.is_training());
+    // A dataset that fails in the middle.
+    let broken = DataLoader::builder(vec![0, 1, 2])
+        .collate(
+            |items: Vec<i32>| {
+                if items[0] == 2 { Err("item 2 is broken".into()) } else { Ok(batches(&[8], 1).remove(0)) }
+            },
+        )
+        .build()
+        .unwrap();
+    let mut trainer = Net::quiet().max_epochs(1).limit_val_batches(0).build().unwrap();
+    let error = trainer.fit(&mut model, broken).unwrap_err();
+    assert!(error.to_string().contains("item 2 is broken"), "{error}");
+    assert_eq!(trainer.global_step(), 2);
+    assert!(!model.is_training());
+}

@@ -56,6 +56,10 @@ impl Net {
 }
 
 impl Net {
+    pub fn is_training(&self) -> bool {
+        self.layer.weight.val().is_autodiff()
+    }
+
     /// A trainer that shows and writes nothing.
     pub fn quiet() -> TrainerBuilder<Self> {
         quiet(Self::trainer())

@@ -1,1 +1,2 @@
 //! Integration tests of the trainer; see `it/main.rs`.
+#![forbid(unsafe_code)]

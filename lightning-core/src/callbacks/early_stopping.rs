@@ -14,8 +14,27 @@ use crate::{
 /// A check is a validation run, or the end of a training epoch when validation runs once an epoch. An improvement is
 /// strictly better than the best value so far by more than `min_delta`. A value that is not finite ends the run at once.
 ///
-/// ```ignore
-/// Digits::trainer().callback(EarlyStopping::new(Digits::VAL_LOSS).patience(3).min_delta(0.01))
+/// ```
+/// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+/// # use lightning_core::prelude::*;
+/// # #[lightning_module]
+/// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+/// # struct Net {
+/// #     #[init(LinearConfig::new(4, 1).init(device))]
+/// #     layer: Linear,
+/// # }
+/// # #[lightning_module]
+/// # impl Net {
+/// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+/// #         self.layer.forward(batch).mean()
+/// #     }
+/// #     fn validation_step(&self, batch: Tensor<2>) {
+/// #         #[log(minimize)]
+/// #         let val_loss = self.layer.forward(batch).mean();
+/// #     }
+/// # }
+/// let trainer = Net::trainer().callback(EarlyStopping::new(Net::VAL_LOSS).patience(3).min_delta(0.01)).build()?;
+/// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct EarlyStopping<M> {

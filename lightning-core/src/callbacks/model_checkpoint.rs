@@ -36,8 +36,27 @@ impl From<usize> for TopK {
 /// named `epoch=3-step=1200.ckpt`; a name that is taken gets `-v1`, `-v2` and so on. The new file is complete before an old one
 /// goes, and no file of anybody else is touched.
 ///
-/// ```ignore
-/// Digits::trainer().callback(ModelCheckpoint::new(Digits::VAL_ACC).save_top_k(2))
+/// ```
+/// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+/// # use lightning_core::prelude::*;
+/// # #[lightning_module]
+/// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+/// # struct Net {
+/// #     #[init(LinearConfig::new(4, 1).init(device))]
+/// #     layer: Linear,
+/// # }
+/// # #[lightning_module]
+/// # impl Net {
+/// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+/// #         self.layer.forward(batch).mean()
+/// #     }
+/// #     fn validation_step(&self, batch: Tensor<2>) {
+/// #         #[log(minimize)]
+/// #         let val_loss = self.layer.forward(batch).mean();
+/// #     }
+/// # }
+/// let trainer = Net::trainer().callback(ModelCheckpoint::new(Net::VAL_LOSS).save_top_k(2)).build()?;
+/// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct ModelCheckpoint<M> {
