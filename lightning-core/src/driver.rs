@@ -115,7 +115,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
             run.entries = entries;
             result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
         }
-        run.absorb(None)
+        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
     }
 
     fn own_hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
@@ -130,7 +130,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         });
         run.entries = entries;
         result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-        run.absorb(None)
+        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
     }
 }
 
@@ -198,7 +198,9 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             FeedId::Eval(_) => run.device.clone(),
         };
         let feed = self.feed(feed)?;
-        catch(|| feed.feed.fetch(&device)).map_err(|error| error.at(run.location(None, true)))
+        let fetched = catch(|| feed.feed.fetch(&device)).map_err(|error| error.at(run.location(None, true)))?;
+        run.batch_size = feed.feed.batch_size();
+        Ok(fetched)
     }
 
     fn is_last(&mut self, feed: FeedId) -> bool {
@@ -218,7 +220,6 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         }
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
-        let batch_size = feed.feed.batch_size();
         let mut entries = std::mem::take(&mut run.entries);
         let cx = StepContext {
             stage: run.stage,
@@ -243,7 +244,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             };
             error.at(run.location(Some(hook_label::<M>(step)), true))
         })?;
-        run.absorb(batch_size).map_err(|error| error.at(run.location(None, true)))?;
+        run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
     }
 

@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     hooks::Hook,
     loggers::RunStatus,
+    metrics::ScopeId,
     module::{FitContext, TrainingOutput},
     optim::Optimizer,
     random::{Stream, derive_seed, with_generator},
@@ -77,6 +78,7 @@ fn with_events<T>(
 
 /// Tells the callbacks, once, that an error is on its way out.
 fn fail(run: &mut RunState, driver: &mut dyn Driver) {
+    run.entries.clear();
     if !std::mem::replace(&mut run.failing, true)
         && let Err(error) = driver.hook(Hook::OnException, run)
     {
@@ -123,6 +125,9 @@ struct FitPlan {
 /// The first error of a step, hook, callback, loader or logger, with its place in the run.
 pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
     with_data(run, driver, |run, driver| {
+        if run.settings.limits.train.is_zero() {
+            return Ok(StopReason::NoTraining);
+        }
         let plan = open_fit(run, driver, has_validation_step)?;
         configure(run, driver, &plan)?;
         if run.settings.output.model_summary {
@@ -135,6 +140,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
                 loop {
                     if let Some(reason) = reason_to_stop(run) {
+                        run.scope = ScopeId::CLOSED;
                         return Ok(reason);
                     }
                     train_epoch(run, driver, &plan)?;
@@ -292,6 +298,7 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     }
     run.progress.batch_step += 1;
     driver.hook(Hook::OnTrainBatchEnd, run)?;
+    run.batch_size = None;
     run.log_step()?;
     let RunState { bar, metrics, batch_idx, .. } = run;
     bar.train_batch(*batch_idx, || metrics.bar());
@@ -376,6 +383,7 @@ pub(crate) fn evaluate(
             run.scope = own_scope;
             Ok(batches)
         })?;
+        run.scope = ScopeId::CLOSED;
         if !run.sanity_checking {
             run.progress.validation_runs += u64::from(stage == Stage::Validate);
             let values = run.metrics.end_epoch(stage, run.progress.epoch)?;
@@ -425,6 +433,7 @@ fn evaluate_loader(
         driver.hook(hooks.batch_start, run)?;
         driver.step(feed, run)?;
         driver.hook(hooks.batch_end, run)?;
+        run.batch_size = None;
         run.bar.eval_batch(run.batch_idx);
         run.batch_idx += 1;
     }

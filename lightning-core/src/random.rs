@@ -80,7 +80,7 @@ pub fn seed_init(device: &Device) {
         Some(_) => OWN.set(next),
         None => *shared() = next,
     }
-    device.seed(derive_seed(seed, Stream::Init, inits, 0));
+    with_generator(device, derive_seed(seed, Stream::Init, inits, 0), || ());
 }
 
 /// Seeds the device's generator and runs `body` while no other thread does the same.

@@ -24,6 +24,8 @@ pub enum StopReason {
     TimeLimit,
     /// A signal ended it.
     Interrupted,
+    /// `limit_train_batches(0)` said not to train.
+    NoTraining,
 }
 
 impl fmt::Display for StopReason {
@@ -35,6 +37,7 @@ impl fmt::Display for StopReason {
             Self::Requested(reason) => write!(f, "stopped: {reason}"),
             Self::TimeLimit => f.write_str("`max_time` reached"),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::NoTraining => f.write_str("`limit_train_batches(0)`"),
         }
     }
 }

@@ -66,6 +66,8 @@ pub(crate) struct RunState {
     pub(crate) metrics: MetricStore,
     pub(crate) scope: ScopeId,
     pub(crate) entries: Vec<Entry>,
+    /// The size of the batch at hand: it weighs what batch hooks log.
+    pub(crate) batch_size: Option<usize>,
     pub(crate) loss: Option<Tensor<1>>,
     /// What the last training step handed on with `Loss::output`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
@@ -124,9 +126,9 @@ impl RunState {
     }
 
     /// Takes what was logged since the last call into the current scope.
-    pub(crate) fn absorb(&mut self, batch_size: Option<usize>) -> Result<()> {
-        let Self { metrics, scope, entries, .. } = self;
-        metrics.absorb(*scope, entries, batch_size)
+    pub(crate) fn absorb(&mut self) -> Result<()> {
+        let Self { metrics, scope, entries, batch_size, .. } = self;
+        metrics.absorb(*scope, entries, *batch_size)
     }
 
     fn record(&self, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Record {

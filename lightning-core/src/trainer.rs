@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     hooks::Step,
     loggers::{CsvLogger, Logger},
-    metrics::{MetricStore, StageSet},
+    metrics::{MetricStore, ScopeId, StageSet},
     module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
     owned::Owned,
     params,
@@ -274,6 +274,8 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Re
     run.hparams = checkpoint::hparams_value(&module.hparams())?;
     run.metrics.reset();
     run.entries.clear();
+    run.batch_size = None;
+    run.scope = ScopeId::CLOSED;
     run.loss = None;
     run.output = None;
     Ok(())
@@ -487,8 +489,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
         }
         callbacks.sort_by_key(|callback| callback.order());
-        let mut metrics = MetricStore::new(M::METRICS);
-        let scope = metrics.open(Stage::Fit, 0, "");
+        let metrics = MetricStore::new(M::METRICS);
         let run = RunState {
             host: RunState::is_host(&settings, &device),
             bar: Progress::new(settings.output.progress_bar),
@@ -499,8 +500,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
             batch_idx: 0,
             loader_idx: 0,
             metrics,
-            scope,
+            scope: ScopeId::CLOSED,
             entries: Vec::new(),
+            batch_size: None,
             loss: None,
             output: None,
             optimizers: Vec::new(),

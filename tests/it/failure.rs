@@ -19,6 +19,7 @@ enum Fault {
     Vector,
     Constant,
     Skip,
+    LogAtTheStart,
 }
 
 #[lightning_module]
@@ -55,6 +56,11 @@ impl Fragile {
             Fault::PanicInHook if batch_idx == 2 => panic!("the hook broke"),
             Fault::ErrorInHook if batch_idx == 2 => Err("the hook failed".into()),
             _ => Ok(()),
+        }
+    }
+    fn on_fit_start(&mut self) {
+        if self.fault == Fault::LogAtTheStart {
+            log("too_early", &1.0);
         }
     }
     fn on_train_epoch_end(&mut self) {
@@ -280,4 +286,20 @@ fn a_missing_or_damaged_checkpoint_names_the_file() {
         assert_eq!(error.kind(), ErrorKind::Checkpoint, "{error}");
         assert!(error.location().path.as_deref() == Some(Path::new(&damaged)), "{error}");
     }
+}
+
+#[test]
+fn logging_outside_of_an_epoch_is_an_error() {
+    let (result, _, ledger) = run(Fault::LogAtTheStart);
+    let text = result.unwrap_err().to_string();
+    assert!(text.contains("`too_early`") && text.contains("on_fit_start"), "{text}");
+    assert_eq!(ledger.take(), ["on_exception", "on_fit_end", "teardown"]);
+}
+
+#[test]
+fn no_training_batches_is_no_training() {
+    let mut model = Net::new(NetHparams::default());
+    let mut trainer = Net::quiet().limit_train_batches(0).build().unwrap();
+    let report = trainer.fit(&mut model, DataLoader::from_batches(batches(&[8; 2], 1)).unwrap()).unwrap();
+    assert_eq!((report.stop_reason, report.current_epoch, report.batch_step), (StopReason::NoTraining, 0, 0));
 }

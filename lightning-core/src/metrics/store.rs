@@ -112,6 +112,11 @@ struct Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScopeId(usize);
 
+impl ScopeId {
+    /// Between epochs, where logging means nothing.
+    pub(crate) const CLOSED: Self = Self(usize::MAX);
+}
+
 #[derive(Debug)]
 struct Pending {
     scope: usize,
@@ -203,7 +208,20 @@ impl MetricStore {
     /// # Errors
     /// When a value cannot be a metric (several elements), with the metric's name.
     pub(crate) fn absorb(&mut self, scope: ScopeId, entries: &mut Vec<Entry>, batch_size: Option<usize>) -> Result<()> {
-        let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else { return Ok(()) };
+        let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
+            return match entries.drain(..).next() {
+                None => Ok(()),
+                Some(Entry { target, .. }) => {
+                    let slot = self.slot_of(target, Stage::Validate);
+                    let name = self.slots.get(slot).map(|slot| slot.name.clone()).unwrap_or_default();
+                    Err(Error::new(
+                        ErrorKind::Metric,
+                        format!("the metric `{name}` was logged where no epoch is running"),
+                    )
+                    .help("log it in a step, or in an `…_epoch_end` hook"))
+                }
+            };
+        };
         for Entry { target, value, weight } in entries.drain(..) {
             let slot = self.slot_of(target, stage);
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
