@@ -1,6 +1,6 @@
 //! The trainer's settings: collected by the builder, checked together once, before anything starts.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use burn::tensor::Device;
 
@@ -220,6 +220,7 @@ pub enum ReadBack {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) length: LengthSettings,
+    pub(crate) optimization: OptimizationSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) validation: ValidationSettings,
     pub(crate) output: OutputSettings,
@@ -232,7 +233,66 @@ pub(crate) struct Settings {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LengthSettings {
     pub(crate) max_epochs: Option<usize>,
+    pub(crate) min_epochs: usize,
     pub(crate) max_steps: Option<u64>,
+    pub(crate) min_steps: u64,
+    pub(crate) max_time: Option<Duration>,
+}
+
+/// From a batch's gradients to the update.
+#[derive(Clone, Debug)]
+pub(crate) struct OptimizationSettings {
+    pub(crate) accumulate: u64,
+    pub(crate) clip: Option<f64>,
+    pub(crate) clip_by: ClipAlgorithm,
+}
+
+impl Default for OptimizationSettings {
+    fn default() -> Self {
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm }
+    }
+}
+
+/// How gradients are clipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClipAlgorithm {
+    /// All gradients of an optimizer together, to a total 2-norm: `g · min(1, c / (‖g‖ + 1e-6))`, as torch's
+    /// `clip_grad_norm_` does.
+    #[default]
+    Norm,
+    /// Each element, to `[-c, c]`.
+    Value,
+}
+
+/// What [`max_time`](crate::TrainerBuilder::max_time) takes: a [`Duration`] or `"DD:HH:MM:SS"`.
+pub trait IntoMaxTime {
+    /// The time.
+    ///
+    /// # Errors
+    /// When the text is no time.
+    fn into_max_time(self) -> Result<Duration>;
+}
+
+impl IntoMaxTime for Duration {
+    fn into_max_time(self) -> Result<Duration> {
+        Ok(self)
+    }
+}
+
+impl IntoMaxTime for &str {
+    fn into_max_time(self) -> Result<Duration> {
+        let wrong = || {
+            Error::config(format!("`max_time(\"{self}\")` is no time"))
+                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"")
+        };
+        let parts = self.split(':').map(|part| part.parse::<u64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>()?;
+        match parts.as_slice() {
+            [days, hours, minutes, seconds] => {
+                Ok(Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
+            }
+            _ => Err(wrong()),
+        }
+    }
 }
 
 /// How much of each loader is used.
@@ -344,6 +404,25 @@ impl Settings {
         if self.output.log_every_n_steps == 0 {
             problems.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
         }
+        if self.optimization.accumulate == 0 {
+            problems.add("`accumulate_grad_batches(0)` never steps", "use 1 for a step on every batch");
+        }
+        if let Some(clip) = self.optimization.clip
+            && !(clip.is_finite() && clip > 0.0)
+        {
+            problems.add(
+                format!("`gradient_clip_val({clip:?})` clips nothing away, or everything"),
+                "give a positive number, or leave it out for no clipping",
+            );
+        }
+        let LengthSettings { max_epochs, min_epochs, max_steps, min_steps, .. } = &self.length;
+        if max_epochs.is_some_and(|max| max < *min_epochs) {
+            problems
+                .add(format!("`min_epochs({min_epochs})` is more than `max_epochs`"), "raise one or lower the other");
+        }
+        if max_steps.is_some_and(|max| max < *min_steps) {
+            problems.add(format!("`min_steps({min_steps})` is more than `max_steps`"), "raise one or lower the other");
+        }
         if self.fast_dev_run == Some(0) {
             problems
                 .add("`fast_dev_run(0)` runs nothing", "give the number of batches to try, as in `fast_dev_run(1)`");
@@ -352,7 +431,7 @@ impl Settings {
         if let Some(batches) = self.fast_dev_run {
             let limit = Limit::Batches(i128::from(batches));
             self.limits = LimitSettings { train: limit, val: limit, test: limit, predict: limit };
-            self.length = LengthSettings { max_epochs: Some(1), max_steps: Some(batches) };
+            self.length = LengthSettings { max_epochs: Some(1), max_steps: Some(batches), ..LengthSettings::default() };
             self.validation = ValidationSettings { sanity_steps: 0, ..ValidationSettings::default() };
             self.output.checkpointing = false;
             self.output.default_logger = false;

@@ -5,11 +5,12 @@ use crate::{
     data::Position,
     driver::{Driver, FeedId, FeedInfo, Mode},
     error::{Error, Result},
+    guard::catch,
     hooks::Hook,
     loggers::RunStatus,
     metrics::ScopeId,
     module::{FitContext, TrainingOutput},
-    optim::Optimizer,
+    optim::{Optimizer, Scaling},
     random::{Stream, derive_seed, with_generator},
     report::StopReason,
     run::RunState,
@@ -201,6 +202,7 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
     let cx = FitContext {
         max_epochs: run.settings.length.max_epochs.map(|epochs| epochs as u64),
         max_steps: run.settings.length.max_steps,
+        steps_per_epoch: plan.train_batches.map(|batches| batches.div_ceil(run.settings.optimization.accumulate)),
         batches_per_epoch: plan.train_batches,
         device: run.device.clone(),
     };
@@ -214,18 +216,15 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
     Ok(())
 }
 
-fn reason_to_stop(run: &RunState) -> Option<StopReason> {
-    let length = &run.settings.length;
-    if let Some(reason) = &run.stop {
-        return Some(reason.clone());
+fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
+    if may_stop(run, run.progress.epoch) {
+        return run.stop.clone();
     }
-    if length.max_steps.is_some_and(|steps| run.progress.global_step >= steps) {
+    if steps_are_done(run) {
         return Some(StopReason::MaxSteps);
     }
-    if length.max_epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64) {
-        return Some(StopReason::MaxEpochs);
-    }
-    None
+    let epochs = run.settings.length.max_epochs;
+    epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64).then_some(StopReason::MaxEpochs)
 }
 
 /// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
@@ -270,62 +269,107 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     while plan.train_batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(FeedId::Train, run)? {
         let last = plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train);
-        train_batch(run, driver)?;
+        train_batch(run, driver, last)?;
+        check_time(run);
         let due = plan.val_every.map_or(last, |every| (run.batch_idx + 1).is_multiple_of(every));
+        let stopping = may_stop(run, run.progress.epoch);
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if validates && (due || run.stop.is_some()) {
+        if validates && (due || stopping) {
             validate(run, driver, &plan.val, None)?;
         }
-        if last || run.stop.is_some() || reason_to_stop(run) == Some(StopReason::MaxSteps) {
+        if last || stopping || steps_are_done(run) {
             return Ok(());
         }
         run.batch_idx += 1;
     }
-    if run.batch_idx == 0 && plan.train_batches != Some(0) {
+    if run.batch_idx == 0 {
         return Err(Error::data("the training loader gave no batch").at(run.location(None, false)));
     }
     Ok(())
 }
 
-fn train_batch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+fn check_time(run: &mut RunState) {
+    let elapsed = run.started.map(|started| started.elapsed());
+    if let (Some(limit), Some(elapsed)) = (run.settings.length.max_time, elapsed)
+        && elapsed >= limit
+    {
+        run.stop.get_or_insert(StopReason::TimeLimit);
+    }
+}
+
+fn steps_are_done(run: &RunState) -> bool {
+    run.settings.length.max_steps.is_some_and(|steps| run.progress.global_step >= steps)
+}
+
+/// Whether a stop that was asked for may happen now, after `epochs` finished epochs.
+fn may_stop(run: &mut RunState, epochs: u64) -> bool {
+    if run.stop.is_none() {
+        return false;
+    }
+    let length = &run.settings.length;
+    let (min_epochs, min_steps) = (length.min_epochs as u64, length.min_steps);
+    let met = epochs >= min_epochs && run.progress.global_step >= min_steps;
+    if !met && !std::mem::replace(&mut run.told_minimum, true) {
+        run.print(&format!(
+            "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
+        ));
+    }
+    met
+}
+
+fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<()> {
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
     with_generator(&run.device, derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0), || ());
-    let output = driver.step(FeedId::Train, run)?;
-    match output {
-        Some(output) => optimize(run, driver, output)?,
+    match driver.step(FeedId::Train, run)? {
+        Some(output) => differentiate(run, driver, output)?,
         None => run.progress.skipped_batches += 1,
+    }
+    let passes = run.gradients.passes();
+    let stepped = passes > 0 && (last || passes >= run.settings.optimization.accumulate);
+    if stepped {
+        optimize(run, driver)?;
     }
     run.progress.batch_step += 1;
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.batch_size = None;
-    run.log_step()?;
+    run.log_step(stepped)?;
     let RunState { bar, metrics, batch_idx, .. } = run;
     bar.train_batch(*batch_idx, || metrics.bar());
     Ok(())
 }
 
-fn optimize(run: &mut RunState, driver: &mut dyn Driver, output: TrainingOutput) -> Result<()> {
+/// The backward pass of one batch, into the window's gradients.
+fn differentiate(run: &mut RunState, driver: &mut dyn Driver, output: TrainingOutput) -> Result<()> {
     let TrainingOutput { loss, output } = output;
     run.output = output;
     check_loss(&loss).map_err(|error| error.at(run.location(Some("training_step".to_owned()), true)))?;
     run.loss = Some(loss.clone().inner());
-    driver.hook(Hook::OnBeforeZeroGrad, run)?;
+    if run.gradients.passes() == 0 {
+        driver.hook(Hook::OnBeforeZeroGrad, run)?;
+        run.gradients.clear();
+    }
     driver.hook(Hook::OnBeforeBackward, run)?;
-    let mut gradients = crate::guard::catch(|| Ok(loss.backward()))
-        .map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
+    let mut gradients =
+        catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
     // The graph's root goes before the update, or its buffers could not be reused there.
     drop(loss);
     driver.visit(&mut run.gradients.collector(&mut gradients))?;
     drop(gradients);
-    driver.hook(Hook::OnAfterBackward, run)?;
+    driver.hook(Hook::OnAfterBackward, run)
+}
+
+/// The update that ends a window.
+fn optimize(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
-    let RunState { optimizers, gradients, device, .. } = run;
+    let RunState { optimizers, gradients, device, settings, host, .. } = run;
+    let scaling = Scaling::new(gradients, settings.optimization.clip, settings.optimization.clip_by, *host);
     for optimizer in optimizers {
-        let mut update = optimizer.update(gradients, device);
+        let mut update = optimizer.update(gradients, scaling.clone(), device);
         driver.update(&mut update)?;
         update.finish()?;
     }
+    run.gradients.clear();
     run.progress.global_step += 1;
     Ok(())
 }

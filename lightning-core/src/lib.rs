@@ -99,7 +99,7 @@ mod trainer;
 
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
-pub use config::{Accelerator, IntoAccelerator, Limit, ReadBack};
+pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use error::{Error, ErrorKind, Location, Result};
@@ -128,9 +128,9 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, CsvLogger, DataLoader, EarlyStopping, FitContext, HookContext,
-        Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer, copy_of, data_module,
-        from_loader,
+        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
+        HookContext, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer, copy_of,
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict, random_split, seed_everything,
     };

@@ -13,10 +13,12 @@ use burn::{
 };
 
 use crate::{
+    config::ClipAlgorithm,
     error::{Error, ErrorKind, Result},
     guard::panic_message,
     params::{GradientStore, ValueMapper},
     rank::with_rank,
+    readback,
 };
 
 /// A configuration that an optimizer can be made from: Burn's optimizer configurations.
@@ -167,8 +169,13 @@ impl Optimizer {
     }
 
     /// The update of one step, to be run over the module's parameters.
-    pub(crate) fn update<'a>(&'a mut self, gradients: &'a mut GradientStore, device: &'a Device) -> Update<'a> {
-        Update { optimizer: self, gradients, device, lost: None }
+    pub(crate) fn update<'a>(
+        &'a mut self,
+        gradients: &'a mut GradientStore,
+        scaling: Scaling,
+        device: &'a Device,
+    ) -> Update<'a> {
+        Update { optimizer: self, gradients, scaling, device, lost: None }
     }
 }
 
@@ -176,6 +183,7 @@ impl Optimizer {
 pub(crate) struct Update<'a> {
     optimizer: &'a mut Optimizer,
     gradients: &'a mut GradientStore,
+    scaling: Scaling,
     device: &'a Device,
     /// A panic inside an update: it must not unwind through the mapping, which owns the module.
     lost: Option<(String, String)>,
@@ -209,9 +217,10 @@ impl Update<'_> {
         let Some(slot) = states.get_mut(index) else { return value };
         // A state of another id belonged to a layer that has been replaced.
         let state = slot.take().filter(|state| state.id == gradient.id).map(|state| state.state);
+        let gradient_value = self.scaling.apply(gradient.value);
         let grad = match &kind.clipping {
-            Some(clipping) => clip(clipping, rank, gradient.value),
-            None => gradient.value,
+            Some(clipping) => clip(clipping, rank, gradient_value),
+            None => gradient_value,
         };
         let (value, state) = kind.rule.step_dyn(rank, *lr, value, grad, state);
         *slot = state.map(|state| ParamState { id: gradient.id, state });
@@ -238,6 +247,81 @@ impl ValueMapper for Update<'_> {
 
 fn clip(clipping: &GradientClipping, rank: usize, grad: BridgeTensor) -> BridgeTensor {
     with_rank!(rank, D => clipping.clip_gradient(Tensor::<D>::from_bridge(grad)).into_bridge(), grad)
+}
+
+/// What happens to the gradients of a window between the backward pass and the optimizer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scaling {
+    /// One over the size of the window.
+    mean: Option<f64>,
+    clip: Clip,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Clip {
+    #[default]
+    None,
+    /// By a factor that is known here.
+    Factor(f64),
+    /// By a factor that lies on the device: nobody waits for it.
+    OnDevice(Tensor<1>),
+    Value(f64),
+}
+
+impl Scaling {
+    /// The scaling of a window's gradients.
+    pub(crate) fn new(gradients: &GradientStore, limit: Option<f64>, by: ClipAlgorithm, host: bool) -> Self {
+        let mean = (gradients.passes() > 1).then(|| 1.0 / gradients.passes() as f64);
+        let clip = match (limit, by) {
+            (None, _) => Clip::None,
+            (Some(limit), ClipAlgorithm::Value) => Clip::Value(limit),
+            (Some(limit), ClipAlgorithm::Norm) => norm_clip(gradients, mean.unwrap_or(1.0), limit, host),
+        };
+        Self { mean, clip }
+    }
+
+    fn apply(&self, gradient: BridgeTensor) -> BridgeTensor {
+        if self.mean.is_none() && matches!(self.clip, Clip::None) {
+            return gradient;
+        }
+        with_rank!(gradient.rank(), D => {
+            let mut gradient = Tensor::<D>::from_bridge(gradient);
+            if let Some(mean) = self.mean {
+                gradient = gradient.mul_scalar(mean);
+            }
+            let gradient = match &self.clip {
+                Clip::None => gradient,
+                Clip::Factor(factor) => gradient.mul_scalar(*factor),
+                Clip::OnDevice(factor) => gradient.mul(factor.clone().reshape([1; D])),
+                Clip::Value(limit) => gradient.clamp(-limit, *limit),
+            };
+            gradient.into_bridge()
+        }, gradient)
+    }
+}
+
+/// The factor that brings the total norm of all gradients down to `limit`, at most 1.
+fn norm_clip(gradients: &GradientStore, mean: f64, limit: f64, host: bool) -> Clip {
+    let squares: Vec<Tensor<1>> = gradients
+        .iter()
+        .filter_map(|gradient| {
+            let value = gradient.value.clone();
+            with_rank!(value.rank(), D => {
+                let value = Tensor::<D>::from_bridge(value);
+                Some(value.clone().mul(value).sum())
+            }, None)
+        })
+        .collect();
+    if squares.is_empty() {
+        return Clip::None;
+    }
+    let norm = Tensor::cat(squares, 0).sum().sqrt().mul_scalar(mean);
+    if host {
+        let factor = limit / (readback::host_scalar(norm) + 1e-6);
+        // A norm that is no number stays visible: it does not clip.
+        return if factor < 1.0 { Clip::Factor(factor) } else { Clip::None };
+    }
+    Clip::OnDevice(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0))
 }
 
 /// Something of the right shape in a lost parameter's place.

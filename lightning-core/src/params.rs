@@ -8,7 +8,10 @@ use burn::{
     tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, kind::BridgeTensor},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    rank::with_rank,
+};
 
 /// Separates the parts of a parameter's path.
 const SEPARATOR: char = '.';
@@ -314,16 +317,29 @@ pub(crate) struct Gradient {
     pub(crate) value: BridgeTensor,
 }
 
-/// The gradients of one backward pass, in the order of the module's parameters.
+/// The gradients of one window, summed over its backward passes, in the order of the module's parameters.
 #[derive(Debug, Default)]
 pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
+    /// Backward passes in the window.
+    passes: u64,
 }
 
 impl GradientStore {
-    /// Takes the gradients of `module`'s parameters out of `gradients`; parameters without one stay empty.
-    pub(crate) fn collector<'a>(&'a mut self, gradients: &'a mut Gradients) -> impl ErasedVisitor + 'a {
+    /// Starts a window.
+    pub(crate) fn clear(&mut self) {
         self.slots.clear();
+        self.passes = 0;
+    }
+
+    /// Backward passes since the window started.
+    pub(crate) fn passes(&self) -> u64 {
+        self.passes
+    }
+
+    /// Takes the gradients of a module's parameters out of `gradients` and adds them to the window.
+    pub(crate) fn collector<'a>(&'a mut self, gradients: &'a mut Gradients) -> impl ErasedVisitor + 'a {
+        self.passes += 1;
         GradientCollector { store: self, gradients }
     }
 
@@ -336,6 +352,27 @@ impl GradientStore {
     pub(crate) fn take(&mut self, index: usize) -> Option<Gradient> {
         self.slots.get_mut(index).and_then(Option::take)
     }
+
+    /// All gradients.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Gradient> {
+        self.slots.iter().flatten()
+    }
+
+    fn add(&mut self, index: usize, new: Gradient) {
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = Some(match slot.take() {
+                Some(sum) if sum.id == new.id => Gradient { id: new.id, value: add(sum.value, new.value) },
+                _ => new,
+            });
+        }
+    }
+}
+
+fn add(a: BridgeTensor, b: BridgeTensor) -> BridgeTensor {
+    with_rank!(a.rank(), D => Tensor::<D>::from_bridge(a).add(Tensor::from_bridge(b)).into_bridge(), a)
 }
 
 struct GradientCollector<'a> {
@@ -344,9 +381,10 @@ struct GradientCollector<'a> {
 }
 
 impl ErasedVisitor for GradientCollector<'_> {
-    fn float(&mut self, _index: usize, id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
-        let gradient = param.take_gradient(self.gradients).map(|value| Gradient { id, value });
-        self.store.slots.push(gradient);
+    fn float(&mut self, index: usize, id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
+        if let Some(value) = param.take_gradient(self.gradients) {
+            self.store.add(index, Gradient { id, value });
+        }
         Ok(())
     }
 }

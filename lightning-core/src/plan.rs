@@ -41,7 +41,13 @@ impl Plan {
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
         let mut sizes = Sizes::default();
         visit(module, &mut sizes)?;
-        let cx = FitContext { max_epochs: None, max_steps: None, batches_per_epoch: None, device: Device::default() };
+        let cx = FitContext {
+            max_epochs: None,
+            max_steps: None,
+            batches_per_epoch: None,
+            steps_per_epoch: None,
+            device: Device::default(),
+        };
         Ok(Self {
             module: M::NAME,
             steps: M::STEPS,

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use burn::tensor::{Device, Tensor};
@@ -78,6 +79,10 @@ pub(crate) struct RunState {
     pub(crate) checkpoints: CheckpointBoard,
     pub(crate) stop: Option<StopReason>,
     pub(crate) sanity_checking: bool,
+    /// When this entry point began.
+    pub(crate) started: Option<Instant>,
+    /// Whether it has been said that a stop has to wait for `min_epochs` or `min_steps`.
+    pub(crate) told_minimum: bool,
     /// Whether an error is on its way out: monitoring callbacks stay quiet then.
     pub(crate) failing: bool,
     /// Whether validation runs in this `fit`.
@@ -137,8 +142,9 @@ impl RunState {
     }
 
     /// Sends the values of the step just done to the loggers when their interval has come round.
-    pub(crate) fn log_step(&mut self) -> Result<()> {
-        let due = self.progress.batch_step.is_multiple_of(self.settings.output.log_every_n_steps);
+    pub(crate) fn log_step(&mut self, stepped: bool) -> Result<()> {
+        // Counted in optimizer steps: a batch that only adds to a window is not logged.
+        let due = stepped && self.progress.global_step.is_multiple_of(self.settings.output.log_every_n_steps);
         let last = self.stop.is_some();
         if !(due || last) {
             self.metrics.end_step(self.scope);

@@ -10,7 +10,7 @@ use burn::{module::Module, tensor::Device};
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint},
-    config::{Accelerator, IntoAccelerator, Limit, Problems, ReadBack, Settings},
+    config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
     data::{EvalData, FitData, Predicting, Testing, Validation},
     driver::{Driver, ModuleDriver, for_evaluation, for_training},
@@ -269,6 +269,9 @@ fn identify<M: Module>(module: &M) -> Option<burn::module::ParamId> {
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Result<()> {
     run.stage = stage;
     run.stop = None;
+    run.started = Some(std::time::Instant::now());
+    run.told_minimum = false;
+    run.gradients.clear();
     run.failing = false;
     run.seed = random::global_seed();
     run.hparams = checkpoint::hparams_value(&module.hparams())?;
@@ -297,7 +300,7 @@ fn check_monitors<M>(
 /// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
 ///
 /// A bare integer is a number of batches, a bare float a fraction of them. No number stands for "off" or "unlimited": what
-/// is not set is not limited, except that without `max_epochs` and `max_steps` a run ends after 1000 epochs.
+/// is not set is not limited, except that without `max_epochs`, `max_steps` and `max_time` a run ends after 1000 epochs.
 pub struct TrainerBuilder<M> {
     settings: Settings,
     problems: Problems,
@@ -323,6 +326,52 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.settings.length.max_steps = Some(steps);
+        self
+    }
+
+    /// Goes on for at least this many epochs, whatever asks for a stop before.
+    #[must_use]
+    pub fn min_epochs(mut self, epochs: usize) -> Self {
+        self.settings.length.min_epochs = epochs;
+        self
+    }
+
+    /// Goes on for at least this many optimizer steps, whatever asks for a stop before.
+    #[must_use]
+    pub fn min_steps(mut self, steps: u64) -> Self {
+        self.settings.length.min_steps = steps;
+        self
+    }
+
+    /// Ends each `fit` after this time: a `Duration` or `"DD:HH:MM:SS"`.
+    #[must_use]
+    pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
+        match time.into_max_time() {
+            Ok(time) => self.settings.length.max_time = Some(time),
+            Err(error) => self.problems.add(error.message().to_owned(), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
+        }
+        self
+    }
+
+    /// Takes an optimizer step every n batches, with the mean of their gradients; a shorter last window of an epoch is
+    /// divided by its own size. Default 1.
+    #[must_use]
+    pub fn accumulate_grad_batches(mut self, batches: u64) -> Self {
+        self.settings.optimization.accumulate = batches;
+        self
+    }
+
+    /// Clips gradients: their total norm, or each element with [`gradient_clip_algorithm`](Self::gradient_clip_algorithm).
+    #[must_use]
+    pub fn gradient_clip_val(mut self, limit: f64) -> Self {
+        self.settings.optimization.clip = Some(limit);
+        self
+    }
+
+    /// How gradients are clipped. Default: by their total norm.
+    #[must_use]
+    pub fn gradient_clip_algorithm(mut self, algorithm: ClipAlgorithm) -> Self {
+        self.settings.optimization.clip_by = algorithm;
         self
     }
 
@@ -476,7 +525,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
         let device = accelerator.device()?;
-        if settings.length.max_epochs.is_none() && settings.length.max_steps.is_none() {
+        let length = &settings.length;
+        if length.max_epochs.is_none() && length.max_steps.is_none() && length.max_time.is_none() {
             settings.length.max_epochs = Some(1000);
         }
         if settings.fast_dev_run.is_some() {
@@ -511,6 +561,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
             checkpoints: crate::run::CheckpointBoard::default(),
             stop: None,
             sanity_checking: false,
+            started: None,
+            told_minimum: false,
             failing: false,
             validates: false,
             validation_only: None,

@@ -12,6 +12,7 @@ mod hooks;
 mod logging;
 mod mnist;
 mod monitoring;
+mod optimization;
 mod path;
 mod readme;
 mod support;

@@ -56,6 +56,13 @@ impl Net {
 }
 
 impl Net {
+    /// Weights, then biases.
+    pub fn parameters(&self) -> Vec<f32> {
+        let mut all = self.weight();
+        all.extend(self.layer.bias.as_ref().unwrap().val().into_data().try_to_vec::<f32>().unwrap());
+        all
+    }
+
     pub fn is_training(&self) -> bool {
         self.layer.weight.val().is_autodiff()
     }
