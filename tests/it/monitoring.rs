@@ -27,6 +27,8 @@ impl Scripted {
     fn validation_step(&self, _batch: Rows) {
         #[log(minimize)]
         let score = self.values[self.epoch];
+        #[log(minimize)]
+        let other = 0.0;
     }
     fn on_train_epoch_end(&mut self, cx: &mut HookContext) {
         self.epoch = cx.current_epoch() as usize + 1;
@@ -60,6 +62,38 @@ fn es1_patience_three() {
 #[test]
 fn es5_default_patience() {
     assert_eq!(last_epoch(&[8.0, 4.0, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0], EarlyStopping::new(Scripted::SCORE)), 5);
+}
+
+#[test]
+fn es6_stopping_threshold() {
+    let stopping = EarlyStopping::new(Scripted::SCORE).stopping_threshold(2.9);
+    assert_eq!(last_epoch(&[9.0, 8.0, 7.0, 6.0, 5.0, 6.0, 4.0, 3.0, 2.0, 1.0], stopping), 8);
+}
+
+#[test]
+fn es14_reasons() {
+    let reason = |values: &[f64], stopping| fit(values, quiet(Scripted::trainer()).callback(stopping)).stop_reason;
+    let says = |reason: StopReason, what: &str| {
+        assert!(matches!(&reason, StopReason::EarlyStopped(text) if text.contains(what)), "{reason}");
+    };
+    let stopping = || EarlyStopping::new(Scripted::SCORE);
+    says(reason(&[1.0; 5], stopping().patience(2)), "did not improve in 2 checks");
+    says(reason(&[5.0, 3.0, 1.0, 0.5], stopping().stopping_threshold(0.6)), "better than the threshold 0.6");
+    says(reason(&[1.0, 2.0, 5.0, 10.0], stopping().divergence_threshold(8.0)), "worse than the divergence threshold 8");
+    says(reason(&[1.0, f64::NAN], stopping()), "not finite");
+    assert_eq!(reason(&[3.0, 2.0, 1.0], stopping()), StopReason::MaxEpochs);
+}
+
+#[test]
+fn es10_two_callbacks_the_first_to_stop_wins() {
+    // `score` falls until epoch 2, and the constant `other` never improves after the first check.
+    let values = [8.0, 4.0, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0];
+    for first in [true, false] {
+        let (a, b) = (EarlyStopping::new(Scripted::SCORE), EarlyStopping::new(Scripted::OTHER));
+        let trainer = quiet(Scripted::trainer());
+        let trainer = if first { trainer.callback(a).callback(b) } else { trainer.callback(b).callback(a) };
+        assert_eq!(fit(&values, trainer).current_epoch - 1, 3);
+    }
 }
 
 #[test]

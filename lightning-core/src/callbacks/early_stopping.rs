@@ -44,6 +44,8 @@ pub struct EarlyStopping<M> {
     min_delta: f64,
     strict: bool,
     check_finite: bool,
+    stopping_threshold: Option<f64>,
+    divergence_threshold: Option<f64>,
     verbose: bool,
     best: f64,
     waited: u32,
@@ -60,6 +62,8 @@ impl<M> EarlyStopping<M> {
             min_delta: 0.0,
             strict: true,
             check_finite: true,
+            stopping_threshold: None,
+            divergence_threshold: None,
             verbose: false,
             best: D::DIRECTION.worst(),
             waited: 0,
@@ -95,6 +99,20 @@ impl<M> EarlyStopping<M> {
         self
     }
 
+    /// A value strictly better than this ends the run: it is good enough.
+    #[must_use]
+    pub fn stopping_threshold(mut self, threshold: f64) -> Self {
+        self.stopping_threshold = Some(threshold);
+        self
+    }
+
+    /// A value strictly worse than this ends the run: it has diverged.
+    #[must_use]
+    pub fn divergence_threshold(mut self, threshold: f64) -> Self {
+        self.divergence_threshold = Some(threshold);
+        self
+    }
+
     /// Prints a line at each improvement.
     #[must_use]
     pub fn verbose(mut self, verbose: bool) -> Self {
@@ -107,6 +125,19 @@ impl<M> EarlyStopping<M> {
         let name = self.key.display();
         if self.check_finite && !value.is_finite() {
             cx.stop_early(format!("`{name}` is {value}, which is not finite"));
+            return Ok(());
+        }
+        let better = |a: f64, b: f64| self.direction.is_better(a, b);
+        if let Some(threshold) = self.stopping_threshold
+            && better(value, threshold)
+        {
+            cx.stop_early(format!("`{name}` is {value}, better than the threshold {threshold}"));
+            return Ok(());
+        }
+        if let Some(threshold) = self.divergence_threshold
+            && better(threshold, value)
+        {
+            cx.stop_early(format!("`{name}` is {value}, worse than the divergence threshold {threshold}"));
             return Ok(());
         }
         let improved = match self.direction {
