@@ -275,7 +275,7 @@ impl Checkpoint {
         let mut source = TensorSource { tensors: &tensors, problems: Vec::new(), used: 0 };
         let mut loaded = module.clone().map(&mut DynMapper::new(MapMode::Values(&mut source)));
         loaded.map_buffers(&mut source)?;
-        source.finish(path)?;
+        source.finish(path, &self.metadata.hparams)?;
         loaded.load_state(&StateReader::new(&self.metadata.state)).map_err(|error| error.at_path(path))?;
         *module = loaded;
         Ok(())
@@ -318,7 +318,7 @@ impl TensorSource<'_> {
 
     /// # Errors
     /// When anything did not fit: one error that lists it.
-    fn finish(self, path: &Path) -> Result<()> {
+    fn finish(self, path: &Path, hparams: &Value) -> Result<()> {
         let Self { tensors, mut problems, used } = self;
         let unused = tensors.len().saturating_sub(used);
         if unused > 0 {
@@ -334,8 +334,9 @@ impl TensorSource<'_> {
         if problems.len() > SHOWN_PROBLEMS {
             text.push_str(&format!("\n  - and {} more", problems.len() - SHOWN_PROBLEMS));
         }
-        Err(Error::checkpoint(path, text)
-            .help("build the model with the hyperparameters of the checkpoint: `load_from_checkpoint`"))
+        Err(Error::checkpoint(path, text).help(format!(
+            "the checkpoint's model was built with {hparams}; a program that has changed since needs the one of then"
+        )))
     }
 }
 

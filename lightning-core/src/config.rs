@@ -181,7 +181,9 @@ impl Accelerator {
             missing => {
                 let feature = format!("{missing:?}").to_lowercase();
                 Err(Error::config(format!("the accelerator `{feature}` is not part of this build"))
-                    .help(format!("build with `--features {feature}`, or use `accelerator(\"auto\")`")))
+                    .help(format!(
+                        "write `lightning-core = {{ …, features = [\"{feature}\"] }}` in Cargo.toml, or use `accelerator(\"auto\")`"
+                    )))
             }
         }
     }
@@ -202,7 +204,8 @@ fn cpu_device() -> Result<Device> {
 
 #[cfg(not(any(feature = "flex", feature = "ndarray")))]
 fn cpu_device() -> Result<Device> {
-    Err(Error::config("the accelerator `cpu` is not part of this build").help("build with `--features flex`"))
+    Err(Error::config("the accelerator `cpu` is not part of this build")
+        .help("write `lightning-core = { …, features = [\"flex\"] }` in Cargo.toml"))
 }
 
 /// When logged tensors come back to the host.

@@ -346,6 +346,16 @@ impl HookContext<'_> {
         &self.run.device
     }
 
+    /// Whether an error is ending the run: end hooks run all the same, and may have nothing to count then.
+    pub fn is_failing(&self) -> bool {
+        self.run.failing
+    }
+
+    /// Whether the validation going on is the sanity check before training.
+    pub fn is_sanity_checking(&self) -> bool {
+        self.run.sanity_checking
+    }
+
     /// The current values of everything logged. On a device other than the host this waits for the device.
     ///
     /// # Errors

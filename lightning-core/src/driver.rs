@@ -197,8 +197,15 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             FeedId::Train => run.device.clone().autodiff(),
             FeedId::Eval(_) => run.device.clone(),
         };
+        let loader = match run.stage {
+            Stage::Fit => "train_dataloader",
+            Stage::Validate => "val_dataloader",
+            Stage::Test => "test_dataloader",
+            Stage::Predict => "predict_dataloader",
+        };
         let feed = self.feed(feed)?;
-        let fetched = catch(|| feed.feed.fetch(&device)).map_err(|error| error.at(run.location(None, true)))?;
+        let fetched = catch(|| feed.feed.fetch(&device))
+            .map_err(|error| error.at(run.location(Some(loader.to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
         Ok(fetched)
     }

@@ -472,16 +472,24 @@ fn evaluate_loader(
     };
     run.batch_idx = 0;
     driver.start(feed, Position { seed: run.seed, epoch: 0, batch: 0 })?;
-    run.bar.start_evaluation(run.stage, batches);
+    // The sanity check leaves no trace, on the screen neither.
+    let shown = !run.sanity_checking;
+    if shown {
+        run.bar.start_evaluation(run.stage, batches);
+    }
     while batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(feed, run)? {
         driver.hook(hooks.batch_start, run)?;
         driver.step(feed, run)?;
         driver.hook(hooks.batch_end, run)?;
         run.batch_size = None;
-        run.bar.eval_batch(run.batch_idx);
+        if shown {
+            run.bar.eval_batch(run.batch_idx);
+        }
         run.batch_idx += 1;
     }
-    run.bar.end_evaluation();
+    if shown {
+        run.bar.end_evaluation();
+    }
     driver.end(feed);
     Ok(run.batch_idx)
 }

@@ -236,21 +236,39 @@ impl StdError for Error {
 
 impl From<std::io::Error> for Error {
     fn from(source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Io, "an input or output operation failed").caused_by(source)
+        Self::new(ErrorKind::Io, "an input or output operation failed")
+            .caused_by(source)
+            .help("to name the file, write `.map_err(|error| Error::io(\"read\", path, error))?`")
     }
 }
 
-impl From<serde_json::Error> for Error {
-    fn from(source: serde_json::Error) -> Self {
-        Self::new(ErrorKind::Other, "cannot convert to or from JSON").caused_by(source)
-    }
+macro_rules! from_errors {
+    ($($source:ty = $message:literal),* $(,)?) => {
+        $(impl From<$source> for Error {
+            fn from(source: $source) -> Self {
+                Self::msg($message).caused_by(source)
+            }
+        })*
+    };
 }
+
+from_errors!(
+    serde_json::Error = "cannot convert to or from JSON",
+    csv::Error = "cannot read or write CSV",
+    std::num::ParseFloatError = "this is no number",
+    std::num::ParseIntError = "this is no integer",
+    std::num::TryFromIntError = "this integer does not fit",
+    std::str::Utf8Error = "this is no UTF-8",
+    std::string::FromUtf8Error = "this is no UTF-8",
+    fmt::Error = "cannot format",
+    burn::tensor::DataError = "this tensor data cannot be read so",
+);
 
 impl From<Box<dyn StdError + Send + Sync>> for Error {
     fn from(source: Box<dyn StdError + Send + Sync>) -> Self {
         match source.downcast::<Error>() {
             Ok(error) => *error,
-            Err(source) => Self::msg(source.to_string()).caused_by(source),
+            Err(source) => Self::msg("the program failed").caused_by(source),
         }
     }
 }

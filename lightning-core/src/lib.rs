@@ -129,8 +129,8 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer, copy_of,
-        data_module, from_loader,
+        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
+        copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict, random_split, seed_everything,
     };

@@ -91,20 +91,20 @@ impl FitReport {
 impl fmt::Display for FitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stop_reason, current_epoch, global_step, metrics, best_checkpoint, warnings, .. } = self;
-        writeln!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
+        write!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
         for (name, value) in metrics.iter() {
             let note = if value.is_nan() { "  (not a number)" } else { "" };
             // Every digit: two runs that print the same are the same.
-            writeln!(f, "  {name} {value}{note}")?;
+            write!(f, "\n  {name} {value}{note}")?;
         }
         if let Some(path) = best_checkpoint {
-            writeln!(f, "  best checkpoint: {}", path.display())?;
+            write!(f, "\n  best checkpoint: {}", path.display())?;
         }
         if self.skipped_batches > 0 {
-            writeln!(f, "  skipped batches: {}", self.skipped_batches)?;
+            write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
         }
         for warning in warnings {
-            writeln!(f, "  warning: {warning}")?;
+            write!(f, "\n  warning: {warning}")?;
         }
         Ok(())
     }

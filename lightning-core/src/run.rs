@@ -118,8 +118,20 @@ impl RunState {
         self.warnings.push(text);
     }
 
+    /// Says once of each metric that it has become NaN: the run goes on, and nobody should have to find out at its end.
+    fn warn_of_nan(&mut self) {
+        for name in self.metrics.take_not_a_number() {
+            let (epoch, batch) = (self.progress.epoch, self.batch_idx);
+            self.warn(format!("`{name}` is NaN, seen in epoch {epoch} at batch {batch}"));
+        }
+    }
+
     /// Where the run is, for an error.
     pub(crate) fn location(&self, hook: Option<String>, in_batch: bool) -> Location {
+        let hook = match self.sanity_checking {
+            true => Some(format!("{} (sanity check before training)", hook.as_deref().unwrap_or("validation"))),
+            false => hook,
+        };
         Location {
             stage: Some(self.stage),
             epoch: matches!(self.stage, Stage::Fit | Stage::Validate).then_some(self.progress.epoch),
@@ -151,6 +163,7 @@ impl RunState {
             return Ok(());
         }
         let values = self.metrics.take_step_record(self.scope)?;
+        self.warn_of_nan();
         if values.is_empty() {
             return Ok(());
         }
@@ -160,6 +173,7 @@ impl RunState {
 
     /// Sends the values of an epoch to the loggers.
     pub(crate) fn log_epoch(&mut self, values: &[EpochValue]) -> Result<()> {
+        self.warn_of_nan();
         let metrics: Vec<_> =
             values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();
         if metrics.is_empty() {

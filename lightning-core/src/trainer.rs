@@ -211,8 +211,14 @@ impl<M: LightningModule> Trainer<M> {
     /// When there is none, or it does not fit.
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
-            Error::new(crate::ErrorKind::Checkpoint, "this trainer has written no checkpoint")
-                .help("call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`")
+            Error::new(crate::ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
+                match self.run.settings.fast_dev_run {
+                    Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
+                    None => {
+                        "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
+                    }
+                },
+            )
         })?;
         self.load(module, &best.path)?;
         if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {

@@ -97,7 +97,12 @@ fn run(fault: Fault) -> (Result<lightning_core::FitReport>, Fragile, Ledger) {
     let mut model = Fragile::new(FragileHparams::default());
     model.fault = fault;
     let ledger = model.ledger.clone();
-    let mut trainer = quiet(Fragile::trainer()).max_epochs(1).callback(Exceptions(ledger.clone())).build().unwrap();
+    let mut trainer = quiet(Fragile::trainer())
+        .max_epochs(1)
+        .log_every_n_steps(1)
+        .callback(Exceptions(ledger.clone()))
+        .build()
+        .unwrap();
     let result = trainer.fit(&mut model, DataLoader::from_batches(batches(&[8; 5], 1)).unwrap());
     (result, model, ledger)
 }
@@ -152,6 +157,7 @@ fn a_nan_does_not_end_the_run_and_is_shown() {
     assert_eq!((report.stop_reason.clone(), report.global_step), (StopReason::MaxEpochs, 5));
     assert!(report.metrics.get(Fragile::TRAIN_LOSS).unwrap().is_nan());
     assert!(report.to_string().contains("NaN"), "{report}");
+    assert_eq!(report.warnings, ["`train_loss` is NaN, seen in epoch 0 at batch 2"]);
 }
 
 #[test]

@@ -221,3 +221,28 @@ fn an_inner_module_logs_under_its_own_name() {
     let (outer, inner) = (report.metrics["train_loss"], report.metrics["Net.train_loss"]);
     assert!((outer - 2.0 * inner).abs() < 1e-6, "{outer} {inner}");
 }
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Twice {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Twice {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = cross_entropy(self.layer.forward(batch.x), batch.y);
+        log("train_loss", &0.5);
+        train_loss
+    }
+}
+
+#[test]
+fn a_run_time_name_must_not_be_a_declared_one() {
+    let mut model = Twice::new(TwiceHparams::default());
+    let mut trainer = quiet(Twice::trainer()).max_epochs(1).build().unwrap();
+    let error = trainer.fit(&mut model, DataLoader::from_batches(batches(&[8], 2)).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("`#[log]` metric"), "{error}");
+}

@@ -155,7 +155,8 @@ impl<M> EarlyStopping<M> {
         self.waited += 1;
         if self.waited >= self.patience {
             let Self { waited, best, .. } = self;
-            cx.stop_early(format!("`{name}` did not improve in {waited} checks, best value {best}"));
+            let checks = if *waited == 1 { "check" } else { "checks" };
+            cx.stop_early(format!("`{name}` did not improve in {waited} {checks}, best value {best}"));
         }
         Ok(())
     }

@@ -49,7 +49,8 @@ macro_rules! callback_hooks {
         /// impl<M> Callback<M> for PrintEpoch {
         ///     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         ///         let epoch = cx.current_epoch();
-        ///         cx.print(format!("epoch {epoch} is done"));
+        ///         let loss = cx.metrics()?.value("val_loss");
+        ///         cx.print(format!("epoch {epoch} is done, val_loss {loss:?}"));
         ///         Ok(())
         ///     }
         /// }

@@ -144,12 +144,16 @@ pub(crate) struct MetricStore {
     bar: Metrics,
     /// Whether single-step values changed since `metrics` was written.
     stale: bool,
+    /// How many of the slots the module declares.
+    declared: usize,
+    /// Metrics that have been NaN, and whether that has been told.
+    not_a_number: Vec<(usize, bool)>,
 }
 
 impl MetricStore {
     /// A store with the module's declared metrics in the first slots.
     pub(crate) fn new(defs: &[MetricDef]) -> Self {
-        Self { slots: defs.iter().map(Slot::declared).collect(), ..Self::default() }
+        Self { slots: defs.iter().map(Slot::declared).collect(), declared: defs.len(), ..Self::default() }
     }
 
     /// Forgets all values, best ones included, at the start of a run.
@@ -158,6 +162,7 @@ impl MetricStore {
         self.pending.clear();
         self.metrics.clear();
         self.bar.clear();
+        self.not_a_number.clear();
         for slot in &mut self.slots {
             slot.best = None;
         }
@@ -179,11 +184,20 @@ impl MetricStore {
         ScopeId(index)
     }
 
-    fn slot_of(&mut self, target: Target, stage: Stage) -> usize {
-        match target {
+    /// # Errors
+    /// When a name of run time is that of a declared metric.
+    fn slot_of(&mut self, target: Target, stage: Stage) -> Result<usize> {
+        Ok(match target {
             Target::Slot(slot) => slot as usize,
             Target::Named(name) => match self.named.get(&name) {
                 Some(slot) => *slot,
+                None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
+                    return Err(Error::new(
+                        ErrorKind::Metric,
+                        format!("`log(\"{name}\", …)` is the name of a `#[log]` metric"),
+                    )
+                    .help("log it under another name, or only once"));
+                }
                 None => {
                     let training = stage == Stage::Fit;
                     self.slots.push(Slot {
@@ -200,7 +214,7 @@ impl MetricStore {
                     self.slots.len() - 1
                 }
             },
-        }
+        })
     }
 
     /// Takes what a step or hook logged. `batch_size` weighs values that bring no weight of their own.
@@ -212,7 +226,7 @@ impl MetricStore {
             return match entries.drain(..).next() {
                 None => Ok(()),
                 Some(Entry { target, .. }) => {
-                    let slot = self.slot_of(target, Stage::Validate);
+                    let slot = self.slot_of(target, Stage::Validate)?;
                     let name = self.slots.get(slot).map(|slot| slot.name.clone()).unwrap_or_default();
                     Err(Error::new(
                         ErrorKind::Metric,
@@ -223,7 +237,7 @@ impl MetricStore {
             };
         };
         for Entry { target, value, weight } in entries.drain(..) {
-            let slot = self.slot_of(target, stage);
+            let slot = self.slot_of(target, stage)?;
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
@@ -248,6 +262,9 @@ impl MetricStore {
         }
         if let Some(accumulator) = scope.accumulators.get_mut(slot) {
             accumulator.add(value, weight);
+        }
+        if value.is_nan() && !self.not_a_number.iter().any(|(known, _)| *known == slot) {
+            self.not_a_number.push((slot, false));
         }
         self.stale = true;
     }
@@ -383,6 +400,18 @@ impl MetricStore {
             }
         }
         Ok(values)
+    }
+
+    /// The metrics that have become NaN since the last call.
+    pub(crate) fn take_not_a_number(&mut self) -> Vec<String> {
+        let fresh = self.not_a_number.iter_mut().filter(|(_, told)| !*told);
+        let slots: Vec<usize> = fresh
+            .map(|(slot, told)| {
+                *told = true;
+                *slot
+            })
+            .collect();
+        slots.into_iter().filter_map(|slot| self.slots.get(slot)).map(|slot| slot.name.clone().into_owned()).collect()
     }
 
     /// The best epoch value of each directed metric: name, value, epoch.
