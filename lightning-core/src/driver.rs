@@ -1,11 +1,12 @@
 //! The object-safe view of a module that the engine works with: the only code that is compiled for every module.
 
-use std::any::TypeId;
+use std::{any::TypeId, path::Path};
 
 use burn::{module::Module, tensor::Device};
 
 use crate::{
     callbacks::{Callback, CallbackContext, CallbackOrder, call},
+    checkpoint,
     context::{HookContext, StepContext, hook_label, record},
     data::{NamedFeed, Position, Source},
     error::{Error, Result},
@@ -59,6 +60,8 @@ pub(crate) trait Driver {
     fn end(&mut self, feed: FeedId);
     /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
     fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    /// Writes a checkpoint.
+    fn save(&self, run: &mut RunState, path: &Path) -> Result<()>;
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
     fn set_mode(&mut self, mode: Mode) -> Result<()>;
     /// Puts a copy of the module aside.
@@ -253,6 +256,10 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         })?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
+    }
+
+    fn save(&self, run: &mut RunState, path: &Path) -> Result<()> {
+        checkpoint::save(self.module.get()?, run, path)
     }
 
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>> {

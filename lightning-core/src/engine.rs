@@ -4,7 +4,7 @@ use crate::{
     config::Limit,
     data::Position,
     driver::{Driver, FeedId, FeedInfo, Mode},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     guard::catch,
     hooks::Hook,
     loggers::RunStatus,
@@ -14,6 +14,7 @@ use crate::{
     random::{Stream, derive_seed, with_generator},
     report::StopReason,
     run::RunState,
+    signals,
     stage::Stage,
     summary,
 };
@@ -103,7 +104,11 @@ pub(crate) fn with_data<T>(
     }
     let torn_down = driver.teardown(run);
     run.bar.finish();
-    let status = if result.is_ok() { RunStatus::Success } else { RunStatus::Failed };
+    let status = match &result {
+        _ if signals::pending() => RunStatus::Interrupted,
+        Ok(_) => RunStatus::Success,
+        Err(_) => RunStatus::Failed,
+    };
     let closed = run.loggers.finalize(status);
     let value = result?;
     torn_down?;
@@ -135,7 +140,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             let text = summary::model_summary(run, driver)?;
             run.print(&text);
         }
-        with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
+        let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
             sanity_check(run, driver, &plan)?;
             run.scope = run.metrics.open(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
@@ -148,8 +153,36 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                     run.progress.epoch += 1;
                 }
             })
-        })
+        });
+        match reason {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                save_interrupted(run, driver)?;
+                Ok(StopReason::Interrupted)
+            }
+            reason => reason,
+        }
     })
+}
+
+/// Keeps what an interrupted run has reached, where its checkpoints are.
+fn save_interrupted(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    if !run.settings.output.checkpointing {
+        return Ok(());
+    }
+    let (epoch, step) = (run.progress.epoch, run.progress.global_step);
+    let path = run.log_dir().join("checkpoints").join(format!("interrupted-epoch={epoch}-step={step}.ckpt"));
+    driver.save(run, &path)?;
+    run.print(&format!("interrupted: saved {}", path.display()));
+    Ok(())
+}
+
+/// # Errors
+/// When a signal asks for the end of the run: raised between batches, so that end hooks run and files are closed.
+fn check_signals(run: &RunState) -> Result<()> {
+    if !signals::pending() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, true)))
 }
 
 fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
@@ -270,6 +303,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
     while plan.train_batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(FeedId::Train, run)? {
         let last = plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train);
         train_batch(run, driver, last)?;
+        check_signals(run)?;
         check_time(run);
         let due = plan.val_every.map_or(last, |every| (run.batch_idx + 1).is_multiple_of(every));
         let stopping = may_stop(run, run.progress.epoch);
@@ -485,6 +519,7 @@ fn evaluate_loader(
         if shown {
             run.bar.eval_batch(run.batch_idx);
         }
+        check_signals(run)?;
         run.batch_idx += 1;
     }
     if shown {

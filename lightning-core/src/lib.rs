@@ -90,6 +90,7 @@ mod rank;
 pub mod readback;
 mod report;
 mod run;
+mod signals;
 mod stage;
 mod state;
 mod summary;

@@ -27,6 +27,7 @@ use crate::{
     random,
     report::{EvalReport, FitReport},
     run::{Counters, Loggers, RunState},
+    signals::Signals,
     stage::Stage,
 };
 
@@ -99,7 +100,7 @@ impl<M: LightningModule> Trainer<M> {
         let Self { run, callbacks, known } = self;
         begin(run, module, Stage::Fit)?;
         check_monitors(run, callbacks, M::METRICS)?;
-        let _active = ActiveRun::start();
+        let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_training(module, &device, seed), true);
         let configure: fn(&M, &crate::FitContext) -> Result<Vec<crate::OptimizerSetup>> = M::configure_optimizers;
@@ -183,7 +184,7 @@ impl<M: LightningModule> Trainer<M> {
         };
         let Self { run, callbacks, .. } = self;
         begin(run, module, stage)?;
-        let _active = ActiveRun::start();
+        let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
         let mut driver = ModuleDriver::new(owned, callbacks, source, None);

@@ -15,4 +15,5 @@ mod monitoring;
 mod optimization;
 mod path;
 mod readme;
+mod signals;
 mod support;
