@@ -264,7 +264,7 @@ enum Clip {
     /// By a factor that is known here.
     Factor(f64),
     /// By a factor that lies on the device: nobody waits for it.
-    OnDevice(Tensor<1>),
+    OnDevice(Box<Tensor<1>>),
     Value(f64),
 }
 
@@ -292,7 +292,7 @@ impl Scaling {
             let gradient = match &self.clip {
                 Clip::None => gradient,
                 Clip::Factor(factor) => gradient.mul_scalar(*factor),
-                Clip::OnDevice(factor) => gradient.mul(factor.clone().reshape([1; D])),
+                Clip::OnDevice(factor) => gradient.mul(Tensor::clone(factor).reshape([1; D])),
                 Clip::Value(limit) => gradient.clamp(-limit, *limit),
             };
             gradient.into_bridge()
@@ -321,7 +321,7 @@ fn norm_clip(gradients: &GradientStore, mean: f64, limit: f64, host: bool) -> Cl
         // A norm that is no number stays visible: it does not clip.
         return if factor < 1.0 { Clip::Factor(factor) } else { Clip::None };
     }
-    Clip::OnDevice(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0))
+    Clip::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
 }
 
 /// Something of the right shape in a lost parameter's place.
