@@ -134,6 +134,9 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
+        if let Some(reason) = reason_to_stop(run) {
+            return Ok(reason);
+        }
         let plan = open_fit(run, driver, has_validation_step)?;
         configure(run, driver, &plan)?;
         if run.settings.output.model_summary {

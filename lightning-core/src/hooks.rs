@@ -27,6 +27,13 @@ macro_rules! hooks {
     };
 }
 
+impl Hook {
+    /// Whether only callbacks are called here: a module has no such hook.
+    pub const fn is_for_callbacks_alone(self) -> bool {
+        matches!(self, Self::OnSanityCheckStart | Self::OnSanityCheckEnd | Self::OnException)
+    }
+}
+
 hooks! {
     PrepareData = "prepare_data",
     Setup = "setup",

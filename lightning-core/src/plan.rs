@@ -67,13 +67,7 @@ fn mark(written: bool) -> char {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { module, steps, hooks, metrics, fields, parameters, optimizers } = self;
-        writeln!(f, "{module}: what a run calls, in order (* = written by the module)")?;
-        for step in Step::ALL {
-            writeln!(f, "  {} {}", mark(steps.contains(step)), step.name())?;
-        }
-        for hook in Hook::ALL {
-            writeln!(f, "  {} {}", mark(hooks.contains(*hook)), hook.name())?;
-        }
+        writeln!(f, "{module}")?;
         writeln!(f, "metrics")?;
         for def in *metrics {
             let stages: Vec<_> = [Stage::Fit, Stage::Validate, Stage::Test]
@@ -112,6 +106,13 @@ impl fmt::Display for Plan {
         for optimizer in optimizers {
             let text = optimizer.describe().split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(f, "  {}: {text}, lr {}, {trained} parameters", optimizer.name(), optimizer.learning_rate())?;
+        }
+        writeln!(f, "what a run calls, in order (* = written by the module)")?;
+        for step in Step::ALL {
+            writeln!(f, "  {} {}", mark(steps.contains(step)), step.name())?;
+        }
+        for hook in Hook::ALL.iter().filter(|hook| !hook.is_for_callbacks_alone()) {
+            writeln!(f, "  {} {}", mark(hooks.contains(*hook)), hook.name())?;
         }
         Ok(())
     }

@@ -1,24 +1,28 @@
 //! The trainer: a thin typed shell around the engine.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
-use burn::{module::Module, tensor::Device};
+use burn::{
+    module::{Module, ParamId},
+    tensor::Device,
+};
 
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint},
     config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
-    data::{EvalData, FitData, Predicting, Testing, Validation},
-    driver::{Driver, ModuleDriver, for_evaluation, for_training},
+    data::{EvalData, FitData, Predicting, Source, Testing, Validation},
+    driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
     engine,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     hooks::Step,
     loggers::{CsvLogger, Logger},
-    metrics::{MetricStore, ScopeId, StageSet},
+    metrics::{MetricDef, MetricStore, ScopeId, StageSet},
     module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
     owned::Owned,
     params,
@@ -26,9 +30,10 @@ use crate::{
     progress::Progress,
     random,
     report::{EvalReport, FitReport},
-    run::{Counters, Loggers, RunState},
+    run::{CheckpointBoard, Counters, Loggers, RunState},
     signals::Signals,
     stage::Stage,
+    table,
 };
 
 /// Runs modules of type `M`: trains, validates, tests and predicts.
@@ -39,7 +44,7 @@ pub struct Trainer<M> {
     run: RunState,
     callbacks: Vec<Box<dyn Callback<M>>>,
     /// The model whose weights are known to be something, and what they are.
-    known: Option<(burn::module::ParamId, String)>,
+    known: Option<(ParamId, String)>,
 }
 
 impl<M> std::fmt::Debug for Trainer<M> {
@@ -75,7 +80,7 @@ impl<M> Trainer<M> {
     }
 
     /// The folder of the run: the first logger's, else the root folder.
-    pub fn log_dir(&self) -> std::path::PathBuf {
+    pub fn log_dir(&self) -> PathBuf {
         self.run.log_dir()
     }
 
@@ -99,16 +104,15 @@ impl<M: LightningModule> Trainer<M> {
         let source = data.into_source();
         let Self { run, callbacks, known } = self;
         begin(run, module, Stage::Fit)?;
-        check_monitors(run, callbacks, M::METRICS)?;
+        run.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_training(module, &device, seed), true);
-        let configure: fn(&M, &crate::FitContext) -> Result<Vec<crate::OptimizerSetup>> = M::configure_optimizers;
-        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(configure));
+        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers));
         let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.stage = Stage::Fit;
         run.validates = false;
-        let evaluating = driver.set_mode(crate::driver::Mode::Eval);
+        let evaluating = driver.set_mode(Mode::Eval);
         drop(driver);
         let stop_reason = result?;
         evaluating?;
@@ -175,7 +179,7 @@ impl<M: LightningModule> Trainer<M> {
     fn evaluate<'a>(
         &'a mut self,
         module: &'a mut M,
-        source: Box<dyn crate::data::Source<M> + 'a>,
+        source: Box<dyn Source<M> + 'a>,
         stage: Stage,
     ) -> Result<EvalReport> {
         let weights = match (&self.known, identify(module)) {
@@ -212,7 +216,7 @@ impl<M: LightningModule> Trainer<M> {
     /// When there is none, or it does not fit.
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
-            Error::new(crate::ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
+            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
                 match self.run.settings.fast_dev_run {
                     Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
                     None => {
@@ -223,7 +227,7 @@ impl<M: LightningModule> Trainer<M> {
         })?;
         self.load(module, &best.path)?;
         if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {
-            *what = format!("best checkpoint {} ({name} {})", best.path.display(), crate::table::format_metric(*value));
+            *what = format!("best checkpoint {} ({name} {})", best.path.display(), table::format_metric(*value));
         }
         Ok(())
     }
@@ -252,17 +256,11 @@ impl<M: LightningModule> Trainer<M> {
 }
 
 /// The id of a module's first parameter: enough to tell whether it is the one whose weights are known.
-fn identify<M: Module>(module: &M) -> Option<burn::module::ParamId> {
-    struct First(Option<burn::module::ParamId>);
+fn identify<M: Module>(module: &M) -> Option<ParamId> {
+    struct First(Option<ParamId>);
 
     impl params::ErasedVisitor for First {
-        fn float(
-            &mut self,
-            _index: usize,
-            id: burn::module::ParamId,
-            _path: &str,
-            _param: &dyn params::FloatParam,
-        ) -> Result<()> {
+        fn float(&mut self, _index: usize, id: ParamId, _path: &str, _param: &dyn params::FloatParam) -> Result<()> {
             self.0.get_or_insert(id);
             Ok(())
         }
@@ -276,7 +274,7 @@ fn identify<M: Module>(module: &M) -> Option<burn::module::ParamId> {
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Result<()> {
     run.stage = stage;
     run.stop = None;
-    run.started = Some(std::time::Instant::now());
+    run.started = Some(Instant::now());
     run.told_minimum = false;
     run.gradients.clear();
     run.failing = false;
@@ -291,17 +289,10 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Re
     Ok(())
 }
 
-/// A callback that reads what only validation gives needs a validation loader: remembered here, checked at `fit`.
-fn check_monitors<M>(
-    run: &mut RunState,
-    callbacks: &[Box<dyn Callback<M>>],
-    metrics: &[crate::MetricDef],
-) -> Result<()> {
-    run.validation_only = callbacks
-        .iter()
-        .flat_map(|callback| callback.monitors())
-        .find(|name| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL));
-    Ok(())
+/// A metric that a callback reads and only validation gives: `fit` refuses to run without validation then.
+fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
+    let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
+    callbacks.iter().flat_map(|callback| callback.monitors()).find(is_validation_only)
 }
 
 /// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
@@ -565,7 +556,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             optimizers: Vec::new(),
             gradients: params::GradientStore::default(),
             loggers: Loggers::new(loggers),
-            checkpoints: crate::run::CheckpointBoard::default(),
+            checkpoints: CheckpointBoard::default(),
             stop: None,
             sanity_checking: false,
             started: None,

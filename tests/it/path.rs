@@ -66,6 +66,9 @@ fn a_second_fit_goes_on() {
     assert_eq!(report.stop_reason, StopReason::MaxSteps);
     let report = trainer.fit(&mut model, train()).unwrap();
     assert_eq!(report.global_step, 7, "there is nothing left to do");
+    let mut trainer = Net::quiet().max_epochs(0).build().unwrap();
+    let report = trainer.fit(&mut model, (train(), train())).unwrap();
+    assert_eq!((report.stop_reason, report.batch_step), (StopReason::MaxEpochs, 0));
 }
 
 #[test]
