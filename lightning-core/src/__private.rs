@@ -18,12 +18,12 @@ pub use crate::{
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
-        ConfigureOptimizers, FieldDef, FieldKey, FitContext, HparamDef, Hparams, InitModule, LightningModule,
-        LightningStruct, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,
+        ConfigureOptimizers, FieldDef, FieldKey, FitContext, HparamDef, Hparams, InitModule, LightningImpl,
+        LightningModule, LightningStruct, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,
     },
     module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput},
     optim::OptimizerSetup,
-    params::{BufferMapper, BufferVisitor, map_buffer, visit_buffer},
+    params::{Buffer, BufferMapper, BufferVisitor},
     random::seed_init,
     stage::Stage,
     state::{StateReader, StateWriter},
@@ -47,15 +47,14 @@ pub fn hook_output<T: HookOutput>(output: T) -> Result<()> {
     output.into_hook_output()
 }
 
-/// Converts what a fallible `predict_step` returned.
-pub fn fallible_output<T: FallibleOutput>(output: T) -> Result<T::Output> {
-    output.into_fallible_output()
-}
+/// Asks for the struct's half of a module.
+pub fn declared<M: LightningStruct>() {}
 
-/// Converts what a fallible `fn init` returned.
-pub fn init_output<T: FallibleOutput>(output: T) -> Result<T::Output> {
-    output.into_fallible_output()
-}
+/// Asks for a way to build a module.
+pub fn built<M: InitModule>() {}
+
+/// Asks for the struct's half of a data module.
+pub fn data_declared<D: DataStruct>() {}
 
 /// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
 pub fn frozen<M: Module>(module: M) -> M {

@@ -60,19 +60,33 @@ pub trait BatchLen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBatch {}
 
-impl Batch for NoBatch {
-    // No value exists, so none can lack its size: a module without the step must pass the check for sized batches.
-    const SIZED: bool = true;
+/// What a step takes: a [`Batch`], or [`NoBatch`] where the module does not have the step. That `NoBatch` is no `Batch` is what lets a
+/// missing step be reported once, and not again for the loader.
+#[doc(hidden)]
+pub trait StepBatch: Sized + Send + 'static {
+    /// How many samples it holds.
+    fn samples(&self) -> Option<usize>;
+    /// The batch on the device.
+    #[must_use]
+    fn on_device(self, device: &Device) -> Self;
+}
 
-    fn batch_size(&self) -> Option<usize> {
+impl<B: Batch> StepBatch for B {
+    fn samples(&self) -> Option<usize> {
+        self.batch_size()
+    }
+
+    fn on_device(self, device: &Device) -> Self {
+        self.to_device(device)
+    }
+}
+
+impl StepBatch for NoBatch {
+    fn samples(&self) -> Option<usize> {
         match *self {}
     }
 
-    fn to_device(self, _device: &Device) -> Self {
-        match self {}
-    }
-
-    fn cast(self, _dtype: FloatDType) -> Self {
+    fn on_device(self, _device: &Device) -> Self {
         match self {}
     }
 }
@@ -375,7 +389,7 @@ mod tests {
         assert!(sized(&(1_usize, None::<Tensor<1>>)));
         assert!(sized(&vec![[floats(1)]]));
         assert!(!sized(&(1_usize, String::new(), vec![PathBuf::new()], ())));
-        assert_eq!([NoBatch::SIZED, <()>::SIZED], [true, false]);
+        assert!(!<()>::SIZED);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, ErrorKind, Result},
     files,
-    module::{InitModule, LightningModule, LightningStruct},
+    module::{InitModule, InitOutput, LightningModule, LightningStruct},
     params::{BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
     rank::with_rank,
     run::RunState,
@@ -411,7 +411,7 @@ pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Res
     let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
         Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
     })?;
-    let mut module = M::init_module(hparams, &burn::tensor::Device::default())?;
+    let mut module = M::init_module(hparams, &burn::tensor::Device::default()).into_module()?;
     checkpoint.apply(&mut module, path)?;
     Ok(module.valid())
 }

@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use crate::{
     error::Result,
     metrics::Metrics,
-    module::{LightningModule, LightningStruct},
+    module::{LightningImpl, LightningStruct},
     random::{Rng, Stream, derive_seed},
     readback,
     run::RunState,
@@ -188,35 +188,42 @@ fn push(target: impl FnOnce(&Frame) -> Option<Target>, value: LoggedValue, weigh
     }
 }
 
-fn declared_target<M: LightningModule>(frame: &Frame, slot: usize) -> Option<Target> {
+fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Option<Target> {
     match frame.module {
         Some(module) if module == TypeId::of::<M>() => Some(Target::Slot(slot as u32)),
         // A step of an inner module: never into the outer's slots.
-        Some(_) => M::METRICS.get(slot).map(|def| Target::Named(format!("{}.{}", M::NAME, def.name))),
+        Some(_) => M::METRICS.get(slot).map(|def| Target::Named(format!("{}.{}", short_name::<M>(), def.name))),
         None => M::METRICS.get(slot).map(|def| Target::Named(def.name.to_owned())),
     }
 }
 
-fn declared_name<M: LightningModule>(slot: usize) -> &'static str {
+/// The struct's name, without its path and generics.
+fn short_name<M>() -> &'static str {
+    let name = std::any::type_name::<M>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+fn declared_name<M: LightningImpl>(slot: usize) -> &'static str {
     M::METRICS.get(slot).map_or("", |def| def.name)
 }
 
 /// What `#[log]` becomes.
 #[doc(hidden)]
-pub fn log_slot<M: LightningModule, V: LogValue + ?Sized>(slot: usize, value: &V) {
+pub fn log_slot<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V) {
     push(|frame| declared_target::<M>(frame, slot), value.to_logged(), None, declared_name::<M>(slot));
 }
 
 /// What `#[log(batch_size = …)]` becomes.
 #[doc(hidden)]
-pub fn log_weighted<M: LightningModule, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
+pub fn log_weighted<M: LightningImpl, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
     let weight = Some(weight.to_logged());
     push(|frame| declared_target::<M>(frame, slot), value.to_logged(), weight, declared_name::<M>(slot));
 }
 
 /// What `#[log(per_stage)]` becomes: `slot` is training's, the next two are validation's and test's.
 #[doc(hidden)]
-pub fn log_per_stage<M: LightningModule, V: LogValue + ?Sized>(slot: usize, value: &V) {
+pub fn log_per_stage<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V) {
     let target = |frame: &Frame| {
         let offset = match frame.stage {
             Stage::Fit => 0,

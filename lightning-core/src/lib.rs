@@ -98,6 +98,8 @@ mod table;
 pub mod testing;
 mod trainer;
 
+#[doc(hidden)]
+pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
@@ -113,8 +115,8 @@ pub use metrics::{
 };
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    HparamDef, Hparams, InitModule, IntoTrainingOutput, LightningModule, LightningStruct, Loss, PredictStep, TestStep,
-    TrainingStep, ValidationStep,
+    HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
+    Loss, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};

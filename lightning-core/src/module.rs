@@ -9,7 +9,7 @@ use burn::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    batch::Batch,
+    batch::StepBatch,
     context::{HookContext, StepContext},
     error::{Error, Result},
     hooks::{Hook, HookSet, StepSet},
@@ -153,6 +153,10 @@ pub trait LightningStruct: Module + 'static {
     /// The hyperparameters as the fields hold them now.
     fn hparams(&self) -> Self::Hparams;
 
+    /// Where no field says how it is built, this asks for `fn init` in the impl; it is never called.
+    #[doc(hidden)]
+    fn __lightning_built() {}
+
     /// Shows every buffer.
     fn visit_buffers(&self, visitor: &mut dyn BufferVisitor) {
         let _ = visitor;
@@ -184,8 +188,35 @@ pub trait LightningStruct: Module + 'static {
     note = "write `#[init(expression)]` on each module field, or `fn init(hparams: &…Hparams, device: &Device) -> Self` in the `#[lightning_module]` impl"
 )]
 pub trait InitModule: LightningStruct {
+    /// The module, or a `Result` of it.
+    type Built: InitOutput<Self>;
+
     /// Builds the module.
-    fn init_module(hparams: Self::Hparams, device: &Device) -> Result<Self>;
+    fn init_module(hparams: Self::Hparams, device: &Device) -> Self::Built;
+}
+
+/// What `fn init` may return.
+#[diagnostic::on_unimplemented(
+    message = "`fn init` cannot return `{Self}`",
+    label = "expected `Self`, or `Result<Self>`",
+    note = "return the module itself, or `lightning_core::Result<Self>` when building it can fail"
+)]
+pub trait InitOutput<M>: Sized {
+    /// Converts it.
+    #[doc(hidden)]
+    fn into_module(self) -> Result<M>;
+}
+
+impl<M> InitOutput<M> for M {
+    fn into_module(self) -> Result<M> {
+        Ok(self)
+    }
+}
+
+impl<M, E: Into<Error>> InitOutput<M> for Result<M, E> {
+    fn into_module(self) -> Result<M> {
+        self.map_err(Into::into)
+    }
 }
 
 /// A module with at least one optimizer.
@@ -249,15 +280,15 @@ impl FitContext {
     label = "no `#[lightning_module] impl` for this type",
     note = "write `#[lightning_module]` on the struct and on its `impl` with the steps"
 )]
-pub trait LightningModule: LightningStruct {
+pub trait LightningImpl: Sized + 'static {
     /// What `training_step` takes; `NoBatch` without one.
-    type TrainBatch: Batch;
+    type TrainBatch: StepBatch;
     /// What `validation_step` takes; `NoBatch` without one.
-    type ValBatch: Batch;
+    type ValBatch: StepBatch;
     /// What `test_step` takes; `NoBatch` without one.
-    type TestBatch: Batch;
+    type TestBatch: StepBatch;
     /// What `predict_step` takes; `NoBatch` without one.
-    type PredictBatch: Batch;
+    type PredictBatch: StepBatch;
 
     /// Every metric logged with `#[log]`; the index is the slot.
     const METRICS: &'static [MetricDef];
@@ -268,6 +299,10 @@ pub trait LightningModule: LightningStruct {
     /// The steps the module writes.
     const STEPS: StepSet;
 
+    /// Asks for the struct's half, at one place; it is never called.
+    #[doc(hidden)]
+    fn __lightning_declared();
+
     /// Calls one hook.
     #[doc(hidden)]
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
@@ -276,13 +311,18 @@ pub trait LightningModule: LightningStruct {
     }
 }
 
+/// A module that a trainer takes: both halves of it.
+pub trait LightningModule: LightningStruct + LightningImpl {}
+
+impl<M: LightningStruct + LightningImpl> LightningModule for M {}
+
 /// A module with a `training_step`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `training_step`, so it cannot be fitted",
     label = "this module has no `training_step`",
     note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in the `#[lightning_module]` impl"
 )]
-pub trait TrainingStep: LightningModule {
+pub trait TrainingStep: LightningImpl {
     /// Runs the step; `None` skips the batch.
     #[doc(hidden)]
     fn run_training_step(&self, batch: Self::TrainBatch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
@@ -294,7 +334,7 @@ pub trait TrainingStep: LightningModule {
     label = "this module has no `validation_step`",
     note = "write `fn validation_step(&self, batch: B)` in the `#[lightning_module]` impl, or give no validation loader"
 )]
-pub trait ValidationStep: LightningModule {
+pub trait ValidationStep: LightningImpl {
     /// Runs the step.
     #[doc(hidden)]
     fn run_validation_step(&self, batch: Self::ValBatch, cx: &StepContext<'_>) -> Result<()>;
@@ -306,7 +346,7 @@ pub trait ValidationStep: LightningModule {
     label = "this module has no `test_step`",
     note = "write `fn test_step(&self, batch: B)` in the `#[lightning_module]` impl"
 )]
-pub trait TestStep: LightningModule {
+pub trait TestStep: LightningImpl {
     /// Runs the step.
     #[doc(hidden)]
     fn run_test_step(&self, batch: Self::TestBatch, cx: &StepContext<'_>) -> Result<()>;
@@ -318,7 +358,7 @@ pub trait TestStep: LightningModule {
     label = "this module has no `predict_step`",
     note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl"
 )]
-pub trait PredictStep: LightningModule {
+pub trait PredictStep: LightningImpl {
     /// What one batch gives.
     type Output: Send;
 

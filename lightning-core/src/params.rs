@@ -405,6 +405,19 @@ pub trait Buffer: Sized {
     /// The shape.
     #[doc(hidden)]
     fn buffer_dims(&self) -> Vec<usize>;
+    /// Shows it.
+    #[doc(hidden)]
+    fn visit(&self, name: &str, visitor: &mut dyn BufferVisitor) {
+        visitor.buffer(name, &self.buffer_dims(), &|| self.buffer_data());
+    }
+    /// Offers it for replacement.
+    #[doc(hidden)]
+    fn replace(&mut self, name: &str, mapper: &mut dyn BufferMapper) -> Result<()> {
+        if let Some(data) = mapper.buffer(name, &self.buffer_dims())? {
+            *self = self.with_data(data);
+        }
+        Ok(())
+    }
 }
 
 impl<const D: usize, K: burn::tensor::kind::Basic> Buffer for Tensor<D, K> {
@@ -434,17 +447,4 @@ pub trait BufferMapper {
     /// # Errors
     /// When what is stored does not fit.
     fn buffer(&mut self, name: &str, dims: &[usize]) -> Result<Option<TensorData>>;
-}
-
-#[doc(hidden)]
-pub fn visit_buffer<B: Buffer>(name: &str, buffer: &B, visitor: &mut dyn BufferVisitor) {
-    visitor.buffer(name, &buffer.buffer_dims(), &|| buffer.buffer_data());
-}
-
-#[doc(hidden)]
-pub fn map_buffer<B: Buffer>(name: &str, buffer: &mut B, mapper: &mut dyn BufferMapper) -> Result<()> {
-    if let Some(data) = mapper.buffer(name, &buffer.buffer_dims())? {
-        *buffer = buffer.with_data(data);
-    }
-    Ok(())
 }

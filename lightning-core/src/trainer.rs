@@ -165,9 +165,11 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn predict<D: EvalData<M, Predicting<M>>>(&mut self, module: &mut M, data: D) -> Result<Vec<M::Output>>
+    pub fn predict<D, T>(&mut self, module: &mut M, data: D) -> Result<Vec<T>>
     where
-        M: PredictStep,
+        M: PredictStep<Output = T>,
+        D: EvalData<M, Predicting<T>>,
+        T: 'static,
     {
         let outputs = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_source(Predicting::new(outputs.clone()));

@@ -27,6 +27,11 @@ impl Diagnostics {
         self.errors.borrow_mut().push(error);
     }
 
+    /// How much has been reported so far.
+    pub(crate) fn len(&self) -> usize {
+        self.errors.borrow().len()
+    }
+
     /// Whether nothing has been reported so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.errors.borrow().is_empty()

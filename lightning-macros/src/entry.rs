@@ -68,7 +68,7 @@ fn struct_side(owner: Owner, paths: Paths, item: syn::ItemStruct, diagnostics: &
     let model = StructModel::new(owner, paths, item, diagnostics);
     validate_struct(&model, diagnostics);
     match (diagnostics.is_empty(), owner) {
-        (false, _) => fall_back_struct(&model),
+        (false, _) => fall_back_struct(model),
         (true, Owner::Module) => expand_struct(&model),
         (true, Owner::Data) => expand_data_struct(&model),
     }

@@ -8,7 +8,7 @@ mod module_struct;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};
 pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};
-pub(crate) use module_impl::{expand_impl, expand_inert_impl};
+pub(crate) use module_impl::{expand_impl, expand_inert_impl, modernise};
 pub(crate) use module_struct::{expand_inert_struct, expand_struct};
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
@@ -78,6 +78,19 @@ pub(crate) fn wrapped_call(
     let mut call = Group::new(Delimiter::Parenthesis, quote!(#path #args));
     call.set_span(last);
     quote!(#wrap #call)
+}
+
+/// `impl … for Net { … }` whose head is underlined as the user's tokens: two impls of one trait are reported at their heads.
+pub(crate) fn implement_at(
+    span: Span,
+    head: TokenStream,
+    where_clause: impl ToTokens,
+    body: TokenStream,
+) -> TokenStream {
+    let head = respan(head, span);
+    let mut body = Group::new(Delimiter::Brace, body);
+    body.set_span(span);
+    quote!(#head #where_clause #body)
 }
 
 /// Moves a path of ours to the user's tokens.

@@ -7,6 +7,7 @@ use syn::{Attribute, Item, visit_mut::VisitMut};
 use crate::{
     expand::{
         expand_inert_batch, expand_inert_data_impl, expand_inert_data_struct, expand_inert_impl, expand_inert_struct,
+        modernise,
     },
     hooks::Owner,
     model::{BatchModel, ImplModel, STRUCT_ATTRS, StructModel},
@@ -14,7 +15,9 @@ use crate::{
 };
 
 /// A struct with mistakes.
-pub(crate) fn fall_back_struct(model: &StructModel) -> TokenStream {
+pub(crate) fn fall_back_struct(mut model: StructModel) -> TokenStream {
+    model.make_harmless(|ty| modernise(|tensors| tensors.visit_type_mut(ty)));
+    let model = &model;
     match model.owner {
         Owner::Module => expand_inert_struct(model),
         Owner::Data => expand_inert_data_struct(model),

@@ -18,6 +18,14 @@ impl Owner {
         }
     }
 
+    /// The functions that the macro on the struct writes.
+    pub(crate) fn generated(self) -> &'static [&'static str] {
+        match self {
+            Self::Module => &["trainer", "new", "new_on", "hparams", "freeze", "unfreeze", "load_from_checkpoint"],
+            Self::Data => &["new", "hparams"],
+        }
+    }
+
     /// How a message calls it.
     pub(crate) fn noun(self) -> &'static str {
         match self {

@@ -4,20 +4,26 @@ use std::{iter::Peekable, marker::PhantomData};
 
 use burn::tensor::Device;
 
-use super::{DataLoader, DataModule, FromLoader, Has, Loader, NoLoader, Position};
+use super::{Batches, DataLoader, DataModule, FromLoader, Has, Loader, NoLoader, Position};
 use crate::{
-    batch::Batch,
+    batch::{Batch, NoBatch, StepBatch},
     context::StepContext,
     error::{Error, Result},
-    module::{PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep},
+    module::{LightningImpl, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep},
     stage::Stage,
 };
 
-/// One of the steps, as a type: which batch it takes and how it is run.
+/// One of the steps, as a type: which batch it takes. A module that does not have the step takes `NoBatch`.
 #[doc(hidden)]
-pub trait RunStep<M>: 'static {
+pub trait StepOf<M>: Clone + 'static {
     /// The step's batch.
-    type Batch: Batch;
+    type Batch: StepBatch;
+}
+
+/// A step that the module has. What takes data asks for [`StepOf`] alone, so that a missing step is reported once, by the method that
+/// runs it.
+#[doc(hidden)]
+pub trait RunStep<M>: StepOf<M> {
     /// Runs the step.
     fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
 }
@@ -37,25 +43,35 @@ pub struct Validation;
 #[derive(Clone, Debug)]
 pub struct Testing;
 
-impl<M: TrainingStep> RunStep<M> for Training {
+impl<M: LightningImpl> StepOf<M> for Training {
     type Batch = M::TrainBatch;
+}
 
+impl<M: LightningImpl> StepOf<M> for Validation {
+    type Batch = M::ValBatch;
+}
+
+impl<M: LightningImpl> StepOf<M> for Testing {
+    type Batch = M::TestBatch;
+}
+
+impl<M: LightningImpl, T: 'static> StepOf<M> for Predicting<T> {
+    type Batch = M::PredictBatch;
+}
+
+impl<M: TrainingStep> RunStep<M> for Training {
     fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
         module.run_training_step(batch, cx)
     }
 }
 
 impl<M: ValidationStep> RunStep<M> for Validation {
-    type Batch = M::ValBatch;
-
     fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
         module.run_validation_step(batch, cx).map(|()| None)
     }
 }
 
 impl<M: TestStep> RunStep<M> for Testing {
-    type Batch = M::TestBatch;
-
     fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
         module.run_test_step(batch, cx).map(|()| None)
     }
@@ -63,34 +79,32 @@ impl<M: TestStep> RunStep<M> for Testing {
 
 /// `predict_step`, with the shelf its outputs go to.
 #[doc(hidden)]
-pub struct Predicting<M: PredictStep> {
-    outputs: Shelf<M::Output>,
+pub struct Predicting<T> {
+    outputs: Shelf<T>,
 }
 
 /// Outputs shared between the feeds that fill it and the caller that takes it.
 pub(crate) type Shelf<T> = std::sync::Arc<std::sync::Mutex<Vec<T>>>;
 
-impl<M: PredictStep> Predicting<M> {
-    pub(crate) fn new(outputs: Shelf<M::Output>) -> Self {
+impl<T> Predicting<T> {
+    pub(crate) fn new(outputs: Shelf<T>) -> Self {
         Self { outputs }
     }
 }
 
-impl<M: PredictStep> Clone for Predicting<M> {
+impl<T> Clone for Predicting<T> {
     fn clone(&self) -> Self {
         Self { outputs: self.outputs.clone() }
     }
 }
 
-impl<M: PredictStep> std::fmt::Debug for Predicting<M> {
+impl<T> std::fmt::Debug for Predicting<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Predicting")
     }
 }
 
-impl<M: PredictStep> RunStep<M> for Predicting<M> {
-    type Batch = M::PredictBatch;
-
+impl<M: PredictStep<Output = T>, T: 'static> RunStep<M> for Predicting<T> {
     fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
         let output = module.run_predict_step(batch, cx)?;
         self.outputs.lock().map_err(|_| Error::msg("another prediction panicked"))?.push(output);
@@ -127,21 +141,21 @@ struct FeedOf<L, S, B> {
 impl<M, L, S> Feed<M> for FeedOf<L, S, S::Batch>
 where
     S: RunStep<M>,
-    L: Loader<S::Batch>,
+    L: Gives<S::Batch>,
 {
     fn len(&self) -> Option<u64> {
-        self.loader.len().map(|len| len as u64)
+        self.loader.count().map(|len| len as u64)
     }
 
     fn start(&mut self, from: Position) -> Result<()> {
         self.ready = None;
-        self.batches = Some(self.loader.batches(from)?.peekable());
+        self.batches = Some(self.loader.give(from)?.peekable());
         Ok(())
     }
 
     fn fetch(&mut self, device: &Device) -> Result<bool> {
         let next = self.batches.as_mut().and_then(Iterator::next).transpose()?;
-        self.ready = next.map(|batch| batch.to_device(device));
+        self.ready = next.map(|batch| batch.on_device(device));
         Ok(self.ready.is_some())
     }
 
@@ -150,7 +164,7 @@ where
     }
 
     fn batch_size(&self) -> Option<usize> {
-        self.ready.as_ref().and_then(Batch::batch_size)
+        self.ready.as_ref().and_then(StepBatch::samples)
     }
 
     fn run(&mut self, module: &M, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
@@ -183,30 +197,103 @@ fn feed<M, L, S>(name: Option<String>, loader: L, step: S) -> NamedFeed<M>
 where
     M: 'static,
     S: RunStep<M>,
-    L: Loader<S::Batch>,
+    L: Gives<S::Batch>,
 {
     NamedFeed { name, feed: Box::new(FeedOf { loader, step, batches: None, ready: None }) }
 }
 
+/// A loader of the batches that a step takes; any loader where there is no step to take them.
+#[doc(hidden)]
+pub trait Gives<B>: 'static {
+    /// How many batches an epoch has.
+    fn count(&self) -> Option<usize>;
+    /// The batches from the position to the end of its epoch.
+    fn give(&self, from: Position) -> Result<Batches<B>>;
+}
+
+impl<B: Batch, L: Loader<B>> Gives<B> for L {
+    fn count(&self) -> Option<usize> {
+        self.len()
+    }
+
+    fn give(&self, from: Position) -> Result<Batches<B>> {
+        self.batches(from)
+    }
+}
+
+impl<L: 'static> Gives<NoBatch> for L {
+    fn count(&self) -> Option<usize> {
+        None
+    }
+
+    fn give(&self, _from: Position) -> Result<Batches<NoBatch>> {
+        Err(Error::data("the module has no step that takes these batches"))
+    }
+}
+
 /// One loader, several, or none: what a step can be fed from.
 #[diagnostic::on_unimplemented(
-    message = "this loader does not give the batches of the module's step",
-    label = "the step takes another batch type",
+    message = "these loaders do not give the batches of the module's step",
+    label = "found `{Self}`",
     note = "give a `DataLoader<B>` whose `B` is the batch type written in the step; several loaders go in a `Vec` or an array"
 )]
 pub trait Feeds<M, S> {
     /// The feeds.
     #[doc(hidden)]
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>;
+    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>;
+}
+
+/// What `fit` may validate with: loaders, for a module with a `validation_step`, or none.
+#[diagnostic::on_unimplemented(
+    message = "`{M}` cannot be validated with this data",
+    label = "found `{Self}`",
+    note = "give a loader of the batches that `validation_step` takes, several in a `Vec` or an array, or none: `fit(&mut model, train)`"
+)]
+pub trait FeedsValidation<M> {
+    /// The feeds.
+    #[doc(hidden)]
+    fn into_validation_feeds(self) -> Vec<NamedFeed<M>>;
+}
+
+macro_rules! validation_loaders {
+    ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
+        $(impl<M: ValidationStep, $($generics)*> FeedsValidation<M> for $loader
+        where
+            $loader: Feeds<M, Validation>,
+        {
+            fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+                self.into_feeds(Validation)
+            }
+        })*
+    };
+}
+
+validation_loaders!([B] DataLoader<B>, [I] FromLoader<I>, [L] Vec<L>, [L, const N: usize] [L; N]);
+
+impl<M> FeedsValidation<M> for NoLoader {
+    fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+        Vec::new()
+    }
+}
+
+impl<M, L: FeedsValidation<M>> FeedsValidation<M> for Has<L> {
+    fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+        self.0.into_validation_feeds()
+    }
 }
 
 macro_rules! single_loader {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
-        $(impl<M: 'static, S: RunStep<M>, $($generics)*> Feeds<M, S> for $loader
+        $(impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for $loader
         where
-            $loader: Loader<S::Batch>,
+            $loader: Gives<S::Batch>,
         {
-            fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+            fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
                 vec![feed(None, self, step)]
             }
         })*
@@ -218,38 +305,50 @@ single_loader!([B] DataLoader<B>, [I] FromLoader<I>);
 macro_rules! several_loaders {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
         $(
-            impl<M: 'static, S: RunStep<M> + Clone, $($generics)*> Feeds<M, S> for Vec<$loader>
+            impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for Vec<$loader>
             where
-                $loader: Loader<S::Batch>,
+                $loader: Gives<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
                     self.into_iter().map(|loader| feed(None, loader, step.clone())).collect()
                 }
             }
 
-            impl<M: 'static, S: RunStep<M> + Clone, $($generics)*, const N: usize> Feeds<M, S> for [$loader; N]
+            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> Feeds<M, S> for [$loader; N]
             where
-                $loader: Loader<S::Batch>,
+                $loader: Gives<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
                     self.into_iter().map(|loader| feed(None, loader, step.clone())).collect()
                 }
             }
 
-            impl<M: 'static, S: RunStep<M> + Clone, $($generics)*, const N: usize> Feeds<M, S> for [(&str, $loader); N]
+            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> Feeds<M, S> for [(&str, $loader); N]
             where
-                $loader: Loader<S::Batch>,
+                $loader: Gives<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
                     self.into_iter().map(|(name, loader)| feed(Some(name.to_owned()), loader, step.clone())).collect()
                 }
             }
 
-            impl<M: 'static, S: RunStep<M> + Clone, $($generics)*> Feeds<M, S> for Vec<(String, $loader)>
+            impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for Vec<(String, $loader)>
             where
-                $loader: Loader<S::Batch>,
+                $loader: Gives<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
                     self.into_iter().map(|(name, loader)| feed(Some(name), loader, step.clone())).collect()
                 }
             }
@@ -260,23 +359,32 @@ macro_rules! several_loaders {
 several_loaders!([B] DataLoader<B>, [I] FromLoader<I>);
 
 /// A list of batches is one loader.
-impl<M: 'static, S: RunStep<M>, B: Batch> Feeds<M, S> for Vec<B>
+impl<M: 'static, S: StepOf<M>, B: Batch> Feeds<M, S> for Vec<B>
 where
-    Vec<B>: Loader<S::Batch>,
+    Vec<B>: Gives<S::Batch>,
 {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
         vec![feed(None, self, step)]
     }
 }
 
 impl<M, S> Feeds<M, S> for NoLoader {
-    fn into_feeds(self, _step: S) -> Vec<NamedFeed<M>> {
+    fn into_feeds(self, _step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
         Vec::new()
     }
 }
 
 impl<M, S, L: Feeds<M, S>> Feeds<M, S> for Has<L> {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
         self.0.into_feeds(step)
     }
 }
@@ -311,8 +419,8 @@ pub trait Source<M> {
 /// What `fit` takes: a loader, `(train, val)`, or `&mut data_module`.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be fitted with this data",
-    label = "these loaders do not give the batches of the module's steps",
-    note = "give a loader of the training step's batches, `(train, val)`, or `&mut data_module`"
+    label = "found `{Self}`",
+    note = "give a loader of the batches that `training_step` takes, `(train, val)`, or `&mut data_module`"
 )]
 pub trait FitData<M> {
     /// The source.
@@ -320,7 +428,7 @@ pub trait FitData<M> {
     fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
     where
         Self: 'a,
-        M: 'a;
+        M: TrainingStep + 'a;
 }
 
 struct Loaders<M, T, V> {
@@ -335,14 +443,14 @@ impl<M, T, V> Source<M> for TrainAndVal<M, T, V>
 where
     M: TrainingStep,
     T: Feeds<M, Training>,
-    V: Feeds<M, Validation>,
+    V: FeedsValidation<M>,
 {
     fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.train.take().map(|train| train.into_feeds(Training)).unwrap_or_default())
     }
 
     fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
-        Ok(self.0.eval.take().map(|val| val.into_feeds(Validation)).unwrap_or_default())
+        Ok(self.0.eval.take().map(FeedsValidation::into_validation_feeds).unwrap_or_default())
     }
 }
 
@@ -350,21 +458,21 @@ fn train_and_val<'a, M, T, V>(train: T, val: V) -> Box<dyn Source<M> + 'a>
 where
     M: TrainingStep + 'a,
     T: Feeds<M, Training> + 'a,
-    V: Feeds<M, Validation> + 'a,
+    V: FeedsValidation<M> + 'a,
 {
     Box::new(TrainAndVal(Loaders { train: Some(train), eval: Some(val), marker: PhantomData }))
 }
 
 macro_rules! fit_with_training_only {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
-        $(impl<M: TrainingStep, $($generics)*> FitData<M> for $loader
+        $(impl<M: LightningImpl, $($generics)*> FitData<M> for $loader
         where
-            $loader: Loader<M::TrainBatch>,
+            $loader: Gives<M::TrainBatch>,
         {
             fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
             where
                 Self: 'a,
-                M: 'a,
+                M: TrainingStep + 'a,
             {
                 train_and_val(self, NoLoader)
             }
@@ -377,22 +485,25 @@ fit_with_training_only!([B] DataLoader<B>, [I] FromLoader<I>, [B: Batch] Vec<B>)
 /// A single training loader: what stands first in `(train, val)`.
 struct Single<L>(L);
 
-impl<M: 'static, S: RunStep<M>, L: Loader<S::Batch>> Feeds<M, S> for Single<L> {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>> {
+impl<M: 'static, S: StepOf<M>, L: Gives<S::Batch>> Feeds<M, S> for Single<L> {
+    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    where
+        S: RunStep<M>,
+    {
         vec![feed(None, self.0, step)]
     }
 }
 
 impl<M, T, V> FitData<M> for (T, V)
 where
-    M: TrainingStep,
-    T: Loader<M::TrainBatch>,
-    V: Feeds<M, Validation>,
+    M: LightningImpl,
+    T: Gives<M::TrainBatch>,
+    V: FeedsValidation<M>,
 {
     fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
     where
         Self: 'a,
-        M: 'a,
+        M: TrainingStep + 'a,
     {
         train_and_val(Single(self.0), self.1)
     }
@@ -405,7 +516,7 @@ where
     M: TrainingStep,
     D: DataModule,
     D::Train: Feeds<M, Training>,
-    D::Val: Feeds<M, Validation>,
+    D::Val: FeedsValidation<M>,
 {
     fn prepare_data(&mut self) -> Result<()> {
         self.0.prepare_data()
@@ -424,7 +535,7 @@ where
     }
 
     fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
-        Ok(self.0.val_dataloader()?.into_feeds(Validation))
+        Ok(self.0.val_dataloader()?.into_validation_feeds())
     }
 }
 
@@ -440,15 +551,15 @@ impl<L> Present for Has<L> {}
 
 impl<M, D> FitData<M> for &mut D
 where
-    M: TrainingStep,
+    M: LightningImpl,
     D: DataModule,
     D::Train: Feeds<M, Training> + Present,
-    D::Val: Feeds<M, Validation>,
+    D::Val: FeedsValidation<M>,
 {
     fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
     where
         Self: 'a,
-        M: 'a,
+        M: TrainingStep + 'a,
     {
         Box::new(FitModule(self))
     }
@@ -457,8 +568,8 @@ where
 /// What `validate`, `test` and `predict` take: a loader, several, or `&mut data_module`.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be run on this data",
-    label = "these loaders do not give the batches of the module's step",
-    note = "give a loader of the step's batches, several in a `Vec` or array, or `&mut data_module`"
+    label = "found `{Self}`",
+    note = "give a loader of the batches that the step takes, several in a `Vec` or an array, or `&mut data_module`"
 )]
 pub trait EvalData<M, S> {
     /// The source.
@@ -467,7 +578,7 @@ pub trait EvalData<M, S> {
     where
         Self: 'a,
         M: 'a,
-        S: 'a;
+        S: RunStep<M> + 'a;
 }
 
 struct EvalLoaders<M, L, S> {
@@ -475,7 +586,7 @@ struct EvalLoaders<M, L, S> {
     marker: PhantomData<fn() -> M>,
 }
 
-impl<M, L: Feeds<M, S>, S> Source<M> for EvalLoaders<M, L, S> {
+impl<M, L: Feeds<M, S>, S: RunStep<M>> Source<M> for EvalLoaders<M, L, S> {
     fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.loaders.take().map(|(loaders, step)| loaders.into_feeds(step)).unwrap_or_default())
     }
@@ -491,7 +602,7 @@ macro_rules! eval_loaders {
             where
                 Self: 'a,
                 M: 'a,
-                S: 'a,
+                S: RunStep<M> + 'a,
             {
                 Box::new(EvalLoaders { loaders: Some((self, step)), marker: PhantomData })
             }
@@ -505,6 +616,16 @@ eval_loaders!(
     [L] Vec<L>,
     [L, const N: usize] [L; N],
 );
+
+/// A data module that has the loader of a step.
+#[diagnostic::on_unimplemented(
+    message = "this data module has no loader for this step",
+    label = "nothing to run on",
+    note = "write it in the `#[data_module]` impl: `validate` takes `val_dataloader`, `test` `test_dataloader`, `predict` `predict_dataloader`"
+)]
+pub trait PresentToo {}
+
+impl<L> PresentToo for Has<L> {}
 
 /// Which loader of a data module a step takes.
 #[doc(hidden)]
@@ -531,7 +652,7 @@ impl<D: DataModule> PickLoader<D> for Testing {
     }
 }
 
-impl<D: DataModule, M: PredictStep> PickLoader<D> for Predicting<M> {
+impl<D: DataModule, T> PickLoader<D> for Predicting<T> {
     type Loader = D::Predict;
 
     fn pick(data: &mut D) -> Result<D::Predict> {
@@ -547,7 +668,7 @@ struct EvalModule<'d, D, S> {
 impl<M, D, S> Source<M> for EvalModule<'_, D, S>
 where
     D: DataModule,
-    S: PickLoader<D> + Clone,
+    S: PickLoader<D> + RunStep<M>,
     S::Loader: Feeds<M, S>,
 {
     fn prepare_data(&mut self) -> Result<()> {
@@ -570,14 +691,14 @@ where
 impl<M, D, S> EvalData<M, S> for &mut D
 where
     D: DataModule,
-    S: PickLoader<D> + Clone,
-    S::Loader: Feeds<M, S>,
+    S: PickLoader<D>,
+    S::Loader: Feeds<M, S> + PresentToo,
 {
     fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
     where
         Self: 'a,
         M: 'a,
-        S: 'a,
+        S: RunStep<M> + 'a,
     {
         Box::new(EvalModule { data: self, step })
     }

@@ -8,9 +8,9 @@ mod module;
 mod split;
 
 pub use dataset::{Dataset, Subset};
-pub use feed::{EvalData, Feeds, FitData};
+pub use feed::{EvalData, Feeds, FeedsValidation, FitData};
 #[doc(hidden)]
-pub use feed::{NamedFeed, Predicting, RunStep, Source, Testing, Training, Validation};
+pub use feed::{Gives, NamedFeed, Predicting, RunStep, Source, StepOf, Testing, Training, Validation};
 pub use loader::{
     Batches, Collate, DataLoader, DataLoaderBuilder, FromLoader, Loader, NoCollate, Position, from_loader,
 };

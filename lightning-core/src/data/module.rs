@@ -51,7 +51,11 @@ pub struct Has<L>(#[doc(hidden)] pub L);
     label = "no `#[data_module] impl` for this type",
     note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders"
 )]
-pub trait DataModule: DataStruct {
+pub trait DataModule: Sized + 'static {
+    /// Asks for the struct's half, at one place; it is never called.
+    #[doc(hidden)]
+    fn __lightning_declared();
+
     /// `Has<loader>` or `NoLoader`.
     type Train;
     /// `Has<loader>` or `NoLoader`.

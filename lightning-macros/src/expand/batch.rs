@@ -4,10 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Ident, Member};
 
-use super::{ends, respan};
+use super::{ends, module_impl::qualified, respan};
 use crate::{
     model::{BatchField, BatchModel, Members},
     paths::plain,
+    text::text_of,
 };
 
 /// ```text
@@ -38,6 +39,10 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
 /// The impl with bodies that never run.
 pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
     let body = || quote!(::core::unreachable!());
+    if model.input.generics.lifetimes().next().is_some() {
+        // Reported already: a batch of borrowed data cannot be `'static`.
+        return TokenStream::new();
+    }
     implement_batch(model, &quote!(true), [body(), body(), body()])
 }
 
@@ -83,16 +88,18 @@ fn expand_sized(model: &BatchModel) -> TokenStream {
         return quote!(true);
     }
     let mut types: Vec<TokenStream> = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
     for field in model.fields().filter(|field| !field.host) {
-        let ty = field.ty.to_token_stream();
-        if !types.iter().any(|known| known.to_string() == ty.to_string()) {
-            types.push(ty);
+        let text = text_of(&field.ty);
+        if !seen.contains(&text) {
+            types.push(qualified(&p, &field.ty, &quote!(Batch::SIZED)));
+            seen.push(text);
         }
     }
     if types.is_empty() {
         return quote!(false);
     }
-    quote!(#(<#types as #p::Batch>::SIZED)||*)
+    quote!(#(#types)||*)
 }
 
 fn expand_struct(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
@@ -163,8 +170,9 @@ fn expand_size(p: &TokenStream, members: &Members, reference: impl Fn(&Member) -
     }
     let sizes = members.fields.iter().filter(|field| !field.host).map(|field| {
         let span = ends(&field.ty).0;
-        let (batch, reference) = (respan(quote!(#p::Batch), span), respan(reference(&field.member), span));
-        quote!(#batch::batch_size(#reference))
+        let (batch, reference) =
+            (qualified(p, &field.ty, &quote!(Batch::batch_size)), respan(reference(&field.member), span));
+        quote!(#batch(#reference))
     });
     quote!(#p::first_size([#(#sizes),*]))
 }
@@ -184,6 +192,6 @@ fn expand_moved(
     }
     // Spanned at the type: one that is no batch is reported there.
     let span = ends(&field.ty).0;
-    let (batch, place) = (respan(quote!(#p::Batch), span), respan(place, span));
-    quote!(#member: #batch::#function(#place, #arg))
+    let (batch, place) = (qualified(p, &field.ty, &quote!(Batch::#function)), respan(place, span));
+    quote!(#member: #batch(#place, #arg))
 }

@@ -1,13 +1,14 @@
 //! `#[data_module]`, on the struct and on the impl.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
 use super::{
-    any_of,
+    any_of, ends,
     hparams::{expand_hparams, expand_locals, expand_rebuild},
-    module_impl::{data_hooks, expand_arg, expand_inert_item, parts},
+    implement_at,
+    module_impl::{data_hooks, expand_arg, expand_declared, expand_inert_item, parts, qualified, stretch},
     module_struct::expand_state,
     respan, under_cfgs, wrapped_call,
 };
@@ -91,6 +92,7 @@ fn implement_data_struct(
 /// ```text
 /// impl Data { /* the user's */ }
 /// impl P::DataModule for Data {
+///     fn __lightning_declared() { P::data_declared::<Self>() }
 ///     type Train = P::Has<<DataLoader<B> as P::LoaderOutput>::Loader>; type Val = P::NoLoader; …
 ///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> { P::hook_output(<Data>::setup(self, stage)) }
 ///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { P::Result::Ok(P::Has(P::LoaderOutput::into_loader(<Data>::train_dataloader(self))?)) }
@@ -121,12 +123,11 @@ pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
 fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
-    let implementation = quote! {
-        #[automatically_derived]
-        impl #impl_generics #p::DataModule for #ident #where_clause {
-            #members
-        }
-    };
+    let declared = expand_declared(&p, ident, &quote!(data_declared));
+    // Spanned at the type, where a second impl is reported.
+    let head = quote!(impl #impl_generics #p::DataModule for #ident);
+    let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));
+    let implementation = quote!(#[automatically_derived] #implementation);
     let rest = under_cfgs(&model.cfgs, [implementation]);
     quote!(#item #rest)
 }
@@ -173,20 +174,46 @@ fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let ty = expand_loader_type(model, hook);
     let function = expand_loader_fn(model, hook, |method| match method {
         Some(method) => {
-            let call = expand_inherent_call(model, method, &quote!(LoaderOutput::into_loader), &TokenStream::new());
-            quote!(#p::Result::Ok(#p::Has(#call?)))
+            let call = expand_loader_call(model, method);
+            // Underlined as the type, as all that needs it to give a loader.
+            let span = method.output().map_or_else(Span::call_site, |ty| ends(ty).0);
+            let (ok, has) = (respan(quote!(#p::Result::Ok), span), respan(quote!(#p::Has), span));
+            let question = syn::Token![?](span);
+            let mut loader = Group::new(Delimiter::Parenthesis, quote!(#call #question));
+            loader.set_span(span);
+            let mut present = Group::new(Delimiter::Parenthesis, quote!(#has #loader));
+            present.set_span(span);
+            quote!(#ok #present)
         }
         None => quote!(#p::Result::Ok(#p::NoLoader)),
     });
     quote!(#ty #function)
 }
 
+/// `<Result<DataLoader<B>> as P::LoaderOutput>::into_loader(<Data>::train_dataloader(self))`: a type that is no loader gives the same error
+/// here as for the associated type, and rustc prints it once.
+fn expand_loader_call(model: &ImplModel, method: &Method) -> TokenStream {
+    let Some(ty) = method.output() else { return TokenStream::new() };
+    let (first, last) = ends(ty);
+    let convert = qualified(&model.paths.private(), ty, &quote!(LoaderOutput::into_loader));
+    let mut name = method.sig.ident.clone();
+    name.set_span(first);
+    let owner = respan(model.item.self_ty.to_token_stream(), first);
+    let mut args = Group::new(Delimiter::Parenthesis, quote!(self));
+    args.set_span(last);
+    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(first=> <#owner>::#name #args));
+    call.set_span(last);
+    quote!(#convert #call)
+}
+
 /// `type Train = P::Has<<Result<DataLoader<B>> as P::LoaderOutput>::Loader>;`
 fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let p = model.paths.private();
     let name = format_ident!("{}", hook.variant);
-    let written = loaders(model, hook)
-        .map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #p::Has<<#ty as #p::LoaderOutput>::Loader>;));
+    let written = loaders(model, hook).map(|(Method { cfgs, .. }, ty)| {
+        let loader = qualified(&p, ty, &quote!(LoaderOutput::Loader));
+        quote!(#(#cfgs)* type #name = #p::Has<#loader>;)
+    });
     let absent = absence(model, hook, quote!(type #name = #p::NoLoader;));
     quote!(#(#written)* #absent)
 }
@@ -195,13 +222,20 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     let p = model.paths.private();
     let name = format_ident!("{}", hook.name);
     let ty = format_ident!("{}", hook.variant);
-    let function = |body: TokenStream| quote!(fn #name(&mut self) -> #p::Result<Self::#ty> { #body });
-    let written = loaders(model, hook).map(|(method, _)| {
+    let function = |span: Span, returned: TokenStream, body: TokenStream| {
+        let (keyword, name) = (syn::Token![fn](span), respan(name.to_token_stream(), span));
+        let mut block = Group::new(Delimiter::Brace, body);
+        block.set_span(span);
+        quote!(#keyword #name(&mut self) -> #returned #block)
+    };
+    let returned = quote!(#p::Result<Self::#ty>);
+    let written = loaders(model, hook).map(|(method, written)| {
         let cfgs = &method.cfgs;
-        let function = function(body(Some(method)));
+        // Spanned at the written type, where it is reported that it gives no loader.
+        let function = function(ends(written).0, stretch(returned.clone(), written), body(Some(method)));
         quote!(#(#cfgs)* #function)
     });
-    let absent = absence(model, hook, function(body(None)));
+    let absent = absence(model, hook, function(Span::call_site(), returned.clone(), body(None)));
     quote!(#(#written)* #absent)
 }
 

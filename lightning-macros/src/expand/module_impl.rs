@@ -1,24 +1,23 @@
 //! `#[lightning_module] impl`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
-use super::{any_of, ends, local, respan, under_cfgs, wrapped_call};
+use super::{any_of, ends, implement_at, local, respan, under_cfgs, wrapped_call};
 use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StepDef, StepOutput},
-    model::{Direction, ImplModel, Meant, Method, Metric, Param, Reduce, expand_placeholders},
+    model::{Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders},
     parse::modern_tensor,
-    paths::constant_ident,
+    paths::{constant_ident, plain},
 };
 
 /// ```text
 /// impl Net { /* the user's, with a call after each logged `let` */ }
-/// impl Net { const TRAIN_LOSS: P::MetricKey<…> … fn load_from_checkpoint … }
-/// impl P::LightningModule for Net { … }
+/// impl Net { const TRAIN_LOSS: P::MetricKey<…> … }
+/// impl P::LightningImpl for Net { … }
 /// impl P::TrainingStep for Net { … }            // one for each step
 /// impl P::InitModule for Net { … }              // with `fn init`
-/// impl Net { fn new … fn new_on … }             // likewise
 /// ```
 pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
@@ -26,9 +25,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     for (hook, step) in steps() {
         items.extend(model.methods_of(hook).map(|method| expand_step(model, method, hook, step)));
     }
-    items.extend(
-        init_methods(model).flat_map(|method| [expand_init_module(model, method), expand_constructors(model, method)]),
-    );
+    items.extend(init_methods(model).map(|method| expand_init_module(model, method)));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }
@@ -40,11 +37,7 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     for (hook, step) in steps() {
         items.extend(model.methods_of(hook).take(1).map(|method| expand_inert_step(model, method, step)));
     }
-    items.extend(
-        init_methods(model)
-            .take(1)
-            .flat_map(|method| [expand_inert_init_module(model, method), expand_inert_constructors(model, method)]),
-    );
+    items.extend(init_methods(model).take(1).map(|method| expand_inert_init_module(model, method)));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }
@@ -52,18 +45,40 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 /// The user's impl with its logged values used and its old tensors written as today.
 pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     let mut item = expand_item(model, |method, site| {
-        let bindings = method.logs.get(site).map(|site| site.bindings.as_slice()).unwrap_or_default();
+        // A variable without a value cannot be used yet.
+        let logged = method.logs.get(site).filter(|site| site.form != LogForm::Declaration);
+        let bindings = logged.map(|site| site.bindings.as_slice()).unwrap_or_default();
         quote!(#(let _ = &#bindings;)*)
     });
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
+        drop_colliding(model, &mut parsed);
         modernise(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
     }
     item
 }
 
+/// Drops what has the name of something that the macros write, so that rustc does not report it again.
+fn drop_colliding(model: &ImplModel, item: &mut syn::ItemImpl) {
+    let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
+    let mut index = 0;
+    item.items.retain(|member| {
+        let here = index;
+        index += 1;
+        match member {
+            ImplItem::Fn(function) => {
+                !repeated.contains(&here) && !model.owner.generated().contains(&plain(&function.sig.ident).as_str())
+            }
+            ImplItem::Const(constant) => {
+                !model.metrics.iter().any(|metric| constant_ident(&metric.variable, metric.span) == constant.ident)
+            }
+            _ => true,
+        }
+    });
+}
+
 /// Writes `Tensor<B, 2>` as `Tensor<2>`, so that rustc does not report it again.
-pub(super) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
+pub(crate) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
     struct Tensors;
     impl VisitMut for Tensors {
         fn visit_type_mut(&mut self, ty: &mut Type) {
@@ -107,8 +122,7 @@ fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStr
 
 /// ```text
 /// impl Net {
-///     pub const TRAIN_LOSS: P::MetricKey<Self, P::Minimize, P::Stages<P::Y, P::N, P::N>> = P::MetricKey::new(&<Self as P::LightningModule>::METRICS[0usize]);
-///     pub fn load_from_checkpoint(path: impl P::AsRef<P::Path>) -> P::Result<Self> { P::load_from_checkpoint::<Self>(path.as_ref()) }
+///     pub const TRAIN_LOSS: P::MetricKey<Self, P::Minimize, P::Stages<P::Y, P::N, P::N>> = P::MetricKey::new(&<Self as P::LightningImpl>::METRICS[0usize]);
 /// }
 /// ```
 fn expand_inherent(model: &ImplModel) -> TokenStream {
@@ -129,32 +143,25 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
             #cfg
             #[doc = #doc]
             pub const #ident: #p::MetricKey<Self, #p::#direction, #p::Stages<#(#stages),*>> =
-                #p::MetricKey::new(&<Self as #p::LightningModule>::METRICS[#slot]);
+                #p::MetricKey::new(&<Self as #p::LightningImpl>::METRICS[#slot]);
         }
     });
     let (ident, generics) = (&model.item.self_ty, &model.item.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    // Spanned at the type: with neither `#[init(…)]` nor `fn init` this is where it is reported.
-    let (span, _) = ends(ident);
-    let private = respan(p.clone(), span);
-    let load = quote_spanned!(span=> #private::load_from_checkpoint::<Self>);
+    if model.metrics.is_empty() {
+        return TokenStream::new();
+    }
     quote! {
         #[allow(dead_code, unreachable_pub)]
         impl #impl_generics #ident #where_clause {
             #(#constants)*
-            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
-            ///
-            /// # Errors
-            /// When the file cannot be read, or holds another module.
-            pub fn load_from_checkpoint(path: impl #p::AsRef<#p::Path>) -> #p::Result<Self> {
-                #load(path.as_ref())
-            }
         }
     }
 }
 
 /// ```text
-/// impl P::LightningModule for Net {
+/// impl P::LightningImpl for Net {
+///     fn __lightning_declared() { P::declared::<Self>() }
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
 ///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::new("train_loss", P::StageSet::TRAIN).minimize().on_step()];
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
@@ -178,14 +185,29 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
     let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
     let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
+    let declared = expand_declared(&p, ident, &quote!(declared));
+    // Spanned at the type, where a second impl is reported.
+    let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
+    let body = quote! {
+        #declared
+        #(#batches)*
+        const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
+        const HOOKS: #p::HookSet = #hooks;
+        const STEPS: #p::StepSet = #steps;
+        #run_hook
+    };
+    let implementation = implement_at(ends(ident).0, head, where_clause, body);
+    quote!(#[automatically_derived] #implementation)
+}
+
+/// `fn __lightning_declared() { P::declared::<Self>() }`, spanned at the type: a struct without the attribute is reported there, once.
+pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
+    let (first, last) = ends(ident);
+    let path = respan(quote!(#p::#function), first);
+    let this = Ident::new("Self", last);
     quote! {
-        #[automatically_derived]
-        impl #impl_generics #p::LightningModule for #ident #where_clause {
-            #(#batches)*
-            const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
-            const HOOKS: #p::HookSet = #hooks;
-            const STEPS: #p::StepSet = #steps;
-            #run_hook
+        fn __lightning_declared() {
+            #path::<#this>()
         }
     }
 }
@@ -214,7 +236,9 @@ fn init_methods(model: &ImplModel) -> impl Iterator<Item = &Method> {
 fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenStream {
     let p = model.paths.private();
     let name = format_ident!("{}", step.batch);
-    let written = model.methods_of(hook).filter_map(|method| Some((method, batch_type(method)?)));
+    let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
+    let once = model.methods_of(hook).filter(|method| !repeated.contains(&method.index));
+    let written = once.filter_map(|method| Some((method, batch_type(method)?)));
     let types = written.clone().map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #ty;));
     let places: Vec<_> = written.map(|(method, _)| method.cfgs.clone()).collect();
     let absent = match any_of(&places) {
@@ -357,6 +381,41 @@ pub(super) fn expand_arg(param: &ParamDef, ty: &Type) -> TokenStream {
     }
 }
 
+/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
+/// here as for the associated type, and rustc prints it once.
+fn expand_fallible_call(p: &TokenStream, method: &Method, args: &TokenStream) -> TokenStream {
+    let Some(ty) = method.output() else { return TokenStream::new() };
+    let convert = qualified(p, ty, &quote!(FallibleOutput::into_fallible_output));
+    let (first, last) = ends(ty);
+    let mut name = method.sig.ident.clone();
+    name.set_span(first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, args.clone());
+    arguments.set_span(last);
+    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(first=> Self::#name #arguments));
+    call.set_span(last);
+    quote!(#convert #call)
+}
+
+/// Tokens of ours, underlined as the type: the first as its first, the others as its last.
+pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
+    let (first, last) = ends(ty);
+    let mut tokens = tokens.into_iter();
+    let head = respan(tokens.by_ref().take(1).collect(), first);
+    let rest = respan(tokens.collect(), last);
+    quote!(#head #rest)
+}
+
+/// `<Ty as P::Trait>::item`, underlined as the type.
+pub(super) fn qualified(p: &TokenStream, ty: &Type, item: &TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let open = respan(quote!(<), first);
+    let mut path = item.clone().into_iter();
+    let implements: TokenStream = path.by_ref().take(1).collect();
+    let implements = respan(quote!(as #p::#implements>), first);
+    let rest = respan(path.collect(), last);
+    quote!(#open #ty #implements #rest)
+}
+
 /// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
 fn expand_output_call(p: &TokenStream, method: &Method, output: &TokenStream, args: &TokenStream) -> TokenStream {
     let ident = &method.sig.ident;
@@ -387,9 +446,7 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
     let body = match step.output {
         StepOutput::Training => expand_output_call(&p, method, &quote!(training_output), &args),
         StepOutput::Evaluation => expand_output_call(&p, method, &quote!(evaluation_output), &args),
-        StepOutput::Prediction if method.is_fallible() => {
-            expand_output_call(&p, method, &quote!(fallible_output), &args)
-        }
+        StepOutput::Prediction if method.is_fallible() => expand_fallible_call(&p, method, &args),
         StepOutput::Prediction => expand_output_call(&p, method, &quote!(Result::Ok), &args),
     };
     let takes_cx =
@@ -422,15 +479,22 @@ fn implement_step(
         StepOutput::Evaluation => (None, quote!(())),
         StepOutput::Prediction => (Some(expand_prediction(&p, method)), quote!(Self::Output)),
     };
+    let returned = quote!(#p::Result<#output>);
+    // Spanned at a written type that is to be a `Result`, where its errors are.
+    let (span, returned) = match method.output() {
+        Some(ty) if associated.is_some() && method.is_fallible() => (ends(ty).0, stretch(returned, ty)),
+        _ => (Span::call_site(), returned),
+    };
+    let (keyword, run) = (syn::Token![fn](span), respan(run.to_token_stream(), span));
+    let mut body = Group::new(Delimiter::Brace, body);
+    body.set_span(span);
     quote! {
         #(#cfgs)*
         #[automatically_derived]
         impl #impl_generics #p::#implements for #ident #where_clause {
             #associated
             #[allow(clippy::unit_arg)]
-            fn #run(&self, #batch: Self::#batch_ty, #cx: &#p::StepContext<'_>) -> #p::Result<#output> {
-                #body
-            }
+            #keyword #run(&self, #batch: Self::#batch_ty, #cx: &#p::StepContext<'_>) -> #returned #body
         }
     }
 }
@@ -444,22 +508,25 @@ fn expand_prediction(p: &TokenStream, method: &Method) -> TokenStream {
         Some(Type::ImplTrait(_)) => quote!(
             type Output = ();
         ),
-        Some(ty) if method.is_fallible() => quote!(type Output = <#ty as #p::FallibleOutput>::Output;),
+        Some(ty) if method.is_fallible() => {
+            let output = qualified(p, ty, &quote!(FallibleOutput::Output));
+            quote!(type Output = #output;)
+        }
         Some(ty) => quote!(type Output = #ty;),
     }
 }
 
 /// ```text
 /// impl P::InitModule for Net {
-///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> P::Result<Self> { P::Result::Ok(Self::init(&hparams, device)) }
+///     type Built = Self;
+///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self { Self::init(&hparams, device) }
 /// }
 /// ```
 fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
-    let p = model.paths.private();
-    let args = expand_init_args(method);
-    let wrap = if method.is_fallible() { quote!(init_output) } else { quote!(Result::Ok) };
-    let body = expand_output_call(&p, method, &wrap, &args);
-    implement_init_module(model, method, body)
+    let known = known_params(method);
+    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let name = &method.sig.ident;
+    implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
 }
 
 fn expand_inert_init_module(model: &ImplModel, method: &Method) -> TokenStream {
@@ -470,63 +537,18 @@ fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) 
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let cfgs = &method.cfgs;
-    quote! {
-        #(#cfgs)*
-        #[automatically_derived]
-        impl #impl_generics #p::InitModule for #ident #where_clause {
-            #[allow(unused_variables)]
-            fn init_module(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> #p::Result<Self> {
-                #body
-            }
+    let built = method.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    // Spanned at the name, where it is reported that the fields say how they are built as well.
+    let head = quote!(impl #impl_generics #p::InitModule for #ident);
+    let body = quote! {
+        type Built = #built;
+        #[allow(unused_variables)]
+        fn init_module(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> Self::Built {
+            #body
         }
-    }
-}
-
-/// ```text
-/// impl Net {
-///     pub fn new(hparams: <Self as P::LightningStruct>::Hparams) -> Self { Self::new_on(hparams, &P::Device::default()) }
-///     pub fn new_on(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self { P::seed_init(device); Self::init(&hparams, device) }
-/// }
-/// ```
-fn expand_constructors(model: &ImplModel, method: &Method) -> TokenStream {
-    let p = model.paths.private();
-    let args = expand_init_args(method);
-    let name = &method.sig.ident;
-    implement_constructors(model, method, quote!(#p::seed_init(device); Self::#name(#args)))
-}
-
-fn expand_inert_constructors(model: &ImplModel, method: &Method) -> TokenStream {
-    implement_constructors(model, method, quote!(::core::unreachable!()))
-}
-
-fn implement_constructors(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
-    let p = model.paths.private();
-    let (impl_generics, ident, where_clause) = parts(model);
-    let cfgs = &method.cfgs;
-    let output = match method.output() {
-        Some(ty) if method.is_fallible() => ty.to_token_stream(),
-        _ => quote!(Self),
     };
-    quote! {
-        #(#cfgs)*
-        #[allow(dead_code, unreachable_pub, unused_variables, clippy::missing_errors_doc)]
-        impl #impl_generics #ident #where_clause {
-            /// Builds the module on the default device.
-            pub fn new(hparams: <Self as #p::LightningStruct>::Hparams) -> #output {
-                Self::new_on(hparams, &#p::Device::default())
-            }
-            /// Builds the module on the device.
-            pub fn new_on(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> #output {
-                #body
-            }
-        }
-    }
-}
-
-fn expand_init_args(method: &Method) -> TokenStream {
-    let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
-    quote!(#(#args),*)
+    let implementation = implement_at(method.sig.ident.span(), head, where_clause, body);
+    quote!(#(#cfgs)* #[automatically_derived] #implementation)
 }
 
 /// The generics, the type and the where clause of an `impl … for …`.

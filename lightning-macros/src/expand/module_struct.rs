@@ -6,7 +6,9 @@ use quote::{quote, quote_spanned};
 use super::{
     ends,
     hparams::{expand_hparams, expand_locals, expand_rebuild},
-    local, respan, under_cfgs,
+    implement_at, local,
+    module_impl::qualified,
+    respan, under_cfgs,
 };
 use crate::{
     model::{Field, Optimizer, Role, StructModel},
@@ -19,7 +21,7 @@ use crate::{
 /// struct NetHparams { … }                       // hparams.rs
 /// impl P::LightningStruct for Net { … }
 /// impl P::InitModule for Net { … }              // where the fields say how they are built
-/// impl Net { fn new … fn new_on … }             // likewise
+/// impl Net { fn new … fn new_on … }
 /// impl Net { const FC: P::FieldKey<Self> … fn trainer … }
 /// impl P::ConfigureOptimizers for Net { … }     // with `#[optimizer]`
 /// const _: () = P::assert_not_tensor!(Linear, "fc");
@@ -30,6 +32,8 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
     if model.initialises_itself() {
         items.push(expand_init_module(model));
         items.push(expand_constructors(model));
+    } else {
+        items.push(expand_late_constructors(model));
     }
     items.push(expand_inherent(model));
     items.extend(model.optimizers.first().map(|optimizer| expand_optimizer(model, optimizer)));
@@ -46,6 +50,8 @@ pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
     if model.initialises_itself() {
         items.push(expand_init_module(model));
         items.push(expand_inert_constructors(model));
+    } else {
+        items.push(expand_late_constructors(model));
     }
     items.push(expand_inherent(model));
     if !model.optimizers.is_empty() {
@@ -84,16 +90,33 @@ fn expand_lightning_struct(model: &StructModel) -> TokenStream {
     let rebuild = expand_rebuild(model);
     let buffers = expand_buffers(model);
     let state = expand_state(model);
+    let built = expand_built(model);
     implement_lightning_struct(
         model,
         quote! {
             fn hparams(&self) -> #hparams {
                 #rebuild
             }
+            #built
             #buffers
             #state
         },
     )
+}
+
+/// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name: with neither `#[init(…)]` nor `fn init` this is where it is reported.
+fn expand_built(model: &StructModel) -> TokenStream {
+    if model.initialises_itself() {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let span = model.item.ident.span();
+    let path = respan(quote!(#p::built::<Self>), span);
+    quote! {
+        fn __lightning_built() {
+            #path()
+        }
+    }
 }
 
 fn expand_inert_lightning_struct(model: &StructModel) -> TokenStream {
@@ -141,8 +164,8 @@ fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
 }
 
 /// ```text
-/// fn visit_buffers(&self, visitor: &mut dyn P::BufferVisitor) { P::visit_buffer("noise", &self.noise, visitor); }
-/// fn map_buffers(&mut self, mapper: &mut dyn P::BufferMapper) -> P::Result<()> { P::map_buffer("noise", &mut self.noise, mapper)?; P::Result::Ok(()) }
+/// fn visit_buffers(&self, visitor: &mut dyn P::BufferVisitor) { <Tensor<1> as P::Buffer>::visit(&self.noise, "noise", visitor); }
+/// fn map_buffers(&mut self, mapper: &mut dyn P::BufferMapper) -> P::Result<()> { <Tensor<1> as P::Buffer>::replace(&mut self.noise, "noise", mapper)?; P::Result::Ok(()) }
 /// ```
 fn expand_buffers(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
@@ -151,23 +174,23 @@ fn expand_buffers(model: &StructModel) -> TokenStream {
     if buffers.is_empty() {
         return TokenStream::new();
     }
-    // Spanned at the type: a buffer that is no tensor is reported there.
+    // Spanned at the type: a buffer that is no tensor is reported there, and being the same error both times it is printed once.
     let call = |field: &&Field, function: TokenStream, reference: TokenStream, last: TokenStream| {
         let Field { ident, cfgs, ty, .. } = field;
         let name = field.name();
         let (first, end) = ends(ty);
-        let function = respan(quote!(#p::#function), first);
+        let function = qualified(&p, ty, &function);
         let mut member = ident.clone();
         member.set_span(end);
         let this = local("self", end);
         let place = quote_spanned!(end=> #this.#member);
         let reference = respan(reference, first);
-        let mut args = Group::new(Delimiter::Parenthesis, quote!(#name, #reference #place, #last));
+        let mut args = Group::new(Delimiter::Parenthesis, quote!(#reference #place, #name, #last));
         args.set_span(end);
         quote!(#(#cfgs)* #function #args)
     };
-    let visits = buffers.iter().map(|field| call(field, quote!(visit_buffer), quote!(&), quote!(visitor)));
-    let maps = buffers.iter().map(|field| call(field, quote!(map_buffer), quote!(&mut), quote!(mapper)));
+    let visits = buffers.iter().map(|field| call(field, quote!(Buffer::visit), quote!(&), quote!(visitor)));
+    let maps = buffers.iter().map(|field| call(field, quote!(Buffer::replace), quote!(&mut), quote!(mapper)));
     quote! {
         fn visit_buffers(&self, visitor: &mut dyn #p::BufferVisitor) {
             #(#visits;)*
@@ -212,7 +235,8 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
 
 /// ```text
 /// impl P::InitModule for Net {
-///     fn init_module(hparams: NetHparams, device: &P::Device) -> P::Result<Self> { P::Result::Ok(Self::new_on(hparams, device)) }
+///     type Built = Self;
+///     fn init_module(hparams: NetHparams, device: &P::Device) -> Self { Self::new_on(hparams, device) }
 /// }
 /// ```
 fn expand_init_module(model: &StructModel) -> TokenStream {
@@ -220,14 +244,22 @@ fn expand_init_module(model: &StructModel) -> TokenStream {
     let ident = &model.item.ident;
     let hparams = hparams_ident(ident);
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #p::InitModule for #ident #ty_generics #where_clause {
-            fn init_module(hparams: #hparams, device: &#p::Device) -> #p::Result<Self> {
-                #p::Result::Ok(Self::new_on(hparams, device))
-            }
+    let written = model
+        .fields
+        .iter()
+        .flat_map(|field| &field.roles)
+        .find(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
+    // Spanned at the first `#[init(…)]`, where it is reported that `fn init` builds the struct as well.
+    let span = written.map_or(ident.span(), |role| ends(role).0);
+    let head = quote!(impl #impl_generics #p::InitModule for #ident #ty_generics);
+    let body = quote! {
+        type Built = Self;
+        fn init_module(hparams: #hparams, device: &#p::Device) -> Self {
+            Self::new_on(hparams, device)
         }
-    }
+    };
+    let implementation = implement_at(span, head, where_clause, body);
+    quote!(#[automatically_derived] #implementation)
 }
 
 /// ```text
@@ -299,6 +331,38 @@ fn implement_constructors(model: &StructModel, body: TokenStream) -> TokenStream
     }
 }
 
+/// The constructors where `fn init` builds the struct. The bound is checked where they are called, and not here.
+///
+/// ```text
+/// impl Net {
+///     pub fn new(hparams: NetHparams) -> <Self as P::InitModule>::Built where for<'lightning> Self: P::InitModule { Self::new_on(hparams, &P::Device::default()) }
+///     pub fn new_on(hparams: NetHparams, device: &P::Device) -> <Self as P::InitModule>::Built where for<'lightning> Self: P::InitModule { P::seed_init(device); … }
+/// }
+/// ```
+fn expand_late_constructors(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let ident = &model.item.ident;
+    let hparams = hparams_ident(ident);
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let doc = format!("Builds a `{}` on the default device.", plain(ident));
+    let doc_on = format!("Builds a `{}` on the device.", plain(ident));
+    let built = quote!(<Self as #p::InitModule>::Built where for<'lightning> Self: #p::InitModule);
+    quote! {
+        #[allow(dead_code, unreachable_pub, clippy::must_use_candidate)]
+        impl #impl_generics #ident #ty_generics #where_clause {
+            #[doc = #doc]
+            pub fn new(hparams: #hparams) -> #built {
+                Self::new_on(hparams, &#p::Device::default())
+            }
+            #[doc = #doc_on]
+            pub fn new_on(hparams: #hparams, device: &#p::Device) -> #built {
+                #p::seed_init(device);
+                <Self as #p::InitModule>::init_module(hparams, device)
+            }
+        }
+    }
+}
+
 /// `let fc2: Linear = { let NetHparams { hidden } = …; let fc1 = &fc1; <expr> };`
 fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<TokenStream> {
     let p = model.paths.private();
@@ -322,6 +386,7 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
 ///     pub fn hparams(&self) -> NetHparams { <Self as P::LightningStruct>::hparams(self) }
 ///     pub fn freeze(&mut self, field: P::FieldKey<Self>) { P::set_trainable(self, field, false) }
 ///     pub fn unfreeze(&mut self, field: P::FieldKey<Self>) { P::set_trainable(self, field, true) }
+///     pub fn load_from_checkpoint(path: impl P::AsRef<P::Path>) -> P::Result<Self> where for<'lightning> Self: P::InitModule + P::LightningModule { … }
 /// }
 /// ```
 fn expand_inherent(model: &StructModel) -> TokenStream {
@@ -356,6 +421,16 @@ fn expand_inherent(model: &StructModel) -> TokenStream {
             /// Trains the field again.
             pub fn unfreeze(&mut self, field: #p::FieldKey<Self>) {
                 #p::set_trainable(self, field, true)
+            }
+            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+            ///
+            /// # Errors
+            /// When the file cannot be read, or holds another module.
+            pub fn load_from_checkpoint(path: impl #p::AsRef<#p::Path>) -> #p::Result<Self>
+            where
+                for<'lightning> Self: #p::InitModule + #p::LightningModule,
+            {
+                #p::load_from_checkpoint::<Self>(path.as_ref())
             }
         }
     }

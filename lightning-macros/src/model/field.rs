@@ -92,6 +92,8 @@ pub(crate) struct Optimizer {
     pub(crate) config: Option<Expr>,
     /// The learning rate or schedule.
     pub(crate) lr: Option<Expr>,
+    /// Whether an argument was reported already, so that a missing one is a consequence.
+    pub(crate) reported: bool,
 }
 
 impl Field {
@@ -155,6 +157,39 @@ impl StructModel {
             Some(role) => Some(&role.role),
             None if self.initialises_itself() => None,
             None => Some(&Role::Module(None)),
+        }
+    }
+
+    /// The fields that have the name of an earlier one.
+    pub(crate) fn repeated(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().enumerate().filter_map(|(at, field)| {
+            let twice = |earlier: &Field| earlier.ident == field.ident && earlier.cfgs.is_empty();
+            (field.cfgs.is_empty() && self.fields.iter().take(at).any(twice)).then_some(field)
+        })
+    }
+
+    /// Takes out what was reported and rustc would report again: fields written twice, and types that nothing can be made of.
+    pub(crate) fn make_harmless(&mut self, modernise: impl Fn(&mut Type)) {
+        let mut seen: Vec<Ident> = Vec::new();
+        let mut keep = Vec::new();
+        // A hyperparameter that cannot be one goes too: Burn would report its generic once more.
+        let generic: Vec<bool> =
+            self.fields.iter().map(|field| field.hparam().is_some() && self.generic_of(field).is_some()).collect();
+        for (field, generic) in self.fields.iter_mut().zip(generic) {
+            let twice = field.cfgs.is_empty() && seen.contains(&field.ident);
+            keep.push(!(generic || twice));
+            seen.push(field.ident.clone());
+            modernise(&mut field.ty);
+        }
+        let mut kept = keep.iter();
+        self.fields.retain(|_| kept.next().copied().unwrap_or(true));
+        let mut kept = keep.iter();
+        if let syn::Fields::Named(fields) = &mut self.item.fields {
+            let named = std::mem::take(&mut fields.named);
+            fields.named = named.into_iter().filter(|_| kept.next().copied().unwrap_or(true)).collect();
+            for (written, field) in fields.named.iter_mut().zip(&self.fields) {
+                written.ty = field.ty.clone();
+            }
         }
     }
 
@@ -291,6 +326,7 @@ fn read_optimizer(owner: Owner, attr: Attribute, diagnostics: &Diagnostics) -> O
             .emit();
         return None;
     }
+    let before = diagnostics.len();
     let mut args = parse_args(&attr, diagnostics);
     let config = match args.first() {
         Some(Arg::Positional(config)) => Some(config.clone()),
@@ -307,7 +343,7 @@ fn read_optimizer(owner: Owner, attr: Attribute, diagnostics: &Diagnostics) -> O
         Arg::Value(_, value) => Some(value),
         _ => None,
     });
-    Some(Optimizer { attr, config, lr })
+    Some(Optimizer { attr, config, lr, reported: diagnostics.len() > before })
 }
 
 /// Drops what we derive ourselves from the user's derives.

@@ -195,6 +195,18 @@ impl ImplModel {
         self.methods.iter().filter(move |method| method.hook().is_some_and(|found| found.name == hook.name))
     }
 
+    /// The hooks that stand here a second time, under no `#[cfg]`.
+    pub(crate) fn repeated(&self) -> impl Iterator<Item = &Method> {
+        let plain = |method: &Method| match method.meant {
+            Meant::Hook(hook) if method.cfgs.is_empty() => Some(hook.name),
+            _ => None,
+        };
+        self.methods.iter().enumerate().filter_map(move |(at, method)| {
+            let name = plain(method)?;
+            self.methods.iter().take(at).any(|earlier| plain(earlier) == Some(name)).then_some(method)
+        })
+    }
+
     /// Gives every logged variable its slot.
     fn collect_metrics(&mut self) {
         let mut methods = std::mem::take(&mut self.methods);

@@ -41,7 +41,6 @@ fn ordinary_names_are_left_alone() {
         "sample",
         "generate",
         "step",
-        "new",
         "body",
         "loss",
         "encode",

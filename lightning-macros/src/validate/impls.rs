@@ -302,10 +302,7 @@ fn contains_impl(ty: &Type) -> bool {
 
 /// `fn freeze(…)`: the attribute on the struct emits it.
 fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
-    let generated: &[&str] = match model.owner {
-        Owner::Module => &["trainer", "hparams", "freeze", "unfreeze", "load_from_checkpoint"],
-        Owner::Data => &["new", "hparams"],
-    };
+    let generated = model.owner.generated();
     for method in &model.methods {
         if generated.contains(&method.name().as_str()) {
             diagnostics
@@ -322,15 +319,11 @@ fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
 /// Two `fn training_step` under one set of `#[cfg]`s: rustc reports the pair, at the second name, better than we could,
 /// but only once the traits are implemented once.
 fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
-    let mut seen: Vec<&str> = Vec::new();
-    for (method, hook) in hooks(model).filter(|(method, _)| method.cfgs.is_empty()) {
-        if seen.contains(&hook.name) {
-            diagnostics
-                .error(&method.sig.ident, format!("`{}` is written twice", hook.name))
-                .help("keep one of the two")
-                .emit();
-        }
-        seen.push(hook.name);
+    for method in model.repeated() {
+        diagnostics
+            .error(&method.sig.ident, format!("`{}` is written twice", method.name()))
+            .help("keep one of the two")
+            .emit();
     }
 }
 

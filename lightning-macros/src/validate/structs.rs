@@ -12,6 +12,7 @@ use crate::{
 
 /// The checks of a struct, each on its own.
 const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
+    check_repeated_fields,
     check_one_role,
     check_every_role,
     check_expressions,
@@ -43,6 +44,17 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
         .error(&item.ident, format!("`#[{attribute}]` needs named fields, `{}` is {found}", item.ident))
         .help(format!("write `struct {}`", tokens.replacen("Digits", &plain(&item.ident), 1)))
         .emit();
+}
+
+/// `#[init(…)] layer: Linear, #[hparam] layer: usize` (C14)
+fn check_repeated_fields(model: &StructModel, diagnostics: &Diagnostics) {
+    for field in model.repeated() {
+        diagnostics
+            .error(&field.ident, format!("two fields are called `{}`", field.ident))
+            .note("a hyperparameter is a field as well")
+            .help("rename one of the two")
+            .emit();
+    }
 }
 
 /// `#[hparam] #[state] x: T`
@@ -153,7 +165,7 @@ fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics) {
 
 /// `#[optimizer(lr = 1e-3)]`, `#[optimizer(AdamConfig::new())]`
 fn check_optimizer_parts(model: &StructModel, diagnostics: &Diagnostics) {
-    for optimizer in &model.optimizers {
+    for optimizer in model.optimizers.iter().filter(|optimizer| !optimizer.reported) {
         let missing = match (&optimizer.config, &optimizer.lr) {
             (Some(_), Some(_)) => continue,
             (None, Some(_)) => "configuration",

@@ -4,22 +4,35 @@ impl ::lightning_core::__private::Batch for DigitBatch {
         || <Tensor<1, Int> as ::lightning_core::__private::Batch>::SIZED;
     fn batch_size(&self) -> ::lightning_core::__private::Option<usize> {
         ::lightning_core::__private::first_size([
-            ::lightning_core::__private::Batch::batch_size(&self.images),
-            ::lightning_core::__private::Batch::batch_size(&self.targets),
+            <Tensor<2> as ::lightning_core::__private::Batch>::batch_size(&self.images),
+            <Tensor<
+                1,
+                Int,
+            > as ::lightning_core::__private::Batch>::batch_size(&self.targets),
         ])
     }
     #[allow(unused_variables)]
     fn to_device(self, device: &::lightning_core::__private::Device) -> Self {
         Self {
-            images: ::lightning_core::__private::Batch::to_device(self.images, device),
-            targets: ::lightning_core::__private::Batch::to_device(self.targets, device),
+            images: <Tensor<
+                2,
+            > as ::lightning_core::__private::Batch>::to_device(self.images, device),
+            targets: <Tensor<
+                1,
+                Int,
+            > as ::lightning_core::__private::Batch>::to_device(self.targets, device),
         }
     }
     #[allow(unused_variables)]
     fn cast(self, dtype: ::lightning_core::__private::FloatDType) -> Self {
         Self {
-            images: ::lightning_core::__private::Batch::cast(self.images, dtype),
-            targets: ::lightning_core::__private::Batch::cast(self.targets, dtype),
+            images: <Tensor<
+                2,
+            > as ::lightning_core::__private::Batch>::cast(self.images, dtype),
+            targets: <Tensor<
+                1,
+                Int,
+            > as ::lightning_core::__private::Batch>::cast(self.targets, dtype),
         }
     }
 }
@@ -41,14 +54,14 @@ where
     #[allow(unused_variables)]
     fn to_device(self, device: &::lightning_core::__private::Device) -> Self {
         Self {
-            0: ::lightning_core::__private::Batch::to_device(self.0, device),
+            0: <T as ::lightning_core::__private::Batch>::to_device(self.0, device),
             1: self.1,
         }
     }
     #[allow(unused_variables)]
     fn cast(self, dtype: ::lightning_core::__private::FloatDType) -> Self {
         Self {
-            0: ::lightning_core::__private::Batch::cast(self.0, dtype),
+            0: <T as ::lightning_core::__private::Batch>::cast(self.0, dtype),
             1: self.1,
         }
     }
@@ -61,12 +74,18 @@ impl ::lightning_core::__private::Batch for Mixed {
         match self {
             Self::Labelled { images: __lightning_images, names: __lightning_names } => {
                 ::lightning_core::__private::first_size([
-                    ::lightning_core::__private::Batch::batch_size(__lightning_images),
+                    <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::batch_size(
+                        __lightning_images,
+                    ),
                 ])
             }
             Self::Plain { 0: __lightning_0 } => {
                 ::lightning_core::__private::first_size([
-                    ::lightning_core::__private::Batch::batch_size(__lightning_0),
+                    <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::batch_size(__lightning_0),
                 ])
             }
             Self::End {} => ::lightning_core::__private::first_size([]),
@@ -77,7 +96,9 @@ impl ::lightning_core::__private::Batch for Mixed {
         match self {
             Self::Labelled { images: __lightning_images, names: __lightning_names } => {
                 Self::Labelled {
-                    images: ::lightning_core::__private::Batch::to_device(
+                    images: <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::to_device(
                         __lightning_images,
                         device,
                     ),
@@ -86,7 +107,9 @@ impl ::lightning_core::__private::Batch for Mixed {
             }
             Self::Plain { 0: __lightning_0 } => {
                 Self::Plain {
-                    0: ::lightning_core::__private::Batch::to_device(
+                    0: <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::to_device(
                         __lightning_0,
                         device,
                     ),
@@ -100,7 +123,9 @@ impl ::lightning_core::__private::Batch for Mixed {
         match self {
             Self::Labelled { images: __lightning_images, names: __lightning_names } => {
                 Self::Labelled {
-                    images: ::lightning_core::__private::Batch::cast(
+                    images: <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::cast(
                         __lightning_images,
                         dtype,
                     ),
@@ -109,7 +134,9 @@ impl ::lightning_core::__private::Batch for Mixed {
             }
             Self::Plain { 0: __lightning_0 } => {
                 Self::Plain {
-                    0: ::lightning_core::__private::Batch::cast(__lightning_0, dtype),
+                    0: <Tensor<
+                        4,
+                    > as ::lightning_core::__private::Batch>::cast(__lightning_0, dtype),
                 }
             }
             Self::End {} => Self::End {},

@@ -113,6 +113,9 @@ impl FashionData {
 }
 #[automatically_derived]
 impl ::lightning_core::__private::DataModule for FashionData {
+    fn __lightning_declared() {
+        ::lightning_core::__private::data_declared::<Self>()
+    }
     #[allow(unused_variables, clippy::unit_arg)]
     fn prepare_data(&mut self) -> ::lightning_core::__private::Result<()> {
         ::lightning_core::__private::hook_output(<FashionData>::prepare_data(self))
@@ -132,7 +135,9 @@ impl ::lightning_core::__private::DataModule for FashionData {
     fn train_dataloader(&mut self) -> ::lightning_core::__private::Result<Self::Train> {
         ::lightning_core::__private::Result::Ok(
             ::lightning_core::__private::Has(
-                ::lightning_core::__private::LoaderOutput::into_loader(
+                <Result<
+                    DataLoader<ImageBatch>,
+                > as ::lightning_core::__private::LoaderOutput>::into_loader(
                     <FashionData>::train_dataloader(self),
                 )?,
             ),

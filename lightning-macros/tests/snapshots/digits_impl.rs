@@ -32,7 +32,7 @@ impl Digits {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[0usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[0usize],
     );
     ///Key of the metric `val_acc`, logged in `validation_step`.
     pub const VAL_ACC: ::lightning_core::__private::MetricKey<
@@ -44,7 +44,7 @@ impl Digits {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[1usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[1usize],
     );
     ///Key of the metric `val_loss`, logged in `validation_step`.
     pub const VAL_LOSS: ::lightning_core::__private::MetricKey<
@@ -56,7 +56,7 @@ impl Digits {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[2usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[2usize],
     );
     ///Key of the metric `test_acc`, logged in `test_step`.
     pub const TEST_ACC: ::lightning_core::__private::MetricKey<
@@ -68,20 +68,14 @@ impl Digits {
             ::lightning_core::__private::Y,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[3usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[3usize],
     );
-    /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or holds another module.
-    pub fn load_from_checkpoint(
-        path: impl ::lightning_core::__private::AsRef<::lightning_core::__private::Path>,
-    ) -> ::lightning_core::__private::Result<Self> {
-        ::lightning_core::__private::load_from_checkpoint::<Self>(path.as_ref())
-    }
 }
 #[automatically_derived]
-impl ::lightning_core::__private::LightningModule for Digits {
+impl ::lightning_core::__private::LightningImpl for Digits {
+    fn __lightning_declared() {
+        ::lightning_core::__private::declared::<Self>()
+    }
     type TrainBatch = DigitBatch;
     type ValBatch = DigitBatch;
     type TestBatch = DigitBatch;

@@ -80,11 +80,12 @@ impl ::lightning_core::__private::LightningStruct for Digits {
 }
 #[automatically_derived]
 impl ::lightning_core::__private::InitModule for Digits {
+    type Built = Self;
     fn init_module(
         hparams: DigitsHparams,
         device: &::lightning_core::__private::Device,
-    ) -> ::lightning_core::__private::Result<Self> {
-        ::lightning_core::__private::Result::Ok(Self::new_on(hparams, device))
+    ) -> Self {
+        Self::new_on(hparams, device)
     }
 }
 #[allow(dead_code, unreachable_pub, unused_variables)]
@@ -143,6 +144,19 @@ impl Digits {
     /// Trains the field again.
     pub fn unfreeze(&mut self, field: ::lightning_core::__private::FieldKey<Self>) {
         ::lightning_core::__private::set_trainable(self, field, true)
+    }
+    /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds another module.
+    pub fn load_from_checkpoint(
+        path: impl ::lightning_core::__private::AsRef<::lightning_core::__private::Path>,
+    ) -> ::lightning_core::__private::Result<Self>
+    where
+        for<'lightning> Self: ::lightning_core::__private::InitModule
+            + ::lightning_core::__private::LightningModule,
+    {
+        ::lightning_core::__private::load_from_checkpoint::<Self>(path.as_ref())
     }
 }
 #[automatically_derived]

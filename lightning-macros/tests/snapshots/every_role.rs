@@ -115,13 +115,21 @@ where
         &self,
         visitor: &mut dyn crate::lightning::__private::BufferVisitor,
     ) {
-        crate::lightning::__private::visit_buffer("queue", &self.queue, visitor);
+        <Tensor<
+            2,
+        > as crate::lightning::__private::Buffer>::visit(&self.queue, "queue", visitor);
     }
     fn map_buffers(
         &mut self,
         mapper: &mut dyn crate::lightning::__private::BufferMapper,
     ) -> crate::lightning::__private::Result<()> {
-        crate::lightning::__private::map_buffer("queue", &mut self.queue, mapper)?;
+        <Tensor<
+            2,
+        > as crate::lightning::__private::Buffer>::replace(
+            &mut self.queue,
+            "queue",
+            mapper,
+        )?;
         crate::lightning::__private::Result::Ok(())
     }
     fn save_state(
@@ -144,11 +152,12 @@ impl<E: Encode, const K: usize> crate::lightning::__private::InitModule for Moco
 where
     E: Clone,
 {
+    type Built = Self;
     fn init_module(
         hparams: MocoHparams,
         device: &crate::lightning::__private::Device,
-    ) -> crate::lightning::__private::Result<Self> {
-        crate::lightning::__private::Result::Ok(Self::new_on(hparams, device))
+    ) -> Self {
+        Self::new_on(hparams, device)
     }
 }
 #[allow(dead_code, unreachable_pub, unused_variables)]
@@ -230,5 +239,18 @@ where
     /// Trains the field again.
     pub fn unfreeze(&mut self, field: crate::lightning::__private::FieldKey<Self>) {
         crate::lightning::__private::set_trainable(self, field, true)
+    }
+    /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds another module.
+    pub fn load_from_checkpoint(
+        path: impl crate::lightning::__private::AsRef<crate::lightning::__private::Path>,
+    ) -> crate::lightning::__private::Result<Self>
+    where
+        for<'lightning> Self: crate::lightning::__private::InitModule
+            + crate::lightning::__private::LightningModule,
+    {
+        crate::lightning::__private::load_from_checkpoint::<Self>(path.as_ref())
     }
 }

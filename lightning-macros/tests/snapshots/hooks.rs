@@ -59,7 +59,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[0usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[0usize],
     );
     #[cfg(feature = "val")]
     ///Key of the metric `second`, logged in `validation_step`.
@@ -72,7 +72,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[1usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[1usize],
     );
     ///Key of the metric `train_loss`, logged in `shared`.
     pub const TRAIN_LOSS: ::lightning_core::__private::MetricKey<
@@ -84,7 +84,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[2usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[2usize],
     );
     ///Key of the metric `val_loss`, logged in `shared`.
     pub const VAL_LOSS: ::lightning_core::__private::MetricKey<
@@ -96,7 +96,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[3usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[3usize],
     );
     ///Key of the metric `test_loss`, logged in `shared`.
     pub const TEST_LOSS: ::lightning_core::__private::MetricKey<
@@ -108,7 +108,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::Y,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[4usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[4usize],
     );
     #[cfg(debug_assertions)]
     ///Key of the metric `train_ignored`, logged in `shared`.
@@ -121,7 +121,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[5usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[5usize],
     );
     #[cfg(debug_assertions)]
     ///Key of the metric `val_ignored`, logged in `shared`.
@@ -134,7 +134,7 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::N,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[6usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[6usize],
     );
     #[cfg(debug_assertions)]
     ///Key of the metric `test_ignored`, logged in `shared`.
@@ -147,20 +147,14 @@ impl<A: Activation> Net<A> {
             ::lightning_core::__private::Y,
         >,
     > = ::lightning_core::__private::MetricKey::new(
-        &<Self as ::lightning_core::__private::LightningModule>::METRICS[7usize],
+        &<Self as ::lightning_core::__private::LightningImpl>::METRICS[7usize],
     );
-    /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or holds another module.
-    pub fn load_from_checkpoint(
-        path: impl ::lightning_core::__private::AsRef<::lightning_core::__private::Path>,
-    ) -> ::lightning_core::__private::Result<Self> {
-        ::lightning_core::__private::load_from_checkpoint::<Self>(path.as_ref())
-    }
 }
 #[automatically_derived]
-impl<A: Activation> ::lightning_core::__private::LightningModule for Net<A> {
+impl<A: Activation> ::lightning_core::__private::LightningImpl for Net<A> {
+    fn __lightning_declared() {
+        ::lightning_core::__private::declared::<Self>()
+    }
     type TrainBatch = Pair;
     #[cfg(feature = "val")]
     type ValBatch = Pair;
@@ -299,33 +293,21 @@ impl<A: Activation> ::lightning_core::__private::PredictStep for Net<A> {
         batch: Self::PredictBatch,
         _cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<Self::Output> {
-        ::lightning_core::__private::fallible_output(Self::predict_step(self, batch))
+        <anyhow::Result<
+            Vec<f32>,
+        > as ::lightning_core::__private::FallibleOutput>::into_fallible_output(
+            Self::predict_step(self, batch),
+        )
     }
 }
 #[automatically_derived]
 impl<A: Activation> ::lightning_core::__private::InitModule for Net<A> {
+    type Built = Result<Self>;
     #[allow(unused_variables)]
     fn init_module(
         hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
         device: &::lightning_core::__private::Device,
-    ) -> ::lightning_core::__private::Result<Self> {
-        ::lightning_core::__private::init_output(Self::init(&hparams, device))
-    }
-}
-#[allow(dead_code, unreachable_pub, unused_variables, clippy::missing_errors_doc)]
-impl<A: Activation> Net<A> {
-    /// Builds the module on the default device.
-    pub fn new(
-        hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
-    ) -> Result<Self> {
-        Self::new_on(hparams, &::lightning_core::__private::Device::default())
-    }
-    /// Builds the module on the device.
-    pub fn new_on(
-        hparams: <Self as ::lightning_core::__private::LightningStruct>::Hparams,
-        device: &::lightning_core::__private::Device,
-    ) -> Result<Self> {
-        ::lightning_core::__private::seed_init(device);
+    ) -> Self::Built {
         Self::init(&hparams, device)
     }
 }

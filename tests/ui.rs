@@ -1,0 +1,152 @@
+//! What the compiler says to wrong programs: `ui/<row>` holds one folder for each row of the compile-time contract.
+//!
+//! Each program is the smallest that has its mistakes, and says in its first line how many. `TRYBUILD=overwrite` writes the
+//! expectations anew; they are read as prose before they are committed.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{fs, path::PathBuf, process::Command};
+
+/// The compiler whose words the expectations are.
+const COMPILER: &str = "rustc 1.95.";
+
+/// Which folder covers a check of the macro crate.
+const COVERED: &[(&str, &str)] = &[
+    ("check_names", "c01_unknown_hook"),
+    ("check_receivers", "c02_receiver"),
+    ("check_qualifiers", "c02_receiver"),
+    ("check_params", "c03_parameters"),
+    ("check_batches", "c03_parameters"),
+    ("check_named_outputs", "c04_outputs"),
+    ("check_generated_names", "c10_names_twice"),
+    ("check_repeated_hooks", "c10_names_twice"),
+    ("check_metric_conflicts", "c10_names_twice"),
+    ("check_metric_constants", "c10_names_twice"),
+    ("check_log_places", "c11_log"),
+    ("check_log_forms", "c11_log"),
+    ("check_log_options", "c11_log"),
+    ("check_direction", "c11_log"),
+    ("check_views", "c11_log"),
+    ("check_one_optimizer", "c12_optimizers"),
+    ("check_optimizer_parts", "c13_optimizer_options"),
+    ("check_repeated_fields", "c14_fields"),
+    ("check_one_role", "c14_fields"),
+    ("check_every_role", "c14_fields"),
+    ("check_expressions", "c14_fields"),
+    ("check_frozen", "c14_fields"),
+    ("check_hparam_names", "c14_fields"),
+    ("check_hparam_generics", "c14_fields"),
+    ("check_hparam_serde", "c14_fields"),
+    ("check_one_size", "c16_batch_size"),
+    ("check_lifetimes", "c16_batch_size"),
+    ("check_struct_shape", "c17_wrong_item"),
+    ("check_impl_item", "c17_wrong_item"),
+    ("check_burn_types", "c18_older_burn"),
+    ("check_tensors", "c18_older_burn"),
+];
+
+/// Programs whose one mistake is reported more than once by code that is not ours.
+const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
+    ("c04_outputs/optional_loader", 2, "rustc asks for the associated type at the item and at the call"),
+    (
+        "c14_fields/struct_that_is_no_module",
+        5,
+        "Burn's derive asks for `Debug`, `Module`, `ModuleDisplay` and `Clone` one by one",
+    ),
+    (
+        "c15_hparams/not_serde",
+        3,
+        "serde's derive asks for `Serialize` once and for `Deserialize` for lists and for maps",
+    ),
+    ("c15_hparams/not_serde_in_data", 3, "as above"),
+    ("c15_hparams/not_serde_without_default", 4, "as above, and once more for the missing field"),
+    ("c15_hparams/state_not_serde", 2, "`Serialize` and `Deserialize` are two traits"),
+    ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc goes on to read"),
+    ("c18_older_burn/targets", 2, "as above"),
+];
+
+fn folder(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Every program with its path below `ui`, without the extension.
+fn programs() -> Vec<(String, PathBuf)> {
+    let mut programs = Vec::new();
+    for row in fs::read_dir(folder("ui")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = row.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with('c') || !row.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(&row).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|extension| extension == "rs") {
+                programs.push((format!("{name}/{}", file.file_stem().unwrap().to_string_lossy()), file));
+            }
+        }
+    }
+    programs.sort();
+    programs
+}
+
+#[test]
+fn wrong_programs() {
+    let compiler = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    let compiler = String::from_utf8_lossy(&compiler);
+    if !compiler.starts_with(COMPILER) {
+        eprintln!("SKIPPED wrong_programs: the expectations are the words of {COMPILER}x, this is {compiler}");
+        return;
+    }
+    trybuild::TestCases::new().compile_fail("ui/c*/*.rs");
+}
+
+#[test]
+fn one_error_for_each_mistake() {
+    let mut wrong = Vec::new();
+    for (name, file) in programs() {
+        let source = fs::read_to_string(&file).unwrap();
+        let first = source.lines().next().unwrap_or_default();
+        let mistakes: usize =
+            first.strip_prefix("// mistakes: ").unwrap_or_else(|| panic!("{name}: no number")).parse().unwrap();
+        let expected = fs::read_to_string(file.with_extension("stderr")).unwrap_or_default();
+        let closing = |line: &&str| !line.contains("aborting due to") && !line.contains("could not compile");
+        let errors = expected.lines().filter(|line| line.starts_with("error")).filter(closing).count();
+        let repeated = REPEATED_BY_OTHERS.iter().find(|(case, ..)| *case == name);
+        let allowed = repeated.map_or(mistakes, |(_, errors, _)| *errors);
+        if errors != allowed {
+            wrong.push(format!("{name}: {mistakes} mistakes, {errors} errors"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_check_has_a_folder() {
+    let sources = folder("../lightning-macros/src/validate");
+    let mut files: Vec<PathBuf> = fs::read_dir(&sources).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.push(sources.with_extension("rs"));
+    let mut checks = Vec::new();
+    for file in files {
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let Some((_, rest)) = line.split_once("fn check_") else { continue };
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            checks.push(format!("check_{name}"));
+        }
+    }
+    for check in &checks {
+        assert!(COVERED.iter().any(|(covered, _)| covered == check), "`{check}` is in no folder");
+    }
+    for (check, row) in COVERED {
+        assert!(checks.iter().any(|found| found == check), "`{check}` does not exist");
+        assert!(folder("ui").join(row).is_dir(), "`{row}` does not exist");
+    }
+}
+
+#[test]
+fn every_row_has_three_programs() {
+    let programs = programs();
+    for row in 1..=20 {
+        let prefix = format!("c{row:02}_");
+        let count = programs.iter().filter(|(name, _)| name.starts_with(&prefix)).count();
+        assert!(count >= 3, "C{row} has {count}");
+    }
+    assert!(programs.len() >= 80);
+}

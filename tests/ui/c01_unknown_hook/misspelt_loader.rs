@@ -1,0 +1,15 @@
+// mistakes: 1
+use burn::prelude::*;
+use lightning_core::prelude::*;
+
+#[data_module]
+struct Data {}
+
+#[data_module]
+impl Data {
+    fn valid_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+        DataLoader::from_batches(Vec::new())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn traning_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+}
+
+fn main() {}

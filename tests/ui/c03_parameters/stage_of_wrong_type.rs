@@ -1,0 +1,18 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn setup(&mut self, stage: &str) {
+        let _ = stage;
+    }
+}
+
+fn main() {}

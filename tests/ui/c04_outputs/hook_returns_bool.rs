@@ -1,0 +1,18 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn on_train_batch_start(&mut self) -> bool {
+        true
+    }
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn init(hparams: &NetHparams, device: &Device) -> Option<Self> {
+        let _ = hparams;
+        Some(Self { layer: LinearConfig::new(4, 1).init(device) })
+    }
+}
+
+fn main() {}

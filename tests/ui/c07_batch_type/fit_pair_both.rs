@@ -1,0 +1,27 @@
+// mistakes: 2
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn validation_step(&self, batch: Tensor<3>) {
+        drop(batch);
+    }
+}
+
+fn fit(trainer: &mut Trainer<Net>, net: &mut Net, train: DataLoader<Tensor<2, Int>>, val: DataLoader<Tensor<2, Int>>) -> Result<()> {
+    trainer.fit(net, (train, val))?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn validation_step(&self, batch: Tensor<2>) {
+        #[log]
+        let val_loss = self.layer.forward(batch).mean();
+    }
+}
+
+fn build() -> Result<Trainer<Net>> {
+    Net::trainer().callback(EarlyStopping::new(Net::VAL_LOSS)).build()
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn validation_step(&self, batch: Tensor<2>) {
+        for row in batch.iter_dim(0) {
+            #[log]
+            let row_loss = row.mean();
+        }
+    }
+}
+
+fn main() {}

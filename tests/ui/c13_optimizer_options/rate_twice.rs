@@ -1,0 +1,12 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1, lr = 0.2)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+fn main() {}

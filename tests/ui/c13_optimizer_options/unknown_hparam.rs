@@ -1,0 +1,14 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = learning_rate)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam(default = 0.1)]
+    lr: f64,
+}
+
+fn main() {}

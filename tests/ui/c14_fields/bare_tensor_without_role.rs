@@ -1,0 +1,12 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    bias: Tensor<1>,
+}
+
+fn main() {}

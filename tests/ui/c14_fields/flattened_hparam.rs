@@ -1,0 +1,14 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam(default = Vec::new())]
+    #[serde(flatten)]
+    sizes: Vec<usize>,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1))]
+    layer: Linear,
+}
+
+fn main() {}

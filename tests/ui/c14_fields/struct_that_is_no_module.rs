@@ -1,0 +1,12 @@
+// mistakes: 1
+use lightning_core::prelude::*;
+
+struct Block;
+
+#[lightning_module]
+struct Net {
+    #[init(Block)]
+    block: Block,
+}
+
+fn main() {}

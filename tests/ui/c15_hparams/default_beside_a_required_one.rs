@@ -1,0 +1,15 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam]
+    depth: usize,
+    #[hparam(default = "128")]
+    hidden: usize,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam(default = width)]
+    hidden: usize,
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam(default = 3)]
+    hidden: usize,
+}
+
+fn net() -> Net {
+    Net::new(NetHparams::default().with_hiden(4))
+}
+
+fn main() {}

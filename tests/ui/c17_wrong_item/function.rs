@@ -1,0 +1,7 @@
+// mistakes: 1
+use lightning_core::prelude::*;
+
+#[lightning_module]
+fn net() {}
+
+fn main() {}

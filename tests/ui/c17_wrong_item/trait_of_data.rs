@@ -1,0 +1,7 @@
+// mistakes: 1
+use lightning_core::prelude::*;
+
+#[data_module]
+trait Data {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net(Linear);
+
+fn main() {}

@@ -1,0 +1,11 @@
+// mistakes: 1
+use burn::nn::*;
+use lightning_core::prelude::*;
+
+#[lightning_module(krate = lightning_core)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+fn main() {}

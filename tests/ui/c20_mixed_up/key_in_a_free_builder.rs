@@ -1,0 +1,43 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Other {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Other {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn validation_step(&self, batch: Tensor<2>) {
+        #[log(minimize)]
+        let val_loss = self.layer.forward(batch).mean();
+    }
+}
+
+fn fit(net: &mut Net, data: DataLoader<Tensor<2>>) -> Result<()> {
+    let mut trainer = Trainer::builder().callback(EarlyStopping::new(Other::VAL_LOSS)).build()?;
+    trainer.fit(net, data)?;
+    Ok(())
+}
+
+fn main() {}
