@@ -14,6 +14,7 @@ struct Net {
 }
 
 #[derive(Batch, Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "two tensors are larger than one")]
 enum Images {
     Labelled { x: Tensor<2>, y: Tensor<1, Int> },
     Plain(Tensor<2>),

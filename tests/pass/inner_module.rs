@@ -37,7 +37,7 @@ struct Net {
 #[lightning_module]
 impl Net {
     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
-        let other = self.others.iter().map(|inner| inner.training_step(batch.clone())).last();
+        let other = self.others.iter().map(|inner| inner.training_step(batch.clone())).next_back();
         #[log(minimize)]
         let train_loss = self.first.training_step(batch.clone()) + other.unwrap();
         train_loss

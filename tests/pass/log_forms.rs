@@ -38,7 +38,7 @@ impl Net {
                 #[log(reduce = sum)]
                 let twos = 1;
             }
-            _ => {}
+            _ => return Ok(train_loss),
         }
         #[log]
         let Some(single) = Some(typed) else { return Ok(train_loss) };

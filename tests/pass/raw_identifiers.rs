@@ -30,5 +30,5 @@ fn runs() {
     let trainer = quick(Net::trainer()).callback(EarlyStopping::new(Net::FINAL));
     trainer.build().unwrap().fit(&mut model, rows()).unwrap();
     // On an owned model the name is that of Burn's `Module::freeze(self)`.
-    (&mut model).freeze(Net::LOOP);
+    Net::freeze(&mut model, Net::LOOP);
 }
