@@ -28,6 +28,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_direction", "c11_log"),
     ("check_views", "c11_log"),
     ("check_one_optimizer", "c12_optimizers"),
+    ("check_impl_attributes", "c12_optimizers"),
     ("check_optimizer_parts", "c13_optimizer_options"),
     ("check_repeated_fields", "c14_fields"),
     ("check_one_role", "c14_fields"),

@@ -100,7 +100,7 @@ macro_rules! __assert_not_tensor {
             ::core::concat!(
                 "field `",
                 $field,
-                "` is a bare tensor, which is neither trained nor saved; help: write `#[buffer(expression)]` for a tensor that is kept, or use `Param<Tensor<D>>`"
+                "` is a bare tensor, which is neither trained nor saved\n= help: write `#[buffer(expression)]` for a tensor that is kept, or use `Param<Tensor<D>>`"
             )
         );
     }};

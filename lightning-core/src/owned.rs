@@ -64,6 +64,7 @@ fn lost() -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use burn::{
         nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig},

@@ -12,7 +12,9 @@ use crate::{
     model::{BatchModel, ImplModel, StructModel},
     parse::{parse_item, parse_macro_args},
     paths::Paths,
-    validate::{check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct},
+    validate::{
+        check_impl_attributes, check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct,
+    },
 };
 
 /// `#[lightning_module]`
@@ -74,10 +76,11 @@ fn struct_side(owner: Owner, paths: Paths, item: syn::ItemStruct, diagnostics: &
     }
 }
 
-fn impl_side(owner: Owner, paths: Paths, item: syn::ItemImpl, diagnostics: &Diagnostics) -> TokenStream {
+fn impl_side(owner: Owner, paths: Paths, mut item: syn::ItemImpl, diagnostics: &Diagnostics) -> TokenStream {
     if !check_impl_item(owner, &item, diagnostics) {
         return fall_back_item(Item::Impl(item));
     }
+    check_impl_attributes(&mut item.attrs, diagnostics);
     let model = ImplModel::new(owner, paths, item, diagnostics);
     validate_impl(&model, diagnostics);
     match (diagnostics.is_empty(), owner) {

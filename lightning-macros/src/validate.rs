@@ -6,7 +6,7 @@ mod logs;
 mod structs;
 
 pub(crate) use batch::validate_batch;
-pub(crate) use impls::{check_impl_item, validate_impl};
+pub(crate) use impls::{check_impl_attributes, check_impl_item, validate_impl};
 pub(crate) use structs::{check_struct_shape, validate_struct};
 
 use syn::{Type, visit::Visit};

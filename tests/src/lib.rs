@@ -1,2 +1,4 @@
-//! Integration tests of the trainer; see `it/main.rs`.
+//! Integration tests of the trainer; see `it/main.rs`, `ui.rs` and `pass/main.rs`.
 #![forbid(unsafe_code)]
+
+pub mod documented;

@@ -1,7 +1,7 @@
 //! `#[derive(Batch)]`.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Delimiter, Group, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, Member};
 
 use super::{ends, module_impl::qualified, respan};
@@ -32,7 +32,12 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
         "nothing in `{0}` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`",
         plain(ident)
     );
-    let assertion = quote!(const _: () = #p::assert!(<#ident as #p::Batch>::SIZED, #message););
+    // All of it spanned at the name: a constant that panics is underlined where its macro is called.
+    let span = ident.span();
+    let call = respan(quote!(#p::assert!), span);
+    let mut args = Group::new(Delimiter::Parenthesis, quote!(<#ident as #p::Batch>::SIZED, #message));
+    args.set_span(span);
+    let assertion = quote_spanned!(span=> const _: () = #call #args;);
     quote!(#implementation #assertion)
 }
 

@@ -490,8 +490,12 @@ fn expand_assertions(model: &StructModel) -> Vec<TokenStream> {
     let assertion = |field: &Field| {
         let Field { ty, cfgs, .. } = field;
         let name = field.name();
+        // All of it spanned at the type: a constant that panics is underlined where its macro is called.
         let span = ends(ty).0;
-        quote_spanned!(span=> #(#cfgs)* const _: () = #p::assert_not_tensor!(#ty, #name);)
+        let call = respan(quote!(#p::assert_not_tensor!), span);
+        let mut args = Group::new(Delimiter::Parenthesis, quote!(#ty, #name));
+        args.set_span(span);
+        quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;)
     };
     module_fields(model).map(assertion).collect()
 }

@@ -1,13 +1,14 @@
 //! The impl side: names, receivers, qualifiers, parameters, outputs.
 
 use quote::ToTokens;
-use syn::{FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, Signature, Type};
+use syn::{Attribute, FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, Signature, Type};
 
 use super::{check_tensors, logs};
 use crate::{
     diagnostics::{Diagnostics, nearest},
     hooks::{HookDef, Kind, Owner, Receiver, StepOutput},
     model::{ImplModel, Meant, Method, Param},
+    parse::take_attrs,
     paths::plain,
     text::text_of,
 };
@@ -49,6 +50,16 @@ pub(crate) fn check_impl_item(owner: Owner, item: &ItemImpl, diagnostics: &Diagn
         return false;
     }
     true
+}
+
+/// `#[optimizer(…)]` on the impl (C12)
+pub(crate) fn check_impl_attributes(attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) {
+    for attr in take_attrs(attrs, &["optimizer"]) {
+        diagnostics
+            .error(attr.path(), "`#[optimizer]` stands on the impl")
+            .help("write it on the struct, below `#[lightning_module]`")
+            .emit();
+    }
 }
 
 /// `fn train_step(…)` (C1)

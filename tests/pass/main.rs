@@ -1,0 +1,42 @@
+//! Programs that must compile without a warning, each run for a few batches. One binary, since linking Burn is what takes the time.
+#![forbid(unsafe_code)]
+#![deny(warnings)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cfgs;
+mod data_with_state;
+mod enum_batch;
+mod fallible_init;
+mod generics;
+mod hand_written_init;
+mod in_a_function;
+mod inner_module;
+mod log_forms;
+mod macro_rules_module;
+mod patterns;
+mod per_stage;
+mod private;
+mod raw_identifiers;
+mod renamed_crate;
+mod several_loaders;
+mod shadowed_names;
+
+use burn::prelude::*;
+use lightning_core::{LightningModule, TrainerBuilder};
+
+/// A trainer that shows and writes nothing and takes two batches of everything.
+fn quick<M: LightningModule>(builder: TrainerBuilder<M>) -> TrainerBuilder<M> {
+    builder
+        .no_logger()
+        .enable_checkpointing(false)
+        .enable_progress_bar(false)
+        .enable_model_summary(false)
+        .max_epochs(1)
+        .limit_train_batches(2)
+        .limit_val_batches(2)
+}
+
+/// Two batches of four rows.
+fn rows() -> Vec<Tensor<2>> {
+    vec![Tensor::ones([4, 4], &Device::default()); 2]
+}
