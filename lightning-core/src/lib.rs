@@ -107,7 +107,7 @@ pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use error::{Error, ErrorKind, Location, Result};
 pub use hooks::{Hook, HookSet, Step, StepSet};
-pub use lightning_macros::{Batch, data_module, lightning_module};
+pub use lightning_macros::{Batch, data_module, lightning_module, optimizer};
 pub use loggers::{CsvLogger, Logger};
 pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
@@ -135,6 +135,6 @@ pub mod prelude {
         HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
         copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict, random_split, seed_everything,
+        lightning_module, log, log_dict, optimizer, random_split, seed_everything,
     };
 }

@@ -1,8 +1,8 @@
 //! The entry points on `proc_macro2` tokens: parse, model, validate, expand.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{DeriveInput, Item};
+use syn::{Attribute, DeriveInput, Item, ItemStruct};
 
 use crate::{
     diagnostics::Diagnostics,
@@ -62,7 +62,7 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
     finish(diagnostics, expansion)
 }
 
-fn struct_side(owner: Owner, paths: Paths, item: syn::ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
+fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
     check_struct_shape(owner, &item, diagnostics);
     if !matches!(item.fields, syn::Fields::Named(_)) {
         return fall_back_item(Item::Struct(item));
@@ -121,4 +121,37 @@ fn head(item: &Item) -> TokenStream {
 fn finish(diagnostics: Diagnostics, expansion: TokenStream) -> TokenStream {
     let errors = diagnostics.finish();
     quote!(#errors #expansion)
+}
+
+/// `#[optimizer(…)]` where rustc comes to it first: above `#[lightning_module]`, which takes it away when it is below.
+/// There it changes places with it; without one it says so.
+pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::default();
+    let mut item_struct = match syn::parse2::<ItemStruct>(item.clone()) {
+        Ok(item_struct) => item_struct,
+        Err(_) => {
+            let message = "`#[optimizer]` belongs on the struct of a module\n= help: write it below `#[lightning_module]` on the struct";
+            diagnostics.syntax(syn::Error::new(Span::call_site(), message));
+            let error = diagnostics.finish();
+            return quote!(#error #item);
+        }
+    };
+    let is_module = |attr: &Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "lightning_module");
+    match item_struct.attrs.iter().position(is_module) {
+        Some(place) => item_struct.attrs.insert(place + 1, syn::parse_quote!(#[optimizer(#args)])),
+        None => {
+            let name = &item_struct.ident;
+            diagnostics
+                .error(name, format!("`{name}` has an `#[optimizer]` and no `#[lightning_module]`"))
+                .help("write `#[lightning_module]` above `#[optimizer(…)]`")
+                .emit();
+            // What it would have taken away: rustc knows none of these.
+            for field in &mut item_struct.fields {
+                let ours = ["init", "hparam", "buffer", "state", "frozen"];
+                field.attrs.retain(|attr| !ours.iter().any(|name| attr.path().is_ident(name)));
+            }
+        }
+    }
+    let error = diagnostics.finish();
+    quote!(#error #item_struct)
 }

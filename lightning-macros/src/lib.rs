@@ -231,3 +231,11 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 pub fn derive_batch(input: TokenStream) -> TokenStream {
     entry::derive_batch(input.into()).into()
 }
+
+/// The optimizer of a module: `#[optimizer(config, lr = expr)]`, written below `#[lightning_module]` on the struct.
+///
+/// See [`macro@lightning_module`], which reads it. This macro is what runs when it is written above, and puts it below.
+#[proc_macro_attribute]
+pub fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::optimizer(args.into(), item.into()).into()
+}

@@ -185,3 +185,41 @@ fn the_plan_lists_what_will_happen() {
     assert!(plan.contains("teacher: Linear (27 parameters, frozen)"), "{plan}");
     assert!(plan.contains("optimizer: SgdConfig"), "{plan}");
 }
+
+/// Fine-tuning: the frozen field wakes up in the second epoch. The optimizer may stand first.
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+#[lightning_module]
+struct FineTune {
+    #[frozen]
+    #[init(LinearConfig::new(8, 4).init(device))]
+    backbone: Linear,
+    #[init(LinearConfig::new(4, 3).init(device))]
+    head: Linear,
+    #[state(skip)]
+    at_epoch_start: Vec<Vec<u32>>,
+}
+
+#[lightning_module]
+impl FineTune {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.head.forward(self.backbone.forward(batch.x)), batch.y)
+    }
+    fn on_train_epoch_start(&mut self, cx: &mut HookContext) {
+        let weight = bits(&self.backbone.weight.val().into_data().try_to_vec::<f32>().unwrap());
+        self.at_epoch_start.push(weight);
+        if cx.current_epoch() == 1 {
+            self.unfreeze(Self::BACKBONE);
+        }
+    }
+}
+
+#[test]
+fn a_hook_wakes_a_frozen_field() {
+    seed_everything(1);
+    let mut model = FineTune::new(FineTuneHparams::default());
+    let mut trainer = quiet(FineTune::trainer()).max_epochs(3).build().unwrap();
+    trainer.fit(&mut model, DataLoader::from_batches(batches(&[8; 3], 1)).unwrap()).unwrap();
+    let [first, second, third] = model.at_epoch_start.as_slice() else { panic!("three epochs") };
+    assert_eq!(first, second, "asleep in epoch 0");
+    assert_ne!(second, third, "awake in epoch 1");
+}
