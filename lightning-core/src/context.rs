@@ -317,80 +317,89 @@ pub struct HookContext<'a> {
     pub(crate) run: &'a mut RunState,
 }
 
-impl HookContext<'_> {
-    /// What the run is doing.
-    pub fn stage(&self) -> Stage {
-        self.run.stage
-    }
+/// What module hooks and callbacks may know and do alike.
+macro_rules! run_methods {
+    ($context:ident) => {
+        impl $context<'_> {
+            /// What the run is doing.
+            pub fn stage(&self) -> $crate::Stage {
+                self.run.stage
+            }
 
-    /// The epoch, from 0.
-    pub fn current_epoch(&self) -> u64 {
-        self.run.progress.epoch
-    }
+            /// The epoch, from 0.
+            pub fn current_epoch(&self) -> u64 {
+                self.run.progress.epoch
+            }
 
-    /// The batch inside the epoch, from 0.
-    pub fn batch_idx(&self) -> usize {
-        self.run.batch_idx as usize
-    }
+            /// The batch inside the epoch, from 0.
+            pub fn batch_idx(&self) -> usize {
+                self.run.batch_idx as usize
+            }
 
-    /// Which of several evaluation loaders the batch comes from, from 0.
-    pub fn dataloader_idx(&self) -> usize {
-        self.run.loader_idx
-    }
+            /// Which of several evaluation loaders the batch comes from, from 0.
+            pub fn dataloader_idx(&self) -> usize {
+                self.run.loader_idx
+            }
 
-    /// Optimizer steps taken so far.
-    pub fn global_step(&self) -> u64 {
-        self.run.progress.global_step
-    }
+            /// Optimizer steps taken so far.
+            pub fn global_step(&self) -> u64 {
+                self.run.progress.global_step
+            }
 
-    /// Training batches seen so far.
-    pub fn batch_step(&self) -> u64 {
-        self.run.progress.batch_step
-    }
+            /// Training batches seen so far.
+            pub fn batch_step(&self) -> u64 {
+                self.run.progress.batch_step
+            }
 
-    /// The device of the run.
-    pub fn device(&self) -> &Device {
-        &self.run.device
-    }
+            /// The device of the run.
+            pub fn device(&self) -> &Device {
+                &self.run.device
+            }
 
-    /// Whether an error is ending the run: end hooks run all the same, and may have nothing to count then.
-    pub fn is_failing(&self) -> bool {
-        self.run.failing
-    }
+            /// Whether an error is ending the run: end hooks run all the same, and may have nothing to count then.
+            pub fn is_failing(&self) -> bool {
+                self.run.failing
+            }
 
-    /// Whether the validation going on is the sanity check before training.
-    pub fn is_sanity_checking(&self) -> bool {
-        self.run.sanity_checking
-    }
+            /// Whether the validation going on is the sanity check before training.
+            pub fn is_sanity_checking(&self) -> bool {
+                self.run.sanity_checking
+            }
 
-    /// The current values of everything logged. On a device other than the host this waits for the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn metrics(&mut self) -> Result<&Metrics> {
-        self.run.metrics.metrics()
-    }
+            /// The current values of everything logged. On a device other than the host this waits for the device.
+            ///
+            /// # Errors
+            /// When the device fails.
+            pub fn metrics(&mut self) -> Result<&Metrics> {
+                self.run.metrics.metrics()
+            }
 
-    /// Ends the run after this batch, with a reason for the report.
-    pub fn stop(&mut self, reason: impl Into<String>) {
-        self.run.request_stop(reason.into());
-    }
+            /// Ends the run after this batch, with a reason for the report.
+            pub fn stop(&mut self, reason: impl Into<String>) {
+                self.run.request_stop(reason.into());
+            }
 
-    /// What the last training step handed on with [`Loss::output`](crate::Loss::output), if it is a `T`.
-    pub fn outputs<T: 'static>(&self) -> Option<&T> {
-        self.run.output.as_ref().and_then(|output| output.downcast_ref())
-    }
+            /// What the last training step handed on with [`Loss::output`](crate::Loss::output), if it is a `T`.
+            pub fn outputs<T: 'static>(&self) -> Option<&T> {
+                self.run.output.as_ref().and_then(|output| output.downcast_ref())
+            }
 
-    /// The learning rates in use, by optimizer.
-    pub fn learning_rates(&self) -> Vec<(String, f64)> {
-        self.run.learning_rates()
-    }
+            /// The learning rates in use, by optimizer.
+            pub fn learning_rates(&self) -> Vec<(String, f64)> {
+                self.run.learning_rates()
+            }
 
-    /// Prints a line without tearing the progress bar.
-    pub fn print(&mut self, text: impl AsRef<str>) {
-        self.run.print(text.as_ref());
-    }
+            /// Prints a line without tearing the progress bar.
+            pub fn print(&mut self, text: impl AsRef<str>) {
+                self.run.print(text.as_ref());
+            }
+        }
+    };
 }
+
+pub(crate) use run_methods;
+
+run_methods!(HookContext);
 
 /// The name under which `M`'s own steps and hooks are known in messages.
 pub(crate) fn hook_label<M: LightningStruct>(hook: &str) -> String {

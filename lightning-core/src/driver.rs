@@ -18,7 +18,6 @@ use crate::{
     params::{ErasedVisitor, ValueMapper, visit},
     random::{Stream, derive_seed, with_generator},
     run::RunState,
-    stage::Stage,
 };
 
 /// A feed of the driver.
@@ -138,8 +137,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
 }
 
 fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
-    let in_batch = at.name().contains("batch") || at.name().contains("before") || at.name().contains("after");
-    error.at(run.location(Some(hook), in_batch))
+    error.at(run.location(Some(hook), at.is_in_batch()))
 }
 
 impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
@@ -200,15 +198,9 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             FeedId::Train => run.device.clone().autodiff(),
             FeedId::Eval(_) => run.device.clone(),
         };
-        let loader = match run.stage {
-            Stage::Fit => "train_dataloader",
-            Stage::Validate => "val_dataloader",
-            Stage::Test => "test_dataloader",
-            Stage::Predict => "predict_dataloader",
-        };
         let feed = self.feed(feed)?;
         let fetched = catch(|| feed.feed.fetch(&device))
-            .map_err(|error| error.at(run.location(Some(loader.to_owned()), true)))?;
+            .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
         Ok(fetched)
     }
@@ -245,15 +237,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let result =
             record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || catch(|| feed.feed.run(module, &cx)));
         run.entries = entries;
-        let output = result.map_err(|error| {
-            let step = match run.stage {
-                Stage::Fit => "training_step",
-                Stage::Validate => "validation_step",
-                Stage::Test => "test_step",
-                Stage::Predict => "predict_step",
-            };
-            error.at(run.location(Some(hook_label::<M>(step)), true))
-        })?;
+        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>(run.stage.step())), true)))?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
     }

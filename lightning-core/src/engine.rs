@@ -190,7 +190,7 @@ fn check_signals(run: &RunState) -> Result<()> {
 
 fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
     let limits = run.settings.limits.clone();
-    let val = if limits.val.is_zero() { Vec::new() } else { opened(driver.open_eval(), run, "val_dataloader")? };
+    let val = if limits.val.is_zero() { Vec::new() } else { opened(driver.open_eval(), run, Stage::Validate)? };
     if has_validation_step && val.is_empty() && !limits.val.is_zero() {
         return Err(Error::config("the module has a `validation_step`, and there is no validation loader")
             .help("pass `(train, val)` or write `val_dataloader`; `limit_val_batches(0)` says that none is wanted"));
@@ -202,7 +202,7 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
         ))
         .help("pass `(train, val)` or write `val_dataloader`, or monitor a training metric"));
     }
-    let train = opened(driver.open_train(), run, "train_dataloader")?
+    let train = opened(driver.open_train(), run, Stage::Fit)?
         .ok_or_else(|| Error::data("there is no training loader").help("pass one, or write `train_dataloader`"))?;
     let train_batches = limits.train.of(train.len, "limit_train_batches")?;
     if train_batches == Some(0) && train.len == Some(0) {
@@ -229,8 +229,8 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
 }
 
 /// Says which loader an error came from.
-pub(crate) fn opened<T>(result: Result<T>, run: &RunState, loader: &str) -> Result<T> {
-    result.map_err(|error| error.at(run.location(Some(loader.to_owned()), false)))
+pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Result<T> {
+    result.map_err(|error| error.at(run.location(Some(stage.loader().to_owned()), false)))
 }
 
 fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {

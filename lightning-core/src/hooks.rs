@@ -32,6 +32,25 @@ impl Hook {
     pub const fn is_for_callbacks_alone(self) -> bool {
         matches!(self, Self::OnSanityCheckStart | Self::OnSanityCheckEnd | Self::OnException)
     }
+
+    /// Whether it runs for each batch, so that an error in it belongs to one.
+    pub(crate) const fn is_in_batch(self) -> bool {
+        matches!(
+            self,
+            Self::OnTrainBatchStart
+                | Self::OnTrainBatchEnd
+                | Self::OnBeforeZeroGrad
+                | Self::OnBeforeBackward
+                | Self::OnAfterBackward
+                | Self::OnBeforeOptimizerStep
+                | Self::OnValidationBatchStart
+                | Self::OnValidationBatchEnd
+                | Self::OnTestBatchStart
+                | Self::OnTestBatchEnd
+                | Self::OnPredictBatchStart
+                | Self::OnPredictBatchEnd
+        )
+    }
 }
 
 hooks! {

@@ -75,15 +75,8 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
     }
 
     fn data(&self) -> Result<TensorData> {
-        read_data(self.transform_for_save().val().inner())
+        read_tensor(self.transform_for_save().val().inner())
     }
-}
-
-fn read_data<const D: usize>(tensor: Tensor<D>) -> Result<TensorData> {
-    // sync: once per saved tensor, when a checkpoint is written.
-    tensor
-        .try_into_data()
-        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while a tensor was read: {error:?}")))
 }
 
 /// Looks at every parameter of a module.
@@ -124,18 +117,18 @@ impl ModuleVisitor for DynVisitor<'_> {
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_other(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
         }
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_other(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
         }
     }
 }
 
-fn read_other<const D: usize, K: burn::tensor::kind::Basic>(tensor: Tensor<D, K>) -> Result<TensorData> {
+fn read_tensor<const D: usize, K: burn::tensor::kind::Basic>(tensor: Tensor<D, K>) -> Result<TensorData> {
     // sync: once per saved tensor, when a checkpoint is written.
     tensor
         .try_into_data()
@@ -422,7 +415,7 @@ pub trait Buffer: Sized {
 
 impl<const D: usize, K: burn::tensor::kind::Basic> Buffer for Tensor<D, K> {
     fn buffer_data(&self) -> Result<TensorData> {
-        read_other(self.clone())
+        read_tensor(self.clone())
     }
 
     fn with_data(&self, data: TensorData) -> Self {

@@ -30,6 +30,26 @@ impl Stage {
             Self::Predict => "predict",
         }
     }
+
+    /// The step that runs in the stage.
+    pub(crate) const fn step(self) -> &'static str {
+        match self {
+            Self::Fit => "training_step",
+            Self::Validate => "validation_step",
+            Self::Test => "test_step",
+            Self::Predict => "predict_step",
+        }
+    }
+
+    /// The data module's method that gives the stage its batches.
+    pub(crate) const fn loader(self) -> &'static str {
+        match self {
+            Self::Fit => "train_dataloader",
+            Self::Validate => "val_dataloader",
+            Self::Test => "test_dataloader",
+            Self::Predict => "predict_dataloader",
+        }
+    }
 }
 
 impl fmt::Display for Stage {

@@ -195,12 +195,7 @@ impl<M: LightningModule> Trainer<M> {
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
         let mut driver = ModuleDriver::new(owned, callbacks, source, None);
         let batches = engine::with_data(run, &mut driver, |run, driver| {
-            let loader = match stage {
-                Stage::Fit | Stage::Validate => "val_dataloader",
-                Stage::Test => "test_dataloader",
-                Stage::Predict => "predict_dataloader",
-            };
-            let feeds = engine::opened(driver.open_eval(), run, loader)?;
+            let feeds = engine::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
                 return Err(
                     Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")

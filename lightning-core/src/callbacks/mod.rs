@@ -19,7 +19,6 @@ use crate::{
     module::LightningModule,
     report::StopReason,
     run::{BestCheckpoint, RunState},
-    stage::Stage,
 };
 
 /// When a callback runs, among the others of the same hook.
@@ -183,63 +182,12 @@ pub struct CallbackContext<'a> {
     pub(crate) run: &'a mut RunState,
 }
 
+context::run_methods!(CallbackContext);
+
 impl CallbackContext<'_> {
-    /// What the run is doing.
-    pub fn stage(&self) -> Stage {
-        self.run.stage
-    }
-
-    /// The epoch, from 0.
-    pub fn current_epoch(&self) -> u64 {
-        self.run.progress.epoch
-    }
-
-    /// The batch inside the epoch, from 0.
-    pub fn batch_idx(&self) -> usize {
-        self.run.batch_idx as usize
-    }
-
-    /// Which of several evaluation loaders the batch comes from, from 0.
-    pub fn dataloader_idx(&self) -> usize {
-        self.run.loader_idx
-    }
-
-    /// Optimizer steps taken so far.
-    pub fn global_step(&self) -> u64 {
-        self.run.progress.global_step
-    }
-
-    /// Training batches seen so far.
-    pub fn batch_step(&self) -> u64 {
-        self.run.progress.batch_step
-    }
-
-    /// The device of the run.
-    pub fn device(&self) -> &Device {
-        &self.run.device
-    }
-
-    /// Whether the validation going on is the sanity check.
-    pub fn is_sanity_checking(&self) -> bool {
-        self.run.sanity_checking
-    }
-
     /// Whether this is a `fast_dev_run`.
     pub fn is_fast_dev_run(&self) -> bool {
         self.run.settings.fast_dev_run.is_some()
-    }
-
-    /// Whether an error is ending the run.
-    pub fn is_failing(&self) -> bool {
-        self.run.failing
-    }
-
-    /// The current values of everything logged. On a device other than the host this waits for the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn metrics(&mut self) -> Result<&Metrics> {
-        self.run.metrics.metrics()
     }
 
     /// The loss of the last training batch. On a device other than the host this waits for the device.
@@ -253,29 +201,9 @@ impl CallbackContext<'_> {
         }
     }
 
-    /// What the last training step handed on with [`Loss::output`](crate::Loss::output), if it is a `T`.
-    pub fn outputs<T: 'static>(&self) -> Option<&T> {
-        self.run.output.as_ref().and_then(|output| output.downcast_ref())
-    }
-
-    /// The learning rates in use, by optimizer.
-    pub fn learning_rates(&self) -> Vec<(String, f64)> {
-        self.run.learning_rates()
-    }
-
     /// Logs a value under a name; see [`log`](crate::log).
     pub fn log<V: LogValue + ?Sized>(&mut self, name: &str, value: &V) {
         context::log(name, value);
-    }
-
-    /// Ends the run after this batch, with a reason for the report.
-    pub fn stop(&mut self, reason: impl Into<String>) {
-        self.run.request_stop(reason.into());
-    }
-
-    /// Prints a line without tearing the progress bar.
-    pub fn print(&mut self, text: impl AsRef<str>) {
-        self.run.print(text.as_ref());
     }
 
     /// The folder of the run: the first logger's, else the root folder.

@@ -545,15 +545,15 @@ where
     label = "nothing to train on",
     note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[data_module]` impl"
 )]
-pub trait Present {}
+pub trait HasTrainLoader {}
 
-impl<L> Present for Has<L> {}
+impl<L> HasTrainLoader for Has<L> {}
 
 impl<M, D> FitData<M> for &mut D
 where
     M: LightningImpl,
     D: DataModule,
-    D::Train: Feeds<M, Training> + Present,
+    D::Train: Feeds<M, Training> + HasTrainLoader,
     D::Val: FeedsValidation<M>,
 {
     fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
@@ -623,9 +623,9 @@ eval_loaders!(
     label = "nothing to run on",
     note = "write it in the `#[data_module]` impl: `validate` takes `val_dataloader`, `test` `test_dataloader`, `predict` `predict_dataloader`"
 )]
-pub trait PresentToo {}
+pub trait HasEvalLoader {}
 
-impl<L> PresentToo for Has<L> {}
+impl<L> HasEvalLoader for Has<L> {}
 
 /// Which loader of a data module a step takes.
 #[doc(hidden)]
@@ -692,7 +692,7 @@ impl<M, D, S> EvalData<M, S> for &mut D
 where
     D: DataModule,
     S: PickLoader<D>,
-    S::Loader: Feeds<M, S> + PresentToo,
+    S::Loader: Feeds<M, S> + HasEvalLoader,
 {
     fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
     where
