@@ -13,7 +13,7 @@ pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
     context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
-    data::{DataModule, DataStruct, Has, LoaderOutput, NoLoader},
+    data::{DataHooks, DataModule, DataStruct, Has, LoaderOutput, NoLoader},
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
@@ -53,8 +53,10 @@ pub fn declared<M: LightningStruct>() {}
 /// Asks for a way to build a module.
 pub fn built<M: InitModule>() {}
 
-/// Asks for the struct's half of a data module.
-pub fn data_declared<D: DataStruct>() {}
+/// Asks for the struct's half of a data module, and says what a checkpoint does with it.
+pub fn data_declared<D: DataStruct>() -> DataHooks<D> {
+    DataHooks::new()
+}
 
 /// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
 pub fn frozen<M: Module>(module: M) -> M {

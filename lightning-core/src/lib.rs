@@ -89,7 +89,9 @@ mod rank;
 #[doc(hidden)]
 pub mod readback;
 mod report;
+mod resume;
 mod run;
+mod saving;
 mod signals;
 mod stage;
 mod state;
@@ -97,11 +99,13 @@ mod summary;
 mod table;
 pub mod testing;
 mod trainer;
+mod weights;
 
 #[doc(hidden)]
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
+pub use checkpoint::Resume;
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
@@ -126,14 +130,15 @@ pub use report::{EvalReport, FitReport, StopReason};
 pub use stage::Stage;
 pub use state::{StateReader, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
+pub use weights::{Weights, WeightsReport};
 
 /// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
-        copy_of, data_module, from_loader,
+        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Resume, Stage, StateReader,
+        StateWriter, StepContext, Trainer, Weights, copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict, optimizer, random_split, seed_everything,
     };

@@ -13,6 +13,7 @@ use burn::{
 };
 
 use crate::{
+    checkpoint::capture::ParamName,
     config::ClipAlgorithm,
     error::{Error, ErrorKind, Result},
     guard::panic_message,
@@ -137,6 +138,7 @@ struct ParamState {
 pub(crate) struct Optimizer {
     name: &'static str,
     kind: OptimizerKind,
+    declared_lr: f64,
     pub(crate) lr: f64,
     states: Vec<Option<ParamState>>,
     pub(crate) steps: u64,
@@ -157,7 +159,7 @@ impl Optimizer {
             return Err(Error::config(format!("the learning rate of `{name}` is {lr}"))
                 .help("give a finite rate of at least 0"));
         }
-        Ok(Self { name, kind, lr, states: Vec::new(), steps: 0 })
+        Ok(Self { name, kind, declared_lr: lr, lr, states: Vec::new(), steps: 0 })
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -166,6 +168,58 @@ impl Optimizer {
 
     pub(crate) fn describe(&self) -> &str {
         &self.kind.text
+    }
+
+    /// The rate in force.
+    pub(crate) fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    /// The rate the program declared.
+    pub(crate) fn declared_lr(&self) -> f64 {
+        self.declared_lr
+    }
+
+    /// Goes on with the rate of a checkpoint.
+    pub(crate) fn restore_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    /// What it keeps of each parameter: the parameter's place and id, and the state with the rule that understands it.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &dyn DynOptimizer, &DynState)> {
+        let states = self.states.iter().enumerate();
+        states
+            .filter_map(|(index, state)| state.as_ref().map(|state| (index, state.id, &*self.kind.rule, &state.state)))
+    }
+
+    /// The rule for a parameter; `None` for one that is not this optimizer's.
+    pub(crate) fn rule_for(&self, param: &ParamName) -> Option<Arc<dyn DynOptimizer>> {
+        let _ = param;
+        Some(Arc::clone(&self.kind.rule))
+    }
+
+    /// Goes on with the state of a checkpoint.
+    pub(crate) fn put_state(&mut self, param: &ParamName, state: DynState) {
+        if self.states.len() <= param.index {
+            self.states.resize_with(param.index + 1, || None);
+        }
+        if let Some(slot) = self.states.get_mut(param.index) {
+            *slot = Some(ParamState { id: param.id, state });
+        }
+    }
+
+    /// What else it keeps, such as its schedule.
+    pub(crate) fn extra_state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    /// Goes on with what else a checkpoint has.
+    ///
+    /// # Errors
+    /// When it does not fit.
+    pub(crate) fn load_extra_state(&mut self, state: &serde_json::Value) -> Result<()> {
+        let _ = state;
+        Ok(())
     }
 
     /// The update of one step, to be run over the module's parameters.

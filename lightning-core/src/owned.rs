@@ -51,6 +51,15 @@ impl<'a, M: Module> Owned<'a, M> {
     }
 }
 
+impl<M: Module> Owned<'_, M> {
+    /// Maps every parameter and flag.
+    pub(crate) fn apply(&mut self, mode: MapMode<'_>) -> Result<()> {
+        let own = self.own.take().ok_or_else(lost)?;
+        self.own = Some(own.map(&mut DynMapper::new(mode)));
+        Ok(())
+    }
+}
+
 impl<M: Module> Drop for Owned<'_, M> {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {

@@ -83,6 +83,11 @@ impl StateWriter {
         visit(&module.valid(), &mut Collect(name, &mut self.tensors))
     }
 
+    /// Whether nothing has been added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.tensors.is_empty()
+    }
+
     /// The serde data collected, as one JSON object.
     pub fn finish(self) -> Value {
         Value::Object(self.fields)

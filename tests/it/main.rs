@@ -4,17 +4,27 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod checkpoint;
+mod checkpoint_faults;
+mod checkpoint_state;
 mod checkpoint_versions;
+mod crash;
+mod damaged;
 mod determinism;
+mod early_stopping;
 mod failure;
 mod fields;
 mod hand_loop;
 mod hooks;
 mod logging;
 mod mnist;
+mod model_checkpoint;
 mod monitoring;
 mod optimization;
 mod path;
+mod python;
 mod readme;
+mod resume;
+mod resume_changed;
 mod signals;
 mod support;
+mod weights;

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use super::{Batches, DataLoader, DataModule, FromLoader, Has, Loader, NoLoader, Position};
 use crate::{
     batch::{Batch, NoBatch, StepBatch},
+    checkpoint::metadata::DataRecord,
     context::StepContext,
     error::{Error, Result},
     module::{LightningImpl, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep},
@@ -414,6 +415,15 @@ pub trait Source<M> {
     fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
         Ok(Vec::new())
     }
+    /// What a checkpoint keeps of a data module.
+    fn record(&self) -> Result<Option<DataRecord>> {
+        Ok(None)
+    }
+    /// Gives a data module its stored state, and notes what it has otherwise.
+    fn restore(&mut self, stored: Option<&DataRecord>, differences: &mut Vec<String>) -> Result<()> {
+        let _ = (stored, differences);
+        Ok(())
+    }
 }
 
 /// What `fit` takes: a loader, `(train, val)`, or `&mut data_module`.
@@ -536,6 +546,14 @@ where
 
     fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.val_dataloader()?.into_validation_feeds())
+    }
+
+    fn record(&self) -> Result<Option<DataRecord>> {
+        (D::__lightning_declared().record)(self.0).map(Some)
+    }
+
+    fn restore(&mut self, stored: Option<&DataRecord>, differences: &mut Vec<String>) -> Result<()> {
+        stored.map_or(Ok(()), |stored| (D::__lightning_declared().restore)(self.0, stored, differences))
     }
 }
 

@@ -14,5 +14,7 @@ pub use feed::{Gives, NamedFeed, Predicting, RunStep, Source, StepOf, Testing, T
 pub use loader::{
     Batches, Collate, DataLoader, DataLoaderBuilder, FromLoader, Loader, NoCollate, Position, from_loader,
 };
+#[doc(hidden)]
+pub use module::DataHooks;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
 pub use split::{SplitSizes, random_split};

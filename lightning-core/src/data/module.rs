@@ -2,8 +2,10 @@
 
 use super::{DataLoader, FromLoader};
 use crate::{
+    checkpoint::{hparams_value, metadata::DataRecord},
     error::{Error, Result},
     module::Hparams,
+    resume::{compare, flat},
     stage::Stage,
     state::{StateReader, StateWriter},
 };
@@ -37,6 +39,40 @@ pub trait DataStruct: 'static {
     }
 }
 
+/// What a checkpoint does with a data module.
+#[doc(hidden)]
+pub struct DataHooks<D> {
+    pub(crate) record: fn(&D) -> Result<DataRecord>,
+    pub(crate) restore: fn(&mut D, &DataRecord, &mut Vec<String>) -> Result<()>,
+}
+
+impl<D> std::fmt::Debug for DataHooks<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DataHooks")
+    }
+}
+
+impl<D: DataStruct> DataHooks<D> {
+    pub(crate) const fn new() -> Self {
+        Self { record: record::<D>, restore: restore::<D> }
+    }
+}
+
+fn record<D: DataStruct>(data: &D) -> Result<DataRecord> {
+    let mut state = StateWriter::default();
+    data.save_state(&mut state)?;
+    Ok(DataRecord { name: D::NAME.to_owned(), hparams: hparams_value(&data.hparams())?, state: state.finish() })
+}
+
+fn restore<D: DataStruct>(data: &mut D, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
+    if stored.name != D::NAME {
+        differences.push(format!("the data was that of `{}`, and is that of `{}`", stored.name, D::NAME));
+        return Ok(());
+    }
+    compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams_value(&data.hparams())?), differences);
+    data.load_state(&StateReader::new(&stored.state))
+}
+
 /// The absence of a loader, as a type.
 #[derive(Clone, Copy, Debug)]
 pub struct NoLoader;
@@ -52,9 +88,9 @@ pub struct Has<L>(#[doc(hidden)] pub L);
     note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders"
 )]
 pub trait DataModule: Sized + 'static {
-    /// Asks for the struct's half, at one place; it is never called.
+    /// Asks for the struct's half, at one place.
     #[doc(hidden)]
-    fn __lightning_declared();
+    fn __lightning_declared() -> DataHooks<Self>;
 
     /// `Has<loader>` or `NoLoader`.
     type Train;

@@ -6,7 +6,7 @@ use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
 use super::{any_of, ends, implement_at, local, respan, under_cfgs, wrapped_call};
 use crate::{
-    hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StepDef, StepOutput},
+    hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StateDef, StepDef, StepOutput},
     model::{Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders},
     parse::modern_tensor,
     paths::{constant_ident, plain},
@@ -167,11 +167,39 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
 ///     const STEPS: P::StepSet = P::StepSet::EMPTY.with(P::Step::Training);
 ///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> { match hook { … } }
+///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
 /// }
 /// ```
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
     let run_hook = expand_run_hook(model);
-    implement_lightning_module(model, run_hook)
+    let states = expand_user_states(model);
+    implement_lightning_module(model, quote!(#run_hook #states))
+}
+
+/// ```text
+/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
+/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { P::hook_output(Self::on_load_checkpoint(self, state)) }
+/// ```
+fn expand_user_states(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    let written = model.methods.iter().filter_map(|method| match method.meant {
+        Meant::Hook(HookDef { kind: Kind::UserState(state), .. }) => Some((method, state)),
+        _ => None,
+    });
+    let methods = written.map(|(method, StateDef { method: name, reads })| {
+        let cfgs = &method.cfgs;
+        let name = format_ident!("{name}");
+        let ty = if *reads { quote!(&#p::StateReader<'_>) } else { quote!(&mut #p::StateWriter) };
+        let call = expand_hook_call(&p, method);
+        quote! {
+            #(#cfgs)*
+            #[allow(unused_variables, clippy::unit_arg)]
+            fn #name(&mut self, state: #ty) -> #p::Result<()> {
+                #call
+            }
+        }
+    });
+    methods.collect()
 }
 
 fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {
@@ -185,7 +213,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
     let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
     let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
-    let declared = expand_declared(&p, ident, &quote!(declared));
+    let declared = expand_declared(&p, ident, &quote!(declared), None);
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
     let body = quote! {
@@ -201,12 +229,18 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
 }
 
 /// `fn __lightning_declared() { P::declared::<Self>() }`, spanned at the type: a struct without the attribute is reported there, once.
-pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
+pub(super) fn expand_declared(
+    p: &TokenStream,
+    ident: &Type,
+    function: &TokenStream,
+    returned: Option<TokenStream>,
+) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);
     let this = Ident::new("Self", last);
+    let arrow = returned.map(|returned| quote!(-> #returned));
     quote! {
-        fn __lightning_declared() {
+        fn __lightning_declared() #arrow {
             #path::<#this>()
         }
     }
