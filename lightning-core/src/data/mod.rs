@@ -8,6 +8,7 @@ mod module;
 mod split;
 
 pub use dataset::{Dataset, Subset};
+pub(crate) use feed::StepCall;
 pub use feed::{EvalData, Feeds, FeedsValidation, FitData};
 #[doc(hidden)]
 pub use feed::{Gives, NamedFeed, Predicting, RunStep, Source, StepOf, Testing, Training, Validation};
