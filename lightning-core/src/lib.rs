@@ -55,6 +55,7 @@
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
 
@@ -90,6 +91,7 @@ mod rank;
 pub mod readback;
 mod report;
 mod run;
+pub mod schedulers;
 mod signals;
 mod stage;
 mod state;
@@ -123,6 +125,7 @@ pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
+pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
 pub use state::{StateReader, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
@@ -135,6 +138,12 @@ pub mod prelude {
         HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
         copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict, optimizer, random_split, seed_everything,
+        lightning_module, log, log_dict, optimizer, random_split,
+        schedulers::{
+            ChainedSchedule, ConstantRate, Cosine, CosineWarmRestarts, Cyclic, ExponentialDecay, IntoScheduler,
+            LambdaRate, LinearDecay, MultiStepDecay, Noam, OneCycle, PolynomialDecay, ReduceLROnPlateau,
+            SequentialSchedule, StepDecay,
+        },
+        seed_everything,
     };
 }
