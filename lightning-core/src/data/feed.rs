@@ -133,8 +133,20 @@ pub(crate) trait Feed<M> {
 struct FeedOf<L, S, B> {
     loader: L,
     step: S,
-    batches: Option<Peekable<Box<dyn Iterator<Item = Result<B>> + Send>>>,
+    /// Where to start; the loader is opened when the first batch is asked for, and the device is known.
+    start: Option<Position>,
+    batches: Option<Peekable<Batches<B>>>,
+    /// Batches of the epoch, where the loader knows.
+    total: Option<u64>,
+    /// The number of the next batch.
+    next: u64,
     ready: Option<B>,
+}
+
+impl<L, S, B> FeedOf<L, S, B> {
+    fn new(loader: L, step: S) -> Self {
+        Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None }
+    }
 }
 
 impl<M, L, S> Feed<M> for FeedOf<L, S, S::Batch>
@@ -147,19 +159,33 @@ where
     }
 
     fn start(&mut self, from: Position) -> Result<()> {
-        self.ready = None;
-        self.batches = Some(self.loader.give(from)?.peekable());
+        Feed::<M>::end(self);
+        self.total = Feed::<M>::len(self);
+        self.next = from.batch;
+        self.start = Some(from);
         Ok(())
     }
 
     fn fetch(&mut self, device: &Device) -> Result<bool> {
+        if let Some(from) = self.start.take() {
+            self.batches = Some(self.loader.give(from, device)?.peekable());
+        }
         let next = self.batches.as_mut().and_then(Iterator::next).transpose()?;
         self.ready = next.map(|batch| batch.on_device(device));
+        match (self.ready.is_some(), self.total) {
+            (true, _) => self.next += 1,
+            (false, Some(total)) if self.next < total => return Err(too_few(self.next, total)),
+            (false, _) => {}
+        }
         Ok(self.ready.is_some())
     }
 
     fn is_last(&mut self) -> bool {
-        self.batches.as_mut().is_none_or(|batches| batches.peek().is_none())
+        match self.total {
+            // Nobody waits for a batch to learn that there is one.
+            Some(total) => self.next >= total,
+            None => self.batches.as_mut().is_none_or(|batches| batches.peek().is_none()),
+        }
     }
 
     fn batch_size(&self) -> Option<usize> {
@@ -174,9 +200,15 @@ where
     }
 
     fn end(&mut self) {
+        self.start = None;
         self.ready = None;
         self.batches = None;
     }
+}
+
+fn too_few(given: u64, total: u64) -> Error {
+    Error::data(format!("the loader says that an epoch has {total} batches, and it has {given}"))
+        .help("let the loader's `len` be `None` where it does not know")
 }
 
 /// A feed with the loader's name, where it has one.
@@ -198,7 +230,7 @@ where
     S: RunStep<M>,
     L: Gives<S::Batch>,
 {
-    NamedFeed { name, feed: Box::new(FeedOf { loader, step, batches: None, ready: None }) }
+    NamedFeed { name, feed: Box::new(FeedOf::new(loader, step)) }
 }
 
 /// A loader of the batches that a step takes; any loader where there is no step to take them.
@@ -206,8 +238,8 @@ where
 pub trait Gives<B>: 'static {
     /// How many batches an epoch has.
     fn count(&self) -> Option<usize>;
-    /// The batches from the position to the end of its epoch.
-    fn give(&self, from: Position) -> Result<Batches<B>>;
+    /// The batches from the position to the end of its epoch, for a loop on a device.
+    fn give(&self, from: Position, device: &Device) -> Result<Batches<B>>;
 }
 
 impl<B: Batch, L: Loader<B>> Gives<B> for L {
@@ -215,8 +247,8 @@ impl<B: Batch, L: Loader<B>> Gives<B> for L {
         self.len()
     }
 
-    fn give(&self, from: Position) -> Result<Batches<B>> {
-        self.batches(from)
+    fn give(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        self.batches_for(from, device)
     }
 }
 
@@ -225,7 +257,7 @@ impl<L: 'static> Gives<NoBatch> for L {
         None
     }
 
-    fn give(&self, _from: Position) -> Result<Batches<NoBatch>> {
+    fn give(&self, _from: Position, _device: &Device) -> Result<Batches<NoBatch>> {
         Err(Error::data("the module has no step that takes these batches"))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use serde_json::Value;
+
 use super::{
     DataLoader, DataModule, Feeds, FeedsValidation, FromLoader, Gives, Has, NamedFeed, NoLoader, Predicting, RunStep,
     StepOf, Testing, Training, Validation, feed::feed,
@@ -11,11 +13,26 @@ use crate::{
     error::Result,
     module::{LightningImpl, TrainingStep},
     stage::Stage,
+    state::{StateReader, StateWriter},
 };
 
 /// Where a run's data comes from, erased: loaders, or a data module with its hooks.
 #[doc(hidden)]
 pub trait Source<M> {
+    /// The hyperparameters of the data module, where it is one.
+    fn hparams(&self) -> Result<Option<Value>> {
+        Ok(None)
+    }
+    /// Writes the state fields of the data module.
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+    /// Reads the state fields of the data module.
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
     /// Makes the data ready on this machine.
     fn prepare_data(&mut self) -> Result<()> {
         Ok(())
@@ -142,6 +159,18 @@ where
     D::Train: Feeds<M, Training>,
     D::Val: FeedsValidation<M>,
 {
+    fn hparams(&self) -> Result<Option<Value>> {
+        self.0.hparams_value().map(Some)
+    }
+
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        self.0.save_state(state)
+    }
+
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        self.0.load_state(state)
+    }
+
     fn prepare_data(&mut self) -> Result<()> {
         self.0.prepare_data()
     }
@@ -295,6 +324,18 @@ where
     S: PickLoader<D> + RunStep<M>,
     S::Loader: Feeds<M, S>,
 {
+    fn hparams(&self) -> Result<Option<Value>> {
+        self.data.hparams_value().map(Some)
+    }
+
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        self.data.save_state(state)
+    }
+
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        self.data.load_state(state)
+    }
+
     fn prepare_data(&mut self) -> Result<()> {
         self.data.prepare_data()
     }
