@@ -1,10 +1,12 @@
 //! Everything that generated code may name. Not part of the public interface: it changes without notice.
 
-pub use std::{assert, clone::Clone, convert::AsRef, default::Default, option::Option, path::Path, vec, vec::Vec};
+pub use std::{
+    assert, clone::Clone, convert::AsRef, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
+};
 
 pub use burn::{
     module::Module,
-    tensor::{Device, FloatDType},
+    tensor::{Device, FloatDType, TensorData},
 };
 pub use serde;
 
@@ -13,7 +15,7 @@ pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
     context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
-    data::{DataModule, DataStruct, Has, LoaderOutput, NoLoader},
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
@@ -73,8 +75,10 @@ pub fn declared<M: LightningStruct>() {}
 /// Asks for a way to build a module.
 pub fn built<M: InitModule>() {}
 
-/// Asks for the struct's half of a data module.
-pub fn data_declared<D: DataStruct>() {}
+/// The struct's half of a data module.
+pub fn data_declared<D: DataStruct>() -> DataParts<D> {
+    DataParts::of_struct()
+}
 
 /// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
 pub fn frozen<M: Module>(module: M) -> M {

@@ -10,13 +10,14 @@ use burn::{
     module::{Module, ParamId},
     tensor::Device,
 };
+use serde_json::Value;
 
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint},
     config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
-    data::{EvalData, FitData, Predicting, Source, Testing, Validation},
+    data::{EvalData, FitData, Predicting, Source, Testing, Validation, merge_hparams},
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
     engine,
     error::{Error, ErrorKind, Result},
@@ -103,7 +104,7 @@ impl<M: LightningModule> Trainer<M> {
     {
         let source = data.into_source();
         let Self { run, callbacks, known } = self;
-        begin(run, module, Stage::Fit)?;
+        begin(run, module, source.hparams()?, Stage::Fit)?;
         run.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
@@ -189,7 +190,7 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
-        begin(run, module, stage)?;
+        begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
@@ -268,7 +269,7 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
     first.0
 }
 
-fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Result<()> {
+fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
     run.stage = stage;
     run.stop = None;
     run.started = Some(Instant::now());
@@ -276,7 +277,7 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Re
     run.windows.clear();
     run.failing = false;
     run.seed = random::global_seed();
-    run.hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.hparams = merge_hparams(checkpoint::hparams_value(&module.hparams())?, data)?;
     run.metrics.reset();
     run.entries.clear();
     run.batch_size = None;
@@ -589,7 +590,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             failing: false,
             validates: false,
             validation_only: None,
-            hparams: serde_json::Value::Null,
+            hparams: Value::Null,
             fields: M::FIELDS,
             declared: M::METRICS,
             warnings: Vec::new(),

@@ -200,7 +200,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
     let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
     let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
-    let declared = expand_declared(&p, ident, &quote!(declared));
+    let declared = expand_declared(&p, ident, &quote!(declared), &TokenStream::new());
     let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
@@ -218,12 +218,17 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
 }
 
 /// `fn __lightning_declared() { P::declared::<Self>() }`, spanned at the type: a struct without the attribute is reported there, once.
-pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
+pub(super) fn expand_declared(
+    p: &TokenStream,
+    ident: &Type,
+    function: &TokenStream,
+    returned: &TokenStream,
+) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);
     let this = Ident::new("Self", last);
     quote! {
-        fn __lightning_declared() {
+        fn __lightning_declared() #returned {
             #path::<#this>()
         }
     }
