@@ -9,6 +9,7 @@ use burn::{
 };
 
 use crate::{
+    checkpoint::tensors::Handle,
     error::{Error, ErrorKind, Result},
     optim::{Optimizer, ParamInfo, Weight, params::is_below},
     rank::with_rank,
@@ -54,8 +55,8 @@ pub(crate) trait FloatParam {
     fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
     /// The values, outside of any graph.
     fn value(&self) -> BridgeTensor;
-    /// The values on the host.
-    fn data(&self) -> Result<TensorData>;
+    /// The value, for saving: outside of any graph, in the layout that the module computes with.
+    fn handle(&self) -> Handle;
 }
 
 impl<const D: usize> FloatParam for Param<Tensor<D>> {
@@ -87,8 +88,8 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
         self.val().inner().into_bridge()
     }
 
-    fn data(&self) -> Result<TensorData> {
-        read_tensor(self.transform_for_save().val().inner())
+    fn handle(&self) -> Handle {
+        Handle::float(self.val())
     }
 }
 
@@ -98,8 +99,8 @@ pub(crate) trait ErasedVisitor {
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
     /// An integer or boolean parameter.
-    fn other(&mut self, path: &str, data: &dyn Fn() -> Result<TensorData>) -> Result<()> {
-        let _ = (path, data);
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        let _ = (path, handle);
         Ok(())
     }
 }
@@ -130,13 +131,13 @@ impl ModuleVisitor for DynVisitor<'_> {
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 }
