@@ -13,16 +13,18 @@ use crate::{
         names,
     },
     context::{HookContext, StepContext, hook_label, record},
-    data::{NamedFeed, Position, Source},
+    data::{NamedFeed, Position, Source, StepCall},
     error::{Error, Result},
     guard::catch,
     hooks::Hook,
-    module::{FitContext, LightningModule, TrainingOutput},
-    optim::OptimizerSetup,
+    module::{FitContext, LightningModule, TrainingMode, TrainingOutput},
+    optim::{Optimizer, OptimizerSetup, Optimizers},
     owned::Owned,
     params::{ErasedVisitor, MapMode, ValueMapper, visit},
     random::{Stream, derive_seed, with_generator},
+    resume::{compare, flat},
     run::RunState,
+    stage::Stage,
     state::{StateReader, StateWriter},
 };
 
@@ -64,7 +66,13 @@ pub(crate) trait Driver {
     fn is_last(&mut self, feed: FeedId) -> bool;
     fn end(&mut self, feed: FeedId);
     /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
-    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    /// Runs the step of a module that optimizes by itself.
+    fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    /// Takes the gradient away from what an optimizer does not train, and notes which parameters had one.
+    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()>;
+    /// Gives it back to them.
+    fn show(&mut self, hidden: &[usize]) -> Result<()>;
     /// Takes a checkpoint of everything.
     fn image(&mut self, run: &mut RunState) -> Result<Image>;
     /// Gives the module, the callbacks and the data module what a checkpoint has of them.
@@ -134,32 +142,77 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         if self.callbacks.is_empty() {
             return Ok(());
         }
-        let module = self.module.get_mut()?;
-        for callback in self.callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
-            let mut entries = std::mem::take(&mut run.entries);
-            let (stage, host) = (run.stage, run.host);
-            let result = record(None, stage, host, &mut entries, || {
-                catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
-            });
-            run.entries = entries;
-            result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
-        }
-        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+        run_callbacks(self.callbacks, self.module.get_mut()?, hook, run, wanted)
     }
 
     fn own_hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
         if !M::HOOKS.contains(hook) {
             return Ok(());
         }
-        let module = self.module.get_mut()?;
+        run_own_hook(self.module.get_mut()?, hook, run)
+    }
+}
+
+/// Runs the callbacks' and then the module's own hook.
+pub(crate) fn run_hooks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+) -> Result<()> {
+    run_callbacks(callbacks, module, hook, run, |_| true)?;
+    if M::HOOKS.contains(hook) { run_own_hook(module, hook, run) } else { Ok(()) }
+}
+
+fn run_callbacks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+    wanted: fn(CallbackOrder) -> bool,
+) -> Result<()> {
+    for callback in callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
         let mut entries = std::mem::take(&mut run.entries);
         let (stage, host) = (run.stage, run.host);
-        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch(|| module.run_hook(hook, &mut HookContext { run }))
+        let result = record(None, stage, host, &mut entries, || {
+            catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
         });
         run.entries = entries;
-        result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+        result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
+    }
+    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+fn run_own_hook<M: LightningModule>(module: &mut M, hook: Hook, run: &mut RunState) -> Result<()> {
+    let mut entries = std::mem::take(&mut run.entries);
+    let (stage, host) = (run.stage, run.host);
+    let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+        catch(|| module.run_hook(hook, &mut HookContext { run }))
+    });
+    run.entries = entries;
+    result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
+    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
+    StepContext {
+        stage: run.stage,
+        epoch: run.progress.epoch,
+        batch_idx: run.batch_idx as usize,
+        dataloader_idx: run.loader_idx,
+        global_step: run.progress.global_step,
+        batch_step: run.progress.batch_step,
+        seed: run.seed,
+        device,
+        draws: std::cell::Cell::new(0),
+    }
+}
+
+/// The method that is the step.
+fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str {
+    match (stage, training) {
+        (Stage::Fit, TrainingMode::Bound(steps)) => steps.get(step).map_or("training_step", |step| step.name),
+        _ => stage.step(),
     }
 }
 
@@ -242,7 +295,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         }
     }
 
-    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>> {
         let feed = match feed {
             FeedId::Train => self.train.as_mut(),
             FeedId::Eval(index) => self.eval.get_mut(index),
@@ -250,28 +303,47 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
         let mut entries = std::mem::take(&mut run.entries);
-        let cx = StepContext {
-            stage: run.stage,
-            epoch: run.progress.epoch,
-            batch_idx: run.batch_idx as usize,
-            dataloader_idx: run.loader_idx,
-            global_step: run.progress.global_step,
-            batch_step: run.progress.batch_step,
-            seed: run.seed,
-            device: &run.device,
-            draws: std::cell::Cell::new(0),
-        };
-        let result =
-            record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || catch(|| feed.feed.run(module, &cx)));
+        let cx = step_context(run, &run.device);
+        let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
+            catch(|| feed.feed.run(module, call, &cx))
+        });
         run.entries = entries;
-        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>(run.stage.step())), true)))?;
+        let output = result.map_err(|error| {
+            let step = step_name(run.stage, M::TRAINING, call.step);
+            error.at(run.location(Some(hook_label::<M>(step)), true))
+        })?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
     }
 
+    fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+        let feed = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
+        let module = self.module.get_mut()?;
+        let mut entries = std::mem::take(&mut run.entries);
+        let device = run.device.clone();
+        let cx = step_context(run, &device);
+        let (stage, host) = (run.stage, run.host);
+        let mut optimizers = Optimizers::new(run, self.callbacks);
+        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+            catch(|| feed.feed.run_manual(module, &mut optimizers, &cx))
+        });
+        run.entries = entries;
+        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
+        run.absorb().map_err(|error| error.at(run.location(None, true)))?;
+        Ok(output)
+    }
+
+    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
+        self.module.apply(MapMode::Hide { optimizer, hidden })
+    }
+
+    fn show(&mut self, hidden: &[usize]) -> Result<()> {
+        self.module.apply(MapMode::Show { hidden })
+    }
+
     fn image(&mut self, run: &mut RunState) -> Result<Image> {
         self.hook(Hook::OnSaveCheckpoint, run)?;
-        let data = self.source.record()?;
+        let data = data_record(&*self.source)?;
         let frozen = self.kept.as_ref().map(|kept| kept.frozen.clone());
         let callbacks = match self.kept_states.take() {
             Some(states) => states,
@@ -289,7 +361,10 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
         }
         restore_callbacks(self.callbacks, checkpoint, record, run)?;
-        self.source.restore(record.data.as_ref(), &mut run.differences)
+        match &record.data {
+            Some(stored) => restore_data(&mut *self.source, stored, &mut run.differences),
+            None => Ok(()),
+        }
     }
 
     fn frozen(&self) -> Result<Vec<String>> {
@@ -340,6 +415,24 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
         self.module.update(mapper)
     }
+}
+
+/// What a checkpoint keeps of a data module.
+fn data_record<M>(source: &dyn Source<M>) -> Result<Option<DataRecord>> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
+    let mut state = StateWriter::default();
+    source.save_state(&mut state)?;
+    Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
+}
+
+fn restore_data<M>(source: &mut dyn Source<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
+    if stored.name != name {
+        differences.push(format!("the data was that of `{}`, and is that of `{name}`", stored.name));
+        return Ok(());
+    }
+    compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
+    source.load_state(&StateReader::new(&stored.state))
 }
 
 /// Takes a checkpoint of a module and the run. `frozen` is known where the module is not in training form.

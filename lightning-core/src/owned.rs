@@ -45,9 +45,7 @@ impl<'a, M: Module> Owned<'a, M> {
     /// Changes parameter values in place: no second owner exists while it runs, so buffers are reused. `mapper` must
     /// not panic.
     pub(crate) fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
-        let own = self.own.take().ok_or_else(lost)?;
-        self.own = Some(own.map(&mut DynMapper::new(MapMode::Values(mapper))));
-        Ok(())
+        self.apply(MapMode::Values(mapper))
     }
 }
 

@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn a_drawn_seed_gives_way_to_the_stored_one() {
+        let mut differences = Vec::new();
+        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: true }));
+        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (8, 8));
+        assert!(differences.is_empty());
+        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
+        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
+        assert_eq!(differences, ["the seed was 8, and is 7"]);
+    }
+
+    #[test]
     fn neighbouring_arguments_give_different_seeds() {
         let streams = [
             Stream::Init,

@@ -24,7 +24,7 @@ use crate::{
     driver::Driver,
     error::{Error, ErrorKind, Result},
     hooks::Hook,
-    params::GradientStore,
+    optim::Weight,
     report::StopReason,
     run::{ResumedFrom, RunState},
     saving,
@@ -108,31 +108,30 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
     rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The accumulation windows of a run.
-fn stores(run: &RunState) -> &[GradientStore] {
-    std::slice::from_ref(&run.gradients)
-}
-
-fn stores_mut(run: &mut RunState) -> &mut [GradientStore] {
-    std::slice::from_mut(&mut run.gradients)
-}
-
-/// Adds the gradients of the windows that are not full to `tensors`, and gives the rest.
+/// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.
 pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<WindowRecord> {
+    // A batch that failed after its backward pass will be repeated: its windows begin anew.
+    let spoilt = run.are_windows_spoilt();
     let mut records = Vec::new();
-    for (number, store) in stores(run).iter().enumerate() {
-        // A batch that failed after its backward pass will be repeated: its window begins anew.
-        if store.passes() == 0 || run.is_window_spoilt() {
+    for (number, window) in run.windows.iter().enumerate() {
+        if window.passes() == 0 || spoilt {
             records.push(WindowRecord::default());
             continue;
         }
         tensors.below(format!("{}{number}.", names::GRADIENT));
         for param in parameters {
-            if let Some(gradient) = store.get(param.index, param.id) {
+            if let Some(gradient) = window.get(param.index, param.id) {
                 tensors.add(&param.path, Handle::Device(gradient.clone()));
             }
         }
-        records.push(WindowRecord { passes: store.passes() });
+        let weight = match window.weight() {
+            Weight::Number(weight) => Some(weight),
+            Weight::OnDevice(weight) => {
+                tensors.below(names::WEIGHT).add(&number.to_string(), Handle::float(weight));
+                None
+            }
+        };
+        records.push(WindowRecord { passes: window.passes(), weight });
     }
     records
 }
@@ -144,31 +143,32 @@ fn restore_windows(
     checkpoint: &Checkpoint,
     parameters: &[ParamName],
 ) -> Result<()> {
-    let device = run.device.clone();
-    let path = checkpoint.path().to_path_buf();
-    for (number, (store, window)) in stores_mut(run).iter_mut().zip(&record.windows).enumerate() {
-        store.clear();
+    let RunState { windows, device, .. } = run;
+    let damaged = |what: String| Error::checkpoint(checkpoint.path(), what);
+    for (number, (window, stored)) in windows.iter_mut().zip(&record.windows).enumerate() {
+        if stored.passes == 0 {
+            continue;
+        }
         for param in parameters {
             let Some(data) = checkpoint.container.read(&format!("{}{number}.{}", names::GRADIENT, param.path))? else {
                 continue;
             };
-            if data.shape().as_slice() != param.dims {
-                return Err(Error::checkpoint(
-                    &path,
-                    format!(
-                        "the gradient of `{}` has shape {:?} in the file and {:?} in the model",
-                        param.path,
-                        data.shape().as_slice(),
-                        param.dims
-                    ),
-                ));
+            let (ParamName { path, dims, index, id }, shape) = (param, data.shape().as_slice().to_vec());
+            if shape != *dims {
+                return Err(damaged(format!(
+                    "the gradient of `{path}` has shape {shape:?} in the file and {dims:?} in the model"
+                )));
             }
-            let value = float_on(&device, data).ok_or_else(|| {
-                Error::checkpoint(&path, format!("the gradient of `{}` is no float tensor", param.path))
-            })?;
-            store.put(param.index, param.id, value);
+            let value = float_on(device, data)
+                .ok_or_else(|| damaged(format!("the gradient of `{path}` is no float tensor")))?;
+            window.put(*index, *id, value);
         }
-        store.set_passes(window.passes);
+        let weight = match (stored.weight, checkpoint.container.read(&format!("{}{number}", names::WEIGHT))?) {
+            (Some(weight), _) => Weight::Number(weight),
+            (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, &*device)),
+            (None, _) => return Err(damaged(format!("the weight of accumulation window {number} is not there"))),
+        };
+        window.set_passes(stored.passes, weight);
     }
     Ok(())
 }
@@ -285,11 +285,10 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.declared_frozen = driver.frozen()?;
     let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
-    let Metadata { hparams, run: Some(record), .. } = &checkpoint.metadata else {
+    let Metadata { run: Some(record), .. } = &checkpoint.metadata else {
         return Err(Error::checkpoint(&path, "the checkpoint has weights only: no run can be resumed from it")
             .help("`trainer.load(&mut model, path)` gives the model its weights"));
     };
-    compare("hyperparameter", &flat(hparams), &flat(&run.hparams), &mut run.differences);
     compare("setting", &record.settings, &settings_record(&run.settings), &mut run.differences);
     run.progress = record.counters;
     run.place = record.place;
@@ -332,12 +331,6 @@ pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, trai
                 one_line(&stored.numbers),
                 one_line(optimizer.describe())
             ));
-        }
-        let declared = optimizer.declared_lr();
-        if stored.declared_lr == declared {
-            optimizer.restore_lr(stored.lr);
-        } else {
-            notes.push(format!("the learning rate of `{}` was {}, and is {declared}", stored.name, stored.declared_lr));
         }
         optimizers::restore(optimizer, stored, &parameters, &checkpoint.container, &device, &mut notes)
             .map_err(|error| error.at_path(&path))?;
@@ -391,6 +384,11 @@ pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     add("", value, &mut all);
     all
+}
+
+/// Notes which of the module's hyperparameters are not those of the checkpoint.
+pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
+    compare("hyperparameter", &flat(stored), &flat(now), differences);
 }
 
 /// Notes what the program has otherwise than the checkpoint.

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Location, Result},
     loggers::{Logger, Record, RunStatus},
     metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
-    module::FieldDef,
+    module::{FieldDef, TrainingMode},
     optim::Optimizer,
     params::GradientStore,
     progress::Progress,
@@ -25,6 +25,7 @@ use crate::{
     resume::{Phase, Place},
     saving::Saving,
     stage::Stage,
+    table,
 };
 
 /// How far a run is. Counted in one place each, and never reset by a second `fit`.
@@ -89,7 +90,18 @@ pub(crate) struct RunState {
     /// What the last training step handed on with `Loss::output`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
     pub(crate) optimizers: Vec<Optimizer>,
-    pub(crate) gradients: GradientStore,
+    /// How a batch is trained on.
+    pub(crate) training: TrainingMode,
+    /// The optimizer of each of several training steps.
+    pub(crate) bound: Vec<usize>,
+    /// The gradients of the accumulation windows: one, or one for each of several training steps.
+    pub(crate) windows: Vec<GradientStore>,
+    /// The parameters out of sight in a step of one of several optimizers; kept for its memory.
+    pub(crate) hidden: Vec<usize>,
+    /// Whether an optimizer was stepped by hand in this batch.
+    pub(crate) stepped: bool,
+    /// Trainable elements by optimizer and group.
+    pub(crate) trained: Vec<Vec<u64>>,
     pub(crate) loggers: Loggers,
     pub(crate) bar: Progress,
     pub(crate) checkpoints: CheckpointBoard,
@@ -106,7 +118,7 @@ pub(crate) struct RunState {
     pub(crate) declared_frozen: Vec<String>,
     /// Batches in an epoch of the training loader, before limits.
     pub(crate) train_batches: Option<u64>,
-    /// Backward passes in the accumulation window when the batch at hand began.
+    /// Backward passes in the accumulation windows when the batch at hand began.
     pub(crate) passes_before: u64,
     /// Whether a validation follows the batch at hand.
     pub(crate) validation_follows: bool,
@@ -140,7 +152,35 @@ impl RunState {
     }
 
     pub(crate) fn learning_rates(&self) -> Vec<(String, f64)> {
-        self.optimizers.iter().map(|optimizer| (optimizer.name().to_owned(), optimizer.lr)).collect()
+        let mut rates = Vec::new();
+        for optimizer in &self.optimizers {
+            let several = optimizer.rates().count() > 1;
+            for (number, lr) in optimizer.rates().enumerate() {
+                let group = if several { format!("/pg{}", number + 1) } else { String::new() };
+                rates.push((format!("{}{group}", optimizer.name()), lr));
+            }
+        }
+        rates
+    }
+
+    /// The optimizer with the name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer> {
+        match self.optimizers.iter().position(|optimizer| optimizer.name() == name) {
+            Some(at) => Ok(&mut self.optimizers[at]),
+            None => {
+                let names = table::listed(self.optimizers.iter().map(Optimizer::name));
+                Err(Error::config(format!("there is no optimizer `{name}` here"))
+                    .help(format!("the optimizers are {names}")))
+            }
+        }
+    }
+
+    /// Whether a declared metric is logged in validation alone.
+    pub(crate) fn is_validation_only(&self, name: &str) -> bool {
+        self.declared.iter().any(|def| def.name == name && def.stages == StageSet::VAL)
     }
 
     pub(crate) fn print(&mut self, text: &str) {
@@ -166,9 +206,14 @@ impl RunState {
         self.declared.iter().find(|def| def.name == name).map(|def| def.stages)
     }
 
-    /// Whether a batch that failed has added to the accumulation window, which cannot be undone.
-    pub(crate) fn is_window_spoilt(&self) -> bool {
-        self.place.phase == Phase::Batch && self.gradients.passes() != self.passes_before
+    /// Whether a batch that failed has added to an accumulation window, which cannot be undone.
+    pub(crate) fn are_windows_spoilt(&self) -> bool {
+        self.place.phase == Phase::Batch && self.passes() != self.passes_before
+    }
+
+    /// Backward passes in all accumulation windows.
+    pub(crate) fn passes(&self) -> u64 {
+        self.windows.iter().map(GradientStore::passes).sum()
     }
 
     /// Where the run is, for an error.

@@ -382,6 +382,41 @@ fn top_k_goes_on_over_a_resume() {
     assert_eq!(again.best_checkpoint, Some(best));
 }
 
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = StepDecay::new(0.1, 1).gamma(0.5), interval = epoch)]
+struct Decaying {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Decaying {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+}
+
+/// MC21
+#[test]
+fn mc21_a_schedule_has_stepped_before_the_checkpoint_of_its_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = Decaying::new(DecayingHparams::default());
+    let mut trainer = quiet(Decaying::trainer())
+        .enable_checkpointing(true)
+        .max_epochs(3)
+        .callback(ModelCheckpoint::latest().save_top_k(TopK::All).dirpath(folder.path()))
+        .build()
+        .unwrap();
+    trainer.fit(&mut model, loader(2)).unwrap();
+    for (epoch, rate) in [(0, 0.05), (1, 0.025), (2, 0.0125)] {
+        let path = folder.path().join(format!("epoch={epoch}-step={}.ckpt", 2 * (epoch + 1)));
+        let metadata = serde_json::to_value(inspect(path).unwrap().metadata).unwrap();
+        let optimizer = &metadata["run"]["optimizers"][0];
+        assert_eq!(optimizer["rates"], serde_json::json!([rate]));
+        assert_eq!(optimizer["schedule_state"]["ticks"], epoch + 1);
+    }
+}
+
 #[test]
 fn the_file_that_a_user_named_stays() {
     let folder = tempfile::tempdir().unwrap();
@@ -395,7 +430,6 @@ fn the_file_that_a_user_named_stays() {
     assert_eq!(names(folder.path()), set(["epoch=0-step=2.ckpt", "epoch=2-step=6.ckpt"]));
 }
 
-/// W: the report of a second way to the weights.
 #[test]
 fn weights_of_the_best_come_back() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,12 +3,21 @@
 
 use std::{fs, path::Path};
 
-use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
-use lightning_core::{ErrorKind, FitReport, StopReason, TrainerBuilder, prelude::*};
+use burn::{
+    nn::*,
+    optim::{AdamConfig, SgdConfig},
+    prelude::*,
+    tensor::activation::relu,
+};
+use lightning_core::{
+    ErrorKind, FitReport, StopReason, TrainerBuilder,
+    optim::{Interval, Schedule},
+    prelude::*,
+};
 
 use crate::{
-    resume::Points,
-    support::{Rows, bits, quiet},
+    resume_exact::{Points, rows},
+    support::{Rows, SaveAfterBatch, bits, quiet},
 };
 
 #[lightning_module]
@@ -159,7 +168,7 @@ fn another_accumulation_takes_up_the_window() {
         let path = folder.path().join("a.ckpt");
         seed_everything(1);
         let mut model = Net::new(hparams());
-        let save = crate::support::SaveAfterBatch { batch: 2, path: path.clone() };
+        let save = SaveAfterBatch { batch: 2, path: path.clone() };
         let builder = quiet(Net::trainer()).max_epochs(1).accumulate_grad_batches(4).callback(save);
         builder.build().unwrap().fit(&mut model, data(4)).unwrap();
         Saved { _folder: folder, path, model }
@@ -169,6 +178,28 @@ fn another_accumulation_takes_up_the_window() {
     // Two passes were in the window, and the third fills it: steps after batches 3 and 6.
     assert_eq!((report.global_step, report.batch_step), (2, 6));
     assert!(report.differences.iter().any(|text| text == "the setting `accumulate_grad_batches` was 4, and is 3"));
+}
+
+/// How many threads prepare the batches changes nothing.
+#[test]
+fn another_number_of_workers_changes_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("8.ckpt");
+    let run = |workers: usize, resume: Resume| {
+        seed_everything(1);
+        let mut model = Net::new(hparams());
+        let save = SaveAfterBatch { batch: 8, path: path.clone() };
+        let builder = DataLoader::builder(Points::new(24, 5)).batch_size(4).shuffle(true).collate(rows);
+        let data = builder.num_workers(workers).build().unwrap();
+        let mut trainer = quiet(Net::trainer()).max_epochs(3).callback(save).resume_from(resume).build().unwrap();
+        let report = trainer.fit(&mut model, data).unwrap();
+        assert!(report.differences.is_empty(), "{report}");
+        model.weights()
+    };
+    let whole = run(0, Resume::Never);
+    for workers in [0, 1, 3] {
+        assert!(run(workers, Resume::Path(path.clone())) == whole, "{workers} workers");
+    }
 }
 
 #[derive(Default)]
@@ -257,6 +288,57 @@ fn another_seed_is_told() {
     assert_eq!((report.seed, &*report.differences[0]), (2, "the seed was 1, and is 2"));
 }
 
+#[lightning_module]
+struct Annealed {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    head: Linear,
+    #[hparam(default = true)]
+    by_epoch: bool,
+}
+
+#[lightning_module]
+impl Annealed {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = cross_entropy(self.head.forward(batch.x), batch.y);
+        train_loss
+    }
+    fn configure_optimizers(&self) -> Result<OptimizerSetup> {
+        if self.by_epoch {
+            let schedule = Schedule::new(StepDecay::new(0.1, 1), Interval::Epoch)?;
+            return Ok(OptimizerSetup::scheduled("main", AdamConfig::new(), schedule));
+        }
+        let schedule = Schedule::new(ReduceLROnPlateau::new(0.1), Interval::Epoch)?.monitor(Self::TRAIN_LOSS);
+        Ok(OptimizerSetup::scheduled("main", SgdConfig::new(), schedule))
+    }
+}
+
+#[test]
+fn another_optimizer_and_another_schedule_start_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ckpt");
+    let run = |by_epoch: bool, epochs: usize, resume: Resume| {
+        seed_everything(1);
+        let mut model = Annealed::new(AnnealedHparams::default().with_by_epoch(by_epoch));
+        let mut trainer = quiet(Annealed::trainer()).max_epochs(epochs).resume_from(resume).build().unwrap();
+        let report = trainer.fit(&mut model, data(4)).unwrap();
+        trainer.save_checkpoint(&model, &path).unwrap();
+        report
+    };
+    run(true, 1, Resume::Never);
+    let report = run(false, 2, Resume::Path(path.clone()));
+    let told = report.differences.join("\n");
+    for part in [
+        "the optimizer `main` was AdamConfig",
+        "does not fit `head.weight`, `head.bias`: the optimizer starts anew there",
+        "the schedule of `main` was ",
+        "it has no `best`: it starts anew",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(report.current_epoch, 2);
+}
+
 /// Moved to another folder and made read-only, it is still where a run begins; the run writes where it is told.
 #[test]
 fn a_checkpoint_of_another_folder_that_cannot_be_written() {
@@ -321,10 +403,8 @@ mod thawed {
         let run = |resume: Resume| {
             seed_everything(3);
             let mut model = Thawing::new(ThawingHparams::default());
-            let saves = [3, 8, 14].map(|batch| crate::support::SaveAfterBatch {
-                batch,
-                path: folder.path().join(format!("{batch}.ckpt")),
-            });
+            let saves =
+                [3, 8, 14].map(|batch| SaveAfterBatch { batch, path: folder.path().join(format!("{batch}.ckpt")) });
             let mut builder = quiet(Thawing::trainer()).max_epochs(3).resume_from(resume);
             for save in saves {
                 builder = builder.callback(save);

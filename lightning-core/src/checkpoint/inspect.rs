@@ -93,11 +93,8 @@ impl fmt::Display for Inspection {
                 writeln!(f, "goes on with {}", run.place)?;
                 for optimizer in &run.optimizers {
                     let numbers = optimizer.numbers.split_whitespace().collect::<Vec<_>>().join(" ");
-                    writeln!(
-                        f,
-                        "optimizer {}: {numbers}, lr {}, {} steps",
-                        optimizer.name, optimizer.lr, optimizer.steps
-                    )?;
+                    let rates = optimizer.rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    writeln!(f, "optimizer {}: {numbers}, lr {rates}, {} steps", optimizer.name, optimizer.steps)?;
                 }
                 for (key, state) in &run.callbacks {
                     writeln!(f, "callback {key}: {state}")?;

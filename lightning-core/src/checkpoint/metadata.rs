@@ -78,28 +78,33 @@ pub(crate) struct OptimizerRecord {
     pub(crate) name: String,
     /// Its numbers, as text.
     pub(crate) numbers: String,
-    /// The rate the program declared.
-    pub(crate) declared_lr: f64,
-    /// The rate in force.
-    pub(crate) lr: f64,
+    /// The rates that the program declared, by group; `None` for a group that has the optimizer's.
+    pub(crate) declared_rates: Vec<Option<f64>>,
+    /// The rates in force.
+    pub(crate) rates: Vec<f64>,
     pub(crate) steps: u64,
     /// The numbers in its states, by `<parameter>.<field>`.
     pub(crate) scalars: BTreeMap<String, Value>,
-    /// Its schedule and whatever else it keeps.
-    pub(crate) extra: Value,
+    /// Its schedule, as text.
+    pub(crate) schedule: Option<String>,
+    /// Where its schedule stands.
+    pub(crate) schedule_state: Value,
+    /// Whether a schedule that watches a metric goes on when the metric is there.
+    pub(crate) watch_due: bool,
 }
 
 /// An accumulation window, without its gradients.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct WindowRecord {
     /// Backward passes in it.
     pub(crate) passes: u64,
+    /// What its sum is divided by to be a mean, where that is known on the host.
+    pub(crate) weight: Option<f64>,
 }
 
 /// A data module.
-#[doc(hidden)]
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DataRecord {
+pub(crate) struct DataRecord {
     pub(crate) name: String,
     pub(crate) hparams: Value,
     pub(crate) state: Value,

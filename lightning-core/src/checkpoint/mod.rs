@@ -6,6 +6,7 @@
 //! | `training.<path>` | the same of the module in training, where `model.…` is its average |
 //! | `optimizer.<name>.<path>.<field>` | the optimizers' states |
 //! | `gradient.<window>.<path>` | the gradients of an accumulation window that is not full |
+//! | `weight.<window>` | what such a window's sum is divided by, where only the device knows |
 //! | `callback.<key>.<name>` | what callbacks keep |
 //! | `user.<name>` | what the module's `on_save_checkpoint` added |
 //! | `loss` | the loss of the last batch |
@@ -55,6 +56,7 @@ pub(crate) mod names {
     pub(crate) const TRAINING: &str = "training.";
     pub(crate) const OPTIMIZER: &str = "optimizer.";
     pub(crate) const GRADIENT: &str = "gradient.";
+    pub(crate) const WEIGHT: &str = "weight.";
     pub(crate) const CALLBACKS: &str = "callback.";
     pub(crate) const USER: &str = "user.";
     pub(crate) const LOSS: &str = "loss";

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use burn::{
-    optim::{StateSink, StateSource},
+    optim::{LBFGS as Lbfgs, StateSink, StateSource},
     tensor::{Device, TensorData},
 };
 use burn_pack::Scalar;
@@ -19,11 +19,14 @@ use super::{
     tensors::is_float,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     guard::catch,
-    optim::Optimizer,
+    optim::{Optimizer, Schedule},
     state::{number, to_number},
 };
+
+/// The bytes of L-BFGS, in Burn's own format.
+const LBFGS: &str = "lbfgs";
 
 /// What precedes the names of an optimizer's tensors.
 fn prefix(optimizer: &str) -> String {
@@ -55,14 +58,24 @@ pub(crate) fn save(
             }
             scalars.extend(sink.scalars.into_iter().map(|(name, value)| (name, scalar_value(value))));
         }
+        if let Some(lbfgs) = optimizer.lbfgs() {
+            let bytes = lbfgs.into_bytes().map_err(|error| {
+                Error::new(ErrorKind::Checkpoint, "the state of L-BFGS cannot be saved").caused_by(error)
+            })?;
+            let bytes = bytes.to_vec();
+            let len = bytes.len();
+            tensors.push(Stored::new(format!("{prefix}{LBFGS}"), TensorData::new(bytes, [len]))?);
+        }
         records.push(OptimizerRecord {
             name: optimizer.name().to_owned(),
             numbers: optimizer.describe().to_owned(),
-            declared_lr: optimizer.declared_lr(),
-            lr: optimizer.lr(),
+            declared_rates: optimizer.declared_rates(),
+            rates: optimizer.rates().collect(),
             steps: optimizer.steps,
             scalars,
-            extra: optimizer.extra_state(),
+            schedule: optimizer.schedule().map(Schedule::describe),
+            schedule_state: optimizer.schedule().map_or(Value::Null, Schedule::state),
+            watch_due: optimizer.watch_due,
         });
     }
     Ok(records)
@@ -85,7 +98,7 @@ pub(crate) fn restore(
         container.tensors().map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
     let mut left_out = Vec::new();
     for param in parameters {
-        let Some(rule) = optimizer.rule_for(param) else { continue };
+        let Some(rule) = optimizer.rule_for(param.index, param.id) else { continue };
         let own = format!("{}.", param.path);
         let mut leaves = Vec::new();
         for name in stored.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| name.starts_with(&own)) {
@@ -108,7 +121,7 @@ pub(crate) fn restore(
         // What is stored has been looked at; this is for states that want more of it than their shapes.
         let state = catch(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
         match state {
-            Ok(Some(state)) => optimizer.put_state(param, state),
+            Ok(Some(state)) => optimizer.put_state(param.index, state),
             Ok(None) | Err(_) => left_out.push(format!("`{}`", param.path)),
         }
     }
@@ -119,8 +132,70 @@ pub(crate) fn restore(
             left_out.join(", ")
         ));
     }
+    if let Some(lbfgs) = optimizer.lbfgs().cloned()
+        && let Some(data) = container.read(&format!("{prefix}{LBFGS}"))?
+    {
+        optimizer.restore_lbfgs(read_lbfgs(lbfgs, data)?);
+    }
+    let declared = optimizer.declared_rates();
+    if record.declared_rates == declared {
+        optimizer.restore_rates(&record.rates);
+    } else {
+        let [before, now] = [&record.declared_rates, &declared].map(|rates| rates_text(rates));
+        notes.push(format!("the learning rate of `{}` was {before}, and is {now}", record.name));
+    }
     optimizer.steps = record.steps;
-    optimizer.load_extra_state(&record.extra)
+    optimizer.watch_due = record.watch_due;
+    restore_schedule(optimizer, record, notes)
+}
+
+/// A schedule that has been exchanged for another kind starts anew.
+fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: &mut Vec<String>) -> Result<()> {
+    let name = &record.name;
+    let (stored, now) = (record.schedule.as_ref(), optimizer.schedule().map(Schedule::describe));
+    match (stored, &now) {
+        (None, None) => return Ok(()),
+        (Some(stored), Some(now)) if stored == now => {}
+        (Some(stored), Some(now)) => notes.push(format!("the schedule of `{name}` was {stored}, and is {now}")),
+        (Some(stored), None) => notes.push(format!("the schedule of `{name}` was {stored}, and there is none")),
+        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now}, and is not in the checkpoint")),
+    }
+    if stored.is_none() {
+        return Ok(());
+    }
+    let refused = optimizer.with_schedule(|schedule| {
+        let anew = schedule.state();
+        let Err(error) = schedule.load_state(&record.schedule_state) else { return Ok(None) };
+        schedule.load_state(&anew)?;
+        Ok(Some(error))
+    })?;
+    if let Some(error) = refused.flatten() {
+        notes.push(format!("{}: it starts anew", error.message()));
+    }
+    Ok(())
+}
+
+/// The declared rates as a message prints them.
+fn rates_text(rates: &[Option<f64>]) -> String {
+    rates.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// # Errors
+/// When the bytes are none that Burn has written.
+fn read_lbfgs(lbfgs: Lbfgs, data: TensorData) -> Result<Lbfgs> {
+    let damaged = || Error::new(ErrorKind::Checkpoint, "the state of L-BFGS is damaged");
+    let reader = burn_pack::Reader::from_bytes(data.bytes().clone()).map_err(|error| damaged().caused_by(error))?;
+    let tensors = reader.tensor_names().len();
+    // Burn would allocate a list of any length.
+    if !reader.scalars().iter().all(|(name, scalar)| is_length(name, scalar, tensors)) {
+        return Err(damaged());
+    }
+    catch(|| lbfgs.from_bytes(data.into_bytes()).map_err(|error| damaged().caused_by(error)))
+}
+
+/// Whether a number is no length of a list, or one of a list that is there.
+fn is_length(name: &str, scalar: &Scalar, tensors: usize) -> bool {
+    !name.ends_with(".len") || usize::try_from(*scalar).is_ok_and(|len| len <= tensors)
 }
 
 /// Whether a tensor can be part of the state of a parameter: of its rank, and in each dimension as long or reduced to one.
@@ -137,17 +212,14 @@ fn fits(data: &TensorData, dims: &[usize]) -> bool {
 /// # Errors
 /// When a number is none, or is the length of a list that is not there: Burn would allocate it.
 fn scalars_below(record: &OptimizerRecord, own: &str, tensors: usize) -> Result<BTreeMap<String, Scalar>> {
-    let is_short = |name: &str, scalar: &Scalar| {
-        !name.ends_with(".len") || usize::try_from(*scalar).is_ok_and(|len| len <= tensors)
-    };
     record
         .scalars
         .range(own.to_owned()..)
         .take_while(|(name, _)| name.starts_with(own))
         .map(|(name, value)| {
-            let scalar = to_scalar(value).filter(|scalar| is_short(name, scalar)).ok_or_else(|| {
+            let scalar = to_scalar(value).filter(|scalar| is_length(name, scalar, tensors)).ok_or_else(|| {
                 Error::new(
-                    crate::ErrorKind::Checkpoint,
+                    ErrorKind::Checkpoint,
                     format!("the number `{name}` of the optimizer `{}` is damaged", record.name),
                 )
             })?;
