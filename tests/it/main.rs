@@ -4,6 +4,12 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod checkpoint;
+mod data_combined;
+mod data_faults;
+mod data_modules;
+mod data_order;
+mod data_support;
+mod data_workers;
 mod determinism;
 mod failure;
 mod fields;
