@@ -153,7 +153,8 @@ fn a_failing_and_a_panicking_collate() {
 #[test]
 fn a_poisoned_lock() {
     watched(|| {
-        for workers in WORKERS {
+        // With more workers a later item may come first.
+        for workers in [0, 1] {
             let threads = Threads::default();
             let lock = Arc::new(Mutex::new(0));
             let loader: DataLoader<Vec<usize>> = faulty(workers, &threads, || Ok(13))
@@ -176,7 +177,7 @@ fn a_poisoned_lock() {
     });
 }
 
-/// A worker whose own values panic when they end: after the error there is nothing left to catch it in but the thread.
+/// Not a function of the user's panics but the end of one of his values.
 #[test]
 fn a_value_that_panics_when_dropped() {
     struct Bomb(usize);
@@ -262,14 +263,14 @@ fn a_timeout_names_the_item() {
                 shut.pass();
                 Ok(13)
             })
-            .timeout(Duration::from_millis(100))
+            .timeout(Duration::from_millis(500))
             .build()
             .unwrap();
             let mut batches = open(&loader);
             assert_eq!(batches.next().unwrap().unwrap(), [0, 1, 2, 3, 4]);
             assert_eq!(batches.next().unwrap().unwrap(), [5, 6, 7, 8, 9]);
             let error = batches.next().unwrap().unwrap_err().to_string();
-            assert!(error.starts_with("batch 2 was not ready after 100ms: worker "), "{error}");
+            assert!(error.starts_with("batch 2 was not ready after 500ms: worker "), "{error}");
             assert!(error.contains("is at item 13 of the dataset (batch 2); help: raise `timeout`"), "{error}");
             // Nobody waits for the one that hangs, and it ends when it can.
             assert!(batches.next().is_none());
@@ -288,7 +289,7 @@ fn a_slow_collate_is_told_from_a_slow_item() {
         let shut = Arc::clone(&door);
         let loader: DataLoader<usize> = DataLoader::builder(vec![1_usize, 2])
             .num_workers(1)
-            .timeout(Duration::from_millis(50))
+            .timeout(Duration::from_millis(500))
             .collate(move |items: Vec<usize>| {
                 shut.pass();
                 Ok(items.len())
@@ -296,7 +297,7 @@ fn a_slow_collate_is_told_from_a_slow_item() {
             .build()
             .unwrap();
         let error = open(&loader).next().unwrap().unwrap_err();
-        assert_eq!(error.message(), "batch 0 was not ready after 50ms: worker 0 is collating it");
+        assert_eq!(error.message(), "batch 0 was not ready after 500ms: worker 0 is collating it");
         door.open();
     });
 }
@@ -322,7 +323,7 @@ impl Dataset for Shrinking {
 fn a_dataset_that_shrinks() {
     watched(|| {
         for workers in WORKERS {
-            let dataset = Shrinking(Arc::new(AtomicUsize::new(10)));
+            let dataset = Shrinking(Arc::new(AtomicUsize::new(1_000)));
             let builder = DataLoader::builder(dataset.clone()).batch_size(2).num_workers(workers).prefetch(0);
             let loader: DataLoader<Vec<usize>> = builder.build().unwrap();
             // In the middle of an epoch.
@@ -337,7 +338,7 @@ fn a_dataset_that_shrinks() {
             assert!(error.contains(" of the dataset could not be read"), "{error}");
             // Between two epochs.
             let error = loader.resume(at(0, 1, 0)).err().unwrap();
-            assert_eq!(error.message(), "the dataset has 3 items, and had 10 when the loader was built");
+            assert_eq!(error.message(), "the dataset has 3 items, and had 1000 when the loader was built");
         }
     });
 }
@@ -349,7 +350,8 @@ fn an_empty_split() {
     let empty = Subset::new(vec![1, 2, 3], vec![]).unwrap();
     let error = DataLoader::<Vec<i32>>::builder(empty).build().unwrap_err();
     assert_eq!(error.message(), "the dataset is empty");
-    let (_, val) = k_fold(&vec![1, 2], 3, 0).last().unwrap();
+    let two = vec![1, 2];
+    let (_, val) = k_fold(&two, 3, 0).last().unwrap();
     let error = DataLoader::<Vec<i32>>::builder(val).build().unwrap_err();
     assert_eq!(error.message(), "fold 2 of 3 has nothing to validate on: the dataset has 2 items");
 }

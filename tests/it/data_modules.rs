@@ -7,8 +7,8 @@ use crate::support::*;
 
 #[data_module]
 pub struct Prepared {
-    #[hparam(default = 2)]
-    loaders: usize,
+    #[hparam(default = 4)]
+    batch_size: usize,
     #[hparam(default = 0.1)]
     lr: f64,
     #[state]
@@ -37,9 +37,9 @@ impl Prepared {
         batches(&[4, 4], 1)
     }
 
-    fn val_dataloader(&self) -> Vec<Vec<Rows>> {
+    fn val_dataloader(&self) -> Vec<Rows> {
         self.ledger.add("val_dataloader");
-        vec![batches(&[4], 2); self.loaders]
+        batches(&[self.batch_size], 2)
     }
 
     fn test_dataloader(&self) -> Vec<Rows> {
@@ -89,7 +89,7 @@ fn written_hparams(data: PreparedHparams) -> lightning_core::Result<Value> {
 
 #[test]
 fn hyperparameters_of_module_and_data_are_written_together() {
-    assert_eq!(written_hparams(PreparedHparams::default()).unwrap(), json!({"lr": 0.1, "loaders": 2}));
+    assert_eq!(written_hparams(PreparedHparams::default()).unwrap(), json!({"lr": 0.1, "batch_size": 4}));
     let error = written_hparams(PreparedHparams::default().with_lr(0.2)).unwrap_err();
     assert_eq!(error.message(), "the hyperparameter `lr` is 0.1 in the module and 0.2 in the data module");
 }
@@ -108,5 +108,5 @@ fn state_goes_into_a_checkpoint_and_back() {
     let wrong = json!({"epochs_prepared": "seven"});
     let error = restored.load_state(&StateReader::new(&wrong)).unwrap_err();
     assert_eq!(error.message(), "the stored state field `epochs_prepared` has another type");
-    assert_eq!(data.hparams_value().unwrap(), json!({"loaders": 2, "lr": 0.1}));
+    assert_eq!(data.hparams_value().unwrap(), json!({"batch_size": 4, "lr": 0.1}));
 }

@@ -17,7 +17,7 @@ use lightning_core::{
 
 use crate::{data_support::*, support::*};
 
-/// Reads ten items for each of its own, and counts how often.
+/// Counts how often an item is read.
 #[derive(Clone)]
 struct Counted {
     len: usize,
