@@ -24,7 +24,7 @@ use crate::{
     hooks::Step,
     loggers::{CsvLogger, Logger},
     metrics::{MetricDef, MetricStore, ScopeId, StageSet},
-    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
+    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingMode, TrainingStep, ValidationStep},
     owned::Owned,
     params,
     plan::Plan,
@@ -274,7 +274,7 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     run.stop = None;
     run.started = Some(Instant::now());
     run.told_minimum = false;
-    run.gradients.clear();
+    run.windows.clear();
     run.failing = false;
     run.seed = random::global_seed();
     run.hparams = merge_hparams(checkpoint::hparams_value(&module.hparams())?, data)?;
@@ -368,6 +368,14 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn gradient_clip_algorithm(mut self, algorithm: ClipAlgorithm) -> Self {
         self.settings.optimization.clip_by = algorithm;
+        self
+    }
+
+    /// Looks at the loss and at every gradient of every batch, and ends the run at the first that is not finite, with the
+    /// parameter's name. It waits for the device in every batch. Default no.
+    #[must_use]
+    pub fn detect_anomaly(mut self, detect: bool) -> Self {
+        self.settings.optimization.detect_anomaly = detect;
         self
     }
 
@@ -518,6 +526,21 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 "leave one of the two out",
             );
         }
+        if matches!(M::TRAINING, TrainingMode::Manual) {
+            let optimization = &settings.optimization;
+            if optimization.accumulate > 1 {
+                problems.add(
+                    "`accumulate_grad_batches` is set, and the module optimizes by itself",
+                    "leave it out, and step every n-th batch in `training_step`",
+                );
+            }
+            if optimization.clip.is_some() {
+                problems.add(
+                    "`gradient_clip_val` is set, and the module optimizes by itself",
+                    "leave it out, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
+                );
+            }
+        }
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
         let device = accelerator.device()?;
@@ -552,7 +575,12 @@ impl<M: LightningModule> TrainerBuilder<M> {
             loss: None,
             output: None,
             optimizers: Vec::new(),
-            gradients: params::GradientStore::default(),
+            training: M::TRAINING,
+            bound: Vec::new(),
+            windows: Vec::new(),
+            hidden: Vec::new(),
+            stepped: false,
+            trained: Vec::new(),
             loggers: Loggers::new(loggers),
             checkpoints: CheckpointBoard::default(),
             stop: None,
@@ -564,6 +592,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             validation_only: None,
             hparams: Value::Null,
             fields: M::FIELDS,
+            declared: M::METRICS,
             warnings: Vec::new(),
             settings,
         };

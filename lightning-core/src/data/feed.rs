@@ -10,6 +10,7 @@ use crate::{
     context::StepContext,
     error::{Error, Result},
     module::{LightningImpl, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep},
+    optim::Optimizers,
 };
 
 /// One of the steps, as a type: which batch it takes. A module that does not have the step takes `NoBatch`.
@@ -23,8 +24,32 @@ pub trait StepOf<M>: Clone + 'static {
 /// runs it.
 #[doc(hidden)]
 pub trait RunStep<M>: StepOf<M> {
-    /// Runs the step.
-    fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
+    /// Runs the step; `step` is which of several training steps.
+    fn run(
+        &mut self,
+        module: &M,
+        step: usize,
+        batch: Self::Batch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>>;
+
+    /// Runs a step that changes the module.
+    fn run_manual(
+        &mut self,
+        module: &mut M,
+        batch: Self::Batch,
+        optimizers: &mut Optimizers<'_, M>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let _ = optimizers;
+        self.run(module, 0, batch, cx)
+    }
+
+    /// The batch once more, where several steps share it.
+    fn again(batch: &Self::Batch) -> Option<Self::Batch> {
+        let _ = batch;
+        None
+    }
 }
 
 /// `training_step`.
@@ -59,19 +84,51 @@ impl<M: LightningImpl, T: 'static> StepOf<M> for Predicting<T> {
 }
 
 impl<M: TrainingStep> RunStep<M> for Training {
-    fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
-        module.run_training_step(batch, cx)
+    fn run(
+        &mut self,
+        module: &M,
+        step: usize,
+        batch: Self::Batch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        module.run_training_step(step, batch, cx)
+    }
+
+    fn run_manual(
+        &mut self,
+        module: &mut M,
+        batch: Self::Batch,
+        optimizers: &mut Optimizers<'_, M>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        module.run_manual_step(batch, optimizers, cx)
+    }
+
+    fn again(batch: &Self::Batch) -> Option<Self::Batch> {
+        M::again(batch)
     }
 }
 
 impl<M: ValidationStep> RunStep<M> for Validation {
-    fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
+    fn run(
+        &mut self,
+        module: &M,
+        _step: usize,
+        batch: Self::Batch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
         module.run_validation_step(batch, cx).map(|()| None)
     }
 }
 
 impl<M: TestStep> RunStep<M> for Testing {
-    fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
+    fn run(
+        &mut self,
+        module: &M,
+        _step: usize,
+        batch: Self::Batch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
         module.run_test_step(batch, cx).map(|()| None)
     }
 }
@@ -104,11 +161,26 @@ impl<T> std::fmt::Debug for Predicting<T> {
 }
 
 impl<M: PredictStep<Output = T>, T: 'static> RunStep<M> for Predicting<T> {
-    fn run(&mut self, module: &M, batch: Self::Batch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
+    fn run(
+        &mut self,
+        module: &M,
+        _step: usize,
+        batch: Self::Batch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
         let output = module.run_predict_step(batch, cx)?;
         self.outputs.lock().map_err(|_| Error::msg("another prediction panicked"))?.push(output);
         Ok(None)
     }
+}
+
+/// Which step is run on the ready batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StepCall {
+    /// Which of several training steps.
+    pub(crate) step: usize,
+    /// Whether the batch is wanted again.
+    pub(crate) keep: bool,
 }
 
 /// A loader and the step that takes its batches, erased: all the loop sees of either.
@@ -124,8 +196,15 @@ pub(crate) trait Feed<M> {
     fn is_last(&mut self) -> bool;
     /// The size of the batch that is ready.
     fn batch_size(&self) -> Option<usize>;
-    /// Runs the step on the batch that is ready.
-    fn run(&mut self, module: &M, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
+    /// Runs a step on the ready batch.
+    fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
+    /// Runs a step that changes the module on the ready batch.
+    fn run_manual(
+        &mut self,
+        module: &mut M,
+        optimizers: &mut Optimizers<'_, M>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>>;
     /// Ends the epoch: nothing of it stays alive.
     fn end(&mut self);
 }
@@ -146,6 +225,22 @@ struct FeedOf<L, S, B> {
 impl<L, S, B> FeedOf<L, S, B> {
     fn new(loader: L, step: S) -> Self {
         Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None }
+    }
+
+    /// The batch, by value: the last step that takes it may reuse its memory.
+    fn batch<M>(&mut self, keep: bool) -> Result<B>
+    where
+        S: RunStep<M, Batch = B>,
+    {
+        let none = || Error::data("no batch is ready");
+        if !keep {
+            return self.ready.take().ok_or_else(none);
+        }
+        let batch = self.ready.as_ref().ok_or_else(none)?;
+        <S as RunStep<M>>::again(batch).ok_or_else(|| {
+            Error::data("the batch is needed twice, and its type is not `Clone`")
+                .help("write `#[derive(Batch, Clone, Debug)]` above it; L-BFGS evaluates the loss several times")
+        })
     }
 }
 
@@ -192,11 +287,19 @@ where
         self.ready.as_ref().and_then(StepBatch::samples)
     }
 
-    fn run(&mut self, module: &M, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
-        match self.ready.take() {
-            Some(batch) => self.step.run(module, batch, cx),
-            None => Err(Error::data("no batch is ready")),
-        }
+    fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
+        let batch = self.batch::<M>(call.keep)?;
+        self.step.run(module, call.step, batch, cx)
+    }
+
+    fn run_manual(
+        &mut self,
+        module: &mut M,
+        optimizers: &mut Optimizers<'_, M>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let batch = self.batch::<M>(false)?;
+        self.step.run_manual(module, batch, optimizers, cx)
     }
 
     fn end(&mut self) {

@@ -46,6 +46,7 @@ pub use builder::{Fallible, Infallible, Step, Then, Transform};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
+pub(crate) use feed::StepCall;
 pub use feed::{Feeds, FeedsValidation};
 #[doc(hidden)]
 pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};

@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn parts_of_rows_are_gathered_too() {
-        let rows = Rows::from_data(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]])).unwrap();
+        let rows = Rows::<f32>::from_data(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]])).unwrap();
         let subset = Subset::new(rows, vec![2, 0]).unwrap();
         assert_eq!(columns(&subset, &[0, 1]), [TensorData::from([[5.0_f32, 6.0], [1.0, 2.0]])]);
         assert!(subset.gather(&[2]).is_err());
