@@ -70,7 +70,7 @@ fn every_entry_point_prepares_once_and_tears_down() {
     assert_eq!(ledger.take(), ["prepare_data", "setup predict", "predict_dataloader", "teardown predict"]);
 }
 
-fn written_hparams(data: PreparedHparams) -> lightning_core::Result<Value> {
+fn written_hparams(data: PreparedHparams) -> Result<Value> {
     let folder = tempfile::tempdir().unwrap();
     let mut data = Prepared::new(data);
     let mut model = Net::new(NetHparams::default());
