@@ -139,7 +139,9 @@ pub mod prelude {
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
         HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers, Result,
-        Stage, StepContext, TorchDefaults, Trainer, copy_of, data_module, from_loader,
+        Stage, StepContext, TorchDefaults, Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,
         optim::params,
