@@ -198,7 +198,7 @@ fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Option<Targe
 }
 
 /// The struct's name, without its path and generics.
-fn short_name<M>() -> &'static str {
+pub(crate) fn short_name<M: ?Sized>() -> &'static str {
     let name = std::any::type_name::<M>();
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)

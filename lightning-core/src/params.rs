@@ -9,6 +9,7 @@ use burn::{
 };
 
 use crate::{
+    checkpoint::tensors::Handle,
     error::{Error, ErrorKind, Result},
     rank::with_rank,
 };
@@ -49,8 +50,8 @@ pub(crate) trait FloatParam {
     fn element_size(&self) -> usize;
     /// The gradient of this parameter, taken out of `gradients`.
     fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
-    /// The values on the host.
-    fn data(&self) -> Result<TensorData>;
+    /// The value, for saving: outside of any graph, in the layout that the module computes with.
+    fn handle(&self) -> Handle;
 }
 
 impl<const D: usize> FloatParam for Param<Tensor<D>> {
@@ -74,8 +75,8 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
         self.val().grad_remove(gradients).map(Tensor::into_bridge)
     }
 
-    fn data(&self) -> Result<TensorData> {
-        read_tensor(self.transform_for_save().val().inner())
+    fn handle(&self) -> Handle {
+        Handle::float(self.val())
     }
 }
 
@@ -85,8 +86,8 @@ pub(crate) trait ErasedVisitor {
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
     /// An integer or boolean parameter.
-    fn other(&mut self, path: &str, data: &dyn Fn() -> Result<TensorData>) -> Result<()> {
-        let _ = (path, data);
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        let _ = (path, handle);
         Ok(())
     }
 }
@@ -117,13 +118,13 @@ impl ModuleVisitor for DynVisitor<'_> {
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 }
