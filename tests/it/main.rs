@@ -14,6 +14,7 @@ mod logging;
 mod mnist;
 mod monitoring;
 mod optimization;
+mod optimizers;
 mod path;
 mod readme;
 mod signals;
