@@ -247,7 +247,9 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         let setups = driver
             .configure_optimizers(&cx)
             .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
-        run.optimizers = setups.into_iter().map(Optimizer::new).collect::<Result<_>>()?;
+        let fused = run.settings.optimization.fused;
+        let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() });
+        run.optimizers = setups.map(Optimizer::new).collect::<Result<_>>()?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Optimizers: what the user declares, and the update of all parameters in one pass.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt, panic::AssertUnwindSafe};
 
 use burn::{
     grad_clipping::GradientClipping,
     module::ParamId,
     optim::{
-        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, DynOptimizer, DynState, LambConfig,
-        LionConfig, MuonConfig, RmsPropConfig, SgdConfig,
+        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, DynState, LambConfig, LionConfig,
+        MuonConfig, RmsPropConfig, SgdConfig,
     },
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
@@ -15,6 +15,7 @@ use burn::{
 use crate::{
     config::ClipAlgorithm,
     error::{Error, ErrorKind, Result},
+    fused,
     guard::panic_message,
     params::{GradientStore, ValueMapper},
     rank::with_rank,
@@ -35,7 +36,7 @@ pub trait IntoOptimizer {
 /// An optimizer as configured: its rule, its clipping, and its numbers as text.
 #[derive(Clone)]
 pub struct OptimizerKind {
-    pub(crate) rule: Arc<dyn DynOptimizer>,
+    pub(crate) rule: fused::Rule,
     pub(crate) clipping: Option<GradientClipping>,
     pub(crate) text: String,
 }
@@ -53,7 +54,7 @@ macro_rules! burn_configs {
                 OptimizerKind {
                     // `init` is the only place where Burn shows the clipping of a configuration.
                     clipping: self.init().grad_clipping().cloned(),
-                    rule: Arc::new(self.build()),
+                    rule: fused::rule_for(&self, self.build()),
                     text: format!("{self:?}"),
                 }
             }
@@ -120,6 +121,12 @@ impl OptimizerSetup {
     /// The learning rate.
     pub fn learning_rate(&self) -> f64 {
         self.lr
+    }
+
+    /// The same, by Burn's own operations.
+    pub(crate) fn unfused(mut self) -> Self {
+        self.kind.rule = self.kind.rule.unfused();
+        self
     }
 
     /// The configuration as text: every number the optimizer has.
@@ -217,12 +224,13 @@ impl Update<'_> {
         let Some(slot) = states.get_mut(index) else { return value };
         // A state of another id belonged to a layer that has been replaced.
         let state = slot.take().filter(|state| state.id == gradient.id).map(|state| state.state);
-        let gradient_value = self.scaling.apply(gradient.value);
-        let grad = match &kind.clipping {
-            Some(clipping) => clip(clipping, rank, gradient_value),
-            None => gradient_value,
+        // A factor is left to the update, which may have it in its one pass.
+        let (grad, factor) = match (&kind.clipping, self.scaling.factor()) {
+            (None, Some(factor)) => (gradient.value, factor),
+            (None, None) => (self.scaling.apply(gradient.value), 1.0),
+            (Some(clipping), _) => (clip(clipping, rank, self.scaling.apply(gradient.value)), 1.0),
         };
-        let (value, state) = kind.rule.step_dyn(rank, *lr, value, grad, state);
+        let (value, state) = kind.rule.step_scaled(rank, *lr, value, grad, state, factor);
         *slot = state.map(|state| ParamState { id: gradient.id, state });
         value
     }
@@ -250,10 +258,10 @@ fn clip(clipping: &GradientClipping, rank: usize, grad: BridgeTensor) -> BridgeT
 }
 
 /// What happens to the gradients of a window between the backward pass and the optimizer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scaling {
-    /// One over the size of the window.
-    mean: Option<f64>,
+    /// One over the size of the window, times what the norm asks for.
+    factor: f64,
     clip: Clip,
 }
 
@@ -261,8 +269,6 @@ pub(crate) struct Scaling {
 enum Clip {
     #[default]
     None,
-    /// By a factor that is known here.
-    Factor(f64),
     /// By a factor that lies on the device: nobody waits for it.
     OnDevice(Box<Tensor<1>>),
     Value(f64),
@@ -270,58 +276,67 @@ enum Clip {
 
 impl Scaling {
     /// The scaling of a window's gradients.
-    pub(crate) fn new(gradients: &GradientStore, limit: Option<f64>, by: ClipAlgorithm, host: bool) -> Self {
-        let mean = (gradients.passes() > 1).then(|| 1.0 / gradients.passes() as f64);
-        let clip = match (limit, by) {
-            (None, _) => Clip::None,
-            (Some(limit), ClipAlgorithm::Value) => Clip::Value(limit),
-            (Some(limit), ClipAlgorithm::Norm) => norm_clip(gradients, mean.unwrap_or(1.0), limit, host),
+    pub(crate) fn new(gradients: &mut GradientStore, limit: Option<f64>, by: ClipAlgorithm, host: bool) -> Self {
+        let mean = 1.0 / gradients.passes().max(1) as f64;
+        match (limit, by) {
+            (None, _) => Self { factor: mean, clip: Clip::None },
+            (Some(limit), ClipAlgorithm::Value) => Self { factor: mean, clip: Clip::Value(limit) },
+            (Some(limit), ClipAlgorithm::Norm) => Self::by_norm(gradients, mean, limit, host),
+        }
+    }
+
+    /// The scaling that brings the total norm of all gradients, multiplied with `mean`, down to `limit`.
+    fn by_norm(gradients: &mut GradientStore, mean: f64, limit: f64, host: bool) -> Self {
+        let (mut sum, mut sums) = (0.0, Vec::new());
+        gradients.for_each(|gradient| {
+            let (gradient, squares) = if host { fused::sum_of_squares(gradient) } else { (gradient, None) };
+            match squares {
+                Some(squares) => sum += squares,
+                None => sums.extend(with_rank!(gradient.rank(), D => {
+                    let value = Tensor::<D>::from_bridge(gradient.clone());
+                    Some(value.clone().mul(value).sum())
+                }, None)),
+            }
+            gradient
+        });
+        let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
+        let clip = match sums {
+            Some(sums) if !host => {
+                let norm = sums.sqrt().mul_scalar(mean);
+                Clip::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
+            }
+            sums => {
+                let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
+                let factor = limit / (norm + 1e-6);
+                // A norm that is no number stays visible: it does not clip.
+                return Self { factor: if factor < 1.0 { mean * factor } else { mean }, clip: Clip::None };
+            }
         };
-        Self { mean, clip }
+        Self { factor: mean, clip }
+    }
+
+    /// The one factor that the gradients are multiplied with, where that is all.
+    fn factor(&self) -> Option<f64> {
+        matches!(self.clip, Clip::None).then_some(self.factor)
     }
 
     fn apply(&self, gradient: BridgeTensor) -> BridgeTensor {
-        if self.mean.is_none() && matches!(self.clip, Clip::None) {
+        if self.factor() == Some(1.0) {
             return gradient;
         }
         with_rank!(gradient.rank(), D => {
             let mut gradient = Tensor::<D>::from_bridge(gradient);
-            if let Some(mean) = self.mean {
-                gradient = gradient.mul_scalar(mean);
+            if self.factor != 1.0 {
+                gradient = gradient.mul_scalar(self.factor);
             }
             let gradient = match &self.clip {
                 Clip::None => gradient,
-                Clip::Factor(factor) => gradient.mul_scalar(*factor),
                 Clip::OnDevice(factor) => gradient.mul(Tensor::clone(factor).reshape([1; D])),
                 Clip::Value(limit) => gradient.clamp(-limit, *limit),
             };
             gradient.into_bridge()
         }, gradient)
     }
-}
-
-/// The factor that brings the total norm of all gradients down to `limit`, at most 1.
-fn norm_clip(gradients: &GradientStore, mean: f64, limit: f64, host: bool) -> Clip {
-    let squares: Vec<Tensor<1>> = gradients
-        .iter()
-        .filter_map(|gradient| {
-            let value = gradient.value.clone();
-            with_rank!(value.rank(), D => {
-                let value = Tensor::<D>::from_bridge(value);
-                Some(value.clone().mul(value).sum())
-            }, None)
-        })
-        .collect();
-    if squares.is_empty() {
-        return Clip::None;
-    }
-    let norm = Tensor::cat(squares, 0).sum().sqrt().mul_scalar(mean);
-    if host {
-        let factor = limit / (readback::host_scalar(norm) + 1e-6);
-        // A norm that is no number stays visible: it does not clip.
-        return if factor < 1.0 { Clip::Factor(factor) } else { Clip::None };
-    }
-    Clip::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
 }
 
 /// Something of the right shape in a lost parameter's place.

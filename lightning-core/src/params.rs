@@ -346,9 +346,11 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// All gradients.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Gradient> {
-        self.slots.iter().flatten()
+    /// Gives every gradient to `change`, which hands it back.
+    pub(crate) fn for_each(&mut self, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for slot in &mut self.slots {
+            *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+        }
     }
 
     fn add(&mut self, index: usize, new: Gradient) {
