@@ -64,6 +64,7 @@ extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod allocator;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
@@ -75,6 +76,7 @@ mod engine;
 pub mod error;
 mod files;
 pub mod functional;
+mod fused;
 mod guard;
 mod hooks;
 pub mod loggers;

@@ -101,7 +101,11 @@ fn every_position_of_an_epoch_can_be_resumed() {
             for batch in 0..=17 {
                 let loader = loader(Counted::new(100), workers, 2);
                 let rest = read(&loader, at(3, 5, batch as u64));
-                assert_eq!(rest, whole.as_slice().get(batch..).unwrap_or_default(), "{workers} workers from batch {batch}");
+                assert_eq!(
+                    rest,
+                    whole.as_slice().get(batch..).unwrap_or_default(),
+                    "{workers} workers from batch {batch}"
+                );
             }
         }
     });
