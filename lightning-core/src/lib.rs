@@ -57,6 +57,7 @@
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
@@ -78,6 +79,9 @@ mod guard;
 mod hooks;
 pub mod loggers;
 mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
 mod optim;
 mod owned;
