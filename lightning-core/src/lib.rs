@@ -58,6 +58,7 @@
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
@@ -81,6 +82,9 @@ mod guard;
 mod hooks;
 pub mod loggers;
 mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
 pub mod optim;
 mod optimization;
