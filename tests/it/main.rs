@@ -14,6 +14,7 @@ mod mnist;
 mod monitoring;
 mod optimization;
 mod path;
+mod readers;
 mod readme;
 mod signals;
 mod support;
