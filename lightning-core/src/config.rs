@@ -248,11 +248,12 @@ pub(crate) struct OptimizationSettings {
     pub(crate) accumulate: u64,
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
+    pub(crate) detect_anomaly: bool,
 }
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm }
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false }
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod checkpoint;
+mod checkpoint_versions;
 mod determinism;
 mod failure;
 mod fields;
@@ -13,6 +14,7 @@ mod logging;
 mod mnist;
 mod monitoring;
 mod optimization;
+mod optimizers;
 mod path;
 mod readers;
 mod readme;

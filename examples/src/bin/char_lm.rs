@@ -14,7 +14,10 @@ use burn::{
 use clap::Parser;
 use lightning_core::{
     Rng,
-    data::text::{CharVocabulary, CharWindows, Window},
+    data::{
+        host,
+        text::{CharVocabulary, CharWindows, Window},
+    },
     prelude::*,
 };
 
@@ -25,7 +28,8 @@ pub struct Tokens {
 }
 
 #[lightning_module]
-#[optimizer(AdamWConfig::new().with_weight_decay(0.1).with_beta_2(0.99).with_epsilon(1e-8), lr = lr)]
+#[optimizer(AdamWConfig::new().with_weight_decay(0.1).with_beta_2(0.99).with_epsilon(1e-8),
+    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).min_lr(0.1 * lr).warmup(100), interval = step)]
 pub struct Gpt {
     #[init(EmbeddingConfig::new(vocabulary, d).with_initializer(small()).init(device))]
     token: Embedding,
@@ -47,7 +51,7 @@ pub struct Gpt {
     layers: usize,
     #[hparam(default = 4)]
     heads: usize,
-    #[hparam(default = 1e-3)]
+    #[hparam(default = 2e-3)]
     lr: f64,
 }
 
@@ -202,11 +206,10 @@ impl Shakespeare {
 }
 
 fn batch(windows: Vec<Window>) -> Result<Tokens> {
-    let device = Device::default();
     let context = windows.first().map_or(0, |window| window.input().len());
     let tensor = |tokens: fn(&Window) -> &[u32]| {
         let all: Vec<u32> = windows.iter().flat_map(tokens).copied().collect();
-        Tensor::from_data(TensorData::new(all, [windows.len(), context]), &device)
+        Tensor::from_data(TensorData::new(all, [windows.len(), context]), &host())
     };
     Ok(Tokens { input: tensor(Window::input), target: tensor(Window::target) })
 }
@@ -218,7 +221,7 @@ struct Args {
     #[arg(long, default_value = "../shared/data/tiny-shakespeare")]
     data_dir: PathBuf,
     /// Times through the text at most.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     epochs: usize,
     /// Minutes of training at most.
     #[arg(long, default_value_t = 15)]
@@ -233,7 +236,7 @@ struct Args {
     #[arg(long, default_value_t = 4)]
     layers: usize,
     /// Learning rate.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 2e-3)]
     lr: f64,
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
 use clap::Parser;
 use lightning_core::{
-    data::{Image, Subset},
+    data::{Image, Subset, host},
     prelude::*,
 };
 use lightning_examples::data::mnist::{CLASSES, Part, fashion_mnist};
@@ -21,7 +21,8 @@ pub struct ImageBatch {
 }
 
 #[lightning_module]
-#[optimizer(AdamWConfig::new().with_weight_decay(1e-2), lr = lr)]
+#[optimizer(AdamWConfig::new().with_weight_decay(1e-2),
+    lr = OneCycle::new(lr, cx.estimated_optimizer_steps()?), interval = step)]
 pub struct FashionCnn {
     #[init(Conv2dConfig::new([1, width], [3, 3]).with_padding(PaddingConfig2d::Same).init(device))]
     conv1: conv::Conv2d,
@@ -43,7 +44,7 @@ pub struct FashionCnn {
     width: usize,
     #[hparam(default = 0.2)]
     dropout_rate: f64,
-    #[hparam(default = 1e-3)]
+    #[hparam(default = 3e-3)]
     lr: f64,
 }
 
@@ -99,21 +100,14 @@ impl FashionData {
     }
 
     fn train_dataloader(&self) -> Result<DataLoader<ImageBatch>> {
-        let rng = std::sync::Mutex::new(lightning_core::Rng::new(1));
         DataLoader::builder(self.parts[0].clone())
             .batch_size(self.batch_size)
             .shuffle(true)
-            .collate(move |items: Vec<(Image, u8)>| {
-                let mut rng = rng.lock().unwrap();
-                batch(
-                    items
-                        .into_iter()
-                        .map(|(image, label)| {
-                            (image.random_crop(28, 2, &mut rng).unwrap().random_horizontal_flip(0.5, &mut rng), label)
-                        })
-                        .collect(),
-                )
+            .num_workers(2)
+            .try_map(|(image, label): (Image, u8), rng| {
+                Ok((image.random_crop(28, 2, rng)?.random_horizontal_flip(0.5, rng), label))
             })
+            .collate(batch)
             .build()
     }
 
@@ -133,7 +127,6 @@ impl FashionData {
 }
 
 fn batch(items: Vec<(Image, u8)>) -> Result<ImageBatch> {
-    let device = Device::default();
     let mut pixels = Vec::with_capacity(items.len() * 28 * 28);
     for (image, _) in &items {
         // Mean and standard deviation of the training images.
@@ -141,8 +134,8 @@ fn batch(items: Vec<(Image, u8)>) -> Result<ImageBatch> {
     }
     let labels: Vec<i32> = items.iter().map(|(_, label)| i32::from(*label)).collect();
     Ok(ImageBatch {
-        images: Tensor::from_data(TensorData::new(pixels, [items.len(), 1, 28, 28]), &device),
-        targets: Tensor::from_data(TensorData::new(labels, [items.len()]), &device),
+        images: Tensor::from_data(TensorData::new(pixels, [items.len(), 1, 28, 28]), &host()),
+        targets: Tensor::from_data(TensorData::new(labels, [items.len()]), &host()),
     })
 }
 
@@ -159,7 +152,7 @@ struct Args {
     #[arg(long, default_value_t = 64)]
     batch_size: usize,
     /// Learning rate.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 3e-3)]
     lr: f64,
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]
@@ -178,10 +171,7 @@ fn main() -> lightning_core::Result<()> {
     trainer = if args.fast_dev_run {
         trainer.fast_dev_run(2)
     } else {
-        trainer
-            .callback(EarlyStopping::new(FashionCnn::VAL_LOSS).patience(3))
-            .callback(ModelCheckpoint::new(FashionCnn::VAL_ACC))
-            .logger(CsvLogger::new("lightning_logs"))
+        trainer.callback(ModelCheckpoint::new(FashionCnn::VAL_ACC)).logger(CsvLogger::new("lightning_logs"))
     };
     let mut trainer = trainer.build()?;
     println!("{}", trainer.fit(&mut model, &mut data)?);

@@ -11,7 +11,10 @@ use burn::{
     prelude::*,
 };
 use clap::Parser;
-use lightning_core::{data::tokenizer::Tokenizer, prelude::*};
+use lightning_core::{
+    data::{Padded, host, tokenizer::Tokenizer},
+    prelude::*,
+};
 use lightning_examples::{
     bleu::bleu,
     data::translations::{Corpus, Sentence},
@@ -31,7 +34,8 @@ pub struct Pairs {
 }
 
 #[lightning_module]
-#[optimizer(AdamWConfig::new().with_weight_decay(1e-2).with_beta_2(0.98).with_epsilon(1e-9), lr = lr)]
+#[optimizer(AdamWConfig::new().with_weight_decay(1e-2).with_beta_2(0.98).with_epsilon(1e-9),
+    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).warmup(200), interval = step)]
 pub struct Translator {
     #[init(EmbeddingConfig::new(source_words, d).with_initializer(embedding(d)).init(device))]
     source_embedding: Embedding,
@@ -65,7 +69,7 @@ pub struct Translator {
     layers: usize,
     #[hparam(default = 0.1)]
     dropout_rate: f64,
-    #[hparam(default = 5e-4)]
+    #[hparam(default = 1e-3)]
     lr: f64,
 }
 
@@ -159,7 +163,12 @@ pub struct TranslationData {
 #[data_module]
 impl TranslationData {
     fn train_dataloader(&self) -> Result<DataLoader<Pairs>> {
-        DataLoader::builder(self.train.clone()).batch_size(self.batch_size).shuffle(true).collate(batch).build()
+        // Sentences of nearly one length, so that there is little padding.
+        DataLoader::builder(self.train.clone())
+            .length_buckets(self.batch_size, |(source, target): &Pair| source.len() + target.len())
+            .num_workers(1)
+            .collate(batch)
+            .build()
     }
 
     fn val_dataloader(&self) -> Result<DataLoader<Pairs>> {
@@ -192,11 +201,11 @@ impl TranslationData {
 }
 
 fn batch(pairs: Vec<Pair>) -> Result<Pairs> {
-    let device = Device::default();
     let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| &source[..]).collect();
     let seen: Vec<&[u32]> = pairs.iter().map(|(_, target)| &target[..target.len() - 1]).collect();
-    let (source, _) = padded(&sources, &device);
-    let (target, longest) = padded(&seen, &device);
+    let source = Padded::new(&sources, Tokenizer::PAD)?;
+    let target = Padded::new(&seen, Tokenizer::PAD)?.values;
+    let [_, longest] = target.dims();
 
     let (mut places, mut next) = (Vec::new(), Vec::new());
     for (row, (_, words)) in pairs.iter().enumerate() {
@@ -205,23 +214,12 @@ fn batch(pairs: Vec<Pair>) -> Result<Pairs> {
     }
     let words = places.len();
     Ok(Pairs {
-        source_pad: source.clone().equal_elem(Tokenizer::PAD),
-        source,
+        source: source.values,
+        source_pad: source.mask_pad,
         target,
-        places: Tensor::from_data(TensorData::new(places, [words]), &device),
-        next: Tensor::from_data(TensorData::new(next, [words]), &device),
+        places: Tensor::from_data(TensorData::new(places, [words]), &host()),
+        next: Tensor::from_data(TensorData::new(next, [words]), &host()),
     })
-}
-
-/// The rows, each filled up to the longest, whose length comes with them.
-fn padded(rows: &[&[u32]], device: &Device) -> (Tensor<2, Int>, usize) {
-    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-    let mut all = Vec::with_capacity(rows.len() * longest);
-    for row in rows {
-        all.extend_from_slice(row);
-        all.resize(all.len() + longest - row.len(), Tokenizer::PAD);
-    }
-    (Tensor::from_data(TensorData::new(all, [rows.len(), longest]), device), longest)
 }
 
 /// Trains a translator of short English sentences, and compares it on held-out ones with looking up the nearest.
@@ -240,7 +238,7 @@ struct Args {
     #[arg(long, default_value_t = 500)]
     held_out: usize,
     /// Learning rate.
-    #[arg(long, default_value_t = 5e-4)]
+    #[arg(long, default_value_t = 1e-3)]
     lr: f64,
     /// Dropout rate.
     #[arg(long, default_value_t = 0.1)]
@@ -265,10 +263,7 @@ fn main() -> lightning_core::Result<()> {
     trainer = if args.fast_dev_run {
         trainer.fast_dev_run(2)
     } else {
-        trainer
-            .callback(EarlyStopping::new(Translator::VAL_LOSS).patience(3))
-            .callback(ModelCheckpoint::new(Translator::VAL_LOSS))
-            .logger(CsvLogger::new("lightning_logs"))
+        trainer.callback(ModelCheckpoint::new(Translator::VAL_LOSS)).logger(CsvLogger::new("lightning_logs"))
     };
     let mut trainer = trainer.build()?;
     println!("{}", trainer.fit(&mut model, &mut data)?);

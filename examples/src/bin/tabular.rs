@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
 use clap::Parser;
-use lightning_core::prelude::*;
+use lightning_core::{TrainerBuilder, data::host, prelude::*};
 use lightning_examples::data::penguins::{CLASSES, Penguin, Scaler, penguins, stratified_folds};
 
 #[derive(Batch, Clone, Debug)]
@@ -88,7 +88,7 @@ impl MassNet {
 }
 
 fn labelled(scaler: &Scaler<8>, penguins: &[Penguin]) -> Labelled {
-    let device = Device::default();
+    let device = host();
     let features: Vec<f32> = penguins.iter().flat_map(|penguin| scaler.scale(&penguin.features())).collect();
     let species: Vec<i32> = penguins.iter().map(|penguin| penguin.species as i32).collect();
     Labelled {
@@ -107,7 +107,7 @@ fn weighed_features(penguin: &Penguin) -> [Option<f32>; 11] {
 }
 
 fn weighed(scaler: &Scaler<11>, penguins: &[Penguin]) -> Weighed {
-    let device = Device::default();
+    let device = host();
     let rows: Vec<[f32; 11]> = penguins.iter().map(|penguin| scaler.scale(&weighed_features(penguin))).collect();
     let masses: Vec<f32> = rows.iter().map(|[mass, ..]| *mass).collect();
     let features: Vec<f32> = rows.iter().flat_map(|[_, features @ ..]| *features).collect();
@@ -202,7 +202,7 @@ fn folds(args: &Args, birds: &[Penguin]) -> Vec<(Vec<Penguin>, Vec<Penguin>)> {
     stratified_folds(birds, |bird| bird.species as usize, args.folds, args.seed)
 }
 
-fn quiet<M>(trainer: lightning_core::TrainerBuilder<M>, args: &Args) -> lightning_core::TrainerBuilder<M> {
+fn quiet<M>(trainer: TrainerBuilder<M>, args: &Args) -> TrainerBuilder<M> {
     let trainer = if args.fast_dev_run { trainer.fast_dev_run(2) } else { trainer.max_epochs(args.epochs) };
     trainer.no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
 }
