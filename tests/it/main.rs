@@ -22,6 +22,7 @@ mod monitoring;
 mod optimization;
 mod optimizers;
 mod path;
+mod readers;
 mod readme;
 mod signals;
 mod support;
