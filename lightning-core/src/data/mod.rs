@@ -34,15 +34,14 @@ mod source;
 mod split;
 mod stream;
 mod subset;
+mod transform;
 mod workers;
 
 #[doc(hidden)]
 pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
 pub use batch_sampler::{BatchSampler, LengthBuckets};
-pub use builder::{Collate, DataLoaderBuilder, NoCollate, NoMap};
-#[doc(hidden)]
-pub use builder::{Fallible, Infallible, Step, Then, Transform};
+pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
@@ -70,3 +69,6 @@ pub use source::{EvalData, FitData};
 pub use split::{SplitSizes, random_split, stratified_split};
 pub use stream::IterableBuilder;
 pub use subset::Subset;
+pub use transform::NoMap;
+#[doc(hidden)]
+pub use transform::{Fallible, Infallible, Step, Then, Transform};
