@@ -111,7 +111,7 @@ mod tests {
         checked.unwrap_err().message().to_owned()
     }
 
-    /// The shares of torch's `DistributedSampler` over 10 items without shuffling, for 4 processes.
+    /// As `list(torch.utils.data.DistributedSampler(range(10), num_replicas=4, rank=rank, shuffle=False, drop_last=drop_last))` gives them.
     #[test]
     fn shares_of_processes() {
         let share = |rank, drop_last| {
