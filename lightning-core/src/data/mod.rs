@@ -38,6 +38,7 @@ mod source;
 mod split;
 mod stream;
 mod subset;
+mod transform;
 mod workers;
 
 #[doc(hidden)]
@@ -45,9 +46,7 @@ pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
 pub use augment::Size;
 pub use batch_sampler::{BatchSampler, LengthBuckets};
-pub use builder::{Collate, DataLoaderBuilder, NoCollate, NoMap};
-#[doc(hidden)]
-pub use builder::{Fallible, Infallible, Step, Then, Transform};
+pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
@@ -79,3 +78,6 @@ pub use source::{EvalData, FitData};
 pub use split::{SplitSizes, random_split, stratified_split};
 pub use stream::IterableBuilder;
 pub use subset::Subset;
+pub use transform::NoMap;
+#[doc(hidden)]
+pub use transform::{Fallible, Infallible, Step, Then, Transform};
