@@ -24,15 +24,15 @@ pub struct ImageBatch {
 #[optimizer(AdamWConfig::new().with_weight_decay(1e-2),
     lr = OneCycle::new(lr, cx.estimated_optimizer_steps()?), interval = step)]
 pub struct FashionCnn {
-    #[init(Conv2dConfig::new([1, width], [3, 3]).with_padding(PaddingConfig2d::Same).init(device))]
+    #[init(conv::Conv2dConfig::new([1, width], [3, 3]).with_padding(PaddingConfig2d::Same).init(device))]
     conv1: conv::Conv2d,
     #[init(BatchNormConfig::new(width).init(device))]
     norm1: BatchNorm,
-    #[init(Conv2dConfig::new([width, 2 * width], [3, 3]).with_padding(PaddingConfig2d::Same).init(device))]
+    #[init(conv::Conv2dConfig::new([width, 2 * width], [3, 3]).with_padding(PaddingConfig2d::Same).init(device))]
     conv2: conv::Conv2d,
     #[init(BatchNormConfig::new(2 * width).init(device))]
     norm2: BatchNorm,
-    #[init(pool::MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init())]
+    #[init(pool::MaxPool2dConfig::new([2, 2]).init())]
     pool: pool::MaxPool2d,
     #[init(LinearConfig::new(2 * width * 7 * 7, 128).init(device))]
     fc: Linear,

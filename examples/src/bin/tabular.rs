@@ -178,7 +178,7 @@ fn regress(args: &Args, birds: &[Penguin]) -> Result<()> {
     for (fold, (train, test)) in folds(args, birds).into_iter().enumerate() {
         let features: Vec<_> = train.iter().map(weighed_features).collect();
         let scaler = Scaler::of(&features);
-        let deviation = scaler.unscale(0, 1.0) - scaler.unscale(0, 0.0);
+        let deviation = scaler.std(0);
         let test = vec![weighed(&scaler, &test)];
         let train = DataLoader::builder(train)
             .batch_size(32)

@@ -71,33 +71,31 @@ impl Penguin {
 ///
 /// Made of the training part alone: what is tested must not have been seen, not even as part of a mean.
 #[derive(Clone, Debug)]
-pub struct Scaler<const N: usize> {
-    mean: [f32; N],
-    std: [f32; N],
-}
+pub struct Scaler<const N: usize>([(f32, f32); N]);
 
 impl<const N: usize> Scaler<N> {
     pub fn of(rows: &[[Option<f32>; N]]) -> Self {
-        let (mut mean, mut std) = ([0.0; N], [1.0; N]);
-        for column in 0..N {
+        Self(std::array::from_fn(|column| {
             let known: Vec<f32> = rows.iter().filter_map(|row| row[column]).collect();
-            let average = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / known.len().max(1) as f32;
-            mean[column] = average(&mut known.iter().copied());
-            let variance = average(&mut known.iter().map(|value| (value - mean[column]).powi(2)));
+            let count = known.len().max(1) as f32;
+            let mean = known.iter().sum::<f32>() / count;
+            let variance = known.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count;
             // A feature that never changes says nothing, and stays 0.
-            std[column] = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-        }
-        Self { mean, std }
+            (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
+        }))
     }
 
     /// Every feature with mean 0 and standard deviation 1; a missing one becomes the mean, 0.
     pub fn scale(&self, row: &[Option<f32>; N]) -> [f32; N] {
-        std::array::from_fn(|column| row[column].map_or(0.0, |value| (value - self.mean[column]) / self.std[column]))
+        std::array::from_fn(|column| {
+            let (mean, std) = self.0[column];
+            row[column].map_or(0.0, |value| (value - mean) / std)
+        })
     }
 
-    /// The value whose scaled one is given.
-    pub fn unscale(&self, column: usize, scaled: f32) -> f32 {
-        scaled * self.std[column] + self.mean[column]
+    /// The standard deviation of a feature.
+    pub fn std(&self, column: usize) -> f32 {
+        self.0[column].1
     }
 }
 
@@ -145,7 +143,7 @@ mod tests {
         let scaler = Scaler::of(&[[Some(1.0), Some(5.0)], [None, Some(5.0)], [Some(3.0), Some(5.0)]]);
         assert_eq!(scaler.scale(&[Some(3.0), None]), [1.0, 0.0]);
         assert_eq!(scaler.scale(&[None, Some(6.0)]), [0.0, 1.0]);
-        assert_eq!(scaler.unscale(0, -2.0), 0.0);
+        assert_eq!((scaler.std(0), scaler.std(1)), (1.0, 1.0));
     }
 
     #[test]

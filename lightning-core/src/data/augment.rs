@@ -151,9 +151,10 @@ impl<T: Pixel> Image<T> {
             (Layout::Hwc, [(scale, offset)]) => seen.extend(pixels.iter().map(|x| value(*x) * scale + offset)),
             (Layout::Hwc, [r, g, b]) => {
                 let of = |x: T, (scale, offset): (f32, f32)| value(x) * scale + offset;
-                seen.extend(
-                    pixels.as_chunks::<3>().0.iter().flat_map(|[x, y, z]| [of(*x, *r), of(*y, *g), of(*z, *b)]),
-                );
+                seen.resize(pixels.len(), 0.0);
+                for ([x, y, z], seen) in pixels.as_chunks::<3>().0.iter().zip(seen.as_chunks_mut::<3>().0) {
+                    *seen = [of(*x, *r), of(*y, *g), of(*z, *b)];
+                }
             }
             (Layout::Hwc, channels) => {
                 for pixel in pixels.chunks_exact(channels.len()) {

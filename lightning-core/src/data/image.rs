@@ -143,7 +143,7 @@ fn transposed<T: Pixel>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     if columns == 3 {
         // The usual case, with a step that is known when compiled.
         for channel in 0..3 {
-            turned.extend(values.as_chunks::<3>().0.iter().filter_map(|pixel| pixel.get(channel)));
+            turned.extend(values.as_chunks::<3>().0.iter().map(|pixel| pixel[channel]));
         }
     } else {
         for column in 0..columns {

@@ -146,7 +146,8 @@ impl Reader {
 
     fn unfit(&self, fault: Fault, record: &StringRecord, header: Option<&[String]>) -> Error {
         let column = fault.column.map(|index| column(index, header)).unwrap_or_default();
-        let place = format!("{}{column}", self.line(record.position()));
+        let line = if fault.header { ", line 1".to_owned() } else { self.line(record.position()) };
+        let place = format!("{line}{column}");
         let error = self.broken(&place, &fault.message);
         match fault.help {
             Some(help) => error.help(help),

@@ -14,13 +14,15 @@ use serde::{
 pub(super) struct Fault {
     /// The column, from 0, where it is one cell.
     pub(super) column: Option<usize>,
+    /// Whether it is the header that does not fit.
+    pub(super) header: bool,
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
 }
 
 impl Fault {
     fn new(message: String) -> Self {
-        Self { column: None, message, help: None }
+        Self { column: None, header: false, message, help: None }
     }
 
     fn help(self, help: &'static str) -> Self {
@@ -70,12 +72,13 @@ impl<'a> Row<'a> {
     }
 
     /// serde's own rule lets a column of optional values be absent, which hides a misspelt name.
-    fn check_columns(self, header: &[String], fields: &[&str]) -> Result<(), Fault> {
+    fn check_columns(header: &[String], fields: &[&str]) -> Result<(), Fault> {
         match fields.iter().find(|field| !header.iter().any(|name| name == *field)) {
             Some(field) => {
                 let columns = header.join("`, `");
-                Err(Fault::new(format!("there is no column `{field}`, the header has `{columns}`"))
-                    .help("rename the field, write `#[serde(rename = \"…\")]`, or add the column"))
+                let fault = Fault::new(format!("there is no column `{field}`, the header has `{columns}`"))
+                    .help("rename the field, write `#[serde(rename = \"…\")]`, or add the column");
+                Err(Fault { header: true, ..fault })
             }
             None => Ok(()),
         }
@@ -99,7 +102,7 @@ impl<'de> Deserializer<'de> for Row<'de> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         if let Some(header) = self.header {
-            self.check_columns(header, fields)?;
+            Self::check_columns(header, fields)?;
         }
         self.deserialize_any(visitor)
     }
