@@ -7,6 +7,7 @@ use crate::{config::ClipAlgorithm, fused, params::GradientStore, rank::with_rank
 
 /// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one stands in each window; a box would be an allocation a step")]
 pub(crate) enum Weight {
     /// A number that is known here.
     Number(f64),
@@ -73,7 +74,7 @@ impl Scaling {
         host: bool,
     ) -> Self {
         let mean = match gradients.weight() {
-            Weight::Number(weight) if weight == 1.0 => Factor::One,
+            Weight::Number(1.0) => Factor::One,
             Weight::Number(weight) => Factor::Host(1.0 / weight),
             Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.recip())),
         };

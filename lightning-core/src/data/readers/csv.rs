@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -176,7 +176,7 @@ fn column(index: usize, header: Option<&[String]>) -> String {
 }
 
 /// The line of the first byte from `start` on that ends no line.
-fn line_at(file: impl Read, start: u64) -> std::io::Result<u64> {
+fn line_at(file: impl BufRead, start: u64) -> std::io::Result<u64> {
     let mut line = 1;
     for (byte, index) in file.bytes().zip(0_u64..) {
         let byte = byte?;
