@@ -44,7 +44,7 @@ impl Dataset for Counted {
     fn get(&self, index: usize) -> Result<Vec<u64>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         // Some items take longer, so that workers overtake each other.
-        if index % 37 == 0 {
+        if index.is_multiple_of(37) {
             std::thread::sleep(std::time::Duration::from_micros(300));
         }
         Ok((0..10).map(|part| (index * 10 + part) as u64).collect())

@@ -32,10 +32,8 @@ use mutant::{Mutant, mutants};
 /// How many mutants are tried without being asked for more.
 const FEW: usize = 200;
 
-const PROGRAMS: &[(&str, &str)] = &[
-    ("digits", include_str!("../../examples/src/bin/digits.rs")),
-    ("every_hook", include_str!("every_hook.rs")),
-];
+const PROGRAMS: &[(&str, &str)] =
+    &[("digits", include_str!("../../examples/src/bin/digits.rs")), ("every_hook", include_str!("every_hook.rs"))];
 
 /// What became of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
