@@ -46,9 +46,10 @@ pub use builder::{Fallible, Infallible, Step, Then, Transform};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
+#[doc(hidden)]
+pub(crate) use feed::Shelf;
 pub(crate) use feed::StepCall;
 pub use feed::{Feeds, FeedsValidation};
-#[doc(hidden)]
 pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]
