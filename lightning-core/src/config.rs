@@ -230,6 +230,20 @@ pub(crate) struct Settings {
     pub(crate) accelerator: Accelerator,
     pub(crate) fast_dev_run: Option<u64>,
     pub(crate) readback: ReadBack,
+    pub(crate) allocator: AllocatorSettings,
+}
+
+/// What is done about the memory allocator.
+#[derive(Clone, Debug)]
+pub(crate) struct AllocatorSettings {
+    /// Whether it is told to keep memory.
+    pub(crate) tune: bool,
+}
+
+impl Default for AllocatorSettings {
+    fn default() -> Self {
+        Self { tune: true }
+    }
 }
 
 /// How long training goes on.
@@ -249,11 +263,13 @@ pub(crate) struct OptimizationSettings {
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
     pub(crate) detect_anomaly: bool,
+    /// Whether optimizers make one pass over the buffers where they can.
+    pub(crate) fused: bool,
 }
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false }
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false, fused: true }
     }
 }
 

@@ -58,12 +58,14 @@
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod allocator;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
@@ -75,10 +77,14 @@ mod engine;
 pub mod error;
 mod files;
 pub mod functional;
+mod fused;
 mod guard;
 mod hooks;
 pub mod loggers;
 mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
 pub mod optim;
 mod optimization;
@@ -144,6 +150,7 @@ pub mod prelude {
         EarlyStopping, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
         MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter,
         Result, SpikeDetection, Stage, StepContext, ThroughputMonitor, Timer, TorchDefaults, Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,

@@ -397,10 +397,13 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// The gradients of the parameters that an optimizer trains.
-    pub(crate) fn of<'a>(&'a self, optimizer: &'a Optimizer) -> impl Iterator<Item = &'a Gradient> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(index, slot)| slot.as_ref().filter(|gradient| optimizer.trains(index, gradient.id)))
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+            }
+        }
     }
 
     /// All gradients, by the place of their parameters.
