@@ -301,14 +301,15 @@ impl IntoMaxTime for Duration {
 
 impl IntoMaxTime for &str {
     fn into_max_time(self) -> Result<Duration> {
-        let wrong = || {
-            Error::config(format!("`max_time(\"{self}\")` is no time"))
-                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"")
-        };
+        let wrong =
+            || Error::config(format!("`{self}` is no time")).help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"");
         let parts = self.split(':').map(|part| part.parse::<u64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>()?;
         match parts.as_slice() {
             [days, hours, minutes, seconds] => {
-                Ok(Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
+                let units = [(*days, 1), (*hours, 24), (*minutes, 60), (*seconds, 60)];
+                let seconds =
+                    units.into_iter().try_fold(0u64, |sum, (count, unit)| sum.checked_mul(unit)?.checked_add(count));
+                seconds.map(Duration::from_secs).ok_or_else(wrong)
             }
             _ => Err(wrong()),
         }

@@ -95,6 +95,11 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
 
 /// Looks at every parameter of a module.
 pub(crate) trait ErasedVisitor {
+    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    fn enter(&mut self, path: &str, container: &str) {
+        let _ = (path, container);
+    }
+
     /// A float parameter; `index` counts them in the order of the module's fields.
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
@@ -114,8 +119,9 @@ pub(crate) struct DynVisitor<'a> {
 }
 
 impl ModuleVisitor for DynVisitor<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name);
+        self.visitor.enter(&self.path.path, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {

@@ -18,7 +18,7 @@ use crate::{
     checkpoint::{self, Checkpoint},
     config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
-    data::{EvalData, FitData, Predicting, Source, Testing, Validation, merge_hparams},
+    data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
     engine,
     error::{Error, ErrorKind, Result},
@@ -171,11 +171,14 @@ impl<M: LightningModule> Trainer<M> {
     where
         M: PredictStep<Output = T>,
         D: EvalData<M, Predicting<T>>,
-        T: 'static,
+        T: Send + 'static,
     {
-        let outputs = Arc::new(Mutex::new(Vec::new()));
+        let outputs: Shelf<T> = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_source(Predicting::new(outputs.clone()));
-        self.evaluate(module, source, Stage::Predict)?;
+        self.run.predictions = Some(Box::new(outputs.clone()));
+        let predicted = self.evaluate(module, source, Stage::Predict);
+        self.run.predictions = None;
+        predicted?;
         let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
         Ok(std::mem::take(&mut *outputs))
     }
@@ -345,7 +348,9 @@ impl<M> TrainerBuilder<M> {
     pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
         match time.into_max_time() {
             Ok(time) => self.settings.length.max_time = Some(time),
-            Err(error) => self.problems.add(error.message().to_owned(), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
+            Err(error) => self
+                .problems
+                .add(format!("`max_time`: {}", error.message()), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
         }
         self
     }
@@ -563,6 +568,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
         }
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
+        if callbacks.iter().any(|callback| callback.is_model_summary()) {
+            settings.output.model_summary = false;
+        }
         let device = accelerator.device()?;
         if settings.allocator.tune {
             allocator::keep_memory();
@@ -597,6 +605,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             batch_size: None,
             loss: None,
             output: None,
+            predictions: None,
             optimizers: Vec::new(),
             training: M::TRAINING,
             bound: Vec::new(),

@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod callbacks_failure;
+mod callbacks_lambda;
+mod callbacks_monitors;
+mod callbacks_predictions;
+mod callbacks_timer;
 mod checkpoint;
 mod checkpoint_versions;
 mod data_combined;

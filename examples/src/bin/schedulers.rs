@@ -102,7 +102,7 @@ fn chart(rates: &[f64]) -> String {
         };
         let cells: String = heights.iter().map(|height| BLOCKS[height.saturating_sub(8 * row).min(8)]).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{label:>8} │{cells}");
+        let _ = writeln!(text, "{label:>8} │{}", cells.trim_end());
     }
     text
 }

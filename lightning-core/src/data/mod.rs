@@ -50,9 +50,10 @@ pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
+#[doc(hidden)]
+pub(crate) use feed::Shelf;
 pub(crate) use feed::StepCall;
 pub use feed::{Feeds, FeedsValidation};
-#[doc(hidden)]
 pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]

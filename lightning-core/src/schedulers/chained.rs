@@ -110,7 +110,7 @@ impl LrScheduler for Chained {
     }
 
     fn describe(&self) -> String {
-        parts::describe(self.parts.iter()).join(", times ")
+        format!("({})", parts::describe(self.parts.iter()).join(") × ("))
     }
 
     fn boxed_clone(&self) -> Box<dyn LrScheduler> {

@@ -129,6 +129,11 @@ pub(super) fn check_rate(schedule: &str, lr: f64, step: u64) -> Result<()> {
         .help("a rate has to be finite and at least 0: correct the numbers of the schedule"))
 }
 
+/// A rate that was computed, for people: without the last bit's noise.
+pub(super) fn short(lr: f64) -> f64 {
+    format!("{lr:.9e}").parse().unwrap_or(lr)
+}
+
 /// Reports a rate that a schedule cannot be made with.
 pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut Problems) {
     if !(lr.is_finite() && lr > 0.0) {

@@ -183,16 +183,16 @@ impl Curve for OneCycle {
             Annealing::Cosine => "along cosines",
             Annealing::Linear => "in straight lines",
         };
-        let back = if *three_phase { format!(", back to {}", self.first_lr()) } else { String::new() };
+        let back = if *three_phase { format!(", back to {}", curve::short(self.first_lr())) } else { String::new() };
         let momentum = match self.momentum {
             Some((base, max)) => format!(", momentum between {base} and {max}"),
             None => String::new(),
         };
         format!(
             "one cycle {way}: from {} up to {max_lr} in {}% of {steps} steps{back}, then down to {:e}{momentum}",
-            self.first_lr(),
-            100.0 * pct_start,
-            self.last_lr(),
+            curve::short(self.first_lr()),
+            curve::short(100.0 * pct_start),
+            curve::short(self.last_lr()),
         )
     }
 

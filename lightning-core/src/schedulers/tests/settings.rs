@@ -195,6 +195,14 @@ fn what_they_say_of_themselves_has_their_numbers() {
             "constant 0.1; from step 5 exponential from 0.1, times 0.9 each step",
         ),
         (
+            text(LinearDecay::new(0.1, 5).start_factor(0.2).end_factor(1.0).into_scheduler()),
+            "linear from 0.02 to 0.1 in 5 steps",
+        ),
+        (
+            text(ChainedSchedule::new(ConstantRate::new(0.1)).and(StepDecay::new(0.1, 5)).into_scheduler()),
+            "(constant 0.1) × (0.1, times 0.1 every 5 steps)",
+        ),
+        (
             text(OneCycle::new(1.0, 10).into_scheduler()),
             "one cycle along cosines: from 0.04 up to 1 in 30% of 10 steps, then down to 4e-6",
         ),
@@ -205,4 +213,48 @@ fn what_they_say_of_themselves_has_their_numbers() {
     ] {
         assert_eq!(text.replace("{ ", "{").replace(" }", "}"), expected);
     }
+}
+
+/// Every schedule from odd numbers: it is refused, or it goes on from anywhere with rates that can be trained with, or says why not.
+#[test]
+fn no_numbers_make_a_panic() {
+    const FLOATS: [f64; 8] = [f64::NAN, f64::INFINITY, -1.0, 0.0, f64::MIN_POSITIVE, 0.5, 1.0, f64::MAX];
+    const COUNTS: [i64; 6] = [i64::MIN, -1, 0, 1, 7, i64::MAX];
+    let (mut refused, mut made) = (0, 0);
+    let mut try_one = |schedule: Result<Box<dyn Schedule>>| {
+        let Ok(mut schedule) = schedule else {
+            refused += 1;
+            return;
+        };
+        made += 1;
+        assert!(schedule.base_lr() > 0.0 && schedule.base_lr().is_finite());
+        for step in [0, 1, 6, 7, 8, u64::MAX / 2, u64::MAX - 1] {
+            let state = serde_json::json!({ "step": step, "schedule": { "step": step } });
+            let goes_on = schedule.load_state(&state).and_then(|()| schedule.step(Some(f64::NAN)));
+            assert!(goes_on.is_err() || (schedule.lr() >= 0.0 && schedule.lr().is_finite()), "{}", schedule.describe());
+        }
+    };
+    for lr in FLOATS {
+        for x in FLOATS {
+            for n in COUNTS {
+                try_one(ConstantRate::new(lr).factor_for(x, n).into_scheduler());
+                try_one(LinearDecay::new(lr, n).start_factor(x).end_factor(x).into_scheduler());
+                try_one(Cosine::new(lr, n).min_lr(x).into_scheduler());
+                try_one(Cosine::new(lr, 9).warmup(n).start_factor(x).into_scheduler());
+                try_one(ExponentialDecay::new(lr, x).warmup(n).into_scheduler());
+                try_one(StepDecay::new(lr, n).gamma(x).into_scheduler());
+                try_one(MultiStepDecay::new(lr, [n, 3]).gamma(x).into_scheduler());
+                try_one(PolynomialDecay::new(lr, n).power(x).into_scheduler());
+                try_one(LambdaRate::new(lr, move |step| x * step as f64).into_scheduler());
+                try_one(ReduceLROnPlateau::new(lr).factor(x).patience(n).cooldown(n).into_scheduler());
+                for m in COUNTS {
+                    try_one(CosineWarmRestarts::new(lr, n).t_mult(m).min_lr(x).into_scheduler());
+                    try_one(Noam::new(lr, n, m).into_scheduler());
+                    try_one(Cyclic::new(lr, x, n).step_size_down(m).exp_range(x).into_scheduler());
+                    try_one(OneCycle::new(lr, n).pct_start(x).div_factor(x).three_phase(m > 0).into_scheduler());
+                }
+            }
+        }
+    }
+    assert!(refused > 10_000 && made > 500, "{refused} refused, {made} made");
 }
