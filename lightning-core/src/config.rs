@@ -262,13 +262,14 @@ pub(crate) struct OptimizationSettings {
     pub(crate) accumulate: u64,
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
+    pub(crate) detect_anomaly: bool,
     /// Whether optimizers make one pass over the buffers where they can.
     pub(crate) fused: bool,
 }
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, fused: true }
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false, fused: true }
     }
 }
 

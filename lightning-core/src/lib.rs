@@ -55,6 +55,7 @@
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
 
@@ -81,7 +82,8 @@ mod hooks;
 pub mod loggers;
 mod metrics;
 mod module;
-mod optim;
+pub mod optim;
+mod optimization;
 mod owned;
 mod params;
 mod plan;
@@ -92,6 +94,7 @@ mod rank;
 pub mod readback;
 mod report;
 mod run;
+pub mod schedulers;
 mod signals;
 mod stage;
 mod state;
@@ -115,16 +118,19 @@ pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
     Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
 };
+#[doc(hidden)]
+pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
     HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
-    Loss, PredictStep, TestStep, TrainingStep, ValidationStep,
+    Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
-pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup};
+pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
+pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
 pub use state::{StateReader, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
@@ -134,9 +140,17 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
-        copy_of, data_module, from_loader,
+        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers, Result,
+        Stage, StepContext, TorchDefaults, Trainer, copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict, optimizer, random_split, seed_everything,
+        lightning_module, log, log_dict,
+        optim::params,
+        optimizer, random_split,
+        schedulers::{
+            ChainedSchedule, ConstantRate, Cosine, CosineWarmRestarts, Cyclic, ExponentialDecay, IntoScheduler,
+            LambdaRate, LinearDecay, MultiStepDecay, Noam, OneCycle, PolynomialDecay, ReduceLROnPlateau,
+            SequentialSchedule, StepDecay,
+        },
+        seed_everything,
     };
 }

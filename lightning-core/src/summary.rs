@@ -97,9 +97,8 @@ pub(crate) fn model_summary(run: &RunState, driver: &dyn Driver) -> Result<Strin
         totals.bytes += count.bytes;
     }
     let mut text = table::summary_table(&rows, totals);
-    for optimizer in &run.optimizers {
-        let numbers = optimizer.describe().split_whitespace().collect::<Vec<_>>().join(" ");
-        text.push_str(&format!("\n{}: {numbers}, lr {}", optimizer.name(), optimizer.lr));
+    for (optimizer, counts) in run.optimizers.iter().zip(&run.trained) {
+        text.push_str(&optimizer.summary(counts));
     }
     Ok(text)
 }

@@ -10,6 +10,7 @@ use burn::{
     module::{Module, ParamId},
     tensor::Device,
 };
+use serde_json::Value;
 
 use crate::{
     allocator,
@@ -17,14 +18,14 @@ use crate::{
     checkpoint::{self, Checkpoint},
     config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
-    data::{EvalData, FitData, Predicting, Source, Testing, Validation},
+    data::{EvalData, FitData, Predicting, Source, Testing, Validation, merge_hparams},
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
     engine,
     error::{Error, ErrorKind, Result},
     hooks::Step,
     loggers::{CsvLogger, Logger},
     metrics::{MetricDef, MetricStore, ScopeId, StageSet},
-    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
+    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingMode, TrainingStep, ValidationStep},
     owned::Owned,
     params,
     plan::Plan,
@@ -104,7 +105,7 @@ impl<M: LightningModule> Trainer<M> {
     {
         let source = data.into_source();
         let Self { run, callbacks, known } = self;
-        begin(run, module, Stage::Fit)?;
+        begin(run, module, source.hparams()?, Stage::Fit)?;
         run.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
@@ -190,7 +191,7 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
-        begin(run, module, stage)?;
+        begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
@@ -269,15 +270,15 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
     first.0
 }
 
-fn begin<M: LightningModule>(run: &mut RunState, module: &M, stage: Stage) -> Result<()> {
+fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
     run.stage = stage;
     run.stop = None;
     run.started = Some(Instant::now());
     run.told_minimum = false;
-    run.gradients.clear();
+    run.windows.clear();
     run.failing = false;
     run.seed = random::global_seed();
-    run.hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.hparams = merge_hparams(checkpoint::hparams_value(&module.hparams())?, data)?;
     run.metrics.reset();
     run.entries.clear();
     run.batch_size = None;
@@ -368,6 +369,14 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn gradient_clip_algorithm(mut self, algorithm: ClipAlgorithm) -> Self {
         self.settings.optimization.clip_by = algorithm;
+        self
+    }
+
+    /// Looks at the loss and at every gradient of every batch, and ends the run at the first that is not finite, with the
+    /// parameter's name. It waits for the device in every batch. Default no.
+    #[must_use]
+    pub fn detect_anomaly(mut self, detect: bool) -> Self {
+        self.settings.optimization.detect_anomaly = detect;
         self
     }
 
@@ -537,6 +546,21 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 "leave one of the two out",
             );
         }
+        if matches!(M::TRAINING, TrainingMode::Manual) {
+            let optimization = &settings.optimization;
+            if optimization.accumulate > 1 {
+                problems.add(
+                    "`accumulate_grad_batches` is set, and the module optimizes by itself",
+                    "leave it out, and step every n-th batch in `training_step`",
+                );
+            }
+            if optimization.clip.is_some() {
+                problems.add(
+                    "`gradient_clip_val` is set, and the module optimizes by itself",
+                    "leave it out, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
+                );
+            }
+        }
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
         let device = accelerator.device()?;
@@ -574,7 +598,12 @@ impl<M: LightningModule> TrainerBuilder<M> {
             loss: None,
             output: None,
             optimizers: Vec::new(),
-            gradients: params::GradientStore::default(),
+            training: M::TRAINING,
+            bound: Vec::new(),
+            windows: Vec::new(),
+            hidden: Vec::new(),
+            stepped: false,
+            trained: Vec::new(),
             loggers: Loggers::new(loggers),
             checkpoints: CheckpointBoard::default(),
             stop: None,
@@ -584,8 +613,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
             failing: false,
             validates: false,
             validation_only: None,
-            hparams: serde_json::Value::Null,
+            hparams: Value::Null,
             fields: M::FIELDS,
+            declared: M::METRICS,
             warnings: Vec::new(),
             settings,
         };

@@ -4,16 +4,24 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod checkpoint;
+mod checkpoint_versions;
 mod determinism;
 mod failure;
 mod fields;
 mod hand_loop;
 mod hooks;
 mod logging;
+#[path = "../bench/measure.rs"]
+#[allow(dead_code, reason = "shared with the benchmark")]
+mod measure;
+mod memory;
 mod mnist;
 mod monitoring;
 mod optimization;
+mod optimizers;
 mod path;
 mod readme;
 mod signals;
 mod support;
+#[path = "../bench/tiny.rs"]
+mod tiny;

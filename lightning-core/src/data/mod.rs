@@ -1,18 +1,72 @@
 //! Data: datasets, loaders that turn them into batches, data modules, splits, and the idx file format.
+//!
+//! | to | see |
+//! |---|---|
+//! | read items by their index | [`Dataset`], [`Rows`], [`Zip`], [`Concat`], [`Mapped`], [`Cached`], [`from_burn`] |
+//! | divide them | [`random_split`], [`stratified_split`], [`k_fold`], [`Subset`] |
+//! | make batches of them | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
+//! | choose which come when | [`Sampler`] and [`BatchSampler`] with their implementors |
+//! | read what has no index | [`DataLoader::iterable`], [`DataLoader::from_iter`], [`DataLoader::ticks`] |
+//! | read several loaders at once | [`Combined`] |
+//! | keep all of it in one place | [`data_module`](crate::data_module) |
 
+mod adapters;
+mod batch_sampler;
+mod builder;
+mod collate;
+mod combined;
 mod dataset;
+mod epoch;
 mod feed;
+mod folds;
+#[cfg(feature = "dataset")]
+mod from_burn;
 pub mod idx;
+mod indexed;
+mod layout;
 mod loader;
 mod module;
+mod ordered;
+mod padded;
+mod rows;
+mod sampler;
+mod source;
 mod split;
+mod stream;
+mod subset;
+mod workers;
 
-pub use dataset::{Dataset, Subset};
-pub use feed::{EvalData, Feeds, FeedsValidation, FitData};
 #[doc(hidden)]
-pub use feed::{Gives, NamedFeed, Predicting, RunStep, Source, StepOf, Testing, Training, Validation};
-pub use loader::{
-    Batches, Collate, DataLoader, DataLoaderBuilder, FromLoader, Loader, NoCollate, Position, from_loader,
-};
+pub use adapters::Zipped;
+pub use adapters::{Cached, Concat, Mapped, Zip};
+pub use batch_sampler::{BatchSampler, LengthBuckets};
+pub use builder::{Collate, DataLoaderBuilder, NoCollate, NoMap};
+#[doc(hidden)]
+pub use builder::{Fallible, Infallible, Step, Then, Transform};
+pub use collate::{FromItems, host};
+pub use combined::{Combine, CombineSequential, Combined};
+pub use dataset::Dataset;
+pub(crate) use feed::StepCall;
+pub use feed::{Feeds, FeedsValidation};
+#[doc(hidden)]
+pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
+pub use folds::{KFold, k_fold};
+#[cfg(feature = "dataset")]
+pub use from_burn::{FromBurn, from_burn};
+pub use loader::{Batches, DataLoader, FromLoader, Loader, Position, from_loader};
+#[doc(hidden)]
+pub use module::DataParts;
+pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
-pub use split::{SplitSizes, random_split};
+pub use padded::{Padded, SequenceElement};
+pub use rows::{ConvertedRows, Row, Rows};
+pub use sampler::{
+    DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
+    WeightedRandomSampler,
+};
+#[doc(hidden)]
+pub use source::Source;
+pub use source::{EvalData, FitData};
+pub use split::{SplitSizes, random_split, stratified_split};
+pub use stream::IterableBuilder;
+pub use subset::Subset;

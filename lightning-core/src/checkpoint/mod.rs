@@ -4,6 +4,8 @@
 //! `__metadata__` holds one entry, `lightning`, a JSON object ([`Metadata`]). Nothing in the file depends on time, place or
 //! random ids: equal states give equal bytes.
 
+pub(crate) mod tensors;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -14,10 +16,7 @@ use std::{
 
 use burn::{
     module::ParamId,
-    tensor::{
-        Bool, DType, Float, Int, Tensor, TensorData,
-        kind::{Basic, BridgeTensor},
-    },
+    tensor::{DType, TensorData, kind::BridgeTensor},
 };
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
@@ -28,10 +27,10 @@ use crate::{
     files,
     module::{InitModule, InitOutput, LightningModule, LightningStruct},
     params::{BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
-    rank::with_rank,
     run::RunState,
-    state::{StateReader, StateWriter},
+    state::{StateReader, StateWriter, number},
 };
+use tensors::{Handle, read_all, with_data};
 
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -141,12 +140,16 @@ impl Collector {
 
 impl ErasedVisitor for Collector {
     fn float(&mut self, _index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
-        self.add(path, param.data())
+        self.add(path, read(param.handle()))
     }
 
-    fn other(&mut self, path: &str, data: &dyn Fn() -> Result<TensorData>) -> Result<()> {
-        self.add(path, data())
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        self.add(path, read(handle()))
     }
+}
+
+fn read(handle: Handle) -> Result<TensorData> {
+    read_all(vec![handle])?.pop().ok_or_else(|| Error::new(ErrorKind::Device, "the device gave no tensor back"))
 }
 
 impl BufferVisitor for Collector {
@@ -154,13 +157,6 @@ impl BufferVisitor for Collector {
         if let Err(error) = self.add(name, data()) {
             self.failed.get_or_insert(error);
         }
-    }
-}
-
-fn number(value: f64) -> Value {
-    match serde_json::Number::from_f64(value) {
-        Some(number) => Value::Number(number),
-        None => Value::String(value.to_string()),
     }
 }
 
@@ -355,25 +351,6 @@ impl ValueMapper for TensorSource<'_> {
             None => value,
         }
     }
-}
-
-/// A tensor of the same kind, type and device with other values.
-fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
-    fn of<const D: usize, K: Basic>(value: BridgeTensor, data: TensorData) -> BridgeTensor {
-        let dtype = value.dtype();
-        let device = Tensor::<D, K>::from_bridge(value).device();
-        Tensor::<D, K>::from_data(data, (&device, dtype)).into_bridge()
-    }
-    let dtype = value.dtype();
-    with_rank!(value.rank(), D => {
-        if dtype.is_bool() {
-            of::<D, Bool>(value, data)
-        } else if dtype.is_int() || dtype.is_uint() {
-            of::<D, Int>(value, data)
-        } else {
-            of::<D, Float>(value, data)
-        }
-    }, value)
 }
 
 impl BufferMapper for TensorSource<'_> {
