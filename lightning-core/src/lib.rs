@@ -58,6 +58,7 @@
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
@@ -81,6 +82,9 @@ mod guard;
 mod hooks;
 pub mod loggers;
 mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
 pub mod optim;
 mod optimization;
@@ -141,7 +145,9 @@ pub mod prelude {
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
         HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers, Result,
-        Stage, StepContext, TorchDefaults, Trainer, copy_of, data_module, from_loader,
+        Stage, StepContext, TorchDefaults, Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,
         optim::params,

@@ -30,8 +30,7 @@ use crate::{
 pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<OptimizerSetup>) -> Result<()> {
     let mut optimizers: Vec<Optimizer> = Vec::with_capacity(setups.len());
     for setup in setups {
-        let fused = run.settings.optimization.fused;
-        let optimizer = Optimizer::new(if fused { setup } else { setup.unfused() })?;
+        let optimizer = Optimizer::new(setup)?;
         if optimizers.iter().any(|known| known.name() == optimizer.name()) {
             return Err(Error::config(format!("two optimizers are called `{}`", optimizer.name()))
                 .help("give one of them another name"));

@@ -391,11 +391,11 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// Lends the gradients of the parameters that an optimizer trains, one after another, to `look`, which hands them back.
-    pub(crate) fn lend(&mut self, optimizer: &Optimizer, mut look: impl FnMut(BridgeTensor) -> BridgeTensor) {
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
-                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: look(value) });
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
             }
         }
     }

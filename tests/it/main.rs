@@ -5,6 +5,12 @@
 
 mod checkpoint;
 mod checkpoint_versions;
+mod data_combined;
+mod data_faults;
+mod data_modules;
+mod data_order;
+mod data_support;
+mod data_workers;
 mod determinism;
 mod failure;
 mod fields;
@@ -20,6 +26,7 @@ mod monitoring;
 mod optimization;
 mod optimizers;
 mod path;
+mod readers;
 mod readme;
 mod signals;
 mod support;

@@ -46,13 +46,16 @@ pub(crate) enum Rule {
 }
 
 impl OptimizerKind {
-    /// The same by Burn's own operations.
-    pub(crate) fn unfused(self) -> Self {
-        let rule = match self.rule {
+    /// The same, by Burn's own operations.
+    pub(crate) fn unfused(mut self) -> Self {
+        self.rule = match self.rule {
             Rule::Each(rule) => Rule::Each(rule.unfused()),
-            lbfgs => lbfgs,
+            lbfgs @ Rule::Lbfgs(_) => lbfgs,
         };
-        Self { rule, ..self }
+        self.with_momentum = self
+            .with_momentum
+            .map(|with_momentum| -> WithMomentum { Arc::new(move |momentum| with_momentum(momentum).unfused()) });
+        self
     }
 }
 

@@ -180,9 +180,7 @@ impl Optimizer {
                     ))
                     .help("use SGD or a kind of Adam, or switch the schedule's momentum off"));
                 };
-                let rule = with_momentum(momentum);
-                let fused = matches!(&group.kind.rule, Rule::Each(rule) if rule.is_fused());
-                group.kind.rule = Rule::Each(if fused { rule } else { rule.unfused() });
+                group.kind.rule = Rule::Each(with_momentum(momentum));
             }
         }
         self.put_lr(lr);

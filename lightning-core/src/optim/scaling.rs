@@ -65,14 +65,14 @@ impl Factor {
 }
 
 impl Scaling {
-    /// The scaling of the window's gradients that belong to `optimizer`. On the `host` a norm is read at once.
+    /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
     pub(crate) fn new(
-        window: &mut GradientStore,
+        gradients: &mut GradientStore,
         optimizer: &Optimizer,
         clip: Option<(f64, ClipAlgorithm)>,
         host: bool,
     ) -> Self {
-        let mean = match window.weight() {
+        let mean = match gradients.weight() {
             Weight::Number(weight) if weight == 1.0 => Factor::One,
             Weight::Number(weight) => Factor::Host(1.0 / weight),
             Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.recip())),
@@ -81,7 +81,7 @@ impl Scaling {
             None => Self { factor: mean, limit: None },
             Some((limit, ClipAlgorithm::Value)) => Self { factor: mean, limit: Some(limit) },
             Some((limit, ClipAlgorithm::Norm)) => {
-                let clip = norm_clip(window, optimizer, &mean, limit, host);
+                let clip = norm_clip(gradients, optimizer, &mean, limit, host);
                 Self { factor: mean.times(clip), limit: None }
             }
         }
@@ -118,12 +118,12 @@ impl Scaling {
 }
 
 /// The factor that brings the total norm of an optimizer's gradients, once multiplied by `mean`, down to `limit`; at most 1.
-fn norm_clip(window: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
-    let (mut known, mut sums) = (0.0, Vec::new());
-    window.lend(optimizer, |gradient| {
+fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
+    let (mut sum, mut sums) = (0.0, Vec::new());
+    gradients.for_each_of(optimizer, |gradient| {
         let (gradient, squares) = if host { fused::sum_of_squares(gradient) } else { (gradient, None) };
         match squares {
-            Some(squares) => known += squares,
+            Some(squares) => sum += squares,
             None => sums.extend(with_rank!(gradient.rank(), D => {
                 let value = Tensor::<D>::from_bridge(gradient.clone());
                 Some(value.clone().mul(value).sum())
@@ -131,23 +131,26 @@ fn norm_clip(window: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, l
         }
         gradient
     });
-    let others = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
-    if host {
-        let squares = known + others.map_or(0.0, readback::host_scalar);
-        let mean = match mean {
-            Factor::One => 1.0,
-            Factor::Host(mean) => *mean,
-            Factor::OnDevice(mean) => readback::host_scalar(Tensor::clone(mean)),
-        };
-        let factor = limit / (squares.sqrt() * mean + 1e-6);
-        // A norm that is no number stays visible: it does not clip.
-        return if factor < 1.0 { Factor::Host(factor) } else { Factor::One };
+    let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
+    match (sums, mean) {
+        (Some(sums), mean) if !host => {
+            let norm = match mean {
+                Factor::One => sums.sqrt(),
+                Factor::Host(mean) => sums.sqrt().mul_scalar(*mean),
+                Factor::OnDevice(mean) => sums.sqrt().mul(Tensor::clone(mean)),
+            };
+            Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
+        }
+        (sums, mean) => {
+            let mean = match mean {
+                Factor::One => 1.0,
+                Factor::Host(mean) => *mean,
+                Factor::OnDevice(mean) => readback::host_scalar(Tensor::clone(mean)),
+            };
+            let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
+            let factor = limit / (norm + 1e-6);
+            // A norm that is no number stays visible: it does not clip.
+            if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
+        }
     }
-    let Some(norm) = others.map(Tensor::sqrt) else { return Factor::One };
-    let norm = match mean {
-        Factor::One => norm,
-        Factor::Host(mean) => norm.mul_scalar(*mean),
-        Factor::OnDevice(mean) => norm.mul(Tensor::clone(mean)),
-    };
-    Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IntoScheduler, LrScheduler,
+    IntoScheduler, LrScheduler, Unmonitored,
     parts::{self, Errors},
     state,
 };
@@ -47,6 +47,8 @@ impl ChainedSchedule {
         self
     }
 }
+
+impl Unmonitored for ChainedSchedule {}
 
 impl IntoScheduler for ChainedSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

@@ -37,7 +37,7 @@ impl Annealing {
 /// use lightning_core::prelude::*;
 ///
 /// let mut schedule = OneCycle::new(0.1, 100).pct_start(0.5).div_factor(10.0).into_scheduler()?;
-/// assert_eq!(schedule.lr(), 0.01);
+/// assert!((schedule.lr() - 0.01).abs() < 1e-12);
 /// for _ in 0..49 {
 ///     schedule.step(None)?;
 /// }
