@@ -22,6 +22,10 @@ mod fields;
 mod hand_loop;
 mod hooks;
 mod logging;
+#[path = "../bench/measure.rs"]
+#[allow(dead_code, reason = "shared with the benchmark")]
+mod measure;
+mod memory;
 mod mnist;
 mod monitoring;
 mod optimization;
@@ -31,3 +35,5 @@ mod readers;
 mod readme;
 mod signals;
 mod support;
+#[path = "../bench/tiny.rs"]
+mod tiny;

@@ -17,12 +17,11 @@ pub(super) struct HostState {
 }
 
 impl HostState {
-    /// Gives a state without tensors zeros of the type and shape of `value`; says whether it had none.
+    /// Gives a state the tensors that it has not got, zeros of the type and shape of `value`; says whether it had none. A
+    /// schedule that drives the momentum can make an optimizer want one more than before, or one less.
     pub(super) fn fill(&mut self, leaves: usize, value: &TensorData) -> bool {
         let fresh = self.tensors.is_empty();
-        if fresh {
-            self.tensors.extend((0..leaves).map(|_| zeros(value)));
-        }
+        self.tensors.resize_with(leaves, || zeros(value));
         fresh
     }
 
