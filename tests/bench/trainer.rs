@@ -113,7 +113,7 @@ pub fn alone<M: Trained>(program: &str, settings: TrainerBuilder<M>, device: &De
     const EPOCHS: usize = 3;
     let watch = Arc::new(Mutex::new(Stopwatch::default()));
     let start = Instant::now();
-    M::train(settings.callback(Watch(watch.clone())), EPOCHS, device)?;
+    <M as Trained>::train(settings.callback(Watch(watch.clone())), EPOCHS, device)?;
     let (name, steps) = (M::Workload::NAME, EPOCHS * M::Workload::STEPS);
     let watch = watch.lock().map_err(|_| "a thread has panicked")?;
     Ok(Run::new(program, name, &watch, steps, start.elapsed(), with))

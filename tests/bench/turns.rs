@@ -77,7 +77,7 @@ pub fn take<M: Trained>(
             since: None,
             turns: turns.clone(),
         };
-        M::train(settings.callback(callback), epochs, device)?;
+        <M as Trained>::train(settings.callback(callback), epochs, device)?;
         let what = format!("{} with {} optimizer", M::Workload::NAME, if fused { "the fused" } else { "Burn's" });
         let turns = turns.lock().map_err(|_| "a thread has panicked")?.split_off(WARM_UP);
         rows.push(Row { what, turns });
@@ -91,7 +91,7 @@ pub fn table(rows: &[Row]) -> String {
         "| workload | trainer, ms a step | by hand, ms a step | hand / trainer | quartiles | turns |\n|---|---|---|---|---|---|",
     );
     for Row { what, turns } in rows {
-        let mut column =
+        let column =
             |number: fn(&(f64, f64)) -> f64, at| quantile(&mut turns.iter().map(number).collect::<Vec<_>>(), at);
         let ratio: fn(&(f64, f64)) -> f64 = |(trainer, hand)| hand / trainer;
         text.push_str(&format!(
