@@ -59,7 +59,7 @@ fn d3_four_batch_writes_and_one_epoch_write() {
                       loader 0 batch 2 samples 8..12; loader 0 batch 3 samples 12..16"
         .to_owned();
     assert_eq!(calls(WriteInterval::Batch), batch_calls);
-    assert_eq!(calls(WriteInterval::Epoch), [epoch_call.clone()]);
+    assert_eq!(calls(WriteInterval::Epoch), std::slice::from_ref(&epoch_call));
     assert_eq!(calls(WriteInterval::BatchAndEpoch), [batch_calls, vec![epoch_call]].concat());
 }
 

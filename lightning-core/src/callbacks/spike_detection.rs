@@ -185,7 +185,9 @@ impl<M> Callback<M> for SpikeDetection {
             (None, None) => {
                 wrong("`atol` and `rtol` are both off", "set one: every loss that is not better would be a spike")
             }
-            (atol, rtol) if [atol, rtol].into_iter().flatten().any(|tolerance| !(tolerance >= 0.0)) => {
+            (atol, rtol)
+                if [atol, rtol].into_iter().flatten().any(|tolerance| tolerance.is_nan() || tolerance < 0.0) =>
+            {
                 wrong("a tolerance is negative or no number", "give tolerances of at least 0")
             }
             _ => Ok(()),
