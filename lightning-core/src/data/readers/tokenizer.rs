@@ -35,7 +35,7 @@ pub enum Unit {
 ///
 /// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(["Je t'aime.", "Il t'aime aussi."]);
 /// let tokens = tokenizer.encode_sentence("Il t'aime beaucoup.");
-/// assert_eq!((tokens[0], tokens[5]), (Tokenizer::BOS, Tokenizer::EOS));
+/// assert_eq!((tokens[0], tokens[6]), (Tokenizer::BOS, Tokenizer::EOS));
 /// assert_eq!(tokenizer.decode(&tokens), "il t' aime <unk> .");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
