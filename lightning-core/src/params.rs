@@ -97,9 +97,9 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
 
 /// Looks at every parameter of a module.
 pub(crate) trait ErasedVisitor {
-    /// Into a field of a module of this type: `Struct:Linear`.
-    fn enter(&mut self, container: &str) {
-        let _ = container;
+    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    fn enter(&mut self, path: &str, container: &str) {
+        let _ = (path, container);
     }
 
     /// Out of it.
@@ -131,7 +131,7 @@ pub(crate) struct DynVisitor<'a> {
 impl ModuleVisitor for DynVisitor<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name);
-        self.visitor.enter(container_type);
+        self.visitor.enter(&self.path.path, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
@@ -459,10 +459,13 @@ impl GradientStore {
         (self.passes, self.weight) = (passes, Some(weight));
     }
 
-    /// The gradients of the parameters that an optimizer trains.
-    pub(crate) fn of<'a>(&'a self, optimizer: &'a Optimizer) -> impl Iterator<Item = &'a Gradient> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(index, slot)| slot.as_ref().filter(|gradient| optimizer.trains(index, gradient.id)))
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+            }
+        }
     }
 
     /// All gradients, by the place of their parameters.

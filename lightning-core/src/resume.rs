@@ -100,6 +100,7 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("accumulate_grad_batches", optimization.accumulate.to_string()),
         ("gradient_clip_val", text(optimization.clip)),
         ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
+        ("fused_optimizers", optimization.fused.to_string()),
         ("limit_train_batches", limits.train.to_string()),
         ("limit_val_batches", limits.val.to_string()),
         ("val_check_interval", validation.interval.to_string()),

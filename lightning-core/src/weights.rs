@@ -396,7 +396,7 @@ impl Matching<'_> {
 }
 
 impl ErasedVisitor for Matching<'_> {
-    fn enter(&mut self, container: &str) {
+    fn enter(&mut self, _path: &str, container: &str) {
         self.containers.push(container.to_owned());
     }
 

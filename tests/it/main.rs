@@ -3,12 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod callbacks_failure;
+mod callbacks_lambda;
+mod callbacks_monitors;
+mod callbacks_predictions;
+mod callbacks_timer;
 mod checkpoint;
 mod checkpoint_faults;
 mod checkpoint_state;
 mod checkpoint_versions;
 mod crash;
 mod damaged;
+mod data_combined;
+mod data_faults;
+mod data_modules;
+mod data_order;
+mod data_support;
+mod data_workers;
 mod determinism;
 mod early_stopping;
 mod failure;
@@ -16,6 +27,10 @@ mod fields;
 mod hand_loop;
 mod hooks;
 mod logging;
+#[path = "../bench/measure.rs"]
+#[allow(dead_code, reason = "shared with the benchmark")]
+mod measure;
+mod memory;
 mod mnist;
 mod model_checkpoint;
 mod monitoring;
@@ -23,6 +38,7 @@ mod optimization;
 mod optimizers;
 mod path;
 mod python;
+mod readers;
 mod readme;
 mod resume;
 mod resume_changed;
@@ -31,3 +47,5 @@ mod resume_optimizers;
 mod signals;
 mod support;
 mod weights;
+#[path = "../bench/tiny.rs"]
+mod tiny;
