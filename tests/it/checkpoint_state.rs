@@ -125,7 +125,7 @@ fn the_state_of_a_data_module_is_there_before_its_loaders_are_made() {
     };
     let (lesson, _) = run(7, CurriculumHparams::default(), Resume::Never);
     assert_eq!(lesson, 8);
-    let (lesson, report) = run(0, CurriculumHparams::default().with_batch_size(5), Resume::Path(path));
+    let (lesson, report) = run(0, CurriculumHparams::default().with_batch_size(5), Resume::Path(path.clone()));
     assert_eq!(lesson, 8, "the stored one, and not the one that `setup` has counted");
     assert_eq!(report.differences, ["the data hyperparameter `batch_size` was 4, and is 5"]);
 }

@@ -39,7 +39,7 @@ impl Scripted {
         #[log(maximize)]
         let val_gain = -val_loss;
     }
-    fn on_validation_end(&mut self, cx: &mut lightning_core::HookContext) {
+    fn on_validation_end(&mut self, cx: &mut HookContext) {
         if !cx.is_sanity_checking() {
             self.validations += 1;
         }

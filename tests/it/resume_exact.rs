@@ -257,14 +257,14 @@ where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {
     let folder = tempfile::tempdir().unwrap();
-    let whole = finish::<M>(case, M::trainer(), folder.path());
+    let whole = finish::<M>(case, Trainer::<M>::builder(), folder.path());
     let (save_at, written) = SaveAt::new(folder.path(), moments);
-    let saving = finish::<M>(case, M::trainer().callback(save_at), folder.path());
+    let saving = finish::<M>(case, Trainer::<M>::builder().callback(save_at), folder.path());
     assert!(saving.bytes == whole.bytes, "{case:?}: saving changed the run");
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
-        let Ended { report, bytes, records } = finish::<M>(case, M::trainer().resume_from(path.clone()), folder.path());
+        let Ended { report, bytes, records } = finish::<M>(case, Trainer::<M>::builder().resume_from(path.clone()), folder.path());
         assert_eq!(report.resumed_from.as_deref(), Some(path.as_path()), "{note}");
         assert!(report.differences.is_empty(), "{note}: {:?}", report.differences);
         assert_eq!(report.stop_reason, whole.report.stop_reason, "{note}");

@@ -47,7 +47,7 @@ macro_rules! network {
 network! {
     #[optimizer(
         AdamWConfig::new(),
-        lr = OneCycle::new(0.05, cx.estimated_optimizer_steps()?).momentum(0.8, 0.95),
+        lr = OneCycle::new(0.05, 120).momentum(0.8, 0.95),
         interval = step,
         frequency = 2,
         group(params::rank_below(2), weight_decay = 0.0),
@@ -131,7 +131,7 @@ program!(Rivals, RivalsHparams);
 
 #[lightning_module]
 struct ByHand {
-    #[optimizer(AdamConfig::new(), lr = Cosine::new(0.01, 40))]
+    #[optimizer(AdamConfig::new(), lr = Cosine::new(0.01, 40), interval = step)]
     #[init(LinearConfig::new(8, 3).init(device))]
     critic: Linear,
     #[optimizer(SgdConfig::new(), lr = 0.01)]

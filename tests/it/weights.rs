@@ -271,6 +271,6 @@ mod low_rank {
         let optimizer: Vec<_> =
             inspected.tensors.iter().filter(|tensor| tensor.name.starts_with("optimizer.")).collect();
         assert_eq!(optimizer.len(), 4, "two moments of two factors: {inspected}");
-        assert_eq!(run(Resume::Path(path)), [kept, down, up]);
+        assert_eq!(run(Resume::Path(path.clone())), [kept, down, up]);
     }
 }

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 const HASH_KEY: &str = "lightning.sha256";
 
+/// A small module.
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = lr)]
 pub struct Small {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use burn::{
-    module::{Module as _, ParamId},
+    module::ParamId,
     tensor::{TensorData, kind::BridgeTensor},
 };
 use serde_json::Value;

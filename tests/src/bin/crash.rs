@@ -93,7 +93,7 @@ impl Dataset for Points {
     }
 
     fn get(&self, index: usize) -> Result<Self::Item> {
-        self.0.get(index).copied().ok_or_else(|| "no such point".into())
+        self.0.as_slice().get(index).copied().ok_or_else(|| "no such point".into())
     }
 }
 
