@@ -30,6 +30,7 @@ pub use crate::{
         WeightDecay,
     },
     params::{Buffer, BufferMapper, BufferVisitor},
+    precision::InF32,
     random::seed_init,
     stage::Stage,
     state::{StateReader, StateWriter},

@@ -77,6 +77,9 @@ pub trait StepBatch: Sized + Send + 'static {
     /// The batch on the device.
     #[must_use]
     fn on_device(self, device: &Device) -> Self;
+    /// The batch with its floats in a type.
+    #[must_use]
+    fn in_dtype(self, dtype: FloatDType) -> Self;
 }
 
 impl<B: Batch> StepBatch for B {
@@ -87,6 +90,10 @@ impl<B: Batch> StepBatch for B {
     fn on_device(self, device: &Device) -> Self {
         self.to_device(device)
     }
+
+    fn in_dtype(self, dtype: FloatDType) -> Self {
+        self.cast(dtype)
+    }
 }
 
 impl StepBatch for NoBatch {
@@ -95,6 +102,10 @@ impl StepBatch for NoBatch {
     }
 
     fn on_device(self, _device: &Device) -> Self {
+        match self {}
+    }
+
+    fn in_dtype(self, _dtype: FloatDType) -> Self {
         match self {}
     }
 }

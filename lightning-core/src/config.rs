@@ -4,7 +4,10 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use burn::tensor::Device;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    precision::Numerics,
+};
 
 /// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,7 +103,8 @@ impl Limit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accelerator {
-    /// The best device that the enabled features offer: Burn's default device.
+    /// The best device that the enabled features and the machine offer and that computes in the run's precision. The
+    /// environment variable `BURN_DEVICE` overrides it, as it does everywhere in Burn.
     #[default]
     Auto,
     /// The processor.
@@ -159,6 +163,19 @@ impl IntoAccelerator for &str {
 }
 
 impl Accelerator {
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Metal => "metal",
+            Self::Rocm => "rocm",
+        }
+    }
+
     /// The device.
     ///
     /// # Errors
@@ -179,7 +196,7 @@ impl Accelerator {
             Self::Metal => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
             #[allow(unreachable_patterns, reason = "with every feature on, nothing is left")]
             missing => {
-                let feature = format!("{missing:?}").to_lowercase();
+                let feature = missing.name();
                 Err(Error::config(format!("the accelerator `{feature}` is not part of this build"))
                     .help(format!(
                         "write `lightning-core = {{ …, features = [\"{feature}\"] }}` in Cargo.toml, or use `accelerator(\"auto\")`"
@@ -227,6 +244,7 @@ pub(crate) struct Settings {
     pub(crate) limits: LimitSettings,
     pub(crate) validation: ValidationSettings,
     pub(crate) output: OutputSettings,
+    pub(crate) numerics: Numerics,
     pub(crate) accelerator: Accelerator,
     pub(crate) fast_dev_run: Option<u64>,
     pub(crate) readback: ReadBack,

@@ -21,6 +21,7 @@ use crate::{
     optim::{Optimizer, OptimizerSetup, Optimizers},
     owned::Owned,
     params::{ErasedVisitor, MapMode, ValueMapper, visit},
+    precision::{Numerics, explain, loss_in_f32, lowered},
     random::{Stream, derive_seed, with_generator},
     resume::{compare, flat},
     run::RunState,
@@ -116,6 +117,8 @@ pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     callbacks: &'a mut [Box<dyn Callback<M>>],
     source: Box<dyn Source<M> + 'a>,
     configure: Option<Configure<M>>,
+    numerics: Numerics,
+    device: Device,
     train: Option<NamedFeed<M>>,
     eval: Vec<NamedFeed<M>>,
 }
@@ -126,8 +129,20 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         callbacks: &'a mut [Box<dyn Callback<M>>],
         source: Box<dyn Source<M> + 'a>,
         configure: Option<Configure<M>>,
+        run: &RunState,
     ) -> Self {
-        Self { module, kept: None, kept_states: None, callbacks, source, configure, train: None, eval: Vec::new() }
+        Self {
+            module,
+            kept: None,
+            kept_states: None,
+            callbacks,
+            source,
+            configure,
+            numerics: run.settings.numerics,
+            device: run.device.clone(),
+            train: None,
+            eval: Vec::new(),
+        }
     }
 
     fn feed(&mut self, feed: FeedId) -> Result<&mut NamedFeed<M>> {
@@ -275,11 +290,12 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool> {
         let device = match feed {
             // Batches join the graph's backend, or BatchNorm and Dropout on the input would not notice the training.
-            FeedId::Train => run.device.clone().autodiff(),
+            FeedId::Train => run.settings.numerics.training_device(&run.device),
             FeedId::Eval(_) => run.device.clone(),
         };
+        let floats = run.settings.numerics.batches();
         let feed = self.feed(feed)?;
-        let fetched = catch(|| feed.feed.fetch(&device))
+        let fetched = catch(|| feed.feed.fetch(&device, floats))
             .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
         Ok(fetched)
@@ -304,16 +320,20 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let module = self.module.get()?;
         let mut entries = std::mem::take(&mut run.entries);
         let cx = step_context(run, &run.device);
+        let (lowering, apart) = (run.lowering, run.stage != Stage::Fit);
         let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
-            catch(|| feed.feed.run(module, call, &cx))
+            catch(|| match lowering {
+                Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
+                None => feed.feed.run(module, call, &cx),
+            })
         });
         run.entries = entries;
         let output = result.map_err(|error| {
             let step = step_name(run.stage, M::TRAINING, call.step);
-            error.at(run.location(Some(hook_label::<M>(step)), true))
+            explain(error, run).at(run.location(Some(hook_label::<M>(step)), true))
         })?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
-        Ok(output)
+        Ok(output.map(loss_in_f32))
     }
 
     fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>> {
@@ -384,8 +404,10 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn set_mode(&mut self, mode: Mode) -> Result<()> {
+        let Self { numerics, device, .. } = &*self;
+        let (numerics, device) = (*numerics, device.clone());
         self.module.transform(|module| match mode {
-            Mode::Train => module.train(),
+            Mode::Train => numerics.train(module, &device),
             Mode::Eval => module.valid(),
         })
     }
@@ -491,9 +513,9 @@ fn restore_callbacks<M>(
 }
 
 /// Puts a module on the run's device in training form. Lazy parameters come into being here, from the run's seed.
-pub(crate) fn for_training<M: Module>(module: M, device: &Device, seed: u64) -> M {
+pub(crate) fn for_training<M: Module>(module: M, device: &Device, seed: u64, numerics: Numerics) -> M {
     with_generator(device, derive_seed(seed, Stream::Init, u64::MAX, 0), || {
-        module.fork(&device.clone().autodiff()).train()
+        numerics.begin_training(module.fork(&device.clone().autodiff()), device)
     })
 }
 

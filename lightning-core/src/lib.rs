@@ -72,6 +72,7 @@ pub mod checkpoint;
 mod config;
 mod context;
 pub mod data;
+mod devices;
 mod driver;
 mod engine;
 pub mod error;
@@ -91,6 +92,7 @@ mod optimization;
 mod owned;
 mod params;
 mod plan;
+mod precision;
 mod progress;
 mod random;
 mod rank;
@@ -139,6 +141,7 @@ pub use module::{
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
+pub use precision::{InF32, IntoPrecision, Layer, Precision};
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};
@@ -152,9 +155,9 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
-        EarlyStopping, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
-        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter,
-        Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, ThroughputMonitor, Timer,
+        EarlyStopping, FitContext, HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
+        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision,
+        PredictionWriter, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, ThroughputMonitor, Timer,
         TorchDefaults, Trainer, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,

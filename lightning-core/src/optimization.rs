@@ -16,6 +16,7 @@ use crate::{
     module::{BoundStep, TrainingMode, TrainingOutput},
     optim::{Binding, FlatParams, Interval, Optimizer, OptimizerSetup, Scaling},
     params::{ErasedVisitor, FloatParam, GradientStore},
+    precision,
     rank::with_rank,
     readback,
     run::RunState,
@@ -65,7 +66,7 @@ pub(crate) fn bind(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
     let windows = steps.len().max(1);
     run.windows.clear();
     run.windows.resize_with(windows, GradientStore::default);
-    Ok(())
+    precision::start(run)
 }
 
 fn position(run: &RunState, step: &BoundStep) -> Result<usize> {
@@ -200,6 +201,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }
     driver.hook(Hook::OnBeforeBackward, run)?;
+    let loss = precision::scaled(run, window, loss);
     let mut gradients =
         catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
     // The graph's root goes before the update, or its buffers could not be reused there.
@@ -225,8 +227,13 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
     let range = range(run, window);
+    let usable = precision::may_step(run, window, range.clone())?;
     let RunState { windows, optimizers, device, settings, host, .. } = run;
     let Some(gradients) = windows.get_mut(window) else { return Ok(false) };
+    if !usable {
+        gradients.clear();
+        return Ok(false);
+    }
     let clip = settings.optimization.clip.map(|limit| (limit, settings.optimization.clip_by));
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
         let scaling = Scaling::new(gradients, optimizer, clip, *host);
@@ -379,6 +386,10 @@ fn find_anomaly(run: &mut RunState, driver: &dyn Driver, window: usize) -> Resul
         && !readback::host_scalar(loss).is_finite()
     {
         return error(run, "the loss is not finite".to_owned());
+    }
+    if run.scalers.get(window).is_some() {
+        // Gradients that are not finite are how the scale is found.
+        return Ok(());
     }
     let broken = run.windows.get(window).and_then(|window| {
         window.iter().find(|(_, gradient)| !is_finite(gradient.value.clone())).map(|(index, _)| index)

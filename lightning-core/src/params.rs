@@ -14,6 +14,7 @@ use crate::{
     checkpoint::tensors::Handle,
     error::{Error, ErrorKind, Result},
     optim::{Optimizer, ParamInfo, Weight, params::is_below},
+    precision,
     rank::with_rank,
 };
 
@@ -214,6 +215,10 @@ pub(crate) enum MapMode<'a> {
     Values(&'a mut dyn ValueMapper),
     /// Give every parameter an id of its own.
     Fresh,
+    /// Compute in another type, inside the graph.
+    Lower,
+    /// Put parameters and flags in training form on the graph of a device; what is no parameter stays outside of it.
+    Train { device: &'a Device },
 }
 
 /// Runs one of the [`MapMode`]s as a Burn mapper.
@@ -281,6 +286,16 @@ impl ModuleMapper for DynMapper<'_> {
                 let (_, tensor, mapper) = param.consume();
                 Param::from_mapped_value(ParamId::new(), tensor, mapper)
             }
+            MapMode::Lower => match precision::Target::of_parameter() {
+                Some(dtype) => param.map(|value| value.cast(dtype)),
+                None => param,
+            },
+            MapMode::Train { device } => match device.gradient_checkpointing_strategy() {
+                Some(strategy) => {
+                    param.map(|value| value.autodiff().with_gradient_checkpointing_strategy(strategy)).train()
+                }
+                None => param.train(),
+            },
         }
     }
 
@@ -313,6 +328,7 @@ impl ModuleMapper for DynMapper<'_> {
                 Some(on) => flag.with_value(on),
                 None => flag,
             },
+            MapMode::Train { .. } => flag.train(),
             _ => flag,
         }
     }
@@ -396,6 +412,8 @@ pub(crate) struct GradientStore {
     passes: u64,
     /// What the sum is divided by to be a mean.
     weight: Option<Weight>,
+    /// What the losses were multiplied by; `None` for 1.
+    loss_scale: Option<f64>,
 }
 
 impl GradientStore {
@@ -404,6 +422,7 @@ impl GradientStore {
         self.slots.clear();
         self.passes = 0;
         self.weight = None;
+        self.loss_scale = None;
     }
 
     /// Backward passes since the window started.
@@ -414,6 +433,27 @@ impl GradientStore {
     /// What the window's sum is divided by to be a mean.
     pub(crate) fn weight(&self) -> Weight {
         self.weight.clone().unwrap_or(Weight::Number(1.0))
+    }
+
+    /// What the losses were multiplied by.
+    pub(crate) fn loss_scale(&self) -> f64 {
+        self.loss_scale.unwrap_or(1.0)
+    }
+
+    /// Says what the losses were multiplied by.
+    pub(crate) fn mark_loss_scale(&mut self, scale: f64) {
+        self.loss_scale = Some(scale);
+    }
+
+    /// Says what the next loss is multiplied by. What is in the window already follows.
+    pub(crate) fn set_loss_scale(&mut self, scale: f64) {
+        let ratio = scale / self.loss_scale();
+        if ratio != 1.0 {
+            for slot in &mut self.slots {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: scaled(value, ratio) });
+            }
+        }
+        self.loss_scale = Some(scale);
     }
 
     /// Takes the gradients of the parameters that `optimizers` train out of `gradients` and adds them to the window.
@@ -488,6 +528,10 @@ impl GradientStore {
 
 fn add(a: BridgeTensor, b: BridgeTensor) -> BridgeTensor {
     with_rank!(a.rank(), D => Tensor::<D>::from_bridge(a).add(Tensor::from_bridge(b)).into_bridge(), a)
+}
+
+fn scaled(value: BridgeTensor, factor: f64) -> BridgeTensor {
+    with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).mul_scalar(factor).into_bridge(), value)
 }
 
 struct GradientCollector<'a> {

@@ -58,6 +58,9 @@ pub struct FitReport {
     pub batch_step: u64,
     /// Training batches whose step returned `None`.
     pub skipped_batches: u64,
+    /// Optimizer steps left out because gradients were not finite, where losses are scaled (`16-mixed`). The first few of a run
+    /// are how the scale is found.
+    pub skipped_steps: u64,
     /// Validation runs, the sanity check left out.
     pub validation_runs: u64,
     /// The last value of every metric.
@@ -106,6 +109,9 @@ impl fmt::Display for FitReport {
         }
         if self.skipped_batches > 0 {
             write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
+        }
+        if self.skipped_steps > 0 {
+            write!(f, "\n  skipped steps: {}", self.skipped_steps)?;
         }
         if let Some(path) = &self.resumed_from {
             write!(f, "\n  resumed from: {}", path.display())?;

@@ -25,6 +25,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Weight,
+    precision,
     report::StopReason,
     run::{ResumedFrom, RunState},
     saving,
@@ -91,7 +92,7 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
     fn text<T: fmt::Display>(value: Option<T>) -> String {
         value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
     }
-    let Settings { length, optimization, limits, validation, .. } = settings;
+    let Settings { length, optimization, limits, validation, numerics, .. } = settings;
     let rows = [
         ("max_epochs", text(length.max_epochs)),
         ("min_epochs", length.min_epochs.to_string()),
@@ -101,6 +102,7 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("gradient_clip_val", text(optimization.clip)),
         ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
         ("fused_optimizers", optimization.fused.to_string()),
+        (precision::SETTING, numerics.precision_text()),
         ("limit_train_batches", limits.train.to_string()),
         ("limit_val_batches", limits.val.to_string()),
         ("val_check_interval", validation.interval.to_string()),
@@ -290,6 +292,7 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
         return Err(Error::checkpoint(&path, "the checkpoint has weights only: no run can be resumed from it")
             .help("`trainer.load(&mut model, path)` gives the model its weights"));
     };
+    precision::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
     compare("setting", &record.settings, &settings_record(&run.settings), &mut run.differences);
     run.progress = record.counters;
     run.place = record.place;
@@ -342,6 +345,7 @@ pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, trai
         }
     }
     restore_windows(run, record, &checkpoint, &parameters)?;
+    precision::restore_scalers(run, &record.scaler, &mut notes);
     if let (Some(before), Some(now)) = (record.train_batches, train_batches)
         && before != now
     {

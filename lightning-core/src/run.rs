@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     module::{FieldDef, TrainingMode},
     optim::Optimizer,
     params::GradientStore,
+    precision::LossScaler,
     progress::Progress,
     readback,
     report::StopReason,
@@ -39,6 +40,9 @@ pub(crate) struct Counters {
     pub(crate) batch_step: u64,
     /// Training steps that returned `None`.
     pub(crate) skipped_batches: u64,
+    /// Windows whose gradients were not finite where losses are scaled.
+    #[serde(default)]
+    pub(crate) skipped_steps: u64,
     /// Validation runs, the sanity check left out.
     pub(crate) validation_runs: u64,
 }
@@ -140,6 +144,10 @@ pub(crate) struct RunState {
     pub(crate) fields: &'static [FieldDef],
     /// The module's declared metrics.
     pub(crate) declared: &'static [MetricDef],
+    /// The loss scaler of each accumulation window, where losses are scaled.
+    pub(crate) scalers: Vec<LossScaler>,
+    /// The type of the copies that steps compute with.
+    pub(crate) lowering: Option<FloatDType>,
     pub(crate) warnings: Vec<String>,
 }
 

@@ -16,9 +16,10 @@ use crate::{
     allocator,
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint, Resume, capture::callback_states},
-    config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
+    config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
     data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
+    devices,
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
     engine,
     error::{Error, ErrorKind, Result},
@@ -30,6 +31,7 @@ use crate::{
     owned::Owned,
     params,
     plan::Plan,
+    precision::{self, IntoPrecision},
     progress::Progress,
     random,
     report::{EvalReport, FitReport},
@@ -119,9 +121,10 @@ impl<M: LightningModule> Trainer<M> {
         begin(run, module, source.hparams()?, Stage::Fit)?;
         run.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
-        let (device, seed) = (run.device.clone(), run.seed);
-        let owned = Owned::take(module, |module| for_training(module, &device, seed), true);
-        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers));
+        let (device, seed, numerics) = (run.device.clone(), run.seed, run.settings.numerics);
+        let owned = Owned::take(module, |module| for_training(module, &device, seed, numerics), true);
+        precision::take_up_module(run, owned.get()?, true)?;
+        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
         let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.stage = Stage::Fit;
         run.validates = false;
@@ -133,13 +136,14 @@ impl<M: LightningModule> Trainer<M> {
             let Counters { epoch, global_step, .. } = run.progress;
             (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
         });
-        let Counters { epoch, global_step, batch_step, skipped_batches, validation_runs } = run.progress;
+        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } = run.progress;
         Ok(FitReport {
             stop_reason,
             current_epoch: epoch,
             global_step,
             batch_step,
             skipped_batches,
+            skipped_steps,
             validation_runs,
             metrics: run.metrics.metrics()?.clone(),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
@@ -210,7 +214,8 @@ impl<M: LightningModule> Trainer<M> {
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
-        let mut driver = ModuleDriver::new(owned, callbacks, source, None);
+        precision::take_up_module(run, owned.get()?, false)?;
+        let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
         let batches = engine::with_data(run, &mut driver, |run, driver| {
             let feeds = engine::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
@@ -564,6 +569,25 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
+    /// In which float types to keep parameters and to compute: a [`Precision`](crate::Precision) or its name (`"bf16-mixed"`, …).
+    /// Default: in those that the module and its batches have, which is float32 unless a program says otherwise.
+    #[must_use]
+    pub fn precision(mut self, precision: impl IntoPrecision) -> Self {
+        match precision.into_precision() {
+            Ok(precision) => self.settings.numerics.precision = Some(precision),
+            Err(error) => self.problems.add(error.message().to_owned(), error.remedy().unwrap_or_default()),
+        }
+        self
+    }
+
+    /// Whether the backward pass computes activations that are cheap to compute again, rather than keep them from the forward
+    /// pass: less memory for more time, and the same numbers. Default no.
+    #[must_use]
+    pub fn gradient_checkpointing(mut self, enable: bool) -> Self {
+        self.settings.numerics.gradient_checkpointing = enable;
+        self
+    }
+
     /// The folder for logs and checkpoints where nothing says otherwise. Default: the working folder.
     #[must_use]
     pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
@@ -656,12 +680,12 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 );
             }
         }
-        let accelerator: Accelerator = settings.accelerator;
+        settings.numerics.check(M::TRAINING, &mut problems);
         let mut settings = settings.check(problems)?;
         if callbacks.iter().any(|callback| callback.is_model_summary()) {
             settings.output.model_summary = false;
         }
-        let device = accelerator.device()?;
+        let devices::Choice { device, note } = devices::choose(settings.accelerator, settings.numerics.precision)?;
         if settings.allocator.tune {
             allocator::keep_memory();
         }
@@ -726,7 +750,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
             hparams: Value::Null,
             fields: M::FIELDS,
             declared: M::METRICS,
-            warnings: Vec::new(),
+            scalers: Vec::new(),
+            lowering: None,
+            warnings: note.into_iter().collect(),
             settings,
         };
         Ok(Trainer { run, callbacks, known: None })

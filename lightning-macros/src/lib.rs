@@ -75,6 +75,7 @@ use proc_macro::TokenStream;
 /// | `#[hparam]`, `#[hparam(default = expr)]` | a hyperparameter: a field of `<Name>Hparams` as well |
 /// | `#[state]`, `#[state(skip)]` | data kept in the checkpoint, or not; it starts as its `Default` |
 /// | `#[frozen]` beside `#[init(expr)]` | not trained until `unfreeze` |
+/// | `#[precision(f32)]` beside `#[init(expr)]` | an `InF32<T>`: in float32 where the run computes in 16 bits |
 ///
 /// Where no field has an expression, `fn init` in the impl builds the struct, and a field without attribute is a module.
 ///

@@ -205,6 +205,11 @@ pub trait Program: LightningModule + TrainingStep + ConfigureOptimizers + Sized 
 
     /// What ends a run early.
     fn early_stopping() -> EarlyStopping<Self>;
+
+    /// A trainer with the settings that the module needs.
+    fn builder() -> TrainerBuilder<Self> {
+        Trainer::<Self>::builder()
+    }
 }
 
 /// Makes a module with `val_loss` a [`Program`].
@@ -257,14 +262,14 @@ where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {
     let folder = tempfile::tempdir().unwrap();
-    let whole = finish::<M>(case, Trainer::<M>::builder(), folder.path());
+    let whole = finish::<M>(case, M::builder(), folder.path());
     let (save_at, written) = SaveAt::new(folder.path(), moments);
-    let saving = finish::<M>(case, Trainer::<M>::builder().callback(save_at), folder.path());
+    let saving = finish::<M>(case, M::builder().callback(save_at), folder.path());
     assert!(saving.bytes == whole.bytes, "{case:?}: saving changed the run");
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
-        let Ended { report, bytes, records } = finish::<M>(case, Trainer::<M>::builder().resume_from(path.clone()), folder.path());
+        let Ended { report, bytes, records } = finish::<M>(case, M::builder().resume_from(path.clone()), folder.path());
         assert_eq!(report.resumed_from.as_deref(), Some(path.as_path()), "{note}");
         assert!(report.differences.is_empty(), "{note}: {:?}", report.differences);
         assert_eq!(report.stop_reason, whole.report.stop_reason, "{note}");

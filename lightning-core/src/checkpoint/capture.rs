@@ -28,7 +28,7 @@ use crate::{
     files,
     module::{LightningModule, LightningStruct},
     params::{BufferVisitor, ErasedVisitor, FloatParam, visit},
-    resume,
+    precision, resume,
     run::RunState,
     state::{StateWriter, number},
 };
@@ -288,7 +288,7 @@ impl Image {
                 stop: run.stop.clone(),
                 optimizers,
                 windows,
-                scaler: Value::Null,
+                scaler: precision::scalers_record(run)?,
                 callbacks: states,
                 data,
                 metrics: run.metrics.record()?,

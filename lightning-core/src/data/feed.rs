@@ -2,7 +2,7 @@
 
 use std::iter::Peekable;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 
 use super::{Batches, DataLoader, FromLoader, Has, Loader, NoLoader, Position};
 use crate::{
@@ -190,8 +190,8 @@ pub(crate) trait Feed<M> {
     fn len(&self) -> Option<u64>;
     /// Goes to a position.
     fn start(&mut self, from: Position) -> Result<()>;
-    /// Makes the next batch ready on the device; `false` at the end of the data.
-    fn fetch(&mut self, device: &Device) -> Result<bool>;
+    /// Makes the next batch ready on the device, its floats in a type; `false` at the end of the data.
+    fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool>;
     /// Whether the batch that is ready is the epoch's last.
     fn is_last(&mut self) -> bool;
     /// The size of the batch that is ready.
@@ -261,12 +261,16 @@ where
         Ok(())
     }
 
-    fn fetch(&mut self, device: &Device) -> Result<bool> {
+    fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool> {
         if let Some(from) = self.start.take() {
             self.batches = Some(self.loader.give(from, device)?.peekable());
         }
         let next = self.batches.as_mut().and_then(Iterator::next).transpose()?;
-        self.ready = next.map(|batch| batch.on_device(device));
+        let ready = next.map(|batch| batch.on_device(device));
+        self.ready = match floats {
+            Some(dtype) => ready.map(|batch| batch.in_dtype(dtype)),
+            None => ready,
+        };
         match (self.ready.is_some(), self.total) {
             (true, _) => self.next += 1,
             (false, Some(total)) if self.next < total => return Err(too_few(self.next, total)),

@@ -36,7 +36,7 @@ impl Weight {
     }
 }
 
-/// How the gradients of a window are changed: divided by its weight, and clipped.
+/// How the gradients of a window are changed: divided by its weight and by the scale of its losses, and clipped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scaling {
     factor: Factor,
@@ -78,6 +78,8 @@ impl Scaling {
             Weight::Number(weight) => Factor::Host(1.0 / weight),
             Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.recip())),
         };
+        let loss_scale = gradients.loss_scale();
+        let mean = if loss_scale == 1.0 { mean } else { mean.times(Factor::Host(1.0 / loss_scale)) };
         match clip {
             None => Self { factor: mean, limit: None },
             Some((limit, ClipAlgorithm::Value)) => Self { factor: mean, limit: Some(limit) },

@@ -70,14 +70,25 @@ fn expand_item(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let mut item = model.item.clone();
     for (written, field) in item.fields.iter_mut().zip(&model.fields) {
-        if !matches!(model.role(field), Some(Role::Module(_) | Role::Buffer(_))) {
-            written.attrs.push(syn::parse_quote!(#[module(skip)]));
+        match model.role(field) {
+            Some(Role::Module(_)) => written.ty = expand_type(model, field),
+            Some(Role::Buffer(_)) => {}
+            _ => written.attrs.push(syn::parse_quote!(#[module(skip)])),
         }
     }
     quote! {
         #[derive(::core::fmt::Debug, #p::Module)]
         #item
     }
+}
+
+/// The field's type: `P::InF32<BatchNorm>` for `#[precision(f32)] norm: BatchNorm`.
+fn expand_type(model: &StructModel, field: &Field) -> syn::Type {
+    let (p, ty) = (model.paths.private(), &field.ty);
+    if field.precision.is_none() {
+        return ty.clone();
+    }
+    syn::parse_quote!(#p::InF32<#ty>)
 }
 
 /// ```text
@@ -373,11 +384,13 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
         Role::Module(expr) | Role::Buffer(expr) => expr.as_ref()?,
         _ => return None,
     };
-    let Field { ident, ty, cfgs, .. } = field;
+    let Field { ident, cfgs, .. } = field;
+    let ty = expand_type(model, field);
     let locals = expand_locals(model, quote!(#p::Clone::clone(&hparams)));
     let earlier = above.iter().map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* let #ident = &#ident;));
     let scope = quote!(#locals #(#earlier)*);
     let value = if scope.is_empty() { quote!(#expr) } else { quote!({ #scope #expr }) };
+    let value = if field.precision.is_some() { quote!(#p::InF32::new(#value)) } else { value };
     let value = if field.frozen.is_some() { quote!(#p::frozen(#value)) } else { value };
     Some(quote!(#(#cfgs)* let #ident: #ty = #value;))
 }

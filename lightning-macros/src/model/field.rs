@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// The attributes of a module's field, with the role each gives.
-const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen"];
+const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision"];
 /// What may be meant by a misspelt attribute of a module's field.
-const MODULE_NEAR: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "optimizer"];
+const MODULE_NEAR: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision", "optimizer"];
 /// The attributes of a data module's field.
 const DATA_ATTRS: &[&str] = &["hparam", "state"];
 /// Announced for later, or written on the wrong item: reported, never passed on to rustc.
-const FOREIGN_ATTRS: &[&str] = &["precision", "batch", "log", "not_a_hook"];
+const FOREIGN_ATTRS: &[&str] = &["batch", "log", "not_a_hook"];
 
 /// Everything ours that may stand on a struct or its fields.
 pub(crate) const STRUCT_ATTRS: &[&str] =
@@ -60,6 +60,8 @@ pub(crate) struct Field {
     pub(crate) roles: Vec<RoleAttr>,
     /// `#[frozen]`.
     pub(crate) frozen: Option<Attribute>,
+    /// `#[precision(f32)]`.
+    pub(crate) precision: Option<Attribute>,
     /// Whether an attribute was reported already, so that the field's lack of a role is a consequence.
     pub(crate) reported: bool,
 }
@@ -244,11 +246,13 @@ fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -
         !alien
     });
 
-    let (frozen, roles): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "frozen");
+    let (frozen, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "frozen");
+    let (precision, roles): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "precision");
     let roles: Vec<RoleAttr> = roles.into_iter().filter_map(|attr| read_role(attr, diagnostics)).collect();
     if let Some(attr) = frozen.first() {
         known_args(parse_args(attr, diagnostics), "frozen", &[], diagnostics);
     }
+    read_precision(&precision, diagnostics);
     // On the struct's own field a `#[serde]` would belong to no derive.
     let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(_)));
     let serde = if hparam { take_attrs(&mut field.attrs, &["serde"]) } else { Vec::new() };
@@ -260,8 +264,38 @@ fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -
         serde,
         roles,
         frozen: frozen.into_iter().next(),
+        precision: precision.into_iter().next(),
         reported,
     })
+}
+
+/// `#[precision(f32)]`, once and in this form.
+fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
+    for (number, attr) in attrs.iter().enumerate() {
+        if number > 0 {
+            diagnostics.error(attr.path(), "`#[precision]` is written twice").help("keep one of the two").emit();
+            continue;
+        }
+        let args = parse_args(attr, diagnostics);
+        match (&attr.meta, args.as_slice()) {
+            (Meta::List(_), [Arg::Flag(dtype)]) if dtype == "f32" => {}
+            // Reported where it was read.
+            (Meta::NameValue(_), _) => {}
+            (_, []) => diagnostics
+                .error(attr.path(), "`#[precision]` needs a type")
+                .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
+                .emit(),
+            (_, [first, ..]) => diagnostics
+                .error(args.iter().find(|arg| !is_f32(arg)).unwrap_or(first), "`#[precision]` takes `f32` and nothing else")
+                .note("the precision of the run is a setting of the trainer: `precision(\"bf16-mixed\")`")
+                .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
+                .emit(),
+        }
+    }
+}
+
+fn is_f32(arg: &Arg) -> bool {
+    matches!(arg, Arg::Flag(dtype) if dtype == "f32")
 }
 
 /// Reports an attribute that is nearly ours, or ours on another item.

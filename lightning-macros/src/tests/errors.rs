@@ -558,6 +558,12 @@ fn roles() {
     #[hparam] device: String,
     #[hparams] misspelt: usize,
     #[precision(f32)] #[init(norm())] norm: BatchNorm,
+    #[precision] #[init(norm())] untyped: BatchNorm,
+    #[precision(f16)] #[init(norm())] half: BatchNorm,
+    #[precision = f32] #[init(norm())] value: BatchNorm,
+    #[precision(f32)] #[precision(f32)] #[init(norm())] twice: BatchNorm,
+    #[precision(f32)] #[buffer(zeros())] table: Tensor<2>,
+    #[precision(f32)] #[hparam] size: usize,
     #[optimizer(Adam::new(), lr = 1.0)] #[init(x())] critic: Critic,
     #[hparam(defualt = 3)] near: usize,
     #[hparam(default)] empty: usize,
@@ -568,11 +574,21 @@ fn roles() {
 "##,
         expect![[r#"
             `#[hparams]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
+            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen`, `precision` and `optimizer`
             = help: did you mean `#[hparam]`?
 
-            `#[precision]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
+            `#[precision]` needs a type
+            = help: write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits
+
+            `#[precision]` takes `f32` and nothing else
+            = note: the precision of the run is a setting of the trainer: `precision("bf16-mixed")`
+            = help: write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits
+
+            `#[precision = …]` is not a form of `#[precision]`
+            = help: write `#[precision(…)]`
+
+            `#[precision]` is written twice
+            = help: keep one of the two
 
             `#[hparam]` has no option `defualt`
             = note: its options are `default`
@@ -604,6 +620,14 @@ fn roles() {
             `#[frozen]` has no meaning on field `cold`
             = note: only a field with `#[init]` has parameters that could be trained
             = help: remove `#[frozen]`
+
+            `#[precision]` has no meaning on field `table`
+            = note: a buffer is never cast
+            = help: remove `#[precision]`
+
+            `#[precision]` has no meaning on field `size`
+            = note: only a field with `#[init]` has parameters that are cast
+            = help: remove `#[precision]`
 
             a hyperparameter cannot be called `device`
             = note: expressions in attributes see another `device`

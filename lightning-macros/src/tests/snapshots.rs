@@ -25,6 +25,7 @@ fn struct_with_every_role() {
             student: E,
             /// Follows the student.
             #[frozen]
+            #[precision(f32)]
             #[init(copy_of(student))]
             teacher: E,
             #[buffer(Tensor::zeros([K, 128], device))]

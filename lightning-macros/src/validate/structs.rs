@@ -17,6 +17,7 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     check_every_role,
     check_expressions,
     check_frozen,
+    check_precision,
     check_hparam_names,
     check_hparam_generics,
     check_hparam_serde,
@@ -117,6 +118,23 @@ fn check_frozen(model: &StructModel, diagnostics: &Diagnostics) {
             .error(frozen.path(), format!("`#[frozen]` has no meaning on field `{}`", field.ident))
             .note("only a field with `#[init]` has parameters that could be trained")
             .help("remove `#[frozen]`")
+            .emit();
+    }
+}
+
+/// `#[precision(f32)] #[buffer(…)] x: T`
+fn check_precision(model: &StructModel, diagnostics: &Diagnostics) {
+    for field in &model.fields {
+        let Some(precision) = &field.precision else { continue };
+        let note = match model.role(field) {
+            Some(Role::Module(_)) | None => continue,
+            Some(Role::Buffer(_)) => "a buffer is never cast",
+            Some(Role::Hparam(_) | Role::State | Role::Skipped) => "only a field with `#[init]` has parameters that are cast",
+        };
+        diagnostics
+            .error(precision.path(), format!("`#[precision]` has no meaning on field `{}`", field.ident))
+            .note(note)
+            .help("remove `#[precision]`")
             .emit();
     }
 }
