@@ -40,6 +40,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_every_role", "c14_fields"),
     ("check_expressions", "c14_fields"),
     ("check_frozen", "c14_fields"),
+    ("check_precision", "c14_fields"),
     ("check_hparam_names", "c14_fields"),
     ("check_hparam_generics", "c14_fields"),
     ("check_hparam_serde", "c14_fields"),

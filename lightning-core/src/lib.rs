@@ -155,10 +155,10 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
-        EarlyStopping, FitContext, HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
-        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision,
-        PredictionWriter, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, ThroughputMonitor, Timer,
-        TorchDefaults, Trainer, Weights, copy_of,
+        EarlyStopping, FitContext, HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit,
+        Loss, MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision,
+        PredictionWriter, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext,
+        ThroughputMonitor, Timer, TorchDefaults, Trainer, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},

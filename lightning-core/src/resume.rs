@@ -102,13 +102,14 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("gradient_clip_val", text(optimization.clip)),
         ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
         ("fused_optimizers", optimization.fused.to_string()),
-        (precision::SETTING, numerics.precision_text()),
         ("limit_train_batches", limits.train.to_string()),
         ("limit_val_batches", limits.val.to_string()),
         ("val_check_interval", validation.interval.to_string()),
         ("check_val_every_n_epoch", validation.every_n_epochs.to_string()),
     ];
-    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    // Checkpoints of before have no precision, which is the same as one that is not set.
+    let precision = numerics.precision.map(|precision| (precision::SETTING, precision.to_string()));
+    rows.into_iter().chain(precision).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.

@@ -60,9 +60,14 @@ impl Deep {
 fn run(checkpointing: bool, precision: &str) -> (Vec<u32>, String, Deep) {
     seed_everything(4);
     let mut model = Deep::new(DeepHparams::default());
-    let mut trainer =
-        quiet(Deep::trainer()).max_epochs(3).precision(precision).gradient_checkpointing(checkpointing).build().unwrap();
-    let data = (DataLoader::from_batches(batches(&[16; 8], 2)).unwrap(), DataLoader::from_batches(batches(&[16], 3)).unwrap());
+    let mut trainer = quiet(Deep::trainer())
+        .max_epochs(3)
+        .precision(precision)
+        .gradient_checkpointing(checkpointing)
+        .build()
+        .unwrap();
+    let data =
+        (DataLoader::from_batches(batches(&[16; 8], 2)).unwrap(), DataLoader::from_batches(batches(&[16], 3)).unwrap());
     let report = trainer.fit(&mut model, data).unwrap();
     let mut values = Vec::new();
     for tensor in [model.fc1.weight.val(), model.fc2.weight.val(), model.cold.weight.val()] {

@@ -17,16 +17,9 @@ fn sequences() -> Vec<Tensor<3>> {
     vec![Tensor::from_data(TensorData::new(numbers, [4, 4, 8]), &Device::default()); 3]
 }
 
-macro_rules! network {
-    ($name:ident, $hparams:ident, { $($field:tt)* }, |$net:ident, $x:ident| $forward:expr) => {
-        #[lightning_module]
-        #[optimizer(SgdConfig::new(), lr = 0.01)]
-        struct $name {
-            #[init(LinearConfig::new(8, 8).init(device))]
-            first: Linear,
-            $($field)*
-        }
-
+/// The step and the run of a network: its first layer, and then `$forward`.
+macro_rules! steps {
+    ($name:ident, $hparams:ident, |$net:ident, $x:ident| $forward:expr) => {
         #[lightning_module]
         impl $name {
             fn training_step(&self, batch: Tensor<3>) -> Tensor<1> {
@@ -72,16 +65,28 @@ fn works(fit: fn(&str) -> Result<FitReport, Error>) {
     }
 }
 
-network!(WithNorm, WithNormHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithNorm {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init(BatchNormConfig::new(4).init(device))]
     norm: BatchNorm,
-}, |net, x| net.norm.forward(x));
+}
 
-network!(WithMarkedNorm, WithMarkedNormHparams, {
+steps!(WithNorm, WithNormHparams, |net, x| net.norm.forward(x));
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithMarkedNorm {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[precision(f32)]
     #[init(BatchNormConfig::new(4).init(device))]
     norm: BatchNorm,
-}, |net, x| net.norm.forward(x));
+}
+
+steps!(WithMarkedNorm, WithMarkedNormHparams, |net, x| net.norm.forward(x));
 
 #[test]
 fn batch_norm() {
@@ -95,7 +100,11 @@ fn batch_norm() {
     works(WithMarkedNorm::fit);
 }
 
-network!(WithFrozenNorm, WithFrozenNormHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithFrozenNorm {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[frozen]
     #[precision(f32)]
     #[init(BatchNormConfig::new(4).init(device))]
@@ -103,26 +112,40 @@ network!(WithFrozenNorm, WithFrozenNormHparams, {
     #[frozen]
     #[init(LinearConfig::new(8, 8).init(device))]
     cold: Linear,
-}, |net, x| net.cold.forward(net.norm.forward(x)));
+}
+
+steps!(WithFrozenNorm, WithFrozenNormHparams, |net, x| net.cold.forward(net.norm.forward(x)));
 
 #[test]
 fn frozen_layers_are_cast_too() {
     works(WithFrozenNorm::fit);
 }
 
-network!(WithPositions, WithPositionsHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithPositions {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init(PositionalEncodingConfig::new(8).init(device))]
     positions: PositionalEncoding,
-}, |net, x| net.positions.forward(x));
+}
 
-network!(WithMarkedPositions, WithMarkedPositionsHparams, {
+steps!(WithPositions, WithPositionsHparams, |net, x| net.positions.forward(x));
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithMarkedPositions {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[precision(f32)]
     #[init(PositionalEncodingConfig::new(8).init(device))]
     positions: PositionalEncoding,
     #[precision(f32)]
     #[init(RotaryEncodingConfig::new(16, 8).init(device))]
     rotary: RotaryEncoding,
-}, |net, x| net.rotary.forward(net.positions.forward(x)));
+}
+
+steps!(WithMarkedPositions, WithMarkedPositionsHparams, |net, x| net.rotary.forward(net.positions.forward(x)));
 
 #[test]
 fn tables_that_are_no_parameters() {
@@ -130,16 +153,30 @@ fn tables_that_are_no_parameters() {
     works(WithMarkedPositions::fit);
 }
 
-network!(WithGru, WithGruHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithGru {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init(GruConfig::new(8, 8, true).init(device))]
     gru: Gru,
-}, |net, x| net.gru.forward(x, None));
+}
 
-network!(WithMarkedGru, WithMarkedGruHparams, {
+steps!(WithGru, WithGruHparams, |net, x| net.gru.forward(x, None));
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithMarkedGru {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[precision(f32)]
     #[init(GruConfig::new(8, 8, true).init(device))]
     gru: Gru,
-}, |net, x| net.gru.call((x, None::<Tensor<2>>), |gru, (x, state)| gru.forward(x, state)));
+}
+
+steps!(WithMarkedGru, WithMarkedGruHparams, |net, x| net
+    .gru
+    .call((x, None::<Tensor<2>>), |gru, (x, state)| gru.forward(x, state)));
 
 #[test]
 fn initial_states() {
@@ -147,15 +184,27 @@ fn initial_states() {
     works(WithMarkedGru::fit);
 }
 
-network!(WithBuffer, WithBufferHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithBuffer {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[buffer(Tensor::ones([1, 1, 8], device))]
     shift: Tensor<3>,
-}, |net, x| x + net.shift.clone());
+}
 
-network!(WithCastBuffer, WithCastBufferHparams, {
+steps!(WithBuffer, WithBufferHparams, |net, x| x + net.shift.clone());
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithCastBuffer {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[buffer(Tensor::ones([1, 1, 8], device))]
     shift: Tensor<3>,
-}, |net, x| {
+}
+
+steps!(WithCastBuffer, WithCastBufferHparams, |net, x| {
     let shift = net.shift.clone().cast(x.dtype());
     x + shift
 });
@@ -166,7 +215,11 @@ fn buffers_are_not_cast() {
     works(WithCastBuffer::fit);
 }
 
-network!(WithNorms, WithNormsHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithNorms {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init(LayerNormConfig::new(8).init(device))]
     layer: LayerNorm,
     #[init(RmsNormConfig::new(8).init(device))]
@@ -175,7 +228,9 @@ network!(WithNorms, WithNormsHparams, {
     dropout: Dropout,
     #[init(attention::MultiHeadAttentionConfig::new(8, 2).init(device))]
     attention: attention::MultiHeadAttention,
-}, |net, x| {
+}
+
+steps!(WithNorms, WithNormsHparams, |net, x| {
     let x = net.dropout.forward(net.rms.forward(net.layer.forward(x)));
     net.attention.forward(attention::MhaInput::self_attn(x)).context
 });
@@ -198,18 +253,33 @@ struct Unmarked {
     norm: BatchNorm,
 }
 
-network!(WithBlocks, WithBlocksHparams, {
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithBlocks {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init((0..2).map(|_| Block {
         linear: LinearConfig::new(8, 8).init(device),
         norm: InF32::new(BatchNormConfig::new(4).init(device)),
     }).collect())]
     blocks: Vec<Block>,
-}, |net, x| net.blocks.iter().fold(x, |x, block| block.norm.forward(block.linear.forward(x))));
+}
 
-network!(WithUnmarked, WithUnmarkedHparams, {
+steps!(WithBlocks, WithBlocksHparams, |net, x| net
+    .blocks
+    .iter()
+    .fold(x, |x, block| block.norm.forward(block.linear.forward(x))));
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.01)]
+struct WithUnmarked {
+    #[init(LinearConfig::new(8, 8).init(device))]
+    first: Linear,
     #[init(Unmarked { norm: BatchNormConfig::new(4).init(device) })]
     block: Unmarked,
-}, |net, x| net.block.norm.forward(x));
+}
+
+steps!(WithUnmarked, WithUnmarkedHparams, |net, x| net.block.norm.forward(x));
 
 #[test]
 fn layers_inside_of_other_structs() {

@@ -21,10 +21,12 @@ pub struct ImageBatch {
 pub struct Classifier {
     #[init(LinearConfig::new(784, hidden).init(device))]
     fc1: Linear,
+    #[precision(f32)]
     #[init(BatchNormConfig::new(hidden).init(device))]
     norm1: BatchNorm,
     #[init(LinearConfig::new(hidden, hidden).init(device))]
     fc2: Linear,
+    #[precision(f32)]
     #[init(BatchNormConfig::new(hidden).init(device))]
     norm2: BatchNorm,
     #[init(LinearConfig::new(hidden, 10).init(device))]
@@ -145,6 +147,9 @@ struct Args {
     /// Folder of the four idx .gz files.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// The float types to compute in: 32-true, 16-mixed, bf16-mixed, …
+    #[arg(long, default_value = "32-true")]
+    precision: String,
     /// Try everything on a few batches.
     #[arg(long)]
     fast_dev_run: bool,
@@ -155,7 +160,7 @@ fn main() -> lightning_core::Result<()> {
     seed_everything(args.seed);
     let mut data = MnistData::new(MnistDataHparams::new(args.data_dir, args.batch_size, args.seed));
     let mut model = Classifier::new(ClassifierHparams::default());
-    let mut trainer = Classifier::trainer().max_epochs(args.epochs);
+    let mut trainer = Classifier::trainer().max_epochs(args.epochs).precision(args.precision.as_str());
     trainer = if args.fast_dev_run {
         trainer.fast_dev_run(3)
     } else {

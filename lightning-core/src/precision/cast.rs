@@ -59,10 +59,7 @@ mod tests {
 
     fn net() -> Net {
         let device = Device::default();
-        Net {
-            linear: LinearConfig::new(3, 4).init(&device),
-            norm: InF32::new(BatchNormConfig::new(4).init(&device)),
-        }
+        Net { linear: LinearConfig::new(3, 4).init(&device), norm: InF32::new(BatchNormConfig::new(4).init(&device)) }
     }
 
     fn input() -> Tensor<2> {

@@ -183,10 +183,7 @@ mod tests {
         assert_eq!(error.message(), "`16` is no precision");
         assert_eq!(error.remedy(), Some("write `16-mixed` or `16-true`"));
         let error = "tf32".parse::<Precision>().unwrap_err();
-        assert_eq!(
-            error.remedy(),
-            Some("use one of 32-true, 64-true, 16-true, bf16-true, 16-mixed, bf16-mixed")
-        );
+        assert_eq!(error.remedy(), Some("use one of 32-true, 64-true, 16-true, bf16-true, 16-mixed, bf16-mixed"));
     }
 
     #[test]

@@ -44,11 +44,6 @@ impl Numerics {
         }
     }
 
-    /// The setting, as the program wrote it.
-    pub(crate) fn precision_text(self) -> String {
-        self.precision.map_or_else(|| "not set".to_owned(), |precision| precision.to_string())
-    }
-
     /// The type that batches come in.
     pub(crate) fn batches(self) -> Option<FloatDType> {
         self.precision.map(Precision::computed)
@@ -231,7 +226,8 @@ fn stored_precision(record: &RunRecord) -> Option<Precision> {
 /// # Errors
 /// When the checkpoint's run kept its parameters in another type: its gradients and the optimizers' states are in that.
 pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> {
-    let (stored, now) = (stored_precision(record).unwrap_or_default(), run.settings.numerics.precision.unwrap_or_default());
+    let (stored, now) =
+        (stored_precision(record).unwrap_or_default(), run.settings.numerics.precision.unwrap_or_default());
     if stored.kept() == now.kept() {
         return Ok(());
     }
@@ -239,7 +235,9 @@ pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> 
         ErrorKind::Checkpoint,
         format!("the run was `{stored}` and is `{now}`, which keeps parameters and optimizer states in another type"),
     )
-    .help(format!("resume with `precision(\"{stored}\")`, or give a new run the weights with `trainer.load(&mut model, path)`")))
+    .help(format!(
+        "resume with `precision(\"{stored}\")`, or give a new run the weights with `trainer.load(&mut model, path)`"
+    )))
 }
 
 /// Goes on with the scalers of a checkpoint. Gradients that lie in a window were scaled as the checkpoint's run did.

@@ -112,10 +112,7 @@ mod tests {
     fn a_field_is_named_with_what_to_write() {
         let error = check(&net(true, 0)).unwrap_err();
         assert_eq!(error.message(), "`plain` keeps running statistics, for which 16 bits are too few");
-        assert_eq!(
-            error.remedy(),
-            Some("write `#[precision(f32)]` above `plain: BatchNorm`, beside its `#[init(…)]`")
-        );
+        assert_eq!(error.remedy(), Some("write `#[precision(f32)]` above `plain: BatchNorm`, beside its `#[init(…)]`"));
     }
 
     #[test]

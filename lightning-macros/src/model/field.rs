@@ -286,7 +286,10 @@ fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
                 .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
                 .emit(),
             (_, [first, ..]) => diagnostics
-                .error(args.iter().find(|arg| !is_f32(arg)).unwrap_or(first), "`#[precision]` takes `f32` and nothing else")
+                .error(
+                    args.iter().find(|arg| !is_f32(arg)).unwrap_or(first),
+                    "`#[precision]` takes `f32` and nothing else",
+                )
                 .note("the precision of the run is a setting of the trainer: `precision(\"bf16-mixed\")`")
                 .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
                 .emit(),

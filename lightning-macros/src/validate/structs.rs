@@ -129,7 +129,9 @@ fn check_precision(model: &StructModel, diagnostics: &Diagnostics) {
         let note = match model.role(field) {
             Some(Role::Module(_)) | None => continue,
             Some(Role::Buffer(_)) => "a buffer is never cast",
-            Some(Role::Hparam(_) | Role::State | Role::Skipped) => "only a field with `#[init]` has parameters that are cast",
+            Some(Role::Hparam(_) | Role::State | Role::Skipped) => {
+                "only a field with `#[init]` has parameters that are cast"
+            }
         };
         diagnostics
             .error(precision.path(), format!("`#[precision]` has no meaning on field `{}`", field.ident))
