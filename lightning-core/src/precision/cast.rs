@@ -2,22 +2,50 @@
 
 use burn::{
     module::{Module, ParamId},
-    tensor::{FloatDType, Tensor, kind::BridgeTensor},
+    tensor::{DType, FloatDType, Tensor, kind::BridgeTensor},
 };
 
 use super::Target;
 use crate::{
-    params::{DynMapper, MapMode, ValueMapper},
+    error::Result,
+    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
     rank::with_rank,
 };
 
+/// Whether every parameter is in the type, so that a cast would change nothing.
+pub(super) fn is_in<M: Module>(module: &M, dtype: FloatDType) -> Result<bool> {
+    struct Same {
+        dtype: DType,
+        all: bool,
+    }
+
+    impl ErasedVisitor for Same {
+        fn float(&mut self, _index: usize, _id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
+            self.all &= param.value().dtype() == self.dtype;
+            Ok(())
+        }
+    }
+
+    let mut same = Same { dtype: dtype.into(), all: true };
+    visit(module, &mut same)?;
+    Ok(same.all)
+}
+
 /// Keeps the parameters and running statistics of a module in a type. They are leaves of the graph, as before.
 pub(super) fn kept_in<M: Module>(module: M, dtype: FloatDType) -> M {
-    struct Cast;
+    struct Cast {
+        as_declared: bool,
+    }
 
     impl ValueMapper for Cast {
         fn wants(&self, _index: usize, _id: ParamId) -> bool {
             true
+        }
+
+        // A cast puts elements in their order, and the order in which a product is summed up depends on how they lie: a resumed run
+        // has untrained parameters as they were declared, so this one has them so too.
+        fn is_as_declared(&self, _path: &str) -> bool {
+            self.as_declared
         }
 
         fn map(&mut self, _index: usize, _path: &str, value: BridgeTensor) -> BridgeTensor {
@@ -26,8 +54,9 @@ pub(super) fn kept_in<M: Module>(module: M, dtype: FloatDType) -> M {
         }
     }
 
+    let mut cast = Cast { as_declared: !is_in(&module, dtype).unwrap_or_default() };
     let _target = Target::set(dtype);
-    module.map(&mut DynMapper::new(MapMode::Values(&mut Cast)))
+    module.map(&mut DynMapper::new(MapMode::Values(&mut cast)))
 }
 
 /// A copy that computes in a type. In training its parameters are casts of the module's own inside the graph, so gradients arrive at
@@ -45,7 +74,7 @@ pub(crate) fn lowered<M: Module>(module: &M, dtype: FloatDType, apart: bool) -> 
 mod tests {
     use burn::{
         nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig},
-        tensor::{DType, Device, Distribution},
+        tensor::{Device, Distribution},
     };
 
     use super::*;

@@ -39,7 +39,8 @@ use crate::error::{Error, Result};
 /// | `16-mixed` | float32 | float16 | yes |
 /// | `bf16-mixed` | float32 | bfloat16 | no |
 ///
-/// In 16 bits a field with `#[precision(f32)]` ([`InF32`]) is kept and computed in float32. A `#[buffer]` is never cast.
+/// In 16 bits a field with `#[precision(f32)]` ([`InF32`]) is kept and computed in float32. A `#[buffer]` is never cast. All floats of a
+/// batch are, targets among them: float16 ends at 65504 and has 11 bits, so targets that need more are better scaled, or `bf16-mixed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::{
-    module::{Module, ParamId},
+    module::Module,
     tensor::{DType, Device, FloatDType, Tensor, kind::BridgeTensor},
 };
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::{
     fused,
     module::{TrainingMode, TrainingOutput},
     optim::Optimizer,
-    params::{ErasedVisitor, FloatParam, GradientStore, visit},
+    params::GradientStore,
     rank::with_rank,
     readback,
     run::RunState,
@@ -81,29 +81,10 @@ pub(crate) fn take_up_module<M: Module>(run: &mut RunState, module: &M, training
         statistics::check(module)?;
     }
     let computed = precision.computed();
-    if (training && precision.is_mixed()) || (!training && !is_in(module, computed)?) {
+    if (training && precision.is_mixed()) || (!training && !cast::is_in(module, computed)?) {
         run.lowering = Some(computed);
     }
     Ok(())
-}
-
-/// Whether every parameter is in the type, so that a cast would change nothing.
-fn is_in<M: Module>(module: &M, dtype: FloatDType) -> Result<bool> {
-    struct Same {
-        dtype: DType,
-        all: bool,
-    }
-
-    impl ErasedVisitor for Same {
-        fn float(&mut self, _index: usize, _id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
-            self.all &= param.value().dtype() == self.dtype;
-            Ok(())
-        }
-    }
-
-    let mut same = Same { dtype: dtype.into(), all: true };
-    visit(module, &mut same)?;
-    Ok(same.all)
 }
 
 /// The loss in float32 where it came in 16 bits.
@@ -115,19 +96,22 @@ pub(crate) fn loss_in_f32(output: TrainingOutput) -> TrainingOutput {
 /// Adds what to do to an error that comes of two float types in one operation.
 pub(crate) fn explain(error: Error, run: &RunState) -> Error {
     let message = error.message();
-    let mixed = message.contains("dtype mismatch") || message.contains("DTypeMismatch");
-    match run.settings.numerics.precision {
-        Some(precision) if mixed && error.remedy().is_none() && is_half(precision.computed()) => error.help(format!(
-            "`{precision}` casts parameters and batches, and nothing else: write `#[precision(f32)]` above a layer that keeps tables or \
-             states in float32 (BatchNorm, an RNN, a positional encoding), and `.cast(x.dtype())` on a buffer or a tensor made in the step"
-        )),
-        Some(precision) if mixed && error.remedy().is_none() => {
-            error.help(format!("`{precision}` casts parameters and batches: write `.cast(x.dtype())` on a tensor made in the step"))
-        }
-        None if mixed && error.remedy().is_none() => error
-            .help("the module and the batch are in different float types: set `precision(…)`, which casts both"),
-        _ => error,
+    let is_mismatch = message.contains("dtype mismatch") || message.contains("DTypeMismatch");
+    if !is_mismatch || error.remedy().is_some() {
+        return error;
     }
+    error.help(match run.settings.numerics.precision {
+        None => "the module and the batch are in different float types: set `precision(…)`, which casts both".to_owned(),
+        Some(precision) if is_half(precision.computed()) => format!(
+            "`{precision}` casts parameters and batches, and nothing else: write `#[precision(f32)]` above a layer that keeps \
+             tables or states in float32 (BatchNorm, an RNN, a positional encoding), and `.cast(x.dtype())` on a buffer or a \
+             tensor made in the step"
+        ),
+        Some(precision) => format!(
+            "`{precision}` casts parameters and batches, and nothing else: write `.cast(x.dtype())` on a buffer or a tensor \
+             made in the step"
+        ),
+    })
 }
 
 /// Makes a loss scaler for each accumulation window at the start of a `fit`; those of an earlier one go on.
