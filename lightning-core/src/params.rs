@@ -548,7 +548,7 @@ impl ErasedVisitor for GradientCollector<'_> {
             trained |= optimizer.assign(&info);
         }
         if let Some(value) = trained.then(|| param.take_gradient(self.gradients)).flatten() {
-            self.store.add(index, Gradient { id, value });
+            self.store.add(index, Gradient { id, value: precision::widened(value) });
         }
         Ok(())
     }

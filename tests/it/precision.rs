@@ -92,7 +92,7 @@ fn accuracy_in(precision: Precision) -> (f64, Classifier, FitReport) {
 #[test]
 fn mixed_runs_learn_the_digits_as_float32_does() {
     let (expected, model, _) = accuracy_in(Precision::True32);
-    assert!(expected > 0.9, "{expected}");
+    assert!(expected > 0.85, "{expected}");
     assert_eq!(model.dtypes(), [DType::F32; 3]);
     for precision in [Precision::Mixed16, Precision::MixedBf16] {
         let (accuracy, model, report) = accuracy_in(precision);
@@ -110,8 +110,7 @@ fn true_runs_keep_their_type_and_leave_marked_fields_in_float32() {
         [(Precision::True16, DType::F16), (Precision::TrueBf16, DType::BF16), (Precision::True64, DType::F64)]
     {
         let (accuracy, model, report) = accuracy_in(precision);
-        // Adam's second moments are below what float16 holds: such a run is not expected to learn much.
-        assert!(accuracy > 0.85 || precision == Precision::True16, "{precision}: {accuracy}");
+        assert!(accuracy > 0.8, "{precision}: {accuracy}");
         let norm = if precision == Precision::True64 { DType::F64 } else { DType::F32 };
         assert_eq!(model.dtypes(), [dtype, norm, norm]);
         assert_eq!(report.skipped_steps, 0);
@@ -290,7 +289,8 @@ fn a_loss_in_16_bits_is_scaled_in_float32() {
     let before: Vec<f32> = model.layer.weight.val().into_data().try_to_vec().unwrap();
     let mut trainer = quiet(OwnLoss::trainer()).max_epochs(1).precision("16-mixed").build().unwrap();
     let report = trainer.fit(&mut model, batches(&[64; 3], 8)).unwrap();
-    assert_eq!((report.skipped_steps, report.global_step), (0, 3));
+    // 65536, with which the backward pass begins, is just beyond float16: one halving. The loss itself would need two.
+    assert_eq!((report.skipped_steps, report.global_step), (1, 2));
     assert_ne!(model.layer.weight.val().into_data().try_to_vec::<f32>().unwrap(), before);
 }
 
@@ -389,9 +389,11 @@ fn a_search_cannot_skip_a_step() {
     }
 
     let mut model = Search::new(SearchHparams::default());
-    let mut trainer = quiet(Search::trainer()).max_epochs(1).precision("16-mixed").build().unwrap();
-    let error = trainer.fit(&mut model, batches(&[16], 8)).unwrap_err();
-    assert!(error.message().contains("is L-BFGS") && error.message().contains("16-mixed"), "{error}");
+    for precision in ["16-mixed", "bf16-true"] {
+        let mut trainer = quiet(Search::trainer()).max_epochs(1).precision(precision).build().unwrap();
+        let error = trainer.fit(&mut model, batches(&[16], 8)).unwrap_err();
+        assert!(error.message().contains("is L-BFGS") && error.message().contains(precision), "{error}");
+    }
     let mut trainer = quiet(Search::trainer()).max_epochs(1).precision("bf16-mixed").build().unwrap();
     assert_eq!(trainer.fit(&mut model, batches(&[16], 8)).unwrap().global_step, 1);
 }

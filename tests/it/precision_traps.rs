@@ -5,7 +5,7 @@ use burn::{
     nn::{gru::*, *},
     optim::SgdConfig,
     prelude::*,
-    tensor::DType,
+    tensor::{DType, FloatDType},
 };
 use lightning_core::{Error, FitReport, prelude::*};
 
@@ -26,7 +26,8 @@ macro_rules! steps {
                 let ($net, $x) = (self, self.first.forward(batch));
                 let out = $forward;
                 assert_eq!(out.dtype(), self.first.weight.val().dtype(), "the output is in the type of the step");
-                out.powi_scalar(2).mean()
+                // A loss of one's own is computed in float32, as those of the prelude are.
+                out.cast(FloatDType::F32).powi_scalar(2).mean()
             }
         }
 

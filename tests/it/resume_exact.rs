@@ -265,7 +265,9 @@ where
     let whole = finish::<M>(case, M::builder(), folder.path());
     let (save_at, written) = SaveAt::new(folder.path(), moments);
     let saving = finish::<M>(case, M::builder().callback(save_at), folder.path());
-    assert!(saving.bytes == whole.bytes, "{case:?}: saving changed the run");
+    if saving.bytes != whole.bytes {
+        panic!("{case:?}: saving changed the run: {}", differences(folder.path(), &whole.bytes, &saving.bytes));
+    }
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
@@ -279,13 +281,18 @@ where
         assert_eq!(report.metrics.to_string(), whole.report.metrics.to_string(), "{note}");
         assert!(whole.records.ends_with(&records), "{note}: logged\n{records:#?}\nafter\n{:#?}", whole.records);
         if bytes != whole.bytes {
-            let (a, b) = (folder.path().join("expected"), folder.path().join("found"));
-            fs::write(&a, &whole.bytes).unwrap();
-            fs::write(&b, &bytes).unwrap();
-            panic!("{note}: the last checkpoints differ: {}", difference(&a, &b));
+            panic!("{note}: the last checkpoints differ: {}", differences(folder.path(), &whole.bytes, &bytes));
         }
     }
     written.len()
+}
+
+/// What the bytes of two checkpoints have otherwise.
+fn differences(folder: &Path, expected: &[u8], found: &[u8]) -> String {
+    let (a, b) = (folder.join("expected"), folder.join("found"));
+    fs::write(&a, expected).unwrap();
+    fs::write(&b, found).unwrap();
+    difference(&a, &b)
 }
 
 /// What two checkpoints have otherwise.

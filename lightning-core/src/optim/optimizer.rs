@@ -19,6 +19,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     guard::panic_message,
     params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
+    precision::{narrowed, widened},
     rank::with_rank,
     table,
 };
@@ -445,7 +446,7 @@ impl Update<'_> {
     }
 
     fn step(&mut self, index: usize, value: BridgeTensor) -> BridgeTensor {
-        let rank = value.rank();
+        let (rank, dtype) = (value.rank(), value.dtype());
         let Optimizer { groups, slots, .. } = &mut *self.optimizer;
         let Some(slot) = slots.get_mut(index) else { return value };
         let Some(group) = slot.group.and_then(|group| groups.get(group)) else { return value };
@@ -457,9 +458,10 @@ impl Update<'_> {
             (None, None) => (self.scaling.apply(gradient.value), 1.0),
             (Some(clipping), _) => (clip(clipping, rank, self.scaling.apply(gradient.value)), 1.0),
         };
+        let value = widened(value);
         let (value, state) = rule.step_scaled(rank, group.lr, value, grad, slot.state.take(), factor);
         slot.state = state;
-        value
+        narrowed(value, dtype)
     }
 }
 

@@ -59,6 +59,25 @@ pub(super) fn kept_in<M: Module>(module: M, dtype: FloatDType) -> M {
     module.map(&mut DynMapper::new(MapMode::Values(&mut cast)))
 }
 
+/// A value of 16 bits in float32, others as they are: what sums gradients and updates parameters, since a small update of a large number
+/// is lost in 16 bits, and the squares of gradients are nothing there.
+pub(crate) fn widened(value: BridgeTensor) -> BridgeTensor {
+    match value.dtype() {
+        DType::F16 | DType::BF16 => {
+            with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).cast(FloatDType::F32).into_bridge(), value)
+        }
+        _ => value,
+    }
+}
+
+/// A value in the type that it had before it was [`widened`].
+pub(crate) fn narrowed(value: BridgeTensor, dtype: DType) -> BridgeTensor {
+    if value.dtype() == dtype {
+        return value;
+    }
+    with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).cast(dtype).into_bridge(), value)
+}
+
 /// A copy that computes in a type. In training its parameters are casts of the module's own inside the graph, so gradients arrive at
 /// the module, in its type.
 ///
@@ -153,7 +172,7 @@ mod tests {
         let grads = out.powi_scalar(2).sum().backward();
         assert_eq!(net.linear.weight.val().grad(&grads).unwrap().dtype(), DType::F16);
         // Back again: what was marked is as if it were not.
-        let net = kept_in(net, FloatDType::F64);
+        let net = kept_in(net.train(), FloatDType::F64);
         assert_eq!(net.norm.inner().gamma.val().dtype(), DType::F64);
         let out = net.forward(input().cast(FloatDType::F64));
         assert_eq!(out.dtype(), DType::F64);

@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr};
 
 use burn::tensor::FloatDType;
 
-pub(crate) use cast::lowered;
+pub(crate) use cast::{lowered, narrowed, widened};
 pub use in_f32::InF32;
 pub(crate) use in_f32::{Target, is_kept};
 pub use layers::Layer;
@@ -26,7 +26,8 @@ use crate::error::{Error, Result};
 
 /// The float types of a run: what parameters are kept in, and what steps compute in.
 ///
-/// *True* precisions keep and compute everything in one type. *Mixed* ones keep the parameters, the optimizer's state and the
+/// *True* precisions keep and compute everything in one type; of 16 bits only the parameters and the steps are, while gradients are summed,
+/// and the optimizer works, in float32. *Mixed* ones keep the parameters, the optimizer's state and the
 /// gradients in float32 and compute each step with 16-bit copies of the parameters and of the batch; losses are computed in
 /// float32 ([`functional`](crate::functional)), and float16 scales its losses so that small gradients do not vanish.
 ///

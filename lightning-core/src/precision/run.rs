@@ -117,18 +117,21 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
 /// Makes a loss scaler for each accumulation window at the start of a `fit`; those of an earlier one go on.
 ///
 /// # Errors
-/// When an optimizer cannot skip a step.
+/// When an optimizer cannot work in so few bits.
 pub(crate) fn start(run: &mut RunState) -> Result<()> {
-    if !run.settings.numerics.precision.is_some_and(Precision::scales_losses) {
-        run.scalers.clear();
-        return Ok(());
-    }
-    if let Some(optimizer) = run.optimizers.iter().find(|optimizer| optimizer.is_lbfgs()) {
+    let precision = run.settings.numerics.precision.unwrap_or_default();
+    if (precision.scales_losses() || is_half(precision.kept()))
+        && let Some(optimizer) = run.optimizers.iter().find(|optimizer| optimizer.is_lbfgs())
+    {
         return Err(Error::config(format!(
-            "`{}` is L-BFGS, which evaluates the loss several times a step, and `16-mixed` scales it",
+            "`{}` is L-BFGS, whose search for a step needs more than `{precision}` has",
             optimizer.name()
         ))
         .help("use `bf16-mixed` or `32-true`, or another optimizer"));
+    }
+    if !precision.scales_losses() {
+        run.scalers.clear();
+        return Ok(());
     }
     run.scalers.resize_with(run.windows.len(), LossScaler::default);
     Ok(())

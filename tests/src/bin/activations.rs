@@ -1,4 +1,4 @@
-//! The memory that activations take: trains on a long chain of cheap operations and prints the peak of the process in MiB.
+//! The memory that activations take: trains layers with cheap operations between them and prints the peak of the process in MiB.
 //!
 //! `activations kept`, or `activations computed-again` with gradient checkpointing.
 
@@ -7,25 +7,30 @@ use std::{env, fs};
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
 
-/// Elements of one activation: 4 MiB.
-const ROWS: usize = 1024;
-const COLUMNS: usize = 1024;
-/// Operations in the chain.
-const LENGTH: usize = 60;
+/// One activation takes 4 MiB.
+const ROWS: usize = 8192;
+const COLUMNS: usize = 128;
+/// Layers, whose outputs are kept either way.
+const LAYERS: usize = 8;
+/// Cheap operations after each, whose inputs are kept or computed again.
+const OPERATIONS: usize = 8;
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]
 struct Chain {
-    #[init(LinearConfig::new(8, COLUMNS).init(device))]
-    layer: Linear,
+    #[init((0..LAYERS).map(|_| LinearConfig::new(COLUMNS, COLUMNS).init(device)).collect())]
+    layers: Vec<Linear>,
 }
 
 #[lightning_module]
 impl Chain {
     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
-        let mut x = self.layer.forward(batch);
-        for _ in 0..LENGTH {
-            x = x.tanh().mul_scalar(1.1);
+        let mut x = batch;
+        for layer in &self.layers {
+            x = layer.forward(x);
+            for _ in 0..OPERATIONS {
+                x = x.sin();
+            }
         }
         x.mean()
     }
@@ -54,7 +59,7 @@ fn main() -> Result<()> {
         .enable_progress_bar(false)
         .no_logger()
         .build()?;
-    trainer.fit(&mut model, vec![Tensor::<2>::ones([ROWS, 8], &Device::default()); 2])?;
+    trainer.fit(&mut model, vec![Tensor::<2>::ones([ROWS, COLUMNS], &Device::default()); 2])?;
     println!("{}", peak_mib().ok_or("the kernel does not tell the peak")?);
     Ok(())
 }
