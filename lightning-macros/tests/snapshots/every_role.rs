@@ -6,7 +6,7 @@ where
 {
     student: E,
     /// Follows the student.
-    teacher: E,
+    teacher: crate::lightning::__private::InF32<E>,
     queue: Tensor<2>,
     #[module(skip)]
     head: usize,
@@ -183,13 +183,15 @@ where
             );
             build(r#type, device)
         };
-        let teacher: E = crate::lightning::__private::frozen({
-            let MocoHparams { r#type, #[cfg(feature = "lr")] lr } = crate::lightning::__private::Clone::clone(
-                &hparams,
-            );
-            let student = &student;
-            copy_of(student)
-        });
+        let teacher: crate::lightning::__private::InF32<E> = crate::lightning::__private::frozen(
+            crate::lightning::__private::InF32::new({
+                let MocoHparams { r#type, #[cfg(feature = "lr")] lr } = crate::lightning::__private::Clone::clone(
+                    &hparams,
+                );
+                let student = &student;
+                copy_of(student)
+            }),
+        );
         let queue: Tensor<2> = {
             let MocoHparams { r#type, #[cfg(feature = "lr")] lr } = crate::lightning::__private::Clone::clone(
                 &hparams,
