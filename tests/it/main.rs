@@ -46,6 +46,6 @@ mod resume_exact;
 mod resume_optimizers;
 mod signals;
 mod support;
-mod weights;
 #[path = "../bench/tiny.rs"]
 mod tiny;
+mod weights;

@@ -264,7 +264,8 @@ where
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
-        let Ended { report, bytes, records } = finish::<M>(case, Trainer::<M>::builder().resume_from(path.clone()), folder.path());
+        let Ended { report, bytes, records } =
+            finish::<M>(case, Trainer::<M>::builder().resume_from(path.clone()), folder.path());
         assert_eq!(report.resumed_from.as_deref(), Some(path.as_path()), "{note}");
         assert!(report.differences.is_empty(), "{note}: {:?}", report.differences);
         assert_eq!(report.stop_reason, whole.report.stop_reason, "{note}");
