@@ -303,10 +303,8 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
     run.metrics.restore(&record.metrics);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
-    run.loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]).map(|data| {
-        let device = &run.device;
-        Tensor::<1>::from_data(data, device)
-    });
+    let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
+    run.loss = loss.and_then(|data| float_on(&run.device, data)).map(Tensor::from_bridge);
     run.resuming = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)
 }
