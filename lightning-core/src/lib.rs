@@ -55,6 +55,7 @@
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
+//! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`], [`StochasticWeightAveraging`], [`BackboneFinetuning`], [`Pruning`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
@@ -106,6 +107,7 @@ pub mod schedulers;
 mod signals;
 mod stage;
 mod state;
+mod statistics;
 mod summary;
 mod table;
 pub mod testing;
@@ -116,8 +118,10 @@ mod weights;
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{
-    Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
-    ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
+    BackboneFinetuning, Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping,
+    EmaWeightAveraging, GradientAccumulationScheduler, LambdaCallback, LearningRateMonitor, ModelCheckpoint,
+    ModelSummary, OnExceptionCheckpoint, PredictionWriter, Pruning, SpikeDetection, StochasticWeightAveraging,
+    ThroughputMonitor, Timer, WeightAveraging,
 };
 pub use checkpoint::Resume;
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
@@ -154,11 +158,12 @@ pub use weights::{Weights, WeightsReport};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
-        EarlyStopping, FitContext, HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit,
-        Loss, MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision,
-        PredictionWriter, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext,
-        ThroughputMonitor, Timer, TorchDefaults, Trainer, Weights, copy_of,
+        Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
+        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, FitContext, GradientAccumulationScheduler, HookContext,
+        InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint,
+        ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision, PredictionWriter, Pruning, Result,
+        Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, StochasticWeightAveraging,
+        ThroughputMonitor, Timer, TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},

@@ -88,6 +88,8 @@ pub(crate) struct RunState {
     pub(crate) metrics: MetricStore,
     pub(crate) scope: ScopeId,
     pub(crate) entries: Vec<Entry>,
+    /// Whether what steps log is dropped: in a pass that leaves no trace.
+    pub(crate) discards_logs: bool,
     /// The size of the batch at hand: it weighs what batch hooks log.
     pub(crate) batch_size: Option<usize>,
     pub(crate) loss: Option<Tensor<1>>,
@@ -244,6 +246,10 @@ impl RunState {
 
     /// Takes what was logged since the last call into the current scope.
     pub(crate) fn absorb(&mut self) -> Result<()> {
+        if self.discards_logs {
+            self.entries.clear();
+            return Ok(());
+        }
         let Self { metrics, scope, entries, batch_size, .. } = self;
         metrics.absorb(*scope, entries, *batch_size)
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod averaging;
 mod callbacks_failure;
 mod callbacks_lambda;
 mod callbacks_monitors;
@@ -24,6 +25,7 @@ mod determinism;
 mod early_stopping;
 mod failure;
 mod fields;
+mod finetuning;
 mod gradient_checkpointing;
 mod hand_loop;
 mod hooks;
@@ -42,10 +44,12 @@ mod precision;
 mod precision_resume;
 mod precision_torch;
 mod precision_traps;
+mod pruning;
 mod python;
 mod readers;
 mod readme;
 mod resume;
+mod resume_callbacks;
 mod resume_changed;
 mod resume_exact;
 mod resume_optimizers;

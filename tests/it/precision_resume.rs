@@ -53,8 +53,8 @@ macro_rules! overflowing {
                 EarlyStopping::new($name::VAL_LOSS)
             }
 
-            fn builder() -> TrainerBuilder<Self> {
-                Self::trainer().precision($precision)
+            fn with_callbacks(builder: TrainerBuilder<Self>) -> TrainerBuilder<Self> {
+                builder.precision($precision)
             }
         }
     };
@@ -92,7 +92,12 @@ fn the_loss_scale_is_in_the_checkpoint() {
     let path = folder.path().join("half.ckpt");
     seed_everything(7);
     let mut model = Mixed16::fresh();
-    let mut trainer = crate::support::quiet(Mixed16::builder()).max_epochs(3).limit_val_batches(0).build().unwrap();
+    let mut trainer = crate::support::quiet(Mixed16::trainer())
+        .precision("16-mixed")
+        .max_epochs(3)
+        .limit_val_batches(0)
+        .build()
+        .unwrap();
     let report = trainer.fit(&mut model, batches(&[16; 10], 3)).unwrap();
     assert!(report.skipped_steps > 0);
     trainer.save_checkpoint(&model, &path).unwrap();
@@ -138,7 +143,12 @@ fn states_in_another_type_are_not_taken_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("double.ckpt");
     let mut model = True64::fresh();
-    let mut trainer = crate::support::quiet(True64::builder()).max_epochs(1).limit_val_batches(0).build().unwrap();
+    let mut trainer = crate::support::quiet(True64::trainer())
+        .precision("64-true")
+        .max_epochs(1)
+        .limit_val_batches(0)
+        .build()
+        .unwrap();
     trainer.fit(&mut model, batches(&[16; 2], 3)).unwrap();
     trainer.save_checkpoint(&model, &path).unwrap();
     let mut trainer = crate::support::quiet(True64::trainer()).max_epochs(2).resume_from(path.clone()).build().unwrap();

@@ -206,15 +206,15 @@ pub trait Program: LightningModule + TrainingStep + ConfigureOptimizers + Sized 
     /// What ends a run early.
     fn early_stopping() -> EarlyStopping<Self>;
 
-    /// A trainer with the settings that the module needs.
-    fn builder() -> TrainerBuilder<Self> {
-        Trainer::<Self>::builder()
+    /// The trainer with the callbacks that are tried.
+    fn with_callbacks(builder: TrainerBuilder<Self>) -> TrainerBuilder<Self> {
+        builder
     }
 }
 
 /// Makes a module with `val_loss` a [`Program`].
 macro_rules! program {
-    ($name:ident, $hparams:ident) => {
+    ($name:ident, $hparams:ident $(, $callback:expr)*) => {
         impl Program for $name {
             fn fresh() -> Self {
                 $name::new($hparams::default())
@@ -222,6 +222,12 @@ macro_rules! program {
 
             fn early_stopping() -> EarlyStopping<Self> {
                 EarlyStopping::new($name::VAL_LOSS)
+            }
+
+            fn with_callbacks(
+                builder: lightning_core::TrainerBuilder<Self>,
+            ) -> lightning_core::TrainerBuilder<Self> {
+                builder$(.callback($callback))*
             }
         }
     };
@@ -241,7 +247,7 @@ where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {
     seed_everything(7);
-    let mut builder = case.apply(builder);
+    let mut builder = M::with_callbacks(case.apply(builder));
     if let Some(patience) = case.patience {
         builder = builder.callback(M::early_stopping().patience(patience).strict(false));
     }
@@ -262,16 +268,17 @@ where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {
     let folder = tempfile::tempdir().unwrap();
-    let whole = finish::<M>(case, M::builder(), folder.path());
+    let whole = finish::<M>(case, Trainer::<M>::builder(), folder.path());
     let (save_at, written) = SaveAt::new(folder.path(), moments);
-    let saving = finish::<M>(case, M::builder().callback(save_at), folder.path());
+    let saving = finish::<M>(case, Trainer::<M>::builder().callback(save_at), folder.path());
     if saving.bytes != whole.bytes {
         panic!("{case:?}: saving changed the run: {}", differences(folder.path(), &whole.bytes, &saving.bytes));
     }
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
-        let Ended { report, bytes, records } = finish::<M>(case, M::builder().resume_from(path.clone()), folder.path());
+        let Ended { report, bytes, records } =
+            finish::<M>(case, Trainer::<M>::builder().resume_from(path.clone()), folder.path());
         assert_eq!(report.resumed_from.as_deref(), Some(path.as_path()), "{note}");
         assert!(report.differences.is_empty(), "{note}: {:?}", report.differences);
         assert_eq!(report.stop_reason, whole.report.stop_reason, "{note}");
@@ -287,7 +294,7 @@ where
     written.len()
 }
 
-/// What the bytes of two checkpoints have otherwise.
+/// What two files have otherwise.
 fn differences(folder: &Path, expected: &[u8], found: &[u8]) -> String {
     let (a, b) = (folder.join("expected"), folder.join("found"));
     fs::write(&a, expected).unwrap();
@@ -321,7 +328,7 @@ fn difference(a: &Path, b: &Path) -> String {
 
 /// A module in which everything moves: running statistics, dropout, random numbers in every hook, state, a buffer.
 macro_rules! noisy {
-    ($name:ident, $hparams:ident, $config:expr) => {
+    ($name:ident, $hparams:ident, $config:expr $(, $callback:expr)*) => {
         #[lightning_module]
         #[optimizer($config, lr = lr)]
         pub struct $name {
@@ -400,9 +407,10 @@ macro_rules! noisy {
             }
         }
 
-        program!($name, $hparams);
+        program!($name, $hparams $(, $callback)*);
     };
 }
+pub(crate) use noisy;
 
 noisy!(WithAdamW, WithAdamWHparams, AdamWConfig::new().with_weight_decay(0.05));
 noisy!(
