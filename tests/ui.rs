@@ -26,6 +26,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_log_forms", "c11_log"),
     ("check_log_options", "c11_log"),
     ("check_direction", "c11_log"),
+    ("check_stateful", "c11_log"),
     ("check_views", "c11_log"),
     ("check_one_optimizer", "c12_optimizers"),
     ("check_impl_attributes", "c12_optimizers"),

@@ -12,11 +12,14 @@ pub use crate::__assert_not_tensor as assert_not_tensor;
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
-    context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
+    context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
     data::{DataModule, DataStruct, Has, LoaderOutput, NoLoader},
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
-    metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
+    metrics::{
+        Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, log_metric,
+        log_metric_per_stage,
+    },
     module::{
         ConfigureOptimizers, FieldDef, FieldKey, FitContext, HparamDef, Hparams, InitModule, LightningImpl,
         LightningModule, LightningStruct, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,

@@ -519,6 +519,7 @@ fn evaluate_loader(
         driver.step(feed, run)?;
         driver.hook(hooks.batch_end, run)?;
         run.batch_size = None;
+        run.log_evaluated_batch()?;
         if shown {
             run.bar.eval_batch(run.batch_idx);
         }

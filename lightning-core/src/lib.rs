@@ -54,6 +54,7 @@
 //! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
+//! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
@@ -77,7 +78,7 @@ pub mod functional;
 mod guard;
 mod hooks;
 pub mod loggers;
-mod metrics;
+pub mod metrics;
 mod module;
 mod optim;
 mod owned;
@@ -131,10 +132,40 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, Result, Stage, StepContext, Trainer,
-        copy_of, data_module, from_loader,
+        Accelerator,
+        Batch,
+        Callback,
+        CallbackContext,
+        ClipAlgorithm,
+        CsvLogger,
+        DataLoader,
+        EarlyStopping,
+        FitContext,
+        HookContext,
+        LightningModule,
+        Limit,
+        Loss,
+        MetricKey,
+        ModelCheckpoint,
+        Result,
+        Stage,
+        StepContext,
+        Trainer,
+        copy_of,
+        data_module,
+        from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict, optimizer, random_split, seed_everything,
+        lightning_module,
+        log,
+        log_dict,
+        loggers::grid,
+        // Not `Precision`, which is another thing to a trainer: `metrics::Precision`.
+        metrics::{
+            self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,
+            MeanSquaredError, Perplexity, R2Score, Recall, RootMeanSquaredError, bleu,
+        },
+        optimizer,
+        random_split,
+        seed_everything,
     };
 }

@@ -20,6 +20,7 @@ mod raw_identifiers;
 mod renamed_crate;
 mod several_loaders;
 mod shadowed_names;
+mod stateful_metrics;
 
 use burn::prelude::*;
 use lightning_core::{LightningModule, TrainerBuilder};

@@ -104,6 +104,8 @@ pub struct MetricDef {
     pub logger: bool,
     /// How an epoch's values become one.
     pub reduce: Reduce,
+    /// Whether a stateful metric is updated with the values, which then says itself what they come to.
+    pub stateful: bool,
 }
 
 impl MetricDef {
@@ -118,6 +120,7 @@ impl MetricDef {
             on_epoch: false,
             logger: true,
             reduce: Reduce::Mean,
+            stateful: false,
         }
     }
 
@@ -167,6 +170,13 @@ impl MetricDef {
     #[must_use]
     pub const fn reduce(mut self, reduce: Reduce) -> Self {
         self.reduce = reduce;
+        self
+    }
+
+    /// Updates a stateful metric with the values.
+    #[must_use]
+    pub const fn stateful(mut self) -> Self {
+        self.stateful = true;
         self
     }
 
@@ -400,15 +410,28 @@ impl<M, D, S> From<MetricKey<M, D, S>> for KeyRef {
 impl KeyRef {
     /// The name under which the value is found, among the metrics of a run.
     pub(crate) fn display(self) -> String {
-        let suffix = match (self.forks, self.view) {
+        match self.loader {
+            LoaderRef::Only => self.with_suffix(""),
+            LoaderRef::Index(index) => self.with_suffix(&format!("/dataloader_idx_{index}")),
+            LoaderRef::Named(loader) => self.with_suffix(&format!("/{loader}")),
+        }
+    }
+
+    /// The name with the ending of a loader.
+    pub(crate) fn with_suffix(self, loader: &str) -> String {
+        let view = match (self.forks, self.view) {
             (true, View::Step) => "_step",
             (true, View::Epoch) => "_epoch",
             _ => "",
         };
+        format!("{}{view}{loader}", self.name)
+    }
+
+    /// The number of the loader, where it is known by that.
+    pub(crate) const fn loader_index(self) -> Option<usize> {
         match self.loader {
-            LoaderRef::Only => format!("{}{suffix}", self.name),
-            LoaderRef::Index(index) => format!("{}{suffix}/dataloader_idx_{index}", self.name),
-            LoaderRef::Named(loader) => format!("{}{suffix}/{loader}", self.name),
+            LoaderRef::Index(index) => Some(index),
+            LoaderRef::Only | LoaderRef::Named(_) => None,
         }
     }
 

@@ -110,12 +110,26 @@ fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStr
         // Spanned at the variable, where a type that cannot be logged is reported.
         let span = variable.span();
         let p = respan(p.clone(), span);
-        let call = match (&log.options.per_stage, &log.options.batch_size) {
-            (Some(_), _) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
-            (None, Some(size)) => quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);),
-            (None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
+        let options = &log.options;
+        let call = match (&options.per_stage, &options.batch_size, &options.metric) {
+            (Some(_), _, Some(metric)) => {
+                quote_spanned!(span=> #p::log_metric_per_stage::<Self, _, _>(#slot, || #metric, &#variable);)
+            }
+            (None, _, Some(metric)) => {
+                quote_spanned!(span=> #p::log_metric::<Self, _, _>(#slot, || #metric, &#variable);)
+            }
+            (Some(_), Some(size), None) => {
+                quote_spanned!(span=> #p::log_weighted_per_stage::<Self, _, _>(#slot, &#variable, #size);)
+            }
+            (Some(_), None, None) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
+            (None, Some(size), None) => {
+                quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);)
+            }
+            (None, None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
         };
-        quote!(#(#cfgs)* #call)
+        // The closure is there so that the metric is made once a run.
+        let allow = options.metric.as_ref().map(|_| quote!(#[allow(clippy::redundant_closure)]));
+        quote!(#(#cfgs)* #allow #call)
     });
     calls.collect()
 }
@@ -283,6 +297,7 @@ fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
         options.on_epoch.then(|| quote!(.on_epoch())),
         options.no_logger.then(|| quote!(.no_logger())),
         reduce.map(|reduce| quote!(.reduce(#p::Reduce::#reduce))),
+        options.metric.as_ref().map(|_| quote!(.stateful())),
     ];
     let calls = calls.into_iter().flatten();
     quote!(#p::MetricDef::new(#name, #first #(.union(#sets))*) #(#calls)*)

@@ -122,7 +122,7 @@ pub(crate) enum ConflictKind {
 }
 
 impl Metric {
-    fn conflict_with(&self, name: &str, variable: &str, options: MetricOptions) -> ConflictKind {
+    fn conflict_with(&self, name: &str, variable: &str, options: &MetricOptions) -> ConflictKind {
         if self.name != name {
             ConflictKind::Metric
         } else if self.variable != variable {
@@ -261,7 +261,7 @@ impl ImplModel {
         if let Some((slot, metric)) = self.metrics.iter_mut().enumerate().find(|(_, metric)| same(metric)) {
             let agrees = metric.name == name && metric.variable == written;
             if !agrees || metric.options != options || metric.per_stage != prefixed {
-                let kind = metric.conflict_with(&name, &written, options);
+                let kind = metric.conflict_with(&name, &written, &options);
                 let name = if kind == ConflictKind::Metric { metric.constant_name() } else { name };
                 let first = metric.methods.first().cloned().unwrap_or_default();
                 // One error is enough for the three slots of `per_stage`.

@@ -45,6 +45,31 @@ fn struct_with_every_role() {
 }
 
 #[test]
+fn stateful_metrics() {
+    expect_file!["../../tests/snapshots/stateful.rs"].assert_eq(&pretty(
+        r#"
+        #[lightning_module]
+        impl Net {
+            fn validation_step(&self, batch: Pair) {
+                let scores = self.shared(&batch);
+                #[cfg(feature = "f1")]
+                #[log(maximize, metric = FBeta::f1().num_classes(self.classes))]
+                let val_f1 = (&scores, &batch.targets);
+            }
+            fn shared(&self, batch: &Pair) -> Tensor<2> {
+                let scores = self.layer.forward(batch.x.clone());
+                #[log(per_stage, on_step, on_epoch, metric = Accuracy::new())]
+                let acc = (&scores, &batch.targets);
+                #[log(per_stage, batch_size = batch.tokens)]
+                let loss = 0.5;
+                scores
+            }
+        }
+        "#,
+    ));
+}
+
+#[test]
 fn hooks_of_every_shape() {
     expect_file!["../../tests/snapshots/hooks.rs"].assert_eq(&pretty(
         r#"
