@@ -1,19 +1,21 @@
 //! Everything that generated code may name. Not part of the public interface: it changes without notice.
 
-pub use std::{assert, clone::Clone, convert::AsRef, default::Default, option::Option, path::Path, vec, vec::Vec};
+pub use std::{
+    assert, clone::Clone, convert::AsRef, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
+};
 
 pub use burn::{
     module::Module,
-    tensor::{Device, FloatDType},
+    tensor::{Device, FloatDType, TensorData},
 };
 pub use serde;
 
-pub use crate::__assert_not_tensor as assert_not_tensor;
+pub use crate::{__again as again, __assert_not_tensor as assert_not_tensor};
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
     context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
-    data::{DataModule, DataStruct, Has, LoaderOutput, NoLoader},
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{
@@ -21,11 +23,15 @@ pub use crate::{
         log_metric_per_stage,
     },
     module::{
-        ConfigureOptimizers, FieldDef, FieldKey, FitContext, HparamDef, Hparams, InitModule, LightningImpl,
-        LightningModule, LightningStruct, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,
+        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, HparamDef, Hparams,
+        InitModule, LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode,
+        TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
     },
-    module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput},
-    optim::OptimizerSetup,
+    module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput, ManualOutput},
+    optim::{
+        HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, Optimizers, ParameterGroup, Schedule,
+        WeightDecay,
+    },
     params::{Buffer, BufferMapper, BufferVisitor},
     random::seed_init,
     stage::Stage,
@@ -39,6 +45,22 @@ use crate::params::{DynMapper, MapMode};
 pub fn training_output<T: IntoTrainingOutput>(output: T) -> Result<Option<TrainingOutput>> {
     output.into_training_output()
 }
+
+/// Converts what a `training_step` with `#[manual_optimization]` returned.
+pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_manual_output()
+}
+
+/// Converts what `configure_optimizers` returned.
+pub fn optimizers<T: IntoOptimizers>(optimizers: T) -> Result<Vec<OptimizerSetup>> {
+    optimizers.into_optimizers()
+}
+
+/// Asks for a training step of the optimizer.
+pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
+
+/// Asks for an optimizer of the name.
+pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
 
 /// Converts what a `validation_step` or `test_step` returned.
 pub fn evaluation_output<T: EvaluationOutput>(output: T) -> Result<()> {
@@ -56,8 +78,10 @@ pub fn declared<M: LightningStruct>() {}
 /// Asks for a way to build a module.
 pub fn built<M: InitModule>() {}
 
-/// Asks for the struct's half of a data module.
-pub fn data_declared<D: DataStruct>() {}
+/// The struct's half of a data module.
+pub fn data_declared<D: DataStruct>() -> DataParts<D> {
+    DataParts::of_struct()
+}
 
 /// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
 pub fn frozen<M: Module>(module: M) -> M {
@@ -65,9 +89,41 @@ pub fn frozen<M: Module>(module: M) -> M {
 }
 
 /// What `freeze` and `unfreeze` of a module do: everything below the field.
-pub fn set_trainable<M: Module>(module: &mut M, field: FieldKey<M>, on: bool) {
+pub fn set_trainable<M: Module, O>(module: &mut M, field: FieldKey<M, O>, on: bool) {
     let changed = module.clone().map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }));
     *module = changed;
+}
+
+/// A batch that may be wanted twice: an inherent method, for what is `Clone`, wins over a trait's.
+#[derive(Debug)]
+pub struct Again<'a, B>(pub &'a B);
+
+impl<B: Clone> Again<'_, B> {
+    /// The batch once more.
+    pub fn again(&self) -> Option<B> {
+        Some(self.0.clone())
+    }
+}
+
+/// The answer for a batch that is not `Clone`.
+pub trait Once<B> {
+    /// Nothing.
+    fn again(&self) -> Option<B> {
+        None
+    }
+}
+
+impl<B> Once<B> for Again<'_, B> {}
+
+/// The batch once more, where its type is `Clone`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __again {
+    ($batch:expr) => {{
+        #[allow(unused_imports, reason = "a batch that is `Clone` has the method itself")]
+        use $crate::__private::Once as _;
+        $crate::__private::Again($batch).again()
+    }};
 }
 
 /// Says at compile time whether a type is a bare tensor, without judging it by its name: an inherent constant wins over

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 
 /// One batch: what a loader gives and a step takes.
 ///
@@ -43,6 +43,14 @@ pub trait Batch: Sized + Send + 'static {
     /// Converts every float tensor to `dtype`; integers, booleans and host values stay as they are.
     #[must_use]
     fn cast(self, dtype: FloatDType) -> Self;
+
+    /// Puts the memory of every tensor where a copy to `device` is fast: pinned memory, for a GPU. The tensors stay on the host. What a
+    /// loader's `pin_memory` does on its workers.
+    #[must_use]
+    fn stage(self, device: &Device) -> Self {
+        let _ = device;
+        self
+    }
 }
 
 /// What `#[batch(size)]` on a field counts: dimension 0 of a tensor, the length of a `Vec`, the value of a `usize`.
@@ -118,6 +126,22 @@ impl<const D: usize> Batch for Tensor<D> {
     fn cast(self, dtype: FloatDType) -> Self {
         Tensor::<D>::cast(self, dtype)
     }
+
+    fn stage(self, device: &Device) -> Self {
+        staged(self, device)
+    }
+}
+
+/// A tensor that is on the device already, or shares its memory, is left alone.
+fn staged<const D: usize, K: Basic>(tensor: Tensor<D, K>, device: &Device) -> Tensor<D, K> {
+    let host = tensor.device();
+    if host == *device {
+        return tensor;
+    }
+    let dtype = tensor.dtype();
+    let mut data = tensor.into_data();
+    device.staging(std::iter::once(&mut data));
+    Tensor::from_data(data, (&host, dtype))
 }
 
 macro_rules! discrete_tensor {
@@ -135,6 +159,10 @@ macro_rules! discrete_tensor {
 
             fn cast(self, _dtype: FloatDType) -> Self {
                 self
+            }
+
+            fn stage(self, device: &Device) -> Self {
+                staged(self, device)
             }
         }
     )+};
@@ -202,6 +230,10 @@ macro_rules! tuple {
             fn cast(self, dtype: FloatDType) -> Self {
                 ($(self.$index.cast(dtype),)+)
             }
+
+            fn stage(self, device: &Device) -> Self {
+                ($(self.$index.stage(device),)+)
+            }
         }
     };
 }
@@ -231,6 +263,10 @@ impl<T: Batch> Batch for Vec<T> {
     fn cast(self, dtype: FloatDType) -> Self {
         self.into_iter().map(|value| value.cast(dtype)).collect()
     }
+
+    fn stage(self, device: &Device) -> Self {
+        self.into_iter().map(|value| value.stage(device)).collect()
+    }
 }
 
 /// The size is that of the first element, as for a `Vec`.
@@ -248,6 +284,10 @@ impl<T: Batch, const N: usize> Batch for [T; N] {
     fn cast(self, dtype: FloatDType) -> Self {
         self.map(|value| value.cast(dtype))
     }
+
+    fn stage(self, device: &Device) -> Self {
+        self.map(|value| value.stage(device))
+    }
 }
 
 impl<T: Batch> Batch for Option<T> {
@@ -264,6 +304,10 @@ impl<T: Batch> Batch for Option<T> {
     fn cast(self, dtype: FloatDType) -> Self {
         self.map(|value| value.cast(dtype))
     }
+
+    fn stage(self, device: &Device) -> Self {
+        self.map(|value| value.stage(device))
+    }
 }
 
 impl<T: Batch> Batch for Box<T> {
@@ -279,6 +323,10 @@ impl<T: Batch> Batch for Box<T> {
 
     fn cast(self, dtype: FloatDType) -> Self {
         Box::new((*self).cast(dtype))
+    }
+
+    fn stage(self, device: &Device) -> Self {
+        Box::new((*self).stage(device))
     }
 }
 
@@ -302,6 +350,10 @@ where
     fn cast(self, dtype: FloatDType) -> Self {
         self.into_iter().map(|(key, value)| (key, value.cast(dtype))).collect()
     }
+
+    fn stage(self, device: &Device) -> Self {
+        self.into_iter().map(|(key, value)| (key, value.stage(device))).collect()
+    }
 }
 
 /// The size is that of the first value that has one.
@@ -318,6 +370,10 @@ impl<K: Ord + Send + 'static, T: Batch> Batch for BTreeMap<K, T> {
 
     fn cast(self, dtype: FloatDType) -> Self {
         self.into_iter().map(|(key, value)| (key, value.cast(dtype))).collect()
+    }
+
+    fn stage(self, device: &Device) -> Self {
+        self.into_iter().map(|(key, value)| (key, value.stage(device))).collect()
     }
 }
 
@@ -429,6 +485,23 @@ mod tests {
         assert!(moved.is_require_grad());
         let grads = moved.powi_scalar(2).sum().backward();
         assert!(leaf.grad(&grads).is_some());
+    }
+
+    /// There is one device here, on which nothing has to be staged: what can be tested is that every kind of batch passes through.
+    #[test]
+    fn staging_changes_no_value() {
+        let device = Device::default();
+        let mut hash = HashMap::new();
+        hash.insert(1, Box::new(floats(2)));
+        let batch = ((floats(3), [Tensor::<1, Int>::ones([3], &device)]), vec![Some(floats(1))], hash, "host");
+        let staged = batch.clone().stage(&device.autodiff());
+        assert_eq!(staged.0.0.to_data(), batch.0.0.to_data());
+        assert_eq!(staged.0.1[0].to_data(), batch.0.1[0].to_data());
+        assert_eq!(
+            staged.1[0].as_ref().map(|tensor| tensor.to_data()),
+            batch.1[0].as_ref().map(|tensor| tensor.to_data())
+        );
+        assert_eq!((staged.2[&1].to_data(), staged.3), (batch.2[&1].to_data(), "host"));
     }
 
     #[test]

@@ -183,7 +183,7 @@ numbers!(f32, f64, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 
 impl<T> LogValue for crate::module::Loss<T> {
     fn to_logged(&self) -> LoggedValue {
-        self.loss.to_logged()
+        self.mean().to_logged()
     }
 }
 
@@ -262,7 +262,7 @@ pub(crate) fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> O
 }
 
 /// The struct's name, without its path and generics.
-fn short_name<M>() -> &'static str {
+pub(crate) fn short_name<M: ?Sized>() -> &'static str {
     let name = std::any::type_name::<M>();
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
@@ -484,6 +484,22 @@ macro_rules! run_methods {
             /// The learning rates in use, by optimizer.
             pub fn learning_rates(&self) -> Vec<(String, f64)> {
                 self.run.learning_rates()
+            }
+
+            /// Sets the learning rate of an optimizer; its groups keep their ratio to it.
+            ///
+            /// # Errors
+            /// When there is no such optimizer, it is no rate, or the optimizer follows a schedule.
+            pub fn set_lr<M>(&mut self, key: impl $crate::optim::NamesOptimizer<M>, lr: f64) -> Result<()> {
+                self.run.optimizer(key.optimizer_name())?.set_lr(lr)
+            }
+
+            /// Steps that an optimizer has taken.
+            ///
+            /// # Errors
+            /// When there is no such optimizer.
+            pub fn optimizer_steps<M>(&mut self, key: impl $crate::optim::NamesOptimizer<M>) -> Result<u64> {
+                self.run.optimizer(key.optimizer_name()).map(|optimizer| optimizer.steps)
             }
 
             /// Prints a line without tearing the progress bar.

@@ -8,16 +8,17 @@ use crate::{
     callbacks::{Callback, CallbackContext, CallbackOrder, call},
     checkpoint,
     context::{HookContext, StepContext, hook_label, record},
-    data::{NamedFeed, Position, Source},
+    data::{NamedFeed, Position, Source, StepCall},
     error::{Error, Result},
     guard::catch,
     hooks::Hook,
-    module::{FitContext, LightningModule, TrainingOutput},
-    optim::OptimizerSetup,
+    module::{FitContext, LightningModule, TrainingMode, TrainingOutput},
+    optim::{Optimizer, OptimizerSetup, Optimizers},
     owned::Owned,
-    params::{ErasedVisitor, ValueMapper, visit},
+    params::{ErasedVisitor, MapMode, ValueMapper, visit},
     random::{Stream, derive_seed, with_generator},
     run::RunState,
+    stage::Stage,
 };
 
 /// A feed of the driver.
@@ -58,7 +59,13 @@ pub(crate) trait Driver {
     fn is_last(&mut self, feed: FeedId) -> bool;
     fn end(&mut self, feed: FeedId);
     /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
-    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    /// Runs the step of a module that optimizes by itself.
+    fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    /// Takes the gradient away from what an optimizer does not train, and notes which parameters had one.
+    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()>;
+    /// Gives it back to them.
+    fn show(&mut self, hidden: &[usize]) -> Result<()>;
     /// Writes a checkpoint.
     fn save(&self, run: &mut RunState, path: &Path) -> Result<()>;
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
@@ -107,32 +114,77 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         if self.callbacks.is_empty() {
             return Ok(());
         }
-        let module = self.module.get_mut()?;
-        for callback in self.callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
-            let mut entries = std::mem::take(&mut run.entries);
-            let (stage, host) = (run.stage, run.host);
-            let result = record(None, stage, host, &mut entries, || {
-                catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
-            });
-            run.entries = entries;
-            result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
-        }
-        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+        run_callbacks(self.callbacks, self.module.get_mut()?, hook, run, wanted)
     }
 
     fn own_hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
         if !M::HOOKS.contains(hook) {
             return Ok(());
         }
-        let module = self.module.get_mut()?;
+        run_own_hook(self.module.get_mut()?, hook, run)
+    }
+}
+
+/// Runs the callbacks' and then the module's own hook.
+pub(crate) fn run_hooks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+) -> Result<()> {
+    run_callbacks(callbacks, module, hook, run, |_| true)?;
+    if M::HOOKS.contains(hook) { run_own_hook(module, hook, run) } else { Ok(()) }
+}
+
+fn run_callbacks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+    wanted: fn(CallbackOrder) -> bool,
+) -> Result<()> {
+    for callback in callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
         let mut entries = std::mem::take(&mut run.entries);
         let (stage, host) = (run.stage, run.host);
-        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch(|| module.run_hook(hook, &mut HookContext { run }))
+        let result = record(None, stage, host, &mut entries, || {
+            catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
         });
         run.entries = entries;
-        result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-        run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+        result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
+    }
+    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+fn run_own_hook<M: LightningModule>(module: &mut M, hook: Hook, run: &mut RunState) -> Result<()> {
+    let mut entries = std::mem::take(&mut run.entries);
+    let (stage, host) = (run.stage, run.host);
+    let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+        catch(|| module.run_hook(hook, &mut HookContext { run }))
+    });
+    run.entries = entries;
+    result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
+    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
+    StepContext {
+        stage: run.stage,
+        epoch: run.progress.epoch,
+        batch_idx: run.batch_idx as usize,
+        dataloader_idx: run.loader_idx,
+        global_step: run.progress.global_step,
+        batch_step: run.progress.batch_step,
+        seed: run.seed,
+        device,
+        draws: std::cell::Cell::new(0),
+    }
+}
+
+/// The method that is the step.
+fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str {
+    match (stage, training) {
+        (Stage::Fit, TrainingMode::Bound(steps)) => steps.get(step).map_or("training_step", |step| step.name),
+        _ => stage.step(),
     }
 }
 
@@ -215,7 +267,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         }
     }
 
-    fn step(&mut self, feed: FeedId, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>> {
         let feed = match feed {
             FeedId::Train => self.train.as_mut(),
             FeedId::Eval(index) => self.eval.get_mut(index),
@@ -223,23 +275,42 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
         let mut entries = std::mem::take(&mut run.entries);
-        let cx = StepContext {
-            stage: run.stage,
-            epoch: run.progress.epoch,
-            batch_idx: run.batch_idx as usize,
-            dataloader_idx: run.loader_idx,
-            global_step: run.progress.global_step,
-            batch_step: run.progress.batch_step,
-            seed: run.seed,
-            device: &run.device,
-            draws: std::cell::Cell::new(0),
-        };
-        let result =
-            record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || catch(|| feed.feed.run(module, &cx)));
+        let cx = step_context(run, &run.device);
+        let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
+            catch(|| feed.feed.run(module, call, &cx))
+        });
         run.entries = entries;
-        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>(run.stage.step())), true)))?;
+        let output = result.map_err(|error| {
+            let step = step_name(run.stage, M::TRAINING, call.step);
+            error.at(run.location(Some(hook_label::<M>(step)), true))
+        })?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
+    }
+
+    fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+        let feed = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
+        let module = self.module.get_mut()?;
+        let mut entries = std::mem::take(&mut run.entries);
+        let device = run.device.clone();
+        let cx = step_context(run, &device);
+        let (stage, host) = (run.stage, run.host);
+        let mut optimizers = Optimizers::new(run, self.callbacks);
+        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+            catch(|| feed.feed.run_manual(module, &mut optimizers, &cx))
+        });
+        run.entries = entries;
+        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
+        run.absorb().map_err(|error| error.at(run.location(None, true)))?;
+        Ok(output)
+    }
+
+    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
+        self.module.apply(MapMode::Hide { optimizer, hidden })
+    }
+
+    fn show(&mut self, hidden: &[usize]) -> Result<()> {
+        self.module.apply(MapMode::Show { hidden })
     }
 
     fn save(&self, run: &mut RunState, path: &Path) -> Result<()> {

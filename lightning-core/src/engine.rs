@@ -2,15 +2,15 @@
 
 use crate::{
     config::Limit,
-    data::Position,
+    data::{Position, StepCall},
     driver::{Driver, FeedId, FeedInfo, Mode},
     error::{Error, ErrorKind, Result},
-    guard::catch,
     hooks::Hook,
     loggers::RunStatus,
     metrics::ScopeId,
-    module::{FitContext, TrainingOutput},
-    optim::{Optimizer, Scaling},
+    module::FitContext,
+    optim::Interval,
+    optimization,
     random::{Stream, derive_seed, with_generator},
     report::StopReason,
     run::RunState,
@@ -247,9 +247,11 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         let setups = driver
             .configure_optimizers(&cx)
             .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
-        run.optimizers = setups.into_iter().map(Optimizer::new).collect::<Result<_>>()?;
+        let fused = run.settings.optimization.fused;
+        let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() }).collect();
+        return optimization::configure(run, driver, setups);
     }
-    Ok(())
+    optimization::bind(run, driver)
 }
 
 fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
@@ -295,6 +297,7 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
     batches?;
     let values = run.metrics.end_epoch(Stage::Fit, epoch)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
+    optimization::watch(run, Interval::Epoch)?;
     run.log_epoch(&values)?;
     run.loggers.save()?;
     let RunState { bar, metrics, .. } = run;
@@ -314,6 +317,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
         if validates && (due || stopping) {
             validate(run, driver, &plan.val, None)?;
         }
+        optimization::watch(run, Interval::Step)?;
         if last || stopping || steps_are_done(run) {
             return Ok(());
         }
@@ -358,68 +362,13 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Resul
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
     with_generator(&run.device, derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0), || ());
-    match driver.step(FeedId::Train, run)? {
-        Some(output) => differentiate(run, driver, output)?,
-        None => run.progress.skipped_batches += 1,
-    }
-    let passes = run.gradients.passes();
-    let stepped = passes > 0 && (last || passes >= run.settings.optimization.accumulate);
-    if stepped {
-        optimize(run, driver)?;
-    }
+    let stepped = optimization::train(run, driver, last)?;
     run.progress.batch_step += 1;
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.batch_size = None;
     run.log_step(stepped)?;
     let RunState { bar, metrics, batch_idx, .. } = run;
     bar.train_batch(*batch_idx, || metrics.bar());
-    Ok(())
-}
-
-/// The backward pass of one batch, into the window's gradients.
-fn differentiate(run: &mut RunState, driver: &mut dyn Driver, output: TrainingOutput) -> Result<()> {
-    let TrainingOutput { loss, output } = output;
-    run.output = output;
-    check_loss(&loss).map_err(|error| error.at(run.location(Some("training_step".to_owned()), true)))?;
-    run.loss = Some(loss.clone().inner());
-    if run.gradients.passes() == 0 {
-        driver.hook(Hook::OnBeforeZeroGrad, run)?;
-        run.gradients.clear();
-    }
-    driver.hook(Hook::OnBeforeBackward, run)?;
-    let mut gradients =
-        catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
-    // The graph's root goes before the update, or its buffers could not be reused there.
-    drop(loss);
-    driver.visit(&mut run.gradients.collector(&mut gradients))?;
-    drop(gradients);
-    driver.hook(Hook::OnAfterBackward, run)
-}
-
-/// The update that ends a window.
-fn optimize(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
-    driver.hook(Hook::OnBeforeOptimizerStep, run)?;
-    let RunState { optimizers, gradients, device, settings, host, .. } = run;
-    let scaling = Scaling::new(gradients, settings.optimization.clip, settings.optimization.clip_by, *host);
-    for optimizer in optimizers {
-        let mut update = optimizer.update(gradients, scaling.clone(), device);
-        driver.update(&mut update)?;
-        update.finish()?;
-    }
-    run.gradients.clear();
-    run.progress.global_step += 1;
-    Ok(())
-}
-
-fn check_loss(loss: &burn::tensor::Tensor<1>) -> Result<()> {
-    let [elements] = loss.dims();
-    if elements != 1 {
-        return Err(Error::data(format!("the loss has {elements} elements")).help("return one number: `loss.mean()`"));
-    }
-    if !loss.is_tracked() {
-        return Err(Error::data("the loss depends on no trainable parameter")
-            .help("compute it from the module's output without `detach` or `inner`, and leave a field unfrozen"));
-    }
     Ok(())
 }
 
@@ -516,7 +465,7 @@ fn evaluate_loader(
     }
     while batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(feed, run)? {
         driver.hook(hooks.batch_start, run)?;
-        driver.step(feed, run)?;
+        driver.step(feed, StepCall::default(), run)?;
         driver.hook(hooks.batch_end, run)?;
         run.batch_size = None;
         run.log_evaluated_batch()?;

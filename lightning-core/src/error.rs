@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Metric,
     /// A device that cannot do what is asked.
     Device,
+    /// A loss or gradient that is not finite, found by `detect_anomaly`.
+    Anomaly,
     /// A signal ended the run.
     Interrupted,
     /// Anything else, usually an error of the user's own code.

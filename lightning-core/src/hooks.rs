@@ -30,7 +30,14 @@ macro_rules! hooks {
 impl Hook {
     /// Whether only callbacks are called here: a module has no such hook.
     pub const fn is_for_callbacks_alone(self) -> bool {
-        matches!(self, Self::OnSanityCheckStart | Self::OnSanityCheckEnd | Self::OnException)
+        matches!(
+            self,
+            Self::OnSanityCheckStart
+                | Self::OnSanityCheckEnd
+                | Self::OnException
+                | Self::OnSaveCheckpoint
+                | Self::OnLoadCheckpoint
+        )
     }
 
     /// Whether it runs for each batch, so that an error in it belongs to one.
@@ -90,6 +97,8 @@ hooks! {
     OnPredictBatchStart = "on_predict_batch_start",
     OnPredictBatchEnd = "on_predict_batch_end",
     OnException = "on_exception",
+    OnSaveCheckpoint = "on_save_checkpoint",
+    OnLoadCheckpoint = "on_load_checkpoint",
 }
 
 /// The set of hooks that a module writes: asking costs one bit test.

@@ -55,15 +55,18 @@
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
 //! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
-//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
+//! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod allocator;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
@@ -75,12 +78,17 @@ mod engine;
 pub mod error;
 mod files;
 pub mod functional;
+mod fused;
 mod guard;
 mod hooks;
 pub mod loggers;
 pub mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
-mod optim;
+pub mod optim;
+mod optimization;
 mod owned;
 mod params;
 mod plan;
@@ -91,6 +99,7 @@ mod rank;
 pub mod readback;
 mod report;
 mod run;
+pub mod schedulers;
 mod signals;
 mod stage;
 mod state;
@@ -102,7 +111,10 @@ mod trainer;
 #[doc(hidden)]
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
-pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
+pub use callbacks::{
+    Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
+    ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
+};
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
@@ -114,16 +126,19 @@ pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
     Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
 };
+#[doc(hidden)]
+pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
     HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
-    Loss, PredictStep, TestStep, TrainingStep, ValidationStep,
+    Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
-pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup};
+pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
+pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
 pub use state::{StateReader, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
@@ -132,40 +147,27 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator,
-        Batch,
-        Callback,
-        CallbackContext,
-        ClipAlgorithm,
-        CsvLogger,
-        DataLoader,
-        EarlyStopping,
-        FitContext,
-        HookContext,
-        LightningModule,
-        Limit,
-        Loss,
-        MetricKey,
-        ModelCheckpoint,
-        Result,
-        Stage,
-        StepContext,
-        Trainer,
-        copy_of,
-        data_module,
-        from_loader,
+        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
+        EarlyStopping, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
+        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter,
+        Result, SpikeDetection, Stage, StepContext, ThroughputMonitor, Timer, TorchDefaults, Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module,
-        log,
-        log_dict,
+        lightning_module, log, log_dict,
         loggers::grid,
         // Not `Precision`, which is another thing to a trainer: `metrics::Precision`.
         metrics::{
             self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,
             MeanSquaredError, Perplexity, R2Score, Recall, RootMeanSquaredError, bleu,
         },
-        optimizer,
-        random_split,
+        optim::params,
+        optimizer, random_split,
+        schedulers::{
+            ChainedSchedule, ConstantRate, Cosine, CosineWarmRestarts, Cyclic, ExponentialDecay, IntoScheduler,
+            LambdaRate, LinearDecay, MultiStepDecay, Noam, OneCycle, PolynomialDecay, ReduceLROnPlateau,
+            SequentialSchedule, StepDecay,
+        },
         seed_everything,
     };
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{Device, Int, Tensor},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -14,8 +14,9 @@ use crate::{
     error::{Error, Result},
     hooks::{Hook, HookSet, StepSet},
     metrics::MetricDef,
-    optim::OptimizerSetup,
+    optim::{OptimizerSetup, Optimizers, Weight},
     params::{BufferMapper, BufferVisitor},
+    readback,
     state::{StateReader, StateWriter},
 };
 
@@ -101,13 +102,14 @@ pub trait Hparams: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'sta
     const SCHEMA: &'static [HparamDef];
 }
 
-/// The name of a module's field as a typed constant (`Net::BACKBONE`): for freezing, groups and weight loading.
-pub struct FieldKey<M> {
+/// The name of a module's field as a typed constant (`Net::BACKBONE`): for freezing, groups and weight loading. The key of
+/// a field with an optimizer of its own is a `FieldKey<M, HasOptimizer>` and names the optimizer too.
+pub struct FieldKey<M, O = ()> {
     name: &'static str,
-    module: std::marker::PhantomData<fn() -> M>,
+    module: std::marker::PhantomData<fn() -> (M, O)>,
 }
 
-impl<M> FieldKey<M> {
+impl<M, O> FieldKey<M, O> {
     /// The key of the field with this name; emitted by the macro.
     #[doc(hidden)]
     pub const fn new(name: &'static str) -> Self {
@@ -120,15 +122,15 @@ impl<M> FieldKey<M> {
     }
 }
 
-impl<M> Clone for FieldKey<M> {
+impl<M, O> Clone for FieldKey<M, O> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M> Copy for FieldKey<M> {}
+impl<M, O> Copy for FieldKey<M, O> {}
 
-impl<M> std::fmt::Debug for FieldKey<M> {
+impl<M, O> std::fmt::Debug for FieldKey<M, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "FieldKey({})", self.name)
     }
@@ -219,18 +221,22 @@ impl<M, E: Into<Error>> InitOutput<M> for Result<M, E> {
     }
 }
 
-/// A module with at least one optimizer.
+/// A module with at least one optimizer: declared by `#[optimizer(…)]`, or made by `configure_optimizers`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no optimizer, so it cannot be trained",
     label = "no optimizer is declared on this module",
-    note = "write `#[optimizer(AdamConfig::new(), lr = 1e-3)]` below `#[lightning_module]` on the struct"
+    note = "write `#[optimizer(AdamConfig::new(), lr = 1e-3)]` below `#[lightning_module]` on the struct, or `fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>` in the impl"
 )]
 pub trait ConfigureOptimizers: LightningStruct {
-    /// The optimizers' names, in order.
+    /// The names of the declared optimizers, in order; empty where `configure_optimizers` makes them.
     const OPTIMIZERS: &'static [&'static str];
 
     /// The optimizers, evaluated once at the start of `fit`.
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
+
+    /// Asks for a training step of each named optimizer; it is never called.
+    #[doc(hidden)]
+    fn __lightning_trained() {}
 }
 
 /// What is known at the start of `fit`, when optimizers are made.
@@ -293,6 +299,14 @@ pub trait LightningImpl: Sized + 'static {
     /// Every metric logged with `#[log]`; the index is the slot.
     const METRICS: &'static [MetricDef];
 
+    /// How a batch is trained on.
+    #[doc(hidden)]
+    const TRAINING: TrainingMode = TrainingMode::Plain;
+
+    /// Asks for the optimizers that steps are bound to; it is never called.
+    #[doc(hidden)]
+    fn __lightning_bound() {}
+
     /// The hooks the module writes.
     const HOOKS: HookSet;
 
@@ -316,6 +330,52 @@ pub trait LightningModule: LightningStruct + LightningImpl {}
 
 impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 
+/// How a batch is trained on.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the macro writes one of them")]
+pub enum TrainingMode {
+    /// By one `training_step`, whose loss trains every optimizer.
+    Plain,
+    /// By several steps, each for one optimizer.
+    Bound(&'static [BoundStep]),
+    /// By the module itself, with `#[manual_optimization]`.
+    Manual,
+}
+
+/// A `#[training_step(optimizer = …)]`.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the macro writes it")]
+pub struct BoundStep {
+    /// The method.
+    pub name: &'static str,
+    /// The optimizer it trains.
+    pub optimizer: &'static str,
+    /// After how many batches each time.
+    pub every: u64,
+    /// How many times on the same batch.
+    pub repeat: u64,
+}
+
+/// The module declares an optimizer; `NAME` is a hash of its name. Implemented by the struct's half.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no optimizer of this name",
+    label = "no field and no `#[optimizer(…)]` of `{Self}` declares it",
+    note = "an optimizer is named after the field that `#[optimizer(…)]` stands on, or by its `name = …`"
+)]
+pub trait DeclaresOptimizer<const NAME: u64> {}
+
+/// A training step of the module trains an optimizer; `NAME` is a hash of its name. Implemented by the impl's half.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "no training step of `{Self}` trains this optimizer",
+    label = "declared here, and never stepped",
+    note = "write `#[training_step(optimizer = …)] fn …_step(&self, batch: B) -> Tensor<1>` for each optimizer, or one plain `training_step` for all of them"
+)]
+pub trait TrainsOptimizer<const NAME: u64> {}
+
 /// A module with a `training_step`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `training_step`, so it cannot be fitted",
@@ -325,7 +385,35 @@ impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 pub trait TrainingStep: LightningImpl {
     /// Runs the step; `None` skips the batch.
     #[doc(hidden)]
-    fn run_training_step(&self, batch: Self::TrainBatch, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
+    fn run_training_step(
+        &self,
+        step: usize,
+        batch: Self::TrainBatch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let _ = (step, batch, cx);
+        Err(Error::config("the module optimizes by itself, and was asked for a loss")
+            .help("run it with a trainer, which hands it its optimizers"))
+    }
+
+    /// Runs the step of a module that optimizes by itself.
+    #[doc(hidden)]
+    fn run_manual_step(
+        &mut self,
+        batch: Self::TrainBatch,
+        optimizers: &mut Optimizers<'_, Self>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let _ = optimizers;
+        self.run_training_step(0, batch, cx)
+    }
+
+    /// The batch once more, where several steps share it.
+    #[doc(hidden)]
+    fn again(batch: &Self::TrainBatch) -> Option<Self::TrainBatch> {
+        let _ = batch;
+        None
+    }
 }
 
 /// A module with a `validation_step`.
@@ -370,29 +458,105 @@ pub trait PredictStep: LightningImpl {
 /// What a training step hands to the loop: the loss, and whatever it wants its batch-end hook to see.
 #[derive(Debug)]
 pub struct Loss<T = ()> {
-    pub(crate) loss: Tensor<1>,
-    pub(crate) output: T,
+    /// The mean loss, or the sum that `weight` divides.
+    loss: Tensor<1>,
+    weight: Weight,
+    output: T,
 }
 
 impl Loss {
     /// The mean loss of the batch.
     pub fn new(mean: Tensor<1>) -> Self {
-        Self { loss: mean, output: () }
+        Self { loss: mean, weight: Weight::Number(1.0), output: () }
+    }
+
+    /// A loss that is a sum over `weight` samples or tokens. The gradient of an accumulation window is then that of
+    /// Σ sum / Σ weight: every token counts the same, whichever batch it came in.
+    ///
+    /// ```
+    /// use burn::prelude::*;
+    /// use lightning_core::Loss;
+    ///
+    /// let device = Device::default();
+    /// let (sum, tokens) = (Tensor::<1>::from_floats([12.0], &device), Tensor::<1>::from_floats([4.0], &device));
+    /// let loss = Loss::weighted(sum, tokens);
+    /// # let _ = loss;
+    /// ```
+    pub fn weighted(sum: Tensor<1>, weight: impl LossWeight) -> Self {
+        Self { loss: sum, weight: weight.into_weight().0, output: () }
     }
 }
 
 impl<T> Loss<T> {
     /// Adds an output for `on_train_batch_end`.
     pub fn output<U: Send + 'static>(self, output: U) -> Loss<U> {
-        Loss { loss: self.loss, output }
+        Loss { loss: self.loss, weight: self.weight, output }
+    }
+
+    /// The mean loss, outside of any graph.
+    pub(crate) fn mean(&self) -> Tensor<1> {
+        self.weight.mean_of(self.loss.clone().inner())
     }
 }
+
+/// A number of samples or tokens that a loss is the sum of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no weight of a loss",
+    label = "expected a number of samples or tokens",
+    note = "give a number, or a `Tensor<1>` of one element"
+)]
+pub trait LossWeight {
+    /// Converts it.
+    #[doc(hidden)]
+    fn into_weight(self) -> LossWeightValue;
+}
+
+/// A weight, opaque.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct LossWeightValue(Weight);
+
+impl LossWeight for Tensor<1> {
+    fn into_weight(self) -> LossWeightValue {
+        let weight = self.inner();
+        LossWeightValue(match readback::is_host(&weight.device()) {
+            true => Weight::Number(readback::host_scalar(weight)),
+            false => Weight::OnDevice(weight),
+        })
+    }
+}
+
+impl LossWeight for Tensor<1, Int> {
+    fn into_weight(self) -> LossWeightValue {
+        self.float().into_weight()
+    }
+}
+
+impl<T: LossWeight + Clone> LossWeight for &T {
+    fn into_weight(self) -> LossWeightValue {
+        self.clone().into_weight()
+    }
+}
+
+macro_rules! number_weights {
+    ($($number:ty),*) => {
+        $(impl LossWeight for $number {
+            fn into_weight(self) -> LossWeightValue {
+                LossWeightValue(Weight::Number(self as f64))
+            }
+        })*
+    };
+}
+
+number_weights!(f32, f64, u32, u64, usize, i32, i64);
 
 /// A training step's result, erased.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct TrainingOutput {
+    /// The mean loss, or the sum that `weight` divides.
     pub(crate) loss: Tensor<1>,
+    pub(crate) weight: Weight,
     /// Read by the batch-end hooks.
     pub(crate) output: Option<Box<dyn Any + Send>>,
 }
@@ -411,13 +575,14 @@ pub trait IntoTrainingOutput {
 
 impl IntoTrainingOutput for Tensor<1> {
     fn into_training_output(self) -> Result<Option<TrainingOutput>> {
-        Ok(Some(TrainingOutput { loss: self, output: None }))
+        Ok(Some(TrainingOutput { loss: self, weight: Weight::Number(1.0), output: None }))
     }
 }
 
 impl<T: Send + 'static> IntoTrainingOutput for Loss<T> {
     fn into_training_output(self) -> Result<Option<TrainingOutput>> {
-        Ok(Some(TrainingOutput { loss: self.loss, output: Some(Box::new(self.output)) }))
+        let Self { loss, weight, output } = self;
+        Ok(Some(TrainingOutput { loss, weight, output: Some(Box::new(output)) }))
     }
 }
 
@@ -433,6 +598,42 @@ impl<T: IntoTrainingOutput> IntoTrainingOutput for Option<T> {
 impl<T: IntoTrainingOutput, E: Into<Error>> IntoTrainingOutput for Result<T, E> {
     fn into_training_output(self) -> Result<Option<TrainingOutput>> {
         self.map_err(Into::into)?.into_training_output()
+    }
+}
+
+/// What a `training_step` with `#[manual_optimization]` may return.
+#[diagnostic::on_unimplemented(
+    message = "a `training_step` with `#[manual_optimization]` cannot return `{Self}`",
+    label = "expected nothing, the loss, or a `Result` of either",
+    note = "it steps the optimizers itself; a `Tensor<1>` that it returns is shown as the loss and not differentiated"
+)]
+pub trait ManualOutput {
+    /// Converts it.
+    #[doc(hidden)]
+    fn into_manual_output(self) -> Result<Option<TrainingOutput>>;
+}
+
+impl ManualOutput for () {
+    fn into_manual_output(self) -> Result<Option<TrainingOutput>> {
+        Ok(None)
+    }
+}
+
+impl ManualOutput for Tensor<1> {
+    fn into_manual_output(self) -> Result<Option<TrainingOutput>> {
+        self.into_training_output()
+    }
+}
+
+impl<T: Send + 'static> ManualOutput for Loss<T> {
+    fn into_manual_output(self) -> Result<Option<TrainingOutput>> {
+        self.into_training_output()
+    }
+}
+
+impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
+    fn into_manual_output(self) -> Result<Option<TrainingOutput>> {
+        self.map_err(Into::into)?.into_manual_output()
     }
 }
 

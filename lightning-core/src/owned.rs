@@ -45,8 +45,13 @@ impl<'a, M: Module> Owned<'a, M> {
     /// Changes parameter values in place: no second owner exists while it runs, so buffers are reused. `mapper` must
     /// not panic.
     pub(crate) fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
+        self.apply(MapMode::Values(mapper))
+    }
+
+    /// Maps every parameter in place.
+    pub(crate) fn apply(&mut self, mode: MapMode<'_>) -> Result<()> {
         let own = self.own.take().ok_or_else(lost)?;
-        self.own = Some(own.map(&mut DynMapper::new(MapMode::Values(mapper))));
+        self.own = Some(own.map(&mut DynMapper::new(mode)));
         Ok(())
     }
 }

@@ -9,7 +9,9 @@ use burn::{
 };
 
 use crate::{
+    checkpoint::tensors::Handle,
     error::{Error, ErrorKind, Result},
+    optim::{Optimizer, ParamInfo, Weight, params::is_below},
     rank::with_rank,
 };
 
@@ -43,19 +45,27 @@ impl PathStack {
 pub(crate) trait FloatParam {
     /// Without materialising a lazy parameter.
     fn dims(&self) -> Vec<usize>;
+    /// How many dimensions it has.
+    fn rank(&self) -> usize;
     /// Whether a gradient is asked for; materialises.
     fn is_trainable(&self) -> bool;
     /// Bytes of one element; 4 for a parameter that does not exist yet.
     fn element_size(&self) -> usize;
     /// The gradient of this parameter, taken out of `gradients`.
     fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
-    /// The values on the host.
-    fn data(&self) -> Result<TensorData>;
+    /// The values, outside of any graph.
+    fn value(&self) -> BridgeTensor;
+    /// The value, for saving: outside of any graph, in the layout that the module computes with.
+    fn handle(&self) -> Handle;
 }
 
 impl<const D: usize> FloatParam for Param<Tensor<D>> {
     fn dims(&self) -> Vec<usize> {
         self.lazy_shape().as_slice().to_vec()
+    }
+
+    fn rank(&self) -> usize {
+        D
     }
 
     fn is_trainable(&self) -> bool {
@@ -74,19 +84,28 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
         self.val().grad_remove(gradients).map(Tensor::into_bridge)
     }
 
-    fn data(&self) -> Result<TensorData> {
-        read_tensor(self.transform_for_save().val().inner())
+    fn value(&self) -> BridgeTensor {
+        self.val().inner().into_bridge()
+    }
+
+    fn handle(&self) -> Handle {
+        Handle::float(self.val())
     }
 }
 
 /// Looks at every parameter of a module.
 pub(crate) trait ErasedVisitor {
+    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    fn enter(&mut self, path: &str, container: &str) {
+        let _ = (path, container);
+    }
+
     /// A float parameter; `index` counts them in the order of the module's fields.
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
     /// An integer or boolean parameter.
-    fn other(&mut self, path: &str, data: &dyn Fn() -> Result<TensorData>) -> Result<()> {
-        let _ = (path, data);
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        let _ = (path, handle);
         Ok(())
     }
 }
@@ -100,8 +119,9 @@ pub(crate) struct DynVisitor<'a> {
 }
 
 impl ModuleVisitor for DynVisitor<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name);
+        self.visitor.enter(&self.path.path, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
@@ -117,13 +137,13 @@ impl ModuleVisitor for DynVisitor<'_> {
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
         if self.result.is_ok() {
-            self.result = self.visitor.other(&self.path.path, &|| read_tensor(param.val()));
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
     }
 }
@@ -160,6 +180,10 @@ pub(crate) trait ValueMapper {
 pub(crate) enum MapMode<'a> {
     /// Replace trained parameters by lazy ones of the same id and shape, which hold no memory.
     Hollow,
+    /// Take the gradient away from the parameters that an optimizer does not train, and note which had one.
+    Hide { optimizer: &'a Optimizer, hidden: &'a mut Vec<usize> },
+    /// Give it back to those noted, which are in order.
+    Show { hidden: &'a [usize] },
     /// Freeze or unfreeze everything below a path.
     Trainable { below: &'a str, on: bool },
     /// Compute new values.
@@ -179,10 +203,6 @@ impl<'a> DynMapper<'a> {
     pub(crate) fn new(mode: MapMode<'a>) -> Self {
         Self { mode, path: PathStack::default(), index: 0 }
     }
-
-    fn is_below(path: &str, root: &str) -> bool {
-        path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATOR))
-    }
 }
 
 impl ModuleMapper for DynMapper<'_> {
@@ -199,8 +219,22 @@ impl ModuleMapper for DynMapper<'_> {
         self.index += 1;
         match &mut self.mode {
             MapMode::Hollow => hollow(param),
+            MapMode::Hide { optimizer, hidden } => {
+                if optimizer.trains(index, param.id) || !param.is_require_grad() {
+                    return param;
+                }
+                hidden.push(index);
+                param.set_require_grad(false)
+            }
+            MapMode::Show { hidden } => {
+                if hidden.binary_search(&index).is_ok() {
+                    param.set_require_grad(true)
+                } else {
+                    param
+                }
+            }
             MapMode::Trainable { below, on } => {
-                if Self::is_below(&self.path.path, below) {
+                if is_below(&self.path.path, below) {
                     param.set_require_grad(*on)
                 } else {
                     param
@@ -245,7 +279,7 @@ impl ModuleMapper for DynMapper<'_> {
 
     fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
         match &self.mode {
-            MapMode::Trainable { below, on } if Self::is_below(&self.path.path, below) => flag.with_value(*on),
+            MapMode::Trainable { below, on } if is_below(&self.path.path, below) => flag.with_value(*on),
             _ => flag,
         }
     }
@@ -316,6 +350,8 @@ pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
     /// Backward passes in the window.
     passes: u64,
+    /// What the sum is divided by to be a mean.
+    weight: Option<Weight>,
 }
 
 impl GradientStore {
@@ -323,6 +359,7 @@ impl GradientStore {
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.passes = 0;
+        self.weight = None;
     }
 
     /// Backward passes since the window started.
@@ -330,10 +367,24 @@ impl GradientStore {
         self.passes
     }
 
-    /// Takes the gradients of a module's parameters out of `gradients` and adds them to the window.
-    pub(crate) fn collector<'a>(&'a mut self, gradients: &'a mut Gradients) -> impl ErasedVisitor + 'a {
+    /// What the window's sum is divided by to be a mean.
+    pub(crate) fn weight(&self) -> Weight {
+        self.weight.clone().unwrap_or(Weight::Number(1.0))
+    }
+
+    /// Takes the gradients of the parameters that `optimizers` train out of `gradients` and adds them to the window.
+    pub(crate) fn collector<'a>(
+        &'a mut self,
+        gradients: &'a mut Gradients,
+        weight: Weight,
+        optimizers: &'a mut [Optimizer],
+    ) -> impl ErasedVisitor + 'a {
         self.passes += 1;
-        GradientCollector { store: self, gradients }
+        self.weight = Some(match self.weight.take() {
+            Some(sum) => sum.add(weight),
+            None => weight,
+        });
+        GradientCollector { store: self, gradients, optimizers }
     }
 
     /// Whether the parameter has a gradient here.
@@ -346,9 +397,18 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// All gradients.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Gradient> {
-        self.slots.iter().flatten()
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+            }
+        }
+    }
+
+    /// All gradients, by the place of their parameters.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Gradient)> {
+        self.slots.iter().enumerate().filter_map(|(index, slot)| slot.as_ref().map(|gradient| (index, gradient)))
     }
 
     fn add(&mut self, index: usize, new: Gradient) {
@@ -371,11 +431,17 @@ fn add(a: BridgeTensor, b: BridgeTensor) -> BridgeTensor {
 struct GradientCollector<'a> {
     store: &'a mut GradientStore,
     gradients: &'a mut Gradients,
+    optimizers: &'a mut [Optimizer],
 }
 
 impl ErasedVisitor for GradientCollector<'_> {
-    fn float(&mut self, index: usize, id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
-        if let Some(value) = param.take_gradient(self.gradients) {
+    fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+        let info = ParamInfo { index, id, path, rank: param.rank() };
+        let mut trained = false;
+        for optimizer in &mut *self.optimizers {
+            trained |= optimizer.assign(&info);
+        }
+        if let Some(value) = trained.then(|| param.take_gradient(self.gradients)).flatten() {
             self.store.add(index, Gradient { id, value });
         }
         Ok(())

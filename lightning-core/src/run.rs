@@ -13,14 +13,15 @@ use crate::{
     context::Inbox,
     error::{Error, Location, Result},
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
-    metrics::{EpochValue, MetricStore, ScopeId},
-    module::FieldDef,
+    metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
+    module::{FieldDef, TrainingMode},
     optim::Optimizer,
     params::GradientStore,
     progress::Progress,
     readback,
     report::StopReason,
     stage::Stage,
+    table,
 };
 
 /// How far a run is. Counted in one place each, and never reset by a second `fit`.
@@ -72,8 +73,21 @@ pub(crate) struct RunState {
     pub(crate) loss: Option<Tensor<1>>,
     /// What the last training step handed on with `Loss::output`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
+    /// Where a prediction run puts its outputs: a `Shelf` of them.
+    pub(crate) predictions: Option<Box<dyn Any + Send>>,
     pub(crate) optimizers: Vec<Optimizer>,
-    pub(crate) gradients: GradientStore,
+    /// How a batch is trained on.
+    pub(crate) training: TrainingMode,
+    /// The optimizer of each of several training steps.
+    pub(crate) bound: Vec<usize>,
+    /// The gradients of the accumulation windows: one, or one for each of several training steps.
+    pub(crate) windows: Vec<GradientStore>,
+    /// The parameters out of sight in a step of one of several optimizers; kept for its memory.
+    pub(crate) hidden: Vec<usize>,
+    /// Whether an optimizer was stepped by hand in this batch.
+    pub(crate) stepped: bool,
+    /// Trainable elements by optimizer and group.
+    pub(crate) trained: Vec<Vec<u64>>,
     pub(crate) loggers: Loggers,
     pub(crate) bar: Progress,
     pub(crate) checkpoints: CheckpointBoard,
@@ -91,6 +105,8 @@ pub(crate) struct RunState {
     pub(crate) validation_only: Option<String>,
     pub(crate) hparams: serde_json::Value,
     pub(crate) fields: &'static [FieldDef],
+    /// The module's declared metrics.
+    pub(crate) declared: &'static [MetricDef],
     pub(crate) warnings: Vec<String>,
 }
 
@@ -105,7 +121,35 @@ impl RunState {
     }
 
     pub(crate) fn learning_rates(&self) -> Vec<(String, f64)> {
-        self.optimizers.iter().map(|optimizer| (optimizer.name().to_owned(), optimizer.lr)).collect()
+        let mut rates = Vec::new();
+        for optimizer in &self.optimizers {
+            let several = optimizer.rates().count() > 1;
+            for (number, lr) in optimizer.rates().enumerate() {
+                let group = if several { format!("/pg{}", number + 1) } else { String::new() };
+                rates.push((format!("{}{group}", optimizer.name()), lr));
+            }
+        }
+        rates
+    }
+
+    /// The optimizer with the name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer> {
+        match self.optimizers.iter().position(|optimizer| optimizer.name() == name) {
+            Some(at) => Ok(&mut self.optimizers[at]),
+            None => {
+                let names = table::listed(self.optimizers.iter().map(Optimizer::name));
+                Err(Error::config(format!("there is no optimizer `{name}` here"))
+                    .help(format!("the optimizers are {names}")))
+            }
+        }
+    }
+
+    /// Whether a declared metric is logged in validation alone.
+    pub(crate) fn is_validation_only(&self, name: &str) -> bool {
+        self.declared.iter().any(|def| def.name == name && def.stages == StageSet::VAL)
     }
 
     pub(crate) fn print(&mut self, text: &str) {
@@ -238,6 +282,10 @@ impl std::fmt::Debug for Loggers {
 }
 
 impl Loggers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(crate) fn new(all: Vec<Box<dyn Logger>>) -> Self {
         Self { all }
     }

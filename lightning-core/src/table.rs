@@ -110,6 +110,17 @@ fn results_table_within(stage: Stage, rows: &[(String, f64)], footnote: Option<&
     }
 }
 
+/// Names in a sentence; the rest of many are counted.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        text.push(format!("{} more", names.len() - SHOWN));
+    }
+    if text.is_empty() { "none".to_owned() } else { text.join(", ") }
+}
+
 /// A metric for a narrow place: at least three digits that mean something, three decimals from 0.1 on, an exponent for what is very
 /// small or large.
 pub(crate) fn format_metric(value: f64) -> String {
@@ -141,7 +152,7 @@ fn without_zeros(number: &str) -> &str {
 }
 
 /// A count in at most four characters and a letter, as PyTorch Lightning writes it: 999, 1.2 K, 12.3 K, 123 K, 1.2 M.
-fn count_text(count: u64) -> String {
+pub(crate) fn count_text(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["", " K", " M", " B"] {
         // Rounding may carry over: 999,999 is 1.0 M, not 1000 K.

@@ -5,6 +5,7 @@ mod data;
 mod hparams;
 mod module_impl;
 mod module_struct;
+mod optimizer;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};
 pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};

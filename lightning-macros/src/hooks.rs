@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Init,
     /// Returns a loader.
     Loader,
+    /// Makes the optimizers.
+    Optimizers,
 }
 
 /// The names in the runtime that belong to a step.
@@ -66,6 +68,8 @@ pub(crate) struct StepDef {
 pub(crate) enum StepOutput {
     /// The loss.
     Training,
+    /// Whatever a step that optimizes by itself returns.
+    Manual,
     /// Nothing, or a failure.
     Evaluation,
     /// Any type, which becomes the trait's `Output`.
@@ -176,7 +180,28 @@ pub(crate) struct HookDef {
     pub(crate) logs: Logs,
     /// When it runs.
     pub(crate) doc: &'static str,
+    /// Whether every parameter has to be there.
+    pub(crate) needs_all: bool,
 }
+
+/// `training_step` with `#[manual_optimization]`.
+pub(crate) const MANUAL_STEP: &HookDef = &HookDef {
+    owner: Owner::Module,
+    name: "training_step",
+    variant: "Training",
+    kind: Kind::Step(StepDef {
+        batch: "TrainBatch",
+        implements: "TrainingStep",
+        method: "run_manual_step",
+        output: StepOutput::Manual,
+    }),
+    receiver: Receiver::Mut,
+    params: &[OPTIMIZERS, BATCH_IDX, STEP_CX],
+    output: "Result<()>",
+    logs: Step(Train),
+    doc: "For each training batch: differentiates its losses and steps the optimizers.",
+    needs_all: false,
+};
 
 impl HookDef {
     const fn hook(
@@ -196,6 +221,7 @@ impl HookDef {
             output: "",
             logs,
             doc,
+            needs_all: false,
         }
     }
 
@@ -217,6 +243,7 @@ impl HookDef {
             output,
             logs,
             doc,
+            needs_all: false,
         }
     }
 
@@ -231,6 +258,7 @@ impl HookDef {
             output: "Result<DataLoader<B>>",
             logs: Never,
             doc,
+            needs_all: false,
         }
     }
 
@@ -242,6 +270,9 @@ impl HookDef {
         }
         match self.kind {
             // A step's other parameters are seldom wanted: the help shows what must be there.
+            Kind::Step(StepDef { output: StepOutput::Manual, .. }) => {
+                params.push(format!("batch: B, {}: {}", OPTIMIZERS.name, OPTIMIZERS.ty));
+            }
             Kind::Step(_) => params.push("batch: B".to_owned()),
             _ => params.extend(self.params.iter().map(|param| format!("{}: {}", param.name, param.ty))),
         }
@@ -262,6 +293,8 @@ impl HookDef {
     }
 }
 
+const OPTIMIZERS: ParamDef = ParamDef { name: "optimizers", ty: "&mut Optimizers<Self>", arg: Arg::Same };
+const FIT_CX: ParamDef = ParamDef { name: "cx", ty: "&FitContext", arg: Arg::Context };
 const BATCH_IDX: ParamDef = ParamDef { name: "batch_idx", ty: "usize", arg: Arg::FromContext };
 const DATALOADER_IDX: ParamDef = ParamDef { name: "dataloader_idx", ty: "usize", arg: Arg::FromContext };
 const STEP_CX: ParamDef = ParamDef { name: "cx", ty: "&StepContext", arg: Arg::Context };
@@ -281,11 +314,12 @@ use StageDef::{Test, Train, Val};
 /// Every hook there is, in the order of a run.
 #[rustfmt::skip] // a table reads by its columns
 pub(crate) const HOOKS: &[HookDef] = &[
-    HookDef { owner: Owner::Module, name: "init", variant: "Init", kind: Kind::Init, receiver: Receiver::Absent, params: &[HPARAMS, DEVICE], output: "Self", logs: Never, doc: "Builds the module, instead of `#[init(…)]` on its fields." },
-    HookDef { owner: Owner::Module, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Ref, params: &[], output: "", logs: Never, doc: "Before anything else, once per machine: downloads." },
-    HookDef { owner: Owner::Module, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[STAGE], output: "", logs: Never, doc: "At the start of a run." },
-    HookDef { owner: Owner::Module, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[STAGE], output: "", logs: Never, doc: "At the end of a run, failed runs included." },
+    HookDef { owner: Owner::Module, name: "init", variant: "Init", kind: Kind::Init, receiver: Receiver::Absent, params: &[HPARAMS, DEVICE], output: "Self", logs: Never, doc: "Builds the module, instead of `#[init(…)]` on its fields.", needs_all: false },
+    HookDef { owner: Owner::Module, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Ref, params: &[], output: "", logs: Never, doc: "Before anything else, once per machine: downloads.", needs_all: false },
+    HookDef { owner: Owner::Module, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[STAGE], output: "", logs: Never, doc: "At the start of a run.", needs_all: false },
+    HookDef { owner: Owner::Module, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[STAGE], output: "", logs: Never, doc: "At the end of a run, failed runs included.", needs_all: false },
 
+    HookDef { owner: Owner::Module, name: "configure_optimizers", variant: "ConfigureOptimizers", kind: Kind::Optimizers, receiver: Receiver::Ref, params: &[FIT_CX], output: "Result<Vec<OptimizerSetup>>", logs: Never, doc: "At the start of `fit`, instead of `#[optimizer(…)]`: makes the optimizers.", needs_all: false },
     HookDef::step("training_step", "Training", Step(Train), "Tensor<1>", StepDef { batch: "TrainBatch", implements: "TrainingStep", method: "run_training_step", output: StepOutput::Training }, "For each training batch: returns the loss."),
     HookDef::step("validation_step", "Validation", Batch(Val), "", StepDef { batch: "ValBatch", implements: "ValidationStep", method: "run_validation_step", output: StepOutput::Evaluation }, "For each validation batch."),
     HookDef::step("test_step", "Test", Batch(Test), "", StepDef { batch: "TestBatch", implements: "TestStep", method: "run_test_step", output: StepOutput::Evaluation }, "For each test batch."),
@@ -323,9 +357,9 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef::hook("on_predict_batch_start", "OnPredictBatchStart", Never, LOADER_CX, "Before each batch to predict."),
     HookDef::hook("on_predict_batch_end", "OnPredictBatchEnd", Never, LOADER_CX, "After each batch to predict."),
 
-    HookDef { owner: Owner::Data, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Either, params: &[], output: "Result<()>", logs: Never, doc: "Once per machine: downloads." },
-    HookDef { owner: Owner::Data, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the start of a run: reads and splits." },
-    HookDef { owner: Owner::Data, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the end of a run." },
+    HookDef { owner: Owner::Data, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Either, params: &[], output: "Result<()>", logs: Never, doc: "Once per machine: downloads.", needs_all: false },
+    HookDef { owner: Owner::Data, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the start of a run: reads and splits.", needs_all: false },
+    HookDef { owner: Owner::Data, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the end of a run.", needs_all: false },
     HookDef::loader("train_dataloader", "Train", "The training batches."),
     HookDef::loader("val_dataloader", "Val", "The validation batches."),
     HookDef::loader("test_dataloader", "Test", "The test batches."),
@@ -371,7 +405,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("transfer_batch_to_device", "implement `Batch` for the batch's type, or derive it"),
     ("on_before_batch_transfer", "change the batch where the loader makes it, in `collate`"),
     ("on_after_batch_transfer", "change the batch at the start of the step"),
-    ("configure_optimizers", "write `#[optimizer(config, lr = …)]` below `#[lightning_module]` on the struct"),
     ("configure_callbacks", "give callbacks to the trainer: `.callback(…)`"),
     ("configure_model", "build the fields with `#[init(…)]`, or write `fn init`"),
     ("configure_sharded_model", "build the fields with `#[init(…)]`, or write `fn init`"),

@@ -99,6 +99,7 @@ use proc_macro::TokenStream;
 /// | `fn prepare_data(&self)` | Before anything else, once per machine: downloads. | no |
 /// | `fn setup(&mut self, stage: Stage)` | At the start of a run. | no |
 /// | `fn teardown(&mut self, stage: Stage)` | At the end of a run, failed runs included. | no |
+/// | `fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>` | At the start of `fit`, instead of `#[optimizer(…)]`: makes the optimizers. | no |
 /// | `fn training_step(&self, batch: B) -> Tensor<1>` | For each training batch: returns the loss. | step |
 /// | `fn validation_step(&self, batch: B)` | For each validation batch. | epoch (step) |
 /// | `fn test_step(&self, batch: B)` | For each test batch. | epoch (step) |

@@ -3,6 +3,7 @@
 mod batch;
 mod impls;
 mod logs;
+mod optimizers;
 mod structs;
 
 pub(crate) use batch::validate_batch;

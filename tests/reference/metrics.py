@@ -19,6 +19,7 @@ from torchmetrics import text as tmt
 warnings.filterwarnings("ignore")
 
 CLASSES = 5
+LABELS = 4
 
 
 def plain(value):
@@ -44,6 +45,9 @@ def batches(seed, form, sizes=(17, 8, 23), logits=False, present=range(CLASSES),
     for size in sizes:
         if form == "scores":
             scores = rows(rng, size, CLASSES, logits)
+        elif form == "multilabel":
+            scores = rng.normal(size=(size, LABELS)) * 2.0 if logits else rng.uniform(size=(size, LABELS))
+            scores = scores.round(4).tolist()
         elif form == "binary":
             scores = rng.normal(size=size) * 2.0 if logits else rng.uniform(size=size)
             scores = scores.round(4).tolist()
@@ -51,10 +55,14 @@ def batches(seed, form, sizes=(17, 8, 23), logits=False, present=range(CLASSES),
             scores = rng.integers(0, CLASSES, size=size).tolist()
         if ties:
             scores = (np.round(np.asarray(scores) * ties) / ties).tolist()
-        classes = [0, 1] if form == "binary" else list(present)
-        targets = rng.choice(classes, size=size)
+        classes = [0, 1] if form in ("binary", "multilabel") else list(present)
+        shape = (size, LABELS) if form == "multilabel" else size
+        targets = rng.choice(classes, size=shape)
+        if form == "multilabel":
+            # Only the labels of `present` ever hold.
+            targets *= np.isin(np.arange(LABELS), list(present))
         if ignored is not None:
-            targets = np.where(rng.uniform(size=size) < 0.25, ignored, targets)
+            targets = np.where(rng.uniform(size=shape) < 0.25, ignored, targets)
         result.append({"predictions": scores, "targets": targets.tolist()})
     return result
 
@@ -70,14 +78,14 @@ def run(metric, data, dtype=torch.float32):
 
 def classification():
     kinds = {
-        "accuracy": (tmc.BinaryAccuracy, tmc.MulticlassAccuracy),
-        "precision": (tmc.BinaryPrecision, tmc.MulticlassPrecision),
-        "recall": (tmc.BinaryRecall, tmc.MulticlassRecall),
-        "f_beta": (tmc.BinaryFBetaScore, tmc.MulticlassFBetaScore),
+        "accuracy": (tmc.BinaryAccuracy, tmc.MulticlassAccuracy, tmc.MultilabelAccuracy),
+        "precision": (tmc.BinaryPrecision, tmc.MulticlassPrecision, tmc.MultilabelPrecision),
+        "recall": (tmc.BinaryRecall, tmc.MulticlassRecall, tmc.MultilabelRecall),
+        "f_beta": (tmc.BinaryFBetaScore, tmc.MulticlassFBetaScore, tmc.MultilabelFBetaScore),
     }
     averages = {"micro": "micro", "macro": "macro", "weighted": "weighted", "per_class": None}
     cases = []
-    for metric, (binary, multiclass) in kinds.items():
+    for metric, (binary, multiclass, multilabel) in kinds.items():
         beta = {"beta": 0.5} if metric == "f_beta" else {}
 
         def add(name, form, data, expected, **settings):
@@ -102,6 +110,16 @@ def classification():
                     found = multiclass(CLASSES, average=theirs, **more)
                 settings = {"average": average, "num_classes": CLASSES} | more
                 add(f"{name}, {average}", form, data, run(found, data), **settings)
+            for name, data, more in [
+                ("probabilities", batches(12, "multilabel"), {}),
+                ("logits", batches(13, "multilabel", logits=True), {}),
+                ("threshold", batches(14, "multilabel"), {"threshold": 0.7}),
+                ("absent labels", batches(15, "multilabel", present=[0, 2]), {}),
+                ("ignored", batches(16, "multilabel", ignored=-1), {"ignore_index": -1}),
+            ]:
+                before = [beta["beta"]] if metric == "f_beta" else []
+                found = multilabel(*before, LABELS, average=theirs, **more)
+                add(f"multilabel {name}, {average}", "multilabel", data, run(found, data), average=average, **more)
         for name, data, more in [
             ("probabilities", batches(7, "binary"), {}),
             ("logits", batches(8, "binary", logits=True), {}),
@@ -132,6 +150,14 @@ def confusion():
             found = tmc.MulticlassConfusionMatrix(CLASSES, normalize=normalize, **more)
             settings = {"normalize": normalize, "num_classes": CLASSES} | more
             cases.append({"name": f"{name}, {normalize}", "form": form, "batches": data, "expected": run(found, data)} | settings)
+        for name, data, more in [
+            ("scores", batches(24, "multilabel"), {}),
+            ("absent labels", batches(25, "multilabel", present=[1]), {}),
+            ("ignored", batches(26, "multilabel", ignored=-1), {"ignore_index": -1}),
+        ]:
+            found = tmc.MultilabelConfusionMatrix(LABELS, normalize=normalize, **more)
+            settings = {"normalize": normalize} | more
+            cases.append({"name": f"multilabel {name}, {normalize}", "form": "multilabel", "batches": data, "expected": run(found, data)} | settings)
         data = batches(23, "binary")
         found = tmc.BinaryConfusionMatrix(normalize=normalize)
         cases.append({"name": f"binary, {normalize}", "form": "binary", "batches": data, "expected": run(found, data), "normalize": normalize})
@@ -140,11 +166,11 @@ def confusion():
 
 def curves():
     kinds = {
-        "auroc": (tmc.BinaryAUROC, tmc.MulticlassAUROC),
-        "average_precision": (tmc.BinaryAveragePrecision, tmc.MulticlassAveragePrecision),
+        "auroc": (tmc.BinaryAUROC, tmc.MulticlassAUROC, tmc.MultilabelAUROC),
+        "average_precision": (tmc.BinaryAveragePrecision, tmc.MulticlassAveragePrecision, tmc.MultilabelAveragePrecision),
     }
     cases = []
-    for metric, (binary, multiclass) in kinds.items():
+    for metric, (binary, multiclass, multilabel) in kinds.items():
         for thresholds in [None, 5, 33, [0.1, 0.25, 0.9]]:
             more = {"thresholds": thresholds}
             for name, data, ignored in [
@@ -161,8 +187,31 @@ def curves():
                     | more
                     | ignored
                 )
-            for average in ["macro", "weighted", "per_class"]:
+            for average in ["micro", "macro", "weighted", "per_class"]:
                 theirs = None if average == "per_class" else average
+                for name, data, ignored in [
+                    ("probabilities", batches(60, "multilabel"), {}),
+                    ("logits", batches(61, "multilabel", logits=True), {}),
+                    ("ties", batches(62, "multilabel", ties=8), {}),
+                    ("absent labels", batches(63, "multilabel", present=[1, 2]), {}),
+                    ("ignored", batches(64, "multilabel", ignored=-1), {"ignore_index": -1}),
+                ]:
+                    found = multilabel(LABELS, average=theirs, **more, **ignored)
+                    cases.append(
+                        {
+                            "name": f"{metric}: multilabel {name}, {average}, {thresholds}",
+                            "metric": metric,
+                            "form": "multilabel",
+                            "average": average,
+                            "batches": data,
+                            "expected": run(found, data),
+                        }
+                        | more
+                        | ignored
+                    )
+                if average == "micro":
+                    # Not of classes of which one is right.
+                    continue
                 for name, data, ignored in [
                     ("probabilities", batches(34, "scores"), {}),
                     ("logits", batches(35, "scores", logits=True), {}),

@@ -1,14 +1,35 @@
 //! Callbacks: code that runs at the points of a run, beside the module.
 
+mod device_stats_monitor;
 mod early_stopping;
+mod lambda;
+mod logged_steps;
+mod lr_monitor;
 mod model_checkpoint;
+mod model_summary;
+mod on_exception_checkpoint;
+mod prediction_files;
+mod prediction_writer;
+mod spike_detection;
+mod throughput_monitor;
+mod timer;
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+pub use device_stats_monitor::DeviceStatsMonitor;
 pub use early_stopping::EarlyStopping;
+pub use lambda::LambdaCallback;
+pub use lr_monitor::LearningRateMonitor;
 pub use model_checkpoint::{ModelCheckpoint, TopK};
+pub use model_summary::ModelSummary;
+pub use on_exception_checkpoint::OnExceptionCheckpoint;
+pub use prediction_files::PredictionFile;
+pub use prediction_writer::{PredictedBatch, PredictionSink, PredictionWriter, WriteInterval};
+pub use spike_detection::SpikeDetection;
+pub use throughput_monitor::ThroughputMonitor;
+pub use timer::Timer;
 
 use crate::{
     checkpoint,
@@ -19,6 +40,7 @@ use crate::{
     module::LightningModule,
     report::StopReason,
     run::{BestCheckpoint, RunState},
+    state::{StateReader, StateWriter},
 };
 
 /// When a callback runs, among the others of the same hook.
@@ -70,10 +92,71 @@ macro_rules! callback_hooks {
                 false
             }
 
+            /// Whether it prints the model's summary: the trainer then prints none of its own.
+            fn is_model_summary(&self) -> bool {
+                false
+            }
+
             /// The metric names it reads, checked before the first batch: those that only validation gives need a
             /// validation loader.
             fn monitors(&self) -> Vec<String> {
                 Vec::new()
+            }
+
+            /// Under which name its state is in a checkpoint: by default the type's name. A callback whose state belongs to a
+            /// setting adds it, as in `EarlyStopping(val_loss, minimize)`. Of several with one key the order tells which is which.
+            fn state_key(&self) -> String {
+                context::short_name::<Self>().to_owned()
+            }
+
+            /// Writes what a resumed run needs of it: counters, best values, tensors, whole modules. By default nothing.
+            ///
+            /// Settings do not belong here: those of the resumed program hold.
+            ///
+            /// ```
+            /// use lightning_core::{Callback, CallbackContext, Result, StateReader, StateWriter};
+            ///
+            /// #[derive(Default)]
+            /// struct CountBatches(u64);
+            ///
+            /// impl<M> Callback<M> for CountBatches {
+            ///     fn on_train_batch_end(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+            ///         self.0 += 1;
+            ///         Ok(())
+            ///     }
+            ///     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+            ///         state.put("batches", &self.0)
+            ///     }
+            ///     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+            ///         state.get("batches", &mut self.0)
+            ///     }
+            /// }
+            /// ```
+            ///
+            /// # Errors
+            /// When something cannot be written.
+            fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+                let _ = state;
+                Ok(())
+            }
+
+            /// Takes up what [`save_state`](Self::save_state) wrote, before `on_fit_start` of a resumed run.
+            ///
+            /// # Errors
+            /// When what is stored does not fit.
+            fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+                let _ = state;
+                Ok(())
+            }
+
+            /// The model that a checkpoint shows as the model, in place of the one in training: the averaged one of a callback that
+            /// averages weights. The weights in training are kept beside it, and a resumed run goes on with them.
+            ///
+            /// # Errors
+            /// When it cannot be made.
+            fn model_to_save(&self, module: &M) -> Result<Option<M>> {
+                let _ = module;
+                Ok(None)
             }
 
             $(
@@ -174,6 +257,10 @@ callback_hooks! {
     on_predict_batch_end = OnPredictBatchEnd,
     /// When an error or a panic ends the run, before the end hooks.
     on_exception = OnException,
+    /// Before the state of the run is taken for a checkpoint.
+    on_save_checkpoint = OnSaveCheckpoint,
+    /// When a run resumes, after everything has been restored and before `on_fit_start`.
+    on_load_checkpoint = OnLoadCheckpoint,
 }
 
 /// What a callback may know and do.

@@ -1,10 +1,16 @@
 //! What a loader reads from: items that are fetched by their index.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
+
+use burn::tensor::TensorData;
 
 use crate::error::{Error, Result};
 
 /// Items with an index, read one at a time and from several threads.
+///
+/// Datasets are `Vec`s, arrays and slices of `Clone` items, [`Rows`](super::Rows) of one buffer, [`Subset`](super::Subset)s,
+/// [`Concat`](super::Concat)enations, [`Zip`](super::Zip)s, [`Mapped`](super::Mapped) and [`Cached`](super::Cached) ones, Burn's own by
+/// [`from_burn`](super::from_burn), and whatever implements this trait:
 ///
 /// ```
 /// use lightning_core::{Result, data::Dataset};
@@ -35,7 +41,7 @@ pub trait Dataset: Send + Sync {
     /// One item.
     type Item: Send;
 
-    /// How many items there are.
+    /// How many items there are. A loader asks when it is built and at the start of every epoch: the answer must not change.
     fn len(&self) -> usize;
 
     /// Whether there is no item.
@@ -45,6 +51,36 @@ pub trait Dataset: Send + Sync {
 
     /// The item at `index`, which is below `len`. The loader adds the index to the error.
     fn get(&self, index: usize) -> Result<Self::Item>;
+
+    /// The items at `indices`, copied straight into the columns of a batch: one column of shape `[indices.len(), …]` for each part of
+    /// the item. `None` where a dataset has no faster way than item by item, which is what it says if nothing is written here.
+    ///
+    /// A loader without `map` and `collate` asks for the columns first ([`FromItems`](super::FromItems)).
+    fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
+        let _ = indices;
+        Ok(None)
+    }
+
+    /// Whether the items can be read at all: asked once, when a loader is built.
+    ///
+    /// # Errors
+    /// What is wrong with the dataset as a whole.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+// Not for `[T]` itself: `get` of a boxed slice would be the dataset's then, wherever this trait is in scope.
+impl<T: Clone + Send + Sync> Dataset for &[T] {
+    type Item = T;
+
+    fn len(&self) -> usize {
+        <[T]>::len(self)
+    }
+
+    fn get(&self, index: usize) -> Result<T> {
+        <[T]>::get(self, index).cloned().ok_or_else(|| out_of_range(index, <[T]>::len(self)))
+    }
 }
 
 impl<T: Clone + Send + Sync> Dataset for Vec<T> {
@@ -55,109 +91,49 @@ impl<T: Clone + Send + Sync> Dataset for Vec<T> {
     }
 
     fn get(&self, index: usize) -> Result<T> {
-        self.as_slice().get(index).cloned().ok_or_else(|| out_of_range(index, self.len()))
+        Dataset::get(&self.as_slice(), index)
     }
 }
 
-impl<D: Dataset + ?Sized> Dataset for Arc<D> {
-    type Item = D::Item;
+impl<T: Clone + Send + Sync, const N: usize> Dataset for [T; N] {
+    type Item = T;
 
     fn len(&self) -> usize {
-        (**self).len()
+        N
     }
 
-    fn get(&self, index: usize) -> Result<D::Item> {
-        (**self).get(index)
-    }
-}
-
-impl<D: Dataset + ?Sized> Dataset for Box<D> {
-    type Item = D::Item;
-
-    fn len(&self) -> usize {
-        (**self).len()
-    }
-
-    fn get(&self, index: usize) -> Result<D::Item> {
-        (**self).get(index)
+    fn get(&self, index: usize) -> Result<T> {
+        Dataset::get(&self.as_slice(), index)
     }
 }
 
-/// Some items of a dataset, in an order of their own. Cheap to clone: the dataset is shared, no item is copied.
-///
-/// ```
-/// use lightning_core::data::{Dataset, Subset};
-///
-/// let letters = Subset::new(vec!['a', 'b', 'c', 'd'], vec![3, 1])?;
-/// assert_eq!(letters.to_vec()?, ['d', 'b']);
-/// # Ok::<(), lightning_core::Error>(())
-/// ```
-pub struct Subset<D> {
-    dataset: Arc<D>,
-    indices: Arc<[usize]>,
-}
+macro_rules! pointer {
+    ($($pointer:ty),+) => {$(
+        impl<D: Dataset + ?Sized> Dataset for $pointer {
+            type Item = D::Item;
 
-impl<D: Dataset> Subset<D> {
-    /// The items of `dataset` at `indices`; an index may occur more than once.
-    pub fn new(dataset: D, indices: Vec<usize>) -> Result<Self> {
-        let len = dataset.len();
-        match indices.iter().find(|index| **index >= len) {
-            Some(index) => Err(out_of_range(*index, len)),
-            None => Ok(Self::from_parts(Arc::new(dataset), indices)),
+            fn len(&self) -> usize {
+                (**self).len()
+            }
+
+            fn get(&self, index: usize) -> Result<D::Item> {
+                (**self).get(index)
+            }
+
+            fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
+                (**self).gather(indices)
+            }
+
+            fn check(&self) -> Result<()> {
+                (**self).check()
+            }
         }
-    }
-
-    /// Every item, read in order.
-    pub fn to_vec(&self) -> Result<Vec<D::Item>> {
-        self.indices.iter().map(|index| self.dataset.get(*index)).collect()
-    }
+    )+};
 }
 
-impl<D> Subset<D> {
-    /// Every index is below the dataset's length.
-    pub(super) fn from_parts(dataset: Arc<D>, indices: Vec<usize>) -> Self {
-        Self { dataset, indices: indices.into() }
-    }
+pointer!(Arc<D>, Box<D>);
 
-    /// Where the items stand in the whole dataset.
-    pub fn indices(&self) -> &[usize] {
-        &self.indices
-    }
-
-    /// The whole dataset.
-    pub fn dataset(&self) -> &D {
-        &self.dataset
-    }
-}
-
-impl<D: Dataset> Dataset for Subset<D> {
-    type Item = D::Item;
-
-    fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    fn get(&self, index: usize) -> Result<D::Item> {
-        match self.indices.get(index) {
-            Some(index) => self.dataset.get(*index),
-            None => Err(out_of_range(index, self.indices.len())),
-        }
-    }
-}
-
-impl<D> Clone for Subset<D> {
-    fn clone(&self) -> Self {
-        Self { dataset: Arc::clone(&self.dataset), indices: Arc::clone(&self.indices) }
-    }
-}
-
-impl<D> fmt::Debug for Subset<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subset").field("len", &self.indices.len()).finish_non_exhaustive()
-    }
-}
-
-fn out_of_range(index: usize, len: usize) -> Error {
+pub(super) fn out_of_range(index: usize, len: usize) -> Error {
     Error::data(format!("there is no item {index}: the dataset has {len}, counted from 0"))
 }
 
@@ -170,18 +146,18 @@ mod tests {
     fn items_by_index() {
         let items = vec![10, 20, 30];
         assert_eq!(Dataset::get(&items, 2).unwrap(), 30);
+        assert_eq!(Dataset::get(&[10, 20, 30], 1).unwrap(), 20);
+        assert_eq!(Dataset::get(&items.as_slice(), 0).unwrap(), 10);
         let shared: Arc<dyn Dataset<Item = i32>> = Arc::new(items);
         assert_eq!((shared.len(), shared.get(0).unwrap()), (3, 10));
-        let boxed: Box<dyn Dataset<Item = i32>> = Box::new(Subset::new(shared, vec![2, 0, 2]).unwrap());
-        assert_eq!((boxed.len(), boxed.is_empty(), boxed.get(1).unwrap()), (3, false, 10));
+        let boxed: Box<dyn Dataset<Item = i32>> = Box::new([4, 5]);
+        assert_eq!((boxed.len(), boxed.is_empty(), boxed.get(1).unwrap()), (2, false, 5));
     }
 
     #[test]
     fn an_index_too_large_is_named() {
         let expected = "there is no item 3: the dataset has 3, counted from 0";
         assert_eq!(Dataset::get(&vec![1, 2, 3], 3).unwrap_err().message(), expected);
-        assert_eq!(Subset::new(vec![1, 2, 3], vec![0, 3]).unwrap_err().message(), expected);
-        let subset = Subset::new(vec![1, 2, 3], vec![0]).unwrap();
-        assert_eq!(subset.get(1).unwrap_err().message(), "there is no item 1: the dataset has 1, counted from 0");
+        assert_eq!(Dataset::get(&[1, 2, 3], 3).unwrap_err().message(), expected);
     }
 }

@@ -1,14 +1,15 @@
 //! Loaders: batches in an order that is a pure function of seed and epoch, from any position.
 
-use std::{fmt, marker::PhantomData, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches};
 use crate::{
     batch::Batch,
-    data::Dataset,
-    error::{Error, Location, Result},
-    random::{Rng, Stream},
+    error::{Error, Result},
+    random::Rng,
 };
 
 /// Where reading starts: a plain value that a checkpoint stores and a resumed run hands back.
@@ -43,327 +44,321 @@ pub trait Loader<B>: Send + 'static {
     /// The order depends on `from.seed` and `from.epoch` alone, so that a run resumed at any batch sees the very same batches. Nothing
     /// before `from.batch` is read.
     fn batches(&self, from: Position) -> Result<Batches<B>>;
+
+    /// As [`batches`](Self::batches), for a loop that moves them to `device`. A loader may put their memory where that is fast.
+    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        let _ = device;
+        self.batches(from)
+    }
 }
 
-/// Reads the items of a dataset by index and collates them into batches.
+/// Gives the batches of a dataset, of an iterable, or of other loaders; the type says only what a batch is.
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, Loader, Position};
+/// use lightning_core::data::{DataLoader, Position};
 ///
 /// let loader = DataLoader::builder(vec![1.0, 2.0, 3.0, 4.0, 5.0])
 ///     .batch_size(2)
 ///     .shuffle(true)
+///     .num_workers(1)
 ///     .collate(|items: Vec<f64>| Ok(items.iter().sum::<f64>()))
 ///     .build()?;
-/// assert_eq!(loader.len(), 3);
+/// assert_eq!(loader.len(), Some(3));
 ///
-/// let epoch = |epoch| loader.batches(Position { seed: 42, epoch, batch: 0 })?.collect::<Result<Vec<f64>, _>>();
+/// let epoch = |epoch| loader.resume(Position { seed: 42, epoch, batch: 0 })?.collect::<Result<Vec<f64>, _>>();
 /// assert_eq!(epoch(0)?, epoch(0)?);
 /// assert_eq!(epoch(0)?.iter().sum::<f64>(), 15.0);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
+///
+/// The order depends on seed and epoch alone, whatever the number of workers. A batch that cannot be made is an error with the item or the
+/// batch in it; the batches after it can still be asked for. Dropping the iterator of an epoch ends its workers.
 pub struct DataLoader<B> {
-    source: Arc<dyn Source<B>>,
-    layout: Layout,
+    source: Arc<dyn BatchSource<B>>,
+}
+
+/// Where the batches of a [`DataLoader`] come from: all types but that of the batch are erased.
+pub(super) trait BatchSource<B>: Send + Sync {
+    /// Batches in an epoch, where that is known.
+    fn len(&self) -> Option<usize>;
+
+    /// Items in a full batch; 1 where a batch has no size.
+    fn batch_size(&self) -> usize;
+
+    /// The batches from a position on, for a loop on a device.
+    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>>;
+
+    /// The indices of the items of one batch, where there are such.
+    fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+        let _ = at;
+        Ok(None)
+    }
+
+    /// What `Debug` shows.
+    fn describe(&self) -> Description;
+}
+
+/// What `Debug` shows of a loader.
+#[derive(Default)]
+pub(super) struct Description {
+    pub(super) items: Option<usize>,
+    pub(super) shuffle: bool,
+    pub(super) drop_last: bool,
+    pub(super) workers: usize,
 }
 
 impl<B> DataLoader<B> {
-    /// Starts a loader of `dataset`; `B` follows from what `collate` returns.
+    pub(super) fn new(source: impl BatchSource<B> + 'static) -> Self {
+        Self { source: Arc::new(source) }
+    }
+
+    /// Starts a loader of `dataset`; `B` follows from what `collate` returns, or from what the loader is used for.
     pub fn builder<D: Dataset + 'static>(dataset: D) -> DataLoaderBuilder<D, B> {
-        DataLoaderBuilder {
-            dataset,
-            batch_size: 1,
-            shuffle: false,
-            drop_last: false,
-            collate: NoCollate,
-            batch: PhantomData,
-        }
+        DataLoaderBuilder::new(dataset)
     }
 
-    /// How many batches an epoch has; never 0.
-    #[expect(clippy::len_without_is_empty, reason = "a loader without a batch cannot be built")]
-    pub fn len(&self) -> usize {
-        self.layout.batches()
+    /// How many batches an epoch has, where that is known.
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a loader of a dataset has at least one batch, and one of an iterable does not know"
+    )]
+    pub fn len(&self) -> Option<usize> {
+        self.source.len()
     }
 
-    /// How many items a full batch has. A batch of [`from_batches`](Self::from_batches) that carries no size counts as one item.
+    /// How many items a full batch has; 1 where batches come ready and carry no size.
     pub fn batch_size(&self) -> usize {
-        self.source.batch_size(&self.layout)
+        self.source.batch_size()
+    }
+
+    /// The indices, in the dataset, of the items of the batch at a position; `None` where items have no index. Nothing is read.
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, Position};
+    ///
+    /// let loader = DataLoader::builder(vec!['a', 'b', 'c', 'd', 'e']).batch_size(2).collate(Ok).build()?;
+    /// # let _: &lightning_core::DataLoader<Vec<char>> = &loader;
+    /// assert_eq!(loader.indices(Position { batch: 2, ..Position::default() })?, Some(vec![4]));
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+        self.source.indices(at)
+    }
+}
+
+impl<B: 'static> DataLoader<B> {
+    /// The batches from `position` to the end of its epoch. Nothing before it is read; an iterable, which has no index, is read through.
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, Position};
+    ///
+    /// let loader = DataLoader::builder((0..7).collect::<Vec<i32>>()).batch_size(3).collate(Ok).build()?;
+    /// let rest = loader.resume(Position { batch: 1, ..Position::default() })?;
+    /// assert_eq!(rest.collect::<Result<Vec<Vec<i32>>, _>>()?, [vec![3, 4, 5], vec![6]]);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn resume(&self, position: Position) -> Result<Batches<B>> {
+        self.source.open(position, None)
+    }
+
+    /// A loader of ready batches, of a length that need not be known: each epoch iterates over what `batches` returns for it. Its random
+    /// numbers depend on the run's seed and the epoch.
+    ///
+    /// The iterator runs on the thread of the loop. For items, workers and `collate` see [`iterable`](Self::iterable).
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, Position};
+    ///
+    /// let loader = DataLoader::from_iter(|_epoch, mut rng| (0..3).map(move |_| rng.uniform()));
+    /// assert_eq!(loader.len(), None);
+    /// assert_eq!(loader.resume(Position::default())?.count(), 3);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    #[expect(clippy::should_implement_trait, reason = "it takes what makes an iterator for each epoch")]
+    pub fn from_iter<F, I>(batches: F) -> Self
+    where
+        F: Fn(u64, Rng) -> I + Send + Sync + 'static,
+        I: IntoIterator<Item = B>,
+        I::IntoIter: Send + 'static,
+    {
+        Self::new(ReadyBatches(move |epoch, rng| batches(epoch, rng).into_iter().map(Ok)))
+    }
+
+    /// As [`from_iter`](Self::from_iter), for batches whose making can fail.
+    pub fn try_from_iter<F, I>(batches: F) -> Self
+    where
+        F: Fn(u64, Rng) -> I + Send + Sync + 'static,
+        I: IntoIterator<Item = Result<B>>,
+        I::IntoIter: Send + 'static,
+    {
+        Self::new(ReadyBatches(move |epoch, rng| batches(epoch, rng).into_iter()))
+    }
+
+    /// Starts a loader of items that can only be read one after the other, as many as there are: a file, a queue, a simulation. Each epoch
+    /// reads what `items` returns for it.
+    ///
+    /// With several workers one of them at a time takes the items of a batch; `map` and `collate` run side by side.
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, Position};
+    ///
+    /// let loader = DataLoader::iterable(|epoch, _rng| epoch * 10..epoch * 10 + 5)
+    ///     .batch_size(2)
+    ///     .num_workers(2)
+    ///     .collate(|items: Vec<u64>| Ok(items))
+    ///     .build()?;
+    /// let epoch = loader.resume(Position { epoch: 1, ..Position::default() })?;
+    /// assert_eq!(epoch.collect::<Result<Vec<_>, _>>()?, [vec![10, 11], vec![12, 13], vec![14]]);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn iterable<I, F, J>(items: F) -> IterableBuilder<I, B>
+    where
+        I: Send + 'static,
+        F: Fn(u64, Rng) -> J + Send + Sync + 'static,
+        J: IntoIterator<Item = I>,
+        J::IntoIter: Send + 'static,
+    {
+        IterableBuilder::new(move |epoch, rng| items(epoch, rng).into_iter().map(Ok))
+    }
+
+    /// As [`iterable`](Self::iterable), for items whose reading can fail. The epoch ends at the first error.
+    pub fn try_iterable<I, F, J>(items: F) -> IterableBuilder<I, B>
+    where
+        I: Send + 'static,
+        F: Fn(u64, Rng) -> J + Send + Sync + 'static,
+        J: IntoIterator<Item = Result<I>>,
+        J::IntoIter: Send + 'static,
+    {
+        IterableBuilder::new(move |epoch, rng| items(epoch, rng).into_iter())
+    }
+
+    /// Any loader as a `DataLoader`, so that it can stand where one is asked for.
+    ///
+    /// ```
+    /// use lightning_core::data::{Batches, DataLoader, Loader, Position};
+    ///
+    /// /// Counts down.
+    /// struct Countdown(i32);
+    ///
+    /// impl Loader<i32> for Countdown {
+    ///     fn len(&self) -> Option<usize> {
+    ///         usize::try_from(self.0).ok()
+    ///     }
+    ///
+    ///     fn batches(&self, from: Position) -> lightning_core::Result<Batches<i32>> {
+    ///         Ok(Box::new((0..self.0).rev().skip(from.batch as usize).map(Ok)))
+    ///     }
+    /// }
+    ///
+    /// let loader = DataLoader::from_loader(Countdown(3));
+    /// assert_eq!(loader.len(), Some(3));
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn from_loader(loader: impl Loader<B> + Sync) -> Self {
+        Self::new(Other(loader))
+    }
+}
+
+impl DataLoader<()> {
+    /// An endless loader of nothing: for a module that makes its own data in the step, as in reinforcement learning. The length of an epoch
+    /// is what the trainer's `limit_train_batches` or `max_steps` says.
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, Position};
+    ///
+    /// assert_eq!(DataLoader::ticks().resume(Position::default())?.take(3).count(), 3);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn ticks() -> Self {
+        Self::from_iter(|_, _| std::iter::repeat(()))
     }
 }
 
 impl<B: Batch + Clone + Sync> DataLoader<B> {
     /// A loader of ready batches, given in this order in every epoch.
     pub fn from_batches(batches: Vec<B>) -> Result<Self> {
-        let layout = Layout { items: batches.len(), batch_size: 1, shuffle: false, drop_last: false };
-        layout.check()?;
-        Ok(Self { source: Arc::new(Ready(batches)), layout })
+        if batches.is_empty() {
+            return Err(Error::data("there are no batches").help("give the loader at least one batch"));
+        }
+        Ok(Self::new(Ready(batches)))
     }
 }
 
 impl<B: 'static> Loader<B> for DataLoader<B> {
     fn len(&self) -> Option<usize> {
-        Some(self.layout.batches())
+        self.source.len()
     }
 
     fn batches(&self, from: Position) -> Result<Batches<B>> {
-        let end = self.layout.batches();
-        let next = usize::try_from(from.batch).map_or(end, |batch| batch.min(end));
-        // The position may be the end of an epoch, where no order is needed any more.
-        let order = if next < end { self.layout.order(from) } else { Order::Sequential };
-        Ok(Box::new(Reader { source: Arc::clone(&self.source), layout: self.layout, order, next, end }))
+        self.source.open(from, None)
+    }
+
+    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        self.source.open(from, Some(device))
     }
 }
 
 /// Cheap: the dataset is shared.
 impl<B> Clone for DataLoader<B> {
     fn clone(&self) -> Self {
-        Self { source: Arc::clone(&self.source), layout: self.layout }
+        Self { source: Arc::clone(&self.source) }
     }
 }
 
 impl<B> fmt::Debug for DataLoader<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Layout { items, batch_size: _, shuffle, drop_last } = self.layout;
+        let Description { items, shuffle, drop_last, workers } = self.source.describe();
         f.debug_struct("DataLoader")
             .field("items", &items)
             .field("batches", &self.len())
             .field("batch_size", &self.batch_size())
             .field("shuffle", &shuffle)
             .field("drop_last", &drop_last)
+            .field("num_workers", &workers)
             .finish_non_exhaustive()
-    }
-}
-
-/// The settings of a [`DataLoader`] in the making.
-pub struct DataLoaderBuilder<D, B, C = NoCollate> {
-    dataset: D,
-    batch_size: usize,
-    shuffle: bool,
-    drop_last: bool,
-    collate: C,
-    batch: PhantomData<fn() -> B>,
-}
-
-impl<D: Dataset + 'static, B, C> DataLoaderBuilder<D, B, C> {
-    /// How many items make a batch; 1 when not set.
-    #[must_use]
-    pub fn batch_size(self, batch_size: usize) -> Self {
-        Self { batch_size, ..self }
-    }
-
-    /// Whether the items come in another random order in each epoch; not when not set.
-    #[must_use]
-    pub fn shuffle(self, shuffle: bool) -> Self {
-        Self { shuffle, ..self }
-    }
-
-    /// Whether a last batch with fewer items is left out; not when not set.
-    #[must_use]
-    pub fn drop_last(self, drop_last: bool) -> Self {
-        Self { drop_last, ..self }
-    }
-
-    /// How the items of a batch become the batch.
-    #[must_use]
-    pub fn collate<F>(self, collate: F) -> DataLoaderBuilder<D, B, F>
-    where
-        F: Fn(Vec<D::Item>) -> Result<B> + Send + Sync + 'static,
-    {
-        let Self { dataset, batch_size, shuffle, drop_last, collate: _, batch } = self;
-        DataLoaderBuilder { dataset, batch_size, shuffle, drop_last, collate, batch }
-    }
-
-    /// Checks every setting; the error tells all that is wrong at once.
-    pub fn build(self) -> Result<DataLoader<B>>
-    where
-        B: 'static,
-        C: Collate<D::Item, B>,
-    {
-        let Self { dataset, batch_size, shuffle, drop_last, collate, batch: PhantomData } = self;
-        let layout = Layout { items: dataset.len(), batch_size, shuffle, drop_last };
-        layout.check()?;
-        Ok(DataLoader { source: Arc::new(Collated { dataset, collate, batch: PhantomData }), layout })
-    }
-}
-
-impl<D: Dataset, B, C> fmt::Debug for DataLoaderBuilder<D, B, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DataLoaderBuilder")
-            .field("items", &self.dataset.len())
-            .field("batch_size", &self.batch_size)
-            .field("shuffle", &self.shuffle)
-            .field("drop_last", &self.drop_last)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A function that makes a batch `B` of items; implemented for every `Fn(Vec<Item>) -> Result<B>`.
-#[diagnostic::on_unimplemented(
-    message = "this loader has no way to make a `{B}` of its items",
-    label = "`collate` is missing",
-    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`; ready batches go into `DataLoader::from_batches`"
-)]
-pub trait Collate<Item, B>: Send + Sync + 'static {
-    /// Makes the batch.
-    fn collate(&self, items: Vec<Item>) -> Result<B>;
-}
-
-impl<Item, B, F: Fn(Vec<Item>) -> Result<B> + Send + Sync + 'static> Collate<Item, B> for F {
-    fn collate(&self, items: Vec<Item>) -> Result<B> {
-        self(items)
-    }
-}
-
-/// Stands in a [`DataLoaderBuilder`] until `collate` is given.
-#[derive(Clone, Copy, Debug)]
-pub struct NoCollate;
-
-/// How the items of an epoch fall into batches.
-#[derive(Clone, Copy)]
-struct Layout {
-    items: usize,
-    batch_size: usize,
-    shuffle: bool,
-    drop_last: bool,
-}
-
-impl Layout {
-    fn check(&self) -> Result<()> {
-        let Self { items, batch_size, shuffle: _, drop_last } = *self;
-        let mut problems = Vec::new();
-        if items == 0 {
-            problems.push("the dataset is empty".to_owned());
-        }
-        if batch_size == 0 {
-            problems.push("`batch_size` is 0".to_owned());
-        }
-        if drop_last && 0 < items && items < batch_size {
-            problems.push(format!(
-                "`drop_last` leaves no batch: the dataset has {items} items, `batch_size` is {batch_size}"
-            ));
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let help = "give the loader at least one item and `batch_size` at least 1 and, with `drop_last`, at most the number of items";
-        Err(Error::data(problems.join("; ")).help(help))
-    }
-
-    fn batches(&self) -> usize {
-        if self.drop_last { self.items / self.batch_size } else { self.items.div_ceil(self.batch_size) }
-    }
-
-    fn range(&self, batch: usize) -> Range<usize> {
-        let start = batch * self.batch_size;
-        start..start.saturating_add(self.batch_size).min(self.items)
-    }
-
-    fn order(&self, Position { seed, epoch, batch: _ }: Position) -> Order {
-        if self.shuffle {
-            Order::Shuffled(Rng::derived(seed, Stream::Shuffle, epoch, 0).permutation(self.items))
-        } else {
-            Order::Sequential
-        }
-    }
-}
-
-/// Which item stands at a place of the epoch.
-enum Order {
-    Sequential,
-    Shuffled(Vec<usize>),
-}
-
-/// What a loader reads from, with the types of dataset, item and collate function erased: one virtual call a batch.
-trait Source<B>: Send + Sync {
-    fn load(&self, batch: usize, places: Range<usize>, order: &Order) -> Result<B>;
-
-    fn batch_size(&self, layout: &Layout) -> usize;
-}
-
-struct Collated<D, B, C> {
-    dataset: D,
-    collate: C,
-    batch: PhantomData<fn() -> B>,
-}
-
-impl<D: Dataset, B, C: Collate<D::Item, B>> Collated<D, B, C> {
-    fn items(&self, batch: usize, indices: impl ExactSizeIterator<Item = usize>) -> Result<Vec<D::Item>> {
-        // Not `collect::<Result<_>>`, which forgets how many there will be.
-        let mut items = Vec::with_capacity(indices.len());
-        for index in indices {
-            let item = self.dataset.get(index).map_err(|error| {
-                Error::data(format!("item {index} of the dataset could not be read"))
-                    .caused_by(error)
-                    .at(in_batch(batch))
-            })?;
-            items.push(item);
-        }
-        Ok(items)
-    }
-}
-
-impl<D: Dataset, B, C: Collate<D::Item, B>> Source<B> for Collated<D, B, C> {
-    fn load(&self, batch: usize, places: Range<usize>, order: &Order) -> Result<B> {
-        let items = match order {
-            Order::Sequential => self.items(batch, places)?,
-            Order::Shuffled(order) => {
-                self.items(batch, order.as_slice().get(places).unwrap_or_default().iter().copied())?
-            }
-        };
-        let count = items.len();
-        self.collate.collate(items).map_err(|error| {
-            Error::data(format!("`collate` failed on batch {batch} with {count} items"))
-                .caused_by(error)
-                .at(in_batch(batch))
-        })
-    }
-
-    fn batch_size(&self, layout: &Layout) -> usize {
-        layout.batch_size
     }
 }
 
 struct Ready<B>(Vec<B>);
 
-impl<B: Batch + Clone + Sync> Source<B> for Ready<B> {
-    fn load(&self, batch: usize, _places: Range<usize>, _order: &Order) -> Result<B> {
-        self.0.as_slice().get(batch).cloned().ok_or_else(|| Error::data(format!("there is no batch {batch}")))
+impl<B: Batch + Clone + Sync> BatchSource<B> for Ready<B> {
+    fn len(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 
-    fn batch_size(&self, _layout: &Layout) -> usize {
+    fn batch_size(&self) -> usize {
         self.0.first().and_then(B::batch_size).unwrap_or(1)
     }
-}
 
-fn in_batch(batch: usize) -> Location {
-    Location { batch: Some(batch as u64), ..Location::default() }
-}
-
-/// The iterator of one epoch. After an error it goes on with the next batch.
-struct Reader<B> {
-    source: Arc<dyn Source<B>>,
-    layout: Layout,
-    order: Order,
-    next: usize,
-    end: usize,
-}
-
-impl<B> Iterator for Reader<B> {
-    type Item = Result<B>;
-
-    fn next(&mut self) -> Option<Result<B>> {
-        if self.next == self.end {
-            return None;
-        }
-        let batch = self.next;
-        self.next += 1;
-        Some(self.source.load(batch, self.layout.range(batch), &self.order))
+    fn open(&self, from: Position, _device: Option<&Device>) -> Result<Batches<B>> {
+        self.0.batches(from)
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.end - self.next;
-        (left, Some(left))
+    fn describe(&self) -> Description {
+        Description { items: Some(self.0.len()), ..Description::default() }
+    }
+}
+
+struct Other<L>(L);
+
+impl<B, L: Loader<B> + Sync> BatchSource<B> for Other<L> {
+    fn len(&self) -> Option<usize> {
+        self.0.len()
+    }
+
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+        match device {
+            Some(device) => self.0.batches_for(from, device),
+            None => self.0.batches(from),
+        }
+    }
+
+    fn describe(&self) -> Description {
+        Description::default()
     }
 }
 
@@ -388,6 +383,10 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn batches(&self, from: Position) -> Result<Batches<B>> {
         (**self).batches(from)
+    }
+
+    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        (**self).batches_for(from, device)
     }
 }
 
@@ -440,6 +439,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::random::Stream;
 
     fn loader(n: usize, batch_size: usize, shuffle: bool, drop_last: bool) -> DataLoader<Vec<usize>> {
         let items: Vec<usize> = (0..n).collect();
@@ -460,10 +460,10 @@ mod tests {
     fn batches_in_order() {
         let all = loader(7, 3, false, false);
         assert_eq!(read(&all, 0, 0, 0), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
-        assert_eq!((all.len(), Loader::len(&all), all.batch_size()), (3, Some(3), 3));
+        assert_eq!((all.len(), Loader::len(&all), all.batch_size()), (Some(3), Some(3), 3));
         let full = loader(7, 3, false, true);
         assert_eq!(read(&full, 0, 9, 1), [vec![3, 4, 5]]);
-        assert_eq!(full.len(), 2);
+        assert_eq!(full.len(), Some(2));
         assert_eq!(read(&loader(6, 3, false, true), 0, 0, 0).len(), 2);
         assert_eq!(read(&loader(2, usize::MAX, true, false), 0, 0, 0).len(), 1);
     }
@@ -547,7 +547,7 @@ mod tests {
             build(3, 4, true),
             Err("`drop_last` leaves no batch: the dataset has 3 items, `batch_size` is 4".to_owned())
         );
-        assert_eq!(build(3, 4, false), Ok(1));
+        assert_eq!(build(3, 4, false), Ok(Some(1)));
         assert!(DataLoader::<usize>::from_batches(Vec::new()).is_err());
     }
 
@@ -556,14 +556,14 @@ mod tests {
         let batches = vec![String::from("a"), String::from("b"), String::from("c")];
         let loader = DataLoader::from_batches(batches.clone()).unwrap();
         assert_eq!(read(&loader, 0, 0, 1), ["b", "c"]);
-        assert_eq!((loader.len(), loader.batch_size()), (3, 1));
+        assert_eq!((loader.len(), loader.batch_size()), (Some(3), 1));
         assert_eq!(read(&batches, 5, 5, 2), ["c"]);
         assert!(read(&batches, 5, 5, 4).is_empty());
         let boxed: Box<dyn Loader<String>> = Box::new(batches);
         assert_eq!((Loader::len(&boxed), read(&boxed, 0, 0, 0).len()), (Some(3), 3));
         assert_eq!(
             format!("{loader:?}"),
-            "DataLoader { items: 3, batches: 3, batch_size: 1, shuffle: false, drop_last: false, .. }"
+            "DataLoader { items: Some(3), batches: Some(3), batch_size: 1, shuffle: false, drop_last: false, num_workers: 0, .. }"
         );
     }
 

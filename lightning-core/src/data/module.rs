@@ -1,7 +1,10 @@
 //! Data modules: everything about the data of an experiment in one place.
 
+use serde_json::Value;
+
 use super::{DataLoader, FromLoader};
 use crate::{
+    checkpoint,
     error::{Error, Result},
     module::Hparams,
     stage::Stage,
@@ -52,9 +55,9 @@ pub struct Has<L>(#[doc(hidden)] pub L);
     note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders"
 )]
 pub trait DataModule: Sized + 'static {
-    /// Asks for the struct's half, at one place; it is never called.
+    /// The struct's half, asked for at one place.
     #[doc(hidden)]
-    fn __lightning_declared();
+    fn __lightning_declared() -> DataParts<Self>;
 
     /// `Has<loader>` or `NoLoader`.
     type Train;
@@ -65,7 +68,31 @@ pub trait DataModule: Sized + 'static {
     /// `Has<loader>` or `NoLoader`.
     type Predict;
 
-    /// Makes the data ready on this machine.
+    /// The hyperparameters as a JSON object. They are written beside the module's.
+    ///
+    /// # Errors
+    /// When one cannot be written as JSON.
+    fn hparams_value(&self) -> Result<Value> {
+        (Self::__lightning_declared().hparams)(self)
+    }
+
+    /// Writes the `#[state]` fields, for a checkpoint.
+    ///
+    /// # Errors
+    /// When a field cannot be written as JSON, with its name.
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        (Self::__lightning_declared().save_state)(self, state)
+    }
+
+    /// Reads the `#[state]` fields of a checkpoint; a field that is not stored stays as it is.
+    ///
+    /// # Errors
+    /// When a stored field has another type, with its name.
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        (Self::__lightning_declared().load_state)(self, state)
+    }
+
+    /// Makes the data ready on this machine: downloads, unpacks. Called once by every entry point of the trainer, before `setup`.
     fn prepare_data(&mut self) -> Result<()> {
         Ok(())
     }
@@ -90,6 +117,44 @@ pub trait DataModule: Sized + 'static {
     fn test_dataloader(&mut self) -> Result<Self::Test>;
     /// The prediction loader.
     fn predict_dataloader(&mut self) -> Result<Self::Predict>;
+}
+
+/// What a data module's impl knows of its struct, without a bound that would be reported twice.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct DataParts<D> {
+    hparams: fn(&D) -> Result<Value>,
+    save_state: fn(&D, &mut StateWriter) -> Result<()>,
+    load_state: fn(&mut D, &StateReader<'_>) -> Result<()>,
+}
+
+impl<D: DataStruct> DataParts<D> {
+    pub(crate) fn of_struct() -> Self {
+        Self {
+            hparams: |data| checkpoint::hparams_value(&data.hparams()),
+            save_state: D::save_state,
+            load_state: D::load_state,
+        }
+    }
+}
+
+/// The hyperparameters of a module and of its data module as one object.
+///
+/// # Errors
+/// When both have one of a name with different values: a reader of the log could not tell which it is.
+pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Value> {
+    let (Some(all), Some(Value::Object(data))) = (module.as_object_mut(), data) else { return Ok(module) };
+    for (name, value) in data {
+        match all.get(&name) {
+            Some(own) if *own != value => {
+                let message =
+                    format!("the hyperparameter `{name}` is {own} in the module and {value} in the data module");
+                return Err(Error::config(message).help("give both one value, or rename one of them"));
+            }
+            _ => all.insert(name, value),
+        };
+    }
+    Ok(module)
 }
 
 /// What a `*_dataloader` method may return.
@@ -127,3 +192,21 @@ macro_rules! loader_outputs {
 }
 
 loader_outputs!([B] DataLoader<B>, [I] FromLoader<I>, [L] Vec<L>, [L, const N: usize] [L; N]);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn hyperparameters_of_both() {
+        let module = json!({"lr": 0.1, "batch_size": 64});
+        let merged = merge_hparams(module.clone(), Some(json!({"batch_size": 64, "dir": "data"}))).unwrap();
+        assert_eq!(merged, json!({"lr": 0.1, "batch_size": 64, "dir": "data"}));
+        assert_eq!(merge_hparams(module.clone(), None).unwrap(), module);
+        let error = merge_hparams(module, Some(json!({"batch_size": 32}))).unwrap_err();
+        assert_eq!(error.message(), "the hyperparameter `batch_size` is 64 in the module and 32 in the data module");
+    }
+}

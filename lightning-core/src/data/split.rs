@@ -1,6 +1,6 @@
 //! Splitting a dataset into random parts.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     data::{Dataset, Subset},
@@ -30,10 +30,7 @@ pub fn random_split<D: Dataset, const N: usize>(
 ) -> Result<[Subset<D>; N]> {
     let len = dataset.len();
     let counts = sizes.counts(len)?;
-    if let Some(part) = counts.iter().position(|count| *count == 0) {
-        let error = Error::data(format!("part {part} of the split is empty: the parts of {len} items have {counts:?}"));
-        return Err(error.help("give each part at least one item"));
-    }
+    check_parts(counts, len)?;
     let order = Rng::derived(seed, Stream::Split, len as u64, 0).permutation(len);
     let dataset = Arc::new(dataset);
     let mut rest = order.as_slice();
@@ -42,6 +39,85 @@ pub fn random_split<D: Dataset, const N: usize>(
         rest = after;
         Subset::from_parts(Arc::clone(&dataset), part.to_vec())
     }))
+}
+
+/// Splits a dataset into random parts that have the classes in nearly the same proportions: for data with rare classes.
+///
+/// `class` names the class of an item; every item is read once. Each class is split on its own, and the parts come as close to the sizes that
+/// were asked for as whole items allow: for counts, exactly. The items of a part are in random order.
+///
+/// ```
+/// use lightning_core::data::{Dataset, stratified_split};
+///
+/// // 90 of one class, 10 of the other.
+/// let items: Vec<(u32, bool)> = (0..100).map(|item| (item, item % 10 == 0)).collect();
+/// let [train, val] = stratified_split(items, [0.8, 0.2], 42, |(_, rare)| *rare)?;
+/// assert_eq!((train.len(), val.len()), (80, 20));
+/// assert_eq!(val.to_vec()?.iter().filter(|(_, rare)| *rare).count(), 2);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+pub fn stratified_split<D: Dataset, K: Ord, const N: usize>(
+    dataset: D,
+    sizes: impl SplitSizes<N>,
+    seed: u64,
+    class: impl Fn(&D::Item) -> K,
+) -> Result<[Subset<D>; N]> {
+    let len = dataset.len();
+    let counts = sizes.counts(len)?;
+    check_parts(counts, len)?;
+    let mut rng = Rng::derived(seed, Stream::Split, len as u64, 1);
+    let mut classes: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+    for index in rng.permutation(len) {
+        let item = dataset.get(index).map_err(|error| {
+            Error::data(format!("the class of item {index} of the dataset is not known")).caused_by(error)
+        })?;
+        classes.entry(class(&item)).or_default().push(index);
+    }
+    let mut parts: [Vec<usize>; N] = counts.map(Vec::with_capacity);
+    let mut wanted = counts;
+    let mut left = len;
+    for members in classes.into_values() {
+        let shares = proportional(&wanted, left, members.len());
+        let mut rest = members.as_slice();
+        for ((part, wanted), share) in parts.iter_mut().zip(&mut wanted).zip(shares) {
+            let (given, after) = rest.split_at_checked(share).unwrap_or((rest, &[]));
+            part.extend_from_slice(given);
+            *wanted -= given.len();
+            rest = after;
+        }
+        left -= members.len();
+    }
+    let dataset = Arc::new(dataset);
+    Ok(parts.map(|mut part| {
+        rng.shuffle(&mut part);
+        Subset::from_parts(Arc::clone(&dataset), part)
+    }))
+}
+
+/// Divides `members` among parts that still want so many of the `left` items. What is left after each class fits the items that are left, so
+/// that the last class fills every part exactly.
+fn proportional<const N: usize>(wanted: &[usize; N], left: usize, members: usize) -> [usize; N] {
+    let fractions = wanted.map(|wanted| wanted as f64 / left.max(1) as f64);
+    let mut shares = largest_remainders(&fractions, 1.0, members);
+    // Rounding in floating point may give a part one item more than it wants.
+    for part in 0..N {
+        while shares[part] > wanted[part] {
+            let Some(other) = (0..N).find(|other| shares[*other] < wanted[*other]) else { break };
+            shares[part] -= 1;
+            shares[other] += 1;
+        }
+    }
+    shares
+}
+
+fn check_parts<const N: usize>(counts: [usize; N], len: usize) -> Result<()> {
+    match counts.iter().position(|count| *count == 0) {
+        None => Ok(()),
+        Some(part) => {
+            let message = format!("part {part} of the split is empty: the parts of {len} items have {counts:?}");
+            Err(Error::data(message).help("give each part at least one item"))
+        }
+    }
 }
 
 /// The sizes of the parts of a split: `[usize; N]` counts or `[f64; N]` fractions.
@@ -130,6 +206,48 @@ mod tests {
         for len in 0..500 {
             assert_eq!([0.7, 0.2, 0.1].counts(len).unwrap().iter().sum::<usize>(), len);
         }
+    }
+
+    #[test]
+    fn every_part_has_every_class() {
+        // Classes of 600, 300, 90 and 10 items.
+        let class = |item: &usize| match item % 100 {
+            0..60 => 'a',
+            60..90 => 'b',
+            90..99 => 'c',
+            _ => 'd',
+        };
+        let items: Vec<usize> = (0..1_000).collect();
+        let parts = stratified_split(items.clone(), [700, 200, 100], 3, class).unwrap();
+        assert_eq!(parts.each_ref().map(Dataset::len), [700, 200, 100]);
+        for (part, share) in parts.iter().zip([0.7, 0.2, 0.1]) {
+            for (name, size) in [('a', 600.0), ('b', 300.0), ('c', 90.0), ('d', 10.0)] {
+                let found = part.to_vec().unwrap().iter().filter(|item| class(item) == name).count();
+                assert!((found as f64 - size * share).abs() <= 1.0, "{found} of {name}");
+            }
+        }
+        let mut all: Vec<usize> = parts.iter().flat_map(|part| part.indices().to_vec()).collect();
+        all.sort_unstable();
+        assert_eq!(all, items);
+        let again = stratified_split(items, [700, 200, 100], 3, class).unwrap();
+        assert_eq!(parts[1].indices(), again[1].indices());
+    }
+
+    #[test]
+    fn classes_of_one_item() {
+        for len in 2..40 {
+            let items: Vec<usize> = (0..len).collect();
+            let parts = stratified_split(items, [1, len - 1], 5, |item| *item).unwrap();
+            assert_eq!(parts.each_ref().map(Dataset::len), [1, len - 1]);
+        }
+    }
+
+    #[test]
+    fn an_item_without_a_class_is_named() {
+        let items =
+            crate::data::Mapped::new(vec![0, 1, 2], |item| if item == 1 { Err(Error::msg("torn")) } else { Ok(item) });
+        let error = stratified_split(items, [2, 1], 0, |item| *item).unwrap_err();
+        assert_eq!(error.to_string(), "the class of item 1 of the dataset is not known: torn");
     }
 
     #[test]

@@ -410,21 +410,27 @@ impl<M, D, S> From<MetricKey<M, D, S>> for KeyRef {
 impl KeyRef {
     /// The name under which the value is found, among the metrics of a run.
     pub(crate) fn display(self) -> String {
+        self.name_of("", &self.loader_suffix())
+    }
+
+    /// The ending for the key's loader.
+    pub(crate) fn loader_suffix(self) -> String {
         match self.loader {
-            LoaderRef::Only => self.with_suffix(""),
-            LoaderRef::Index(index) => self.with_suffix(&format!("/dataloader_idx_{index}")),
-            LoaderRef::Named(loader) => self.with_suffix(&format!("/{loader}")),
+            LoaderRef::Only => String::new(),
+            LoaderRef::Index(index) => format!("/dataloader_idx_{index}"),
+            LoaderRef::Named(loader) => format!("/{loader}"),
         }
     }
 
-    /// The name with the ending of a loader.
-    pub(crate) fn with_suffix(self, loader: &str) -> String {
+    /// The name with the endings for a part of the value and for a loader.
+    pub(crate) fn name_of(self, part: &str, loader: &str) -> String {
         let view = match (self.forks, self.view) {
             (true, View::Step) => "_step",
             (true, View::Epoch) => "_epoch",
             _ => "",
         };
-        format!("{}{view}{loader}", self.name)
+        let underscore = if part.is_empty() { "" } else { "_" };
+        format!("{}{underscore}{part}{view}{loader}", self.name)
     }
 
     /// The number of the loader, where it is known by that.

@@ -171,6 +171,8 @@ pub enum MetricValue {
     Named(Vec<(String, f64)>),
     /// A table, which loggers get as a text and reports as [`Metrics::matrix`](crate::Metrics::matrix).
     Matrix(Matrix),
+    /// Several tables, each with the ending of its name.
+    Matrices(Vec<(String, Matrix)>),
 }
 
 impl MetricValue {
@@ -180,6 +182,16 @@ impl MetricValue {
             Self::Scalar(value) => Some(*value),
             _ => None,
         }
+    }
+
+    /// The tables, each with the ending of its name, underscore included.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (String, &Matrix)> {
+        let several = match self {
+            Self::Matrices(matrices) => matrices.as_slice(),
+            _ => &[],
+        };
+        let several = several.iter().map(|(part, matrix)| (format!("_{part}"), matrix));
+        self.matrix().map(|matrix| (String::new(), matrix)).into_iter().chain(several)
     }
 
     /// The number with the given ending.

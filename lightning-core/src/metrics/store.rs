@@ -504,8 +504,9 @@ impl MetricStore {
         if options.prog_bar {
             self.bar.set_value(name, view, suffix, &value);
         }
-        if let (MetricValue::Matrix(matrix), true) = (&value, options.logger) {
-            self.tables.push((format!("{name}{view}{suffix}"), matrix.to_string()));
+        if options.logger {
+            let tables = value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.to_string()));
+            self.tables.extend(tables);
         }
         let mut named = Metrics::default();
         named.set_value(name, view, suffix, &value);

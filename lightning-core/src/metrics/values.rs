@@ -30,14 +30,20 @@ impl Metrics {
 
     /// The value of a declared metric.
     pub(crate) fn find(&self, key: KeyRef) -> Option<f64> {
-        self.names_of(key).find_map(|name| self.value(&name))
+        self.names_of(key, "").find_map(|name| self.value(&name))
+    }
+
+    /// One of the values of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
+    pub fn part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<f64> {
+        self.names_of(key.into(), part).find_map(|name| self.value(&name))
     }
 
     /// The names that a key may stand for: a loader with a name has a number as well.
-    fn names_of(&self, key: KeyRef) -> impl Iterator<Item = String> {
+    fn names_of<'a>(&'a self, key: KeyRef, part: &'a str) -> impl Iterator<Item = String> + 'a {
         let index = key.loader_index();
         let named = self.loaders.iter().filter(move |(loader, _)| Some(*loader) == index);
-        std::iter::once(key.display()).chain(named.map(move |(_, suffix)| key.with_suffix(suffix)))
+        let suffixes = std::iter::once(key.loader_suffix()).chain(named.map(|(_, suffix)| suffix.clone()));
+        suffixes.map(move |suffix| key.name_of(part, &suffix))
     }
 
     /// Remembers what a loader is called.
@@ -62,7 +68,12 @@ impl Metrics {
 
     /// The table of a metric that is one, such as [`ConfusionMatrix`](crate::metrics::ConfusionMatrix).
     pub fn matrix<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Matrix> {
-        self.names_of(key.into())
+        self.matrix_part(key, "")
+    }
+
+    /// One of the tables of a metric that has several: `metrics.matrix_part(Net::CONFUSION, "cat")`.
+    pub fn matrix_part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
+        self.names_of(key.into(), part)
             .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
     }
 
@@ -80,11 +91,13 @@ impl Metrics {
                     self.set(&format!("{name}_{part}{view}{suffix}"), *value);
                 }
             }
-            MetricValue::Matrix(matrix) => {
-                let name = format!("{name}{view}{suffix}");
-                match self.matrices.iter_mut().find(|(known, _)| *known == name) {
-                    Some((_, old)) => matrix.clone_into(old),
-                    None => self.matrices.push((name, matrix.clone())),
+            MetricValue::Matrix(_) | MetricValue::Matrices(_) => {
+                for (part, matrix) in value.tables() {
+                    let name = format!("{name}{part}{view}{suffix}");
+                    match self.matrices.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, old)) => matrix.clone_into(old),
+                        None => self.matrices.push((name, matrix.clone())),
+                    }
                 }
             }
         }

@@ -17,13 +17,17 @@ use crate::{
 ///     fn batch_size(&self) -> P::Option<usize> { P::first_size([P::Batch::batch_size(&self.images)]) }
 ///     fn to_device(self, device: &P::Device) -> Self { Self { images: P::Batch::to_device(self.images, device) } }
 ///     fn cast(self, dtype: P::FloatDType) -> Self { Self { images: P::Batch::cast(self.images, dtype) } }
+///     fn stage(self, device: &P::Device) -> Self { Self { images: P::Batch::stage(self.images, device) } }
 /// }
+/// impl<__LightningItem0> P::FromItems<__LightningItem0> for DigitBatch where Tensor<2>: P::FromItems<__LightningItem0> { … }
 /// ```
 pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let p = model.paths.private();
-    let (size, to_device, cast) = if model.is_enum { expand_enum(model) } else { expand_struct(model) };
+    let bodies = if model.is_enum { expand_enum(model) } else { expand_struct(model) };
     let sized = expand_sized(model);
-    let implementation = implement_batch(model, &sized, [size, to_device, cast]);
+    let batch = implement_batch(model, &sized, bodies);
+    let from_items = expand_from_items(model);
+    let implementation = quote!(#batch #from_items);
     let ident = &model.input.ident;
     if !model.input.generics.params.is_empty() {
         return implementation;
@@ -48,10 +52,14 @@ pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
         // Reported already: a batch of borrowed data cannot be `'static`.
         return TokenStream::new();
     }
-    implement_batch(model, &quote!(true), [body(), body(), body()])
+    implement_batch(model, &quote!(true), [body(), body(), body(), body()])
 }
 
-fn implement_batch(model: &BatchModel, sized: &TokenStream, [size, to_device, cast]: [TokenStream; 3]) -> TokenStream {
+fn implement_batch(
+    model: &BatchModel,
+    sized: &TokenStream,
+    [size, to_device, cast, stage]: [TokenStream; 4],
+) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.input.ident;
     let generics = bounded(&model.input.generics, &p);
@@ -70,6 +78,10 @@ fn implement_batch(model: &BatchModel, sized: &TokenStream, [size, to_device, ca
             #[allow(unused_variables)]
             fn cast(self, dtype: #p::FloatDType) -> Self {
                 #cast
+            }
+            #[allow(unused_variables)]
+            fn stage(self, device: &#p::Device) -> Self {
+                #stage
             }
         }
     }
@@ -107,21 +119,26 @@ fn expand_sized(model: &BatchModel) -> TokenStream {
     quote!(#(#types)||*)
 }
 
-fn expand_struct(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
+/// The bodies of `batch_size`, `to_device`, `cast` and `stage`.
+fn expand_struct(model: &BatchModel) -> [TokenStream; 4] {
     let p = model.paths.private();
     let Some(members) = model.variants.first() else {
-        return (quote!(#p::Option::None), quote!(self), quote!(self));
+        return [quote!(#p::Option::None), quote!(self), quote!(self), quote!(self)];
     };
     let place = |member: &Member| quote!(self.#member);
     let size = expand_size(&p, members, |member| quote!(&self.#member));
-    let to_device =
-        members.fields.iter().map(|field| expand_moved(&p, field, place, &quote!(to_device), &quote!(device)));
-    let cast = members.fields.iter().map(|field| expand_moved(&p, field, place, &quote!(cast), &quote!(dtype)));
-    (size, quote!(Self { #(#to_device),* }), quote!(Self { #(#cast),* }))
+    let rebuilt = |function: TokenStream, arg: TokenStream| {
+        let fields = members.fields.iter().map(|field| expand_moved(&p, field, place, &function, &arg));
+        quote!(Self { #(#fields),* })
+    };
+    let to_device = rebuilt(quote!(to_device), quote!(device));
+    let cast = rebuilt(quote!(cast), quote!(dtype));
+    let stage = rebuilt(quote!(stage), quote!(device));
+    [size, to_device, cast, stage]
 }
 
 /// `match self { Self::Labelled { images: images } => …, }`
-fn expand_enum(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
+fn expand_enum(model: &BatchModel) -> [TokenStream; 4] {
     let p = model.paths.private();
     let local = |member: &Member| binding(member).to_token_stream();
     let arms = |body: &dyn Fn(&Members) -> TokenStream| -> Vec<TokenStream> {
@@ -148,13 +165,73 @@ fn expand_enum(model: &BatchModel) -> (TokenStream, TokenStream, TokenStream) {
     let size = arms(&|members| expand_size(&p, members, local));
     let to_device = arms(&|members| rebuilt(members, &quote!(to_device), &quote!(device)));
     let cast = arms(&|members| rebuilt(members, &quote!(cast), &quote!(dtype)));
+    let stage = arms(&|members| rebuilt(members, &quote!(stage), &quote!(device)));
     // A reference to an empty enum has to be matched behind the reference.
     let subject = if model.variants.is_empty() { quote!(*self) } else { quote!(self) };
-    (
+    [
         quote!(#[allow(unused_variables)] match #subject { #(#size,)* }),
         quote!(match self { #(#to_device,)* }),
         quote!(match self { #(#cast,)* }),
-    )
+        quote!(match self { #(#stage,)* }),
+    ]
+}
+
+/// Members of the longest tuple that has `FromItems`.
+const LONGEST: usize = 8;
+
+/// ```text
+/// impl<__LightningItem0, __LightningItem1> P::FromItems<(__LightningItem0, __LightningItem1)> for DigitBatch
+/// where Tensor<2>: P::FromItems<__LightningItem0>, Tensor<1, Int>: P::FromItems<__LightningItem1> {
+///     const COLUMNS: P::Option<usize> = <(Tensor<2>, Tensor<1, Int>) as P::FromItems<(…)>>::COLUMNS;
+///     fn from_items(items: P::Vec<(…)>) -> P::Result<Self> { let (images, targets) = <(…) as P::FromItems<(…)>>::from_items(items)?; … }
+///     fn from_columns(columns: …) -> P::Result<Self> { … }
+/// }
+/// ```
+/// The default `collate` of a loader whose items are tuples in the order of the fields.
+fn expand_from_items(model: &BatchModel) -> TokenStream {
+    let Some(members) = model.variants.first().filter(|_| !model.is_enum) else { return TokenStream::new() };
+    let fields = &members.fields;
+    if fields.is_empty() || fields.len() > LONGEST {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let items: Vec<Ident> = (0..fields.len()).map(|index| format_ident!("__LightningItem{index}")).collect();
+    let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
+    let names = fields.iter().map(|field| &field.member);
+    let locals: Vec<Ident> = fields.iter().map(|field| binding(&field.member)).collect();
+    let mut generics = bounded(&model.input.generics, &p);
+    generics.params.extend(items.iter().map(|item| -> syn::GenericParam { syn::parse_quote!(#item) }));
+    let predicates = &mut generics.make_where_clause().predicates;
+    predicates.extend(
+        types
+            .iter()
+            .zip(&items)
+            .map(|(ty, item)| -> syn::WherePredicate { syn::parse_quote!(#ty: #p::FromItems<#item>) }),
+    );
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let ident = &model.input.ident;
+    let (_, ty_generics, _) = model.input.generics.split_for_impl();
+    // A single field needs no tuple.
+    let list = |parts: TokenStream| if fields.len() == 1 { parts } else { quote!((#parts)) };
+    let item = list(quote!(#(#items),*));
+    let whole = list(quote!(#(#types),*));
+    let pattern = list(quote!(#(#locals),*));
+    let by = quote!(<#whole as #p::FromItems<#item>>);
+    let made = quote!(#p::Result::Ok(Self { #(#names: #locals),* }));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::FromItems<#item> for #ident #ty_generics #where_clause {
+            const COLUMNS: #p::Option<usize> = #by::COLUMNS;
+            fn from_items(items: #p::Vec<#item>) -> #p::Result<Self> {
+                let #pattern = #by::from_items(items)?;
+                #made
+            }
+            fn from_columns(columns: &mut dyn #p::Iterator<Item = #p::TensorData>) -> #p::Result<Self> {
+                let #pattern = #by::from_columns(columns)?;
+                #made
+            }
+        }
+    }
 }
 
 /// The variable that a field of a variant is bound to.

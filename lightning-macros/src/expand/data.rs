@@ -92,7 +92,7 @@ fn implement_data_struct(
 /// ```text
 /// impl Data { /* the user's */ }
 /// impl P::DataModule for Data {
-///     fn __lightning_declared() { P::data_declared::<Self>() }
+///     fn __lightning_declared() -> P::DataParts<Self> { P::data_declared::<Self>() }
 ///     type Train = P::Has<<DataLoader<B> as P::LoaderOutput>::Loader>; type Val = P::NoLoader; …
 ///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> { P::hook_output(<Data>::setup(self, stage)) }
 ///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { P::Result::Ok(P::Has(P::LoaderOutput::into_loader(<Data>::train_dataloader(self))?)) }
@@ -123,7 +123,7 @@ pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
 fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
-    let declared = expand_declared(&p, ident, &quote!(data_declared));
+    let declared = expand_declared(&p, ident, &quote!(data_declared), &quote!(-> #p::DataParts<Self>));
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
     let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));

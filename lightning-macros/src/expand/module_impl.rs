@@ -4,10 +4,16 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
-use super::{any_of, ends, implement_at, local, respan, under_cfgs, wrapped_call};
+use super::{
+    any_of, ends, implement_at, local,
+    optimizer::{expand_batch, expand_bound},
+    respan, under_cfgs, wrapped_call,
+};
 use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StepDef, StepOutput},
-    model::{Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders},
+    model::{
+        Binding, Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders, name_hash,
+    },
     parse::modern_tensor,
     paths::{constant_ident, plain},
 };
@@ -23,9 +29,15 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
     let mut items = vec![expand_inherent(model), expand_lightning_module(model)];
     for (hook, step) in steps() {
+        if step.output == StepOutput::Training && model.bound().next().is_some() {
+            items.push(expand_bound_steps(model, step));
+            continue;
+        }
         items.extend(model.methods_of(hook).map(|method| expand_step(model, method, hook, step)));
     }
-    items.extend(init_methods(model).map(|method| expand_init_module(model, method)));
+    items.extend(expand_trains(model));
+    items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
+    items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }
@@ -37,7 +49,11 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     for (hook, step) in steps() {
         items.extend(model.methods_of(hook).take(1).map(|method| expand_inert_step(model, method, step)));
     }
-    items.extend(init_methods(model).take(1).map(|method| expand_inert_init_module(model, method)));
+    // What a step with a mistake trains is not known: nobody is to say that it trains nothing.
+    items.push(expand_trains_all(model));
+    items.extend(methods_that(model, Kind::Init).take(1).map(|method| expand_inert_init_module(model, method)));
+    let configure = methods_that(model, Kind::Optimizers).take(1);
+    items.extend(configure.map(|method| implement_configure(model, method, quote!(::core::unreachable!()))));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }
@@ -199,13 +215,15 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
     let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
     let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
-    let declared = expand_declared(&p, ident, &quote!(declared));
+    let declared = expand_declared(&p, ident, &quote!(declared), &TokenStream::new());
+    let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
     let body = quote! {
         #declared
         #(#batches)*
         const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
+        #training
         const HOOKS: #p::HookSet = #hooks;
         const STEPS: #p::StepSet = #steps;
         #run_hook
@@ -215,12 +233,17 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
 }
 
 /// `fn __lightning_declared() { P::declared::<Self>() }`, spanned at the type: a struct without the attribute is reported there, once.
-pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
+pub(super) fn expand_declared(
+    p: &TokenStream,
+    ident: &Type,
+    function: &TokenStream,
+    returned: &TokenStream,
+) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);
     let this = Ident::new("Self", last);
     quote! {
-        fn __lightning_declared() {
+        fn __lightning_declared() #returned {
             #path::<#this>()
         }
     }
@@ -242,8 +265,8 @@ fn hook_methods(model: &ImplModel) -> impl Iterator<Item = (&Method, &'static Ho
     })
 }
 
-fn init_methods(model: &ImplModel) -> impl Iterator<Item = &Method> {
-    model.methods.iter().filter(|method| matches!(method.hook(), Some(hook) if hook.kind == Kind::Init))
+fn methods_that(model: &ImplModel, kind: Kind) -> impl Iterator<Item = &Method> {
+    model.methods.iter().filter(move |method| matches!(method.hook(), Some(hook) if hook.kind == kind))
 }
 
 /// `type TrainBatch = DigitBatch;`, with the other case where the step stands under a `#[cfg]`.
@@ -252,7 +275,10 @@ fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenS
     let name = format_ident!("{}", step.batch);
     let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
     let once = model.methods_of(hook).filter(|method| !repeated.contains(&method.index));
-    let written = once.filter_map(|method| Some((method, batch_type(method)?)));
+    // Several steps share the batch of the first.
+    let first = model.methods_of(hook).find(|method| method.cfgs.is_empty()).map(|method| method.index);
+    let shares = move |method: &Method| method.cfgs.is_empty() && Some(method.index) != first;
+    let written = once.filter(move |method| !shares(method)).filter_map(|method| Some((method, batch_type(method)?)));
     let types = written.clone().map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #ty;));
     let places: Vec<_> = written.map(|(method, _)| method.cfgs.clone()).collect();
     let absent = match any_of(&places) {
@@ -452,6 +478,7 @@ fn expand_output_call(p: &TokenStream, method: &Method, output: &TokenStream, ar
 /// ```
 fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef) -> TokenStream {
     let p = model.paths.private();
+    let step = if method.is_manual() { own_step(method).unwrap_or(step) } else { step };
     let args = method.params.all.iter().filter_map(|param| match param {
         Param::Batch => Some(quote!(batch)),
         Param::Known(param, ty) => Some(expand_arg(param, ty)),
@@ -460,6 +487,7 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
     let args = quote!(self #(, #args)*);
     let body = match step.output {
         StepOutput::Training => expand_output_call(&p, method, &quote!(training_output), &args),
+        StepOutput::Manual => expand_output_call(&p, method, &quote!(manual_output), &args),
         StepOutput::Evaluation => expand_output_call(&p, method, &quote!(evaluation_output), &args),
         StepOutput::Prediction if method.is_fallible() => expand_fallible_call(&p, method, &args),
         StepOutput::Prediction => expand_output_call(&p, method, &quote!(Result::Ok), &args),
@@ -473,6 +501,7 @@ fn expand_inert_step(model: &ImplModel, method: &Method, step: StepDef) -> Token
     if batch_type(method).is_none() {
         return TokenStream::new();
     }
+    let step = if method.is_manual() { own_step(method).unwrap_or(step) } else { step };
     implement_step(model, method, step, quote!(_cx), quote!(_batch), quote!(::core::unreachable!()))
 }
 
@@ -490,7 +519,7 @@ fn implement_step(
     let (implements, run) = (format_ident!("{}", step.implements), format_ident!("{}", step.method));
     let batch_ty = format_ident!("{}", step.batch);
     let (associated, output) = match step.output {
-        StepOutput::Training => (None, quote!(#p::Option<#p::TrainingOutput>)),
+        StepOutput::Training | StepOutput::Manual => (None, quote!(#p::Option<#p::TrainingOutput>)),
         StepOutput::Evaluation => (None, quote!(())),
         StepOutput::Prediction => (Some(expand_prediction(&p, method)), quote!(Self::Output)),
     };
@@ -501,17 +530,172 @@ fn implement_step(
         _ => (Span::call_site(), returned),
     };
     let (keyword, run) = (syn::Token![fn](span), respan(run.to_token_stream(), span));
+    let params = match step.output {
+        StepOutput::Training => quote!(&self, _step: usize, #batch: Self::#batch_ty),
+        StepOutput::Manual => {
+            quote!(&mut self, #batch: Self::#batch_ty, optimizers: &mut #p::Optimizers<'_, Self>)
+        }
+        StepOutput::Evaluation | StepOutput::Prediction => quote!(&self, #batch: Self::#batch_ty),
+    };
     let mut body = Group::new(Delimiter::Brace, body);
     body.set_span(span);
+    let again = (step.output == StepOutput::Training).then(|| {
+        quote! {
+            fn again(batch: &Self::TrainBatch) -> #p::Option<Self::TrainBatch> {
+                #p::again!(batch)
+            }
+        }
+    });
     quote! {
         #(#cfgs)*
         #[automatically_derived]
         impl #impl_generics #p::#implements for #ident #where_clause {
             #associated
+            #again
             #[allow(clippy::unit_arg)]
-            #keyword #run(&self, #batch: Self::#batch_ty, #cx: &#p::StepContext<'_>) -> #returned #body
+            #keyword #run(#params, #cx: &#p::StepContext<'_>) -> #returned #body
         }
     }
+}
+
+/// How the method itself is wired, where it is not as the row with its name says.
+fn own_step(method: &Method) -> Option<StepDef> {
+    match method.hook()?.kind {
+        Kind::Step(step) => Some(step),
+        _ => None,
+    }
+}
+
+/// `const TRAINING: P::TrainingMode = …;` where it is not one plain step, and the check that bound optimizers are declared.
+fn expand_training(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    if model.is_manual() {
+        return quote!(const TRAINING: #p::TrainingMode = #p::TrainingMode::Manual;);
+    }
+    let mut bound = model.bound().peekable();
+    if bound.peek().is_none() {
+        return TokenStream::new();
+    }
+    let one = || quote!(1);
+    let steps = bound.clone().map(|(method, Binding { optimizer, every, repeat })| {
+        let (name, optimizer) = (method.name(), plain(optimizer));
+        let every = every.as_ref().map_or_else(one, ToTokens::to_token_stream);
+        let repeat = repeat.as_ref().map_or_else(one, ToTokens::to_token_stream);
+        quote!(#p::BoundStep { name: #name, optimizer: #optimizer, every: #every, repeat: #repeat })
+    });
+    // What `configure_optimizers` makes is known at `fit` only.
+    let checks = methods_that(model, Kind::Optimizers).next().is_none().then(|| {
+        let checks = bound.map(|(_, binding)| expand_bound(&p, &binding.optimizer));
+        quote! {
+            fn __lightning_bound() {
+                #(#checks)*
+            }
+        }
+    });
+    quote! {
+        const TRAINING: #p::TrainingMode = #p::TrainingMode::Bound(&[#(#steps),*]);
+        #checks
+    }
+}
+
+/// `impl P::TrainsOptimizer<7265u64> for Net {}` for each bound step; a plain or manual step trains every optimizer.
+fn expand_trains(model: &ImplModel) -> Vec<TokenStream> {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let mut hashes: Vec<u64> = model.bound().map(|(_, binding)| name_hash(&plain(&binding.optimizer))).collect();
+    if hashes.is_empty() {
+        let trains = model.methods.iter().any(Method::is_training_step);
+        return if trains { vec![expand_trains_all(model)] } else { Vec::new() };
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    let trains = |hash: u64| quote!(impl #impl_generics #p::TrainsOptimizer<#hash> for #ident #where_clause {});
+    hashes.into_iter().map(trains).collect()
+}
+
+/// `impl<const NAME: u64> P::TrainsOptimizer<NAME> for Net {}`
+fn expand_trains_all(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    let ident = &model.item.self_ty;
+    let mut generics = model.item.generics.clone();
+    generics.params.push(syn::parse_quote!(const __LIGHTNING_NAME: u64));
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    quote!(impl #impl_generics #p::TrainsOptimizer<__LIGHTNING_NAME> for #ident #where_clause {})
+}
+
+/// ```text
+/// impl P::TrainingStep for Net {
+///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, cx: &P::StepContext<'_>) -> … {
+///         match step { 0usize => P::training_output(Self::critic_step(self, batch)), _ => … }
+///     }
+///     fn again(batch: &Self::TrainBatch) -> P::Option<Self::TrainBatch> { P::Option::Some(P::Clone::clone(batch)) }
+/// }
+/// ```
+fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let (implements, run) = (format_ident!("{}", step.implements), format_ident!("{}", step.method));
+    let last = model.bound().count().saturating_sub(1);
+    let arms = model.bound().enumerate().map(|(at, (method, _))| {
+        let args = method.params.all.iter().filter_map(|param| match param {
+            Param::Batch => method.params.batch.as_ref().map(expand_batch),
+            Param::Known(param, ty) => Some(expand_arg(param, ty)),
+            Param::Unknown(_) => None,
+        });
+        let call = expand_output_call(&p, method, &quote!(training_output), &quote!(self #(, #args)*));
+        let pattern = if at == last { quote!(_) } else { quote!(#at) };
+        quote!(#pattern => #call,)
+    });
+    let span = model
+        .bound()
+        .find_map(|(method, _)| method.params.batch.as_ref())
+        .map_or_else(Span::call_site, |ty| ends(ty).0);
+    let again = respan(quote!(#p::Clone::clone), span);
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::#implements for #ident #where_clause {
+            #[allow(unused_variables)]
+            fn #run(&self, step: usize, batch: Self::TrainBatch, cx: &#p::StepContext<'_>) -> #p::Result<#p::Option<#p::TrainingOutput>> {
+                match step { #(#arms)* }
+            }
+            fn again(batch: &Self::TrainBatch) -> #p::Option<Self::TrainBatch> {
+                #p::Option::Some(#again(batch))
+            }
+        }
+    }
+}
+
+/// ```text
+/// impl P::ConfigureOptimizers for Net {
+///     const OPTIMIZERS: &'static [&'static str] = &[];
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Result<P::Vec<P::OptimizerSetup>> {
+///         P::optimizers(Self::configure_optimizers(self, cx))
+///     }
+/// }
+/// ```
+fn expand_configure(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
+    let known = known_params(method);
+    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let call = expand_output_call(&p, method, &quote!(optimizers), &quote!(self #(, #args)*));
+    implement_configure(model, method, call)
+}
+
+/// Spanned at the name, where it is reported that `#[optimizer(…)]` declares optimizers as well.
+fn implement_configure(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident);
+    let body = quote! {
+        const OPTIMIZERS: &'static [&'static str] = &[];
+        #[allow(unused_variables)]
+        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Result<#p::Vec<#p::OptimizerSetup>> {
+            #body
+        }
+    };
+    let implementation = implement_at(method.sig.ident.span(), head, where_clause, body);
+    quote!(#(#cfgs)* #[automatically_derived] #implementation)
 }
 
 /// `type Output = Tensor<2>;`, or what is inside where the written type is a `Result`.

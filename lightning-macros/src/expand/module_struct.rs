@@ -8,10 +8,11 @@ use super::{
     hparams::{expand_hparams, expand_locals, expand_rebuild},
     implement_at, local,
     module_impl::qualified,
+    optimizer::{expand_inert_optimizers, expand_keys, expand_optimizers},
     respan, under_cfgs,
 };
 use crate::{
-    model::{Field, Optimizer, Role, StructModel},
+    model::{Field, Role, StructModel},
     paths::{constant_ident, hparams_ident, plain},
 };
 
@@ -23,7 +24,7 @@ use crate::{
 /// impl P::InitModule for Net { … }              // where the fields say how they are built
 /// impl Net { fn new … fn new_on … }
 /// impl Net { const FC: P::FieldKey<Self> … fn trainer … }
-/// impl P::ConfigureOptimizers for Net { … }     // with `#[optimizer]`
+/// impl P::ConfigureOptimizers for Net { … }     // optimizer.rs
 /// const _: () = P::assert_not_tensor!(Linear, "fc");
 /// ```
 pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
@@ -36,7 +37,9 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
         items.push(expand_late_constructors(model));
     }
     items.push(expand_inherent(model));
-    items.extend(model.optimizers.first().map(|optimizer| expand_optimizer(model, optimizer)));
+    if !model.optimizers.is_empty() {
+        items.extend(expand_optimizers(model));
+    }
     items.extend(expand_assertions(model));
     let item = expand_item(model);
     let rest = under_cfgs(&model.cfgs, items);
@@ -55,7 +58,7 @@ pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
     }
     items.push(expand_inherent(model));
     if !model.optimizers.is_empty() {
-        items.push(expand_inert_optimizer(model));
+        items.extend(expand_inert_optimizers(model));
     }
     let item = expand_item(model);
     let rest = under_cfgs(&model.cfgs, items);
@@ -399,13 +402,17 @@ fn expand_inherent(model: &StructModel) -> TokenStream {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let key = constant_ident(&name, field.ident.span());
         let doc = format!("Key of the field `{name}`.");
-        quote!(#(#cfgs)* #[doc = #doc] pub const #key: #p::FieldKey<Self> = #p::FieldKey::new(#name);)
+        let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
+        let marker = optimized.then(|| quote!(, #p::HasOptimizer));
+        quote!(#(#cfgs)* #[doc = #doc] pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
     });
+    let optimizers = expand_keys(model);
     let trainer = format!("Configures a trainer for `{name}`.");
     quote! {
         #[allow(dead_code, unreachable_pub)]
         impl #impl_generics #ident #ty_generics #where_clause {
             #(#keys)*
+            #optimizers
             #[doc = #trainer]
             pub fn trainer() -> #p::TrainerBuilder<Self> {
                 #p::Trainer::<Self>::builder()
@@ -415,11 +422,11 @@ fn expand_inherent(model: &StructModel) -> TokenStream {
                 <Self as #p::LightningStruct>::hparams(self)
             }
             /// Stops training the field.
-            pub fn freeze(&mut self, field: #p::FieldKey<Self>) {
+            pub fn freeze<O>(&mut self, field: #p::FieldKey<Self, O>) {
                 #p::set_trainable(self, field, false)
             }
             /// Trains the field again.
-            pub fn unfreeze(&mut self, field: #p::FieldKey<Self>) {
+            pub fn unfreeze<O>(&mut self, field: #p::FieldKey<Self, O>) {
                 #p::set_trainable(self, field, true)
             }
             /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
@@ -438,47 +445,6 @@ fn expand_inherent(model: &StructModel) -> TokenStream {
 
 fn module_fields(model: &StructModel) -> impl Iterator<Item = &Field> {
     model.fields.iter().filter(|field| matches!(model.role(field), Some(Role::Module(_))))
-}
-
-/// ```text
-/// impl P::ConfigureOptimizers for Net {
-///     const OPTIMIZERS: &'static [&'static str] = &["optimizer"];
-///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Result<P::Vec<P::OptimizerSetup>> {
-///         let NetHparams { lr } = <Self as P::LightningStruct>::hparams(self);
-///         P::Result::Ok(P::vec![P::OptimizerSetup::new("optimizer", AdamConfig::new(), lr)])
-///     }
-/// }
-/// ```
-fn expand_optimizer(model: &StructModel, Optimizer { config, lr, .. }: &Optimizer) -> TokenStream {
-    let p = model.paths.private();
-    let locals = expand_locals(model, quote!(<Self as #p::LightningStruct>::hparams(self)));
-    implement_optimizer(
-        model,
-        quote! {
-            #locals
-            #p::Result::Ok(#p::vec![#p::OptimizerSetup::new("optimizer", #config, #lr)])
-        },
-    )
-}
-
-fn expand_inert_optimizer(model: &StructModel) -> TokenStream {
-    implement_optimizer(model, quote!(::core::unreachable!()))
-}
-
-fn implement_optimizer(model: &StructModel, body: TokenStream) -> TokenStream {
-    let p = model.paths.private();
-    let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #p::ConfigureOptimizers for #ident #ty_generics #where_clause {
-            const OPTIMIZERS: &'static [&'static str] = &["optimizer"];
-            #[allow(unused_variables)]
-            fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Result<#p::Vec<#p::OptimizerSetup>> {
-                #body
-            }
-        }
-    }
 }
 
 /// `const _: () = P::assert_not_tensor!(Linear, "fc");`: a bare tensor would be neither trained nor a buffer.

@@ -6,6 +6,7 @@ use syn::{
     Attribute, Expr, GenericParam, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated, visit::Visit,
 };
 
+use super::optimizer::Optimizer;
 use crate::{
     diagnostics::{Diagnostics, listed, nearest},
     hooks::Owner,
@@ -16,10 +17,12 @@ use crate::{
 
 /// The attributes of a module's field, with the role each gives.
 const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen"];
+/// What may be meant by a misspelt attribute of a module's field.
+const MODULE_NEAR: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "optimizer"];
 /// The attributes of a data module's field.
 const DATA_ATTRS: &[&str] = &["hparam", "state"];
 /// Announced for later, or written on the wrong item: reported, never passed on to rustc.
-const FOREIGN_ATTRS: &[&str] = &["optimizer", "precision", "batch", "log", "not_a_hook"];
+const FOREIGN_ATTRS: &[&str] = &["precision", "batch", "log", "not_a_hook"];
 
 /// Everything ours that may stand on a struct or its fields.
 pub(crate) const STRUCT_ATTRS: &[&str] =
@@ -37,7 +40,7 @@ pub(crate) struct StructModel {
     pub(crate) cfgs: Vec<Attribute>,
     /// The named fields, in order.
     pub(crate) fields: Vec<Field>,
-    /// The struct-level `#[optimizer]`s, in order.
+    /// The `#[optimizer]`s: those on the struct, then those on its fields, in order.
     pub(crate) optimizers: Vec<Optimizer>,
 }
 
@@ -84,18 +87,6 @@ pub(crate) enum Role {
     Skipped,
 }
 
-/// `#[optimizer(config, lr = expr)]`.
-pub(crate) struct Optimizer {
-    /// As written.
-    pub(crate) attr: Attribute,
-    /// The optimizer's configuration.
-    pub(crate) config: Option<Expr>,
-    /// The learning rate or schedule.
-    pub(crate) lr: Option<Expr>,
-    /// Whether an argument was reported already, so that a missing one is a consequence.
-    pub(crate) reported: bool,
-}
-
 impl Field {
     /// The name without `r#`.
     pub(crate) fn name(&self) -> String {
@@ -126,13 +117,20 @@ impl StructModel {
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> Self {
         let optimizers = take_attrs(&mut item.attrs, &["optimizer"])
             .into_iter()
-            .filter_map(|attr| read_optimizer(owner, attr, diagnostics))
+            .filter_map(|attr| Optimizer::read(owner, attr, None, diagnostics))
             .collect();
         let cfgs = copy_attrs(&item.attrs, "cfg");
         if owner == Owner::Module {
             drop_derives(&mut item.attrs);
         }
-        let fields = item.fields.iter_mut().filter_map(|field| read_field(owner, field, diagnostics)).collect();
+        let mut optimizers: Vec<Optimizer> = optimizers;
+        let mut fields = Vec::new();
+        for field in &mut item.fields {
+            let on_field = take_attrs(&mut field.attrs, &["optimizer"]);
+            fields.extend(read_field(owner, field, diagnostics));
+            let ident = field.ident.as_ref();
+            optimizers.extend(on_field.into_iter().filter_map(|attr| Optimizer::read(owner, attr, ident, diagnostics)));
+        }
         Self { owner, paths, item, cfgs, fields, optimizers }
     }
 
@@ -269,19 +267,17 @@ fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -
 /// Reports an attribute that is nearly ours, or ours on another item.
 fn report_alien(owner: Owner, attr: &Attribute, name: &str, known: &[&str], diagnostics: &Diagnostics) -> bool {
     const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "module", "serde"];
-    let near = nearest(name, known.iter().copied());
+    let meant = if owner == Owner::Module { MODULE_NEAR } else { known };
+    let near = nearest(name, meant.iter().copied());
     let elsewhere = FOREIGN_ATTRS.contains(&name) || MODULE_ATTRS.contains(&name);
     if BUILT_IN.contains(&name) || (near.is_none() && !elsewhere) {
         return false;
     }
     let report = diagnostics
         .error(attr.path(), format!("`#[{name}]` is no attribute of a field of {}", owner.noun()))
-        .note(format!("the attributes of a field are {}", listed(known.iter().copied())));
+        .note(format!("the attributes of a field are {}", listed(meant.iter().copied())));
     match near {
         Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
-        None if name == "optimizer" && owner == Owner::Module => {
-            report.help("write `#[optimizer(…)]` above the struct, below `#[lightning_module]`").emit();
-        }
         None => report.emit(),
     }
     true
@@ -316,34 +312,6 @@ fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<RoleAttr> {
         _ => return None,
     };
     Some(RoleAttr { attr, role })
-}
-
-fn read_optimizer(owner: Owner, attr: Attribute, diagnostics: &Diagnostics) -> Option<Optimizer> {
-    if owner == Owner::Data {
-        diagnostics
-            .error(attr.path(), "`#[optimizer]` belongs to a module, this is a data module")
-            .help("write it on the `#[lightning_module]` struct")
-            .emit();
-        return None;
-    }
-    let before = diagnostics.len();
-    let mut args = parse_args(&attr, diagnostics);
-    let config = match args.first() {
-        Some(Arg::Positional(config)) => Some(config.clone()),
-        // A configuration held by a constant, and a call of a plain function.
-        Some(Arg::Flag(name)) => syn::parse2(name.to_token_stream()).ok(),
-        Some(Arg::List(name, list)) if name != "group" => syn::parse2(quote::quote!(#name(#list))).ok(),
-        _ => None,
-    };
-    if config.is_some() {
-        args.remove(0);
-    }
-    let args = known_args(args, "optimizer", &[("lr", "lr = …")], diagnostics);
-    let lr = args.into_iter().find_map(|arg| match arg {
-        Arg::Value(_, value) => Some(value),
-        _ => None,
-    });
-    Some(Optimizer { attr, config, lr, reported: diagnostics.len() > before })
 }
 
 /// Drops what we derive ourselves from the user's derives.

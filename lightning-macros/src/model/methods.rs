@@ -2,29 +2,24 @@
 
 use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, ReturnType, Type};
 
-use super::log::{LogSite, Metric, MetricOptions, collect_logs};
+use super::{
+    log::{LogSite, Metric, MetricOptions, collect_logs},
+    optimizer::Binding,
+};
 use crate::{
     diagnostics::{Diagnostics, listed, nearest},
-    hooks::{FOREIGN, HOOKS, HookDef, Kind, Logs, Owner, ParamDef, STAGE_WORDS, StageDef, UNAVAILABLE},
-    parse::{copy_attrs, name_of, take_attrs},
+    hooks::{
+        FOREIGN, HOOKS, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
+        UNAVAILABLE,
+    },
+    parse::{copy_attrs, known_args, name_of, parse_args, take_attrs},
     paths::{Paths, plain},
 };
 
 /// Everything ours that may stand in an impl.
-const METHOD_ATTRS: &[&str] = &["not_a_hook"];
+const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
 /// Announced for later, or written on the wrong item: reported, never passed on to rustc.
-const ALIEN_ATTRS: &[&str] = &[
-    "training_step",
-    "manual_optimization",
-    "optimizer",
-    "hook",
-    "log",
-    "init",
-    "hparam",
-    "state",
-    "buffer",
-    "frozen",
-];
+const ALIEN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
 
 /// A `#[lightning_module]` or `#[data_module]` impl.
 pub(crate) struct ImplModel {
@@ -54,6 +49,10 @@ pub(crate) struct Method {
     pub(crate) sig: syn::Signature,
     /// What its name says it is.
     pub(crate) meant: Meant,
+    /// `#[training_step(optimizer = …)]`
+    pub(crate) binding: Option<Binding>,
+    /// Whether `#[training_step]` stands here, be it right or wrong.
+    pub(crate) attributed: bool,
     /// Its parameters after the receiver.
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.
@@ -158,6 +157,16 @@ impl Method {
         plain(&self.sig.ident)
     }
 
+    /// Whether it is a `training_step` of any kind.
+    pub(crate) fn is_training_step(&self) -> bool {
+        matches!(self.meant, Meant::Hook(hook) if hook.name == "training_step")
+    }
+
+    /// Whether it optimizes by itself.
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.meant, Meant::Hook(HookDef { kind: Kind::Step(StepDef { output: StepOutput::Manual, .. }), .. }))
+    }
+
     /// The written return type.
     pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
@@ -195,10 +204,20 @@ impl ImplModel {
         self.methods.iter().filter(move |method| method.hook().is_some_and(|found| found.name == hook.name))
     }
 
+    /// Whether the module optimizes by itself.
+    pub(crate) fn is_manual(&self) -> bool {
+        self.methods.iter().any(Method::is_manual)
+    }
+
+    /// The steps that are bound to optimizers, in order.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = (&Method, &Binding)> + Clone {
+        self.methods.iter().filter_map(|method| Some((method, method.binding.as_ref()?)))
+    }
+
     /// The hooks that stand here a second time, under no `#[cfg]`.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = &Method> {
         let plain = |method: &Method| match method.meant {
-            Meant::Hook(hook) if method.cfgs.is_empty() => Some(hook.name),
+            Meant::Hook(hook) if method.cfgs.is_empty() && !method.attributed => Some(hook.name),
             _ => None,
         };
         self.methods.iter().enumerate().filter_map(move |(at, method)| {
@@ -294,16 +313,53 @@ impl ImplModel {
 }
 
 fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
-    let kept = !take_attrs(&mut function.attrs, METHOD_ATTRS).is_empty();
+    let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
+    let kept = ours.iter().any(|attr| name_of(attr) == "not_a_hook");
     let ordinary = report_aliens(owner, &mut function.attrs, diagnostics) || kept;
     let cfgs = copy_attrs(&function.attrs, "cfg");
-    let meant = if ordinary { Meant::Ordinary } else { meant_by(owner, &plain(&function.sig.ident)) };
+    let name = plain(&function.sig.ident);
+    let mut meant = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
+    let mut binding = None;
+    for attr in ours.iter().filter(|attr| name_of(attr) != "not_a_hook") {
+        if owner == Owner::Data || kept {
+            diagnostics
+                .error(attr.path(), format!("`#[{}]` has no meaning here", name_of(attr)))
+                .help("it belongs to a training step of a module")
+                .emit();
+            continue;
+        }
+        let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
+        match name_of(attr).as_str() {
+            "training_step" if binding.is_none() => {
+                binding = Binding::read(attr, diagnostics);
+                // A step whatever it is called, also where the attribute is wrong.
+                meant = HookDef::find(owner, "training_step").map_or(Meant::Ordinary, Meant::Hook);
+            }
+            "training_step" => {
+                diagnostics.error(attr.path(), "`#[training_step]` is written twice").help("keep one of the two").emit()
+            }
+            _ if training && binding.is_none() => {
+                known_args(parse_args(attr, diagnostics), "manual_optimization", &[], diagnostics);
+                meant = Meant::Hook(MANUAL_STEP);
+            }
+            _ if training => diagnostics
+                .error(attr.path(), "a step that is bound to an optimizer cannot optimize by itself")
+                .help("keep one of the two attributes")
+                .emit(),
+            _ => diagnostics
+                .error(attr.path(), format!("`#[manual_optimization]` stands on `{name}`"))
+                .expected(format!("`{}`", MANUAL_STEP.signature()))
+                .help("write it above `training_step`")
+                .emit(),
+        }
+    }
+    let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
     let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
     let params = match meant {
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
-    Method { index, cfgs, sig: function.sig.clone(), meant, params, logs, slots: Vec::new() }
+    Method { index, cfgs, sig: function.sig.clone(), meant, binding, attributed, params, logs, slots: Vec::new() }
 }
 
 /// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.

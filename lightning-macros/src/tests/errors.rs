@@ -51,10 +51,6 @@ fn near_miss_names() {
             = help: write it in a `#[data_module]`, or give the loaders to `fit`
             = help: or mark the method `#[not_a_hook]` to keep the name
 
-            `configure_optimizers` is not available as a hook of a module
-            = help: write `#[optimizer(config, lr = …)]` below `#[lightning_module]` on the struct
-            = help: or mark the method `#[not_a_hook]` to keep the name
-
             `optimizer_step` is not available as a hook of a module
             = help: the trainer steps the optimizer: use `on_before_optimizer_step` to look at the gradients before it does
             = help: or mark the method `#[not_a_hook]` to keep the name"#]],
@@ -298,7 +294,7 @@ fn logs_of_wrong_forms() {
 "##,
         expect![[r#"
             `#[log]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`
+            = note: the attributes of a method are `not_a_hook`, `training_step` and `manual_optimization`
             = help: write `#[log]` above the `let` whose value is logged
 
             `#[log]` is written twice on one `let`
@@ -492,15 +488,17 @@ fn alien_method_attributes() {
 }
 "##,
         expect![[r#"
-            `#[training_step]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`
-
-            `#[manual_optimization]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`
-
             `#[not_hook]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`
-            = help: did you mean `#[not_a_hook]`?"#]],
+            = note: the attributes of a method are `not_a_hook`, `training_step` and `manual_optimization`
+            = help: did you mean `#[not_a_hook]`?
+
+            `training_step` takes `&mut self`, found `&self`
+            = note: expected `fn training_step(&mut self, batch: B, optimizers: &mut Optimizers<Self>) -> Result<()>`
+            = help: write `&mut self`
+
+            `training_step` stands beside steps that are bound to optimizers
+            = note: it would train every optimizer a second time
+            = help: write `#[training_step(optimizer = …)]` above it, or remove it"#]],
     );
 }
 
@@ -594,15 +592,11 @@ fn roles() {
 "##,
         expect![[r#"
             `#[hparams]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state` and `frozen`
+            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
             = help: did you mean `#[hparam]`?
 
             `#[precision]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state` and `frozen`
-
-            `#[optimizer]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state` and `frozen`
-            = help: write `#[optimizer(…)]` above the struct, below `#[lightning_module]`
+            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
 
             `#[hparam]` has no option `defualt`
             = note: its options are `default`
@@ -687,11 +681,9 @@ fn optimizers() {
             = note: both would step the same parameters
             = help: keep one of the two
 
-            `#[optimizer]` has no option `interval`
-            = note: its options are `lr`
-
-            `#[optimizer]` has no option `group`
-            = note: its options are `lr`
+            `backbone` is no field with parameters
+            = note: a group takes a field, `params::rank_below(n)`, `params::regex("…")` or Burn's `ParamGroup`
+            = help: the fields with parameters are `x`
 
             `#[optimizer]` belongs to a module, this is a data module
             = help: write it on the `#[lightning_module]` struct"#]],

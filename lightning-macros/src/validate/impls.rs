@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::{Attribute, FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, Signature, Type};
 
-use super::{check_tensors, logs};
+use super::{check_tensors, logs, optimizers};
 use crate::{
     diagnostics::{Diagnostics, nearest},
     hooks::{HookDef, Kind, Owner, Receiver, StepOutput},
@@ -23,6 +23,8 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     check_named_outputs,
     check_generated_names,
     check_repeated_hooks,
+    optimizers::check_training_steps,
+    optimizers::check_manual,
     check_burn_types,
     logs::check_log_places,
     logs::check_log_forms,
@@ -220,7 +222,7 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                 Param::Unknown(input) => report_param(hook, input, diagnostics),
             }
         }
-        let arity_matters = hook.kind == Kind::Init;
+        let arity_matters = hook.kind == Kind::Init || hook.needs_all;
         for missing in hook.params.iter().filter(|param| arity_matters && !seen.contains(&param.name)) {
             diagnostics
                 .error(&method.sig.ident, format!("`{}` has no parameter `{}`", hook.name, missing.name))

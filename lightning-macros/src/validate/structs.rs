@@ -2,7 +2,7 @@
 
 use syn::{Fields, ItemStruct};
 
-use super::check_tensors;
+use super::{check_tensors, optimizers};
 use crate::{
     diagnostics::Diagnostics,
     hooks::Owner,
@@ -20,8 +20,11 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     check_hparam_names,
     check_hparam_generics,
     check_hparam_serde,
-    check_optimizer_parts,
-    check_one_optimizer,
+    optimizers::check_parts,
+    optimizers::check_schedules,
+    optimizers::check_fields,
+    optimizers::check_groups,
+    optimizers::check_overlaps,
     check_burn_types,
 ];
 
@@ -160,33 +163,6 @@ fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics) {
                     .emit();
             }
         }
-    }
-}
-
-/// `#[optimizer(lr = 1e-3)]`, `#[optimizer(AdamConfig::new())]`
-fn check_optimizer_parts(model: &StructModel, diagnostics: &Diagnostics) {
-    for optimizer in model.optimizers.iter().filter(|optimizer| !optimizer.reported) {
-        let missing = match (&optimizer.config, &optimizer.lr) {
-            (Some(_), Some(_)) => continue,
-            (None, Some(_)) => "configuration",
-            (Some(_), None) => "learning rate",
-            (None, None) => "configuration and no learning rate",
-        };
-        diagnostics
-            .error(optimizer.attr.path(), format!("`#[optimizer]` has no {missing}"))
-            .help("write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`")
-            .emit();
-    }
-}
-
-/// `#[optimizer(…)] #[optimizer(…)]`
-fn check_one_optimizer(model: &StructModel, diagnostics: &Diagnostics) {
-    for second in model.optimizers.iter().skip(1) {
-        diagnostics
-            .error(second.attr.path(), "`#[optimizer]` is written twice")
-            .note("both would step the same parameters")
-            .help("keep one of the two")
-            .emit();
     }
 }
 

@@ -113,7 +113,7 @@ impl FashionData {
 }
 #[automatically_derived]
 impl ::lightning_core::__private::DataModule for FashionData {
-    fn __lightning_declared() {
+    fn __lightning_declared() -> ::lightning_core::__private::DataParts<Self> {
         ::lightning_core::__private::data_declared::<Self>()
     }
     #[allow(unused_variables, clippy::unit_arg)]

@@ -116,9 +116,15 @@ impl ::lightning_core::__private::LightningImpl for Digits {
 }
 #[automatically_derived]
 impl ::lightning_core::__private::TrainingStep for Digits {
+    fn again(
+        batch: &Self::TrainBatch,
+    ) -> ::lightning_core::__private::Option<Self::TrainBatch> {
+        ::lightning_core::__private::again!(batch)
+    }
     #[allow(clippy::unit_arg)]
     fn run_training_step(
         &self,
+        _step: usize,
         batch: Self::TrainBatch,
         _cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<
@@ -151,3 +157,6 @@ impl ::lightning_core::__private::TestStep for Digits {
         ::lightning_core::__private::evaluation_output(Self::test_step(self, batch))
     }
 }
+impl<
+    const __LIGHTNING_NAME: u64,
+> ::lightning_core::__private::TrainsOptimizer<__LIGHTNING_NAME> for Digits {}

@@ -129,6 +129,10 @@ impl Digits {
     pub const FC2: ::lightning_core::__private::FieldKey<Self> = ::lightning_core::__private::FieldKey::new(
         "fc2",
     );
+    ///Key of the optimizer `optimizer`.
+    pub const OPTIMIZER: ::lightning_core::__private::OptimizerKey<Self> = ::lightning_core::__private::OptimizerKey::new(
+        "optimizer",
+    );
     ///Configures a trainer for `Digits`.
     pub fn trainer() -> ::lightning_core::__private::TrainerBuilder<Self> {
         ::lightning_core::__private::Trainer::<Self>::builder()
@@ -138,11 +142,14 @@ impl Digits {
         <Self as ::lightning_core::__private::LightningStruct>::hparams(self)
     }
     /// Stops training the field.
-    pub fn freeze(&mut self, field: ::lightning_core::__private::FieldKey<Self>) {
+    pub fn freeze<O>(&mut self, field: ::lightning_core::__private::FieldKey<Self, O>) {
         ::lightning_core::__private::set_trainable(self, field, false)
     }
     /// Trains the field again.
-    pub fn unfreeze(&mut self, field: ::lightning_core::__private::FieldKey<Self>) {
+    pub fn unfreeze<O>(
+        &mut self,
+        field: ::lightning_core::__private::FieldKey<Self, O>,
+    ) {
         ::lightning_core::__private::set_trainable(self, field, true)
     }
     /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
@@ -162,7 +169,7 @@ impl Digits {
 #[automatically_derived]
 impl ::lightning_core::__private::ConfigureOptimizers for Digits {
     const OPTIMIZERS: &'static [&'static str] = &["optimizer"];
-    #[allow(unused_variables)]
+    #[allow(unused_variables, clippy::needless_question_mark)]
     fn configure_optimizers(
         &self,
         cx: &::lightning_core::__private::FitContext,
@@ -180,5 +187,6 @@ impl ::lightning_core::__private::ConfigureOptimizers for Digits {
         )
     }
 }
+impl ::lightning_core::__private::DeclaresOptimizer<16619714916788818356u64> for Digits {}
 const _: () = ::lightning_core::__private::assert_not_tensor!(Linear, "fc1");
 const _: () = ::lightning_core::__private::assert_not_tensor!(Linear, "fc2");

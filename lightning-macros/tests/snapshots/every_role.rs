@@ -233,11 +233,14 @@ where
         <Self as crate::lightning::__private::LightningStruct>::hparams(self)
     }
     /// Stops training the field.
-    pub fn freeze(&mut self, field: crate::lightning::__private::FieldKey<Self>) {
+    pub fn freeze<O>(&mut self, field: crate::lightning::__private::FieldKey<Self, O>) {
         crate::lightning::__private::set_trainable(self, field, false)
     }
     /// Trains the field again.
-    pub fn unfreeze(&mut self, field: crate::lightning::__private::FieldKey<Self>) {
+    pub fn unfreeze<O>(
+        &mut self,
+        field: crate::lightning::__private::FieldKey<Self, O>,
+    ) {
         crate::lightning::__private::set_trainable(self, field, true)
     }
     /// Builds the module of a checkpoint: its hyperparameters, then its parameters.

@@ -255,9 +255,15 @@ impl<A: Activation> ::lightning_core::__private::LightningImpl for Net<A> {
 }
 #[automatically_derived]
 impl<A: Activation> ::lightning_core::__private::TrainingStep for Net<A> {
+    fn again(
+        batch: &Self::TrainBatch,
+    ) -> ::lightning_core::__private::Option<Self::TrainBatch> {
+        ::lightning_core::__private::again!(batch)
+    }
     #[allow(clippy::unit_arg)]
     fn run_training_step(
         &self,
+        _step: usize,
         batch: Self::TrainBatch,
         cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<
@@ -300,6 +306,10 @@ impl<A: Activation> ::lightning_core::__private::PredictStep for Net<A> {
         )
     }
 }
+impl<
+    A: Activation,
+    const __LIGHTNING_NAME: u64,
+> ::lightning_core::__private::TrainsOptimizer<__LIGHTNING_NAME> for Net<A> {}
 #[automatically_derived]
 impl<A: Activation> ::lightning_core::__private::InitModule for Net<A> {
     type Built = Result<Self>;

@@ -7,7 +7,8 @@ use crate::metrics::MetricValue;
 pub enum Average {
     /// Over all samples: the counts of all classes are added first.
     Micro,
-    /// The mean over the classes, each counting the same. A class that is neither predicted nor among the targets is left out.
+    /// The mean over the classes, each counting the same. A class that is neither predicted nor among the targets is left out, unless
+    /// each label is yes or no.
     #[default]
     Macro,
     /// The mean over the classes, weighted by how often each is the target.
@@ -25,11 +26,13 @@ pub(crate) struct Stats {
     pub(crate) fp: f64,
     /// Not predicted where it was the target.
     pub(crate) fn_: f64,
+    /// Neither predicted nor the target; counted only where each label is yes or no.
+    pub(crate) tn: f64,
 }
 
 impl Stats {
     fn add(self, other: Self) -> Self {
-        Self { tp: self.tp + other.tp, fp: self.fp + other.fp, fn_: self.fn_ + other.fn_ }
+        Self { tp: self.tp + other.tp, fp: self.fp + other.fp, fn_: self.fn_ + other.fn_, tn: self.tn + other.tn }
     }
 
     fn support(self) -> f64 {

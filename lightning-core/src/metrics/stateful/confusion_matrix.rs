@@ -7,7 +7,8 @@ use super::{
     accumulate::Counts,
     average::ratio,
     exact,
-    stat_scores::{StatScores, count_places, no_class},
+    stat_scores::{StatScores, column_of, count_places, no_class},
+    task::Task,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -28,7 +29,8 @@ pub enum Normalize {
 /// How often each class (row) was predicted as each class (column).
 ///
 /// It takes a [`Classification`]. Loggers get it as a text, and reports have it as [`Metrics::matrix`](crate::Metrics::matrix); it is no
-/// single number, so nothing can monitor it. The numbers are those of torchmetrics' `ConfusionMatrix`.
+/// single number, so nothing can monitor it. Where each label is yes or no there is a matrix for each, under
+/// [`Metrics::matrix_part`](crate::Metrics::matrix_part). The numbers are those of torchmetrics' `ConfusionMatrix`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -51,15 +53,16 @@ pub struct ConfusionMatrix {
     /// Settings, and what turns an input into labels. Its own counts stay empty.
     scores: StatScores,
     normalize: Option<Normalize>,
-    classes: Option<usize>,
-    /// A place for each pair of target and prediction, row by row; then one for what is ignored, and one for what is no class.
+    task: Option<Task>,
+    /// A place for each pair of target and prediction, row by row, matrix by matrix; then one for what is ignored, and one for what is no
+    /// class.
     counts: Counts,
 }
 
 impl ConfusionMatrix {
     /// A matrix of counts.
     pub fn new() -> Self {
-        Self { scores: StatScores::new(Average::Macro), normalize: None, classes: None, counts: Counts::default() }
+        Self { scores: StatScores::new(Average::Macro), normalize: None, task: None, counts: Counts::default() }
     }
 
     /// Gives shares in place of counts. A row or column without samples has shares of 0.
@@ -104,17 +107,43 @@ impl ConfusionMatrix {
         self
     }
 
-    fn values(&mut self, classes: usize) -> Result<Vec<f64>> {
+    fn values(&mut self, task: Task) -> Result<Vec<f64>> {
         let counts = self.counts.values()?;
         let foreign = counts.last().copied().unwrap_or(0);
         if foreign > 0 {
             return Err(Error::new(
                 ErrorKind::Metric,
-                format!("{foreign} targets or predicted labels are none of the classes 0 to {}", classes - 1),
+                format!("{foreign} targets or predicted labels are none of the classes 0 to {}", task.targets() - 1),
             )
             .help("write `.ignore_index(…)` where a target marks what does not count"));
         }
-        Ok(counts.iter().take(classes * classes).map(|count| *count as f64).collect())
+        let (matrices, size) = matrices_of(task);
+        let mut values: Vec<f64> = counts.iter().take(matrices * size * size).map(|count| *count as f64).collect();
+        values.resize(matrices * size * size, 0.0);
+        Ok(values)
+    }
+
+    /// The shares of one matrix, row by row.
+    fn normalized(&self, values: &[f64], size: usize) -> Vec<f64> {
+        let at = |row: usize, column: usize| values.get(row * size + column).copied().unwrap_or(0.0);
+        let row_sum = |row| (0..size).map(|column| at(row, column)).sum();
+        let column_sum = |column| (0..size).map(|row| at(row, column)).sum();
+        let places = (0..size).flat_map(|row| (0..size).map(move |column| (row, column)));
+        let shares = places.map(|(row, column)| match self.normalize {
+            None => at(row, column),
+            Some(Normalize::Targets) => ratio(at(row, column), row_sum(row), 0.0),
+            Some(Normalize::Predictions) => ratio(at(row, column), column_sum(column), 0.0),
+            Some(Normalize::All) => ratio(at(row, column), values.iter().sum(), 0.0),
+        });
+        shares.collect()
+    }
+}
+
+/// How many matrices there are, and how many rows and columns each has.
+fn matrices_of(task: Task) -> (usize, usize) {
+    match task {
+        Task::Multilabel(labels) => (labels, 2),
+        task => (1, task.classes()),
     }
 }
 
@@ -128,81 +157,75 @@ impl Metric for ConfusionMatrix {
     type Input = Classification;
 
     fn accumulate(&mut self, input: &Classification) -> Result<()> {
-        let (predicted, targets, classes) = self.scores.classified(input)?;
-        if let Some(known) = self.classes.filter(|known| *known != classes) {
+        let (predicted, targets, task) = self.scores.classified(input)?;
+        if let Some(known) = self.task.filter(|known| *known != task) {
             return Err(Error::new(
                 ErrorKind::Metric,
-                format!("a batch of {classes} classes follows batches of {known} classes"),
+                format!("a batch of {} follows batches of {}", task.describe(), known.describe()),
             )
             .help("give every batch in the same form"));
         }
-        let samples = input.samples();
-        if samples == 0 {
+        let len = input.len();
+        if len == 0 {
             return Ok(());
         }
-        let pairs = classes as i64 * classes as i64;
-        let foreign = no_class(&predicted, classes).bool_or(no_class(&targets, classes));
-        let places = (targets.clone() * classes as i64 + predicted).mask_fill(foreign, pairs + 1);
-        let places = match self.scores.ignored(&targets) {
-            Some(ignored) => places.mask_fill(ignored, pairs),
-            None => places,
+        let (matrices, size) = matrices_of(task);
+        let places = matrices as i64 * (size * size) as i64;
+        let foreign = no_class(&predicted, size).bool_or(no_class(&targets, size));
+        let place = targets.clone() * size as i64 + predicted;
+        let place = match task {
+            Task::Multilabel(labels) => place + column_of(&targets, labels) * 4,
+            _ => place,
         };
-        self.counts.add(count_places(places, pairs as usize + 2), samples)?;
-        self.classes = Some(classes);
-        if self.counts.is_known() { self.values(classes).map(drop) } else { Ok(()) }
+        let place = place.mask_fill(foreign, places + 1);
+        let place = match self.scores.ignored(&targets) {
+            Some(ignored) => place.mask_fill(ignored, places),
+            None => place,
+        };
+        self.counts.add(count_places(place, places as usize + 2), len)?;
+        self.task = Some(task);
+        if self.counts.is_known() { self.values(task).map(drop) } else { Ok(()) }
     }
 
     fn compute(&mut self) -> Result<MetricValue> {
-        let Some(classes) = self.classes.or(self.scores.classes) else {
+        let Some(task) = self.task.or(self.scores.classes.map(Task::Multiclass)) else {
             return Err(Error::new(ErrorKind::Metric, "a confusion matrix of no samples has no size")
                 .help("write `.num_classes(…)` where there may be none"));
         };
-        let mut values = self.values(classes)?;
-        values.resize(classes * classes, 0.0);
-        let at = |row: usize, column: usize| values.get(row * classes + column).copied().unwrap_or(0.0);
-        let line = |sum: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
-            (0..classes).map(|line| (0..classes).map(|along| sum(line, along)).sum()).collect()
+        let values = self.values(task)?;
+        let (_, size) = matrices_of(task);
+        let names = self.scores.class_names(task.classes());
+        let Task::Multilabel(_) = task else {
+            return Matrix::new(names, self.normalized(&values, size)).map(MetricValue::Matrix);
         };
-        let (rows, columns) = (line(&at), line(&|column, row| at(row, column)));
-        let all: f64 = rows.iter().sum();
-        let shares: Vec<f64> = (0..classes * classes)
-            .map(|place| {
-                let (row, column) = (place / classes, place % classes);
-                let of = |totals: &[f64], index: usize| totals.get(index).copied().unwrap_or(0.0);
-                match self.normalize {
-                    None => at(row, column),
-                    Some(Normalize::Targets) => ratio(at(row, column), of(&rows, row), 0.0),
-                    Some(Normalize::Predictions) => ratio(at(row, column), of(&columns, column), 0.0),
-                    Some(Normalize::All) => ratio(at(row, column), all, 0.0),
-                }
-            })
-            .collect();
-        Matrix::new(self.scores.class_names(classes), shares).map(MetricValue::Matrix)
+        let matrices = names.into_iter().zip(values.chunks(size * size)).map(|(name, values)| {
+            let labels = vec!["no".to_owned(), "yes".to_owned()];
+            Ok((name, Matrix::new(labels, self.normalized(values, size))?))
+        });
+        matrices.collect::<Result<_>>().map(MetricValue::Matrices)
     }
 
     fn reset(&mut self) {
-        self.classes = None;
+        self.task = None;
         self.counts = Counts::default();
     }
 
     fn merge(&mut self, other: &Self) -> Result<()> {
-        if let (Some(own), Some(theirs)) = (self.classes, other.classes)
+        if let (Some(own), Some(theirs)) = (self.task, other.task)
             && own != theirs
         {
             return Err(Error::new(
                 ErrorKind::Metric,
-                format!("counts of {theirs} classes cannot be added to those of {own} classes"),
+                format!("counts of {} cannot be added to those of {}", theirs.describe(), own.describe()),
             ));
         }
-        self.classes = self.classes.or(other.classes);
+        self.task = self.task.or(other.task);
         self.counts.merge(&other.counts)
     }
 
     fn state(&mut self) -> Result<Value> {
-        match self.classes {
-            None => Ok(Value::Null),
-            Some(classes) => Ok(json!({ "classes": classes, "counts": self.counts.state()? })),
-        }
+        let Some(task) = self.task else { return Ok(Value::Null) };
+        Ok(json!({ "task": task.name(), "classes": task.classes(), "counts": self.counts.state()? }))
     }
 
     fn load_state(&mut self, state: &Value) -> Result<()> {
@@ -210,12 +233,14 @@ impl Metric for ConfusionMatrix {
         if state.is_null() {
             return Ok(());
         }
-        let classes = exact::size_of(state, "classes")?.ok_or_else(|| exact::foreign("classes"))?;
+        let task = exact::task_of(state)?;
         let counts = exact::counts_of(state, "counts")?;
-        if Some(counts.len()) != classes.checked_mul(classes).and_then(|pairs| pairs.checked_add(2)) {
+        let (matrices, size) = matrices_of(task);
+        let places = size.checked_mul(size).and_then(|square| square.checked_mul(matrices));
+        if Some(counts.len()) != places.and_then(|places| places.checked_add(2)) {
             return Err(exact::foreign("counts"));
         }
-        (self.classes, self.counts) = (Some(classes), Counts::load(counts));
+        (self.task, self.counts) = (Some(task), Counts::load(counts));
         Ok(())
     }
 }

@@ -3,10 +3,10 @@
 //! Either every score is kept, and the curve has a point at each of them; or scores are counted between fixed thresholds, which takes the
 //! same memory however many there are.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use burn::tensor::{
-    Bool, Int, Tensor, TensorData, Transaction,
+    Int, IntDType, Tensor, TensorData, Transaction,
     activation::{sigmoid, softmax},
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::{
     exact,
     input::{Classification, Predictions},
     stat_scores::{ScoreKind, as_int, count_places, no_class},
+    task::Task,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -27,6 +28,8 @@ use crate::{
 /// How the values of single classes become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CurveAverage {
+    /// Of all labels together, where each is yes or no.
+    Micro,
     Macro,
     Weighted,
     PerClass,
@@ -46,8 +49,7 @@ pub(crate) struct Curves {
     pub(crate) names: Vec<String>,
     /// Ascending; none keeps every score.
     thresholds: Option<Arc<[f32]>>,
-    /// Columns of scores: 1 for yes or no.
-    columns: Option<usize>,
+    task: Option<Task>,
     samples: Samples,
     /// For each column, for other and for own targets: how many scores reach no threshold, just the first, …, all of them. Then one
     /// place for what is ignored and one for what is no class.
@@ -77,7 +79,7 @@ impl Curves {
             kind: ScoreKind::Guessed,
             names: Vec::new(),
             thresholds: None,
-            columns: None,
+            task: None,
             samples: Samples::default(),
             bins: Counts::default(),
         }
@@ -91,31 +93,41 @@ impl Curves {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.columns = None;
+        self.task = None;
         self.samples = Samples::default();
         self.bins = Counts::default();
     }
 
     /// Adds one batch.
     pub(crate) fn update(&mut self, input: &Classification) -> Result<()> {
-        let scores = match &input.predictions {
+        let (task, scores) = match &input.predictions {
             Predictions::Binary(scores) => {
                 let [samples] = scores.dims();
-                self.kind.probabilities(scores.clone(), sigmoid).reshape([samples, 1])
+                (Task::Binary, self.kind.probabilities(scores.clone(), sigmoid).reshape([samples, 1]))
             }
-            Predictions::Scores(scores) => self.kind.probabilities(scores.clone(), |logits| softmax(logits, 1)),
+            Predictions::Scores(scores) => {
+                let probabilities = self.kind.probabilities(scores.clone(), |logits| softmax(logits, 1));
+                (Task::Multiclass(scores.dims()[1]), probabilities)
+            }
+            Predictions::Multilabel(scores) => {
+                (Task::Multilabel(scores.dims()[1]), self.kind.probabilities(scores.clone(), sigmoid))
+            }
             Predictions::Labels(_) => {
                 return Err(Error::new(ErrorKind::Metric, "labels have no order, and this metric ranks scores")
                     .help("give scores: `Tensor<1>` of the positive class, or `Tensor<2>` of `[samples, classes]`"));
             }
         };
         let [samples, columns] = scores.dims();
-        if let Some(known) = self.columns.filter(|known| *known != columns) {
+        if let Some(known) = self.task.filter(|known| *known != task) {
             return Err(Error::new(
                 ErrorKind::Metric,
-                format!("a batch with {columns} columns of scores follows batches with {known}"),
+                format!("a batch of {} follows batches of {}", task.describe(), known.describe()),
             )
             .help("give every batch in the same form"));
+        }
+        if self.average == CurveAverage::Micro && matches!(task, Task::Multiclass(_)) {
+            return Err(Error::new(ErrorKind::Metric, "classes of which only one is right have no micro average")
+                .help("leave `micro_average` out, or give a target for each label"));
         }
         if columns > 1 && !self.names.is_empty() && self.names.len() != columns {
             return Err(Error::new(
@@ -129,24 +141,26 @@ impl Curves {
         }
         let Some(thresholds) = self.thresholds.clone() else {
             self.samples.push(scores, input.targets.clone())?;
-            self.columns = Some(columns);
-            return if self.samples.waiting.is_empty() {
-                self.samples.check(columns, self.ignore_index)
-            } else {
-                Ok(())
-            };
+            self.task = Some(task);
+            return if self.samples.waiting.is_empty() { self.samples.check(task, self.ignore_index) } else { Ok(()) };
         };
         if thresholds.len() < 2 || thresholds.iter().any(|threshold| !(0.0..=1.0).contains(threshold)) {
             return Err(Error::new(ErrorKind::Metric, "thresholds are at least two numbers from 0 to 1")
                 .help("write `.thresholds(200)`, or give them with `.threshold_list([…])`"));
         }
-        let bins = self.count_bins(&scores, input.targets.clone(), &thresholds);
-        self.bins.add(bins, samples)?;
-        self.columns = Some(columns);
+        let bins = self.count_bins(&scores, input.targets.clone(), &thresholds, task);
+        self.bins.add(bins, scores.shape().num_elements())?;
+        self.task = Some(task);
         if self.bins.is_known() { self.check_bins() } else { Ok(()) }
     }
 
-    fn count_bins(&self, scores: &Tensor<2>, targets: Tensor<1, Int>, thresholds: &[f32]) -> Tensor<1, Int> {
+    fn count_bins(
+        &self,
+        scores: &Tensor<2>,
+        targets: Tensor<1, Int>,
+        thresholds: &[f32],
+        task: Task,
+    ) -> Tensor<1, Int> {
         let [samples, columns] = scores.dims();
         let device = scores.device();
         let levels = thresholds.len() + 1;
@@ -162,16 +176,15 @@ impl Curves {
             let shape = [rows * columns, levels - 1];
             let reached = scores.expand(shape).greater_equal(row.clone().expand(shape)).int().sum_dim(1);
             let reached = reached.reshape([rows, columns]);
-            let targets = as_int(targets.clone().slice([start..end]), reached.dtype());
-            let positive = self.positive(&targets, columns);
+            let targets = target_of_each_score(as_int(targets.clone(), reached.dtype()), task, start..end);
+            let positive = positive(&targets, task);
             let column = Tensor::<1, Int>::arange(0..columns as i64, (&device, reached.dtype()));
             let group = (positive + column.reshape([1, columns]).expand([rows, columns]) * 2) * levels as i64;
-            let places = (group + reached).reshape([rows * columns]);
-            let spread =
-                |mask: Tensor<1, Bool>| mask.reshape([rows, 1]).expand([rows, columns]).reshape([rows * columns]);
-            let mut places = places.mask_fill(spread(no_class(&targets, columns.max(2))), len as i64 - 1);
+            let targets = targets.reshape([rows * columns]);
+            let foreign = no_class(&targets, task.targets());
+            let mut places = (group + reached).reshape([rows * columns]).mask_fill(foreign, len as i64 - 1);
             if let Some(index) = self.ignore_index {
-                places = places.mask_fill(spread(targets.equal_scalar(index)), len as i64 - 2);
+                places = places.mask_fill(targets.equal_scalar(index), len as i64 - 2);
             }
             let counts = count_places(places, len);
             total = Some(match total {
@@ -182,41 +195,36 @@ impl Curves {
         total.unwrap_or_else(|| Tensor::zeros([len], &device))
     }
 
-    /// 1 where the target is the column's class: class 1 of a single column.
-    fn positive(&self, targets: &Tensor<1, Int>, columns: usize) -> Tensor<2, Int> {
-        let [rows] = targets.dims();
-        let first = if columns == 1 { 1 } else { 0 };
-        let classes = Tensor::<1, Int>::arange(first..first + columns as i64, (&targets.device(), targets.dtype()));
-        let shape = [rows, columns];
-        let own = targets.clone().reshape([rows, 1]).expand(shape).equal(classes.reshape([1, columns]).expand(shape));
-        as_int(own.int().reshape([rows * columns]), targets.dtype()).reshape(shape)
-    }
-
     /// # Errors
     /// When a target is no class.
     fn check_bins(&mut self) -> Result<()> {
-        let columns = self.columns.unwrap_or(1);
-        // A sample is counted once for each column.
-        match self.bins.values()?.last().copied().unwrap_or(0) / columns as u64 {
+        let Some(task) = self.task else { return Ok(()) };
+        // A target is counted once for each score that it goes with.
+        let scores = if matches!(task, Task::Multilabel(_)) { 1 } else { columns_of(task) };
+        match self.bins.values()?.last().copied().unwrap_or(0) / scores as u64 {
             0 => Ok(()),
-            foreign => Err(no_such_class(foreign, columns.max(2))),
+            foreign => Err(no_such_class(foreign, task)),
         }
     }
 
     /// The curve of each column.
     pub(crate) fn curves(&mut self) -> Result<Vec<Curve>> {
-        let Some(columns) = self.columns else { return Ok(Vec::new()) };
+        let Some(task) = self.task else { return Ok(Vec::new()) };
+        let micro = self.average == CurveAverage::Micro;
         match &self.thresholds {
             Some(thresholds) => {
                 let levels = thresholds.len() + 1;
                 self.check_bins()?;
                 let bins = self.bins.values()?;
-                Ok((0..columns).map(|column| Curve::of_bins(bins, column, levels)).collect())
+                let curves: Vec<Curve> =
+                    (0..columns_of(task)).map(|column| Curve::of_bins(bins, column, levels)).collect();
+                Ok(if micro { curves.into_iter().reduce(Curve::together).into_iter().collect() } else { curves })
             }
             None => {
                 self.samples.flush()?;
-                self.samples.check(columns, self.ignore_index)?;
-                Ok(self.samples.curves(columns, self.ignore_index))
+                self.samples.check(task, self.ignore_index)?;
+                // All scores as those of one label.
+                Ok(self.samples.curves(if micro { Task::Binary } else { task }, self.ignore_index))
             }
         }
     }
@@ -248,24 +256,24 @@ impl Curves {
     }
 
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
-        let Some(columns) = other.columns else { return Ok(()) };
-        if self.thresholds != other.thresholds || self.columns.is_some_and(|own| own != columns) {
+        let Some(task) = other.task else { return Ok(()) };
+        if self.thresholds != other.thresholds || self.task.is_some_and(|own| own != task) {
             return Err(Error::new(ErrorKind::Metric, "scores of other classes or thresholds cannot be added"));
         }
-        self.columns = Some(columns);
+        self.task = Some(task);
         self.bins.merge(&other.bins)?;
         self.samples.merge(&other.samples)
     }
 
     pub(crate) fn state(&mut self) -> Result<Value> {
-        let Some(columns) = self.columns else { return Ok(Value::Null) };
+        let Some(task) = self.task else { return Ok(Value::Null) };
         if self.thresholds.is_some() {
-            return Ok(json!({ "columns": columns, "bins": self.bins.state()? }));
+            return Ok(json!({ "task": task.name(), "classes": task.classes(), "bins": self.bins.state()? }));
         }
         self.samples.flush()?;
         let Samples { scores, targets, .. } = &self.samples;
         let scores = exact::numbers(scores.iter().copied().map(f64::from));
-        Ok(json!({ "columns": columns, "scores": scores, "targets": targets }))
+        Ok(json!({ "task": task.name(), "classes": task.classes(), "scores": scores, "targets": targets }))
     }
 
     pub(crate) fn load_state(&mut self, state: &Value) -> Result<()> {
@@ -273,7 +281,8 @@ impl Curves {
         if state.is_null() {
             return Ok(());
         }
-        let columns = exact::size_of(state, "columns")?.ok_or_else(|| exact::foreign("columns"))?;
+        let task = exact::task_of(state)?;
+        let columns = columns_of(task);
         if let Some(thresholds) = &self.thresholds {
             let bins = exact::counts_of(state, "bins")?;
             if Some(bins.len()) != columns.checked_mul(2 * (thresholds.len() + 1)).and_then(|len| len.checked_add(2)) {
@@ -284,18 +293,46 @@ impl Curves {
             let scores: Vec<f32> = exact::numbers_of(state, "scores")?.into_iter().map(|score| score as f32).collect();
             let targets =
                 exact::numbers_of(state, "targets")?.into_iter().map(|target| target as i64).collect::<Vec<_>>();
-            if Some(scores.len()) != targets.len().checked_mul(columns) {
+            let scores_of_target = if matches!(task, Task::Multilabel(_)) { 1 } else { columns };
+            if Some(scores.len()) != targets.len().checked_mul(scores_of_target) {
                 return Err(exact::foreign("scores"));
             }
             self.samples = Samples { scores, targets, waiting: Vec::new(), waiting_elements: 0 };
         }
-        self.columns = Some(columns);
+        self.task = Some(task);
         Ok(())
     }
 }
 
-fn no_such_class(count: u64, classes: usize) -> Error {
-    Error::new(ErrorKind::Metric, format!("{count} targets are none of the classes 0 to {}", classes - 1))
+/// How many scores a sample has: one where it is yes or no.
+fn columns_of(task: Task) -> usize {
+    if task == Task::Binary { 1 } else { task.classes() }
+}
+
+/// The targets that go with some rows of scores, one for each score.
+fn target_of_each_score(targets: Tensor<1, Int>, task: Task, rows: Range<usize>) -> Tensor<2, Int> {
+    let (columns, count) = (columns_of(task), rows.len());
+    match task {
+        Task::Multilabel(_) => targets.slice([rows.start * columns..rows.end * columns]).reshape([count, columns]),
+        _ => targets.slice([rows]).reshape([count, 1]).expand([count, columns]),
+    }
+}
+
+/// 1 where the target is what the score is of: the column's class, or a yes.
+fn positive(targets: &Tensor<2, Int>, task: Task) -> Tensor<2, Int> {
+    let own = match task {
+        Task::Multiclass(classes) => {
+            let classes = Tensor::<1, Int>::arange(0..classes as i64, (&targets.device(), targets.dtype()));
+            targets.clone().equal(classes.unsqueeze::<2>().expand(targets.dims()))
+        }
+        _ => targets.clone().equal_scalar(1),
+    };
+    let own = own.int();
+    if own.dtype() == targets.dtype() { own } else { own.cast(IntDType::from(targets.dtype())) }
+}
+
+fn no_such_class(count: u64, task: Task) -> Error {
+    Error::new(ErrorKind::Metric, format!("{count} targets are none of the classes 0 to {}", task.targets() - 1))
         .help("write `.ignore_index(…)` where a target marks what does not count")
 }
 
@@ -351,8 +388,8 @@ impl Samples {
 
     /// # Errors
     /// When a target is no class.
-    fn check(&self, columns: usize, ignore_index: Option<i64>) -> Result<()> {
-        let classes = columns.max(2);
+    fn check(&self, task: Task, ignore_index: Option<i64>) -> Result<()> {
+        let classes = task.targets();
         let foreign = self
             .targets
             .iter()
@@ -360,22 +397,26 @@ impl Samples {
             .filter(|target| usize::try_from(**target).map_or(true, |target| target >= classes));
         match foreign.count() {
             0 => Ok(()),
-            count => Err(no_such_class(count as u64, classes)),
+            count => Err(no_such_class(count as u64, task)),
         }
     }
 
-    fn curves(&self, columns: usize, ignore_index: Option<i64>) -> Vec<Curve> {
-        let counted = |target: &i64| Some(*target) != ignore_index;
-        let only_first = self.targets.iter().filter(|target| counted(target)).all(|target| *target == 0);
+    fn curves(&self, task: Task, ignore_index: Option<i64>) -> Vec<Curve> {
+        let columns = columns_of(task);
         (0..columns)
             .map(|column| {
-                let class = if columns == 1 { 1 } else { column as i64 };
+                // Of the targets, those of the column where each label has its own.
+                let (first, step) = if matches!(task, Task::Multilabel(_)) { (column, columns) } else { (0, 1) };
+                let class = if matches!(task, Task::Multiclass(_)) { column as i64 } else { 1 };
+                let targets = self.targets.iter().skip(first).step_by(step);
+                let counted = |target: &i64| Some(*target) != ignore_index;
+                let only_first = targets.clone().filter(|target| counted(target)).all(|target| *target == 0);
                 let mut ranked: Vec<(f32, bool)> = self
                     .scores
                     .iter()
                     .skip(column)
-                    .step_by(columns.max(1))
-                    .zip(&self.targets)
+                    .step_by(columns)
+                    .zip(targets)
                     .filter(|(_, target)| counted(target))
                     .map(|(score, target)| (*score, *target == class))
                     .collect();
@@ -416,6 +457,17 @@ impl Curve {
         curve.positives = tp + at(1, 0);
         curve.negatives = fp + at(0, 0);
         curve
+    }
+
+    /// The curve of the scores of both, which are counted between the same thresholds.
+    fn together(mut self, other: Self) -> Self {
+        for ((tp, fp), (more_tp, more_fp)) in self.points.iter_mut().zip(other.points) {
+            *tp += more_tp;
+            *fp += more_fp;
+        }
+        self.positives += other.positives;
+        self.negatives += other.negatives;
+        self
     }
 
     /// How many samples it has.

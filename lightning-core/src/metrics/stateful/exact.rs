@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A number; NaN and infinities as a text.
@@ -53,6 +54,16 @@ pub(crate) fn size_of(state: &Value, key: &str) -> Result<Option<usize>> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_u64().and_then(|size| usize::try_from(size).ok()).map(Some).ok_or_else(|| foreign(key)),
     }
+}
+
+/// The task under `task` and `classes` of an object.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn task_of(state: &Value) -> Result<Task> {
+    let classes = size_of(state, "classes")?.ok_or_else(|| foreign("classes"))?;
+    let name = state.get("task").and_then(Value::as_str);
+    name.and_then(|name| Task::named(name, classes)).ok_or_else(|| foreign("task"))
 }
 
 /// The state is not one that the metric wrote.

@@ -14,7 +14,7 @@ use crate::{
 /// The weighted harmonic mean of precision and recall: `(1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)`, by default the mean over the classes.
 ///
 /// Recall counts β times as much as precision (C. J. van Rijsbergen, "Information Retrieval", 1979). It takes a
-/// [`Classification`](super::Classification). The numbers are those of torchmetrics' `BinaryFBetaScore` and `MulticlassFBetaScore`.
+/// [`Classification`](super::Classification). The numbers are those of torchmetrics' `FBetaScore`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -65,11 +65,11 @@ impl FBeta {
             return Err(Error::new(ErrorKind::Metric, format!("`beta` is {beta}")).help("use a number larger than 0"));
         }
         let square = beta * beta;
-        let score = move |Stats { tp, fp, fn_ }| {
+        let score = move |Stats { tp, fp, fn_, .. }| {
             let hits = (1.0 + square) * tp;
             ratio(hits, hits + square * fn_ + fp, otherwise)
         };
-        self.scores.score(score, |Stats { tp, fp, fn_ }| tp + fp + fn_ == 0.0)
+        self.scores.score(score, |Stats { tp, fp, fn_, .. }| tp + fp + fn_ == 0.0)
     }
 }
 

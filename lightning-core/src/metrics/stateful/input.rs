@@ -18,6 +18,8 @@ pub enum Predictions {
     Binary(Tensor<1>),
     /// The predicted class: `[samples]`.
     Labels(Tensor<1, Int>),
+    /// A score for every label, of which any number may hold: `[samples, labels]`, at least two labels.
+    Multilabel(Tensor<2>),
 }
 
 /// The predictions and targets of one batch of a classification.
@@ -28,26 +30,34 @@ pub enum Predictions {
 /// |---|---|---|
 /// | `Tensor<2>`: scores `[samples, classes]`, logits or probabilities | `Tensor<1, Int>` | one of several classes |
 /// | `Tensor<1>`: scores of class 1, or `Tensor<2>` with one column | `Tensor<1, Int>` or `Tensor<1, Bool>` | yes or no |
+/// | `Tensor<2>`: scores `[samples, labels]`, logits or probabilities | `Tensor<2, Int>` or `Tensor<2, Bool>` of the same shape | several labels, each yes or no |
 /// | `Tensor<D, Int>`: labels | `Tensor<D, Int>` | one of several classes |
 #[derive(Clone, Debug)]
 pub struct Classification {
     pub(crate) predictions: Predictions,
+    /// One for each sample; for each sample and label, row by row, where any number of labels may hold.
     pub(crate) targets: Tensor<1, Int>,
 }
 
 impl Classification {
-    /// How many samples there are.
-    pub(crate) fn samples(&self) -> usize {
-        let [samples] = self.targets.dims();
-        samples
+    /// How many targets there are.
+    pub(crate) fn len(&self) -> usize {
+        let [len] = self.targets.dims();
+        len
     }
 }
 
 impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T) {
     fn to_input(&self) -> Result<Classification> {
         let (predictions, targets) = (self.0.to_predictions(), self.1.to_targets());
+        let predictions = match predictions {
+            // A target for each score: any number of labels may hold.
+            Predictions::Scores(scores) if self.1.shape_of_targets() == scores.dims() => Predictions::Multilabel(scores),
+            predictions => predictions,
+        };
         let rows = match &predictions {
             Predictions::Scores(scores) => scores.dims()[0],
+            Predictions::Multilabel(scores) => scores.shape().num_elements(),
             Predictions::Binary(scores) => scores.dims()[0],
             Predictions::Labels(labels) => labels.dims()[0],
         };
@@ -106,13 +116,22 @@ impl<T: ClassPredictions + ?Sized> ClassPredictions for &T {
     note = "give the index of each sample's class as `Tensor<D, Int>`, or yes and no as `Tensor<D, Bool>`"
 )]
 pub trait ClassTargets {
+    /// The targets in one row.
     #[doc(hidden)]
     fn to_targets(&self) -> Tensor<1, Int>;
+
+    /// The shape as given.
+    #[doc(hidden)]
+    fn shape_of_targets(&self) -> Vec<usize>;
 }
 
 impl<const D: usize> ClassTargets for Tensor<D, Int> {
     fn to_targets(&self) -> Tensor<1, Int> {
         flat_labels(self)
+    }
+
+    fn shape_of_targets(&self) -> Vec<usize> {
+        self.dims().to_vec()
     }
 }
 
@@ -120,11 +139,19 @@ impl<const D: usize> ClassTargets for Tensor<D, Bool> {
     fn to_targets(&self) -> Tensor<1, Int> {
         flat_labels(&self.clone().int())
     }
+
+    fn shape_of_targets(&self) -> Vec<usize> {
+        self.dims().to_vec()
+    }
 }
 
 impl<T: ClassTargets + ?Sized> ClassTargets for &T {
     fn to_targets(&self) -> Tensor<1, Int> {
         T::to_targets(self)
+    }
+
+    fn shape_of_targets(&self) -> Vec<usize> {
+        T::shape_of_targets(self)
     }
 }
 

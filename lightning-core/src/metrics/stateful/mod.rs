@@ -23,6 +23,7 @@ mod recall;
 #[cfg(test)]
 mod reference;
 mod stat_scores;
+mod task;
 
 #[cfg(feature = "burn-train")]
 pub use self::burn_train::{Adapted, AdaptedBurnMetric, BurnMetric};

@@ -109,6 +109,13 @@ macro_rules! stat_score_metric {
 macro_rules! curve_metric {
     ($metric:ident) => {
         impl $metric {
+            /// Over the scores of all labels together, where each label is yes or no; an error with classes of which one is right.
+            #[must_use]
+            pub fn micro_average(mut self) -> Self {
+                self.curves.average = super::curve::CurveAverage::Micro;
+                self
+            }
+
             /// The mean over the classes, each against the rest: the default.
             #[must_use]
             pub fn macro_average(mut self) -> Self {

@@ -5,8 +5,7 @@ use crate::{error::Result, metrics::MetricValue};
 
 /// The share of right predictions among those of a class: `TP / (TP + FP)`, by default the mean over the classes.
 ///
-/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `BinaryPrecision` and
-/// `MulticlassPrecision`.
+/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `Precision`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};

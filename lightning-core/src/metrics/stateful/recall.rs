@@ -5,7 +5,7 @@ use crate::{error::Result, metrics::MetricValue};
 
 /// The share of a class that is found: `TP / (TP + FN)`, by default the mean over the classes.
 ///
-/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `BinaryRecall` and `MulticlassRecall`.
+/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `Recall`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};

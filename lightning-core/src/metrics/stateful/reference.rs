@@ -80,11 +80,13 @@ fn whole<const D: usize>(value: &Value) -> Tensor<D, Int> {
 }
 
 fn classification(form: &str, batch: &Value) -> Classification {
-    let (predictions, targets) = (&batch["predictions"], whole::<1>(&batch["targets"]));
+    let predictions = &batch["predictions"];
+    let targets = || whole::<1>(&batch["targets"]);
     match form {
-        "scores" => (real::<2>(predictions), &targets).to_input(),
-        "binary" => (&real::<1>(predictions), targets).to_input(),
-        "labels" => (whole::<1>(predictions), targets).to_input(),
+        "scores" => (real::<2>(predictions), &targets()).to_input(),
+        "binary" => (&real::<1>(predictions), targets()).to_input(),
+        "labels" => (whole::<1>(predictions), targets()).to_input(),
+        "multilabel" => (real::<2>(predictions), whole::<2>(&batch["targets"])).to_input(),
         other => panic!("form {other}"),
     }
     .expect("a classification")
@@ -102,7 +104,9 @@ fn values(value: &MetricValue) -> Vec<f64> {
     match value {
         MetricValue::Scalar(value) => vec![*value],
         MetricValue::Named(parts) => parts.iter().map(|(_, value)| *value).collect(),
-        MetricValue::Matrix(matrix) => matrix.rows().flatten().copied().collect(),
+        MetricValue::Matrix(_) | MetricValue::Matrices(_) => {
+            value.tables().flat_map(|(_, matrix)| matrix.rows().flatten().copied().collect::<Vec<_>>()).collect()
+        }
     }
 }
 
@@ -242,6 +246,7 @@ macro_rules! with_curve_settings {
     ($metric:expr, $case:expr) => {{
         let (mut metric, case) = ($metric, $case);
         metric = match case.average.as_deref() {
+            Some("micro") => metric.micro_average(),
             Some("weighted") => metric.weighted_average(),
             Some("per_class") => metric.per_class(),
             _ => metric.macro_average(),

@@ -8,6 +8,7 @@ use super::{
     average::{Average, Stats, average},
     exact,
     input::{Classification, Predictions},
+    task::Task,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -44,28 +45,6 @@ impl ScoreKind {
     }
 }
 
-/// What is known of the classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
-    /// Yes or no: class 1 is the positive one.
-    Binary,
-    /// One of so many classes.
-    Multiclass(usize),
-    /// One of an unknown number: only right and wrong are told apart.
-    Labels,
-}
-
-impl Task {
-    /// How many classes are counted one by one.
-    fn classes(self) -> usize {
-        match self {
-            Self::Binary => 2,
-            Self::Multiclass(classes) => classes,
-            Self::Labels => 1,
-        }
-    }
-}
-
 /// Settings and counts of a metric of true and false positives.
 #[derive(Clone, Debug)]
 pub(crate) struct StatScores {
@@ -79,8 +58,8 @@ pub(crate) struct StatScores {
     /// Labels 0 and 1 are no and yes.
     pub(crate) binary: bool,
     task: Option<Task>,
-    /// Three groups, of right predictions, of predictions and of targets. Each has a place for every class, one for what is ignored, and
-    /// one for what is no class.
+    /// Three groups, of right predictions, of predictions and of targets; a fourth one of everything where each label is yes or no. Each
+    /// has a place for every class, one for what is ignored, and one for what is no class.
     counts: Counts,
 }
 
@@ -108,16 +87,17 @@ impl StatScores {
     /// Adds one batch.
     pub(crate) fn update(&mut self, input: &Classification) -> Result<()> {
         let task = self.task_of(input)?;
-        let samples = input.samples();
-        if samples == 0 {
+        let len = input.len();
+        if len == 0 {
             return Ok(());
         }
         let (predicted, targets) = self.labels(input, task);
         let counts = match task {
             Task::Labels => self.count_hits(predicted, targets),
+            Task::Multilabel(labels) => self.count_labels(&predicted, &targets, labels),
             _ => self.count_classes(predicted, targets, task.classes()),
         };
-        self.counts.add(counts, samples)?;
+        self.counts.add(counts, len)?;
         self.task = Some(task);
         self.check_counts()
     }
@@ -129,6 +109,7 @@ impl StatScores {
         let task = match &input.predictions {
             Predictions::Binary(_) => Task::Binary,
             Predictions::Scores(scores) => Task::Multiclass(scores.dims()[1]),
+            Predictions::Multilabel(scores) => Task::Multilabel(scores.dims()[1]),
             Predictions::Labels(_) if self.binary => Task::Binary,
             Predictions::Labels(_) => match self.classes {
                 Some(classes) => Task::Multiclass(classes),
@@ -148,7 +129,7 @@ impl StatScores {
             );
         }
         match (task, self.classes) {
-            (Task::Multiclass(found), Some(said)) if found != said => {
+            (Task::Multiclass(found) | Task::Multilabel(found), Some(said)) if found != said => {
                 return wrong(
                     format!("the scores are of {found} classes, and `num_classes` says {said}"),
                     "leave `num_classes` out",
@@ -183,7 +164,7 @@ impl StatScores {
 
     /// The predicted and the wanted class of each sample, in one type of number.
     fn labels(&self, input: &Classification, task: Task) -> (Tensor<1, Int>, Tensor<1, Int>) {
-        let samples = input.samples();
+        let len = input.len();
         let targets = input.targets.clone();
         match &input.predictions {
             Predictions::Labels(labels) => (labels.clone(), as_int(targets, labels.dtype())),
@@ -192,8 +173,13 @@ impl StatScores {
                 let targets = as_int(targets, yes.dtype());
                 (yes, targets)
             }
+            Predictions::Multilabel(scores) => {
+                let yes = self.kind.probabilities(scores.clone(), sigmoid).greater_scalar(self.threshold).int();
+                let targets = as_int(targets, yes.dtype());
+                (yes.reshape([len]), targets)
+            }
             Predictions::Scores(scores) => {
-                let best = scores.clone().argmax(1).reshape([samples]);
+                let best = scores.clone().argmax(1).reshape([len]);
                 let targets = as_int(targets, best.dtype());
                 if self.top_k == 1 {
                     return (best, targets);
@@ -204,14 +190,14 @@ impl StatScores {
         }
     }
 
-    /// The predicted and the wanted class of each sample, and how many classes there are.
+    /// The predicted and the wanted class of each sample, and what the classes are.
     ///
     /// # Errors
     /// When the settings make no sense, or labels do not say how many classes there are.
-    pub(crate) fn classified(&self, input: &Classification) -> Result<(Tensor<1, Int>, Tensor<1, Int>, usize)> {
+    pub(crate) fn classified(&self, input: &Classification) -> Result<(Tensor<1, Int>, Tensor<1, Int>, Task)> {
         let task = self.task_of(input)?;
         let (predicted, targets) = self.labels(input, task);
-        Ok((predicted, targets, task.classes()))
+        Ok((predicted, targets, task))
     }
 
     pub(crate) fn ignored(&self, targets: &Tensor<1, Int>) -> Option<Tensor<1, Bool>> {
@@ -249,6 +235,25 @@ impl StatScores {
         count_places(places, 3 * group as usize)
     }
 
+    /// As for classes, with each label on its own.
+    fn count_labels(&self, predicted: &Tensor<1, Int>, targets: &Tensor<1, Int>, labels: usize) -> Tensor<1, Int> {
+        let (ignored_place, foreign_place) = (labels as i64, labels as i64 + 1);
+        let group = labels as i64 + 2;
+        let (label, ignored, foreign) = (column_of(targets, labels), self.ignored(targets), no_class(targets, 2));
+        let (no, unwanted) = (predicted.clone().equal_scalar(0), targets.clone().equal_scalar(0));
+        let without = |left_out: &Tensor<1, Bool>| label.clone().mask_fill(left_out.clone(), ignored_place);
+        let groups = [without(&no.clone().bool_or(unwanted.clone())), without(&no), without(&unwanted), label.clone()];
+        let places = groups.into_iter().enumerate().map(|(number, places)| {
+            let places = places.mask_fill(foreign.clone(), foreign_place);
+            let places = match &ignored {
+                Some(ignored) => places.mask_fill(ignored.clone(), ignored_place),
+                None => places,
+            };
+            places + number as i64 * group
+        });
+        count_places(Tensor::cat(places.collect(), 0), 4 * group as usize)
+    }
+
     /// # Errors
     /// When a target or label is no class. On a device other than the host this is known at the end only, and not asked before.
     fn check_counts(&mut self) -> Result<()> {
@@ -261,7 +266,7 @@ impl StatScores {
             if count > 0 {
                 return Err(Error::new(
                     ErrorKind::Metric,
-                    format!("{count} {what} are none of the classes 0 to {}", classes - 1),
+                    format!("{count} {what} are none of the classes 0 to {}", task.targets() - 1),
                 )
                 .help("write `.ignore_index(…)` where a target marks what does not count"));
             }
@@ -282,7 +287,11 @@ impl StatScores {
         let at = |index: usize| counts.get(index).copied().unwrap_or(0) as f64;
         let classes = (0..task.classes()).map(|class| {
             let (tp, predicted, support) = (at(class), at(group + class), at(2 * group + class));
-            Stats { tp, fp: predicted - tp, fn_: support - tp }
+            let tn = match task {
+                Task::Multilabel(_) => at(3 * group + class) - predicted - support + tp,
+                _ => 0.0,
+            };
+            Stats { tp, fp: predicted - tp, fn_: support - tp, tn }
         });
         Ok(classes.collect())
     }
@@ -305,6 +314,8 @@ impl StatScores {
         if let (Some(Task::Binary), [_, positive]) = (self.task, classes.as_slice()) {
             return Ok(MetricValue::Scalar(score(*positive)));
         }
+        // Each label has an answer of its own, also where it is always no.
+        let absent = |stats| !self.is_multilabel() && absent(stats);
         Ok(average(self.average, &classes, || self.class_names(classes.len()), absent, score))
     }
 
@@ -312,11 +323,15 @@ impl StatScores {
     /// predicted depends on them.
     pub(crate) fn is_absent(&self) -> impl Fn(Stats) -> bool + use<> {
         let top_k = self.top_k;
-        move |Stats { tp, fp, fn_ }| if top_k == 1 { tp + fp + fn_ == 0.0 } else { tp + fn_ == 0.0 }
+        move |Stats { tp, fp, fn_, .. }| if top_k == 1 { tp + fp + fn_ == 0.0 } else { tp + fn_ == 0.0 }
     }
 
     pub(crate) fn is_binary(&self) -> bool {
         self.task == Some(Task::Binary)
+    }
+
+    pub(crate) fn is_multilabel(&self) -> bool {
+        matches!(self.task, Some(Task::Multilabel(_)))
     }
 
     pub(crate) fn class_names(&self, classes: usize) -> Vec<String> {
@@ -338,13 +353,8 @@ impl StatScores {
     }
 
     pub(crate) fn state(&mut self) -> Result<Value> {
-        let (binary, classes) = match self.task {
-            None => return Ok(Value::Null),
-            Some(Task::Binary) => (true, None),
-            Some(Task::Multiclass(classes)) => (false, Some(classes)),
-            Some(Task::Labels) => (false, None),
-        };
-        Ok(json!({ "binary": binary, "classes": classes, "counts": self.counts.state()? }))
+        let Some(task) = self.task else { return Ok(Value::Null) };
+        Ok(json!({ "task": task.name(), "classes": task.classes(), "counts": self.counts.state()? }))
     }
 
     pub(crate) fn load_state(&mut self, state: &Value) -> Result<()> {
@@ -352,13 +362,10 @@ impl StatScores {
         if state.is_null() {
             return Ok(());
         }
-        let task = match (state.get("binary").and_then(Value::as_bool), exact::size_of(state, "classes")?) {
-            (Some(true), _) => Task::Binary,
-            (_, Some(classes)) => Task::Multiclass(classes),
-            _ => Task::Labels,
-        };
+        let task = exact::task_of(state)?;
         let counts = exact::counts_of(state, "counts")?;
-        if counts.len() != 3 * (task.classes() + 2) {
+        let groups = if matches!(task, Task::Multilabel(_)) { 4 } else { 3 };
+        if Some(counts.len()) != task.classes().checked_add(2).and_then(|group| group.checked_mul(groups)) {
             return Err(exact::foreign("counts"));
         }
         (self.task, self.counts) = (Some(task), Counts::load(counts));
@@ -366,19 +373,16 @@ impl StatScores {
     }
 }
 
-impl Task {
-    fn describe(self) -> String {
-        match self {
-            Self::Binary => "a yes-or-no task".to_owned(),
-            Self::Multiclass(classes) => format!("{classes} classes"),
-            Self::Labels => "labels".to_owned(),
-        }
-    }
-}
-
 /// Which labels are none of the classes.
 pub(crate) fn no_class(labels: &Tensor<1, Int>, classes: usize) -> Tensor<1, Bool> {
     labels.clone().lower_scalar(0).bool_or(labels.clone().greater_equal_scalar(classes as i64))
+}
+
+/// The label of each target, where those of all labels follow one another.
+pub(crate) fn column_of(targets: &Tensor<1, Int>, labels: usize) -> Tensor<1, Int> {
+    let [len] = targets.dims();
+    let columns = Tensor::<1, Int>::arange(0..labels as i64, (&targets.device(), targets.dtype()));
+    columns.reshape([1, labels]).expand([len / labels.max(1), labels]).reshape([len])
 }
 
 /// How often each place occurs.
@@ -505,7 +509,8 @@ mod tests {
         let mut other = Recall::new();
         other.update(two)?;
         assert!(three.merge(&other).is_err_and(|error| error.to_string().contains("2 classes")));
-        assert!(three.load_state(&json!({ "classes": 3, "counts": [1, 2] })).is_err());
+        assert!(three.load_state(&json!({ "task": "multiclass", "classes": 3, "counts": [1, 2] })).is_err());
+        assert!(three.load_state(&json!({ "task": "binary", "classes": 3, "counts": [0; 15] })).is_err());
         Ok(())
     }
 }

@@ -92,7 +92,30 @@ struct MeterRecord {
 enum ValueRecord {
     Scalar(Number),
     Named(Vec<(String, Number)>),
-    Matrix { labels: Vec<String>, values: Vec<Number> },
+    Matrix(MatrixRecord),
+    Matrices(Vec<(String, MatrixRecord)>),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct MatrixRecord {
+    labels: Vec<String>,
+    values: Vec<Number>,
+}
+
+impl From<&Matrix> for MatrixRecord {
+    fn from(matrix: &Matrix) -> Self {
+        Self {
+            labels: matrix.labels().to_vec(),
+            values: matrix.rows().flatten().map(|value| Number(*value)).collect(),
+        }
+    }
+}
+
+impl MatrixRecord {
+    /// `None` where the numbers do not fit the labels.
+    fn matrix(&self) -> Option<Matrix> {
+        Matrix::new(self.labels.clone(), self.values.iter().map(|Number(value)| *value).collect()).ok()
+    }
 }
 
 impl From<&MetricValue> for ValueRecord {
@@ -102,10 +125,10 @@ impl From<&MetricValue> for ValueRecord {
             MetricValue::Named(parts) => {
                 Self::Named(parts.iter().map(|(name, value)| (name.clone(), Number(*value))).collect())
             }
-            MetricValue::Matrix(matrix) => Self::Matrix {
-                labels: matrix.labels().to_vec(),
-                values: matrix.rows().flatten().map(|value| Number(*value)).collect(),
-            },
+            MetricValue::Matrix(matrix) => Self::Matrix(matrix.into()),
+            MetricValue::Matrices(matrices) => {
+                Self::Matrices(matrices.iter().map(|(name, matrix)| (name.clone(), matrix.into())).collect())
+            }
         }
     }
 }
@@ -118,9 +141,10 @@ impl ValueRecord {
             Self::Named(parts) => {
                 MetricValue::Named(parts.iter().map(|(name, Number(value))| (name.clone(), *value)).collect())
             }
-            Self::Matrix { labels, values } => {
-                let values = values.iter().map(|Number(value)| *value).collect();
-                MetricValue::Matrix(Matrix::new(labels.clone(), values).ok()?)
+            Self::Matrix(matrix) => MetricValue::Matrix(matrix.matrix()?),
+            Self::Matrices(matrices) => {
+                let matrix = |(name, matrix): &(String, MatrixRecord)| Some((name.clone(), matrix.matrix()?));
+                MetricValue::Matrices(matrices.iter().map(matrix).collect::<Option<_>>()?)
             }
         })
     }

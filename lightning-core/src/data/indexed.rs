@@ -1,0 +1,210 @@
+//! Loaders of datasets with an index: items are read by their number, so that any batch can be made at any time by anyone.
+
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use burn::tensor::Device;
+
+use super::{
+    Batches, Collate, Dataset, Position, Transform,
+    epoch::{Epoch, Job, Reader, Watch, in_batch},
+    layout::{Layout, Order},
+    loader::{BatchSource, Description},
+    ordered::Ordered,
+    workers::Workers,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    guard::catch,
+    random::{Rng, Stream},
+};
+
+/// Puts the tensors of a batch where a copy to the device is fast.
+pub(super) type Stage<B> = fn(B, &Device) -> B;
+
+/// How the batches of a dataset are made.
+pub(super) struct Recipe<D, B, C, M> {
+    pub(super) dataset: D,
+    pub(super) map: M,
+    pub(super) collate: C,
+    pub(super) layout: Layout,
+    pub(super) stage: Option<Stage<B>>,
+    pub(super) batch: PhantomData<fn() -> B>,
+}
+
+/// A loader of a dataset, with the types of dataset, map and collate function erased by [`BatchSource`].
+pub(super) struct Indexed<D, B, C, M> {
+    // Workers hold the recipe and never the loader, whose end may be the end of the workers.
+    pub(super) recipe: Arc<Recipe<D, B, C, M>>,
+    pub(super) workers: Workers,
+}
+
+impl<D, B, C, M> BatchSource<B> for Indexed<D, B, C, M>
+where
+    D: Dataset + 'static,
+    B: Send + 'static,
+    M: Transform<D::Item>,
+    C: Collate<M::Output, B>,
+{
+    fn len(&self) -> Option<usize> {
+        Some(self.recipe.layout.batches)
+    }
+
+    fn batch_size(&self) -> usize {
+        self.recipe.layout.batch_size
+    }
+
+    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+        let layout = &self.recipe.layout;
+        let end = layout.batches;
+        let first = usize::try_from(from.batch).map_or(end, |batch| batch.min(end));
+        // The position may be the end of an epoch, where no order is needed any more.
+        let order = if first < end { layout.order(from, self.recipe.dataset.len())? } else { Order::Dataset };
+        let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
+            recipe: Arc::clone(&self.recipe),
+            order,
+            seed: from.seed,
+            epoch: from.epoch,
+            next: AtomicUsize::new(first),
+            device: device.filter(|_| self.recipe.stage.is_some()).cloned(),
+        });
+        if self.workers.settings.count == 0 || first == end {
+            return Ok(Box::new(Reader::new(epoch, first)));
+        }
+        Ok(Box::new(Ordered::start(epoch, first, &self.workers)?))
+    }
+
+    fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+        let layout = &self.recipe.layout;
+        let order = layout.order(at, self.recipe.dataset.len())?;
+        let batch = usize::try_from(at.batch).unwrap_or(usize::MAX);
+        Ok(Some(layout.indices(&order, batch)))
+    }
+
+    fn describe(&self) -> Description {
+        let layout = &self.recipe.layout;
+        Description {
+            items: Some(layout.items),
+            shuffle: layout.shuffles(),
+            drop_last: layout.drop_last,
+            workers: self.workers.settings.count,
+        }
+    }
+}
+
+struct IndexedEpoch<D, B, C, M> {
+    recipe: Arc<Recipe<D, B, C, M>>,
+    order: Order,
+    seed: u64,
+    epoch: u64,
+    next: AtomicUsize,
+    /// Where to stage the batches for.
+    device: Option<Device>,
+}
+
+impl<D, B, C, M> Epoch<B> for IndexedEpoch<D, B, C, M>
+where
+    D: Dataset + 'static,
+    B: Send + 'static,
+    M: Transform<D::Item>,
+    C: Collate<M::Output, B>,
+{
+    fn draw(self: Arc<Self>) -> Option<Job<B>> {
+        let batch = self.next.fetch_add(1, Ordering::Relaxed);
+        if batch >= self.recipe.layout.batches {
+            // Asked for again and again it would wrap around in the end.
+            self.next.store(self.recipe.layout.batches, Ordering::Relaxed);
+            return None;
+        }
+        Some(Job { batch, make: Box::new(move |watch| self.make(batch, watch)) })
+    }
+
+    fn end(&self) -> Option<usize> {
+        Some(self.recipe.layout.batches)
+    }
+}
+
+impl<D, B, C, M> IndexedEpoch<D, B, C, M>
+where
+    D: Dataset + 'static,
+    M: Transform<D::Item>,
+    C: Collate<M::Output, B>,
+{
+    fn make(&self, batch: usize, watch: &Watch) -> Result<B> {
+        let indices = self.recipe.layout.indices(&self.order, batch);
+        let made = match self.gather(&indices, watch) {
+            Some(made) => made,
+            None => self.items(&indices, watch).and_then(|items| {
+                watch.leave_items();
+                collate(&self.recipe.collate, items, batch)
+            }),
+        };
+        let made = made.map_err(|error| error.at(in_batch(batch)))?;
+        Ok(staged(made, self.recipe.stage, self.device.as_ref()))
+    }
+
+    /// The batch straight from the dataset's buffers, where there is such a way.
+    fn gather(&self, indices: &[usize], watch: &Watch) -> Option<Result<B>> {
+        let Recipe { dataset, collate, .. } = &*self.recipe;
+        let columns = collate.columns().filter(|_| M::IDENTITY)?;
+        if let Err(stopped) = watch.reach(indices.first().copied().unwrap_or_default()) {
+            return Some(Err(stopped));
+        }
+        match catch(|| dataset.gather(indices)) {
+            Ok(Some(gathered)) if gathered.len() == columns => {
+                watch.leave_items();
+                Some(catch(|| collate.collate_columns(gathered)))
+            }
+            // Item by item, the types say what does not fit.
+            Ok(_) => None,
+            Err(error) => Some(Err(wrapped(error, "the items of a batch could not be read".to_owned()))),
+        }
+    }
+
+    fn items(&self, indices: &[usize], watch: &Watch) -> Result<Vec<M::Output>> {
+        let Recipe { dataset, map, .. } = &*self.recipe;
+        let mut items = Vec::with_capacity(indices.len());
+        for &index in indices {
+            watch.reach(index)?;
+            let item = catch(|| dataset.get(index))
+                .map_err(|error| wrapped(error, format!("item {index} of the dataset could not be read")))?;
+            items.push(mapped(map, item, index, (self.seed, self.epoch))?);
+        }
+        Ok(items)
+    }
+}
+
+/// The item after `map`, whose random numbers are a function of seed, epoch and index.
+pub(super) fn mapped<I, M: Transform<I>>(
+    map: &M,
+    item: I,
+    index: usize,
+    (seed, epoch): (u64, u64),
+) -> Result<M::Output> {
+    catch(|| map.apply(item, || Rng::derived(seed, Stream::Worker, epoch, index as u64)))
+        .map_err(|error| wrapped(error, format!("`map` failed on item {index} of the dataset")))
+}
+
+pub(super) fn collate<I, B, C: Collate<I, B>>(collate: &C, items: Vec<I>, batch: usize) -> Result<B> {
+    let count = items.len();
+    catch(|| collate.collate(items))
+        .map_err(|error| wrapped(error, format!("`collate` failed on batch {batch} with {count} items")))
+}
+
+pub(super) fn staged<B>(batch: B, stage: Option<Stage<B>>, device: Option<&Device>) -> B {
+    match (stage, device) {
+        (Some(stage), Some(device)) => stage(batch, device),
+        _ => batch,
+    }
+}
+
+/// An error with what was being done; a panic stays one.
+pub(super) fn wrapped(error: Error, doing: String) -> Error {
+    let kind = if error.kind() == ErrorKind::Panic { ErrorKind::Panic } else { ErrorKind::Data };
+    Error::new(kind, doing).caused_by(error)
+}

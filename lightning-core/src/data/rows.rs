@@ -1,0 +1,283 @@
+//! Items that are rows of one buffer, and batches copied straight out of it.
+
+use std::{
+    fmt,
+    ops::{Deref, Range},
+    sync::Arc,
+};
+
+use burn::tensor::{Element, TensorData};
+
+use super::dataset::{Dataset, out_of_range};
+use crate::error::{Error, Result};
+
+/// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.
+///
+/// A loader copies the rows of a batch straight into the batch's buffer, once. With `map` or `collate` an item is a [`Row`], a view that
+/// copies nothing. Put several side by side with [`Zip`](super::Zip): images and their labels.
+///
+/// ```
+/// use burn::tensor::{Int, Tensor};
+/// use lightning_core::data::{DataLoader, Loader, Position, Rows, Zip};
+///
+/// let images = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?.convert(|pixel| f32::from(pixel) / 255.0);
+/// let labels = Rows::scalars(vec![7_i32, 3, 9]);
+/// let loader = DataLoader::builder(Zip::new((images, labels))?).batch_size(2).build()?;
+/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = loader.resume(Position::default())?.next().transpose()?;
+/// let (pixels, _labels) = batch.ok_or("no batch")?;
+/// assert_eq!(pixels.into_data().try_to_vec::<f32>()?, [0.0, 1.0, 0.2, 0.0]);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[doc(alias = "TensorDataset")]
+#[derive(Clone)]
+pub struct Rows<T> {
+    values: Arc<Vec<T>>,
+    layout: RowLayout,
+}
+
+/// How a buffer is cut into rows.
+#[derive(Clone, PartialEq, Eq)]
+struct RowLayout {
+    rows: usize,
+    /// Values in a row; not 0.
+    width: usize,
+    shape: Arc<[usize]>,
+}
+
+impl RowLayout {
+    fn range(&self, index: usize) -> Result<Range<usize>> {
+        if index < self.rows {
+            Ok(index * self.width..(index + 1) * self.width)
+        } else {
+            Err(out_of_range(index, self.rows))
+        }
+    }
+
+    fn batch_shape(&self, batch: usize) -> Vec<usize> {
+        std::iter::once(batch).chain(self.shape.iter().copied()).collect()
+    }
+}
+
+impl<T: Element> Rows<T> {
+    /// Rows of the given shape, one after the other in `values`.
+    ///
+    /// # Errors
+    /// When the values are no whole number of rows, or a row has no values.
+    pub fn new(values: Vec<T>, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        let shape: Arc<[usize]> = shape.into().into();
+        let width: usize = shape.iter().product();
+        if width == 0 || !values.len().is_multiple_of(width) {
+            let error = Error::data(format!("{} values cannot be cut into rows of shape {shape:?}", values.len()));
+            return Err(error.help("give the shape of one item, without the number of items"));
+        }
+        let layout = RowLayout { rows: values.len() / width, width, shape };
+        Ok(Self { values: Arc::new(values), layout })
+    }
+
+    /// One value an item, such as labels.
+    pub fn scalars(values: Vec<T>) -> Self {
+        let layout = RowLayout { rows: values.len(), width: 1, shape: Arc::new([]) };
+        Self { values: Arc::new(values), layout }
+    }
+
+    /// The rows of tensor data, along its first dimension.
+    ///
+    /// # Errors
+    /// When the data has no dimension, rows without values, or another type than `T`.
+    pub fn from_data(data: TensorData) -> Result<Self> {
+        let shape = data.shape().as_slice().to_vec();
+        let Some((_, row)) = shape.split_first() else {
+            return Err(Error::data("tensor data of rank 0 has no rows").help("reshape it to at least one dimension"));
+        };
+        let row = row.to_vec();
+        let values = data
+            .try_into_vec::<T>()
+            .map_err(|error| Error::data(format!("these rows are not of type {:?}", T::dtype())).caused_by(error))?;
+        Self::new(values, row)
+    }
+
+    /// Rows whose values pass through `convert` when they are read: bytes that become normalised floats, say, kept as bytes.
+    pub fn convert<E, F>(self, convert: F) -> ConvertedRows<T, E>
+    where
+        E: Element,
+        F: Fn(T) -> E + Send + Sync + 'static,
+    {
+        // One virtual call for a row, not for a value.
+        let convert =
+            Arc::new(move |row: &[T], into: &mut Vec<E>| into.extend(row.iter().map(|value| convert(*value))));
+        ConvertedRows { rows: self, convert }
+    }
+}
+
+impl<T> Rows<T> {
+    /// All values, row after row.
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+
+    /// The shape of one row.
+    pub fn row_shape(&self) -> &[usize] {
+        &self.layout.shape
+    }
+
+    fn row(&self, index: usize) -> Result<&[T]> {
+        let range = self.layout.range(index)?;
+        self.values.get(range).ok_or_else(|| out_of_range(index, self.layout.rows))
+    }
+
+    /// The rows at `indices` in one buffer.
+    fn copy<E: Element>(&self, indices: &[usize], copy: impl Fn(&[T], &mut Vec<E>)) -> Result<Option<Vec<TensorData>>> {
+        let mut values = Vec::with_capacity(indices.len() * self.layout.width);
+        for index in indices {
+            copy(self.row(*index)?, &mut values);
+        }
+        Ok(Some(vec![TensorData::new(values, self.layout.batch_shape(indices.len()))]))
+    }
+}
+
+impl<T: Element> Dataset for Rows<T> {
+    type Item = Row<T>;
+
+    fn len(&self) -> usize {
+        self.layout.rows
+    }
+
+    fn get(&self, index: usize) -> Result<Row<T>> {
+        let Range { start, end } = self.layout.range(index)?;
+        Ok(Row { values: Arc::clone(&self.values), start, end, shape: Arc::clone(&self.layout.shape) })
+    }
+
+    fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
+        self.copy(indices, |row, into| into.extend_from_slice(row))
+    }
+}
+
+impl<T> fmt::Debug for Rows<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RowLayout { rows, width: _, shape } = &self.layout;
+        f.debug_struct("Rows").field("len", rows).field("shape", shape).finish_non_exhaustive()
+    }
+}
+
+/// What [`Rows::convert`] makes: rows of `T` that are read as rows of `E`.
+pub struct ConvertedRows<T, E> {
+    rows: Rows<T>,
+    convert: Arc<Convert<T, E>>,
+}
+
+/// Appends a converted row.
+type Convert<T, E> = dyn Fn(&[T], &mut Vec<E>) + Send + Sync;
+
+impl<T: Element, E: Element> Dataset for ConvertedRows<T, E> {
+    type Item = Row<E>;
+
+    fn len(&self) -> usize {
+        self.rows.layout.rows
+    }
+
+    fn get(&self, index: usize) -> Result<Row<E>> {
+        let mut values = Vec::with_capacity(self.rows.layout.width);
+        (self.convert)(self.rows.row(index)?, &mut values);
+        Ok(Row { end: values.len(), values: Arc::new(values), start: 0, shape: Arc::clone(&self.rows.layout.shape) })
+    }
+
+    fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
+        self.rows.copy(indices, &*self.convert)
+    }
+}
+
+impl<T, E> Clone for ConvertedRows<T, E> {
+    fn clone(&self) -> Self {
+        let Rows { values, layout } = &self.rows;
+        let rows = Rows { values: Arc::clone(values), layout: layout.clone() };
+        Self { rows, convert: Arc::clone(&self.convert) }
+    }
+}
+
+impl<T, E> fmt::Debug for ConvertedRows<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConvertedRows").field(&self.rows).finish()
+    }
+}
+
+/// One row of [`Rows`]: a slice that keeps its buffer alive. Nothing is copied to make or to clone it.
+#[derive(Clone)]
+pub struct Row<T> {
+    values: Arc<Vec<T>>,
+    start: usize,
+    end: usize,
+    shape: Arc<[usize]>,
+}
+
+impl<T> Row<T> {
+    /// The shape of the row.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+}
+
+impl<T> Deref for Row<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.values.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Row<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Row<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && **self == **other
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::data::Subset;
+
+    fn columns(dataset: &impl Dataset, indices: &[usize]) -> Vec<TensorData> {
+        dataset.gather(indices).unwrap().unwrap()
+    }
+
+    #[test]
+    fn rows_by_index() {
+        let rows = Rows::new((0..12).collect::<Vec<i32>>(), [2, 2]).unwrap();
+        assert_eq!((rows.len(), rows.row_shape(), rows.values().len()), (3, &[2, 2][..], 12));
+        let row = rows.get(1).unwrap();
+        assert_eq!((&*row, row.shape()), (&[4, 5, 6, 7][..], &[2, 2][..]));
+        assert_eq!(rows.get(3).unwrap_err().message(), "there is no item 3: the dataset has 3, counted from 0");
+        assert_eq!(columns(&rows, &[2, 0]), [TensorData::from([[[8, 9], [10, 11]], [[0, 1], [2, 3]]])]);
+        assert!(rows.gather(&[0, 3]).is_err());
+    }
+
+    #[test]
+    fn values_are_converted_when_read() {
+        let rows = Rows::scalars(vec![0_u8, 128, 255]).convert(|byte| f32::from(byte) - 128.0);
+        assert_eq!(&*rows.get(2).unwrap(), [127.0]);
+        assert_eq!(columns(&rows.clone(), &[1, 0]), [TensorData::from([0.0_f32, -128.0])]);
+    }
+
+    #[test]
+    fn parts_of_rows_are_gathered_too() {
+        let rows = Rows::<f32>::from_data(TensorData::from([[1.0_f32, 2.0], [3.0, 4.0], [5.0, 6.0]])).unwrap();
+        let subset = Subset::new(rows, vec![2, 0]).unwrap();
+        assert_eq!(columns(&subset, &[0, 1]), [TensorData::from([[5.0_f32, 6.0], [1.0, 2.0]])]);
+        assert!(subset.gather(&[2]).is_err());
+    }
+
+    #[test]
+    fn values_that_make_no_rows() {
+        let message = |error: Result<Rows<i32>>| error.unwrap_err().message().to_owned();
+        assert_eq!(message(Rows::new(vec![1, 2, 3], [2])), "3 values cannot be cut into rows of shape [2]");
+        assert_eq!(message(Rows::new(vec![1, 2, 3], [3, 0])), "3 values cannot be cut into rows of shape [3, 0]");
+        assert!(Rows::<f32>::from_data(TensorData::from([1_i32, 2])).is_err());
+        assert!(Rows::<i32>::new(vec![], [4]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,330 @@
+//! Loaders of what can only be read from its beginning: iterables, whose length need not be known.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use burn::tensor::Device;
+
+use super::{
+    Batches, Collate, DataLoader, NoCollate, NoMap, Position,
+    builder::{check_workers, worker_settings},
+    epoch::{Epoch, Job, Reader, Watch, in_batch},
+    indexed::{Stage, collate, mapped, staged, wrapped},
+    layout::Problems,
+    loader::{BatchSource, Description},
+    ordered::Ordered,
+    transform::{Fallible, Infallible, Then, Transform},
+    workers::{WorkerSettings, Workers},
+};
+use crate::{
+    batch::Batch,
+    error::{Error, Result},
+    guard::catch,
+    random::{Rng, Stream},
+};
+
+/// The items of one epoch.
+type Items<I> = Box<dyn Iterator<Item = Result<I>> + Send>;
+
+/// Starts the items of an epoch.
+type Start<I> = Arc<dyn Fn(u64, Rng) -> Items<I> + Send + Sync>;
+
+/// The settings of a loader of an iterable: what [`DataLoader::iterable`] and [`DataLoader::try_iterable`] return. They mean what they mean in
+/// [`DataLoaderBuilder`](super::DataLoaderBuilder).
+pub struct IterableBuilder<I, B, C = NoCollate, M = NoMap> {
+    start: Start<I>,
+    batch_size: usize,
+    drop_last: bool,
+    workers: WorkerSettings,
+    map: M,
+    collate: C,
+    stage: Option<Stage<B>>,
+}
+
+impl<I: Send + 'static, B> IterableBuilder<I, B> {
+    pub(super) fn new<F, J>(start: F) -> Self
+    where
+        F: Fn(u64, Rng) -> J + Send + Sync + 'static,
+        J: Iterator<Item = Result<I>> + Send + 'static,
+    {
+        Self {
+            start: Arc::new(move |epoch, rng| Box::new(start(epoch, rng))),
+            batch_size: 1,
+            drop_last: false,
+            workers: WorkerSettings::default(),
+            map: NoMap,
+            collate: NoCollate,
+            stage: None,
+        }
+    }
+}
+
+impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
+    /// How many items make a batch; 1 when not set.
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Whether a last batch with fewer items is left out; not when not set.
+    #[must_use]
+    pub fn drop_last(mut self, drop_last: bool) -> Self {
+        self.drop_last = drop_last;
+        self
+    }
+
+    worker_settings!();
+
+    /// How the items of a batch become the batch. When not set, [`FromItems`](super::FromItems) says how.
+    #[must_use]
+    pub fn collate<F>(self, collate: F) -> IterableBuilder<I, B, F, M>
+    where
+        M: Transform<I>,
+        F: Fn(Vec<M::Output>) -> Result<B> + Send + Sync + 'static,
+    {
+        let Self { start, batch_size, drop_last, workers, map, collate: _, stage } = self;
+        IterableBuilder { start, batch_size, drop_last, workers, map, collate, stage }
+    }
+
+    /// Checks every setting; the error tells all that is wrong at once.
+    pub fn build(self) -> Result<DataLoader<B>>
+    where
+        B: Send + 'static,
+        M: Transform<I>,
+        C: Collate<M::Output, B>,
+    {
+        let Self { start, batch_size, drop_last, workers, map, collate, stage } = self;
+        let mut problems = Problems::default();
+        if batch_size == 0 {
+            problems.tell("`batch_size` is 0", "set `batch_size` to at least 1");
+        }
+        check_workers(&workers, &mut problems);
+        problems.finish()?;
+        let recipe = Recipe { start, batch_size, drop_last, map, collate, stage, batch: PhantomData };
+        Ok(DataLoader::new(Iterable { recipe: Arc::new(recipe), workers: Workers::new(workers) }))
+    }
+}
+
+impl<I: Send + 'static, B, M> IterableBuilder<I, B, NoCollate, M> {
+    /// What is done to every item, on the thread that makes its batch. Its random numbers are a function of the run's seed, the epoch and the
+    /// item's place in the epoch.
+    #[must_use]
+    pub fn map<T, F>(self, map: F) -> IterableBuilder<I, B, NoCollate, Then<M, Infallible<F>>>
+    where
+        M: Transform<I>,
+        F: Fn(M::Output, &mut Rng) -> T + Send + Sync + 'static,
+        T: Send,
+    {
+        self.then(Infallible::new(map))
+    }
+
+    /// As [`map`](Self::map), for what can fail: the error names the item.
+    #[must_use]
+    pub fn try_map<T, F>(self, map: F) -> IterableBuilder<I, B, NoCollate, Then<M, Fallible<F>>>
+    where
+        M: Transform<I>,
+        F: Fn(M::Output, &mut Rng) -> Result<T> + Send + Sync + 'static,
+        T: Send,
+    {
+        self.then(Fallible::new(map))
+    }
+
+    fn then<F>(self, next: F) -> IterableBuilder<I, B, NoCollate, Then<M, F>> {
+        let Self { start, batch_size, drop_last, workers, map, collate, stage } = self;
+        IterableBuilder { start, batch_size, drop_last, workers, map: Then::new(map, next), collate, stage }
+    }
+}
+
+impl<I, B, C, M> fmt::Debug for IterableBuilder<I, B, C, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IterableBuilder")
+            .field("batch_size", &self.batch_size)
+            .field("drop_last", &self.drop_last)
+            .field("num_workers", &self.workers.count)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Recipe<I, B, C, M> {
+    start: Start<I>,
+    batch_size: usize,
+    drop_last: bool,
+    map: M,
+    collate: C,
+    stage: Option<Stage<B>>,
+    batch: PhantomData<fn() -> B>,
+}
+
+struct Iterable<I, B, C, M> {
+    recipe: Arc<Recipe<I, B, C, M>>,
+    workers: Workers,
+}
+
+impl<I, B, C, M> BatchSource<B> for Iterable<I, B, C, M>
+where
+    I: Send + 'static,
+    B: Send + 'static,
+    M: Transform<I>,
+    C: Collate<M::Output, B>,
+{
+    fn len(&self) -> Option<usize> {
+        None
+    }
+
+    fn batch_size(&self) -> usize {
+        self.recipe.batch_size
+    }
+
+    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+        let first = usize::try_from(from.batch).unwrap_or(usize::MAX);
+        let mut items = catch(|| Ok((self.recipe.start)(from.epoch, rng(from))))
+            .map_err(|error| wrapped(error, format!("epoch {} of the iterable could not be started", from.epoch)))?;
+        let skipped = first.saturating_mul(self.recipe.batch_size);
+        // What stands before the position has to be read through; it is neither mapped nor collated.
+        let exhausted = skipped > 0 && catch(|| Ok(items.nth(skipped - 1).is_none()))?;
+        let pulled = Pulled { items: if exhausted { None } else { Some(items) }, item: skipped, batch: first };
+        let epoch: Arc<dyn Epoch<B>> = Arc::new(IterableEpoch {
+            recipe: Arc::clone(&self.recipe),
+            pulled: Mutex::new(pulled),
+            seed: from.seed,
+            epoch: from.epoch,
+            device: device.filter(|_| self.recipe.stage.is_some()).cloned(),
+        });
+        if self.workers.settings.count == 0 {
+            return Ok(Box::new(Reader::new(epoch, first)));
+        }
+        Ok(Box::new(Ordered::start(epoch, first, &self.workers)?))
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            items: None,
+            shuffle: false,
+            drop_last: self.recipe.drop_last,
+            workers: self.workers.settings.count,
+        }
+    }
+}
+
+/// The random numbers of an epoch's items.
+pub(super) fn rng(from: Position) -> Rng {
+    Rng::derived(from.seed, Stream::Sample, from.epoch, 0)
+}
+
+struct IterableEpoch<I, B, C, M> {
+    recipe: Arc<Recipe<I, B, C, M>>,
+    /// Only one thread at a time can ask an iterator, and the batches are numbered as they are asked for.
+    pulled: Mutex<Pulled<I>>,
+    seed: u64,
+    epoch: u64,
+    device: Option<Device>,
+}
+
+struct Pulled<I> {
+    /// `None` at the end.
+    items: Option<Items<I>>,
+    /// The place of the next item.
+    item: usize,
+    /// The number of the next batch.
+    batch: usize,
+}
+
+impl<I: Send + 'static> Pulled<I> {
+    /// The items of the next batch with the place of the first; `None` at the end.
+    fn next(&mut self, size: usize, drop_last: bool) -> Option<(usize, Result<Vec<I>>)> {
+        let mut items = self.items.take()?;
+        let (first, mut batch) = (self.item, Vec::new());
+        while batch.len() < size {
+            let place = self.item;
+            match catch(|| items.next().transpose()) {
+                Ok(Some(item)) => batch.push(item),
+                Ok(None) if batch.is_empty() || drop_last => return None,
+                Ok(None) => return Some((first, Ok(batch))),
+                // An iterator that failed is not asked again.
+                Err(error) => {
+                    return Some((
+                        first,
+                        Err(wrapped(error, format!("item {place} of the iterable could not be read"))),
+                    ));
+                }
+            }
+            self.item += 1;
+        }
+        self.items = Some(items);
+        Some((first, Ok(batch)))
+    }
+}
+
+impl<I, B, C, M> Epoch<B> for IterableEpoch<I, B, C, M>
+where
+    I: Send + 'static,
+    B: Send + 'static,
+    M: Transform<I>,
+    C: Collate<M::Output, B>,
+{
+    fn draw(self: Arc<Self>) -> Option<Job<B>> {
+        let mut pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, items) = pulled.next(self.recipe.batch_size, self.recipe.drop_last)?;
+        let batch = pulled.batch;
+        pulled.batch += 1;
+        drop(pulled);
+        Some(Job { batch, make: Box::new(move |watch| self.make(batch, first, items, watch)) })
+    }
+
+    fn end(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl<I, B, C, M> IterableEpoch<I, B, C, M>
+where
+    M: Transform<I>,
+    C: Collate<M::Output, B>,
+{
+    fn make(&self, batch: usize, first: usize, items: Result<Vec<I>>, watch: &Watch) -> Result<B> {
+        let Recipe { map, collate: by, stage, .. } = &*self.recipe;
+        let make = || {
+            let items = items?.into_iter().enumerate().map(|(place, item)| {
+                watch.reach(first + place)?;
+                mapped(map, item, first + place, (self.seed, self.epoch))
+            });
+            let items = items.collect::<Result<Vec<_>>>()?;
+            watch.leave_items();
+            collate(by, items, batch)
+        };
+        let made = make().map_err(|error: Error| error.at(in_batch(batch)))?;
+        Ok(staged(made, *stage, self.device.as_ref()))
+    }
+}
+
+/// A loader of batches that an iterator gives, on the thread of the loop.
+pub(super) struct ReadyBatches<F>(pub(super) F);
+
+impl<B, F, J> BatchSource<B> for ReadyBatches<F>
+where
+    B: 'static,
+    F: Fn(u64, Rng) -> J + Send + Sync,
+    J: Iterator<Item = Result<B>> + Send + 'static,
+{
+    fn len(&self) -> Option<usize> {
+        None
+    }
+
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    fn open(&self, from: Position, _device: Option<&Device>) -> Result<Batches<B>> {
+        let batches = (self.0)(from.epoch, rng(from));
+        Ok(Box::new(batches.skip(usize::try_from(from.batch).unwrap_or(usize::MAX))))
+    }
+
+    fn describe(&self) -> Description {
+        Description::default()
+    }
+}

@@ -1,0 +1,157 @@
+//! What happens to the gradients of a window between the backward passes and the optimizer.
+
+use burn::tensor::{Tensor, kind::BridgeTensor};
+
+use super::Optimizer;
+use crate::{config::ClipAlgorithm, fused, params::GradientStore, rank::with_rank, readback};
+
+/// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one stands in each window; a box would be an allocation a step")]
+pub(crate) enum Weight {
+    /// A number that is known here.
+    Number(f64),
+    /// A number that lies on the device: nobody waits for it.
+    OnDevice(Tensor<1>),
+}
+
+impl Weight {
+    pub(crate) fn add(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => Self::Number(a + b),
+            (Self::Number(number), Self::OnDevice(tensor)) | (Self::OnDevice(tensor), Self::Number(number)) => {
+                Self::OnDevice(tensor.add_scalar(number))
+            }
+            (Self::OnDevice(a), Self::OnDevice(b)) => Self::OnDevice(a.add(b)),
+        }
+    }
+
+    /// The mean loss of which `sum` is the sum.
+    pub(crate) fn mean_of(&self, sum: Tensor<1>) -> Tensor<1> {
+        match self {
+            Self::Number(weight) if *weight == 1.0 => sum,
+            Self::Number(weight) => sum.div_scalar(*weight),
+            Self::OnDevice(weight) => sum.div(weight.clone()),
+        }
+    }
+}
+
+/// How the gradients of a window are changed: divided by its weight, and clipped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scaling {
+    factor: Factor,
+    /// Each element's largest magnitude.
+    limit: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Factor {
+    #[default]
+    One,
+    Host(f64),
+    OnDevice(Box<Tensor<1>>),
+}
+
+impl Factor {
+    fn times(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::One, other) | (other, Self::One) => other,
+            (Self::Host(a), Self::Host(b)) => Self::Host(a * b),
+            (Self::Host(number), Self::OnDevice(tensor)) | (Self::OnDevice(tensor), Self::Host(number)) => {
+                Self::OnDevice(Box::new(tensor.mul_scalar(number)))
+            }
+            (Self::OnDevice(a), Self::OnDevice(b)) => Self::OnDevice(Box::new(a.mul(*b))),
+        }
+    }
+}
+
+impl Scaling {
+    /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
+    pub(crate) fn new(
+        gradients: &mut GradientStore,
+        optimizer: &Optimizer,
+        clip: Option<(f64, ClipAlgorithm)>,
+        host: bool,
+    ) -> Self {
+        let mean = match gradients.weight() {
+            Weight::Number(1.0) => Factor::One,
+            Weight::Number(weight) => Factor::Host(1.0 / weight),
+            Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.recip())),
+        };
+        match clip {
+            None => Self { factor: mean, limit: None },
+            Some((limit, ClipAlgorithm::Value)) => Self { factor: mean, limit: Some(limit) },
+            Some((limit, ClipAlgorithm::Norm)) => {
+                let clip = norm_clip(gradients, optimizer, &mean, limit, host);
+                Self { factor: mean.times(clip), limit: None }
+            }
+        }
+    }
+
+    /// The number that all elements are to be multiplied by, when that is all there is to do and it is known here.
+    pub(crate) fn host_factor(&self) -> Option<f64> {
+        match (&self.factor, self.limit) {
+            (Factor::One, None) => Some(1.0),
+            (Factor::Host(factor), None) => Some(*factor),
+            _ => None,
+        }
+    }
+
+    /// The gradient, scaled.
+    pub(crate) fn apply(&self, gradient: BridgeTensor) -> BridgeTensor {
+        if self.host_factor() == Some(1.0) {
+            return gradient;
+        }
+        with_rank!(gradient.rank(), D => {
+            let gradient = Tensor::<D>::from_bridge(gradient);
+            let gradient = match &self.factor {
+                Factor::One => gradient,
+                Factor::Host(factor) => gradient.mul_scalar(*factor),
+                Factor::OnDevice(factor) => gradient.mul(Tensor::clone(factor).reshape([1; D])),
+            };
+            let gradient = match self.limit {
+                Some(limit) => gradient.clamp(-limit, limit),
+                None => gradient,
+            };
+            gradient.into_bridge()
+        }, gradient)
+    }
+}
+
+/// The factor that brings the total norm of an optimizer's gradients, once multiplied by `mean`, down to `limit`; at most 1.
+fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
+    let (mut sum, mut sums) = (0.0, Vec::new());
+    gradients.for_each_of(optimizer, |gradient| {
+        let (gradient, squares) = if host { fused::sum_of_squares(gradient) } else { (gradient, None) };
+        match squares {
+            Some(squares) => sum += squares,
+            None => sums.extend(with_rank!(gradient.rank(), D => {
+                let value = Tensor::<D>::from_bridge(gradient.clone());
+                Some(value.clone().mul(value).sum())
+            }, None)),
+        }
+        gradient
+    });
+    let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
+    match (sums, mean) {
+        (Some(sums), mean) if !host => {
+            let norm = match mean {
+                Factor::One => sums.sqrt(),
+                Factor::Host(mean) => sums.sqrt().mul_scalar(*mean),
+                Factor::OnDevice(mean) => sums.sqrt().mul(Tensor::clone(mean)),
+            };
+            Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
+        }
+        (sums, mean) => {
+            let mean = match mean {
+                Factor::One => 1.0,
+                Factor::Host(mean) => *mean,
+                Factor::OnDevice(mean) => readback::host_scalar(Tensor::clone(mean)),
+            };
+            let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
+            let factor = limit / (norm + 1e-6);
+            // A norm that is no number stays visible: it does not clip.
+            if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Burn's own schedules.
+
+use std::fmt;
+
+use burn::lr_scheduler::{
+    LrSchedulerConfig,
+    composed::ComposedLrSchedulerConfig,
+    constant::ConstantLr,
+    cosine::CosineAnnealingLrSchedulerConfig,
+    exponential::ExponentialLrSchedulerConfig,
+    linear::LinearLrSchedulerConfig,
+    module_lr_scheduler::{ModuleLrScheduler, ModuleLrSchedulerConfig},
+    noam::NoamLrSchedulerConfig,
+    sequential::SequentialLrSchedulerConfig,
+    step::StepLrSchedulerConfig,
+};
+use serde_json::Value;
+
+use super::{IntoScheduler, LrScheduler, Unmonitored, curve::check_rate, state};
+use crate::error::{Error, Result};
+
+macro_rules! burn_configs {
+    ($($config:ident),* $(,)?) => {
+        $(impl IntoScheduler for $config {
+            fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
+                from_config(self.into())
+            }
+        }
+
+        impl Unmonitored for $config {})*
+    };
+}
+
+burn_configs!(
+    LrSchedulerConfig,
+    LinearLrSchedulerConfig,
+    CosineAnnealingLrSchedulerConfig,
+    ExponentialLrSchedulerConfig,
+    NoamLrSchedulerConfig,
+    StepLrSchedulerConfig,
+    ComposedLrSchedulerConfig,
+    SequentialLrSchedulerConfig,
+);
+
+impl Unmonitored for ConstantLr {}
+
+impl IntoScheduler for ConstantLr {
+    fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
+        let text = format!("{self:?}");
+        Adapter::start(ModuleLrScheduler::new(self), text, None)
+    }
+}
+
+fn from_config(config: LrSchedulerConfig) -> Result<Box<dyn LrScheduler>> {
+    let text = describe(&config);
+    let highest = match &config {
+        LrSchedulerConfig::Noam(config) => noam_peak(config),
+        _ => None,
+    };
+    let schedule = ModuleLrSchedulerConfig::new(config)
+        .init()
+        .map_err(|what| Error::config(format!("`{text}`: {what}")).help("correct the numbers of the configuration"))?;
+    Adapter::start(schedule, text, highest)
+}
+
+/// A configuration as the user wrote it: without the variant of the enumeration around it.
+fn describe(config: &LrSchedulerConfig) -> String {
+    let text = format!("{config:?}");
+    text.split_once('(')
+        .and_then(|(_, inner)| inner.strip_suffix(')'))
+        .filter(|inner| inner.contains("Config"))
+        .map_or(text.clone(), str::to_owned)
+}
+
+/// Noam's first rate is next to nothing, and no rate that a group could have a ratio to: its highest one is.
+fn noam_peak(config: &NoamLrSchedulerConfig) -> Option<f64> {
+    let numbers = serde_json::to_value(config).ok()?;
+    let number = |name| numbers.get(name).and_then(Value::as_f64);
+    Some(number("factor")? / (number("model_size")? * number("warmup_steps")?).sqrt())
+}
+
+/// A schedule of Burn's, which says the rate of a step when it makes it, as one of ours, which knows it before.
+///
+/// Its state is the number of steps, made again on resume: Burn's records hold rates made with the numbers of the run that
+/// saved them, and the program's numbers are to win.
+#[derive(Clone)]
+struct Adapter {
+    text: String,
+    fresh: ModuleLrScheduler,
+    running: ModuleLrScheduler,
+    base_lr: f64,
+    lr: f64,
+    step: u64,
+}
+
+/// Burn counts some steps in `i32`, and panics beyond.
+const MOST_STEPS: u64 = i32::MAX as u64;
+
+impl Adapter {
+    fn start(fresh: ModuleLrScheduler, text: String, base_lr: Option<f64>) -> Result<Box<dyn LrScheduler>> {
+        let mut running = fresh.clone();
+        let lr = running.step().base();
+        check_rate(&text, lr, 0)?;
+        let base_lr = base_lr.unwrap_or(lr);
+        if !(base_lr.is_finite() && base_lr > 0.0) {
+            return Err(
+                Error::config(format!("`{text}` starts with a rate of {base_lr}")).help("start with a rate above 0")
+            );
+        }
+        Ok(Box::new(Self { text, fresh, running, base_lr, lr, step: 0 }))
+    }
+}
+
+impl fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at step {}", self.text, self.step)
+    }
+}
+
+impl LrScheduler for Adapter {
+    fn base_lr(&self) -> f64 {
+        self.base_lr
+    }
+
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    fn step(&mut self, _monitored: Option<f64>) -> Result<()> {
+        if self.step == MOST_STEPS {
+            return Err(Error::config(format!("`{}` ends after {MOST_STEPS} steps", self.text))
+                .help("use a schedule of `lightning_core::schedulers`, which has no such end"));
+        }
+        self.lr = self.running.step().base();
+        self.step += 1;
+        check_rate(&self.text, self.lr, self.step)
+    }
+
+    fn state(&self) -> Value {
+        state::of_step(self.step)
+    }
+
+    fn load_state(&mut self, state: &Value) -> Result<()> {
+        let step = state::step(state, &self.text)?;
+        if step > MOST_STEPS {
+            return Err(state::wrong(&self.text, &format!("it is at step {step}, and Burn's end after {MOST_STEPS}")));
+        }
+        let mut running = self.fresh.clone();
+        let mut lr = running.step().base();
+        for _ in 0..step {
+            lr = running.step().base();
+        }
+        check_rate(&self.text, lr, step)?;
+        (self.running, self.lr, self.step) = (running, lr, step);
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        self.text.clone()
+    }
+
+    fn boxed_clone(&self) -> Box<dyn LrScheduler> {
+        Box::new(self.clone())
+    }
+}
