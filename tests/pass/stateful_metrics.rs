@@ -85,6 +85,11 @@ impl Net {
         let shares = Normalize::Targets;
         #[log(name = "val/confusion", metric = ConfusionMatrix::new().normalize(shares))]
         let confusion = (&logits, batch.y.clone());
+        // A target for each score: labels of which any number may hold.
+        #[log(metric = ConfusionMatrix::new().class_names(["a", "b", "c"]))]
+        let labels = (&logits, logits.clone().greater_scalar(0.0));
+        #[log(metric = Auroc::new().micro_average())]
+        let area = (&logits, logits.clone().greater_scalar(0.0));
         #[log(metric = metrics::Precision::new().average(Average::PerClass).class_names(["a", "b", "c"]))]
         let precision = (logits.clone(), &batch.y);
         for shift in 1..3 {
@@ -142,9 +147,14 @@ fn runs() {
     // Each element is off by 1 in one round and by 2 in the other.
     assert_eq!(metrics.get(Net::ERROR), Some(2.5));
     assert_eq!(metrics.get(Net::BLEU), Some(0.5));
-    assert!(metrics.value("precision_a").is_some() && metrics.get(Net::PRECISION).is_none());
+    assert!(metrics.part(Net::PRECISION, "a").is_some() && metrics.get(Net::PRECISION).is_none());
+    assert_eq!(metrics.value("precision_b"), metrics.part(Net::PRECISION, "b"));
     let matrix = metrics.matrix(Net::CONFUSION).unwrap();
     assert!(matrix.rows().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+    // The labels are what the scores say, so that nothing is off the diagonal.
+    let labels = metrics.matrix_part(Net::LABELS, "b").unwrap();
+    assert_eq!((labels.get(0, 1), labels.get(1, 0)), (Some(0.0), Some(0.0)));
+    assert!(metrics.get(Net::AREA).is_some_and(|area| area.is_nan() || (0.0..=1.0).contains(&area)));
 
     let mut model = FromMacro::new(FromMacroHparams::default());
     let report = quick(FromMacro::trainer()).build().unwrap().validate(&mut model, points()).unwrap();

@@ -505,7 +505,8 @@ impl MetricStore {
             self.bar.set_value(name, view, suffix, &value);
         }
         if options.logger {
-            let tables = value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.to_string()));
+            let tables =
+                value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.to_string()));
             self.tables.extend(tables);
         }
         let mut named = Metrics::default();

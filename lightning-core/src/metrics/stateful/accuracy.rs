@@ -39,7 +39,9 @@ impl Accuracy {
         }
         let absent = self.scores.is_absent();
         if self.scores.is_multilabel() {
-            return self.scores.score(|stats| ratio(stats.tp + stats.tn, stats.tp + stats.tn + stats.fp + stats.fn_, 0.0), absent);
+            return self
+                .scores
+                .score(|stats| ratio(stats.tp + stats.tn, stats.tp + stats.tn + stats.fp + stats.fn_, 0.0), absent);
         }
         self.scores.score(|stats| ratio(stats.tp, stats.tp + stats.fn_, 0.0), absent)
     }

@@ -6,7 +6,7 @@
 use std::{ops::Range, sync::Arc};
 
 use burn::tensor::{
-    Int, IntDType, Tensor, TensorData, Transaction,
+    Int, IntDType, Tensor, TensorData,
     activation::{sigmoid, softmax},
 };
 use serde_json::{Value, json};
@@ -16,13 +16,13 @@ use super::{
     average::ratio,
     exact,
     input::{Classification, Predictions},
+    samples::{Samples, columns_of, no_such_class},
     stat_scores::{ScoreKind, as_int, count_places, no_class},
     task::Task,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::MetricValue,
-    readback,
 };
 
 /// How the values of single classes become one.
@@ -37,8 +37,6 @@ pub(crate) enum CurveAverage {
 
 /// Elements that are compared with all thresholds in one operation.
 const COMPARED: usize = 1 << 24;
-/// Samples kept on a device before they move to the host, so that the device does not fill up.
-const KEPT_ON_DEVICE: usize = 1 << 22;
 
 /// Settings and state of a metric of scores.
 #[derive(Clone, Debug)]
@@ -142,7 +140,7 @@ impl Curves {
         let Some(thresholds) = self.thresholds.clone() else {
             self.samples.push(scores, input.targets.clone())?;
             self.task = Some(task);
-            return if self.samples.waiting.is_empty() { self.samples.check(task, self.ignore_index) } else { Ok(()) };
+            return if self.samples.is_known() { self.samples.check(task, self.ignore_index) } else { Ok(()) };
         };
         if thresholds.len() < 2 || thresholds.iter().any(|threshold| !(0.0..=1.0).contains(threshold)) {
             return Err(Error::new(ErrorKind::Metric, "thresholds are at least two numbers from 0 to 1")
@@ -297,16 +295,11 @@ impl Curves {
             if Some(scores.len()) != targets.len().checked_mul(scores_of_target) {
                 return Err(exact::foreign("scores"));
             }
-            self.samples = Samples { scores, targets, waiting: Vec::new(), waiting_elements: 0 };
+            self.samples = Samples::new(scores, targets);
         }
         self.task = Some(task);
         Ok(())
     }
-}
-
-/// How many scores a sample has: one where it is yes or no.
-fn columns_of(task: Task) -> usize {
-    if task == Task::Binary { 1 } else { task.classes() }
 }
 
 /// The targets that go with some rows of scores, one for each score.
@@ -331,105 +324,9 @@ fn positive(targets: &Tensor<2, Int>, task: Task) -> Tensor<2, Int> {
     if own.dtype() == targets.dtype() { own } else { own.cast(IntDType::from(targets.dtype())) }
 }
 
-fn no_such_class(count: u64, task: Task) -> Error {
-    Error::new(ErrorKind::Metric, format!("{count} targets are none of the classes 0 to {}", task.targets() - 1))
-        .help("write `.ignore_index(…)` where a target marks what does not count")
-}
-
-/// Every score and target, row by row.
-#[derive(Clone, Debug, Default)]
-struct Samples {
-    scores: Vec<f32>,
-    targets: Vec<i64>,
-    /// What has not been read from the device.
-    waiting: Vec<(Tensor<2>, Tensor<1, Int>)>,
-    waiting_elements: usize,
-}
-
-impl Samples {
-    fn push(&mut self, scores: Tensor<2>, targets: Tensor<1, Int>) -> Result<()> {
-        if readback::at_once(&scores.device()) {
-            self.scores.extend(scores.into_data().iter::<f32>());
-            self.targets.extend(targets.into_data().iter::<i64>());
-            return Ok(());
-        }
-        self.waiting_elements += scores.shape().num_elements();
-        self.waiting.push((scores, targets));
-        if self.waiting_elements >= KEPT_ON_DEVICE { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        self.waiting_elements = 0;
-        let transaction = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .fold(Transaction::default(), |all, (scores, targets)| all.register(scores).register(targets));
-        // sync: once an epoch, or when the limit is reached.
-        for (index, data) in readback::execute(transaction)?.iter().enumerate() {
-            if index % 2 == 0 {
-                self.scores.extend(data.iter::<f32>());
-            } else {
-                self.targets.extend(data.iter::<i64>());
-            }
-        }
-        Ok(())
-    }
-
-    fn merge(&mut self, other: &Self) -> Result<()> {
-        let mut other = other.clone();
-        self.flush()?;
-        other.flush()?;
-        self.scores.extend(other.scores);
-        self.targets.extend(other.targets);
-        Ok(())
-    }
-
-    /// # Errors
-    /// When a target is no class.
-    fn check(&self, task: Task, ignore_index: Option<i64>) -> Result<()> {
-        let classes = task.targets();
-        let foreign = self
-            .targets
-            .iter()
-            .filter(|target| Some(**target) != ignore_index)
-            .filter(|target| usize::try_from(**target).map_or(true, |target| target >= classes));
-        match foreign.count() {
-            0 => Ok(()),
-            count => Err(no_such_class(count as u64, task)),
-        }
-    }
-
-    fn curves(&self, task: Task, ignore_index: Option<i64>) -> Vec<Curve> {
-        let columns = columns_of(task);
-        (0..columns)
-            .map(|column| {
-                // Of the targets, those of the column where each label has its own.
-                let (first, step) = if matches!(task, Task::Multilabel(_)) { (column, columns) } else { (0, 1) };
-                let class = if matches!(task, Task::Multiclass(_)) { column as i64 } else { 1 };
-                let targets = self.targets.iter().skip(first).step_by(step);
-                let counted = |target: &i64| Some(*target) != ignore_index;
-                let only_first = targets.clone().filter(|target| counted(target)).all(|target| *target == 0);
-                let mut ranked: Vec<(f32, bool)> = self
-                    .scores
-                    .iter()
-                    .skip(column)
-                    .step_by(columns)
-                    .zip(targets)
-                    .filter(|(_, target)| counted(target))
-                    .map(|(score, target)| (*score, *target == class))
-                    .collect();
-                ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-                Curve::of_ranked(&ranked, only_first)
-            })
-            .collect()
-    }
-}
-
 impl Curve {
     /// The curve of scores in descending order: equal ones make one point.
-    fn of_ranked(ranked: &[(f32, bool)], only_first: bool) -> Self {
+    pub(crate) fn of_ranked(ranked: &[(f32, bool)], only_first: bool) -> Self {
         let mut curve = Self { only_first, ..Self::default() };
         for (index, (score, positive)) in ranked.iter().enumerate() {
             if *positive {
@@ -486,4 +383,39 @@ pub(crate) fn evenly(count: usize) -> Vec<f32> {
             false => (-step).mul_add((count - 1 - index) as f32, 1.0),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::metrics::{Auroc, Metric, MetricInput};
+
+    #[track_caller]
+    fn fails(mut metric: Auroc, input: impl MetricInput<Classification>, expected: &str) {
+        let error = metric.update(input).map_err(|error| error.to_string());
+        assert!(error.as_ref().is_err_and(|text| text.contains(expected)), "{error:?}");
+    }
+
+    #[test]
+    fn what_has_no_curve_is_an_error() -> Result<()> {
+        let device = Device::default();
+        let scores = || Tensor::<2>::from_data([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], &device);
+        let labels = |labels: [i32; 2]| Tensor::<1, Int>::from_data(labels, &device);
+        fails(Auroc::new(), (labels([0, 1]), labels([0, 1])), "labels have no order");
+        fails(Auroc::new().micro_average(), (scores(), labels([0, 1])), "no micro average");
+        fails(Auroc::new().thresholds(1), (scores(), labels([0, 1])), "at least two numbers");
+        fails(Auroc::new().threshold_list([0.5, 1.5]), (scores(), labels([0, 1])), "from 0 to 1");
+        fails(Auroc::new().class_names(["a"]), (scores(), labels([0, 1])), "3 classes and 1 class names");
+        for metric in [Auroc::new(), Auroc::new().thresholds(5)] {
+            fails(metric.clone(), (scores(), labels([0, 3])), "1 targets are none of the classes 0 to 2");
+            let each = Tensor::<2, Int>::from_data([[0, 1, 2], [1, 0, 3]], &device);
+            fails(metric, (scores(), each), "2 targets are none of the classes 0 to 1");
+        }
+        let mut several = Auroc::new();
+        several.update((scores(), scores().greater_scalar(0.5)))?;
+        fails(several, (scores(), labels([0, 1])), "a batch of 3 classes follows batches of 3 labels");
+        Ok(())
+    }
 }

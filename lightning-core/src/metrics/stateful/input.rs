@@ -52,7 +52,9 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
         let (predictions, targets) = (self.0.to_predictions(), self.1.to_targets());
         let predictions = match predictions {
             // A target for each score: any number of labels may hold.
-            Predictions::Scores(scores) if self.1.shape_of_targets() == scores.dims() => Predictions::Multilabel(scores),
+            Predictions::Scores(scores) if self.1.shape_of_targets() == scores.dims() => {
+                Predictions::Multilabel(scores)
+            }
             predictions => predictions,
         };
         let rows = match &predictions {

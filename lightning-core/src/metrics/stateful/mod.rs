@@ -22,6 +22,7 @@ mod r2;
 mod recall;
 #[cfg(test)]
 mod reference;
+mod samples;
 mod stat_scores;
 mod task;
 

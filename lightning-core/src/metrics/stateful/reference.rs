@@ -158,6 +158,15 @@ fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
         assert_eq!(bits(&value(&mut resumed)), bits(&found), "{name}: resumed after {cut} batches");
     }
 
+    // A metric for each batch, merged from the last to the first.
+    let mut parts = inputs.iter().rev().map(|input| updated(std::slice::from_ref(input)));
+    let last = parts.next().unwrap_or_else(|| panic!("{name}: no batches"));
+    let mut backwards = parts.fold(last, |mut all, part| {
+        all.merge(&part).unwrap_or_else(|error| panic!("{name}: {error}"));
+        all
+    });
+    same("merged backwards", &value(&mut backwards));
+
     let mut reset = updated(inputs);
     reset.reset();
     inputs.iter().for_each(|input| reset.accumulate(input).expect("an update"));

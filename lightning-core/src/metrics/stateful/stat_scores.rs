@@ -501,6 +501,32 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_are_each_yes_or_no_are_known_by_the_shape_of_the_targets() -> Result<()> {
+        let device = Device::default();
+        let rows = || scores([[0.9, 0.2, 0.6], [0.1, 0.8, 0.4]]);
+        let targets = Tensor::<2, Int>::from_data([[1, 0, 0], [0, 1, 1]], &device);
+        let mut accuracy = Accuracy::new();
+        accuracy.update((rows(), &targets))?;
+        assert_eq!(accuracy.compute()?.scalar(), Some(4.0 / 6.0));
+        let mut recall = Recall::new().average(Average::PerClass).class_names(["a", "b", "c"]);
+        recall.update((rows(), targets.clone().equal_scalar(1)))?;
+        let value = recall.compute()?;
+        assert_eq!((value.part("b"), value.part("c")), (Some(1.0), Some(0.0)));
+        let mut confusion = ConfusionMatrix::new();
+        confusion.update((rows(), &targets))?;
+        let MetricValue::Matrices(matrices) = confusion.compute()? else { panic!("a matrix for each label") };
+        assert_eq!(matrices.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+        // The third label was said to hold where it did not, and the other way round.
+        let third: Vec<f64> = matrices[2].1.rows().flatten().copied().collect();
+        assert_eq!(third, [0.0, 1.0, 1.0, 0.0]);
+        fails(Accuracy::new(), (rows(), targets.clone() + 1), "none of the classes 0 to 1");
+        fails(Accuracy::new().top_k(2), (rows(), &targets), "needs the scores");
+        fails(Recall::new().num_classes(4), (rows(), &targets), "of 3 classes, and `num_classes` says 4");
+        fails(recall, (rows(), labels(&[0, 1])), "a batch of 3 classes follows batches of 3 labels, each yes or no");
+        Ok(())
+    }
+
+    #[test]
     fn batches_and_metrics_of_other_classes_do_not_mix() -> Result<()> {
         let mut three = Recall::new();
         three.update((scores([[0.1, 0.7, 0.2]; 2]), labels(&[0, 1])))?;

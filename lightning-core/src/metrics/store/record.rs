@@ -104,10 +104,7 @@ struct MatrixRecord {
 
 impl From<&Matrix> for MatrixRecord {
     fn from(matrix: &Matrix) -> Self {
-        Self {
-            labels: matrix.labels().to_vec(),
-            values: matrix.rows().flatten().map(|value| Number(*value)).collect(),
-        }
+        Self { labels: matrix.labels().to_vec(), values: matrix.rows().flatten().map(|value| Number(*value)).collect() }
     }
 }
 
