@@ -28,7 +28,6 @@ mod measure;
 mod memory;
 mod metrics_log;
 mod metrics_outputs;
-mod metrics_resume;
 mod metrics_rows;
 mod mnist;
 mod monitoring;

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use burn::tensor::Tensor;
 
-use super::{AnyMetric, Direction, MetricDef, MetricUpdate, MetricValue, Metrics, Reduce};
+use super::{AnyMetric, Direction, MetricDef, MetricUpdate, Metrics, Reduce};
 use crate::{
     context::{Entry, Logged, Target},
     error::{Error, ErrorKind, Result},
