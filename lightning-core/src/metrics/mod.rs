@@ -24,7 +24,5 @@ pub use stateful::{
 };
 #[cfg(feature = "burn-train")]
 pub use stateful::{Adapted, AdaptedBurnMetric, BurnMetric};
-#[allow(unused_imports, reason = "for checkpoints, which do not ask yet")]
-pub(crate) use store::MetricsRecord;
-pub(crate) use store::{EpochValue, MetricStore, ScopeId};
+pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
 pub use values::Metrics;
