@@ -3,24 +3,10 @@
 use serde_json::Value;
 
 use super::task::Task;
-use crate::error::{Error, ErrorKind, Result};
-
-/// A number; NaN and infinities as a text.
-pub(crate) fn number(value: f64) -> Value {
-    match serde_json::Number::from_f64(value) {
-        Some(number) => Value::Number(number),
-        None => Value::String(value.to_string()),
-    }
-}
-
-/// What [`number`] wrote.
-pub(crate) fn to_number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
+use crate::{
+    error::{Error, ErrorKind, Result},
+    state::{number, to_number},
+};
 
 /// A list of numbers.
 pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {

@@ -10,7 +10,7 @@ mod bleu;
 mod burn_train;
 mod confusion_matrix;
 mod curve;
-pub(super) mod exact;
+mod exact;
 mod f_beta;
 mod input;
 mod mean_absolute_error;

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     error::Result,
-    metrics::{Matrix, MetricValue, Metrics, stateful::exact},
+    metrics::{Matrix, MetricValue, Metrics},
     stage::Stage,
+    state::{number, to_number},
 };
 
 /// A number that JSON may not have.
@@ -19,14 +20,14 @@ struct Number(f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        exact::number(self.0).serialize(serializer)
+        number(self.0).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        exact::to_number(&value).map(Self).ok_or_else(|| D::Error::custom(format!("expected a number, found {value}")))
+        to_number(&value).map(Self).ok_or_else(|| D::Error::custom(format!("expected a number, found {value}")))
     }
 }
 
