@@ -536,7 +536,7 @@ mod tests {
         other.update(two)?;
         assert!(three.merge(&other).is_err_and(|error| error.to_string().contains("2 classes")));
         assert!(three.load_state(&json!({ "task": "multiclass", "classes": 3, "counts": [1, 2] })).is_err());
-        assert!(three.load_state(&json!({ "task": "binary", "classes": 3, "counts": [0; 15] })).is_err());
+        assert!(three.load_state(&json!({ "task": "binary", "classes": 3, "counts": vec![0; 15] })).is_err());
         Ok(())
     }
 }
