@@ -58,6 +58,7 @@
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
+//! | penalize a gradient | [`grad`] |
 //! | test a step without a trainer | [`testing::capture`] |
 //! | understand what the compiler says | [`mistakes`] |
 
@@ -79,6 +80,7 @@ pub mod error;
 mod files;
 pub mod functional;
 mod fused;
+pub mod grad;
 mod guard;
 mod hooks;
 pub mod loggers;
@@ -161,7 +163,7 @@ pub mod prelude {
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict,
+        grad, lightning_module, log, log_dict,
         loggers::grid,
         metrics::{
             self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,

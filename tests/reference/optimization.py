@@ -3,8 +3,8 @@
     pip install torch numpy
     python optimization.py > optimization.json
 
-A network of two linear layers (8-6-3, tanh between) starts from the given weights and sees the given batches. Weights are stored as torch's
-`[out, in]`. Each case has the parameters after the last step.
+A network of two linear layers (8-6-3, tanh between) starts from the given weights and sees the given batches, which are float32 numbers;
+torch computes in float64. Weights are stored as torch's `[out, in]`. Each case has the parameters after the last step.
 """
 
 import json
@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 
 torch.manual_seed(7)
-DTYPE = torch.float32
 SIZES = [5, 3, 4, 5, 2, 5, 1, 5]
-BATCHES = [(torch.randn(n, 8, dtype=DTYPE), torch.randint(0, 3, (n,))) for n in SIZES]
+BATCHES = [(torch.randn(n, 8).double(), torch.randint(0, 3, (n,))) for n in SIZES]
 
 
 class Net(torch.nn.Module):
@@ -32,7 +31,7 @@ START = {k: v.clone() for k, v in Net().state_dict().items()}
 
 
 def fresh():
-    net = Net()
+    net = Net().double()
     net.load_state_dict(START)
     return net
 
