@@ -77,6 +77,7 @@ pub mod error;
 mod files;
 pub mod functional;
 mod guard;
+mod habits;
 mod hooks;
 pub mod loggers;
 mod metrics;
@@ -118,13 +119,13 @@ pub use lightning_macros::{Batch, data_module, lightning_module, optimizer};
 pub use loggers::{CsvLogger, Logger};
 pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
-    Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
+    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 #[doc(hidden)]
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
+    Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
     Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
@@ -134,7 +135,7 @@ pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
-pub use state::{StateReader, StateWriter};
+pub use state::{StateReader, StateValue, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
 
 /// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.

@@ -98,6 +98,17 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
+/// The attribute that an unknown one is most likely a misspelling of. rustc would refuse it all the same, so a short name may be
+/// guessed too.
+pub(crate) fn nearest_attribute<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance > 0 && *distance <= if candidate.len() > 5 { 2 } else { 1 })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
 fn allowed_edits(candidate: &str) -> usize {
     match candidate.len() {
         0..=4 => 0,

@@ -17,6 +17,7 @@ mod diagnostics;
 mod entry;
 mod expand;
 mod fallback;
+mod habits;
 mod hooks;
 mod model;
 mod parse;

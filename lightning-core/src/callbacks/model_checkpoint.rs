@@ -9,7 +9,7 @@ use std::{
 use super::{Callback, CallbackContext, CallbackOrder};
 use crate::{
     error::{Error, Result},
-    metrics::{Directed, Direction, InFit, KeyRef, MetricKey},
+    metrics::{Directed, Direction, KeyRef, Monitor},
     module::LightningModule,
     stage::Stage,
 };
@@ -95,8 +95,8 @@ impl<M> ModelCheckpoint<M> {
     }
 
     /// Keeps the checkpoint with the best value of this metric.
-    pub fn new<D: Directed, S: InFit>(monitor: MetricKey<M, D, S>) -> Self {
-        Self::with_monitor(Some((monitor.into(), D::DIRECTION)))
+    pub fn new<K: Monitor<M>>(monitor: K) -> Self {
+        Self::with_monitor(Some((monitor.key().into(), <K::Direction as Directed>::DIRECTION)))
     }
 
     /// Keeps the latest checkpoint.

@@ -6,7 +6,7 @@ use super::{DataLoader, FromLoader};
 use crate::{
     checkpoint,
     error::{Error, Result},
-    module::Hparams,
+    module::{FieldDef, Hparams},
     stage::Stage,
     state::{StateReader, StateWriter},
 };
@@ -23,6 +23,9 @@ pub trait DataStruct: 'static {
 
     /// The struct's name.
     const NAME: &'static str;
+
+    /// Every field, in order.
+    const FIELDS: &'static [FieldDef];
 
     /// The hyperparameters as the fields hold them now.
     fn hparams(&self) -> Self::Hparams;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     diagnostics::{Diagnostics, listed, nearest},
+    habits::Habits,
     hooks::{
         FOREIGN, HOOKS, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
         UNAVAILABLE,
@@ -55,6 +56,8 @@ pub(crate) struct Method {
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.
     pub(crate) logs: Vec<LogSite>,
+    /// What in its body is written as in Python.
+    pub(crate) habits: Habits,
     /// The slot of each binding of each `#[log]`.
     pub(crate) slots: Vec<Vec<(Ident, usize)>>,
 }
@@ -356,7 +359,8 @@ fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostic
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
-    Method { index, cfgs, sig: function.sig.clone(), meant, binding, params, logs, slots: Vec::new() }
+    let habits = if owner == Owner::Module { Habits::of(&function.block) } else { Habits::default() };
+    Method { index, cfgs, sig: function.sig.clone(), meant, binding, params, logs, habits, slots: Vec::new() }
 }
 
 /// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.

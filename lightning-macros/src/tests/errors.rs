@@ -568,7 +568,6 @@ fn roles() {
 "##,
         expect![[r#"
             `#[hparams]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
             = help: did you mean `#[hparam]`?
 
             `#[precision]` is no attribute of a field of a module
@@ -585,6 +584,7 @@ fn roles() {
             = help: write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint
 
             unexpected token
+            = help: `#[init(…)]` takes one expression, as in `#[init(build(device))]`
 
             field `both` has two roles
             = note: the first is `#[hparam]`

@@ -26,6 +26,7 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     optimizers::check_training_steps,
     optimizers::check_manual,
     check_burn_types,
+    check_habits,
     logs::check_log_places,
     logs::check_log_forms,
     logs::check_log_options,
@@ -336,6 +337,17 @@ fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
         diagnostics
             .error(&method.sig.ident, format!("`{}` is written twice", method.name()))
             .help("keep one of the two")
+            .emit();
+    }
+}
+
+/// `self.trainer.current_epoch`
+fn check_habits(model: &ImplModel, diagnostics: &Diagnostics) {
+    for (member, instead) in model.methods.iter().flat_map(|method| &method.habits.of_trainer) {
+        diagnostics
+            .error(member, format!("a module has no trainer to ask for `{member}`"))
+            .note("what a step or hook may know of the run is in its parameter `cx`")
+            .help(format!("write {instead}"))
             .emit();
     }
 }

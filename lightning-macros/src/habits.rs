@@ -1,0 +1,89 @@
+//! What a user of PyTorch Lightning writes on `self`, and what to write instead.
+
+use syn::{
+    Block, Expr, ExprField, ExprMethodCall, Ident, Member,
+    visit::{self, Visit},
+};
+
+use crate::paths::plain;
+
+/// Names that the runtime's trait `Habits` answers. It is brought into scope where one of them is used: the module may have a method
+/// or a field of the name, which only rustc knows.
+const ON_SELF: &[&str] = &[
+    "log",
+    "log_dict",
+    "print",
+    "save_hyperparameters",
+    "manual_backward",
+    "optimizers",
+    "lr_schedulers",
+    "current_epoch",
+    "global_step",
+    "device",
+    "logger",
+];
+
+/// What `self.trainer` has in Python, and where it is here.
+const OF_TRAINER: &[(&str, &str)] = &[
+    ("current_epoch", "`cx.current_epoch()`"),
+    ("global_step", "`cx.global_step()`"),
+    ("callback_metrics", "`cx.metrics()`, in a hook"),
+    ("logged_metrics", "`cx.metrics()`, in a hook"),
+    ("progress_bar_metrics", "`cx.metrics()`, in a hook"),
+    ("should_stop", "`cx.stop(\"reason\")`, in a hook"),
+    ("sanity_checking", "`cx.is_sanity_checking()`, in a hook"),
+    ("estimated_stepping_batches", "`cx.estimated_optimizer_steps()?`, in `#[optimizer(…)]` on the struct"),
+    ("optimizers", "`cx.learning_rates()` and `cx.set_lr(KEY, lr)`, in a hook"),
+    ("lr_scheduler_configs", "`cx.learning_rates()`, in a hook"),
+    ("max_epochs", "`cx.max_epochs()`, in `#[optimizer(…)]` on the struct"),
+    ("device", "`cx.device()`"),
+    ("logger", "`#[log]` above a `let`, or `log(\"name\", &value)`"),
+    ("loggers", "`#[log]` above a `let`, or `log(\"name\", &value)`"),
+    ("datamodule", "a field of the module: data modules are given to `fit`"),
+];
+
+/// The habits in one body.
+#[derive(Default)]
+pub(crate) struct Habits {
+    /// Whether something is used that the runtime answers.
+    pub(crate) on_self: bool,
+    /// Each `self.trainer.name`, with what to write.
+    pub(crate) of_trainer: Vec<(Ident, &'static str)>,
+}
+
+impl Habits {
+    /// Looks for them.
+    pub(crate) fn of(block: &Block) -> Self {
+        let mut habits = Self::default();
+        habits.visit_block(block);
+        habits
+    }
+
+    fn see(&mut self, base: &Expr, member: &Ident) {
+        let name = plain(member);
+        self.on_self |= is_self(base) && ON_SELF.contains(&name.as_str());
+        let of_trainer = matches!(base, Expr::Field(ExprField { base, member: Member::Named(field), .. })
+            if is_self(base) && field == "trainer");
+        if of_trainer && let Some((_, instead)) = OF_TRAINER.iter().find(|(known, _)| *known == name) {
+            self.of_trainer.push((member.clone(), instead));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Habits {
+    fn visit_expr_field(&mut self, expr: &'ast ExprField) {
+        if let Member::Named(member) = &expr.member {
+            self.see(&expr.base, member);
+        }
+        visit::visit_expr_field(self, expr);
+    }
+
+    fn visit_expr_method_call(&mut self, expr: &'ast ExprMethodCall) {
+        self.see(&expr.receiver, &expr.method);
+        visit::visit_expr_method_call(self, expr);
+    }
+}
+
+fn is_self(expr: &Expr) -> bool {
+    matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
+}
