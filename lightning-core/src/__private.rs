@@ -24,9 +24,9 @@ pub use crate::{
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
-        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, Hparams,
-        InitModule, LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode,
-        TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
+        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, Hparams, InitModule,
+        LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode, TrainingOutput,
+        TrainingStep, TrainsOptimizer, ValidationStep,
     },
     module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput, ManualOutput},
     optim::{

@@ -230,6 +230,20 @@ pub(crate) struct Settings {
     pub(crate) accelerator: Accelerator,
     pub(crate) fast_dev_run: Option<u64>,
     pub(crate) readback: ReadBack,
+    pub(crate) allocator: AllocatorSettings,
+}
+
+/// What is done about the memory allocator.
+#[derive(Clone, Debug)]
+pub(crate) struct AllocatorSettings {
+    /// Whether it is told to keep memory.
+    pub(crate) tune: bool,
+}
+
+impl Default for AllocatorSettings {
+    fn default() -> Self {
+        Self { tune: true }
+    }
 }
 
 /// How long training goes on.
@@ -249,11 +263,13 @@ pub(crate) struct OptimizationSettings {
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
     pub(crate) detect_anomaly: bool,
+    /// Whether optimizers make one pass over the buffers where they can.
+    pub(crate) fused: bool,
 }
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false }
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false, fused: true }
     }
 }
 
@@ -285,14 +301,15 @@ impl IntoMaxTime for Duration {
 
 impl IntoMaxTime for &str {
     fn into_max_time(self) -> Result<Duration> {
-        let wrong = || {
-            Error::config(format!("`max_time(\"{self}\")` is no time"))
-                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"")
-        };
+        let wrong =
+            || Error::config(format!("`{self}` is no time")).help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"");
         let parts = self.split(':').map(|part| part.parse::<u64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>()?;
         match parts.as_slice() {
             [days, hours, minutes, seconds] => {
-                Ok(Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
+                let units = [(*days, 1), (*hours, 24), (*minutes, 60), (*seconds, 60)];
+                let seconds =
+                    units.into_iter().try_fold(0u64, |sum, (count, unit)| sum.checked_mul(unit)?.checked_add(count));
+                seconds.map(Duration::from_secs).ok_or_else(wrong)
             }
             _ => Err(wrong()),
         }

@@ -247,6 +247,8 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         let setups = driver
             .configure_optimizers(&cx)
             .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
+        let fused = run.settings.optimization.fused;
+        let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() }).collect();
         return optimization::configure(run, driver, setups);
     }
     optimization::bind(run, driver)

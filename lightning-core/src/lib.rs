@@ -54,7 +54,7 @@
 //! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
-//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
@@ -65,6 +65,7 @@ extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod allocator;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
@@ -76,6 +77,7 @@ mod engine;
 pub mod error;
 mod files;
 pub mod functional;
+mod fused;
 mod guard;
 mod habits;
 mod hooks;
@@ -109,7 +111,10 @@ mod trainer;
 #[doc(hidden)]
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
-pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
+pub use callbacks::{
+    Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
+    ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
+};
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
@@ -125,8 +130,8 @@ pub use metrics::{
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
-    Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
+    Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct, Loss,
+    LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
@@ -142,9 +147,12 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers, Result,
-        Stage, StepContext, TorchDefaults, Trainer, copy_of, data_module, from_loader,
+        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
+        EarlyStopping, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
+        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter,
+        Result, SpikeDetection, Stage, StepContext, ThroughputMonitor, Timer, TorchDefaults, Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,
         optim::params,

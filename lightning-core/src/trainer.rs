@@ -13,11 +13,12 @@ use burn::{
 use serde_json::Value;
 
 use crate::{
+    allocator,
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint},
     config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
     context::ActiveRun,
-    data::{EvalData, FitData, Predicting, Source, Testing, Validation, merge_hparams},
+    data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
     engine,
     error::{Error, ErrorKind, Result},
@@ -170,11 +171,14 @@ impl<M: LightningModule> Trainer<M> {
     where
         M: PredictStep<Output = T>,
         D: EvalData<M, Predicting<T>>,
-        T: 'static,
+        T: Send + 'static,
     {
-        let outputs = Arc::new(Mutex::new(Vec::new()));
+        let outputs: Shelf<T> = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_source(Predicting::new(outputs.clone()));
-        self.evaluate(module, source, Stage::Predict)?;
+        self.run.predictions = Some(Box::new(outputs.clone()));
+        let predicted = self.evaluate(module, source, Stage::Predict);
+        self.run.predictions = None;
+        predicted?;
         let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
         Ok(std::mem::take(&mut *outputs))
     }
@@ -344,7 +348,9 @@ impl<M> TrainerBuilder<M> {
     pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
         match time.into_max_time() {
             Ok(time) => self.settings.length.max_time = Some(time),
-            Err(error) => self.problems.add(error.message().to_owned(), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
+            Err(error) => self
+                .problems
+                .add(format!("`max_time`: {}", error.message()), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
         }
         self
     }
@@ -376,6 +382,25 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn detect_anomaly(mut self, detect: bool) -> Self {
         self.settings.optimization.detect_anomaly = detect;
+        self
+    }
+
+    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one pass over its memory instead of one
+    /// for each of Burn's operations. The numbers are the same, except that averages too small for a normal number are zero.
+    /// Parameters of other types than `f32` and `f64`, and other optimizers, are Burn's either way. Default yes.
+    #[must_use]
+    pub fn fused_optimizers(mut self, fused: bool) -> Self {
+        self.settings.optimization.fused = fused;
+        self
+    }
+
+    /// Whether the C library's allocator is told to keep freed memory for the next step rather than to give it back to the kernel,
+    /// which makes training on the CPU up to 1.6 times as fast. It holds for the process from the first [`build`](Self::build)
+    /// on, needs glibc, and leaves settings of the environment (`MALLOC_TRIM_THRESHOLD_`, `GLIBC_TUNABLES`) as they are.
+    /// Default yes.
+    #[must_use]
+    pub fn tune_allocator(mut self, tune: bool) -> Self {
+        self.settings.allocator.tune = tune;
         self
     }
 
@@ -543,7 +568,13 @@ impl<M: LightningModule> TrainerBuilder<M> {
         }
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
+        if callbacks.iter().any(|callback| callback.is_model_summary()) {
+            settings.output.model_summary = false;
+        }
         let device = accelerator.device()?;
+        if settings.allocator.tune {
+            allocator::keep_memory();
+        }
         let length = &settings.length;
         if length.max_epochs.is_none() && length.max_steps.is_none() && length.max_time.is_none() {
             settings.length.max_epochs = Some(1000);
@@ -574,6 +605,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             batch_size: None,
             loss: None,
             output: None,
+            predictions: None,
             optimizers: Vec::new(),
             training: M::TRAINING,
             bound: Vec::new(),

@@ -147,7 +147,8 @@ impl Mutants<'_> {
             self.edit(&site, other, &[(receiver.clone(), other.to_owned())], 0);
         }
         let next = method.params.first().map_or(receiver.end, |param| param.whole.start);
-        let edits = [(method.name.clone(), program.text(&method.name).to_owned()), (receiver.start..next, String::new())];
+        let edits =
+            [(method.name.clone(), program.text(&method.name).to_owned()), (receiver.start..next, String::new())];
         self.edit(&site, "none", &edits, 0);
         // A body without `self` leaves the receiver to the macro alone.
         let [name, none] = edits;
@@ -171,7 +172,8 @@ impl Mutants<'_> {
             let written = program.text(&param.ty);
             let by_reference = format!("&{written}");
             let owned = written.trim_start_matches('&').trim_start_matches("mut ");
-            let others = ["usize", "f32", "Tensor<1>", "String", "&str", "impl Clone", "Tensor<B, 2>", &by_reference, owned];
+            let others =
+                ["usize", "f32", "Tensor<1>", "String", "&str", "impl Clone", "Tensor<B, 2>", &by_reference, owned];
             for other in others.into_iter().filter(|other| *other != written) {
                 self.edit(&site, other, &[(param.ty.clone(), other.to_owned()), never(method)], 0);
             }
@@ -184,8 +186,12 @@ impl Mutants<'_> {
         }
         for param in &method.params {
             let site = self.site(format!("parameter dropped from {name}"));
-            let before = places.iter().rfind(|place| place.end <= param.whole.start).map_or(param.whole.start, |place| place.end);
-            let edits = [(method.name.clone(), name.to_owned()), (before..param.whole.end, String::new()), never(method)];
+            let before = places
+                .iter()
+                .rfind(|place| place.end <= param.whole.start)
+                .map_or(param.whole.start, |place| place.end);
+            let edits =
+                [(method.name.clone(), name.to_owned()), (before..param.whole.end, String::new()), never(method)];
             self.edit(&site, program.text(&param.whole), &edits, 0);
         }
     }
@@ -198,8 +204,22 @@ impl Mutants<'_> {
         let fallible = format!("Result<{written}>");
         let list = format!("Vec<{written}>");
         let mut others = vec![
-            "()", "bool", "usize", "f64", "String", "Tensor<1>", "Tensor<2>", "Tensor<1, Int>", "Tensor<B, 1>", "Self",
-            "Option<()>", "Result<()>", "Result<usize>", "Result<Option<()>>", "impl Send", "Box<dyn Send>",
+            "()",
+            "bool",
+            "usize",
+            "f64",
+            "String",
+            "Tensor<1>",
+            "Tensor<2>",
+            "Tensor<1, Int>",
+            "Tensor<B, 1>",
+            "Self",
+            "Option<()>",
+            "Result<()>",
+            "Result<usize>",
+            "Result<Option<()>>",
+            "impl Send",
+            "Box<dyn Send>",
         ];
         if !written.is_empty() {
             others.extend([&*optional, &*fallible, &*list]);

@@ -168,7 +168,9 @@ impl Scan<'_> {
             if !self.source[attribute.name.clone()].ends_with("_module") {
                 continue;
             }
-            let Some(after) = self.tokens.iter().position(|token| token.at.start >= attribute.whole.end) else { continue };
+            let Some(after) = self.tokens.iter().position(|token| token.at.start >= attribute.whole.end) else {
+                continue;
+            };
             if self.word(after) != Some("impl") {
                 continue;
             }
@@ -225,7 +227,9 @@ impl Scan<'_> {
         let mut keys = Vec::new();
         for index in 3..self.tokens.len() {
             let path = self.is(index - 1, ':') && self.is(index - 2, ':') && self.word(index - 3).is_some();
-            let key = self.word(index).filter(|word| word.chars().all(|c| c.is_uppercase() || c == '_' || c.is_ascii_digit()));
+            let key = self
+                .word(index)
+                .filter(|word| word.chars().all(|c| c.is_uppercase() || c == '_' || c.is_ascii_digit()));
             if path && key.is_some() {
                 keys.push(self.tokens[index].at.clone());
             }

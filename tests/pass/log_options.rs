@@ -27,7 +27,7 @@ impl Net {
         #[log(on_epoch = true, reduce = max, logger = false, name = "train/largest")]
         let largest = smallest;
         #[log(minimize = true, prog_bar = false, batch_size = largest)]
-        let Parts { first, rest: [second, .., ] } = Parts { first: 1.0, rest: [2.0, 3.0] };
+        let Parts { first, rest: [second, ..] } = Parts { first: 1.0, rest: [2.0, 3.0] };
         let nothing: Option<f64> = (first > second).then_some(0.0);
         if let Some(value) = nothing {
             #[log]

@@ -17,6 +17,7 @@ mod log_options;
 mod macro_rules_module;
 mod nested_batches;
 mod nested_hparams;
+mod optimizers;
 mod own_names;
 mod patterns;
 mod per_stage;

@@ -60,9 +60,7 @@ impl Classifier {
 
 fn fit_twice<M>(mut model: M) -> M
 where
-    M: LightningModule<TrainBatch = Tensor<2>>
-        + lightning_core::TrainingStep
-        + lightning_core::ConfigureOptimizers,
+    M: LightningModule<TrainBatch = Tensor<2>> + lightning_core::TrainingStep + lightning_core::ConfigureOptimizers,
 {
     for _ in 0..2 {
         let trainer = quick(Trainer::<M>::builder());

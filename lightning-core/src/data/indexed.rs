@@ -64,10 +64,7 @@ where
         let end = layout.batches;
         let first = usize::try_from(from.batch).map_or(end, |batch| batch.min(end));
         // The position may be the end of an epoch, where no order is needed any more.
-        let order = match first < end {
-            true => layout.order(from, self.recipe.dataset.len())?,
-            false => Order::Dataset,
-        };
+        let order = if first < end { layout.order(from, self.recipe.dataset.len())? } else { Order::Dataset };
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
             recipe: Arc::clone(&self.recipe),
             order,

@@ -210,7 +210,8 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
         let (first, last) = ends(ty);
         let function = qualified(&p, ty, &function);
         let (reference, this, state) = (respan(reference, first), local("self", last), local("state", last));
-        let mut args = Group::new(Delimiter::Parenthesis, quote_spanned!(last=> #reference #this.#ident, #name, #state));
+        let mut args =
+            Group::new(Delimiter::Parenthesis, quote_spanned!(last=> #reference #this.#ident, #name, #state));
         args.set_span(last);
         quote!(#(#cfgs)* #function #args)
     };
@@ -321,7 +322,7 @@ fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let keys = module_fields(model).map(|field| {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let key = constant_ident(&name, field.ident.span());
-        let optimized = model.optimizers.iter().any(|optimizer| optimizer.field.as_ref() == Some(&field.ident));
+        let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));
         quote!(#(#cfgs)* pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
     });

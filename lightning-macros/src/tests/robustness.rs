@@ -109,7 +109,8 @@ fn what_was_wrong_once_is_right() {
 #[test]
 fn no_arguments_make_a_macro_panic() {
     let item: TokenStream = programs::DIGITS_STRUCT.parse().expect("tokens");
-    for args in ["crate", "crate = ", "crate = \"x\"", "crate = a, crate = b", "kate = x", "1", ",", "= =", "crate(x)"] {
+    for args in ["crate", "crate = ", "crate = \"x\"", "crate = a, crate = b", "kate = x", "1", ",", "= =", "crate(x)"]
+    {
         let args: TokenStream = args.parse().expect("tokens");
         for output in [lightning_module(args.clone(), item.clone()), data_module(args.clone(), item.clone())] {
             assert!(output.to_string().contains("compile_error"), "{args}");

@@ -22,7 +22,8 @@ fn large_impl() -> String {
         hook.owner == Owner::Module && hook.logs != Logs::Never && matches!(hook.kind, Kind::Hook | Kind::Step(_))
     };
     let hooks: Vec<&HookDef> = HOOKS.iter().filter(logging).take(METHODS).collect();
-    let mut methods: Vec<String> = hooks.iter().map(|hook| hook.signature().replace("-> Tensor<1>", "-> Result<Tensor<1>>")).collect();
+    let mut methods: Vec<String> =
+        hooks.iter().map(|hook| hook.signature().replace("-> Tensor<1>", "-> Result<Tensor<1>>")).collect();
     methods.extend((methods.len()..METHODS).map(|at| format!("fn helper_{at}(&self, x: Tensor<2>)")));
     let mut source = "impl Large {\n".to_owned();
     for (at, method) in methods.iter().enumerate() {

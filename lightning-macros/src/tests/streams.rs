@@ -102,7 +102,8 @@ impl Streams {
             _ => {
                 text += "enum Batch {";
                 for _ in 0..random.below(3) {
-                    text += &format!("{} A({}{}),", random.pick(FIELD_ATTRS), random.pick(FIELD_ATTRS), random.pick(TYPES));
+                    text +=
+                        &format!("{} A({}{}),", random.pick(FIELD_ATTRS), random.pick(FIELD_ATTRS), random.pick(TYPES));
                 }
                 text + "}"
             }
@@ -255,7 +256,8 @@ const ARGS: &[&str] = &[
     "crate = ::a",
     "crate = <a as b>::c",
 ];
-const NAMES: &[&str] = &["forward", "new", "trainer", "hparams", "freeze", "traning_step", "on_train_something", "r#type"];
+const NAMES: &[&str] =
+    &["forward", "new", "trainer", "hparams", "freeze", "traning_step", "on_train_something", "r#type"];
 #[rustfmt::skip]
 const ITEM_ATTRS: &[&str] = &[
     "#[optimizer(AdamConfig::new(), lr = lr)]", "#[optimizer]", "#[optimizer = 3]", "#[optimizer(lr = )]", "#[optimizer(config(1), lr)]",

@@ -39,8 +39,7 @@ pub struct Moco {
 #[lightning_module]
 impl Moco {
     fn training_step(&self, batch: TwoViews) -> Loss<Tensor<2>> {
-        let (q, k) =
-            (normalize(self.student.forward(batch.a)), normalize(self.teacher.forward(batch.b)).detach());
+        let (q, k) = (normalize(self.student.forward(batch.a)), normalize(self.teacher.forward(batch.b)).detach());
         #[log(minimize, prog_bar)]
         let train_loss = info_nce(q, k.clone(), self.queue.clone(), 0.2);
         Loss::new(train_loss).output(k)

@@ -1,7 +1,12 @@
 //! Two players: an optimizer for each, the one stepped less often than the other.
 #![deny(warnings)]
 
-use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::{Distribution, activation::relu}};
+use burn::{
+    nn::*,
+    optim::AdamConfig,
+    prelude::*,
+    tensor::{Distribution, activation::relu},
+};
 use lightning_core::prelude::*;
 
 use super::quick;
