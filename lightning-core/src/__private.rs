@@ -17,7 +17,7 @@ pub use crate::{
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
-    context::{HookContext as HookCx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted},
+    context::{HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted},
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
     error::Result,
     habits::Habits,
@@ -70,6 +70,36 @@ pub fn training_output<T: IntoTrainingOutput>(output: T) -> Result<Option<Traini
 /// Converts what a `training_step` with `#[manual_optimization]` returned.
 pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput>> {
     output.into_manual_output()
+}
+
+/// What a hook is called with, for a parameter of the written type.
+#[diagnostic::on_unimplemented(
+    message = "this parameter is a `{Self}`, found `{Written}`",
+    label = "expected `{Self}`",
+    note = "parameters of hooks are recognised by their names, and each name has its type"
+)]
+pub trait Argument<Written> {
+    /// As that type.
+    fn written(self) -> Written;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Argument<T> for T {
+    fn written(self) -> T {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T> Argument<&'a T> for &'a mut T {
+    fn written(self) -> &'a T {
+        self
+    }
+}
+
+/// What a hook is called with, as the type that the parameter is written with.
+pub fn arg<Written>(given: impl Argument<Written>) -> Written {
+    given.written()
 }
 
 /// What a hook gives.

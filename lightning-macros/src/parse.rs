@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest, nearest_attribute},
+    diagnostics::{Diagnostics, listed, suggested},
     paths::Paths,
 };
 
@@ -170,7 +170,7 @@ pub(crate) fn known_args(
             let report = diagnostics
                 .error(key, format!("`#[{attribute}]` has no option `{name}`"))
                 .note(format!("its options are {}", listed(names())));
-            match nearest(&name, names()) {
+            match suggested(&name, names()) {
                 Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
                 None => report.emit(),
             }
@@ -246,7 +246,7 @@ pub(crate) fn mend_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, d
         if name.is_empty() || known.contains(&name.as_str()) || BUILT_IN.contains(&name.as_str()) {
             continue;
         }
-        let Some(near) = nearest_attribute(&name, known.iter().copied()) else { continue };
+        let Some(near) = suggested(&name, known.iter().copied()) else { continue };
         diagnostics
             .error(attr.path(), format!("`#[{name}]` is no attribute of {place}"))
             .help(format!("did you mean `#[{near}]`?"))

@@ -146,7 +146,7 @@ fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> Token
         quote!(, #name: #p::#ty)
     });
     let args = method.params.all.iter().filter_map(|param| match param {
-        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
         Param::Batch | Param::Unknown(_) => None,
     });
     let call = expand_inherent_call(model, method, &quote!(hook_output), &quote!(#(, #args)*));

@@ -191,7 +191,7 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
 ///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::train("train_loss").minimize().on_step()];
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
-///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookCx<'_>) -> P::Result<()> { match hook { … } }
+///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> { match hook { … } }
 /// }
 /// ```
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
@@ -359,7 +359,7 @@ fn expand_hook_set(model: &ImplModel) -> Option<TokenStream> {
 }
 
 /// ```text
-/// fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookCx<'_>) -> P::Outcome {
+/// fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Outcome {
 ///     match hook {
 ///         P::Hook::OnTrainEpochEnd => P::hook_output(Self::on_train_epoch_end(self, cx)),
 ///         _ => P::Result::Ok(()),
@@ -381,7 +381,7 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
     let takes_cx = hooks.clone().any(|(method, _)| !method.params.all.is_empty());
     let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
     quote! {
-        fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::HookCx<'_>) -> #p::Outcome {
+        fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::Cx<'_>) -> #p::Outcome {
             match hook {
                 #(#arms)*
                 _ => #p::Result::Ok(()),
@@ -402,8 +402,8 @@ fn expand_hook_call(p: &TokenStream, method: &Method) -> TokenStream {
     let args = known.iter().map(|(param, ty)| {
         let span = ends(ty).0;
         match param.arg {
-            Arg::FromContext if lends => local(param.name, span).into_token_stream(),
-            _ => expand_arg(param, ty),
+            Arg::FromContext if lends => expand_given(p, ty, local(param.name, span).into_token_stream()),
+            _ => expand_arg(p, param, ty),
         }
     });
     let call = expand_output_call(p, method, &quote!(hook_output), &quote!(self #(, #args)*));
@@ -419,17 +419,28 @@ fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
     known.collect()
 }
 
-/// `cx.batch_idx()`, spanned at the type the user wrote: a wrong one is reported there.
-pub(super) fn expand_arg(param: &ParamDef, ty: &Type) -> TokenStream {
+/// `P::arg::<usize>(cx.batch_idx())`
+pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenStream {
     let span = ends(ty).0;
     let name = Ident::new(param.name, span);
     let (cx, same) = (local("cx", span), local(param.name, span));
-    match param.arg {
+    let given = match param.arg {
         Arg::Context => cx.into_token_stream(),
         Arg::FromContext => quote_spanned!(span=> #cx.#name()),
         Arg::Same => same.into_token_stream(),
         Arg::Borrowed => quote_spanned!(span=> &#same),
-    }
+    };
+    expand_given(p, ty, given)
+}
+
+/// Spanned at the type the user wrote: a wrong one is reported there, with the right one.
+fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let function = respan(quote!(#p::arg::<), first);
+    let close = respan(quote!(>), last);
+    let mut given = Group::new(Delimiter::Parenthesis, given);
+    given.set_span(last);
+    quote!(#function #ty #close #given)
 }
 
 /// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
@@ -491,7 +502,7 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
     let step = if method.is_manual() { own_step(method).unwrap_or(step) } else { step };
     let args = method.params.all.iter().filter_map(|param| match param {
         Param::Batch => Some(quote!(batch)),
-        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
@@ -643,7 +654,7 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
     let arms = model.bound().enumerate().map(|(at, (method, _))| {
         let args = method.params.all.iter().filter_map(|param| match param {
             Param::Batch => method.params.batch.as_ref().map(expand_batch),
-            Param::Known(param, ty) => Some(expand_arg(param, ty)),
+            Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
             Param::Unknown(_) => None,
         });
         let call = expand_output_call(&p, method, &quote!(training_output), &quote!(self #(, #args)*));
@@ -677,7 +688,7 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
 fn expand_configure(model: &ImplModel, method: &Method) -> TokenStream {
     let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
     let call = expand_output_call(&p, method, &quote!(optimizers), &quote!(self #(, #args)*));
     implement_configure(model, method, call)
 }
@@ -722,8 +733,9 @@ fn expand_prediction(p: &TokenStream, method: &Method) -> TokenStream {
 /// }
 /// ```
 fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
     let name = &method.sig.ident;
     implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
 }

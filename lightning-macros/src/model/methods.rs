@@ -7,7 +7,7 @@ use super::{
     optimizer::Binding,
 };
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest},
+    diagnostics::{Diagnostics, listed, nearest, suggested},
     habits::Habits,
     hooks::{
         FOREIGN, HOOKS, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
@@ -372,7 +372,7 @@ fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnos
     let mut ordinary = false;
     attrs.retain(|attr| {
         let name = name_of(attr);
-        let near = nearest(&name, METHOD_ATTRS.iter().copied());
+        let near = suggested(&name, METHOD_ATTRS.iter().copied());
         if near.is_none() && !ALIEN_ATTRS.contains(&name.as_str()) {
             return true;
         }

@@ -140,7 +140,7 @@ fn wrong_parameters() {
         expect![[r#"
             `training_step` has no parameter `batch_index`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove it
+            = help: did you mean `batch_idx`?
 
             `training_step` has no parameter `optimizers`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
@@ -723,6 +723,7 @@ fn batches() {
         expect![[r#"
             `#[batch]` has no option `hots`
             = note: its options are `size` and `host`
+            = help: did you mean `host`?
 
             `#[batch(size)]` is written on two fields
             = help: keep it on the field that carries the batch size

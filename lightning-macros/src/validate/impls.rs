@@ -5,7 +5,7 @@ use syn::{Attribute, FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, 
 
 use super::{check_tensors, logs, optimizers};
 use crate::{
-    diagnostics::{Diagnostics, nearest},
+    diagnostics::{Diagnostics, suggested},
     hooks::{HookDef, Kind, Owner, Receiver, StepOutput},
     model::{ImplModel, Meant, Method, Param},
     parse::take_attrs,
@@ -219,7 +219,16 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                     .error(input, format!("`{}` is asked for twice", known.name))
                     .help("keep one of the two")
                     .emit(),
-                Param::Known(known, _) => seen.push(known.name),
+                Param::Known(known, ty) => {
+                    seen.push(known.name);
+                    if contains_impl(ty) {
+                        diagnostics
+                            .error(ty, format!("`{}` cannot be generic", hook.name))
+                            .expected(format!("`{}: {}`", known.name, known.ty))
+                            .help("name the type")
+                            .emit();
+                    }
+                }
                 Param::Unknown(input) => report_param(hook, input, diagnostics),
             }
         }
@@ -249,7 +258,7 @@ fn report_param(hook: &HookDef, input: &FnArg, diagnostics: &Diagnostics) {
         }
         (false, _) => report.note(format!("its parameters, recognised by name, are {}", known.join(", "))),
     };
-    match nearest(&name, hook.params.iter().map(|param| param.name)) {
+    match suggested(&name, hook.params.iter().map(|param| param.name)) {
         Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
         None => report.help("remove it").emit(),
     }

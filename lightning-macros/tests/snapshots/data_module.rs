@@ -102,7 +102,7 @@ const _: () = {
             __p::hook_output(<FashionData>::prepare_data(self))
         }
         fn setup(&mut self, stage: __p::Stage) -> __p::Result<()> {
-            __p::hook_output(<FashionData>::setup(self, stage))
+            __p::hook_output(<FashionData>::setup(self, __p::arg::<Stage>(stage)))
         }
         type Train = __p::Has<
             <Result<DataLoader<ImageBatch>> as __p::LoaderOutput>::Loader,

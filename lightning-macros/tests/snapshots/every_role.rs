@@ -95,11 +95,11 @@ const _: () = {
             __p::Result::Ok(())
         }
         fn save_state(&self, state: &mut __p::StateWriter) -> __p::Result<()> {
-            state.put("head", &self.head)?;
+            <usize as __p::StateValue>::save(&self.head, "head", state)?;
             __p::Result::Ok(())
         }
         fn load_state(&mut self, state: &__p::StateReader<'_>) -> __p::Result<()> {
-            state.get("head", &mut self.head)?;
+            <usize as __p::StateValue>::load(&mut self.head, "head", state)?;
             __p::Result::Ok(())
         }
     }

@@ -90,20 +90,27 @@ const _: () = {
             .with(__p::Hook::OnTrainBatchEnd)
             .with(__p::Hook::OnValidationBatchStart)
             .with(__p::Hook::OnFitEnd);
-        fn run_hook(
-            &mut self,
-            hook: __p::Hook,
-            cx: &mut __p::HookCx<'_>,
-        ) -> __p::Outcome {
+        fn run_hook(&mut self, hook: __p::Hook, cx: &mut __p::Cx<'_>) -> __p::Outcome {
             match hook {
-                __p::Hook::Setup => __p::hook_output(Self::setup(self, cx.stage())),
+                __p::Hook::Setup => {
+                    __p::hook_output(Self::setup(self, __p::arg::<Stage>(cx.stage())))
+                }
                 __p::Hook::OnTrainBatchEnd => {
                     let batch_idx = cx.batch_idx();
-                    __p::hook_output(Self::on_train_batch_end(self, batch_idx, cx))
+                    __p::hook_output(
+                        Self::on_train_batch_end(
+                            self,
+                            __p::arg::<usize>(batch_idx),
+                            __p::arg::<&mut HookContext>(cx),
+                        ),
+                    )
                 }
                 __p::Hook::OnValidationBatchStart => {
                     __p::hook_output(
-                        Self::on_validation_batch_start(self, cx.dataloader_idx()),
+                        Self::on_validation_batch_start(
+                            self,
+                            __p::arg::<usize>(cx.dataloader_idx()),
+                        ),
                     )
                 }
                 __p::Hook::OnFitEnd => __p::hook_output(Self::on_fit_end(self)),
@@ -120,7 +127,14 @@ const _: () = {
             batch: Self::TrainBatch,
             cx: &__p::StepCx<'_>,
         ) -> __p::Result<__p::Option<__p::TrainingOutput>> {
-            __p::training_output(Self::training_step(self, cx, batch, cx.batch_idx()))
+            __p::training_output(
+                Self::training_step(
+                    self,
+                    __p::arg::<&StepContext>(cx),
+                    batch,
+                    __p::arg::<usize>(cx.batch_idx()),
+                ),
+            )
         }
     }
     #[cfg(feature = "val")]
@@ -132,7 +146,11 @@ const _: () = {
             cx: &__p::StepCx<'_>,
         ) -> __p::Result<()> {
             __p::evaluation_output(
-                Self::validation_step(self, batch, cx.dataloader_idx()),
+                Self::validation_step(
+                    self,
+                    batch,
+                    __p::arg::<usize>(cx.dataloader_idx()),
+                ),
             )
         }
     }
@@ -162,7 +180,7 @@ const _: () = {
             hparams: <Self as __p::LightningStruct>::Hparams,
             device: &__p::Device,
         ) -> Self::Built {
-            Self::init(&hparams, device)
+            Self::init(__p::arg::<&NetHparams>(&hparams), __p::arg::<&Device>(device))
         }
     }
 };
