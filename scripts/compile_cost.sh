@@ -227,6 +227,7 @@ impl LightningImpl for Net {
     ];
     const HOOKS: HookSet = HookSet::EMPTY.with(Hook::OnTrainEpochEnd);
     const __LIGHTNING_DECLARED: () = ();
+    type Builder = TrainerBuilder<Self>;
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
         if hook == Hook::OnTrainEpochEnd {
             self.end_of_epoch(cx);

@@ -40,7 +40,10 @@ pub use crate::{
     trainer::{Trainer, TrainerBuilder},
 };
 
-use crate::params::{DynMapper, MapMode};
+use crate::{
+    module::StartsTrainer,
+    params::{DynMapper, MapMode},
+};
 
 /// Logged in training.
 pub type YNN = Stages<Y, N, N>;
@@ -161,8 +164,8 @@ pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -
 }
 
 /// What `Net::trainer()` does.
-pub fn trainer_of<M: LightningModule>() -> M::Builder {
-    M::__lightning_builder()
+pub fn trainer_of<M: LightningImpl>() -> M::Builder {
+    M::Builder::start()
 }
 
 /// The functions that every module has. They hold nothing of the user's but the struct's name and generics.
@@ -194,9 +197,9 @@ macro_rules! __module_methods {
                 <Self as $crate::__private::InitModule>::init_module(hparams, device)
             }
             #[doc = ::core::concat!("Configures a trainer for `", ::core::stringify!($name), "`.")]
-            pub fn trainer() -> <Self as $crate::__private::LightningModule>::Builder
+            pub fn trainer() -> <Self as $crate::__private::LightningImpl>::Builder
             where
-                for<'lightning> Self: $crate::__private::LightningModule,
+                for<'lightning> Self: $crate::__private::LightningImpl,
             {
                 $crate::__private::trainer_of::<Self>()
             }

@@ -331,6 +331,11 @@ pub trait LightningImpl: Sized + 'static {
     #[doc(hidden)]
     const __LIGHTNING_DECLARED: ();
 
+    /// What `trainer()` gives. That it is found here keeps a module without an `impl` from being reported again for each use of its
+    /// trainer.
+    #[doc(hidden)]
+    type Builder: StartsTrainer;
+
     /// Calls one hook.
     #[doc(hidden)]
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
@@ -346,14 +351,6 @@ pub trait LightningImpl: Sized + 'static {
     note = "write `#[lightning_module]` on the struct and on its `impl` with the steps"
 )]
 pub trait LightningModule: LightningStruct + LightningImpl {
-    /// What configures its trainer. That it is found here keeps a module without an `impl` from being reported again for each
-    /// use of its trainer.
-    #[doc(hidden)]
-    type Builder;
-
-    #[doc(hidden)]
-    fn __lightning_builder() -> Self::Builder;
-
     /// Stops training everything below the field, in place. Of an owned module `model.freeze(Net::BACKBONE)` gives the frozen
     /// module back, as Burn's own `freeze` does.
     fn freeze<O>(&mut self, field: FieldKey<Self, O>) {
@@ -366,10 +363,17 @@ pub trait LightningModule: LightningStruct + LightningImpl {
     }
 }
 
-impl<M: LightningStruct + LightningImpl> LightningModule for M {
-    type Builder = TrainerBuilder<M>;
+impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 
-    fn __lightning_builder() -> TrainerBuilder<M> {
+/// What `Net::trainer()` gives.
+#[doc(hidden)]
+pub trait StartsTrainer {
+    /// One with every setting at its default.
+    fn start() -> Self;
+}
+
+impl<M: LightningModule> StartsTrainer for TrainerBuilder<M> {
+    fn start() -> Self {
         Trainer::builder()
     }
 }

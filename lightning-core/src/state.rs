@@ -111,6 +111,8 @@ pub trait StateValue {
     fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()>;
 }
 
+// Of the two traits neither is to be spoken of alone.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> StateValue for T {
     fn save(&self, name: &str, state: &mut StateWriter) -> Result<()> {
         state.put(name, self)

@@ -1,9 +1,6 @@
 //! What a user of PyTorch Lightning writes on `self`, and what to write instead.
 
-use syn::{
-    Block, Expr, ExprField, ExprMethodCall, Ident, Member,
-    visit::{self, Visit},
-};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 
 use crate::paths::plain;
 
@@ -52,38 +49,48 @@ pub(crate) struct Habits {
 }
 
 impl Habits {
-    /// Looks for them.
-    pub(crate) fn of(block: &Block) -> Self {
+    /// Looks for them in tokens: what is inside of `println!(…)` is no expression yet.
+    pub(crate) fn of(tokens: TokenStream) -> Self {
         let mut habits = Self::default();
-        habits.visit_block(block);
+        habits.look(tokens);
         habits
     }
 
-    fn see(&mut self, base: &Expr, member: &Ident) {
-        let name = plain(member);
-        self.on_self |= is_self(base) && ON_SELF.contains(&name.as_str());
-        let of_trainer = matches!(base, Expr::Field(ExprField { base, member: Member::Named(field), .. })
-            if is_self(base) && field == "trainer");
-        if of_trainer && let Some((_, instead)) = OF_TRAINER.iter().find(|(known, _)| *known == name) {
-            self.of_trainer.push((member.clone(), instead));
+    fn look(&mut self, tokens: TokenStream) {
+        // The words of `self.a.b` so far.
+        let mut path: Vec<Ident> = Vec::new();
+        let mut after_dot = false;
+        for token in tokens {
+            match token {
+                TokenTree::Punct(punct) if punct.as_char() == '.' => {
+                    after_dot = true;
+                    continue;
+                }
+                TokenTree::Ident(word) => {
+                    if !after_dot {
+                        path.clear();
+                    }
+                    path.push(word);
+                    self.see(&path);
+                }
+                TokenTree::Group(group) => {
+                    path.clear();
+                    self.look(group.stream());
+                }
+                TokenTree::Punct(_) | TokenTree::Literal(_) => path.clear(),
+            }
+            after_dot = false;
         }
     }
-}
 
-impl<'ast> Visit<'ast> for Habits {
-    fn visit_expr_field(&mut self, expr: &'ast ExprField) {
-        if let Member::Named(member) = &expr.member {
-            self.see(&expr.base, member);
+    fn see(&mut self, path: &[Ident]) {
+        match path {
+            [this, name] if this == "self" => self.on_self |= ON_SELF.contains(&plain(name).as_str()),
+            [this, trainer, name] if this == "self" && trainer == "trainer" => {
+                let known = OF_TRAINER.iter().find(|(known, _)| *known == plain(name));
+                self.of_trainer.extend(known.map(|(_, instead)| (name.clone(), *instead)));
+            }
+            _ => {}
         }
-        visit::visit_expr_field(self, expr);
     }
-
-    fn visit_expr_method_call(&mut self, expr: &'ast ExprMethodCall) {
-        self.see(&expr.receiver, &expr.method);
-        visit::visit_expr_method_call(self, expr);
-    }
-}
-
-fn is_self(expr: &Expr) -> bool {
-    matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
 }

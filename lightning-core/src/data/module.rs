@@ -192,6 +192,7 @@ impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
 )]
 pub trait LoaderItem {}
 
+#[diagnostic::do_not_recommend]
 impl<B: Batch> LoaderItem for B {}
 impl<B> LoaderItem for DataLoader<B> {}
 impl<I> LoaderItem for FromLoader<I> {}

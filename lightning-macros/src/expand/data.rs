@@ -215,7 +215,10 @@ fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let name = format_ident!("{}", hook.variant);
     let written = loaders(model, hook).map(|(Method { cfgs, .. }, ty)| {
         let loader = qualified(&p, ty, &quote!(LoaderOutput::Loader));
-        quote!(#(#cfgs)* type #name = #p::Has<#loader>;)
+        let (first, last) = ends(ty);
+        // All of it, or rustc would report a type that is no loader once more, for the attribute.
+        let (open, close) = (respan(quote!(type #name = #p::Has<), first), respan(quote!(>;), last));
+        quote!(#(#cfgs)* #open #loader #close)
     });
     let absent = absence(model, hook, quote!(type #name = #p::NoLoader;));
     quote!(#(#written)* #absent)
@@ -227,9 +230,11 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     let ty = format_ident!("{}", hook.variant);
     let function = |span: Span, returned: TokenStream, body: TokenStream| {
         let (keyword, name) = (syn::Token![fn](span), respan(name.to_token_stream(), span));
+        let receiver = respan(quote!((&mut self)), span);
+        let arrow = respan(quote!(->), span);
         let mut block = Group::new(Delimiter::Brace, body);
         block.set_span(span);
-        quote!(#keyword #name(&mut self) -> #returned #block)
+        quote!(#keyword #name #receiver #arrow #returned #block)
     };
     let returned = quote!(#p::Result<Self::#ty>);
     let written = loaders(model, hook).map(|(method, written)| {

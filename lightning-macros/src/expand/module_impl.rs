@@ -69,11 +69,22 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
         quote!(#(let _ = &#bindings;)*)
     });
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
+        drop_habits(model, &mut parsed);
         drop_colliding(model, &mut parsed);
         modernise(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
     }
     item
+}
+
+/// Drops the bodies that ask for a trainer: that is reported, and rustc would report the field once more.
+fn drop_habits(model: &ImplModel, item: &mut syn::ItemImpl) {
+    for method in model.methods.iter().filter(|method| !method.habits.of_trainer.is_empty()) {
+        if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
+            function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+            function.block = syn::parse_quote!({ ::core::unreachable!() });
+        }
+    }
 }
 
 /// Drops what has the name of something that the macros write, so that rustc does not report it again.
@@ -188,6 +199,7 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
 /// ```text
 /// impl P::LightningImpl for Net {
 ///     const __LIGHTNING_DECLARED: () = P::declared::<Self>();
+///     type Builder = P::TrainerBuilder<Self>;
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
 ///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::train("train_loss").minimize().on_step()];
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
@@ -217,6 +229,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
     let body = quote! {
         const __LIGHTNING_DECLARED: () = #declared;
+        type Builder = #p::TrainerBuilder<Self>;
         #(#batches)*
         #metrics
         #training
@@ -433,9 +446,11 @@ pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenS
     expand_given(p, ty, given)
 }
 
-/// Spanned at the type the user wrote: a wrong one is reported there, with the right one.
+/// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
+/// is given, without which rustc underlines the attribute.
 fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
+    let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
     let function = respan(quote!(#p::arg::<), first);
     let close = respan(quote!(>), last);
     let mut given = Group::new(Delimiter::Parenthesis, given);
