@@ -372,7 +372,7 @@ pub trait StartsTrainer {
     fn start() -> Self;
 }
 
-impl<M: LightningModule> StartsTrainer for TrainerBuilder<M> {
+impl<M> StartsTrainer for TrainerBuilder<M> {
     fn start() -> Self {
         Trainer::builder()
     }
