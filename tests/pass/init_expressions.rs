@@ -22,7 +22,7 @@ impl Named {
 }
 
 #[lightning_module]
-#[optimizer(SgdConfig::new(), lr = { let rates = lr.clone(); rates[0] })]
+#[optimizer(SgdConfig::new(), lr = { let [first, _] = lr; first })]
 struct Net {
     #[init(Named::new(name, sizes, device))]
     first: Named,

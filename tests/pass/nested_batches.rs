@@ -13,6 +13,7 @@ struct Labelled<T> {
 }
 
 #[derive(Batch, Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a batch is moved once")]
 enum Inputs {
     Dense(Tensor<2>),
     Sparse { indices: Tensor<2, Int>, weights: Option<Tensor<2>> },
