@@ -17,6 +17,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_qualifiers", "c02_receiver"),
     ("check_params", "c03_parameters"),
     ("check_batches", "c03_parameters"),
+    ("check_habits", "c03_parameters"),
     ("check_named_outputs", "c04_outputs"),
     ("check_generated_names", "c10_names_twice"),
     ("check_repeated_hooks", "c10_names_twice"),

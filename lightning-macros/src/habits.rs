@@ -1,6 +1,10 @@
 //! What a user of PyTorch Lightning writes on `self`, and what to write instead.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{
+    Block, Expr, ExprField, ExprMethodCall, Ident, Macro, Member,
+    visit::{self, Visit},
+};
 
 use crate::paths::plain;
 
@@ -49,48 +53,80 @@ pub(crate) struct Habits {
 }
 
 impl Habits {
-    /// Looks for them in tokens: what is inside of `println!(…)` is no expression yet.
-    pub(crate) fn of(tokens: TokenStream) -> Self {
+    /// Looks for them.
+    pub(crate) fn of(block: &Block) -> Self {
         let mut habits = Self::default();
-        habits.look(tokens);
+        habits.visit_block(block);
         habits
     }
 
+    /// `self.name`
+    fn see_on_self(&mut self, name: &Ident) {
+        self.on_self |= ON_SELF.contains(&plain(name).as_str());
+    }
+
+    /// `self.trainer.name`
+    fn see_of_trainer(&mut self, name: &Ident) {
+        let known = OF_TRAINER.iter().find(|(known, _)| *known == plain(name));
+        self.of_trainer.extend(known.map(|(_, instead)| (name.clone(), *instead)));
+    }
+
+    fn see(&mut self, base: &Expr, name: &Ident) {
+        match base {
+            Expr::Path(path) if path.path.is_ident("self") => self.see_on_self(name),
+            Expr::Field(ExprField { base, member: Member::Named(field), .. }) => {
+                if field == "trainer" && matches!(&**base, Expr::Path(path) if path.path.is_ident("self")) {
+                    self.see_of_trainer(name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is inside of `println!(…)` is no expression yet.
     fn look(&mut self, tokens: TokenStream) {
-        // The words of `self.a.b` so far.
         let mut path: Vec<Ident> = Vec::new();
         let mut after_dot = false;
         for token in tokens {
+            let dot = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
             match token {
-                TokenTree::Punct(punct) if punct.as_char() == '.' => {
-                    after_dot = true;
-                    continue;
-                }
                 TokenTree::Ident(word) => {
                     if !after_dot {
                         path.clear();
                     }
                     path.push(word);
-                    self.see(&path);
+                    match path.as_slice() {
+                        [this, name] if this == "self" => self.see_on_self(name),
+                        [this, trainer, name] if this == "self" && trainer == "trainer" => self.see_of_trainer(name),
+                        _ => {}
+                    }
                 }
                 TokenTree::Group(group) => {
                     path.clear();
                     self.look(group.stream());
                 }
+                TokenTree::Punct(_) if dot => {}
                 TokenTree::Punct(_) | TokenTree::Literal(_) => path.clear(),
             }
-            after_dot = false;
+            after_dot = dot;
         }
     }
+}
 
-    fn see(&mut self, path: &[Ident]) {
-        match path {
-            [this, name] if this == "self" => self.on_self |= ON_SELF.contains(&plain(name).as_str()),
-            [this, trainer, name] if this == "self" && trainer == "trainer" => {
-                let known = OF_TRAINER.iter().find(|(known, _)| *known == plain(name));
-                self.of_trainer.extend(known.map(|(_, instead)| (name.clone(), *instead)));
-            }
-            _ => {}
+impl<'ast> Visit<'ast> for Habits {
+    fn visit_expr_field(&mut self, expr: &'ast ExprField) {
+        if let Member::Named(member) = &expr.member {
+            self.see(&expr.base, member);
         }
+        visit::visit_expr_field(self, expr);
+    }
+
+    fn visit_expr_method_call(&mut self, expr: &'ast ExprMethodCall) {
+        self.see(&expr.receiver, &expr.method);
+        visit::visit_expr_method_call(self, expr);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.look(call.tokens.clone());
     }
 }

@@ -8,6 +8,7 @@ use syn::{Expr, Ident, spanned::Spanned};
 
 use super::local;
 use crate::{
+    diagnostics::suggested,
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
 };
@@ -205,8 +206,11 @@ impl Mentions {
         Self(words)
     }
 
+    /// Whether it mentions the name, or misspells it: rustc suggests what is there.
     pub(super) fn contains(&self, name: &Ident) -> bool {
-        self.0.contains(&plain(name))
+        let name = plain(name);
+        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
+        self.0.contains(&name) || (name.len() > 3 && self.0.iter().any(misspelt))
     }
 }
 

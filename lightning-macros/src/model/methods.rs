@@ -1,6 +1,5 @@
 //! The impl side: methods, what each is meant to be, and the metrics they log.
 
-use quote::ToTokens;
 use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Pat, ReturnType, Type};
 
 use super::{
@@ -363,7 +362,7 @@ fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostic
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
-    let habits = if owner == Owner::Module { Habits::of(function.block.to_token_stream()) } else { Habits::default() };
+    let habits = if owner == Owner::Module { Habits::of(&function.block) } else { Habits::default() };
     let sig = function.sig.clone();
     Method { index, cfgs, sig, meant, binding, attributed, params, logs, habits, slots: Vec::new() }
 }

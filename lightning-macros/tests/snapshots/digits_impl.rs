@@ -37,6 +37,7 @@ const _: () = {
     #[automatically_derived]
     impl __p::LightningImpl for Digits {
         const __LIGHTNING_DECLARED: () = __p::declared::<Self>();
+        type Builder = __p::TrainerBuilder<Self>;
         type TrainBatch = DigitBatch;
         type ValBatch = DigitBatch;
         type TestBatch = DigitBatch;

@@ -68,6 +68,7 @@ const _: () = {
     #[automatically_derived]
     impl<A: Activation> __p::LightningImpl for Net<A> {
         const __LIGHTNING_DECLARED: () = __p::declared::<Self>();
+        type Builder = __p::TrainerBuilder<Self>;
         type TrainBatch = Pair;
         #[cfg(feature = "val")]
         type ValBatch = Pair;
