@@ -73,12 +73,12 @@ impl Habits {
 
     fn see(&mut self, base: &Expr, name: &Ident) {
         match base {
-            Expr::Path(path) if path.path.is_ident("self") => self.see_on_self(name),
-            Expr::Field(ExprField { base, member: Member::Named(field), .. }) => {
-                if field == "trainer" && matches!(&**base, Expr::Path(path) if path.path.is_ident("self")) {
-                    self.see_of_trainer(name);
-                }
+            Expr::Field(ExprField { base, member: Member::Named(field), .. })
+                if field == "trainer" && is_self(base) =>
+            {
+                self.see_of_trainer(name);
             }
+            base if is_self(base) => self.see_on_self(name),
             _ => {}
         }
     }
@@ -129,4 +129,8 @@ impl<'ast> Visit<'ast> for Habits {
     fn visit_macro(&mut self, call: &'ast Macro) {
         self.look(call.tokens.clone());
     }
+}
+
+fn is_self(expr: &Expr) -> bool {
+    matches!(expr, Expr::Path(path) if path.path.is_ident("self"))
 }
