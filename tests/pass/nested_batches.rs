@@ -64,6 +64,6 @@ fn runs() {
     let train = DataLoader::from_batches(train).unwrap();
     let val = DataLoader::from_batches(vec![(x, labels)]).unwrap();
     let report = trainer.fit(&mut model, (train, val)).unwrap();
-    assert_eq!(report.metrics.get(Net::COUNTED.epoch()), Some(4.0));
+    assert_eq!(report.metrics.get(Net::COUNTED.epoch()), Some(3.0), "the skipped batch returns before it logs");
     assert_eq!(report.skipped_batches, 1);
 }

@@ -60,6 +60,10 @@ fn trainable(model: &Backbone) -> bool {
     model.out.weight.is_require_grad()
 }
 
+fn trainable_head(model: &FineTune) -> bool {
+    model.head.weight.is_require_grad()
+}
+
 #[test]
 fn runs() {
     let device = Device::default();
@@ -75,8 +79,10 @@ fn runs() {
     assert_ne!(model.backbone.out.weight.to_data(), before, "trained from the second epoch on");
 
     // Of an owned module both give it back, as Burn's own do.
+    let model = FineTune::new_on(FineTuneHparams::default(), &device.autodiff());
+    assert!(!trainable(&model.backbone) && trainable_head(&model));
     let model = model.unfreeze(FineTune::BACKBONE);
     assert!(trainable(&model.backbone));
     let model = model.freeze(FineTune::BACKBONE);
-    assert!(!trainable(&model.backbone) && model.head.weight.is_require_grad());
+    assert!(!trainable(&model.backbone) && trainable_head(&model));
 }
