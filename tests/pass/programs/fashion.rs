@@ -4,8 +4,6 @@
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
 use lightning_core::prelude::*;
 
-use super::quick;
-
 #[derive(Batch, Clone, Debug)]
 pub struct ImageBatch {
     images: Tensor<4>,
@@ -107,15 +105,24 @@ fn collate(items: Vec<(Vec<f32>, i64)>) -> Result<ImageBatch> {
 }
 
 #[test]
-fn runs() {
+fn runs() -> Result<()> {
     seed_everything(42);
+    let folder = tempfile::tempdir().unwrap();
     let mut data = FashionData::new(FashionDataHparams::default());
     let mut model = FashionCnn::new(FashionCnnHparams::default());
-    let trainer = quick(FashionCnn::trainer())
+    let mut trainer = FashionCnn::trainer()
+        .max_epochs(2)
         .gradient_clip_val(1.0)
-        .callback(EarlyStopping::new(FashionCnn::VAL_LOSS).patience(3));
-    let mut trainer = trainer.build().unwrap();
-    let report = trainer.fit(&mut model, &mut data).unwrap();
+        .default_root_dir(folder.path())
+        .enable_progress_bar(false)
+        .enable_model_summary(false)
+        .callback(EarlyStopping::new(FashionCnn::VAL_LOSS).patience(3))
+        .callback(ModelCheckpoint::new(FashionCnn::VAL_ACC).save_top_k(1))
+        .callback(LearningRateMonitor::new())
+        .build()?;
+    let report = trainer.fit(&mut model, &mut data)?;
     assert!(report.metrics.get(FashionCnn::VAL_ACC).is_some(), "{report}");
-    assert!(trainer.test(&mut model, &mut data).unwrap().get(FashionCnn::TEST_ACC).is_some());
+    trainer.load_best(&mut model)?;
+    assert!(trainer.test(&mut model, &mut data)?.get(FashionCnn::TEST_ACC).is_some());
+    Ok(())
 }
