@@ -1,6 +1,6 @@
 //! What `#[lightning_module]` implements: the struct's half, the impl's half, and one trait for each step.
 
-use std::any::Any;
+use std::{any::Any, path::Path};
 
 use burn::{
     module::Module,
@@ -20,6 +20,7 @@ use crate::{
     readback,
     state::{StateReader, StateWriter},
     trainer::{Trainer, TrainerBuilder},
+    weights::{self, Weights, WeightsReport},
 };
 
 /// What a field of a module is for.
@@ -336,6 +337,20 @@ pub trait LightningImpl: Sized + 'static {
     #[doc(hidden)]
     type Builder: StartsTrainer;
 
+    /// What `on_save_checkpoint` adds to a checkpoint.
+    #[doc(hidden)]
+    fn save_user_state(&mut self, state: &mut StateWriter) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Gives it to `on_load_checkpoint`.
+    #[doc(hidden)]
+    fn load_user_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// Calls one hook.
     #[doc(hidden)]
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
@@ -360,6 +375,23 @@ pub trait LightningModule: LightningStruct + LightningImpl {
     /// Trains everything below the field again, in place.
     fn unfreeze<O>(&mut self, field: FieldKey<Self, O>) {
         *self = set_trainable(self.clone(), field, true);
+    }
+
+    /// Writes the parameters, running statistics and buffers to a safetensors file, under their paths and in Burn's layout.
+    ///
+    /// # Errors
+    /// When the file cannot be written, with its path.
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        weights::save(self, path.as_ref())
+    }
+
+    /// Gives the module weights of a file: all, those of one field, or some under other names. Says what was applied, skipped, missing and
+    /// left over. The module stays as it is when a shape does not fit.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a shape does not fit, or nothing in it has a place in the module.
+    fn load_weights(&mut self, weights: Weights<Self>) -> Result<WeightsReport> {
+        weights::load(self, &weights)
     }
 }
 

@@ -75,6 +75,9 @@ fn hooks_of_every_shape() {
             fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext) {}
             fn on_validation_batch_start(&mut self, dataloader_idx: usize) -> Result<()> { Ok(()) }
             fn on_fit_end(&mut self) {}
+            fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> { Ok(()) }
+            #[cfg(feature = "load")]
+            fn on_load_checkpoint(&mut self, state: &StateReader) {}
         }
         "#,
     ));

@@ -37,6 +37,11 @@ impl<A: Activation> Net<A> {
         Ok(())
     }
     fn on_fit_end(&mut self) {}
+    fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+    #[cfg(feature = "load")]
+    fn on_load_checkpoint(&mut self, state: &StateReader) {}
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
@@ -117,6 +122,17 @@ const _: () = {
                 __p::Hook::OnFitEnd => __p::hook_output(Self::on_fit_end(self)),
                 _ => __p::Result::Ok(()),
             }
+        }
+        fn save_user_state(&mut self, state: &mut __p::StateWriter) -> __p::Result<()> {
+            __p::hook_output(
+                Self::on_save_checkpoint(self, __p::arg::<&mut StateWriter>(state)),
+            )
+        }
+        #[cfg(feature = "load")]
+        fn load_user_state(&mut self, state: &__p::StateReader<'_>) -> __p::Result<()> {
+            __p::hook_output(
+                Self::on_load_checkpoint(self, __p::arg::<&StateReader>(state)),
+            )
         }
     }
     #[automatically_derived]
