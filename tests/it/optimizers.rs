@@ -160,13 +160,13 @@ network! {
 fn groups_and_unfreezing_give_torchs_numbers() {
     for double in [false, true] {
         let mut model = Grouped::new(GroupedHparams::default().with_double(double));
-        Grouped::freeze(&mut model, Grouped::BODY);
+        model = model.freeze(Grouped::BODY);
         let body = doubles(model.body.weight.val());
         let mut trainer = quiet(Grouped::trainer()).max_epochs(3).build().unwrap();
         trainer.fit(&mut model, loader(double)).unwrap();
         assert_eq!(doubles(model.body.weight.val()), body, "frozen until epoch 3");
         let mut model = Grouped::new(GroupedHparams::default().with_double(double));
-        Grouped::freeze(&mut model, Grouped::BODY);
+        model = model.freeze(Grouped::BODY);
         let mut trainer = quiet(Grouped::trainer()).max_epochs(6).build().unwrap();
         trainer.fit(&mut model, loader(double)).unwrap();
         assert_close("groups", double, &model.body, &model.head, &reference().adamw_groups);

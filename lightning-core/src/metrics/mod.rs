@@ -10,7 +10,7 @@ mod values;
 pub(crate) use key::KeyRef;
 pub use key::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricDef, MetricKey,
-    Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
+    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 pub(crate) use log::MetricUpdate;
 pub use log::{log_metric, log_metric_per_stage};
