@@ -1,6 +1,6 @@
 //! The trainer's settings: collected by the builder, checked together once, before anything starts.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use burn::tensor::Device;
 
@@ -260,6 +260,8 @@ pub(crate) struct LengthSettings {
 #[derive(Clone, Debug)]
 pub(crate) struct OptimizationSettings {
     pub(crate) accumulate: u64,
+    /// The same by the epoch from which on it holds, where it changes.
+    pub(crate) accumulation: BTreeMap<u64, u64>,
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
     pub(crate) detect_anomaly: bool,
@@ -269,7 +271,49 @@ pub(crate) struct OptimizationSettings {
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false, fused: true }
+        Self {
+            accumulate: 1,
+            accumulation: BTreeMap::new(),
+            clip: None,
+            clip_by: ClipAlgorithm::Norm,
+            detect_anomaly: false,
+            fused: true,
+        }
+    }
+}
+
+impl OptimizationSettings {
+    /// Batches in a window of an epoch.
+    pub(crate) fn window(&self, epoch: u64) -> u64 {
+        self.accumulation.range(..=epoch).next_back().map_or(self.accumulate, |(_, batches)| *batches)
+    }
+
+    /// Whether a window ever has more than one batch.
+    pub(crate) fn accumulates(&self) -> bool {
+        self.accumulate > 1 || self.accumulation.values().any(|batches| *batches > 1)
+    }
+
+    /// Optimizer steps in the first `epochs` epochs, each of so many batches.
+    pub(crate) fn steps(&self, epochs: u64, batches: u64) -> u64 {
+        let mut steps: u64 = 0;
+        let changes = std::iter::once(0).chain(self.accumulation.keys().copied().filter(|epoch| *epoch > 0));
+        let ends = self.accumulation.keys().copied().filter(|epoch| *epoch > 0).chain(std::iter::once(epochs));
+        for (from, to) in changes.zip(ends) {
+            let to = to.min(epochs);
+            let of_epoch = batches.div_ceil(self.window(from).max(1));
+            steps = steps.saturating_add(to.saturating_sub(from).saturating_mul(of_epoch));
+        }
+        steps
+    }
+
+    /// As a program writes it.
+    pub(crate) fn accumulation_text(&self) -> String {
+        if self.accumulation.is_empty() {
+            return self.accumulate.to_string();
+        }
+        let rows: Vec<String> =
+            self.accumulation.iter().map(|(epoch, batches)| format!("{batches} from epoch {epoch}")).collect();
+        rows.join(", ")
     }
 }
 
@@ -458,5 +502,22 @@ impl Settings {
             self.output.default_logger = false;
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_change_at_their_epochs() {
+        let settings =
+            OptimizationSettings { accumulation: BTreeMap::from([(2, 4), (5, 3)]), ..OptimizationSettings::default() };
+        let windows: Vec<u64> = (0..8).map(|epoch| settings.window(epoch)).collect();
+        assert_eq!(windows, [1, 1, 4, 4, 4, 3, 3, 3]);
+        // Ten batches: 10 steps in each of the first two epochs, then 3 in each of three, then 4.
+        let steps: Vec<u64> = [0, 1, 2, 3, 5, 6].map(|epochs| settings.steps(epochs, 10)).to_vec();
+        assert_eq!(steps, [0, 10, 20, 23, 29, 33]);
+        assert_eq!(OptimizationSettings { accumulate: 3, ..OptimizationSettings::default() }.steps(5, 10), 20);
     }
 }

@@ -1,6 +1,6 @@
 //! The object-safe view of a module that the engine works with: the only code that is compiled for every module.
 
-use std::any::TypeId;
+use std::{any::TypeId, collections::BTreeSet};
 
 use burn::{module::Module, tensor::Device};
 
@@ -20,7 +20,7 @@ use crate::{
     module::{FitContext, LightningModule, TrainingMode, TrainingOutput},
     optim::{Optimizer, OptimizerSetup, Optimizers},
     owned::Owned,
-    params::{ErasedVisitor, MapMode, ValueMapper, visit},
+    params::{ErasedVisitor, MapMode, ValueMapper, running_statistics, visit},
     random::{Stream, derive_seed, with_generator},
     resume::{compare, flat},
     run::RunState,
@@ -89,6 +89,10 @@ pub(crate) trait Driver {
     fn restore_kept(&mut self, with_states: bool);
     /// Drops the copy.
     fn forget_kept(&mut self);
+    /// Lets the callbacks give the module its final weights; whether running statistics have to be computed anew.
+    fn final_weights(&mut self, run: &mut RunState) -> Result<bool>;
+    /// The places of running statistics among the float parameters, of a module in training form.
+    fn running_statistics(&self) -> Result<BTreeSet<usize>>;
     fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()>;
     fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()>;
 }
@@ -406,6 +410,20 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
 
     fn forget_kept(&mut self) {
         self.kept = None;
+    }
+
+    fn final_weights(&mut self, run: &mut RunState) -> Result<bool> {
+        let module = self.module.get_mut()?;
+        let mut stale = false;
+        for callback in self.callbacks.iter_mut() {
+            stale |= catch(|| callback.final_weights(&mut CallbackContext { run }, module))
+                .map_err(|error| error.at(run.location(Some("a callback's final_weights".to_owned()), false)))?;
+        }
+        Ok(stale)
+    }
+
+    fn running_statistics(&self) -> Result<BTreeSet<usize>> {
+        running_statistics(self.module.get()?)
     }
 
     fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()> {

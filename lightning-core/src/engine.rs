@@ -17,7 +17,7 @@ use crate::{
     run::RunState,
     saving, signals,
     stage::Stage,
-    summary,
+    statistics, summary,
 };
 
 /// The hooks of one evaluation stage.
@@ -171,6 +171,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         if let Some(reason) = nothing_left(run) {
             // An epoch that a stop has cut short counts as one that the run has had.
             run.progress.epoch += u64::from(run.place.phase != Phase::EpochStart);
+            // The checkpoint of a last epoch is from before the final weights.
+            finish_weights(run, driver, &plan)?;
             return Ok(reason);
         }
         if run.settings.output.model_summary {
@@ -184,6 +186,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                 loop {
                     if let Some(reason) = nothing_left(run) {
                         run.scope = ScopeId::CLOSED;
+                        finish_weights(run, driver, &plan)?;
                         return Ok(reason);
                     }
                     train_epoch(run, driver, &plan)?;
@@ -196,6 +199,14 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             reason => reason,
         }
     })
+}
+
+/// Gives the module the weights that training ends with.
+fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    if driver.final_weights(run)? {
+        statistics::refresh(run, driver, plan.train_batches)?;
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -267,10 +278,13 @@ pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Resu
 
 fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     summary::check_parameters(driver)?;
+    let max_epochs = run.settings.length.max_epochs.map(|epochs| epochs as u64);
     let cx = FitContext {
-        max_epochs: run.settings.length.max_epochs.map(|epochs| epochs as u64),
+        max_epochs,
         max_steps: run.settings.length.max_steps,
-        steps_per_epoch: plan.train_batches.map(|batches| batches.div_ceil(run.settings.optimization.accumulate)),
+        steps_by_epochs: max_epochs
+            .zip(plan.train_batches)
+            .map(|(epochs, batches)| run.settings.optimization.steps(epochs, batches)),
         batches_per_epoch: plan.train_batches,
         device: run.device.clone(),
     };

@@ -56,6 +56,7 @@
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
 //! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
+//! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`], [`StochasticWeightAveraging`], [`BackboneFinetuning`], [`Pruning`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | penalize a gradient | [`grad`] |
@@ -108,6 +109,7 @@ pub mod schedulers;
 mod signals;
 mod stage;
 mod state;
+mod statistics;
 mod summary;
 mod table;
 pub mod testing;
@@ -118,8 +120,10 @@ mod weights;
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{
-    Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
-    ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
+    BackboneFinetuning, Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping,
+    EmaWeightAveraging, GradientAccumulationScheduler, LambdaCallback, LearningRateMonitor, ModelCheckpoint,
+    ModelSummary, OnExceptionCheckpoint, PredictionWriter, Pruning, SpikeDetection, StochasticWeightAveraging,
+    ThroughputMonitor, Timer, WeightAveraging,
 };
 pub use checkpoint::Resume;
 pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
@@ -240,11 +244,12 @@ pub mod prelude {
     // Not `metrics::Precision`, since that is another thing to a trainer.
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
-        EarlyStopping, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss,
-        MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter,
-        Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, ThroughputMonitor, Timer,
-        TorchDefaults, Trainer, Weights, copy_of,
+        Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
+        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, FitContext, GradientAccumulationScheduler, HookContext,
+        LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, ModelSummary,
+        OnExceptionCheckpoint, OptimizerSetup, Optimizers, PredictionWriter, Pruning, Result, Resume, SpikeDetection,
+        Stage, StateReader, StateWriter, StepContext, StochasticWeightAveraging, ThroughputMonitor, Timer,
+        TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},

@@ -256,7 +256,8 @@ pub struct FitContext {
     pub(crate) max_epochs: Option<u64>,
     pub(crate) max_steps: Option<u64>,
     pub(crate) batches_per_epoch: Option<u64>,
-    pub(crate) steps_per_epoch: Option<u64>,
+    /// Optimizer steps in `max_epochs`.
+    pub(crate) steps_by_epochs: Option<u64>,
     pub(crate) device: Device,
 }
 
@@ -266,8 +267,7 @@ impl FitContext {
     /// # Errors
     /// When neither the loader's length with `max_epochs` nor `max_steps` bounds the run.
     pub fn estimated_optimizer_steps(&self) -> Result<u64> {
-        let by_epochs = self.max_epochs.zip(self.steps_per_epoch).map(|(epochs, steps)| epochs * steps);
-        match (by_epochs, self.max_steps) {
+        match (self.steps_by_epochs, self.max_steps) {
             (Some(epochs), Some(steps)) => Ok(epochs.min(steps)),
             (Some(steps), None) | (None, Some(steps)) => Ok(steps),
             (None, None) => Err(Error::config("the run has no known number of optimizer steps")

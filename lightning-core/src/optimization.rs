@@ -85,7 +85,7 @@ fn check(run: &RunState) -> Result<()> {
                 return Err(Error::config(format!("`{}` is L-BFGS, which trains alone", optimizer.name()))
                     .help("give it all fields and one plain `training_step`, or use another optimizer"));
             }
-            if run.settings.optimization.accumulate > 1 || run.settings.optimization.clip.is_some() {
+            if run.settings.optimization.accumulates() || run.settings.optimization.clip.is_some() {
                 return Err(Error::config(format!(
                     "`{}` is L-BFGS, which evaluates the loss several times a step",
                     optimizer.name()
@@ -220,7 +220,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
 /// When a window is full and its update fails.
 fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool) -> Result<bool> {
     let passes = run.windows.get(window).map_or(0, GradientStore::passes);
-    if passes == 0 || !(last || passes >= run.settings.optimization.accumulate) {
+    if passes == 0 || !(last || passes >= run.settings.optimization.window(run.progress.epoch)) {
         return Ok(false);
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;

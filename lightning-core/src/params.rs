@@ -177,6 +177,43 @@ pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> R
     visitor.result
 }
 
+/// The places of running statistics, such as BatchNorm's, among the float parameters of a module in training form.
+///
+/// Burn shows them as parameters that want no gradient, as frozen ones are. Unlike those they cannot be made to want one.
+///
+/// # Errors
+/// When the module cannot be looked at.
+pub(crate) fn running_statistics<M: Module>(module: &M) -> Result<BTreeSet<usize>> {
+    #[derive(Default)]
+    struct Untrained {
+        paths: BTreeSet<String>,
+        places: BTreeSet<usize>,
+    }
+
+    impl ErasedVisitor for Untrained {
+        fn float(&mut self, index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+            if !param.is_trainable() {
+                self.paths.insert(path.to_owned());
+                self.places.insert(index);
+            }
+            Ok(())
+        }
+    }
+
+    let mut untrained = Untrained::default();
+    visit(module, &mut untrained)?;
+    if untrained.paths.is_empty() {
+        return Ok(untrained.places);
+    }
+    // Statistics of its own: a module shares them with its clones.
+    let thawed = module.clone().train();
+    let mode = MapMode::Exactly { freeze: &BTreeSet::new(), thaw: &untrained.paths };
+    let thawed = thawed.map(&mut DynMapper::new(mode));
+    let mut statistics = Untrained::default();
+    visit(&thawed, &mut statistics)?;
+    Ok(statistics.places)
+}
+
 /// Changes the values of parameters, outside of any graph.
 pub(crate) trait ValueMapper {
     /// Whether this float parameter is to be changed; the others are left as they are, without a copy.
@@ -457,6 +494,13 @@ impl GradientStore {
     /// Says of how many backward passes the gradients are the sum, and what that is divided by to be a mean.
     pub(crate) fn set_passes(&mut self, passes: u64, weight: Weight) {
         (self.passes, self.weight) = (passes, Some(weight));
+    }
+
+    /// Gives the gradient of the parameter at this place, if there is one, to `change`, which hands it back.
+    pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(BridgeTensor) -> BridgeTensor) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+        }
     }
 
     /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.

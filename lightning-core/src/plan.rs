@@ -45,7 +45,7 @@ impl Plan {
             max_epochs: None,
             max_steps: None,
             batches_per_epoch: None,
-            steps_per_epoch: None,
+            steps_by_epochs: None,
             device: Device::default(),
         };
         Ok(Self {

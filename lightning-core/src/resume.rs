@@ -97,7 +97,7 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("min_epochs", length.min_epochs.to_string()),
         ("max_steps", text(length.max_steps)),
         ("min_steps", length.min_steps.to_string()),
-        ("accumulate_grad_batches", optimization.accumulate.to_string()),
+        ("accumulate_grad_batches", optimization.accumulation_text()),
         ("gradient_clip_val", text(optimization.clip)),
         ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
         ("fused_optimizers", optimization.fused.to_string()),

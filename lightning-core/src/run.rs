@@ -84,6 +84,8 @@ pub(crate) struct RunState {
     pub(crate) metrics: MetricStore,
     pub(crate) scope: ScopeId,
     pub(crate) entries: Inbox,
+    /// Whether what steps log is dropped: in a pass that leaves no trace.
+    pub(crate) discards_logs: bool,
     /// The size of the batch at hand: it weighs what batch hooks log.
     pub(crate) batch_size: Option<usize>,
     pub(crate) loss: Option<Tensor<1>>,
@@ -240,6 +242,10 @@ impl RunState {
 
     /// Takes what was logged since the last call into the current scope.
     pub(crate) fn absorb(&mut self) -> Result<()> {
+        if self.discards_logs {
+            self.entries.clear();
+            return Ok(());
+        }
         let Self { metrics, scope, entries, batch_size, host, .. } = self;
         metrics.absorb(*scope, &mut entries.entries, *batch_size, *host)?;
         if self.entries.outputs.is_empty() { Ok(()) } else { self.show_outputs() }

@@ -183,6 +183,12 @@ impl<'a> StateReader<'a> {
         Ok(())
     }
 
+    /// The tensors whose names begin so, by the rest of their names.
+    pub(crate) fn tensors_below(&self, prefix: &str) -> StoredTensors {
+        let all = self.tensors.into_iter().flatten();
+        all.filter_map(|(name, data)| Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))).collect()
+    }
+
     /// Replaces every parameter of a Burn module by the one stored under `name.<path>`; where none is stored it stays as it is.
     ///
     /// # Errors

@@ -628,7 +628,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
     /// # Errors
     /// One error that lists every problem with its remedy.
     pub fn build(self) -> Result<Trainer<M>> {
-        let Self { settings, mut problems, mut callbacks, mut loggers, resume } = self;
+        let Self { mut settings, mut problems, mut callbacks, mut loggers, resume } = self;
         for callback in &callbacks {
             if let Err(error) = callback.check() {
                 problems.add(error.message().to_owned(), error.remedy().unwrap_or("see its documentation"));
@@ -656,6 +656,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 );
             }
         }
+        check_together(&callbacks, &mut settings, &mut problems, matches!(M::TRAINING, TrainingMode::Manual));
         let accelerator: Accelerator = settings.accelerator;
         let mut settings = settings.check(problems)?;
         if callbacks.iter().any(|callback| callback.is_model_summary()) {
@@ -694,6 +695,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             metrics,
             scope: ScopeId::CLOSED,
             entries: Inbox::default(),
+            discards_logs: false,
             batch_size: None,
             loss: None,
             output: None,
@@ -731,4 +733,37 @@ impl<M: LightningModule> TrainerBuilder<M> {
         };
         Ok(Trainer { run, callbacks, known: None })
     }
+}
+
+/// Looks at what callbacks have to say together, and takes over what they set.
+fn check_together<M>(
+    callbacks: &[Box<dyn Callback<M>>],
+    settings: &mut Settings,
+    problems: &mut Problems,
+    optimizes_by_itself: bool,
+) {
+    if callbacks.iter().filter(|callback| callback.averages_weights()).count() > 1 {
+        problems.add("two callbacks average the weights", "leave one of them out: a checkpoint shows one average");
+    }
+    let mut schedules = callbacks.iter().filter_map(|callback| callback.accumulation());
+    let Some(schedule) = schedules.next() else { return };
+    if schedules.next().is_some() {
+        problems.add("two callbacks schedule the accumulation of gradients", "leave one of them out");
+    }
+    if settings.optimization.accumulate != 1 {
+        problems.add(
+            format!(
+                "`accumulate_grad_batches({})` is set, and `GradientAccumulationScheduler` is given",
+                settings.optimization.accumulate
+            ),
+            "leave one of the two out; the epochs before the schedule's first have one batch a step",
+        );
+    }
+    if optimizes_by_itself {
+        problems.add(
+            "`GradientAccumulationScheduler` is given, and the module optimizes by itself",
+            "leave it out, and step every n-th batch in `training_step`",
+        );
+    }
+    settings.optimization.accumulation = schedule;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod averaging;
 mod callbacks_failure;
 mod callbacks_lambda;
 mod callbacks_monitors;
@@ -24,6 +25,7 @@ mod determinism;
 mod early_stopping;
 mod failure;
 mod fields;
+mod finetuning;
 mod hand_loop;
 mod hooks;
 mod logging;
@@ -41,10 +43,12 @@ mod monitoring;
 mod optimization;
 mod optimizers;
 mod path;
+mod pruning;
 mod python;
 mod readers;
 mod readme;
 mod resume;
+mod resume_callbacks;
 mod resume_changed;
 mod resume_exact;
 mod resume_optimizers;

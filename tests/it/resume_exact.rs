@@ -205,11 +205,16 @@ pub trait Program: LightningModule + TrainingStep + ConfigureOptimizers + Sized 
 
     /// What ends a run early.
     fn early_stopping() -> EarlyStopping<Self>;
+
+    /// The trainer with the callbacks that are tried.
+    fn with_callbacks(builder: TrainerBuilder<Self>) -> TrainerBuilder<Self> {
+        builder
+    }
 }
 
 /// Makes a module with `val_loss` a [`Program`].
 macro_rules! program {
-    ($name:ident, $hparams:ident) => {
+    ($name:ident, $hparams:ident $(, $callback:expr)*) => {
         impl Program for $name {
             fn fresh() -> Self {
                 $name::new($hparams::default())
@@ -217,6 +222,12 @@ macro_rules! program {
 
             fn early_stopping() -> EarlyStopping<Self> {
                 EarlyStopping::new($name::VAL_LOSS)
+            }
+
+            fn with_callbacks(
+                builder: lightning_core::TrainerBuilder<Self>,
+            ) -> lightning_core::TrainerBuilder<Self> {
+                builder$(.callback($callback))*
             }
         }
     };
@@ -236,7 +247,7 @@ where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {
     seed_everything(7);
-    let mut builder = case.apply(builder);
+    let mut builder = M::with_callbacks(case.apply(builder));
     if let Some(patience) = case.patience {
         builder = builder.callback(M::early_stopping().patience(patience).strict(false));
     }
@@ -260,7 +271,9 @@ where
     let whole = finish::<M>(case, Trainer::<M>::builder(), folder.path());
     let (save_at, written) = SaveAt::new(folder.path(), moments);
     let saving = finish::<M>(case, Trainer::<M>::builder().callback(save_at), folder.path());
-    assert!(saving.bytes == whole.bytes, "{case:?}: saving changed the run");
+    if saving.bytes != whole.bytes {
+        panic!("{case:?}: saving changed the run: {}", differences(folder.path(), &whole.bytes, &saving.bytes));
+    }
     let written = written.lock().unwrap().clone();
     for path in &written {
         let note = format!("{case:?}, resumed from {}", path.display());
@@ -275,13 +288,18 @@ where
         assert_eq!(report.metrics.to_string(), whole.report.metrics.to_string(), "{note}");
         assert!(whole.records.ends_with(&records), "{note}: logged\n{records:#?}\nafter\n{:#?}", whole.records);
         if bytes != whole.bytes {
-            let (a, b) = (folder.path().join("expected"), folder.path().join("found"));
-            fs::write(&a, &whole.bytes).unwrap();
-            fs::write(&b, &bytes).unwrap();
-            panic!("{note}: the last checkpoints differ: {}", difference(&a, &b));
+            panic!("{note}: the last checkpoints differ: {}", differences(folder.path(), &whole.bytes, &bytes));
         }
     }
     written.len()
+}
+
+/// What two files have otherwise.
+fn differences(folder: &Path, expected: &[u8], found: &[u8]) -> String {
+    let (a, b) = (folder.join("expected"), folder.join("found"));
+    fs::write(&a, expected).unwrap();
+    fs::write(&b, found).unwrap();
+    difference(&a, &b)
 }
 
 /// What two checkpoints have otherwise.
@@ -310,7 +328,7 @@ fn difference(a: &Path, b: &Path) -> String {
 
 /// A module in which everything moves: running statistics, dropout, random numbers in every hook, state, a buffer.
 macro_rules! noisy {
-    ($name:ident, $hparams:ident, $config:expr) => {
+    ($name:ident, $hparams:ident, $config:expr $(, $callback:expr)*) => {
         #[lightning_module]
         #[optimizer($config, lr = lr)]
         pub struct $name {
@@ -389,9 +407,10 @@ macro_rules! noisy {
             }
         }
 
-        program!($name, $hparams);
+        program!($name, $hparams $(, $callback)*);
     };
 }
+pub(crate) use noisy;
 
 noisy!(WithAdamW, WithAdamWHparams, AdamWConfig::new().with_weight_decay(0.05));
 noisy!(

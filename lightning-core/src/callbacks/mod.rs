@@ -1,7 +1,12 @@
 //! Callbacks: code that runs at the points of a run, beside the module.
 
+mod average;
+mod backbone_finetuning;
 mod device_stats_monitor;
 mod early_stopping;
+mod ema_weight_averaging;
+mod finetuning;
+mod gradient_accumulation_scheduler;
 mod lambda;
 mod logged_steps;
 mod lr_monitor;
@@ -10,16 +15,27 @@ mod model_summary;
 mod on_exception_checkpoint;
 mod prediction_files;
 mod prediction_writer;
+mod pruning;
+mod pruning_choice;
 mod spike_detection;
+mod stochastic_weight_averaging;
 mod throughput_monitor;
 mod timer;
+mod weight_averaging;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::Device;
 
+pub use backbone_finetuning::BackboneFinetuning;
 pub use device_stats_monitor::DeviceStatsMonitor;
 pub use early_stopping::EarlyStopping;
+pub use ema_weight_averaging::EmaWeightAveraging;
+pub use finetuning::{BaseFinetuning, FinetuningContext, FinetuningSchedule, UnfrozenRate};
+pub use gradient_accumulation_scheduler::GradientAccumulationScheduler;
 pub use lambda::LambdaCallback;
 pub use lr_monitor::LearningRateMonitor;
 pub use model_checkpoint::{ModelCheckpoint, TopK};
@@ -27,9 +43,13 @@ pub use model_summary::ModelSummary;
 pub use on_exception_checkpoint::OnExceptionCheckpoint;
 pub use prediction_files::PredictionFile;
 pub use prediction_writer::{PredictedBatch, PredictionSink, PredictionWriter, WriteInterval};
+pub use pruning::Pruning;
+pub use pruning_choice::PruningAmount;
 pub use spike_detection::SpikeDetection;
+pub use stochastic_weight_averaging::{IntoSwaRates, StochasticWeightAveraging};
 pub use throughput_monitor::ThroughputMonitor;
 pub use timer::Timer;
+pub use weight_averaging::{AveragingCounts, AveragingPoint, WeightAveraging};
 
 use crate::{
     checkpoint::writer::SaveRequest,
@@ -170,6 +190,30 @@ macro_rules! callback_hooks {
             fn model_to_save(&self, module: &M) -> Result<Option<M>> {
                 let _ = module;
                 Ok(None)
+            }
+
+            /// Whether [`model_to_save`](Self::model_to_save) gives a model: at most one callback of a trainer may.
+            fn averages_weights(&self) -> bool {
+                false
+            }
+
+            /// Gives the module the weights that it ends training with, where they are not those of the last step: after the last
+            /// epoch and before `on_train_end`, unless an error or a signal ends the run. A run that is resumed after its last epoch
+            /// calls it once more.
+            ///
+            /// Says whether the running statistics of the module's normalisation layers are to be computed anew for these weights: in
+            /// one more pass over the training data, forward only, in which no hook runs, nothing is logged and nothing is counted.
+            ///
+            /// # Errors
+            /// An error ends the run; the end hooks still run.
+            fn final_weights(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<bool> {
+                let _ = (cx, module);
+                Ok(false)
+            }
+
+            /// How many batches make up an optimizer step, by the epoch from which on it holds; nothing for what the trainer says.
+            fn accumulation(&self) -> Option<BTreeMap<u64, u64>> {
+                None
             }
 
             $(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{metrics::MetricsRecord, report::StopReason, resume::Place, run::Counters};
+use crate::{metrics::MetricsRecord, optim::AddedGroup, report::StopReason, resume::Place, run::Counters};
 
 /// What a checkpoint says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,6 +95,9 @@ pub(crate) struct OptimizerRecord {
     pub(crate) declared_rates: Vec<Option<f64>>,
     /// The rates in force.
     pub(crate) rates: Vec<f64>,
+    /// The last groups, which were added during the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) added: Vec<AddedGroup>,
     pub(crate) steps: u64,
     /// The numbers in its states, by `<parameter>.<field>`.
     pub(crate) scalars: BTreeMap<String, Value>,

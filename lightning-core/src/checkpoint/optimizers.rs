@@ -71,6 +71,7 @@ pub(crate) fn save(
             numbers: optimizer.describe().to_owned(),
             declared_rates: optimizer.declared_rates(),
             rates: optimizer.rates().collect(),
+            added: optimizer.added_groups(),
             steps: optimizer.steps,
             scalars,
             schedule: optimizer.schedule().map(Schedule::describe),
@@ -93,6 +94,12 @@ pub(crate) fn restore(
     device: &Device,
     notes: &mut Vec<String>,
 ) -> Result<()> {
+    for added in record.added.iter().skip(optimizer.added_groups().len()) {
+        match optimizer.add_group(added.clone(), parameters) {
+            Ok(()) => {}
+            Err(error) => notes.push(format!("a group of `{}` is left out: {}", record.name, error.message())),
+        }
+    }
     let prefix = prefix(&record.name);
     let stored: Vec<String> =
         container.tensors().map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();

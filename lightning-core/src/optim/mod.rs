@@ -17,5 +17,5 @@ pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 
 pub(crate) use lbfgs::FlatParams;
-pub(crate) use optimizer::{Binding, Optimizer, ParamInfo};
+pub(crate) use optimizer::{AddedGroup, AddedRate, Binding, Optimizer, ParamInfo};
 pub(crate) use scaling::{Scaling, Weight};

@@ -9,6 +9,8 @@ use burn::{
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     OptimizerKind, OptimizerSetup, Scaling, Schedule,
     config::Rule,
@@ -16,6 +18,7 @@ use super::{
     setup::Rate,
 };
 use crate::{
+    checkpoint::capture::ParamName,
     error::{Error, ErrorKind, Result},
     guard::panic_message,
     params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
@@ -41,6 +44,25 @@ struct Group {
     own_base: Option<f64>,
     /// The rate in force.
     lr: f64,
+    /// What it was added for during the run; `None` for a declared one.
+    added: Option<AddedGroup>,
+}
+
+/// A group that was added during the run: in a checkpoint, so that a resumed run has it too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AddedGroup {
+    /// The path of its parameters.
+    pub(crate) below: String,
+    pub(crate) rate: AddedRate,
+}
+
+/// The rate of a group that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum AddedRate {
+    /// Set by hand: neither the optimizer's rate nor a schedule changes it.
+    ByHand(f64),
+    /// This share of the optimizer's rate.
+    Share(f64),
 }
 
 /// What an optimizer keeps of one parameter.
@@ -60,6 +82,8 @@ pub(crate) struct Optimizer {
     /// The rate it was declared with, of a schedule its base.
     base: f64,
     schedule: Option<Box<Schedule>>,
+    /// Whether the schedule is out of force: it stays where it is, and somebody else sets the rates.
+    is_held: bool,
     /// In the order of the module's parameters.
     slots: Vec<Slot>,
     lbfgs: Option<LBFGS>,
@@ -95,11 +119,12 @@ impl Optimizer {
             }
             Rule::Lbfgs(config) => Some(config.init()),
         };
-        let mut groups = vec![Group { selector: None, kind: kind.clone(), own_base: None, lr }];
+        let mut groups = vec![Group { selector: None, kind: kind.clone(), own_base: None, lr, added: None }];
         for group in declared {
             group.selector.check()?;
             let kind = group.kind.unwrap_or_else(|| kind.clone());
-            groups.push(Group { selector: Some(group.selector), kind, own_base: group.lr, lr: group.lr.unwrap_or(lr) });
+            let (selector, own_base) = (Some(group.selector), group.lr);
+            groups.push(Group { selector, kind, own_base, lr: own_base.unwrap_or(lr), added: None });
         }
         for Group { selector, lr, .. } in &groups {
             if !is_rate(*lr) {
@@ -115,6 +140,7 @@ impl Optimizer {
             groups,
             base,
             schedule,
+            is_held: false,
             slots: Vec::new(),
             is_lbfgs: lbfgs.is_some(),
             lbfgs,
@@ -162,9 +188,79 @@ impl Optimizer {
 
     fn put_lr(&mut self, lr: f64) {
         let ratio = if self.base > 0.0 { lr / self.base } else { 1.0 };
-        for group in &mut self.groups {
+        let by_hand =
+            |group: &Group| group.added.as_ref().is_some_and(|added| matches!(added.rate, AddedRate::ByHand(_)));
+        for group in self.groups.iter_mut().filter(|group| !by_hand(group)) {
             group.lr = group.own_base.map_or(lr, |base| base * ratio);
         }
+    }
+
+    /// Takes the schedule out of force: the rates are then set by [`set_rates`](Self::set_rates).
+    pub(crate) fn hold_schedule(&mut self) {
+        self.is_held = true;
+    }
+
+    /// Sets the rates of the groups, in order.
+    pub(crate) fn set_rates(&mut self, rates: &[f64]) {
+        for (group, lr) in self.groups.iter_mut().zip(rates) {
+            group.lr = *lr;
+        }
+    }
+
+    /// Adds a group of the parameters at and below a path, with a rate of its own. What the optimizer keeps of these parameters stays.
+    ///
+    /// # Errors
+    /// When the rate is none, or there are no such parameters.
+    pub(crate) fn add_group(&mut self, added: AddedGroup, parameters: &[ParamName]) -> Result<()> {
+        let Some(first) = self.groups.first() else { return Ok(()) };
+        let (lr, own_base) = match added.rate {
+            AddedRate::ByHand(lr) => (lr, None),
+            AddedRate::Share(share) => (first.lr * share, Some(self.base * share)),
+        };
+        if !is_rate(lr) {
+            return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
+                .help("give a finite rate of at least 0"));
+        }
+        let (kind, selector) = (first.kind.clone(), Some(super::params::below(&added.below)));
+        let number = self.groups.len();
+        let mut found = false;
+        for param in parameters.iter().filter(|param| is_below(&param.path, &added.below)) {
+            found = true;
+            if self.slots.len() <= param.index {
+                self.slots.resize_with(param.index + 1, Slot::default);
+            }
+            let Some(slot) = self.slots.get_mut(param.index) else { continue };
+            if slot.id != Some(param.id) {
+                *slot = Slot { id: Some(param.id), group: None, state: None };
+            }
+            slot.group = Some(number);
+        }
+        if !found {
+            return Err(Error::config(format!("there are no parameters at `{}`", added.below))
+                .help("name a field that holds parameters, or a path below one"));
+        }
+        self.groups.push(Group { selector, kind, own_base, lr, added: Some(added) });
+        Ok(())
+    }
+
+    /// Sets the rate of the group added last for a path; whether there is one.
+    pub(crate) fn set_added_rate(&mut self, below: &str, lr: f64) -> bool {
+        let is_it = |group: &&mut Group| group.added.as_ref().is_some_and(|added| added.below == below);
+        match self.groups.iter_mut().rev().find(is_it) {
+            Some(group) => {
+                group.lr = lr;
+                if let Some(AddedGroup { rate: rate @ AddedRate::ByHand(_), .. }) = &mut group.added {
+                    *rate = AddedRate::ByHand(lr);
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The groups added during the run.
+    pub(crate) fn added_groups(&self) -> Vec<AddedGroup> {
+        self.groups.iter().filter_map(|group| group.added.clone()).collect()
     }
 
     /// Takes over what the schedule says.
@@ -188,7 +284,7 @@ impl Optimizer {
     }
 
     pub(crate) fn schedule_mut(&mut self) -> Option<&mut Schedule> {
-        self.schedule.as_deref_mut()
+        self.schedule.as_deref_mut().filter(|_| !self.is_held)
     }
 
     pub(crate) fn schedule(&self) -> Option<&Schedule> {
@@ -202,7 +298,9 @@ impl Optimizer {
     pub(crate) fn with_schedule<T>(&mut self, change: impl FnOnce(&mut Schedule) -> Result<T>) -> Result<Option<T>> {
         let Some(schedule) = self.schedule.as_deref_mut() else { return Ok(None) };
         let value = change(schedule)?;
-        self.follow_schedule()?;
+        if !self.is_held {
+            self.follow_schedule()?;
+        }
         Ok(Some(value))
     }
 
@@ -224,7 +322,9 @@ impl Optimizer {
 
     /// Whether a path lies in the optimizer's fields.
     pub(crate) fn owns(&self, path: &str) -> bool {
-        self.fields.is_empty() || self.fields.iter().any(|field| is_below(path, field))
+        self.fields.is_empty()
+            || self.fields.iter().any(|field| is_below(path, field))
+            || self.groups.iter().filter_map(|group| group.added.as_ref()).any(|added| is_below(path, &added.below))
     }
 
     /// Finds the group of a parameter, and keeps it; whether the optimizer trains it.
@@ -252,7 +352,7 @@ impl Optimizer {
 
     /// The rates it was declared with: of the optimizer, and of each group that has one of its own.
     pub(crate) fn declared_rates(&self) -> Vec<Option<f64>> {
-        let own = self.groups.iter().skip(1).map(|group| group.own_base);
+        let own = self.groups.iter().skip(1).filter(|group| group.added.is_none()).map(|group| group.own_base);
         std::iter::once(Some(self.base)).chain(own).collect()
     }
 

@@ -19,7 +19,8 @@ pub enum Annealing {
 }
 
 impl Annealing {
-    fn between(self, start: f64, end: f64, share: f64) -> f64 {
+    /// The rate after this share of the way.
+    pub(crate) fn between(self, start: f64, end: f64, share: f64) -> f64 {
         match self {
             Self::Cosine => anneal(start, end, share),
             Self::Linear => start + (end - start) * share,
