@@ -13,6 +13,15 @@ import torch
 import torch.nn.functional as F
 
 torch.manual_seed(7)
+
+
+def single(number):
+    """The number as float32 has it."""
+    return torch.tensor(number, dtype=torch.float32).item()
+
+
+# Burn's configurations hold these as float32.
+ADAM = {"betas": (single(0.9), single(0.999)), "eps": single(1e-8)}
 SIZES = [5, 3, 4, 5, 2, 5, 1, 5]
 BATCHES = [(torch.randn(n, 8).double(), torch.randint(0, 3, (n,))) for n in SIZES]
 
@@ -45,7 +54,7 @@ def adamw_groups():
     net = fresh()
     for p in net.body.parameters():
         p.requires_grad = False
-    lr, decay = 0.01, 0.1
+    lr, decay = 0.01, single(0.1)
     optimizer = torch.optim.AdamW(
         [
             {"params": [net.body.weight], "lr": lr * 0.1, "weight_decay": decay},
@@ -53,7 +62,7 @@ def adamw_groups():
             {"params": [net.head.weight], "lr": lr, "weight_decay": decay},
             {"params": [net.head.bias], "lr": lr, "weight_decay": 0.0},
         ],
-        eps=1e-8,
+        **ADAM,
     )
     for epoch in range(6):
         if epoch == 3:
@@ -83,7 +92,7 @@ def weighted_accumulation():
 def clipped_accumulation():
     """Windows of three batches, each the mean of its batches' means; the total norm is clipped to 0.05."""
     net = fresh()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01, **ADAM)
     for _ in range(4):
         for start in range(0, len(BATCHES), 3):
             window = BATCHES[start : start + 3]
@@ -98,7 +107,7 @@ def two_optimizers():
     """One loss, SGD for `body` and Adam for `head`."""
     net = fresh()
     body = torch.optim.SGD(net.body.parameters(), lr=0.1)
-    head = torch.optim.Adam(net.head.parameters(), lr=0.01)
+    head = torch.optim.Adam(net.head.parameters(), lr=0.01, **ADAM)
     for _ in range(4):
         for x, y in BATCHES:
             body.zero_grad()
