@@ -10,7 +10,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{
     error::Result,
-    metrics::Metrics,
+    loggers::{Figure, Output, ToHistogram, ToImage},
+    metrics::{MetricUpdate, Metrics},
     module::{LightningImpl, LightningStruct},
     random::{Rng, Stream, derive_seed},
     readback,
@@ -28,10 +29,12 @@ pub(crate) enum Logged {
     Value(f64),
     Tensor(Tensor<1>),
     Invalid(String),
+    /// What a stateful metric is updated with.
+    Metric(MetricUpdate),
 }
 
 /// Where a value goes: a declared metric's slot, or a name of run time.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Slot(u32),
     Named(String),
@@ -45,15 +48,34 @@ pub(crate) struct Entry {
     pub(crate) weight: Option<Logged>,
 }
 
+/// What steps and hooks have logged, and what is known of it from one step to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    pub(crate) entries: Vec<Entry>,
+    /// Images, texts and the like.
+    pub(crate) outputs: Vec<Output>,
+    /// Where a stateful metric has been made in this run.
+    made: Vec<Target>,
+}
+
+impl Inbox {
+    /// Forgets everything; the metrics of the next run are made anew.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.outputs.clear();
+        self.made.clear();
+    }
+}
+
 /// A step or hook that is running, as the ambient log sees it.
 #[derive(Debug)]
-struct Frame {
+pub(crate) struct Frame {
     /// The running module: only its own `#[log]`s go to slots.
     module: Option<TypeId>,
     stage: Stage,
     /// Whether tensors are read at once.
     host: bool,
-    entries: Vec<Entry>,
+    inbox: Inbox,
 }
 
 thread_local! {
@@ -94,21 +116,21 @@ impl Drop for FrameGuard {
     }
 }
 
-/// Runs `body` with an ambient log of its own; `entries` lends its memory and comes back filled.
+/// Runs `body` with an ambient log of its own; `inbox` lends its memory and comes back filled.
 pub(crate) fn record<R>(
     module: Option<TypeId>,
     stage: Stage,
     host: bool,
-    entries: &mut Vec<Entry>,
+    inbox: &mut Inbox,
     body: impl FnOnce() -> R,
 ) -> R {
-    let frame = Frame { module, stage, host, entries: std::mem::take(entries) };
+    let frame = Frame { module, stage, host, inbox: std::mem::take(inbox) };
     FRAMES.with_borrow_mut(|frames| frames.push(frame));
     let mut guard = FrameGuard { armed: true };
     let result = body();
     guard.armed = false;
     if let Some(frame) = FRAMES.with_borrow_mut(|frames| frames.pop()) {
-        *entries = frame.entries;
+        *inbox = frame.inbox;
     }
     result
 }
@@ -166,29 +188,71 @@ impl<T> LogValue for crate::module::Loss<T> {
 }
 
 fn push(target: impl FnOnce(&Frame) -> Option<Target>, value: LoggedValue, weight: Option<LoggedValue>, name: &str) {
-    let logged = FRAMES.with_borrow_mut(|frames| {
-        let Some(frame) = frames.last_mut() else { return false };
+    in_frame(name, |frame| {
         let host = frame.host;
         let ready = |LoggedValue(logged): LoggedValue| match logged {
             Logged::Tensor(tensor) if host => Logged::Value(readback::host_scalar(tensor)),
             logged => logged,
         };
         if let Some(target) = target(frame) {
-            frame.entries.push(Entry { target, value: ready(value), weight: weight.map(ready) });
+            frame.inbox.entries.push(Entry { target, value: ready(value), weight: weight.map(ready) });
         }
+    });
+}
+
+/// Logs what `update` gives for a stateful metric, if there is anybody to log to. `update` is asked whether the metric is still to be made.
+pub(crate) fn push_metric(
+    target: impl FnOnce(&Frame) -> Option<Target>,
+    update: impl FnOnce(bool) -> MetricUpdate,
+    name: &str,
+) {
+    let mut found = None;
+    in_frame(name, |frame| {
+        found = target(frame).map(|target| {
+            // A metric under a name of run time may be another one each time that name is met.
+            let known = matches!(target, Target::Slot(_)) && frame.inbox.made.contains(&target);
+            (target, !known)
+        });
+    });
+    let Some((target, make)) = found else { return };
+    // The user's code runs between the two: it may log, too.
+    let value = Logged::Metric(update(make));
+    in_frame(name, |frame| {
+        if make && matches!(target, Target::Slot(_)) {
+            frame.inbox.made.push(target.clone());
+        }
+        frame.inbox.entries.push(Entry { target, value, weight: None });
+    });
+}
+
+/// Shows an image, text or the like to the loggers of the run, if there is one.
+fn push_output(name: &str, output: impl FnOnce() -> Output) {
+    let mut wanted = false;
+    in_frame(name, |_| wanted = true);
+    if wanted {
+        let output = output();
+        in_frame(name, |frame| frame.inbox.outputs.push(output));
+    }
+}
+
+/// Runs `body` on the step or hook that is running on this thread; warns once when there is none and a run is active.
+fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
+    let logged = FRAMES.with_borrow_mut(|frames| {
+        let Some(frame) = frames.last_mut() else { return false };
+        body(frame);
         true
     });
     if !logged && ACTIVE_RUNS.load(Ordering::Relaxed) > 0 && !WARNED.swap(true, Ordering::Relaxed) {
         let thread = std::thread::current();
         eprintln!(
-            "warning: the metric `{name}` was logged on thread `{}`, which runs no step, and is lost; \
+            "warning: `{name}` was logged on thread `{}`, which runs no step, and is lost; \
              return the value to the step and log it there",
             thread.name().unwrap_or("unnamed"),
         );
     }
 }
 
-fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Option<Target> {
+pub(crate) fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Option<Target> {
     match frame.module {
         Some(module) if module == TypeId::of::<M>() => Some(Target::Slot(slot as u32)),
         // A step of an inner module: never into the outer's slots.
@@ -204,7 +268,7 @@ pub(crate) fn short_name<M: ?Sized>() -> &'static str {
     name.rsplit("::").next().unwrap_or(name)
 }
 
-fn declared_name<M: LightningImpl>(slot: usize) -> &'static str {
+pub(crate) fn declared_name<M: LightningImpl>(slot: usize) -> &'static str {
     M::METRICS.get(slot).map_or("", |def| def.name)
 }
 
@@ -224,16 +288,25 @@ pub fn log_weighted<M: LightningImpl, V: LogValue + ?Sized, W: LogValue>(slot: u
 /// What `#[log(per_stage)]` becomes: `slot` is training's, the next two are validation's and test's.
 #[doc(hidden)]
 pub fn log_per_stage<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V) {
-    let target = |frame: &Frame| {
-        let offset = match frame.stage {
-            Stage::Fit => 0,
-            Stage::Validate => 1,
-            Stage::Test => 2,
-            Stage::Predict => return None,
-        };
-        declared_target::<M>(frame, slot + offset)
+    push(|frame| stage_target::<M>(frame, slot), value.to_logged(), None, declared_name::<M>(slot));
+}
+
+/// What `#[log(per_stage, batch_size = …)]` becomes.
+#[doc(hidden)]
+pub fn log_weighted_per_stage<M: LightningImpl, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
+    let weight = Some(weight.to_logged());
+    push(|frame| stage_target::<M>(frame, slot), value.to_logged(), weight, declared_name::<M>(slot));
+}
+
+/// The slot of the running stage, of three that lie side by side.
+pub(crate) fn stage_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Option<Target> {
+    let offset = match frame.stage {
+        Stage::Fit => 0,
+        Stage::Validate => 1,
+        Stage::Test => 2,
+        Stage::Predict => return None,
     };
-    push(target, value.to_logged(), None, declared_name::<M>(slot));
+    declared_target::<M>(frame, slot + offset)
 }
 
 /// Logs a value under a name of run time, from inside a step or hook.
@@ -308,6 +381,30 @@ impl StepContext<'_> {
         let draw = self.draws.get();
         self.draws.set(draw + 1);
         Rng::new(derive_seed(self.seed, Stream::Host, self.batch_step * 4 + self.stage as u64, draw))
+    }
+
+    /// Shows a text to the loggers. Outside a run, and in the sanity check, it does nothing.
+    pub fn log_text(&self, name: &str, text: impl AsRef<str>) {
+        push_output(name, || Output::text(name, text.as_ref(), true));
+    }
+
+    /// Shows an image to the loggers: an [`Image`](crate::loggers::Image), or a tensor of `[channels, height, width]` or `[height,
+    /// width]` with values from 0 to 1; [`grid`](crate::loggers::grid) makes one image of a batch. A tensor is read at once, which waits
+    /// for its device. What is no image is an error of the step. Outside a run, and in the sanity check, it does nothing.
+    pub fn log_image(&self, name: &str, image: impl ToImage) {
+        push_output(name, || Output::image(name, &image, true));
+    }
+
+    /// Shows how values are distributed to the loggers: a [`Histogram`](crate::loggers::Histogram), or a float tensor, which is counted
+    /// into 64 bins of equal width. A tensor is read at once, which waits for its device. Outside a run, and in the sanity check, it does
+    /// nothing.
+    pub fn log_histogram(&self, name: &str, values: impl ToHistogram) {
+        push_output(name, || Output::histogram(name, &values, true));
+    }
+
+    /// Shows a drawing to the loggers. Outside a run, and in the sanity check, it does nothing.
+    pub fn log_figure(&self, name: &str, figure: Figure<'_>) {
+        push_output(name, || Output::figure(name, figure, true));
     }
 }
 
@@ -409,11 +506,53 @@ macro_rules! run_methods {
             pub fn print(&mut self, text: impl AsRef<str>) {
                 self.run.print(text.as_ref());
             }
+
+            /// Shows a text to the loggers; see [`StepContext::log_text`](crate::StepContext::log_text).
+            pub fn log_text(&mut self, name: &str, text: impl AsRef<str>) {
+                $crate::context::push_text(self.run, name, text.as_ref());
+            }
+
+            /// Shows an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
+            pub fn log_image(&mut self, name: &str, image: impl $crate::loggers::ToImage) {
+                $crate::context::push_image(self.run, name, &image);
+            }
+
+            /// Shows how values are distributed to the loggers; see
+            /// [`StepContext::log_histogram`](crate::StepContext::log_histogram).
+            pub fn log_histogram(&mut self, name: &str, values: impl $crate::loggers::ToHistogram) {
+                $crate::context::push_histogram(self.run, name, &values);
+            }
+
+            /// Shows a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
+            pub fn log_figure(&mut self, name: &str, figure: $crate::loggers::Figure<'_>) {
+                $crate::context::push_figure(self.run, name, figure);
+            }
         }
     };
 }
 
 pub(crate) use run_methods;
+
+/// Whether a batch is at hand, to which what a hook shows belongs.
+fn in_batch(run: &RunState) -> bool {
+    run.batch_size.is_some()
+}
+
+pub(crate) fn push_text(run: &RunState, name: &str, text: &str) {
+    push_output(name, || Output::text(name, text, in_batch(run)));
+}
+
+pub(crate) fn push_image(run: &RunState, name: &str, image: &impl ToImage) {
+    push_output(name, || Output::image(name, image, in_batch(run)));
+}
+
+pub(crate) fn push_histogram(run: &RunState, name: &str, values: &impl ToHistogram) {
+    push_output(name, || Output::histogram(name, values, in_batch(run)));
+}
+
+pub(crate) fn push_figure(run: &RunState, name: &str, figure: Figure<'_>) {
+    push_output(name, || Output::figure(name, figure, in_batch(run)));
+}
 
 run_methods!(HookContext);
 

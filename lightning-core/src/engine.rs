@@ -597,6 +597,7 @@ fn evaluate_loader(
         driver.step(feed, StepCall::default(), run)?;
         driver.hook(hooks.batch_end, run)?;
         run.batch_size = None;
+        run.log_evaluated_batch()?;
         if shown {
             run.bar.eval_batch(run.batch_idx);
         }

@@ -54,10 +54,12 @@
 //! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
+//! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
 //! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`], [`StochasticWeightAveraging`], [`BackboneFinetuning`], [`Pruning`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
+//! | penalize a gradient | [`grad`] |
 //! | test a step without a trainer | [`testing::capture`] |
 //! | understand what the compiler says | [`mistakes`] |
 
@@ -80,10 +82,12 @@ pub mod error;
 mod files;
 pub mod functional;
 mod fused;
+pub mod grad;
 mod guard;
+mod habits;
 mod hooks;
 pub mod loggers;
-mod metrics;
+pub mod metrics;
 // Pages of documentation, nothing else.
 #[cfg(any(doc, doctest))]
 pub mod mistakes;
@@ -129,18 +133,102 @@ pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use error::{Error, ErrorKind, Location, Result};
 pub use hooks::{Hook, HookSet, Step, StepSet};
-pub use lightning_macros::{Batch, data_module, lightning_module, optimizer};
+/// Makes a struct, or an enum whose variants hold batches, what a loader hands to a step.
+///
+/// ```
+/// # use burn::prelude::*;
+/// # use lightning_core::prelude::*;
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct Pairs {
+///     #[batch(size)]
+///     source: Tensor<2, Int>,
+///     target: Tensor<2, Int>,
+///     #[batch(host)]
+///     references: Vec<String>,
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::Batch;
+/// Makes a struct and its impl the data of a run.
+///
+/// ```
+/// use burn::prelude::*;
+/// use lightning_core::prelude::*;
+///
+/// #[data_module]
+/// pub struct DigitsData {
+///     #[hparam(default = 64)]
+///     batch_size: usize,
+///     #[state(skip)]
+///     train: Vec<[f32; 64]>,
+/// }
+///
+/// #[data_module]
+/// impl DigitsData {
+///     fn setup(&mut self, _stage: Stage) -> Result<()> {
+///         self.train = vec![[0.5; 64]; 1000]; // read from somewhere
+///         Ok(())
+///     }
+///     fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+///         DataLoader::builder(self.train.clone()).batch_size(self.batch_size).shuffle(true).collate(images).build()
+///     }
+/// }
+///
+/// fn images(items: Vec<[f32; 64]>) -> Result<Tensor<2>> {
+///     Ok(Tensor::from_data(TensorData::new(items.concat(), [items.len(), 64]), &Device::default()))
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::data_module;
+/// Makes a struct and its impl a module that a [`Trainer`] runs.
+///
+/// ```
+/// use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
+/// use lightning_core::prelude::*;
+///
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct DigitBatch {
+///     images: Tensor<2>,
+///     targets: Tensor<1, Int>,
+/// }
+///
+/// #[lightning_module]
+/// #[optimizer(AdamConfig::new(), lr = lr)]
+/// pub struct Digits {
+///     #[init(LinearConfig::new(64, hidden).init(device))]
+///     fc1: Linear,
+///     #[init(LinearConfig::new(hidden, 10).init(device))]
+///     fc2: Linear,
+///     #[hparam(default = 128)]
+///     hidden: usize,
+///     #[hparam(default = 1e-3)]
+///     lr: f64,
+/// }
+///
+/// #[lightning_module]
+/// impl Digits {
+///     fn training_step(&self, batch: DigitBatch) -> Tensor<1> {
+///         let logits = self.fc2.forward(relu(self.fc1.forward(batch.images)));
+///         #[log(minimize, prog_bar)]
+///         let train_loss = cross_entropy(logits, batch.targets);
+///         train_loss
+///     }
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::lightning_module;
+pub use lightning_macros::optimizer;
 pub use loggers::{CsvLogger, Logger};
 pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
-    Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
+    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 #[doc(hidden)]
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
-    Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
+    Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct, Loss,
+    LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
@@ -150,12 +238,13 @@ pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
-pub use state::{StateReader, StateWriter};
+pub use state::{StateReader, StateValue, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
 pub use weights::{Weights, WeightsReport};
 
 /// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.
 pub mod prelude {
+    // Not `metrics::Precision`, since that is another thing to a trainer.
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
@@ -167,7 +256,12 @@ pub mod prelude {
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        lightning_module, log, log_dict,
+        grad, lightning_module, log, log_dict,
+        loggers::grid,
+        metrics::{
+            self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,
+            MeanSquaredError, Perplexity, R2Score, Recall, RootMeanSquaredError, bleu,
+        },
         optim::params,
         optimizer, random_split,
         schedulers::{

@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 
-use burn::tensor::{Device, Tensor, Transaction};
+use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
 use crate::error::{Error, ErrorKind, Result};
 
 thread_local! {
     static WAITS: Cell<u64> = const { Cell::new(0) };
+    static DEFERRED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How often this thread has waited for a device to hand back logged values. A test counts it.
@@ -18,18 +19,70 @@ pub fn waits() -> u64 {
 /// Reads one-element tensors, all in one transaction.
 // sync: once per log interval, per validation epoch, and when somebody asks for the metrics.
 pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<f64>> {
-    WAITS.set(WAITS.get() + 1);
     let transaction = tensors.into_iter().fold(Transaction::default(), |all, tensor| all.register(tensor));
-    let data = transaction.try_execute().map_err(|error| {
-        Error::new(ErrorKind::Device, format!("the device failed while metrics were read: {error:?}"))
-    })?;
+    let data = execute(transaction)?;
     Ok(data.iter().map(|data| data.iter::<f64>().next().unwrap_or(f64::NAN)).collect())
+}
+
+/// Reads whole tensors, all in one transaction.
+// sync: once per stateful metric and epoch, or when its state has grown to its limit.
+pub(crate) fn read_floats(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f64>>> {
+    let transaction = tensors.into_iter().fold(Transaction::default(), |all, tensor| all.register(tensor));
+    Ok(execute(transaction)?.iter().map(|data| data.iter::<f64>().collect()).collect())
+}
+
+/// Reads counts. A negative one, which no counting gives, is read as 0.
+// sync: as `read_floats`.
+pub(crate) fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u64>> {
+    Ok(execute(Transaction::default().register(tensor))?.iter().flat_map(counts).collect())
+}
+
+/// Reads what a transaction has registered.
+// sync: as the caller says.
+pub(crate) fn execute(transaction: Transaction) -> Result<Vec<TensorData>> {
+    WAITS.set(WAITS.get() + 1);
+    transaction
+        .try_execute()
+        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while metrics were read: {error:?}")))
+}
+
+fn counts(data: &TensorData) -> Vec<u64> {
+    data.iter::<i64>().map(|count| u64::try_from(count).unwrap_or(0)).collect()
 }
 
 /// Reads one number of a tensor that already lies in host memory.
 pub(crate) fn host_scalar(tensor: Tensor<1>) -> f64 {
     // sync: none, the data of a host device is there when the operation returns.
     tensor.into_data().iter::<f64>().next().unwrap_or(f64::NAN)
+}
+
+/// Reads numbers that already lie in host memory.
+pub(crate) fn host_floats(tensor: Tensor<1>) -> Vec<f64> {
+    // sync: none, as above.
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// Reads counts that already lie in host memory.
+pub(crate) fn host_integers(tensor: Tensor<1, Int>) -> Vec<u64> {
+    // sync: none, as above.
+    counts(&tensor.into_data())
+}
+
+/// Whether a metric reads what it has on this device at once, instead of keeping it there.
+pub(crate) fn at_once(device: &Device) -> bool {
+    !DEFERRED.get() && is_host(device)
+}
+
+/// Runs `body` with metrics that keep everything on its device, as they do on every device other than the host.
+pub(crate) fn deferring<R>(deferred: bool, body: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            DEFERRED.set(self.0);
+        }
+    }
+    let _restore = Restore(DEFERRED.replace(deferred));
+    body()
 }
 
 /// Whether the device computes in host memory as operations are issued, so that reading a number waits for nothing.

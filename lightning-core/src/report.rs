@@ -1,6 +1,6 @@
 //! What the entry points give back.
 
-use std::{fmt, ops::Index, path::PathBuf};
+use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -126,10 +126,9 @@ impl fmt::Display for FitReport {
     }
 }
 
-/// The result of `validate` or `test`; printed, it is a table.
-#[derive(Clone, Debug)]
+/// The result of `validate` or `test` of the module `M`; printed, it is a table.
 #[non_exhaustive]
-pub struct EvalReport {
+pub struct EvalReport<M> {
     /// What was run.
     pub stage: Stage,
     /// All metrics of all loaders; with several loaders the names end in the loader's name.
@@ -138,16 +137,40 @@ pub struct EvalReport {
     pub weights: String,
     /// Batches seen.
     pub batches: u64,
+    module: PhantomData<fn() -> M>,
 }
 
-impl EvalReport {
-    /// The value of a declared metric.
-    pub fn get<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+impl<M> EvalReport<M> {
+    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64) -> Self {
+        Self { stage, metrics, weights, batches, module: PhantomData }
+    }
+
+    /// The value of a declared metric of this module.
+    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.metrics.get(key)
     }
 }
 
-impl Index<&str> for EvalReport {
+impl<M> Clone for EvalReport<M> {
+    fn clone(&self) -> Self {
+        let Self { stage, metrics, weights, batches, module: _ } = self;
+        Self::new(*stage, metrics.clone(), weights.clone(), *batches)
+    }
+}
+
+impl<M> fmt::Debug for EvalReport<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, metrics, weights, batches, module: _ } = self;
+        f.debug_struct("EvalReport")
+            .field("stage", stage)
+            .field("metrics", metrics)
+            .field("weights", weights)
+            .field("batches", batches)
+            .finish()
+    }
+}
+
+impl<M> Index<&str> for EvalReport<M> {
     type Output = f64;
 
     /// The value under a name.
@@ -159,10 +182,14 @@ impl Index<&str> for EvalReport {
     }
 }
 
-impl fmt::Display for EvalReport {
+impl<M> fmt::Display for EvalReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<_> = self.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let footnote = format!("weights: {}", self.weights);
-        f.write_str(&table::results_table(self.stage, &rows, Some(&footnote)))
+        f.write_str(&table::results_table(self.stage, &rows, Some(&footnote)))?;
+        for (name, matrix) in self.metrics.matrices() {
+            write!(f, "\n{name}\n{matrix}")?;
+        }
+        Ok(())
     }
 }

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     checkpoint::{Checkpoint, Resume},
     config::{ReadBack, Settings},
-    context::Entry,
+    context::Inbox,
     error::{Error, Location, Result},
-    loggers::{Logger, Record, RunStatus},
+    loggers::{LogPosition, Logger, Output, Record, RunStatus},
     metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
     module::{FieldDef, TrainingMode},
     optim::Optimizer,
@@ -87,7 +87,7 @@ pub(crate) struct RunState {
     pub(crate) loader_idx: usize,
     pub(crate) metrics: MetricStore,
     pub(crate) scope: ScopeId,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Inbox,
     /// Whether what steps log is dropped: in a pass that leaves no trace.
     pub(crate) discards_logs: bool,
     /// The size of the batch at hand: it weighs what batch hooks log.
@@ -205,8 +205,12 @@ impl RunState {
         self.warnings.push(text);
     }
 
-    /// Says once of each metric that it has become NaN: the run goes on, and nobody should have to find out at its end.
+    /// Says once of each metric that it has become NaN, or could not be resumed: the run goes on, and nobody should have to find out at its
+    /// end.
     fn warn_of_nan(&mut self) {
+        for text in self.metrics.take_warnings() {
+            self.warn(text);
+        }
         for name in self.metrics.take_not_a_number() {
             let (epoch, batch) = (self.progress.epoch, self.batch_idx);
             self.warn(format!("`{name}` is NaN, seen in epoch {epoch} at batch {batch}"));
@@ -250,13 +254,30 @@ impl RunState {
             self.entries.clear();
             return Ok(());
         }
-        let Self { metrics, scope, entries, batch_size, .. } = self;
-        metrics.absorb(*scope, entries, *batch_size)
+        let Self { metrics, scope, entries, batch_size, host, .. } = self;
+        metrics.absorb(*scope, &mut entries.entries, *batch_size, *host)?;
+        if self.entries.outputs.is_empty() { Ok(()) } else { self.show_outputs() }
+    }
+
+    /// Hands images, texts and the like to the loggers. The sanity check leaves none.
+    fn show_outputs(&mut self) -> Result<()> {
+        for output in std::mem::take(&mut self.entries.outputs) {
+            let batch = output.in_batch.then_some(self.batch_idx);
+            let position = self.position(batch);
+            if !self.sanity_checking {
+                self.loggers.show(output, position)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, batch: Option<u64>) -> LogPosition {
+        let Counters { epoch, global_step, batch_step, .. } = self.progress;
+        LogPosition::new(self.stage, epoch, batch, batch_step, global_step)
     }
 
     fn record(&self, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Record {
-        let Counters { epoch, global_step, batch_step, .. } = self.progress;
-        Record::new(self.stage, epoch, batch, batch_step, global_step, metrics)
+        Record { position: self.position(batch), metrics }
     }
 
     /// Sends the values of the step just done to the loggers when their interval has come round.
@@ -277,9 +298,24 @@ impl RunState {
         self.loggers.log(&record)
     }
 
+    /// Sends the values of an evaluated batch to the loggers, if any of its metrics asks for that with `on_step`.
+    pub(crate) fn log_evaluated_batch(&mut self) -> Result<()> {
+        if self.sanity_checking || !self.metrics.has_step_values(self.scope) {
+            self.metrics.end_step(self.scope);
+            return Ok(());
+        }
+        let values = self.metrics.take_step_record(self.scope)?;
+        let record = self.record(Some(self.batch_idx), values);
+        self.loggers.log(&record)
+    }
+
     /// Sends the values of an epoch to the loggers.
     pub(crate) fn log_epoch(&mut self, values: &[EpochValue]) -> Result<()> {
         self.warn_of_nan();
+        for (name, text) in self.metrics.take_tables() {
+            let position = self.position(None);
+            self.loggers.show(Output::text(&name, &text, false), position)?;
+        }
         let metrics: Vec<_> =
             values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();
         if metrics.is_empty() {
@@ -362,6 +398,10 @@ impl Loggers {
         let step = record.position.batch_step;
         self.last = (step, self.records_at(step) + 1);
         self.all.iter_mut().try_for_each(|logger| logger.log_metrics(record))
+    }
+
+    pub(crate) fn show(&mut self, output: Output, position: LogPosition) -> Result<()> {
+        output.show(&mut self.all, position)
     }
 
     pub(crate) fn save(&mut self) -> Result<()> {

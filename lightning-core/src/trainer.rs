@@ -17,7 +17,7 @@ use crate::{
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint, Resume, capture::callback_states},
     config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
-    context::ActiveRun,
+    context::{ActiveRun, Inbox},
     data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
     devices,
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
@@ -159,7 +159,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport>
+    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
     where
         M: ValidationStep,
     {
@@ -171,7 +171,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport>
+    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
     where
         M: TestStep,
     {
@@ -204,7 +204,7 @@ impl<M: LightningModule> Trainer<M> {
         module: &'a mut M,
         source: Box<dyn Source<M> + 'a>,
         stage: Stage,
-    ) -> Result<EvalReport> {
+    ) -> Result<EvalReport<M>> {
         let weights = match (&self.known, identify(module)) {
             (Some((known, what)), Some(id)) if *known == id => what.clone(),
             _ => "as given".to_owned(),
@@ -226,7 +226,7 @@ impl<M: LightningModule> Trainer<M> {
             engine::evaluate(run, driver, &feeds, None)
         })?;
         drop(driver);
-        Ok(EvalReport { stage, metrics: run.metrics.metrics()?.clone(), weights, batches })
+        Ok(EvalReport::new(stage, run.metrics.metrics()?.clone(), weights, batches))
     }
 
     /// Gives `module` the weights of the best checkpoint written by this trainer.
@@ -718,7 +718,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             loader_idx: 0,
             metrics,
             scope: ScopeId::CLOSED,
-            entries: Vec::new(),
+            entries: Inbox::default(),
             discards_logs: false,
             batch_size: None,
             loss: None,

@@ -34,6 +34,10 @@ mod logging;
 #[allow(dead_code, reason = "shared with the benchmark")]
 mod measure;
 mod memory;
+mod metrics_log;
+mod metrics_outputs;
+mod metrics_resume;
+mod metrics_rows;
 mod mnist;
 mod model_checkpoint;
 mod monitoring;

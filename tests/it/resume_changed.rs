@@ -245,7 +245,7 @@ fn a_field_frozen_by_the_program_stays_frozen() {
     let saved = saved(8);
     seed_everything(1);
     let mut model = Net::new(hparams());
-    Net::freeze(&mut model, Net::BACKBONE);
+    model = model.freeze(Net::BACKBONE);
     let mut trainer = quiet(Net::trainer()).max_epochs(3).resume_from(&*saved.path).build().unwrap();
     let report = trainer.fit(&mut model, data(4)).unwrap();
     assert_eq!(bits(&model.weights().0), bits(&saved.model.weights().0), "the stored weights, not trained further");

@@ -17,7 +17,9 @@ struct Net {
 impl Net {
     fn loss(&self, batch: Tensor<2>) -> Tensor<1> {
         #[log(per_stage, minimize)]
-        let loss = self.layer.forward(batch).mean();
+        let loss = self.layer.forward(batch.clone()).mean();
+        #[log(per_stage, on_epoch, batch_size = batch.dims()[0])]
+        let rows = batch.dims()[0];
         loss
     }
     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
@@ -39,5 +41,7 @@ fn runs() {
     trainer = trainer.fast_dev_run(1);
     let mut trainer = trainer.build().unwrap();
     trainer.fit(&mut model, (rows(), rows())).unwrap();
-    assert!(trainer.test(&mut model, rows()).unwrap().get(Net::TEST_LOSS).is_some());
+    let report = trainer.test(&mut model, rows()).unwrap();
+    assert!(report.get(Net::TEST_LOSS).is_some());
+    assert_eq!(report.get(Net::TEST_ROWS), Some(4.0));
 }

@@ -3,8 +3,8 @@
     pip install torch numpy
     python optimization.py > optimization.json
 
-A network of two linear layers (8-6-3, tanh between) starts from the given weights and sees the given batches. Weights are stored as torch's
-`[out, in]`. Each case has the parameters after the last step.
+A network of two linear layers (8-6-3, tanh between) starts from the given weights and sees the given batches, which are float32 numbers;
+torch computes in float64. Weights are stored as torch's `[out, in]`. Each case has the parameters after the last step.
 """
 
 import json
@@ -13,9 +13,17 @@ import torch
 import torch.nn.functional as F
 
 torch.manual_seed(7)
-DTYPE = torch.float32
+
+
+def single(number):
+    """The number as float32 has it."""
+    return torch.tensor(number, dtype=torch.float32).item()
+
+
+# Burn's configurations hold these as float32.
+ADAM = {"betas": (single(0.9), single(0.999)), "eps": single(1e-8)}
 SIZES = [5, 3, 4, 5, 2, 5, 1, 5]
-BATCHES = [(torch.randn(n, 8, dtype=DTYPE), torch.randint(0, 3, (n,))) for n in SIZES]
+BATCHES = [(torch.randn(n, 8).double(), torch.randint(0, 3, (n,))) for n in SIZES]
 
 
 class Net(torch.nn.Module):
@@ -32,7 +40,7 @@ START = {k: v.clone() for k, v in Net().state_dict().items()}
 
 
 def fresh():
-    net = Net()
+    net = Net().double()
     net.load_state_dict(START)
     return net
 
@@ -46,7 +54,7 @@ def adamw_groups():
     net = fresh()
     for p in net.body.parameters():
         p.requires_grad = False
-    lr, decay = 0.01, 0.1
+    lr, decay = 0.01, single(0.1)
     optimizer = torch.optim.AdamW(
         [
             {"params": [net.body.weight], "lr": lr * 0.1, "weight_decay": decay},
@@ -54,7 +62,7 @@ def adamw_groups():
             {"params": [net.head.weight], "lr": lr, "weight_decay": decay},
             {"params": [net.head.bias], "lr": lr, "weight_decay": 0.0},
         ],
-        eps=1e-8,
+        **ADAM,
     )
     for epoch in range(6):
         if epoch == 3:
@@ -84,7 +92,7 @@ def weighted_accumulation():
 def clipped_accumulation():
     """Windows of three batches, each the mean of its batches' means; the total norm is clipped to 0.05."""
     net = fresh()
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01, **ADAM)
     for _ in range(4):
         for start in range(0, len(BATCHES), 3):
             window = BATCHES[start : start + 3]
@@ -99,7 +107,7 @@ def two_optimizers():
     """One loss, SGD for `body` and Adam for `head`."""
     net = fresh()
     body = torch.optim.SGD(net.body.parameters(), lr=0.1)
-    head = torch.optim.Adam(net.head.parameters(), lr=0.01)
+    head = torch.optim.Adam(net.head.parameters(), lr=0.01, **ADAM)
     for _ in range(4):
         for x, y in BATCHES:
             body.zero_grad()

@@ -30,7 +30,7 @@ pub struct Tokens {
 #[lightning_module]
 #[optimizer(AdamWConfig::new().with_weight_decay(0.1).with_beta_2(0.99).with_epsilon(1e-8),
     lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).min_lr(0.1 * lr)
-        .warmup(cx.estimated_optimizer_steps()? / 40), interval = step)]
+        .warmup((cx.estimated_optimizer_steps()? / 40).max(1)), interval = step)]
 pub struct Gpt {
     #[init(EmbeddingConfig::new(vocabulary, d).with_initializer(small()).init(device))]
     token: Embedding,

@@ -35,7 +35,8 @@ pub struct Pairs {
 
 #[lightning_module]
 #[optimizer(AdamWConfig::new().with_weight_decay(1e-2).with_beta_2(0.98).with_epsilon(1e-9),
-    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).warmup(cx.estimated_optimizer_steps()? / 20), interval = step)]
+    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?)
+        .warmup((cx.estimated_optimizer_steps()? / 20).max(1)), interval = step)]
 pub struct Translator {
     #[init(EmbeddingConfig::new(source_words, d).with_initializer(embedding(d)).init(device))]
     source_embedding: Embedding,

@@ -6,16 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use burn::prelude::*;
 use lightning_core::{
     Error, Result,
     data::{
-        Dataset, Image,
+        Dataset, Image, host,
         idx::{self, Images},
     },
 };
 
 /// Classes: the digits 0 to 9, or the kinds of clothes.
 pub const CLASSES: usize = 10;
+/// Rows of an image, and pixels of a row.
+pub const SIDE: usize = 28;
+/// Pixels of an image.
+pub const PIXELS: usize = SIDE * SIDE;
 
 /// Images and labels of one part, as many of the one as of the other.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +45,12 @@ impl Dataset for Part {
         };
         Ok((Image::grey(pixels.to_vec(), self.images.rows(), self.images.columns())?, *label))
     }
+}
+
+/// Images without their classes: `[batch, 784]`, pixels from 0 (black) to 1 (white).
+pub fn pixels(items: Vec<(Image, u8)>) -> Result<Tensor<2>> {
+    let pixels: Vec<f32> = items.iter().flat_map(|(image, _)| image.to_f32().into_pixels()).collect();
+    Ok(Tensor::from_data(TensorData::new(pixels, [items.len(), PIXELS]), &host()))
 }
 
 /// Both parts.

@@ -386,7 +386,7 @@ impl CallbackContext<'_> {
     /// The value a monitoring callback reads; `None` before validation has given it for the first time.
     pub(crate) fn monitored(&mut self, key: KeyRef, strict: bool) -> Result<Option<f64>> {
         let name = key.display();
-        if let Some(value) = self.run.metrics.metrics()?.value(&name) {
+        if let Some(value) = self.run.metrics.metrics()?.find(key) {
             return Ok(Some(value));
         }
         let epochs = self.run.settings.validation.every_n_epochs as u64;

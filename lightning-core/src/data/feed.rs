@@ -105,7 +105,7 @@ impl<M: TrainingStep> RunStep<M> for Training {
     }
 
     fn again(batch: &Self::Batch) -> Option<Self::Batch> {
-        M::again(batch)
+        (M::AGAIN)(batch)
     }
 }
 

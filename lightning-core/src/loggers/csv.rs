@@ -8,7 +8,7 @@ use std::{
 
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
-use super::{LogPosition, Logger, Record};
+use super::{Figure, Histogram, Image, LogPosition, Logger, Record, attachments};
 use crate::{
     error::{Error, Result},
     files::write_atomic,
@@ -29,6 +29,9 @@ const BUFFER: usize = 64 * 1024;
 /// `stage`, `batch`, `batch_step`, `global_step` and every metric in the order in which they first appear; a metric that appears late adds
 /// its column to the rows that are there. Numbers are as short as reads back exactly; `NaN`, `inf` and `-inf` are written as such. A metric
 /// with the name of one of the first five columns is called `metric_epoch` and so on.
+///
+/// What a step shows beside numbers becomes a file of its own: `texts/<name>/validate-epoch=3-step=400.txt`, `images/….png`,
+/// `histograms/….json` and `figures/….svg`, where `step` counts training batches; a `/` in the name makes a folder.
 ///
 /// ```
 /// use lightning_core::{Stage, loggers::{CsvLogger, Logger, Record, RunStatus}};
@@ -222,6 +225,22 @@ impl Logger for CsvLogger {
             open.flush()?;
         }
         Ok(())
+    }
+
+    fn log_text(&mut self, name: &str, text: &str, position: LogPosition) -> Result<()> {
+        attachments::write_text(&self.open()?.folder, name, text, position)
+    }
+
+    fn log_image(&mut self, name: &str, image: &Image<'_>, position: LogPosition) -> Result<()> {
+        attachments::write_image(&self.open()?.folder, name, image, position)
+    }
+
+    fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
+        attachments::write_histogram(&self.open()?.folder, name, histogram, position)
+    }
+
+    fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
+        attachments::write_figure(&self.open()?.folder, name, figure, position)
     }
 
     fn save(&mut self) -> Result<()> {

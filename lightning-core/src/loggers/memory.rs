@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{LogPosition, Logger, Record, RunStatus};
+use super::{Figure, Histogram, Image, LogPosition, Logger, OwnedFigure, OwnedImage, Record, RunStatus};
 use crate::error::Result;
 
 /// Keeps everything in memory. A clone sees what the original logs, so one goes into the trainer and the other stays with the test.
@@ -27,6 +27,9 @@ pub struct MemoryLogger {
 struct Kept {
     records: Vec<Record>,
     texts: Vec<(String, String, LogPosition)>,
+    images: Vec<(String, OwnedImage, LogPosition)>,
+    histograms: Vec<(String, Histogram, LogPosition)>,
+    figures: Vec<(String, OwnedFigure, LogPosition)>,
     hparams: Option<serde_json::Value>,
     statuses: Vec<RunStatus>,
     starts: usize,
@@ -57,6 +60,21 @@ impl MemoryLogger {
     /// Names, texts and positions of all texts, in order.
     pub fn texts(&self) -> Vec<(String, String, LogPosition)> {
         self.kept().texts.clone()
+    }
+
+    /// Names, images and positions of all images, in order.
+    pub fn images(&self) -> Vec<(String, OwnedImage, LogPosition)> {
+        self.kept().images.clone()
+    }
+
+    /// Names, histograms and positions of all histograms, in order.
+    pub fn histograms(&self) -> Vec<(String, Histogram, LogPosition)> {
+        self.kept().histograms.clone()
+    }
+
+    /// Names, drawings and positions of all drawings, in order.
+    pub fn figures(&self) -> Vec<(String, OwnedFigure, LogPosition)> {
+        self.kept().figures.clone()
     }
 
     /// The hyperparameters logged last.
@@ -106,6 +124,21 @@ impl Logger for MemoryLogger {
         Ok(())
     }
 
+    fn log_image(&mut self, name: &str, image: &Image<'_>, position: LogPosition) -> Result<()> {
+        self.kept().images.push((name.to_owned(), image.into(), position));
+        Ok(())
+    }
+
+    fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
+        self.kept().histograms.push((name.to_owned(), histogram.clone(), position));
+        Ok(())
+    }
+
+    fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
+        self.kept().figures.push((name.to_owned(), figure.into(), position));
+        Ok(())
+    }
+
     fn save(&mut self) -> Result<()> {
         self.kept().saves += 1;
         Ok(())
@@ -137,12 +170,19 @@ mod tests {
             let metrics = vec![("loss".to_owned(), loss)];
             inside.log_metrics(&Record::new(Stage::Fit, 0, Some(batch), batch + 1, batch + 1, metrics))?;
         }
-        inside.log_text("note", "hello", LogPosition::new(Stage::Test, 1, None, 2, 2))?;
+        let at = LogPosition::new(Stage::Test, 1, None, 2, 2);
+        inside.log_text("note", "hello", at)?;
+        inside.log_image("pixel", &Image::new(1, 1, 1, &[7])?, at)?;
+        inside.log_histogram("weights", &Histogram::of([1.0], 1), at)?;
+        inside.log_figure("curve", Figure::Svg("<svg/>"), at)?;
         inside.save()?;
         inside.finalize(RunStatus::Failed)?;
         assert_eq!(logger.values("loss"), [0.5, 0.25]);
         assert_eq!(logger.records()[1].position.batch_step, 2);
         assert_eq!(logger.texts()[0].1, "hello");
+        assert_eq!((logger.images()[0].1.pixels.clone(), logger.images()[0].2), (vec![7], at));
+        assert_eq!(logger.histograms()[0].1.counts, [1]);
+        assert_eq!(logger.figures()[0].1, OwnedFigure::Svg("<svg/>".to_owned()));
         assert_eq!(logger.hyperparams(), Some(serde_json::json!({"lr": 0.1})));
         assert_eq!(logger.statuses(), [RunStatus::Failed]);
         assert_eq!((logger.starts(), logger.saves()), (1, 1));

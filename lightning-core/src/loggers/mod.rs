@@ -1,14 +1,22 @@
 //! Where metrics go: the [`Logger`] trait, what is handed to it, and the loggers themselves.
 
+mod attachments;
 mod csv;
+mod image;
 mod memory;
+mod output;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-pub use self::{csv::CsvLogger, memory::MemoryLogger};
+pub(crate) use self::output::Output;
+pub use self::{
+    csv::CsvLogger,
+    memory::MemoryLogger,
+    output::{OwnedFigure, OwnedImage, ToHistogram, ToImage, grid},
+};
 use crate::{
     error::{Error, Result},
     stage::Stage,

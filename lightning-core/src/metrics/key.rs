@@ -104,6 +104,8 @@ pub struct MetricDef {
     pub logger: bool,
     /// How an epoch's values become one.
     pub reduce: Reduce,
+    /// Whether a stateful metric is updated with the values, which then says itself what they come to.
+    pub stateful: bool,
 }
 
 impl MetricDef {
@@ -118,7 +120,46 @@ impl MetricDef {
             on_epoch: false,
             logger: true,
             reduce: Reduce::Mean,
+            stateful: false,
         }
+    }
+
+    /// A metric of training.
+    pub const fn train(name: &'static str) -> Self {
+        Self::new(name, StageSet::TRAIN)
+    }
+
+    /// A metric of validation.
+    pub const fn val(name: &'static str) -> Self {
+        Self::new(name, StageSet::VAL)
+    }
+
+    /// A metric of testing.
+    pub const fn test(name: &'static str) -> Self {
+        Self::new(name, StageSet::TEST)
+    }
+
+    /// Logged in training as well.
+    #[must_use]
+    pub const fn and_train(self) -> Self {
+        self.and(StageSet::TRAIN)
+    }
+
+    /// Logged in validation as well.
+    #[must_use]
+    pub const fn and_val(self) -> Self {
+        self.and(StageSet::VAL)
+    }
+
+    /// Logged in testing as well.
+    #[must_use]
+    pub const fn and_test(self) -> Self {
+        self.and(StageSet::TEST)
+    }
+
+    const fn and(mut self, stages: StageSet) -> Self {
+        self.stages = self.stages.union(stages);
+        self
     }
 
     /// Smaller is better.
@@ -167,6 +208,13 @@ impl MetricDef {
     #[must_use]
     pub const fn reduce(mut self, reduce: Reduce) -> Self {
         self.reduce = reduce;
+        self
+    }
+
+    /// Updates a stateful metric with the values.
+    #[must_use]
+    pub const fn stateful(mut self) -> Self {
+        self.stateful = true;
         self
     }
 
@@ -234,6 +282,31 @@ pub trait InFit {}
 impl<V, E> InFit for Stages<Y, V, E> {}
 impl<E> InFit for Stages<N, Y, E> {}
 impl InFit for AnyStage {}
+
+/// What a callback can watch: the key of a metric that has a value while `fit` runs and says which way is better.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a metric",
+    label = "expected the constant that `#[log]` makes, such as `Digits::VAL_LOSS`",
+    note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` makes `Digits::VAL_LOSS`",
+    note = "a metric logged under a name of run time has the key `MetricKey::named(\"val_loss\").minimize()`"
+)]
+pub trait Monitor<M> {
+    /// Which way is better.
+    type Direction: Directed;
+    /// The stages that log it.
+    type Stages: InFit;
+    /// The key.
+    fn key(self) -> MetricKey<M, Self::Direction, Self::Stages>;
+}
+
+impl<M, D: Directed, S: InFit> Monitor<M> for MetricKey<M, D, S> {
+    type Direction = D;
+    type Stages = S;
+
+    fn key(self) -> Self {
+        self
+    }
+}
 
 /// A key that training logs.
 #[diagnostic::on_unimplemented(
@@ -400,15 +473,34 @@ impl<M, D, S> From<MetricKey<M, D, S>> for KeyRef {
 impl KeyRef {
     /// The name under which the value is found, among the metrics of a run.
     pub(crate) fn display(self) -> String {
-        let suffix = match (self.forks, self.view) {
+        self.name_of("", &self.loader_suffix())
+    }
+
+    /// The ending for the key's loader.
+    pub(crate) fn loader_suffix(self) -> String {
+        match self.loader {
+            LoaderRef::Only => String::new(),
+            LoaderRef::Index(index) => format!("/dataloader_idx_{index}"),
+            LoaderRef::Named(loader) => format!("/{loader}"),
+        }
+    }
+
+    /// The name with the endings for a part of the value and for a loader.
+    pub(crate) fn name_of(self, part: &str, loader: &str) -> String {
+        let view = match (self.forks, self.view) {
             (true, View::Step) => "_step",
             (true, View::Epoch) => "_epoch",
             _ => "",
         };
+        let underscore = if part.is_empty() { "" } else { "_" };
+        format!("{}{underscore}{part}{view}{loader}", self.name)
+    }
+
+    /// The number of the loader, where it is known by that.
+    pub(crate) const fn loader_index(self) -> Option<usize> {
         match self.loader {
-            LoaderRef::Only => format!("{}{suffix}", self.name),
-            LoaderRef::Index(index) => format!("{}{suffix}/dataloader_idx_{index}", self.name),
-            LoaderRef::Named(loader) => format!("{}{suffix}/{loader}", self.name),
+            LoaderRef::Index(index) => Some(index),
+            LoaderRef::Only | LoaderRef::Named(_) => None,
         }
     }
 

@@ -1,13 +1,28 @@
-//! Metrics: typed keys, what was logged, and the values a run has.
+//! Metrics: typed keys, what was logged, the values a run has, and the stateful metrics that `#[log(metric = …)]` takes.
 
 mod key;
+mod log;
+mod metric;
+mod stateful;
 mod store;
 mod values;
 
 pub(crate) use key::KeyRef;
 pub use key::{
-    AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Minimize,
-    N, Reduce, StageSet, Stages, Undirected, Y,
+    AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricDef, MetricKey,
+    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
+pub(crate) use log::MetricUpdate;
+pub use log::{log_metric, log_metric_per_stage};
+pub(crate) use metric::AnyMetric;
+pub use metric::{Matrix, Metric, MetricInput, MetricValue};
+pub use stateful::{
+    Accuracy, Auroc, Average, AveragePrecision, Bleu, ClassPredictions, ClassTargets, Classification, ConfusionMatrix,
+    FBeta, List, MeanAbsoluteError, MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score,
+    RealValues, Recall, References, Regression, RootMeanSquaredError, Sentence, TextPair, TokenLogits, TokenScores,
+    Translations, bleu,
+};
+#[cfg(feature = "burn-train")]
+pub use stateful::{Adapted, AdaptedBurnMetric, BurnMetric};
 pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
 pub use values::Metrics;

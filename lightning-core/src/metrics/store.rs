@@ -1,17 +1,14 @@
 //! What was logged, kept as numbers in flat arrays until somebody asks.
 //!
 //! A step's values arrive as [`Entry`]s. On a host device they are numbers already; on any other device they are
-//! detached handles, which wait in `pending` until the next refresh and are then read in one transaction.
-
-mod record;
+//! detached handles, which wait in `pending` until the next refresh and are then read in one transaction. A stateful metric
+//! keeps its own state, and is asked for its value at the next refresh or at the end of the epoch.
 
 use std::{borrow::Cow, collections::HashMap};
 
 use burn::tensor::Tensor;
 
-pub(crate) use record::MetricsRecord;
-
-use super::{Direction, MetricDef, Metrics, Reduce};
+use super::{AnyMetric, Direction, MetricDef, MetricUpdate, Metrics, Reduce};
 use crate::{
     context::{Entry, Logged, Target},
     error::{Error, ErrorKind, Result},
@@ -19,11 +16,17 @@ use crate::{
     stage::Stage,
 };
 
+mod cell;
+mod record;
+
+use cell::Cell;
+pub(crate) use record::MetricsRecord;
+
 /// Handles kept before a refresh is forced, so that a run that never logs does not grow.
 const PENDING_LIMIT: usize = 4096;
 
 /// Options of one slot; the static ones come from the module, the others from names of run time.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Slot {
     name: Cow<'static, str>,
     direction: Option<Direction>,
@@ -33,83 +36,68 @@ struct Slot {
     logger: bool,
     reduce: Reduce,
     best: Option<(f64, u64)>,
+    /// The stateful metric as it was made, which never sees a value.
+    template: Option<Box<dyn AnyMetric>>,
 }
 
 impl Slot {
     fn declared(def: &MetricDef) -> Self {
-        let MetricDef { name, stages: _, direction, prog_bar, on_step, on_epoch, logger, reduce } = *def;
-        Self { name: Cow::Borrowed(name), direction, prog_bar, on_step, on_epoch, logger, reduce, best: None }
+        let MetricDef { name, stages: _, direction, prog_bar, on_step, on_epoch, logger, reduce, stateful: _ } = *def;
+        let name = Cow::Borrowed(name);
+        Self { name, direction, prog_bar, on_step, on_epoch, logger, reduce, best: None, template: None }
     }
 
-    fn step_name(&self) -> Cow<'_, str> {
-        if self.on_step && self.on_epoch { format!("{}_step", self.name).into() } else { Cow::Borrowed(&self.name) }
-    }
-
-    fn epoch_name(&self) -> Cow<'_, str> {
-        if self.on_step && self.on_epoch { format!("{}_epoch", self.name).into() } else { Cow::Borrowed(&self.name) }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Accumulator {
-    /// Of value times weight.
-    weighted: f64,
-    weight: f64,
-    sum: f64,
-    min: f64,
-    max: f64,
-    count: u64,
-    last: f64,
-    /// The value of the step being logged; taken by the step record.
-    fresh: bool,
-}
-
-impl Default for Accumulator {
-    fn default() -> Self {
+    fn named(name: String, on_step: bool, on_epoch: bool) -> Self {
         Self {
-            weighted: 0.0,
-            weight: 0.0,
-            sum: 0.0,
-            min: f64::INFINITY,
-            max: f64::NEG_INFINITY,
-            count: 0,
-            last: f64::NAN,
-            fresh: false,
+            name: Cow::Owned(name),
+            direction: None,
+            prog_bar: false,
+            on_step,
+            on_epoch,
+            logger: true,
+            reduce: Reduce::Mean,
+            best: None,
+            template: None,
         }
     }
-}
 
-impl Accumulator {
-    fn add(&mut self, value: f64, weight: f64) {
-        self.weighted += value * weight;
-        self.weight += weight;
-        self.sum += value;
-        // `f64::min` would drop a NaN, and a NaN has to be seen.
-        self.min = if value.is_nan() || value < self.min { value } else { self.min };
-        self.max = if value.is_nan() || value > self.max { value } else { self.max };
-        self.count = self.count.saturating_add(1);
-        self.last = value;
-        self.fresh = true;
+    const fn forks(&self) -> bool {
+        self.on_step && self.on_epoch
     }
 
-    fn value(&self, reduce: Reduce) -> f64 {
-        match reduce {
-            Reduce::Mean => self.weighted / self.weight,
-            Reduce::Sum => self.sum,
-            Reduce::Min => self.min,
-            Reduce::Max => self.max,
-        }
+    /// The ending of the name of a step's value.
+    const fn step_view(&self) -> &'static str {
+        if self.forks() { "_step" } else { "" }
+    }
+
+    /// The ending of the name of an epoch's value.
+    const fn epoch_view(&self) -> &'static str {
+        if self.forks() { "_epoch" } else { "" }
     }
 }
 
 /// One stage and loader: where a step's values go.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Scope {
     stage: Stage,
     loader: usize,
     /// `/dataloader_idx_1`, `/noisy`, or nothing.
     suffix: String,
-    accumulators: Vec<Accumulator>,
+    cells: Vec<Cell>,
+}
+
+impl Scope {
+    const fn new(stage: Stage, loader: usize) -> Self {
+        Self { stage, loader, suffix: String::new(), cells: Vec::new() }
+    }
+
+    /// The cell of a slot, made where there is none.
+    fn cell(&mut self, slot: usize) -> Option<&mut Cell> {
+        if self.cells.len() <= slot {
+            self.cells.resize_with(slot + 1, Cell::default);
+        }
+        self.cells.get_mut(slot)
+    }
 }
 
 /// Names a scope of the store.
@@ -127,6 +115,8 @@ struct Pending {
     slot: usize,
     value: Logged,
     weight: Logged,
+    /// The step that logged it, by the store's own count.
+    step: u64,
 }
 
 /// The value of an epoch, ready for loggers and reports.
@@ -144,6 +134,8 @@ pub(crate) struct MetricStore {
     named: HashMap<String, usize>,
     scopes: Vec<Scope>,
     pending: Vec<Pending>,
+    /// Steps that have ended.
+    step: u64,
     metrics: Metrics,
     bar: Metrics,
     /// Whether single-step values changed since `metrics` was written.
@@ -152,6 +144,10 @@ pub(crate) struct MetricStore {
     declared: usize,
     /// Metrics that have been NaN, and whether that has been told.
     not_a_number: Vec<(usize, bool)>,
+    /// Tables that loggers have not got yet.
+    tables: Vec<(String, String)>,
+    /// What nobody has been told yet.
+    warnings: Vec<String>,
 }
 
 impl MetricStore {
@@ -167,6 +163,8 @@ impl MetricStore {
         self.metrics.clear();
         self.bar.clear();
         self.not_a_number.clear();
+        self.tables.clear();
+        self.warnings.clear();
         for slot in &mut self.slots {
             slot.best = None;
         }
@@ -176,7 +174,7 @@ impl MetricStore {
     pub(crate) fn open(&mut self, stage: Stage, loader: usize, suffix: &str) -> ScopeId {
         let id = self.reopen(stage, loader, suffix);
         if let Some(scope) = self.scopes.get_mut(id.0) {
-            scope.accumulators.clear();
+            scope.cells.clear();
         }
         id
     }
@@ -186,19 +184,20 @@ impl MetricStore {
         let index = match self.scopes.iter().position(|scope| scope.stage == stage && scope.loader == loader) {
             Some(index) => index,
             None => {
-                self.scopes.push(Scope { stage, loader, suffix: String::new(), accumulators: Vec::new() });
+                self.scopes.push(Scope::new(stage, loader));
                 self.scopes.len() - 1
             }
         };
         if let Some(scope) = self.scopes.get_mut(index) {
             suffix.clone_into(&mut scope.suffix);
         }
+        self.metrics.name_loader(loader, suffix);
         ScopeId(index)
     }
 
     /// # Errors
     /// When a name of run time is that of a declared metric.
-    fn slot_of(&mut self, target: Target, stage: Stage) -> Result<usize> {
+    fn slot_of(&mut self, target: Target, stage: Stage, stateful: bool) -> Result<usize> {
         Ok(match target {
             Target::Slot(slot) => slot as usize,
             Target::Named(name) => match self.named.get(&name) {
@@ -211,35 +210,41 @@ impl MetricStore {
                     .help("log it under another name, or only once"));
                 }
                 None => {
-                    let training = stage == Stage::Fit;
-                    self.slots.push(Slot {
-                        name: Cow::Owned(name.clone()),
-                        direction: None,
-                        prog_bar: false,
-                        on_step: training,
-                        on_epoch: !training,
-                        logger: true,
-                        reduce: Reduce::Mean,
-                        best: None,
-                    });
-                    self.named.insert(name, self.slots.len() - 1);
-                    self.slots.len() - 1
+                    let on_step = stage == Stage::Fit && !stateful;
+                    self.name_slot(name, on_step, !on_step)
                 }
             },
         })
     }
 
-    /// Takes what a step or hook logged. `batch_size` weighs values that bring no weight of their own.
+    fn name_slot(&mut self, name: String, on_step: bool, on_epoch: bool) -> usize {
+        self.slots.push(Slot::named(name.clone(), on_step, on_epoch));
+        self.named.insert(name, self.slots.len() - 1);
+        self.slots.len() - 1
+    }
+
+    fn slot_name(&self, slot: usize) -> String {
+        self.slots.get(slot).map(|slot| slot.name.clone().into_owned()).unwrap_or_default()
+    }
+
+    /// Takes what a step or hook logged. `batch_size` weighs values that bring no weight of their own; `host` says whether metrics read
+    /// what they are given at once.
     ///
     /// # Errors
-    /// When a value cannot be a metric (several elements), with the metric's name.
-    pub(crate) fn absorb(&mut self, scope: ScopeId, entries: &mut Vec<Entry>, batch_size: Option<usize>) -> Result<()> {
+    /// When a value cannot be a metric (several elements) or does not fit its stateful metric, with the metric's name.
+    pub(crate) fn absorb(
+        &mut self,
+        scope: ScopeId,
+        entries: &mut Vec<Entry>,
+        batch_size: Option<usize>,
+        host: bool,
+    ) -> Result<()> {
         let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
             return match entries.drain(..).next() {
                 None => Ok(()),
                 Some(Entry { target, .. }) => {
-                    let slot = self.slot_of(target, Stage::Validate)?;
-                    let name = self.slots.get(slot).map(|slot| slot.name.clone()).unwrap_or_default();
+                    let slot = self.slot_of(target, Stage::Validate, false)?;
+                    let name = self.slot_name(slot);
                     Err(Error::new(
                         ErrorKind::Metric,
                         format!("the metric `{name}` was logged where no epoch is running"),
@@ -249,16 +254,20 @@ impl MetricStore {
             };
         };
         for Entry { target, value, weight } in entries.drain(..) {
-            let slot = self.slot_of(target, stage)?;
+            let slot = self.slot_of(target, stage, matches!(value, Logged::Metric(_)))?;
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
+                (Logged::Metric(update), _) => readback::deferring(!host, || self.update(scope.0, slot, update))
+                    .map_err(|error| self.blame(slot, "cannot be updated", error))?,
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
-                    let name = self.slots.get(slot).map(|slot| slot.name.clone()).unwrap_or_default();
+                    let name = self.slot_name(slot);
                     return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
                         .help("log one number: reduce the tensor with `.mean()` first"));
                 }
-                (value, weight) => self.pending.push(Pending { scope: scope.0, slot, value, weight }),
+                (value, weight) => {
+                    self.pending.push(Pending { scope: scope.0, slot, value, weight, step: self.step });
+                }
             }
         }
         if self.pending.len() >= PENDING_LIMIT {
@@ -267,25 +276,57 @@ impl MetricStore {
         Ok(())
     }
 
+    fn blame(&self, slot: usize, what: &str, error: Error) -> Error {
+        let name = self.slot_name(slot);
+        Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}")).caused_by(error)
+    }
+
     fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64) {
-        let Some(scope) = self.scopes.get_mut(scope) else { return };
-        if scope.accumulators.len() <= slot {
-            scope.accumulators.resize(slot + 1, Accumulator::default());
-        }
-        if let Some(accumulator) = scope.accumulators.get_mut(slot) {
-            accumulator.add(value, weight);
-        }
-        if value.is_nan() && !self.not_a_number.iter().any(|(known, _)| *known == slot) {
-            self.not_a_number.push((slot, false));
-        }
+        let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot)) else { return };
+        cell.numbers.add(value, weight);
+        self.note(slot, value);
         self.stale = true;
     }
 
-    /// Reads every waiting handle in one transaction.
+    /// Remembers a metric that has become NaN.
+    fn note(&mut self, slot: usize, value: f64) {
+        if value.is_nan() && !self.not_a_number.iter().any(|(known, _)| *known == slot) {
+            self.not_a_number.push((slot, false));
+        }
+    }
+
+    /// Updates the stateful metric of a slot.
+    fn update(&mut self, scope: usize, slot: usize, update: MetricUpdate) -> Result<()> {
+        let MetricUpdate { input, template } = update;
+        let input = input?;
+        let cell = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot));
+        let (Some(cell), Some(options)) = (cell, self.slots.get_mut(slot)) else { return Ok(()) };
+        if template.is_some() {
+            options.template = template;
+        }
+        let Some(template) = &options.template else {
+            return Err(Error::new(ErrorKind::Metric, "nothing says which stateful metric it is"));
+        };
+        let meter = cell.meter.get_or_insert_default();
+        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch)?;
+        self.warnings.extend(warning.map(|error| format!("`{}`: {error}", options.name)));
+        self.stale = true;
+        Ok(())
+    }
+
+    /// Reads every waiting handle in one transaction, and asks stateful metrics for the value of their last step.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the device fails, or a metric has no value.
     pub(crate) fn refresh(&mut self) -> Result<()> {
+        self.read_pending()?;
+        for scope in 0..self.scopes.len() {
+            self.compute_steps(scope)?;
+        }
+        Ok(())
+    }
+
+    fn read_pending(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -303,9 +344,34 @@ impl MetricStore {
             Logged::Value(value) => value,
             _ => values.next().unwrap_or(f64::NAN),
         };
-        for Pending { scope, slot, value, weight } in pending {
+        for Pending { scope, slot, value, weight, step } in pending {
             let (value, weight) = (number(value), number(weight));
+            let known = self.scopes.get(scope).and_then(|scope| scope.cells.get(slot));
+            let fresh = step == self.step || known.is_some_and(|cell| cell.numbers.fresh);
             self.add(scope, slot, value, weight);
+            // A value of an earlier step is none of the step being logged.
+            if let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cells.get_mut(slot)) {
+                cell.numbers.fresh = fresh;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the metrics of one scope that log single steps for the value of the last one.
+    fn compute_steps(&mut self, scope: usize) -> Result<()> {
+        let Some(cells) = self.scopes.get_mut(scope).map(|scope| &mut scope.cells) else { return Ok(()) };
+        let mut computed = Vec::new();
+        for (slot, cell) in cells.iter_mut().enumerate() {
+            let Some(meter) = &mut cell.meter else { continue };
+            match meter.compute_step() {
+                Ok(Some(value)) => computed.push((slot, value.scalar())),
+                Ok(None) => {}
+                Err(error) => return Err(self.blame(slot, "has no value", error)),
+            }
+        }
+        for (slot, value) in computed {
+            self.note(slot, value.unwrap_or(0.0));
+            self.stale = true;
         }
         Ok(())
     }
@@ -330,16 +396,14 @@ impl MetricStore {
             return;
         }
         for scope in self.scopes.iter().filter(|scope| scope.stage == Stage::Fit) {
-            for (slot, accumulator) in self.slots.iter().zip(&scope.accumulators) {
-                if !slot.on_step || accumulator.count == 0 {
-                    continue;
-                }
-                self.metrics.set(&slot.step_name(), accumulator.last);
+            for (slot, cell) in self.slots.iter().zip(&scope.cells) {
+                let Some(value) = cell.last().filter(|_| slot.on_step) else { continue };
+                self.metrics.set_value(&slot.name, slot.step_view(), "", &value);
                 if slot.on_epoch {
-                    self.metrics.set(&slot.name, accumulator.last);
+                    self.metrics.set_value(&slot.name, "", "", &value);
                 }
                 if slot.prog_bar {
-                    self.bar.set(&slot.step_name(), accumulator.last);
+                    self.bar.set_value(&slot.name, slot.step_view(), "", &value);
                 }
             }
         }
@@ -351,27 +415,45 @@ impl MetricStore {
         &self.bar
     }
 
+    /// Whether the step just done has values for the loggers, so that they are worth waiting for.
+    pub(crate) fn has_step_values(&self, scope: ScopeId) -> bool {
+        let cells = self.scopes.get(scope.0).map(|scope| scope.cells.as_slice()).unwrap_or_default();
+        let waiting = self.pending.iter().filter(|pending| pending.scope == scope.0 && pending.step == self.step);
+        let pending: Vec<usize> = waiting.map(|pending| pending.slot).collect();
+        self.slots.iter().enumerate().any(|(slot, options)| {
+            options.on_step
+                && options.logger
+                && (cells.get(slot).is_some_and(Cell::is_fresh) || pending.contains(&slot))
+        })
+    }
+
     /// The values of the step just done, for the loggers; asks for a refresh first.
     ///
     /// # Errors
     /// When the device fails.
     pub(crate) fn take_step_record(&mut self, scope: ScopeId) -> Result<Vec<(String, f64)>> {
         self.refresh()?;
+        self.step += 1;
         let Some(scope) = self.scopes.get_mut(scope.0) else { return Ok(Vec::new()) };
-        let mut record = Vec::new();
-        for (slot, accumulator) in self.slots.iter().zip(&mut scope.accumulators) {
-            if std::mem::take(&mut accumulator.fresh) && slot.on_step && slot.logger {
-                record.push((format!("{}{}", slot.step_name(), scope.suffix), accumulator.last));
+        let mut record = Metrics::default();
+        for (slot, cell) in self.slots.iter().zip(&mut scope.cells) {
+            if cell.take_fresh()
+                && slot.on_step
+                && slot.logger
+                && let Some(value) = cell.last()
+            {
+                record.set_value(&slot.name, slot.step_view(), &scope.suffix, &value);
             }
         }
-        Ok(record)
+        Ok(record.iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// Forgets which values belong to the step just done, when it is not logged.
     pub(crate) fn end_step(&mut self, scope: ScopeId) {
+        self.step += 1;
         if let Some(scope) = self.scopes.get_mut(scope.0) {
-            for accumulator in &mut scope.accumulators {
-                accumulator.fresh = false;
+            for cell in &mut scope.cells {
+                cell.take_fresh();
             }
         }
     }
@@ -379,39 +461,70 @@ impl MetricStore {
     /// Ends the epoch of a stage: its values by name, for loggers and reports. They are current values from here on.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the device fails, or a stateful metric has no value.
     pub(crate) fn end_epoch(&mut self, stage: Stage, epoch: u64) -> Result<Vec<EpochValue>> {
         self.refresh()?;
         self.write_step_values();
         let mut values = Vec::new();
-        for scope in self.scopes.iter_mut().filter(|scope| scope.stage == stage) {
-            for (slot, accumulator) in self.slots.iter_mut().zip(&mut scope.accumulators) {
-                if accumulator.count == 0 {
-                    continue;
+        for scope in 0..self.scopes.len() {
+            if self.scopes.get(scope).is_some_and(|scope| scope.stage == stage) {
+                for slot in 0..self.slots.len() {
+                    self.end_cell(scope, slot, epoch, &mut values)?;
                 }
-                let value = if slot.on_epoch { accumulator.value(slot.reduce) } else { accumulator.last };
-                if let Some(direction) = slot.direction
-                    && scope.suffix.is_empty()
-                    && slot.best.is_none_or(|(best, _)| direction.is_better(value, best))
-                {
-                    slot.best = Some((value, epoch));
-                }
-                if !slot.on_epoch {
-                    continue;
-                }
-                *accumulator = Accumulator::default();
-                let name = format!("{}{}", slot.epoch_name(), scope.suffix);
-                self.metrics.set(&name, value);
-                if slot.on_step {
-                    self.metrics.set(&format!("{}{}", slot.name, scope.suffix), value);
-                }
-                if slot.prog_bar {
-                    self.bar.set(&name, value);
-                }
-                values.push(EpochValue { name, value, logger: slot.logger });
             }
         }
         Ok(values)
+    }
+
+    fn end_cell(&mut self, scope: usize, slot: usize, epoch: u64, values: &mut Vec<EpochValue>) -> Result<()> {
+        let (Some(scope), Some(options)) = (self.scopes.get_mut(scope), self.slots.get_mut(slot)) else {
+            return Ok(());
+        };
+        let Some(cell) = scope.cells.get_mut(slot).filter(|cell| cell.is_filled()) else { return Ok(()) };
+        let ended = if options.on_epoch { cell.end(options.reduce) } else { Ok(cell.last()) };
+        let value = match ended {
+            Ok(Some(value)) => value,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(self.blame(slot, "has no value", error)),
+        };
+        if let (Some(direction), Some(value)) = (options.direction, value.scalar())
+            && scope.suffix.is_empty()
+            && options.best.is_none_or(|(best, _)| direction.is_better(value, best))
+        {
+            options.best = Some((value, epoch));
+        }
+        if !options.on_epoch {
+            return Ok(());
+        }
+        let (name, view, suffix) = (&options.name, options.epoch_view(), &scope.suffix);
+        self.metrics.set_value(name, view, suffix, &value);
+        if options.on_step {
+            self.metrics.set_value(name, "", suffix, &value);
+        }
+        if options.prog_bar {
+            self.bar.set_value(name, view, suffix, &value);
+        }
+        if options.logger {
+            let tables =
+                value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.to_string()));
+            self.tables.extend(tables);
+        }
+        let mut named = Metrics::default();
+        named.set_value(name, view, suffix, &value);
+        let logger = options.logger;
+        values.extend(named.iter().map(|(name, value)| EpochValue { name: name.to_owned(), value, logger }));
+        self.note(slot, value.scalar().unwrap_or(0.0));
+        Ok(())
+    }
+
+    /// The tables of the epochs that ended since the last call, for the loggers: name and text.
+    pub(crate) fn take_tables(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.tables)
+    }
+
+    /// What has to be told since the last call.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// The metrics that have become NaN since the last call.
@@ -432,5 +545,77 @@ impl MetricStore {
             .iter()
             .filter_map(|slot| slot.best.map(|(value, epoch)| (slot.name.clone().into_owned(), value, epoch)))
             .collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::metrics::StageSet;
+
+    const TRAIN: StageSet = StageSet::TRAIN;
+
+    /// The names of `tests/it/metrics_rows.rs`.
+    const DEFS: &[MetricDef] = &[
+        MetricDef::new("default", TRAIN).on_step(),
+        MetricDef::new("l_s", TRAIN).on_step(),
+        MetricDef::new("l_e", TRAIN).on_epoch(),
+        MetricDef::new("l_se", TRAIN).on_step().on_epoch(),
+        MetricDef::new("p_s", TRAIN).prog_bar().no_logger().on_step(),
+        MetricDef::new("p_e", TRAIN).prog_bar().no_logger().on_epoch(),
+        MetricDef::new("p_se", TRAIN).prog_bar().no_logger().on_step().on_epoch(),
+    ];
+
+    fn log_all(store: &mut MetricStore, scope: ScopeId, value: f64) {
+        let entry = |slot| Entry { target: Target::Slot(slot), value: Logged::Value(value), weight: None };
+        let mut entries: Vec<Entry> = (0..DEFS.len() as u32).map(entry).collect();
+        store.absorb(scope, &mut entries, Some(1), true).unwrap();
+    }
+
+    fn names(metrics: &Metrics) -> BTreeSet<&str> {
+        metrics.iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn g1_what_the_bar_shows() {
+        let mut store = MetricStore::new(DEFS);
+        let scope = store.open(Stage::Fit, 0, "");
+        log_all(&mut store, scope, 1.0);
+        assert_eq!(names(store.bar()), BTreeSet::from(["p_s", "p_se_step"]));
+        store.end_epoch(Stage::Fit, 0).unwrap();
+        assert_eq!(names(store.bar()), BTreeSet::from(["p_e", "p_s", "p_se_step", "p_se_epoch"]));
+    }
+
+    #[test]
+    fn a_value_that_waited_belongs_to_its_own_step() {
+        let mut store = MetricStore::new(DEFS);
+        let scope = store.open(Stage::Fit, 0, "");
+        let log = |store: &mut MetricStore, slot| {
+            let value = Logged::Tensor(Tensor::from_data([f64::from(slot)], &burn::tensor::Device::default()));
+            store.absorb(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], None, false)
+        };
+        log(&mut store, 0).unwrap();
+        store.end_step(scope);
+        log(&mut store, 1).unwrap();
+        assert!(store.has_step_values(scope));
+        assert_eq!(store.take_step_record(scope).unwrap(), [("l_s".to_owned(), 1.0)]);
+        assert!(!store.has_step_values(scope));
+        assert_eq!(store.metrics().unwrap().value("default"), Some(0.0));
+    }
+
+    #[test]
+    fn a_loader_with_a_name_has_a_number_too() {
+        let mut store = MetricStore::new(DEFS);
+        let scope = store.open(Stage::Validate, 1, "/noisy");
+        log_all(&mut store, scope, 2.0);
+        store.end_epoch(Stage::Validate, 0).unwrap();
+        let metrics = store.metrics().unwrap();
+        let key = super::super::MetricKey::<()>::named("l_e");
+        assert_eq!(metrics.get(key.loader(1)), Some(2.0));
+        assert_eq!(metrics.get(key.loader("noisy")), Some(2.0));
+        assert_eq!((metrics.get(key), metrics.get(key.loader(0))), (None, None));
     }
 }

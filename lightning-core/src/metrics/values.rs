@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Index};
 
-use super::{KeyRef, MetricKey};
+use super::{KeyRef, Matrix, MetricKey, MetricValue};
 
 /// Metric values by name, in the order they first appeared.
 ///
@@ -17,12 +17,40 @@ use super::{KeyRef, MetricKey};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     entries: Vec<(String, f64)>,
+    matrices: Vec<(String, Matrix)>,
+    /// The loaders with names: number and ending.
+    loaders: Vec<(usize, String)>,
 }
 
 impl Metrics {
     /// The value of a declared metric.
     pub fn get<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
-        self.value(&KeyRef::from(key).display())
+        self.find(key.into())
+    }
+
+    /// The value of a declared metric.
+    pub(crate) fn find(&self, key: KeyRef) -> Option<f64> {
+        self.names_of(key, "").find_map(|name| self.value(&name))
+    }
+
+    /// One of the values of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
+    pub fn part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<f64> {
+        self.names_of(key.into(), part).find_map(|name| self.value(&name))
+    }
+
+    /// The names that a key may stand for: a loader with a name has a number as well.
+    fn names_of<'a>(&'a self, key: KeyRef, part: &'a str) -> impl Iterator<Item = String> + 'a {
+        let index = key.loader_index();
+        let named = self.loaders.iter().filter(move |(loader, _)| Some(*loader) == index);
+        let suffixes = std::iter::once(key.loader_suffix()).chain(named.map(|(_, suffix)| suffix.clone()));
+        suffixes.map(move |suffix| key.name_of(part, &suffix))
+    }
+
+    /// Remembers what a loader is called.
+    pub(crate) fn name_loader(&mut self, index: usize, suffix: &str) {
+        if !suffix.is_empty() && !self.loaders.iter().any(|(known, name)| *known == index && name == suffix) {
+            self.loaders.push((index, suffix.to_owned()));
+        }
     }
 
     /// The value under a name.
@@ -35,6 +63,43 @@ impl Metrics {
         match self.entries.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => self.entries.push((name.to_owned(), value)),
+        }
+    }
+
+    /// The table of a metric that is one, such as [`ConfusionMatrix`](crate::metrics::ConfusionMatrix).
+    pub fn matrix<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Matrix> {
+        self.matrix_part(key, "")
+    }
+
+    /// One of the tables of a metric that has several: `metrics.matrix_part(Net::CONFUSION, "cat")`.
+    pub fn matrix_part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
+        self.names_of(key.into(), part)
+            .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
+    }
+
+    /// Names and tables, in order.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = (&str, &Matrix)> {
+        self.matrices.iter().map(|(name, matrix)| (name.as_str(), matrix))
+    }
+
+    /// Sets what a stateful metric came to; `view` and `suffix` are the endings for step or epoch and for the loader.
+    pub(crate) fn set_value(&mut self, name: &str, view: &str, suffix: &str, value: &MetricValue) {
+        match value {
+            MetricValue::Scalar(value) => self.set(&format!("{name}{view}{suffix}"), *value),
+            MetricValue::Named(parts) => {
+                for (part, value) in parts {
+                    self.set(&format!("{name}_{part}{view}{suffix}"), *value);
+                }
+            }
+            MetricValue::Matrix(_) | MetricValue::Matrices(_) => {
+                for (part, matrix) in value.tables() {
+                    let name = format!("{name}{part}{view}{suffix}");
+                    match self.matrices.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, old)) => matrix.clone_into(old),
+                        None => self.matrices.push((name, matrix.clone())),
+                    }
+                }
+            }
         }
     }
 
@@ -56,6 +121,8 @@ impl Metrics {
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.matrices.clear();
+        self.loaders.clear();
     }
 
     /// The names, for error messages.

@@ -10,8 +10,9 @@ use syn::{
 use crate::{
     diagnostics::Diagnostics,
     hooks::StageDef,
-    parse::{Arg, copy_attrs, known_args, parse_args, take_attrs},
+    parse::{Arg, copy_attrs, known_args, mend_attrs, parse_args, take_attrs},
     paths::{LOG_PLACEHOLDER, plain},
+    text::text_of,
 };
 
 /// The options of `#[log]` and how each is written.
@@ -25,6 +26,7 @@ const LOG_OPTIONS: &[(&str, &str)] = &[
     ("reduce", "reduce = mean"),
     ("name", "name = \"val/loss\""),
     ("batch_size", "batch_size = …"),
+    ("metric", "metric = Accuracy::new()"),
     ("per_stage", "per_stage"),
 ];
 
@@ -101,12 +103,14 @@ pub(crate) struct LogOptions {
     pub(crate) on_epoch: Option<(Ident, bool)>,
     /// `logger = false`
     pub(crate) no_logger: bool,
-    /// `reduce = …`
-    pub(crate) reduce: Option<Reduce>,
+    /// `reduce = …`, with the key.
+    pub(crate) reduce: Option<(Ident, Reduce)>,
     /// `name = "…"`
     pub(crate) name: Option<syn::LitStr>,
     /// `batch_size = …`
     pub(crate) batch_size: Option<Expr>,
+    /// `metric = …`
+    pub(crate) metric: Option<Expr>,
     /// `per_stage`, with the key.
     pub(crate) per_stage: Option<Ident>,
 }
@@ -123,7 +127,7 @@ pub(crate) enum Direction {
 }
 
 /// All that two `#[log]`s of one metric must agree in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetricOptions {
     pub(crate) direction: Direction,
     pub(crate) prog_bar: bool,
@@ -131,6 +135,8 @@ pub(crate) struct MetricOptions {
     pub(crate) on_epoch: bool,
     pub(crate) no_logger: bool,
     pub(crate) reduce: Reduce,
+    /// The stateful metric, as written.
+    pub(crate) metric: Option<String>,
 }
 
 /// One slot of `METRICS`.
@@ -179,13 +185,10 @@ impl LogOptions {
             "on_step" => self.on_step = Some((key, read_flag(&arg, diagnostics))),
             "on_epoch" => self.on_epoch = Some((key, read_flag(&arg, diagnostics))),
             "logger" => self.no_logger = !read_flag(&arg, diagnostics),
-            "reduce" => self.reduce = read_reduce(&arg, diagnostics),
+            "reduce" => self.reduce = read_reduce(&arg, diagnostics).map(|reduce| (key, reduce)),
             "name" => self.name = read_name(&arg, diagnostics),
-            "batch_size" => {
-                if let Arg::Value(_, value) = arg {
-                    self.batch_size = Some(value);
-                }
-            }
+            "batch_size" => self.batch_size = read_value(arg),
+            "metric" => self.metric = read_value(arg),
             _ => {}
         }
     }
@@ -193,6 +196,8 @@ impl LogOptions {
     /// The options with a stage's defaults filled in.
     pub(crate) fn resolve(&self, step_by_default: bool) -> MetricOptions {
         let named = |option: &Option<(Ident, bool)>| option.as_ref().map(|(_, on)| *on);
+        // A stateful metric is there for the value of the whole epoch.
+        let step_by_default = step_by_default && self.metric.is_none();
         MetricOptions {
             direction: match (&self.minimize, &self.maximize) {
                 (Some(_), _) => Direction::Minimize,
@@ -203,8 +208,16 @@ impl LogOptions {
             on_step: named(&self.on_step).unwrap_or(step_by_default),
             on_epoch: named(&self.on_epoch).unwrap_or(!step_by_default),
             no_logger: self.no_logger,
-            reduce: self.reduce.unwrap_or(Reduce::Mean),
+            reduce: self.reduce.as_ref().map_or(Reduce::Mean, |(_, reduce)| *reduce),
+            metric: self.metric.as_ref().map(text_of),
         }
+    }
+}
+
+fn read_value(arg: Arg) -> Option<Expr> {
+    match arg {
+        Arg::Value(_, value) => Some(value),
+        _ => None,
     }
 }
 
@@ -232,7 +245,7 @@ fn read_reduce(arg: &Arg, diagnostics: &Diagnostics) -> Option<Reduce> {
     let found = Reduce::NAMES.iter().find(|(known, _)| *known == name).map(|(_, reduce)| *reduce);
     if found.is_none() {
         diagnostics
-            .error(value, format!("`reduce` does not know `{}`", crate::text::text_of(value)))
+            .error(value, format!("`reduce` does not know `{}`", text_of(value)))
             .help("write `reduce = mean`, `sum`, `min` or `max`")
             .emit();
     }
@@ -296,6 +309,7 @@ impl Collector<'_> {
 
     /// Takes the statement's own `#[log]`, which only a `let` may have.
     fn take_log(&mut self, local: &mut Local) -> Option<TokenStream> {
+        mend_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
         let mut logs = take_attrs(&mut local.attrs, &["log"]).into_iter();
         let log = logs.next()?;
         if let Some(second) = logs.next() {

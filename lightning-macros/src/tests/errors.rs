@@ -140,7 +140,7 @@ fn wrong_parameters() {
         expect![[r#"
             `training_step` has no parameter `batch_index`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove it
+            = help: did you mean `batch_idx`?
 
             `training_step` has no parameter `optimizers`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
@@ -352,12 +352,14 @@ fn log_options() {
         #[log(reduce = median)] let e = 1;
         #[log(name = 3)] let f = 1;
         #[log(name = "both")] let (g, h) = pair;
-        #[log(metric = Collect::new())] let i = 1;
+        #[log(metrics = Accuracy::new())] let i = 1;
         #[log(batch_size)] let j = 1;
         #[log(logger = 3, 4)] let k = 1;
         #[log(minimize prog_bar)] let l = 1;
         #[log = "x"] let m = 1;
-        #[log(per_stage, batch_size = 3)] let n = 1;
+        #[log(metric = Accuracy::new(), reduce = sum, batch_size = 3)] let n = pair;
+        #[log(metric)] let p = pair;
+        #[log(metric = Accuracy::new(), on_epoch = false)] let q = pair;
         a
     }
     fn on_train_epoch_end(&mut self) { #[log(on_step)] let o = 1; }
@@ -365,7 +367,7 @@ fn log_options() {
 "##,
         expect![[r#"
             `#[log]` has no option `minimise`
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size` and `per_stage`
+            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
             = help: did you mean `minimize`?
 
             `prog_bar` is written twice in `#[log]`
@@ -377,14 +379,15 @@ fn log_options() {
             `name` takes the metric's name as a string
             = help: write `name = "val/loss"`
 
-            `#[log]` has no option `metric`
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size` and `per_stage`
+            `#[log]` has no option `metrics`
+            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
+            = help: did you mean `metric`?
 
             `batch_size` needs a value
             = help: write `batch_size = …`
 
             `#[log]` takes no value without a name here
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size` and `per_stage`
+            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
 
             `logger` is switched on or off
             = help: write `logger` or `logger = false`
@@ -393,6 +396,9 @@ fn log_options() {
 
             `#[log = …]` is not a form of `#[log]`
             = help: write `#[log(…)]`
+
+            `metric` needs a value
+            = help: write `metric = Accuracy::new()`
 
             `minimize` and `maximize` exclude each other
             = help: keep the one that says which values are better
@@ -403,8 +409,16 @@ fn log_options() {
             one `name` for several variables
             = help: remove `name`: each variable is logged by its own name
 
-            `batch_size` cannot be written beside `per_stage`
-            = help: log the value in each step, with its `batch_size`
+            `reduce` cannot be written beside `metric`
+            = note: a stateful metric says itself what the values of an epoch come to
+            = help: keep one of the two
+
+            `batch_size` cannot be written beside `metric`
+            = note: a stateful metric counts what it is given
+            = help: remove `batch_size`
+
+            with `on_epoch = false` nothing is left to log
+            = help: write `on_step` beside it, or remove `on_epoch = false`
 
             `on_train_epoch_end` runs once an epoch, there is no step to log
             = help: remove `on_step`"#]],
@@ -423,7 +437,13 @@ fn metric_conflicts() {
         #[log(name = "loss")] let other = 1;
         loss
     }
-    fn validation_step(&self, batch: B) { #[log(minimize)] let loss = 1; #[log] let acc = 1; }
+    fn validation_step(&self, batch: B) {
+        #[log(minimize)] let loss = 1;
+        #[log] let acc = 1;
+        #[log(metric = Accuracy::new())] let top = pair;
+        #[log(metric = Accuracy :: new())] let top = pair;
+        #[log(metric = Accuracy::new().top_k(5))] let top = pair;
+    }
     fn test_step(&self, batch: B) { #[log] let acc = 1; }
     fn shared(&self) { #[log(per_stage)] let thing = 1; }
     fn on_train_batch_end(&mut self) { #[log(prog_bar)] let train_thing = 1; }
@@ -441,6 +461,10 @@ fn metric_conflicts() {
             metric `loss` is logged twice, with different options
             = note: it is logged first in `training_step`
             = note: training logs each step, everything else the epoch, unless `on_step` or `on_epoch` says so
+            = help: write the same options at both, or rename one of the two variables
+
+            metric `top` is logged twice, with different options
+            = note: it is logged first in `validation_step`
             = help: write the same options at both, or rename one of the two variables
 
             metric `train_thing` is logged twice, with different options
@@ -574,7 +598,6 @@ fn roles() {
 "##,
         expect![[r#"
             `#[hparams]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen`, `precision` and `optimizer`
             = help: did you mean `#[hparam]`?
 
             `#[precision]` needs a type
@@ -601,6 +624,7 @@ fn roles() {
             = help: write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint
 
             unexpected token
+            = help: `#[init(…)]` takes one expression, as in `#[init(build(device))]`
 
             field `both` has two roles
             = note: the first is `#[hparam]`
@@ -747,6 +771,7 @@ fn batches() {
         expect![[r#"
             `#[batch]` has no option `hots`
             = note: its options are `size` and `host`
+            = help: did you mean `host`?
 
             `#[batch(size)]` is written on two fields
             = help: keep it on the field that carries the batch size

@@ -68,11 +68,14 @@ pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
                 .error(site, "`let … else` with several variables cannot be logged")
                 .help("log each variable by a `let` of its own")
                 .emit(),
-            (_, _, Some(Enclosed::Loop)) if site.options.reduce.is_none() => diagnostics
-                .error(site, "`#[log]` stands in a loop")
-                .note("the value is logged in every round, and nothing says what the rounds make together")
-                .help("write `reduce = mean`, `sum`, `min` or `max`, or log once after the loop")
-                .emit(),
+            // A stateful metric says itself what the rounds make together.
+            (_, _, Some(Enclosed::Loop)) if site.options.reduce.is_none() && site.options.metric.is_none() => {
+                diagnostics
+                    .error(site, "`#[log]` stands in a loop")
+                    .note("the value is logged in every round, and nothing says what the rounds make together")
+                    .help("write `reduce = mean`, `sum`, `min` or `max`, or log once after the loop")
+                    .emit()
+            }
             _ => {}
         }
     }
@@ -82,17 +85,12 @@ pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
 pub(super) fn check_log_options(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, site) in sites(model) {
         check_direction(site, diagnostics);
+        check_stateful(site, diagnostics);
         check_views(method, site, diagnostics);
         if let (Some(name), true) = (&site.options.name, site.bindings.len() > 1) {
             diagnostics
                 .error(name, "one `name` for several variables")
                 .help("remove `name`: each variable is logged by its own name")
-                .emit();
-        }
-        if let (Some(_), Some(size)) = (&site.options.per_stage, &site.options.batch_size) {
-            diagnostics
-                .error(size, "`batch_size` cannot be written beside `per_stage`")
-                .help("log the value in each step, with its `batch_size`")
                 .emit();
         }
     }
@@ -104,6 +102,28 @@ fn check_direction(site: &LogSite, diagnostics: &Diagnostics) {
         diagnostics
             .error(second, "`minimize` and `maximize` exclude each other")
             .help("keep the one that says which values are better")
+            .emit();
+    }
+}
+
+/// `#[log(metric = Accuracy::new(), reduce = sum)]`
+fn check_stateful(site: &LogSite, diagnostics: &Diagnostics) {
+    let options = &site.options;
+    if options.metric.is_none() {
+        return;
+    }
+    if let Some((key, _)) = &options.reduce {
+        diagnostics
+            .error(key, "`reduce` cannot be written beside `metric`")
+            .note("a stateful metric says itself what the values of an epoch come to")
+            .help("keep one of the two")
+            .emit();
+    }
+    if let Some(size) = &options.batch_size {
+        diagnostics
+            .error(size, "`batch_size` cannot be written beside `metric`")
+            .note("a stateful metric counts what it is given")
+            .help("remove `batch_size`")
             .emit();
     }
 }

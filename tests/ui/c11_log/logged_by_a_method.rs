@@ -1,5 +1,5 @@
 // mistakes: 1
-use burn::nn::*;
+use burn::{nn::*, prelude::*};
 use lightning_core::prelude::*;
 
 #[lightning_module]
@@ -10,9 +10,9 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn helper(&self) {
-        #[log(per_stage, batch_size = 3)]
-        let helped = 1.0;
+    fn validation_step(&self, batch: Tensor<2>) {
+        let loss = self.layer.forward(batch).mean();
+        self.log("val_loss", loss);
     }
 }
 

@@ -1,0 +1,79 @@
+//! Numbers of a state as JSON and back, exactly: JSON itself has no NaN and no infinity.
+
+use serde_json::Value;
+
+use super::task::Task;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    state::{number, to_number},
+};
+
+/// A list of numbers.
+pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {
+    Value::Array(values.into_iter().map(number).collect())
+}
+
+/// The list under a key of an object.
+///
+/// # Errors
+/// When there is none, or it is no list of numbers.
+pub(crate) fn numbers_of(state: &Value, key: &str) -> Result<Vec<f64>> {
+    let list = state.get(key).and_then(Value::as_array);
+    list.and_then(|list| list.iter().map(to_number).collect()).ok_or_else(|| foreign(key))
+}
+
+/// The list of whole numbers under a key of an object.
+///
+/// # Errors
+/// When there is none, or it is no such list.
+pub(crate) fn counts_of(state: &Value, key: &str) -> Result<Vec<u64>> {
+    let list = state.get(key).and_then(Value::as_array);
+    list.and_then(|list| list.iter().map(Value::as_u64).collect()).ok_or_else(|| foreign(key))
+}
+
+/// What is under a key of an object, where it is not null.
+///
+/// # Errors
+/// When it is something else than a size.
+pub(crate) fn size_of(state: &Value, key: &str) -> Result<Option<usize>> {
+    match state.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().and_then(|size| usize::try_from(size).ok()).map(Some).ok_or_else(|| foreign(key)),
+    }
+}
+
+/// The task under `task` and `classes` of an object.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn task_of(state: &Value) -> Result<Task> {
+    let classes = size_of(state, "classes")?.ok_or_else(|| foreign("classes"))?;
+    let name = state.get("task").and_then(Value::as_str);
+    name.and_then(|name| Task::named(name, classes)).ok_or_else(|| foreign("task"))
+}
+
+/// The state is not one that the metric wrote.
+pub(crate) fn foreign(key: &str) -> Error {
+    Error::new(ErrorKind::Checkpoint, format!("the stored state of a metric has no valid `{key}`"))
+        .help("it was written by another metric: start the epoch anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_number_comes_back_exactly() -> Result<()> {
+        let values = [0.1, -0.0, 1.0 / 3.0, 5e-324, f64::MAX, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        let text = json!({ "values": numbers(values) }).to_string();
+        let state: Value = serde_json::from_str(&text)?;
+        let read = numbers_of(&state, "values")?;
+        assert!(read.iter().zip(values).all(|(read, value)| read.to_bits() == value.to_bits()), "{text}");
+        assert!(numbers_of(&state, "other").is_err());
+        assert!(counts_of(&json!({ "counts": [1, -1] }), "counts").is_err());
+        assert_eq!((size_of(&json!({}), "n")?, size_of(&json!({ "n": 3 }), "n")?), (None, Some(3)));
+        Ok(())
+    }
+}
