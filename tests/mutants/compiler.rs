@@ -44,10 +44,10 @@ pub(crate) struct Report {
 }
 
 impl Compiler {
-    /// Asks cargo where the libraries are; it has built them for this very test.
+    /// Asks cargo where the libraries are; it has built them for this very test, with the features of the whole workspace.
     pub(crate) fn new(folder: &Path) -> Self {
         let output = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "--package", "lightning-tests", "--test", "mutants", "--no-run"])
+            .args(["test", "--offline", "--workspace", "--test", "mutants", "--no-run"])
             .args(["--message-format", "json"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
