@@ -129,7 +129,7 @@ fn offers() -> impl Iterator<Item = Offer> {
         #[cfg(all(feature = "ndarray", not(feature = "flex")))]
         ("cpu", DeviceType::NdArray),
     ];
-    let listed = kinds.to_vec().into_iter().filter_map(|(name, kind)| {
+    let listed = kinds.iter().cloned().filter_map(|(name, kind)| {
         // A driver that is not there may end in a panic rather than in an empty list.
         let devices = catch(|| Ok(Device::enumerate(kind).into_iter().collect::<Vec<_>>())).unwrap_or_default();
         devices.into_iter().next().map(|device| Offer { name, device })

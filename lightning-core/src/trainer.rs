@@ -557,7 +557,7 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Where to compute: an [`Accelerator`] or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
+    /// Where to compute: an [`Accelerator`](crate::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
         match accelerator.into_accelerator() {

@@ -402,7 +402,7 @@ impl Wrong {
         let logits = self.layer.forward(batch.x);
         if self.mistake == "rows" {
             #[log(metric = Accuracy::new())]
-            let rows = (logits.clone().slice([0..1]), &batch.y);
+            let rows = (logits.clone().narrow(0, 0, 1), &batch.y);
         }
         if self.mistake == "classes" {
             #[log(metric = Recall::new())]
@@ -418,7 +418,7 @@ impl Wrong {
         }
         if self.mistake == "nan" {
             #[log(metric = Perplexity::new().ignore_index(7))]
-            let nan = (&logits, batch.y.clone() * 0 + 7);
+            let nan = (&logits, batch.y.full_like(7));
         }
         cross_entropy(logits, batch.y)
     }

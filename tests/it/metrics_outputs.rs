@@ -28,10 +28,10 @@ impl Net {
         cross_entropy(self.layer.forward(batch.x), batch.y)
     }
     fn validation_step(&self, batch: Rows, cx: &StepContext) {
-        let pixels = batch.x.clone().slice([0..1]).reshape([1, 2, 4]);
+        let pixels = batch.x.clone().narrow(0, 0, 1).reshape([1, 2, 4]);
         cx.log_image("val/first", pixels);
         if self.wrong {
-            cx.log_image("val/wrong", batch.x.reshape([4, 2, 4]).slice([0..2]));
+            cx.log_image("val/wrong", batch.x.reshape([4, 2, 4]).narrow(0, 0, 2));
         }
     }
     fn on_validation_epoch_end(&mut self, cx: &mut HookContext) {

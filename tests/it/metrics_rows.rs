@@ -124,7 +124,7 @@ struct AtStart {
 impl AtStart {
     fn on_train_start(&mut self) {
         #[log]
-        let foo = 123;
+        let count = 123;
     }
     fn training_step(&self, batch: Rows) -> Tensor<1> {
         cross_entropy(self.layer.forward(batch.x), batch.y)
@@ -139,7 +139,7 @@ fn g7_logged_before_the_first_epoch() {
     trainer.build().unwrap().fit(&mut model, loader(1)).unwrap();
     let records = memory.records();
     let [record] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!(record.metrics, [("foo".to_owned(), 123.0)]);
+    assert_eq!(record.metrics, [("count".to_owned(), 123.0)]);
     assert_eq!((record.position.stage, record.position.epoch), (Stage::Fit, 0));
 }
 
@@ -153,11 +153,11 @@ struct TwoLoaders {
 impl TwoLoaders {
     fn test_step(&self, _batch: Rows, dataloader_idx: usize) {
         #[log]
-        let foo = dataloader_idx + 1;
+        let count = dataloader_idx + 1;
     }
     fn on_test_epoch_end(&mut self) {
         #[log]
-        let foobar = 3;
+        let total = 3;
     }
 }
 
@@ -168,9 +168,9 @@ fn g9_several_loaders() {
     let mut values: Vec<_> = report.metrics.iter().collect();
     values.sort_by(|a, b| a.0.cmp(b.0));
     // One report in place of a list of them: the names say which loader it was.
-    assert_eq!(values, [("foo/dataloader_idx_0", 1.0), ("foo/dataloader_idx_1", 2.0), ("foobar", 3.0)]);
-    assert_eq!(report.get(TwoLoaders::FOO.loader(1)), Some(2.0));
-    assert_eq!(report.get(TwoLoaders::FOOBAR), Some(3.0));
+    assert_eq!(values, [("count/dataloader_idx_0", 1.0), ("count/dataloader_idx_1", 2.0), ("total", 3.0)]);
+    assert_eq!(report.get(TwoLoaders::COUNT.loader(1)), Some(2.0));
+    assert_eq!(report.get(TwoLoaders::TOTAL), Some(3.0));
 }
 
 #[lightning_module]

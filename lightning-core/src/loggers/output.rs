@@ -244,7 +244,7 @@ pub fn grid(images: Tensor<4>, columns: usize) -> Tensor<3> {
     let shape = [channels, rows * row_height + BORDER, columns * column_width + BORDER];
     let mut grid = Tensor::<3>::zeros(shape, (&images.device(), images.dtype()));
     for index in 0..count {
-        let image = images.clone().slice([index..index + 1]).reshape([channels, height, width]);
+        let image = images.clone().narrow(0, index, 1).reshape([channels, height, width]);
         let (top, left) = (index / columns * row_height + BORDER, index % columns * column_width + BORDER);
         grid = grid.slice_assign([0..channels, top..top + height, left..left + width], image);
     }

@@ -306,7 +306,7 @@ impl Curves {
 fn target_of_each_score(targets: Tensor<1, Int>, task: Task, rows: Range<usize>) -> Tensor<2, Int> {
     let (columns, count) = (columns_of(task), rows.len());
     match task {
-        Task::Multilabel(_) => targets.slice([rows.start * columns..rows.end * columns]).reshape([count, columns]),
+        Task::Multilabel(_) => targets.narrow(0, rows.start * columns, count * columns).reshape([count, columns]),
         _ => targets.slice([rows]).reshape([count, 1]).expand([count, columns]),
     }
 }
