@@ -6,7 +6,7 @@ where
 {
     student: E,
     /// Follows the student.
-    teacher: E,
+    teacher: crate::lightning::__private::InF32<E>,
     queue: Tensor<2>,
     #[module(skip)]
     head: usize,
@@ -111,10 +111,12 @@ const _: () = {
         fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self {
             let r#type = __p::Clone::clone(&hparams.r#type);
             let student: E = build(r#type, device);
-            let teacher: E = __p::frozen({
-                let student = &student;
-                copy_of(student)
-            });
+            let teacher: crate::lightning::__private::InF32<E> = __p::frozen(
+                __p::InF32::new({
+                    let student = &student;
+                    copy_of(student)
+                }),
+            );
             let queue: Tensor<2> = Tensor::zeros([K, 128], device);
             let MocoHparams { r#type, #[cfg(feature = "lr")] lr } = hparams;
             Self {
