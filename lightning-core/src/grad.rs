@@ -115,11 +115,12 @@ pub fn input_gradient<M: Module, const D: usize, const E: usize>(
 ///
 /// let device = Device::default().autodiff();
 /// let critic = LinearConfig::new(3, 1).init(&device);
+/// // Burn makes a parameter when it is first read.
+/// let w = critic.weight.val();
 /// let x = Tensor::<2>::ones([4, 3], &device);
 /// let penalty = grad::gradient_penalty(&critic, x, 1.0, |critic, x| critic.forward(x));
 ///
 /// // The gradient of a linear critic is its weight w: the penalty is (‖w‖ − 1)², its own gradient 2 (‖w‖ − 1) w / ‖w‖.
-/// let w = critic.weight.val();
 /// let norm = w.clone().square().sum().sqrt();
 /// let expected = (norm.clone() - 1.0).square();
 /// assert!((penalty.clone() - expected).abs().into_scalar::<f32>() < 1e-6);

@@ -215,6 +215,35 @@ pub use lightning_macros::data_module;
 ///     }
 /// }
 /// ```
+///
+/// A stateful metric is logged with `metric =`:
+///
+/// ```
+/// # use burn::{nn::*, optim::AdamConfig, prelude::*};
+/// # use lightning_core::prelude::*;
+/// # #[derive(Batch, Clone, Debug)]
+/// # pub struct DigitBatch {
+/// #     images: Tensor<2>,
+/// #     targets: Tensor<1, Int>,
+/// # }
+/// # #[lightning_module]
+/// # pub struct Digits {
+/// #     #[init(LinearConfig::new(64, classes).init(device))]
+/// #     layer: Linear,
+/// #     #[hparam(default = 10)]
+/// #     classes: usize,
+/// # }
+/// #[lightning_module]
+/// impl Digits {
+///     fn validation_step(&self, batch: DigitBatch) {
+///         let logits = self.layer.forward(batch.images);
+///         #[log(maximize, prog_bar, metric = FBeta::f1().num_classes(self.classes))]
+///         let val_f1 = (&logits, &batch.targets);
+///         #[log(metric = ConfusionMatrix::new())]
+///         let val_confusion = (&logits, &batch.targets);
+///     }
+/// }
+/// ```
 #[doc(inline)]
 pub use lightning_macros::lightning_module;
 pub use lightning_macros::optimizer;

@@ -126,33 +126,6 @@ use proc_macro::TokenStream;
 /// metric is made once a run, with `self` and the step's variables in scope, updated with the value wherever it is logged, computed at the
 /// end of the epoch for each loader, and reset. That is the default in training as well; `on_step` gives the value of each step's batch
 /// alone.
-///
-/// ```
-/// # use burn::{nn::*, optim::AdamConfig, prelude::*};
-/// # use lightning_core::prelude::*;
-/// # #[derive(Batch, Clone, Debug)]
-/// # pub struct DigitBatch {
-/// #     images: Tensor<2>,
-/// #     targets: Tensor<1, Int>,
-/// # }
-/// # #[lightning_module]
-/// # pub struct Digits {
-/// #     #[init(LinearConfig::new(64, classes).init(device))]
-/// #     layer: Linear,
-/// #     #[hparam(default = 10)]
-/// #     classes: usize,
-/// # }
-/// #[lightning_module]
-/// impl Digits {
-///     fn validation_step(&self, batch: DigitBatch) {
-///         let logits = self.layer.forward(batch.images);
-///         #[log(maximize, prog_bar, metric = FBeta::f1().num_classes(self.classes))]
-///         let val_f1 = (&logits, &batch.targets);
-///         #[log(metric = ConfusionMatrix::new())]
-///         let val_confusion = (&logits, &batch.targets);
-///     }
-/// }
-/// ```
 #[proc_macro_attribute]
 pub fn lightning_module(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::lightning_module(args.into(), item.into()).into()
