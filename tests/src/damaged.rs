@@ -244,14 +244,14 @@ fn hostile_metadata(good: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     Some(whole(header, data))
 }
 
-/// A file whose hash is right and whose width is any number is a file of that wide a model: what it takes to build it is up to the
-/// module's own `init`.
+/// A file whose hash is right and whose width is any number is a file of that wide a model: what building it takes, and whether Burn has
+/// one of width 0, is up to the module's own `init`.
 fn buildable(mut metadata: Value) -> Value {
     const WIDEST: u64 = 10_000;
     if let Some(width) = metadata.pointer_mut("/hparams/width")
-        && width.as_u64().is_some_and(|width| width > WIDEST)
+        && let Some(number) = width.as_u64()
     {
-        *width = json!(WIDEST);
+        *width = json!(number.clamp(1, WIDEST));
     }
     metadata
 }
