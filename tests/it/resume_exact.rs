@@ -429,7 +429,7 @@ noisy!(WithAdafactor, WithAdafactorHparams, AdafactorConfig::new());
 
 /// How many configurations are tried; a hundred times as many by hand.
 fn tries() -> u64 {
-    std::env::var("RESUME_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(24)
+    std::env::var("RESUME_TRIES").ok().and_then(|tries| tries.parse().ok()).unwrap_or(300)
 }
 
 #[test]

@@ -61,7 +61,8 @@ pub struct EarlyStopping<M> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stopped {
     why: String,
-    out_of_patience: bool,
+    /// The patience that was at its end, where that was the reason.
+    patience: Option<u32>,
 }
 
 impl<M> EarlyStopping<M> {
@@ -137,20 +138,20 @@ impl<M> EarlyStopping<M> {
         let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
         let name = self.key.display();
         if self.check_finite && !value.is_finite() {
-            self.stop(cx, format!("`{name}` is {value}, which is not finite"), false);
+            self.stop(cx, format!("`{name}` is {value}, which is not finite"), None);
             return Ok(());
         }
         let better = |a: f64, b: f64| self.direction.is_better(a, b);
         if let Some(threshold) = self.stopping_threshold
             && better(value, threshold)
         {
-            self.stop(cx, format!("`{name}` is {value}, better than the threshold {threshold}"), false);
+            self.stop(cx, format!("`{name}` is {value}, better than the threshold {threshold}"), None);
             return Ok(());
         }
         if let Some(threshold) = self.divergence_threshold
             && better(threshold, value)
         {
-            self.stop(cx, format!("`{name}` is {value}, worse than the divergence threshold {threshold}"), false);
+            self.stop(cx, format!("`{name}` is {value}, worse than the divergence threshold {threshold}"), None);
             return Ok(());
         }
         let improved = match self.direction {
@@ -170,15 +171,15 @@ impl<M> EarlyStopping<M> {
             let Self { waited, best, .. } = self;
             let checks = if *waited == 1 { "check" } else { "checks" };
             let why = format!("`{name}` did not improve in {waited} {checks}, best value {best}");
-            self.stop(cx, why, true);
+            self.stop(cx, why, Some(self.patience));
         }
         Ok(())
     }
 
-    fn stop(&mut self, cx: &mut CallbackContext<'_>, why: String, out_of_patience: bool) {
+    fn stop(&mut self, cx: &mut CallbackContext<'_>, why: String, patience: Option<u32>) {
         cx.stop_early(why.clone());
         // A run goes on for a while where it has to; the first reason is the one that ends it.
-        self.stopped.get_or_insert(Stopped { why, out_of_patience });
+        self.stopped.get_or_insert(Stopped { why, patience });
     }
 }
 
@@ -208,9 +209,9 @@ impl<M> Callback<M> for EarlyStopping<M> {
     }
 
     fn on_load_checkpoint(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        let Self { patience, waited, .. } = *self;
-        // A run that had been stopped stays so, unless the program has more patience by now.
-        self.stopped = self.stopped.take().filter(|stopped| !stopped.out_of_patience || waited >= patience);
+        // A run that had been asked to end stays so, whatever the metric did until it could, unless the program has more patience.
+        let now = self.patience;
+        self.stopped = self.stopped.take().filter(|stopped| stopped.patience.is_none_or(|then| now <= then));
         if let Some(stopped) = &self.stopped {
             cx.stop_early(stopped.why.clone());
         }

@@ -388,7 +388,8 @@ impl<M: LightningModule> Callback<M> for Pruning {
             let first = |Selected { index, path, value }| (index, First { path, value });
             self.first = self.values(module)?.into_iter().map(first).collect();
         }
-        self.masked_at = cx.global_step();
+        // A run that is taken up goes on with what it counted; another one begins at its own first step.
+        self.masked_at = self.masked_at.min(cx.global_step());
         Ok(())
     }
 
