@@ -16,7 +16,7 @@ pub use crate::{
     checkpoint::load_from_checkpoint,
     context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
-    error::Result,
+    error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
@@ -24,7 +24,9 @@ pub use crate::{
         InitModule, LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode,
         TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
     },
-    module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput, ManualOutput},
+    module::{
+        EpochOutputs, FallibleOutput, FlowOutput, GivesOutput, HookOutput, IntoTrainingOutput, ManualOutput, OutputOf,
+    },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, Optimizers, ParameterGroup, Schedule,
         WeightDecay,
@@ -35,6 +37,8 @@ pub use crate::{
     state::{StateReader, StateWriter},
     trainer::{Trainer, TrainerBuilder},
 };
+
+use std::ops::ControlFlow;
 
 use crate::params::{DynMapper, MapMode};
 
@@ -59,9 +63,75 @@ pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
 /// Asks for an optimizer of the name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
 
-/// Converts what a `validation_step` or `test_step` returned.
-pub fn evaluation_output<T: EvaluationOutput>(output: T) -> Result<()> {
-    output.into_evaluation_output()
+/// Converts what a `training_step` returned, for a module whose `on_train_batch_end` takes an `O`.
+pub fn training_output_of<O, T: IntoTrainingOutput + GivesOutput<O>>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_training_output()
+}
+
+/// As [`training_output_of`], with `#[manual_optimization]`.
+pub fn manual_output_of<O, T: ManualOutput + GivesOutput<O>>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_manual_output()
+}
+
+/// What an evaluation step returned: a `Result` under any name is taken as one, since an inherent method wins over a trait's.
+#[derive(Debug)]
+pub struct Evaluated<T>(pub T);
+
+impl<T, E> Evaluated<std::result::Result<T, E>> {
+    /// The `Result` itself.
+    pub fn given(self) -> std::result::Result<T, E> {
+        self.0
+    }
+}
+
+/// The answer for everything that is no `Result`.
+pub trait PlainOutput<T> {
+    /// The value.
+    fn given(self) -> Result<T>;
+}
+
+impl<T> PlainOutput<T> for Evaluated<T> {
+    fn given(self) -> Result<T> {
+        Ok(self.0)
+    }
+}
+
+/// Drops what a `validation_step` or `test_step` returned, failures excepted.
+pub fn evaluation_output<T: Send, E: Into<Error>>(output: std::result::Result<T, E>) -> Result<()> {
+    output.map(drop).map_err(Into::into)
+}
+
+/// Keeps what a `validation_step` or `test_step` returned for the hook that takes `O`.
+pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
+    cx: &StepContext<'_>,
+    output: std::result::Result<T, E>,
+) -> Result<()> {
+    cx.kept.replace(Some(Box::new(output.map_err(Into::into)?)));
+    Ok(())
+}
+
+/// What the steps of an evaluation returned.
+pub fn epoch_outputs<O: EpochOutputs>(cx: &mut HookContext<'_>) -> Result<O> {
+    O::take(std::mem::take(&mut cx.run.kept))
+}
+
+/// Runs a hook on what the training step handed on; where there is no such thing the hook is left out.
+pub fn with_outputs<O: 'static, T: HookOutput>(
+    cx: &mut HookContext<'_>,
+    hook: impl FnOnce(&O, &mut HookContext<'_>) -> T,
+) -> Result<()> {
+    let Some(output) = cx.run.output.take() else { return Ok(()) };
+    let result = match output.downcast_ref() {
+        Some(outputs) => hook(outputs, cx).into_hook_output(),
+        None => Ok(()),
+    };
+    cx.run.output = Some(output);
+    result
+}
+
+/// Converts what `on_train_batch_start` returned.
+pub fn flow_output<T: FlowOutput>(output: T) -> Result<ControlFlow<()>> {
+    output.into_flow()
 }
 
 /// Converts what a hook returned.

@@ -1,15 +1,16 @@
 //! What steps and hooks see of the run, and the ambient log they write to.
 
 use std::{
-    any::TypeId,
+    any::{Any, TypeId},
     cell::{Cell, RefCell},
+    ops::ControlFlow,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     metrics::Metrics,
     module::{LightningImpl, LightningStruct},
     random::{Rng, Stream, derive_seed},
@@ -264,6 +265,8 @@ pub struct StepContext<'a> {
     pub(crate) seed: u64,
     pub(crate) device: &'a Device,
     pub(crate) draws: Cell<u64>,
+    /// What the step returned for the hook after the epoch.
+    pub(crate) kept: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
 impl StepContext<'_> {
@@ -315,6 +318,23 @@ impl StepContext<'_> {
 #[derive(Debug)]
 pub struct HookContext<'a> {
     pub(crate) run: &'a mut RunState,
+    /// The batch, for a hook that takes it.
+    pub(crate) batch: Option<&'a dyn Any>,
+}
+
+impl<'a> HookContext<'a> {
+    /// The batch, for a hook that takes it.
+    #[doc(hidden)]
+    pub fn batch<B: 'static>(&self) -> Result<&'a B> {
+        let batch = self.batch.and_then(|batch| batch.downcast_ref());
+        batch.ok_or_else(|| Error::data("there is no batch here for the hook"))
+    }
+
+    /// What `on_train_batch_start` said of the rest of the epoch.
+    #[doc(hidden)]
+    pub fn follow(&mut self, flow: ControlFlow<()>) {
+        self.run.skip_epoch |= flow.is_break();
+    }
 }
 
 /// What module hooks and callbacks may know and do alike.

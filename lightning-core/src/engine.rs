@@ -1,5 +1,7 @@
 //! The engine: the order of a run, compiled once. It sees a module only through the [`Driver`].
 
+use std::time::Instant;
+
 use crate::{
     config::Limit,
     data::{Position, StepCall},
@@ -17,6 +19,7 @@ use crate::{
     signals,
     stage::Stage,
     summary,
+    validation::{self, ValSchedule},
 };
 
 /// The hooks of one evaluation stage.
@@ -104,10 +107,10 @@ pub(crate) fn with_data<T>(
     }
     let torn_down = driver.teardown(run);
     run.bar.finish();
-    let status = match &result {
+    let status = match (&result, &torn_down) {
         _ if signals::pending() => RunStatus::Interrupted,
-        Ok(_) => RunStatus::Success,
-        Err(_) => RunStatus::Failed,
+        (Ok(_), Ok(())) => RunStatus::Success,
+        _ => RunStatus::Failed,
     };
     let closed = run.loggers.finalize(status);
     let value = result?;
@@ -121,8 +124,7 @@ struct FitPlan {
     /// Training batches in an epoch, after limits; `None` when the loader does not know.
     train_batches: Option<u64>,
     val: Vec<FeedInfo>,
-    /// Validation after every so many batches; `None` for the end of the epoch.
-    val_every: Option<u64>,
+    schedule: ValSchedule,
 }
 
 /// Trains.
@@ -137,7 +139,12 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         if let Some(reason) = reason_to_stop(run) {
             return Ok(reason);
         }
-        let plan = open_fit(run, driver, has_validation_step)?;
+        let mut plan = open_fit(run, driver, has_validation_step)?;
+        if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
+            run.warn(
+                "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
+            );
+        }
         configure(run, driver, &plan)?;
         if run.settings.output.model_summary {
             let text = summary::model_summary(run, driver)?;
@@ -152,8 +159,12 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                         run.scope = ScopeId::CLOSED;
                         return Ok(reason);
                     }
+                    check_signals(run, false)?;
                     train_epoch(run, driver, &plan)?;
                     run.progress.epoch += 1;
+                    if is_time_to_reload(run, driver) {
+                        plan = open_fit(run, driver, has_validation_step)?;
+                    }
                 }
             })
         });
@@ -181,11 +192,11 @@ fn save_interrupted(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
 
 /// # Errors
 /// When a signal asks for the end of the run: raised between batches, so that end hooks run and files are closed.
-fn check_signals(run: &RunState) -> Result<()> {
+fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, true)))
+    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, in_batch)))
 }
 
 fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
@@ -208,24 +219,18 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
     if train_batches == Some(0) && train.len == Some(0) {
         return Err(Error::data("the training loader has no batches").help("give it at least one batch of data"));
     }
-    let val_every = match (run.settings.validation.interval, train_batches) {
-        (Limit::ALL, _) => None,
-        (Limit::Fraction(fraction), Some(batches)) => Some(((batches as f64 * fraction) as u64).max(1)),
-        (Limit::Fraction(fraction), None) => {
-            return Err(Error::config(format!(
-                "`val_check_interval({fraction:?})` is a fraction of a loader that does not know its length"
-            ))
-            .help("use an integer for a number of batches"));
-        }
-        (Limit::Batches(every), Some(batches)) if every > i128::from(batches) => {
-            return Err(Error::config(format!(
-                "`val_check_interval({every})` is longer than the epoch of {batches} batches"
-            ))
-            .help("use at most the number of training batches; `check_val_every_n_epoch` skips epochs"));
-        }
-        (Limit::Batches(every), _) => u64::try_from(every).ok(),
-    };
-    Ok(FitPlan { train_batches, val, val_every })
+    if limits.overfit.is_some() {
+        driver.keep_order();
+    }
+    let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
+    Ok(FitPlan { train_batches, val, schedule })
+}
+
+/// Whether the loaders are made anew before the next epoch.
+fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
+    let every = run.settings.limits.reload_every_n_epochs;
+    let reached = run.settings.length.max_epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64);
+    !reached && driver.can_reload() && every.is_some_and(|every| run.progress.epoch.is_multiple_of(every as u64))
 }
 
 /// Says which loader an error came from.
@@ -284,10 +289,11 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
 
 fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let epoch = run.progress.epoch;
-    let validates = !plan.val.is_empty() && (epoch + 1).is_multiple_of(run.settings.validation.every_n_epochs as u64);
+    let validates = !plan.val.is_empty() && validation::is_in_epoch(&run.settings.validation, epoch);
     run.batch_idx = 0;
     run.loader_idx = 0;
-    driver.start(FeedId::Train, Position { seed: run.seed, epoch, batch: 0 })?;
+    let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
+    driver.start(FeedId::Train, Position { seed: run.seed, epoch: data_epoch, batch: 0 })?;
     run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
     let hooks = (Hook::OnTrainEpochStart, Hook::OnTrainEpochEnd);
     let batches = with_events(run, driver, hooks, |run, driver| train_batches(run, driver, plan, validates));
@@ -306,10 +312,14 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     while plan.train_batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(FeedId::Train, run)? {
         let last = plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train);
-        train_batch(run, driver, last)?;
-        check_signals(run)?;
+        let stepped = train_batch(run, driver, last)?;
+        check_signals(run, true)?;
+        if std::mem::take(&mut run.skip_epoch) {
+            run.batch_size = None;
+            return Ok(());
+        }
         check_time(run);
-        let due = plan.val_every.map_or(last, |every| (run.batch_idx + 1).is_multiple_of(every));
+        let due = plan.schedule.is_due(run, stepped, last);
         let stopping = may_stop(run, run.progress.epoch);
         // A run that was asked to stop validates once more, so that it ends with current values.
         if validates && (due || stopping) {
@@ -356,9 +366,13 @@ fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     met
 }
 
-fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<()> {
+/// Trains on the ready batch; whether an optimizer stepped.
+fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<bool> {
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
+    if run.skip_epoch {
+        return optimization::close_all(run, driver);
+    }
     with_generator(&run.device, derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0), || ());
     let stepped = optimization::train(run, driver, last)?;
     run.progress.batch_step += 1;
@@ -367,7 +381,7 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Resul
     run.log_step(stepped)?;
     let RunState { bar, metrics, batch_idx, .. } = run;
     bar.train_batch(*batch_idx, || metrics.bar());
-    Ok(())
+    Ok(stepped)
 }
 
 /// Validation inside `fit`: the module is in evaluation form meanwhile.
@@ -379,6 +393,9 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], lim
     run.stage = Stage::Fit;
     (run.scope, run.batch_idx, run.loader_idx) = (scope, batch_idx, 0);
     let mode = driver.set_mode(Mode::Train);
+    if !run.sanity_checking {
+        run.validated = Some(Instant::now());
+    }
     result?;
     mode
 }
@@ -400,6 +417,7 @@ pub(crate) fn evaluate(
         scopes.push(run.metrics.open(stage, index, suffix));
     }
     run.scope = own_scope;
+    run.kept.clear();
     with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
         let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
             let mut batches = 0;
@@ -419,6 +437,16 @@ pub(crate) fn evaluate(
         }
         Ok(batches)
     })
+}
+
+/// How much of each loader an evaluation uses, and the setting that says so.
+pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
+    let limits = &run.settings.limits;
+    match run.stage {
+        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
+        Stage::Test => (limits.test, "limit_test_batches"),
+        Stage::Predict => (limits.predict, "limit_predict_batches"),
+    }
 }
 
 fn suffixes(feeds: &[FeedInfo]) -> Vec<String> {
@@ -443,12 +471,7 @@ fn evaluate_loader(
     hooks: &EvalHooks,
 ) -> Result<u64> {
     let feed = FeedId::Eval(index);
-    let limits = &run.settings.limits;
-    let (setting, name) = match run.stage {
-        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
-        Stage::Test => (limits.test, "limit_test_batches"),
-        Stage::Predict => (limits.predict, "limit_predict_batches"),
-    };
+    let (setting, name) = evaluation_limit(run);
     let batches = setting.of(info.len, name)?;
     let batches = match (batches, limit) {
         (Some(batches), Some(limit)) => Some(batches.min(limit)),
@@ -469,7 +492,7 @@ fn evaluate_loader(
         if shown {
             run.bar.eval_batch(run.batch_idx);
         }
-        check_signals(run)?;
+        check_signals(run, true)?;
         run.batch_idx += 1;
     }
     if shown {

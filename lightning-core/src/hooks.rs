@@ -40,6 +40,25 @@ impl Hook {
         )
     }
 
+    /// Whether it closes something, so that it runs whatever has failed before, for every callback and for the module.
+    pub(crate) const fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Teardown
+                | Self::OnFitEnd
+                | Self::OnTrainEnd
+                | Self::OnTrainEpochEnd
+                | Self::OnSanityCheckEnd
+                | Self::OnValidationEnd
+                | Self::OnValidationEpochEnd
+                | Self::OnTestEnd
+                | Self::OnTestEpochEnd
+                | Self::OnPredictEnd
+                | Self::OnPredictEpochEnd
+                | Self::OnException
+        )
+    }
+
     /// Whether it runs for each batch, so that an error in it belongs to one.
     pub(crate) const fn is_in_batch(self) -> bool {
         matches!(

@@ -100,12 +100,15 @@ mod summary;
 mod table;
 pub mod testing;
 mod trainer;
+mod validation;
 
 #[doc(hidden)]
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
 pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
-pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
+pub use config::{
+    Accelerator, ClipAlgorithm, Every, IntoAccelerator, IntoMaxTime, Limit, ReadBack, Steps, ValCheckInterval,
+};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use error::{Error, ErrorKind, Location, Result};
@@ -119,9 +122,10 @@ pub use metrics::{
 #[doc(hidden)]
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
-    ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct,
-    Loss, LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
+    ConfigureOptimizers, EpochOutputs, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, FlowOutput,
+    GivesOutput, HookOutput, HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl,
+    LightningModule, LightningStruct, Loss, LossWeight, ManualOutput, OutputOf, PredictStep, TestStep, TrainingStep,
+    ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
@@ -137,9 +141,9 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, FitContext,
-        HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers, Result,
-        Stage, StepContext, TorchDefaults, Trainer, copy_of, data_module, from_loader,
+        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, Every,
+        FitContext, HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers,
+        Result, Stage, StepContext, Steps, TorchDefaults, Trainer, copy_of, data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,
         optim::params,

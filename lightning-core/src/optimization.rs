@@ -131,6 +131,25 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
     Ok(stepped)
 }
 
+/// Ends an epoch before its last batch: windows that were begun are stepped, and schedules count the epoch.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
+    if matches!(run.training, TrainingMode::Manual) {
+        return Ok(false);
+    }
+    let mut stepped = false;
+    for window in 0..run.windows.len() {
+        stepped |= close(run, driver, window, true)?;
+    }
+    if stepped {
+        run.progress.global_step += 1;
+    }
+    end_of_epoch_schedules(run)?;
+    Ok(stepped)
+}
+
 /// The steps of several optimizers, in order, on one batch.
 fn take_turns(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
     let batch = run.progress.batch_step + 1;

@@ -93,6 +93,12 @@ pub(crate) struct RunState {
     pub(crate) sanity_checking: bool,
     /// When this entry point began.
     pub(crate) started: Option<Instant>,
+    /// When the last validation ended.
+    pub(crate) validated: Option<Instant>,
+    /// What the steps of an evaluation returned for the hook after them.
+    pub(crate) kept: Vec<Box<dyn Any + Send>>,
+    /// Whether `on_train_batch_start` asked to leave the rest of the epoch out.
+    pub(crate) skip_epoch: bool,
     /// Whether it has been said that a stop has to wait for `min_epochs` or `min_steps`.
     pub(crate) told_minimum: bool,
     /// Whether an error is on its way out: monitoring callbacks stay quiet then.
@@ -111,6 +117,11 @@ pub(crate) struct RunState {
 impl RunState {
     pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
         settings.readback == ReadBack::Auto && readback::is_host(device)
+    }
+
+    /// Whether a logged tensor is read at once.
+    pub(crate) fn reads_at_once(&self) -> bool {
+        self.host && !self.settings.barebones
     }
 
     /// Asks for the end of the run after this batch.
@@ -186,7 +197,11 @@ impl RunState {
 
     /// Takes what was logged since the last call into the current scope.
     pub(crate) fn absorb(&mut self) -> Result<()> {
-        let Self { metrics, scope, entries, batch_size, .. } = self;
+        let Self { metrics, scope, entries, batch_size, settings, .. } = self;
+        if settings.barebones {
+            entries.clear();
+            return Ok(());
+        }
         metrics.absorb(*scope, entries, *batch_size)
     }
 

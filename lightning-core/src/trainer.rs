@@ -15,7 +15,9 @@ use serde_json::Value;
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint},
-    config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
+    config::{
+        Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval,
+    },
     context::ActiveRun,
     data::{EvalData, FitData, Predicting, Source, Testing, Validation, merge_hparams},
     driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
@@ -29,7 +31,7 @@ use crate::{
     params,
     plan::Plan,
     progress::Progress,
-    random,
+    random, readback,
     report::{EvalReport, FitReport},
     run::{CheckpointBoard, Counters, Loggers, RunState},
     signals::Signals,
@@ -196,6 +198,9 @@ impl<M: LightningModule> Trainer<M> {
         let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
         let mut driver = ModuleDriver::new(owned, callbacks, source, None);
         let batches = engine::with_data(run, &mut driver, |run, driver| {
+            if engine::evaluation_limit(run).0.is_zero() {
+                return Ok(0);
+            }
             let feeds = engine::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
                 return Err(
@@ -274,6 +279,9 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     run.stop = None;
     run.started = Some(Instant::now());
     run.told_minimum = false;
+    run.validated = None;
+    run.kept.clear();
+    run.skip_epoch = false;
     run.windows.clear();
     run.failing = false;
     run.seed = random::global_seed();
@@ -418,20 +426,66 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
         self.settings.validation.sanity_steps = batches;
+        if batches > 0 {
+            self.settings.asked.push("num_sanity_val_steps");
+        }
         self
     }
 
-    /// Validates after every so many training batches, or after every such fraction of an epoch. Default: at its end.
+    /// When validation runs. Default: at the end of every epoch.
+    ///
+    /// | interval | validates |
+    /// |---|---|
+    /// | `100` | after every 100th training batch of an epoch |
+    /// | `0.25` | four times an epoch |
+    /// | `Steps(500)` | after every 500th optimizer step of the run |
+    /// | `Every(Duration::from_secs(600))` | after the batch at which the last validation is ten minutes past |
+    ///
+    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is counted over the whole run, so that
+    /// it may be longer than an epoch.
     #[must_use]
-    pub fn val_check_interval(mut self, interval: impl Into<Limit>) -> Self {
+    pub fn val_check_interval(mut self, interval: impl Into<ValCheckInterval>) -> Self {
         self.settings.validation.interval = interval.into();
         self
     }
 
-    /// Validates in every n-th epoch only.
+    /// Validates in every n-th epoch only; `None`: by [`val_check_interval`](Self::val_check_interval) alone, whose batches are then
+    /// counted over the whole run. Default 1.
     #[must_use]
-    pub fn check_val_every_n_epoch(mut self, epochs: usize) -> Self {
-        self.settings.validation.every_n_epochs = epochs;
+    pub fn check_val_every_n_epoch(mut self, epochs: impl Into<Option<usize>>) -> Self {
+        self.settings.validation.every_n_epochs = epochs.into();
+        self
+    }
+
+    /// Trains on the same few batches in every epoch, in the order of the dataset whatever the loader says, and validates on as many of
+    /// the validation loader: a model that cannot learn them by heart has a mistake.
+    #[must_use]
+    pub fn overfit_batches(mut self, share: impl Into<Limit>) -> Self {
+        self.settings.limits.overfit = Some(share.into());
+        self
+    }
+
+    /// Asks the data module for its loaders anew after every so many epochs.
+    #[must_use]
+    pub fn reload_dataloaders_every_n_epochs(mut self, epochs: usize) -> Self {
+        self.settings.limits.reload_every_n_epochs = Some(epochs);
+        self
+    }
+
+    /// Runs the loop and nothing around it, to measure it: no loggers, no logging, no checkpoints, no progress, no summary, no sanity
+    /// check. Asking for one of these as well is an error of [`build`](Self::build). Default no.
+    #[must_use]
+    pub fn barebones(mut self, barebones: bool) -> Self {
+        self.settings.barebones = barebones;
+        self
+    }
+
+    /// Refuses, in [`build`](Self::build), whatever would make two runs of one seed differ: a device that chooses its kernels by timing
+    /// them, which is every one but the processor, and settings that depend on the clock (`max_time`, `Every`). Without it a run on the
+    /// processor is the same to the last bit too; this makes sure of it. Default no.
+    #[must_use]
+    pub fn deterministic(mut self, deterministic: bool) -> Self {
+        self.settings.deterministic = deterministic;
         self
     }
 
@@ -439,6 +493,7 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn log_every_n_steps(mut self, batches: u64) -> Self {
         self.settings.output.log_every_n_steps = batches;
+        self.settings.asked.push("log_every_n_steps");
         self
     }
 
@@ -472,6 +527,7 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
         self.loggers.push(Box::new(logger));
+        self.settings.asked.push("logger(…)");
         self
     }
 
@@ -486,20 +542,29 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn enable_checkpointing(mut self, enable: bool) -> Self {
         self.settings.output.checkpointing = enable;
-        self
+        self.asked(enable, "enable_checkpointing(true)")
     }
 
     /// Whether progress is shown. Default yes.
     #[must_use]
     pub fn enable_progress_bar(mut self, enable: bool) -> Self {
         self.settings.output.progress_bar = enable;
-        self
+        self.asked(enable, "enable_progress_bar(true)")
     }
 
     /// Whether the model's summary is printed before training. Default yes.
     #[must_use]
     pub fn enable_model_summary(mut self, enable: bool) -> Self {
         self.settings.output.model_summary = enable;
+        self.asked(enable, "enable_model_summary(true)")
+    }
+
+    /// Notes what was asked for by name.
+    fn asked(mut self, enable: bool, setting: &'static str) -> Self {
+        self.settings.asked.retain(|asked| *asked != setting);
+        if enable {
+            self.settings.asked.push(setting);
+        }
         self
     }
 
@@ -524,6 +589,27 @@ impl<M: LightningModule> TrainerBuilder<M> {
             problems.add(
                 "`enable_checkpointing(false)` is set and a `ModelCheckpoint` is given",
                 "leave one of the two out",
+            );
+        }
+        if settings.barebones && has_checkpoint {
+            problems.add(
+                "`barebones(true)` is set and a `ModelCheckpoint` is given, and a barebones run has no such thing",
+                "leave one of the two out",
+            );
+        }
+        for metric in callbacks.iter().filter(|_| settings.barebones).flat_map(|callback| callback.monitors()) {
+            problems.add(
+                format!("`barebones(true)` is set, and a callback reads `{metric}`, which is not logged then"),
+                "leave one of the two out",
+            );
+        }
+        if settings.deterministic
+            && let Ok(device) = settings.accelerator.device()
+            && !readback::is_host(&device)
+        {
+            problems.add(
+                format!("`deterministic(true)` is set, and {device:?} chooses its kernels by timing them"),
+                "use `accelerator(\"cpu\")`, or leave one of the two out",
             );
         }
         if matches!(M::TRAINING, TrainingMode::Manual) {
@@ -587,6 +673,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
             sanity_checking: false,
             started: None,
             told_minimum: false,
+            validated: None,
+            kept: Vec::new(),
+            skip_epoch: false,
             failing: false,
             validates: false,
             validation_only: None,

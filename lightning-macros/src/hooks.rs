@@ -70,7 +70,7 @@ pub(crate) enum StepOutput {
     Training,
     /// Whatever a step that optimizes by itself returns.
     Manual,
-    /// Nothing, or a failure.
+    /// Anything; what no hook takes is dropped, failures excepted.
     Evaluation,
     /// Any type, which becomes the trait's `Output`.
     Prediction,
@@ -122,6 +122,19 @@ pub(crate) enum Arg {
     Same,
     /// A reference to the parameter of the same name.
     Borrowed,
+    /// The batch at hand, lent: the associated type it has.
+    Batch(&'static str),
+    /// What the training step handed on, lent.
+    Output,
+    /// What the steps of an evaluation returned: the associated type of their batch.
+    Outputs(&'static str),
+}
+
+impl Arg {
+    /// Whether the hook gets a reference to it.
+    pub(crate) fn is_lent(self) -> bool {
+        matches!(self, Self::Batch(_) | Self::Output)
+    }
 }
 
 /// Where a logged value belongs.
@@ -280,6 +293,11 @@ impl HookDef {
         format!("fn {}({}){output}", self.name, params.join(", "))
     }
 
+    /// Whether it may end the epoch.
+    pub(crate) fn controls_flow(&self) -> bool {
+        self.variant == "OnTrainBatchStart"
+    }
+
     /// When it runs, inside a sentence.
     pub(crate) fn when(&self) -> String {
         let text = self.doc.trim_end_matches('.');
@@ -304,9 +322,25 @@ const DATA_STAGE: ParamDef = ParamDef { name: "stage", ty: "Stage", arg: Arg::Sa
 const HPARAMS: ParamDef = ParamDef { name: "hparams", ty: "&…Hparams", arg: Arg::Borrowed };
 const DEVICE: ParamDef = ParamDef { name: "device", ty: "&Device", arg: Arg::Same };
 
+const OUTPUT: ParamDef = ParamDef { name: "outputs", ty: "&T", arg: Arg::Output };
+
 const CX: &[ParamDef] = &[HOOK_CX];
 const BATCH_CX: &[ParamDef] = &[BATCH_IDX, HOOK_CX];
-const LOADER_CX: &[ParamDef] = &[BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const TRAIN_START: &[ParamDef] = &[batch("TrainBatch"), BATCH_IDX, HOOK_CX];
+const TRAIN_END: &[ParamDef] = &[OUTPUT, batch("TrainBatch"), BATCH_IDX, HOOK_CX];
+const VAL_BATCH: &[ParamDef] = &[batch("ValBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const TEST_BATCH: &[ParamDef] = &[batch("TestBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const PREDICT_BATCH: &[ParamDef] = &[batch("PredictBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const VAL_END: &[ParamDef] = &[outputs("ValBatch"), HOOK_CX];
+const TEST_END: &[ParamDef] = &[outputs("TestBatch"), HOOK_CX];
+
+const fn batch(ty: &'static str) -> ParamDef {
+    ParamDef { name: "batch", ty: "&B", arg: Arg::Batch(ty) }
+}
+
+const fn outputs(batch: &'static str) -> ParamDef {
+    ParamDef { name: "outputs", ty: "Vec<T>", arg: Arg::Outputs(batch) }
+}
 
 use Logs::{Batch, Epoch, Never, Step};
 use StageDef::{Test, Train, Val};
@@ -331,8 +365,8 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef::hook("on_train_end", "OnTrainEnd", Never, CX, "After the last epoch."),
     HookDef::hook("on_train_epoch_start", "OnTrainEpochStart", Epoch(Train), CX, "Before each training epoch."),
     HookDef::hook("on_train_epoch_end", "OnTrainEpochEnd", Epoch(Train), CX, "After each training epoch."),
-    HookDef::hook("on_train_batch_start", "OnTrainBatchStart", Step(Train), BATCH_CX, "Before each training batch."),
-    HookDef::hook("on_train_batch_end", "OnTrainBatchEnd", Step(Train), BATCH_CX, "After each training batch."),
+    HookDef::hook("on_train_batch_start", "OnTrainBatchStart", Step(Train), TRAIN_START, "Before each training batch; `ControlFlow::Break(())` leaves the rest of the epoch out."),
+    HookDef::hook("on_train_batch_end", "OnTrainBatchEnd", Step(Train), TRAIN_END, "After each training batch; `outputs` is what `Loss::output` handed on."),
     HookDef::hook("on_before_zero_grad", "OnBeforeZeroGrad", Step(Train), BATCH_CX, "After an optimizer step, before the gradients are dropped."),
     HookDef::hook("on_before_backward", "OnBeforeBackward", Step(Train), BATCH_CX, "Before the loss is differentiated."),
     HookDef::hook("on_after_backward", "OnAfterBackward", Step(Train), BATCH_CX, "After the loss is differentiated."),
@@ -341,21 +375,21 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef::hook("on_validation_start", "OnValidationStart", Epoch(Val), CX, "Before validation."),
     HookDef::hook("on_validation_end", "OnValidationEnd", Never, CX, "After validation."),
     HookDef::hook("on_validation_epoch_start", "OnValidationEpochStart", Epoch(Val), CX, "Before the validation batches."),
-    HookDef::hook("on_validation_epoch_end", "OnValidationEpochEnd", Epoch(Val), CX, "After the validation batches."),
-    HookDef::hook("on_validation_batch_start", "OnValidationBatchStart", Batch(Val), LOADER_CX, "Before each validation batch."),
-    HookDef::hook("on_validation_batch_end", "OnValidationBatchEnd", Batch(Val), LOADER_CX, "After each validation batch."),
+    HookDef::hook("on_validation_epoch_end", "OnValidationEpochEnd", Epoch(Val), VAL_END, "After the validation batches; `outputs` is what `validation_step` returned, loader after loader."),
+    HookDef::hook("on_validation_batch_start", "OnValidationBatchStart", Batch(Val), VAL_BATCH, "Before each validation batch."),
+    HookDef::hook("on_validation_batch_end", "OnValidationBatchEnd", Batch(Val), VAL_BATCH, "After each validation batch."),
     HookDef::hook("on_test_start", "OnTestStart", Epoch(Test), CX, "Before testing."),
     HookDef::hook("on_test_end", "OnTestEnd", Never, CX, "After testing."),
     HookDef::hook("on_test_epoch_start", "OnTestEpochStart", Epoch(Test), CX, "Before the test batches."),
-    HookDef::hook("on_test_epoch_end", "OnTestEpochEnd", Epoch(Test), CX, "After the test batches."),
-    HookDef::hook("on_test_batch_start", "OnTestBatchStart", Batch(Test), LOADER_CX, "Before each test batch."),
-    HookDef::hook("on_test_batch_end", "OnTestBatchEnd", Batch(Test), LOADER_CX, "After each test batch."),
+    HookDef::hook("on_test_epoch_end", "OnTestEpochEnd", Epoch(Test), TEST_END, "After the test batches; `outputs` is what `test_step` returned, loader after loader."),
+    HookDef::hook("on_test_batch_start", "OnTestBatchStart", Batch(Test), TEST_BATCH, "Before each test batch."),
+    HookDef::hook("on_test_batch_end", "OnTestBatchEnd", Batch(Test), TEST_BATCH, "After each test batch."),
     HookDef::hook("on_predict_start", "OnPredictStart", Never, CX, "Before predicting."),
     HookDef::hook("on_predict_end", "OnPredictEnd", Never, CX, "After predicting."),
     HookDef::hook("on_predict_epoch_start", "OnPredictEpochStart", Never, CX, "Before the batches to predict."),
     HookDef::hook("on_predict_epoch_end", "OnPredictEpochEnd", Never, CX, "After the batches to predict."),
-    HookDef::hook("on_predict_batch_start", "OnPredictBatchStart", Never, LOADER_CX, "Before each batch to predict."),
-    HookDef::hook("on_predict_batch_end", "OnPredictBatchEnd", Never, LOADER_CX, "After each batch to predict."),
+    HookDef::hook("on_predict_batch_start", "OnPredictBatchStart", Never, PREDICT_BATCH, "Before each batch to predict."),
+    HookDef::hook("on_predict_batch_end", "OnPredictBatchEnd", Never, PREDICT_BATCH, "After each batch to predict."),
 
     HookDef { owner: Owner::Data, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Either, params: &[], output: "Result<()>", logs: Never, doc: "Once per machine: downloads.", needs_all: false },
     HookDef { owner: Owner::Data, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the start of a run: reads and splits.", needs_all: false },

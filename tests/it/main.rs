@@ -5,17 +5,22 @@
 
 mod checkpoint;
 mod checkpoint_versions;
+mod conformance_logging;
+mod conformance_steps;
 mod determinism;
 mod failure;
 mod fields;
 mod hand_loop;
 mod hooks;
+mod ledger;
 mod logging;
 mod mnist;
 mod monitoring;
 mod optimization;
 mod optimizers;
+mod outputs;
 mod path;
 mod readme;
+mod settings;
 mod signals;
 mod support;

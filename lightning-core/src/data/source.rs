@@ -47,6 +47,10 @@ pub trait Source<M> {
         let _ = stage;
         Ok(())
     }
+    /// Whether the feeds can be made more than once.
+    fn can_reload(&self) -> bool {
+        false
+    }
     /// The training feed.
     fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {
         Ok(Vec::new())
@@ -181,6 +185,10 @@ where
 
     fn teardown(&mut self, stage: Stage) -> Result<()> {
         self.0.teardown(stage)
+    }
+
+    fn can_reload(&self) -> bool {
+        true
     }
 
     fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {

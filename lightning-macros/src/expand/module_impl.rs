@@ -198,8 +198,9 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let (impl_generics, ident, where_clause) = parts(model);
     let batches = steps().map(|(hook, step)| expand_batch_type(model, hook, step));
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
-    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |hook| hook.kind == Kind::Hook);
-    let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |hook| matches!(hook.kind, Kind::Step(_)));
+    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |_, hook| hook.kind == Kind::Hook);
+    let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |_, hook| matches!(hook.kind, Kind::Step(_)));
+    let batch_hooks = expand_batch_hooks(model);
     let declared = expand_declared(&p, ident, &quote!(declared), &TokenStream::new());
     let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
@@ -210,6 +211,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
         const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
         #training
         const HOOKS: #p::HookSet = #hooks;
+        #batch_hooks
         const STEPS: #p::StepSet = #steps;
         #run_hook
     };
@@ -313,9 +315,15 @@ fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
 }
 
 /// `P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd)`; a hook under a `#[cfg]` is added by a statement.
-fn expand_set(model: &ImplModel, set: &TokenStream, of: &TokenStream, is: impl Fn(&HookDef) -> bool) -> TokenStream {
+fn expand_set(
+    model: &ImplModel,
+    set: &TokenStream,
+    of: &TokenStream,
+    is: impl Fn(&Method, &HookDef) -> bool,
+) -> TokenStream {
     let p = model.paths.private();
-    let members = || model.methods.iter().filter_map(|method| Some((method, method.hook().filter(|hook| is(hook))?)));
+    let members =
+        || model.methods.iter().filter_map(|method| Some((method, method.hook().filter(|hook| is(method, hook))?)));
     let variant = |hook: &HookDef| format_ident!("{}", hook.variant);
     let always = members().filter(|(method, _)| method.cfgs.is_empty()).map(|(_, hook)| variant(hook));
     let always = quote!(#p::#set::EMPTY #(.with(#p::#of::#always))*);
@@ -328,6 +336,25 @@ fn expand_set(model: &ImplModel, set: &TokenStream, of: &TokenStream, is: impl F
         quote!(#(#cfgs)* let set = set.with(#p::#of::#variant);)
     });
     quote!({ let set = #always; #(#statements)* set })
+}
+
+/// `const BATCH_HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainBatchEnd);` where a hook takes the batch.
+fn expand_batch_hooks(model: &ImplModel) -> TokenStream {
+    let takes = |method: &Method| known_params(method).iter().any(|(param, _)| matches!(param.arg, Arg::Batch(_)));
+    if !model.methods.iter().any(takes) {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |method, _| takes(method));
+    quote!(const BATCH_HOOKS: #p::HookSet = #hooks;)
+}
+
+/// The hook that asks for something, with the type it is to have.
+fn hook_that_takes(model: &ImplModel, takes: impl Fn(&HookDef, Arg) -> bool) -> Option<(&Method, &Type)> {
+    hook_methods(model).find_map(|(method, hook)| {
+        let known = known_params(method).into_iter().find(|(param, _)| takes(hook, param.arg));
+        known.map(|(_, ty)| (method, ty))
+    })
 }
 
 /// ```text
@@ -347,10 +374,10 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
     let arms = hooks.clone().map(|(method, hook)| {
         let cfgs = &method.cfgs;
         let variant = format_ident!("{}", hook.variant);
-        let call = expand_hook_call(&p, method);
+        let call = expand_hook_call(&p, method, hook);
         quote!(#(#cfgs)* #p::Hook::#variant => #call,)
     });
-    let takes_cx = hooks.clone().any(|(method, _)| !method.params.all.is_empty());
+    let takes_cx = hooks.clone().any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow());
     let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
     quote! {
         #[allow(clippy::unit_arg)]
@@ -364,12 +391,29 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
 }
 
 /// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
-fn expand_hook_call(p: &TokenStream, method: &Method) -> TokenStream {
+fn expand_hook_call(p: &TokenStream, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
-    let lends = known.iter().any(|(param, _)| param.arg == Arg::Context);
-    let reads = known.iter().filter(|(param, _)| lends && param.arg == Arg::FromContext).map(|(param, _)| {
-        let name = format_ident!("{}", param.name);
-        quote!(let #name = cx.#name();)
+    let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
+    let reads = known.iter().filter_map(|(param, ty)| {
+        let (first, last) = ends(ty);
+        let name = local(param.name, first);
+        Some(match param.arg {
+            Arg::FromContext if lends => {
+                let name = format_ident!("{}", param.name);
+                quote!(let #name = cx.#name();)
+            }
+            Arg::Batch(batch) => {
+                let batch = format_ident!("{batch}");
+                quote!(let #name = cx.batch::<<Self as #p::LightningImpl>::#batch>()?;)
+            }
+            Arg::Outputs(_) => {
+                let take = respan(quote!(#p::epoch_outputs), first);
+                let mut args = Group::new(Delimiter::Parenthesis, quote!(cx));
+                args.set_span(last);
+                quote!(let #name = #take::<#ty> #args ?;)
+            }
+            _ => return None,
+        })
     });
     let reads: TokenStream = reads.collect();
     let args = known.iter().map(|(param, ty)| {
@@ -379,8 +423,36 @@ fn expand_hook_call(p: &TokenStream, method: &Method) -> TokenStream {
             _ => expand_arg(param, ty),
         }
     });
-    let call = expand_output_call(p, method, &quote!(hook_output), &quote!(self #(, #args)*));
+    let args = quote!(self #(, #args)*);
+    let output = known.iter().find(|(param, _)| param.arg == Arg::Output).map(|(_, ty)| *ty);
+    let call = match output {
+        Some(ty) => expand_lent_output_call(p, method, ty, &args),
+        None if hook.controls_flow() => {
+            let call = expand_output_call(p, method, &quote!(flow_output), &args);
+            quote!(#call.map(|flow| cx.follow(flow)))
+        }
+        None => expand_output_call(p, method, &quote!(hook_output), &args),
+    };
     if reads.is_empty() { call } else { quote!({ #reads #call }) }
+}
+
+/// `P::with_outputs::<Tensor<2>, _>(cx, |outputs, cx| Self::on_train_batch_end(self, outputs, cx))`
+fn expand_lent_output_call(p: &TokenStream, method: &Method, ty: &Type, args: &TokenStream) -> TokenStream {
+    let (first, _) = ends(ty);
+    let outputs = local("outputs", first);
+    let context = known_params(method).into_iter().find(|(param, _)| param.arg == Arg::Context);
+    let cx = context.map_or_else(|| quote!(_), |(_, ty)| local("cx", ends(ty).0).into_token_stream());
+    let element = referred(ty);
+    let name = &method.sig.ident;
+    quote!(#p::with_outputs::<#element, _>(cx, |#outputs, #cx| Self::#name(#args)))
+}
+
+/// What stands behind a reference.
+fn referred(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        ty => ty,
+    }
 }
 
 /// The parameters that the row knows, in the user's order.
@@ -400,7 +472,7 @@ pub(super) fn expand_arg(param: &ParamDef, ty: &Type) -> TokenStream {
     match param.arg {
         Arg::Context => cx.into_token_stream(),
         Arg::FromContext => quote_spanned!(span=> #cx.#name()),
-        Arg::Same => same.into_token_stream(),
+        Arg::Same | Arg::Batch(_) | Arg::Output | Arg::Outputs(_) => same.into_token_stream(),
         Arg::Borrowed => quote_spanned!(span=> &#same),
     }
 }
@@ -468,16 +540,85 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
-    let body = match step.output {
-        StepOutput::Training => expand_output_call(&p, method, &quote!(training_output), &args),
-        StepOutput::Manual => expand_output_call(&p, method, &quote!(manual_output), &args),
-        StepOutput::Evaluation => expand_output_call(&p, method, &quote!(evaluation_output), &args),
-        StepOutput::Prediction if method.is_fallible() => expand_fallible_call(&p, method, &args),
-        StepOutput::Prediction => expand_output_call(&p, method, &quote!(Result::Ok), &args),
+    let handed_on = hook_that_takes(model, |_, arg| arg == Arg::Output).filter(|(hook, _)| hook.cfgs.is_empty());
+    let handed_on = handed_on.map(|(_, ty)| referred(ty));
+    let kept = match step.output {
+        StepOutput::Evaluation => hook_that_takes(model, |_, arg| arg == Arg::Outputs(step.batch)),
+        _ => None,
     };
-    let takes_cx =
-        hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
+    let body = match (step.output, handed_on) {
+        (StepOutput::Training, Some(ty)) => {
+            expand_output_call(&p, method, &quote!(training_output_of::<#ty, _>), &args)
+        }
+        (StepOutput::Manual, Some(ty)) => expand_output_call(&p, method, &quote!(manual_output_of::<#ty, _>), &args),
+        (output, _) => expand_step_output(&p, method, output, kept, &args),
+    };
+    let takes_cx = kept.is_some()
+        || hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
     implement_step(model, method, step, if takes_cx { quote!(cx) } else { quote!(_cx) }, quote!(batch), body)
+}
+
+/// What becomes of what a step returns, where nothing is handed on.
+fn expand_step_output(
+    p: &TokenStream,
+    method: &Method,
+    output: StepOutput,
+    kept: Option<(&Method, &Type)>,
+    args: &TokenStream,
+) -> TokenStream {
+    match output {
+        StepOutput::Training => expand_output_call(p, method, &quote!(training_output), args),
+        StepOutput::Manual => expand_output_call(p, method, &quote!(manual_output), args),
+        StepOutput::Evaluation => expand_evaluation(p, method, kept, args),
+        StepOutput::Prediction if method.is_fallible() => expand_fallible_call(p, method, args),
+        StepOutput::Prediction => expand_output_call(p, method, &quote!(Result::Ok), args),
+    }
+}
+
+/// ```text
+/// use P::PlainOutput as _;
+/// P::kept_output::<Vec<f64>, _, _>(cx, P::Evaluated(Self::validation_step(self, batch)).given())
+/// ```
+/// and `P::evaluation_output(…)` where no hook takes the outputs.
+fn expand_evaluation(
+    p: &TokenStream,
+    method: &Method,
+    kept: Option<(&Method, &Type)>,
+    args: &TokenStream,
+) -> TokenStream {
+    let call = expand_output_call(p, method, &quote!(Evaluated), args);
+    let (first, last) = match method.output() {
+        Some(ty) => ends(ty),
+        None => ends(&method.sig.ident),
+    };
+    let dropped = {
+        let path = respan(quote!(#p::evaluation_output), first);
+        let mut args = Group::new(Delimiter::Parenthesis, quote!(#call.given()));
+        args.set_span(last);
+        quote!(#path #args)
+    };
+    let body = match kept {
+        None => dropped,
+        Some((Method { cfgs, .. }, ty)) => {
+            let path = respan(quote!(#p::kept_output), first);
+            let mut args = Group::new(Delimiter::Parenthesis, quote!(cx, #call.given()));
+            args.set_span(last);
+            let kept = quote!(#path::<#ty, _, _> #args);
+            match any_of(std::slice::from_ref(cfgs)) {
+                None => kept,
+                Some(predicate) => quote! {
+                    let _ = cx;
+                    #[cfg(#predicate)] { #kept }
+                    #[cfg(not(#predicate))] { #dropped }
+                },
+            }
+        }
+    };
+    quote! {
+        #[allow(unused_imports)]
+        use #p::PlainOutput as _;
+        #body
+    }
 }
 
 fn expand_inert_step(model: &ImplModel, method: &Method, step: StepDef) -> TokenStream {
@@ -522,13 +663,7 @@ fn implement_step(
     };
     let mut body = Group::new(Delimiter::Brace, body);
     body.set_span(span);
-    let again = (step.output == StepOutput::Training).then(|| {
-        quote! {
-            fn again(batch: &Self::TrainBatch) -> #p::Option<Self::TrainBatch> {
-                #p::again!(batch)
-            }
-        }
-    });
+    let again = expand_again(model, step);
     quote! {
         #(#cfgs)*
         #[automatically_derived]
@@ -537,6 +672,27 @@ fn implement_step(
             #again
             #[allow(clippy::unit_arg)]
             #keyword #run(#params, #cx: &#p::StepContext<'_>) -> #returned #body
+        }
+    }
+}
+
+/// `fn again(batch: &Self::TrainBatch) -> P::Option<Self::TrainBatch> { P::again!(batch) }`; where the hook after the batch takes it too, it
+/// has to be `Clone`.
+fn expand_again(model: &ImplModel, step: StepDef) -> TokenStream {
+    let p = model.paths.private();
+    let batch = format_ident!("{}", step.batch);
+    let after = |hook: &HookDef, arg| hook.name.ends_with("_end") && arg == Arg::Batch(step.batch);
+    let body = match hook_that_takes(model, after) {
+        Some((_, ty)) => {
+            let clone = respan(quote!(#p::Clone::clone), ends(ty).0);
+            quote!(#p::Option::Some(#clone(batch)))
+        }
+        None if step.output == StepOutput::Training => quote!(#p::again!(batch)),
+        None => return TokenStream::new(),
+    };
+    quote! {
+        fn again(batch: &Self::#batch) -> #p::Option<Self::#batch> {
+            #body
         }
     }
 }

@@ -131,8 +131,10 @@ fn wrong_parameters() {
         r##"
 #[lightning_module] impl Net {
     fn training_step(&self, batch: B, batch_index: usize, optimizers: &mut Optimizers<Self>) -> Tensor<1> { todo!() }
-    fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
-    fn on_train_batch_end(&mut self, cx: &mut HookContext, _cx: &mut HookContext, (a, b): (u8, u8)) {}
+    fn on_train_epoch_end(&mut self, outputs: Vec<f32>) {}
+    fn on_train_batch_start(&mut self, batch: B) {}
+    fn on_test_batch_end(&mut self, batch: &mut B) {}
+    fn on_train_batch_end(&mut self, outputs: T, cx: &mut HookContext, _cx: &mut HookContext, (a, b): (u8, u8)) {}
     fn prepare_data(&self, stage: Stage) {}
     fn init(hparams: &NetHparams) -> Self { todo!() }
 }
