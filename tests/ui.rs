@@ -28,9 +28,14 @@ const COVERED: &[(&str, &str)] = &[
     ("check_log_options", "c11_log"),
     ("check_direction", "c11_log"),
     ("check_views", "c11_log"),
-    ("check_one_optimizer", "c12_optimizers"),
+    ("check_overlaps", "c12_optimizers"),
+    ("check_training_steps", "c12_optimizers"),
+    ("check_fields", "c12_optimizers"),
     ("check_impl_attributes", "c12_optimizers"),
-    ("check_optimizer_parts", "c13_optimizer_options"),
+    ("check_parts", "c13_optimizer_options"),
+    ("check_schedules", "c13_optimizer_options"),
+    ("check_groups", "c13_optimizer_options"),
+    ("check_manual", "c19_never_runs"),
     ("check_repeated_fields", "c14_fields"),
     ("check_one_role", "c14_fields"),
     ("check_every_role", "c14_fields"),
@@ -151,4 +156,57 @@ fn every_row_has_three_programs() {
         assert!(count >= 3, "C{row} has {count}");
     }
     assert!(programs.len() >= 80);
+}
+
+/// The documentation's pages show programs of this folder with what the compiler says to them today. `UPDATE_EXPECT=1` writes
+/// both anew.
+#[test]
+fn the_pages_of_mistakes_are_true() {
+    let pages = folder("../lightning-core/docs/mistakes");
+    let mut rows = Vec::new();
+    let mut stale = Vec::new();
+    for page in fs::read_dir(&pages).unwrap().map(|entry| entry.unwrap().path()) {
+        let text = fs::read_to_string(&page).unwrap();
+        let marker = text.lines().find_map(|line| line.strip_prefix("<!-- ")?.strip_suffix(" -->"));
+        let case = marker.unwrap_or_else(|| panic!("{}: no `<!-- row/program -->`", page.display()));
+        rows.push(case.chars().take(3).collect::<String>());
+        let file = folder("ui").join(case).with_extension("rs");
+        let program = fs::read_to_string(&file).unwrap();
+        let program = program.split_once('\n').map_or("", |(_, program)| program);
+        let said = fs::read_to_string(file.with_extension("stderr")).unwrap();
+        let fresh = replace_block(&text, "```rust,compile_fail\n", program);
+        let fresh = replace_block(&fresh, "```text\n", &said.lines().map(without_the_first_line).collect::<String>());
+        if fresh != text {
+            stale.push(page.clone());
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                fs::write(&page, fresh).unwrap();
+            }
+        }
+    }
+    rows.sort();
+    assert_eq!(rows, (1..=20).map(|row| format!("c{row:02}")).collect::<Vec<_>>(), "one page for each row");
+    assert!(stale.is_empty(), "write them anew with UPDATE_EXPECT=1, and read them: {stale:?}");
+}
+
+/// The text with another content in the first block that opens like this.
+fn replace_block(text: &str, open: &str, content: &str) -> String {
+    let (before, rest) = text.split_once(open).unwrap_or_else(|| panic!("no {open}"));
+    let end = if rest.starts_with("```") { 0 } else { rest.find("\n```").unwrap() + 1 };
+    format!("{before}{open}{}\n{}", content.trim_end(), &rest[end..])
+}
+
+/// A line of a message as it would be without the program's first line: the numbers are one less.
+fn without_the_first_line(line: &str) -> String {
+    let number = |text: &str| text.trim().parse::<usize>().ok().map(|number| number - 1);
+    if let Some((arrow, place)) = line.split_once("--> ui/") {
+        let mut parts = place.split(':').skip(1);
+        let line = parts.next().and_then(number).unwrap_or_default();
+        return format!("{arrow}--> src/main.rs:{line}:{}\n", parts.next().unwrap_or_default());
+    }
+    match line.split_once(" |") {
+        Some((gutter, code)) if number(gutter).is_some() => {
+            format!("{:>width$} |{code}\n", number(gutter).unwrap_or_default(), width = gutter.len())
+        }
+        _ => format!("{}\n", line.replace("$WORKSPACE/", "")),
+    }
 }

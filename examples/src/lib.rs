@@ -1,3 +1,4 @@
-//! What the example programs share: their data.
+//! What the example programs share: their data, and how well a translation matches.
 
+pub mod bleu;
 pub mod data;

@@ -487,6 +487,23 @@ mod tests {
         assert!(leaf.grad(&grads).is_some());
     }
 
+    /// There is one device here, on which nothing has to be staged: what can be tested is that every kind of batch passes through.
+    #[test]
+    fn staging_changes_no_value() {
+        let device = Device::default();
+        let mut hash = HashMap::new();
+        hash.insert(1, Box::new(floats(2)));
+        let batch = ((floats(3), [Tensor::<1, Int>::ones([3], &device)]), vec![Some(floats(1))], hash, "host");
+        let staged = batch.clone().stage(&device.autodiff());
+        assert_eq!(staged.0.0.to_data(), batch.0.0.to_data());
+        assert_eq!(staged.0.1[0].to_data(), batch.0.1[0].to_data());
+        assert_eq!(
+            staged.1[0].as_ref().map(|tensor| tensor.to_data()),
+            batch.1[0].as_ref().map(|tensor| tensor.to_data())
+        );
+        assert_eq!((staged.2[&1].to_data(), staged.3), (batch.2[&1].to_data(), "host"));
+    }
+
     #[test]
     fn lengths_for_the_size_attribute() {
         assert_eq!(floats(4).batch_len(), 4);

@@ -4,7 +4,10 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use burn::tensor::Device;
 
-use crate::error::{Error, Result};
+use crate::{
+    devices::SpreadSettings,
+    error::{Error, Result},
+};
 
 /// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -294,12 +297,43 @@ pub(crate) struct Settings {
     pub(crate) validation: ValidationSettings,
     pub(crate) output: OutputSettings,
     pub(crate) accelerator: Accelerator,
+    pub(crate) spread: SpreadSettings,
     pub(crate) fast_dev_run: Option<u64>,
+    /// The run that `fast_dev_run` tries: what it would be without. Filled by [`check`](Self::check).
+    pub(crate) whole: WholeRun,
     pub(crate) barebones: bool,
     pub(crate) deterministic: bool,
     pub(crate) readback: ReadBack,
+    pub(crate) allocator: AllocatorSettings,
     /// What was asked for by name, which `barebones` cannot give.
     pub(crate) asked: Vec<&'static str>,
+}
+
+/// What is done about the memory allocator.
+#[derive(Clone, Debug)]
+pub(crate) struct AllocatorSettings {
+    /// Whether it is told to keep memory.
+    pub(crate) tune: bool,
+}
+
+impl Default for AllocatorSettings {
+    fn default() -> Self {
+        Self { tune: true }
+    }
+}
+
+/// How long a run is that is not a dev run, for the schedules that have to know.
+#[derive(Clone, Debug)]
+pub(crate) struct WholeRun {
+    pub(crate) length: LengthSettings,
+    /// The share of the training batches of an epoch.
+    pub(crate) train: Limit,
+}
+
+impl Default for WholeRun {
+    fn default() -> Self {
+        Self { length: LengthSettings::default(), train: Limit::ALL }
+    }
 }
 
 /// How long training goes on.
@@ -312,6 +346,15 @@ pub(crate) struct LengthSettings {
     pub(crate) max_time: Option<Duration>,
 }
 
+/// Where nothing else ends a run, this many epochs do.
+const DEFAULT_MAX_EPOCHS: usize = 1000;
+
+impl LengthSettings {
+    fn is_endless(&self) -> bool {
+        self.max_epochs.is_none() && self.max_steps.is_none() && self.max_time.is_none()
+    }
+}
+
 /// From a batch's gradients to the update.
 #[derive(Clone, Debug)]
 pub(crate) struct OptimizationSettings {
@@ -319,11 +362,13 @@ pub(crate) struct OptimizationSettings {
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
     pub(crate) detect_anomaly: bool,
+    /// Whether optimizers make one pass over the buffers where they can.
+    pub(crate) fused: bool,
 }
 
 impl Default for OptimizationSettings {
     fn default() -> Self {
-        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false }
+        Self { accumulate: 1, clip: None, clip_by: ClipAlgorithm::Norm, detect_anomaly: false, fused: true }
     }
 }
 
@@ -355,14 +400,15 @@ impl IntoMaxTime for Duration {
 
 impl IntoMaxTime for &str {
     fn into_max_time(self) -> Result<Duration> {
-        let wrong = || {
-            Error::config(format!("`max_time(\"{self}\")` is no time"))
-                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"")
-        };
+        let wrong =
+            || Error::config(format!("`{self}` is no time")).help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"");
         let parts = self.split(':').map(|part| part.parse::<u64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>()?;
         match parts.as_slice() {
             [days, hours, minutes, seconds] => {
-                Ok(Duration::from_secs(((days * 24 + hours) * 60 + minutes) * 60 + seconds))
+                let units = [(*days, 1), (*hours, 24), (*minutes, 60), (*seconds, 60)];
+                let seconds =
+                    units.into_iter().try_fold(0u64, |sum, (count, unit)| sum.checked_mul(unit)?.checked_add(count));
+                seconds.map(Duration::from_secs).ok_or_else(wrong)
             }
             _ => Err(wrong()),
         }
@@ -452,6 +498,11 @@ impl Problems {
         self.found.push((what.into(), help.into()));
     }
 
+    /// The value, or its error noted.
+    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(error.message(), error.remedy().unwrap_or("leave it out"))).ok()
+    }
+
     /// # Errors
     /// When there is any problem: one error that lists them all.
     pub(crate) fn finish(self) -> Result<()> {
@@ -490,6 +541,7 @@ impl Settings {
         if self.limits.reload_every_n_epochs == Some(0) {
             problems.add("`reload_dataloaders_every_n_epochs(0)` never comes", "leave it out to make the loaders once");
         }
+        self.spread.check(&mut problems);
         self.check_validation(&mut problems);
         if self.output.log_every_n_steps == 0 {
             problems.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
@@ -537,6 +589,10 @@ impl Settings {
                 ..self.output
             };
         }
+        if self.length.is_endless() {
+            self.length.max_epochs = Some(DEFAULT_MAX_EPOCHS);
+        }
+        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train };
         if let Some(batches) = self.fast_dev_run {
             let limit = Limit::Batches(i128::from(batches));
             // Validation that was turned off stays off.

@@ -123,6 +123,8 @@ pub(crate) fn with_data<T>(
 struct FitPlan {
     /// Training batches in an epoch, after limits; `None` when the loader does not know.
     train_batches: Option<u64>,
+    /// The same without `fast_dev_run`.
+    whole_batches: Option<u64>,
     val: Vec<FeedInfo>,
     schedule: ValSchedule,
 }
@@ -219,11 +221,12 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
     if train_batches == Some(0) && train.len == Some(0) {
         return Err(Error::data("the training loader has no batches").help("give it at least one batch of data"));
     }
+    let whole_batches = run.settings.whole.train.of(train.len, "limit_train_batches")?;
     if limits.overfit.is_some() {
         driver.keep_order();
     }
     let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
-    Ok(FitPlan { train_batches, val, schedule })
+    Ok(FitPlan { train_batches, whole_batches, val, schedule })
 }
 
 /// Whether the loaders are made anew before the next epoch.
@@ -240,11 +243,12 @@ pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Resu
 
 fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     summary::check_parameters(driver)?;
+    let whole = &run.settings.whole.length;
     let cx = FitContext {
-        max_epochs: run.settings.length.max_epochs.map(|epochs| epochs as u64),
-        max_steps: run.settings.length.max_steps,
-        steps_per_epoch: plan.train_batches.map(|batches| batches.div_ceil(run.settings.optimization.accumulate)),
-        batches_per_epoch: plan.train_batches,
+        max_epochs: whole.max_epochs.map(|epochs| epochs as u64),
+        max_steps: whole.max_steps,
+        steps_per_epoch: plan.whole_batches.map(|batches| batches.div_ceil(run.settings.optimization.accumulate)),
+        batches_per_epoch: plan.whole_batches,
         device: run.device.clone(),
     };
     // A second `fit` of the same trainer goes on with the optimizers it has.
@@ -252,6 +256,8 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         let setups = driver
             .configure_optimizers(&cx)
             .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
+        let fused = run.settings.optimization.fused;
+        let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() }).collect();
         return optimization::configure(run, driver, setups);
     }
     optimization::bind(run, driver)
@@ -359,7 +365,7 @@ fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     let (min_epochs, min_steps) = (length.min_epochs as u64, length.min_steps);
     let met = epochs >= min_epochs && run.progress.global_step >= min_steps;
     if !met && !std::mem::replace(&mut run.told_minimum, true) {
-        run.print(&format!(
+        run.warn(format!(
             "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
         ));
     }

@@ -54,31 +54,38 @@
 //! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
-//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`loggers`] |
+//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | test a step without a trainer | [`testing::capture`] |
+//! | understand what the compiler says | [`mistakes`] |
 
 // Generated code names this crate; inside its own tests and documentation it does so too.
 extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod allocator;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
 mod config;
 mod context;
 pub mod data;
+mod devices;
 mod driver;
 mod engine;
 pub mod error;
 mod files;
 pub mod functional;
+mod fused;
 mod guard;
 mod hooks;
 pub mod loggers;
 mod metrics;
+// Pages of documentation, nothing else.
+#[cfg(any(doc, doctest))]
+pub mod mistakes;
 mod module;
 pub mod optim;
 mod optimization;
@@ -105,12 +112,16 @@ mod validation;
 #[doc(hidden)]
 pub use batch::StepBatch;
 pub use batch::{Batch, BatchLen, NoBatch};
-pub use callbacks::{Callback, CallbackContext, CallbackOrder, EarlyStopping, ModelCheckpoint};
+pub use callbacks::{
+    Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
+    ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
+};
 pub use config::{
     Accelerator, ClipAlgorithm, Every, IntoAccelerator, IntoMaxTime, Limit, ReadBack, Steps, ValCheckInterval,
 };
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
+pub use devices::Devices;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use hooks::{Hook, HookSet, Step, StepSet};
 pub use lightning_macros::{Batch, data_module, lightning_module, optimizer};
@@ -141,9 +152,13 @@ pub use trainer::{Trainer, TrainerBuilder};
 pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, EarlyStopping, Every,
-        FitContext, HookContext, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint, OptimizerSetup, Optimizers,
-        Result, Stage, StepContext, Steps, TorchDefaults, Trainer, copy_of, data_module, from_loader,
+        Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
+        EarlyStopping, Every, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit,
+        Loss, MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers,
+        PredictionWriter, Result, SpikeDetection, Stage, StepContext, Steps, ThroughputMonitor, Timer, TorchDefaults,
+        Trainer, copy_of,
+        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
+        data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
         lightning_module, log, log_dict,
         optim::params,

@@ -250,7 +250,8 @@ pub struct FitContext {
 }
 
 impl FitContext {
-    /// Optimizer steps the whole run will take, for schedules that need to know their length.
+    /// Optimizer steps the whole run will take, for schedules that need to know their length. A `fast_dev_run` gives the number of the run
+    /// that it tries.
     ///
     /// # Errors
     /// When neither the loader's length with `max_epochs` nor `max_steps` bounds the run.

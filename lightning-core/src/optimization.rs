@@ -248,7 +248,7 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
     let Some(gradients) = windows.get_mut(window) else { return Ok(false) };
     let clip = settings.optimization.clip.map(|limit| (limit, settings.optimization.clip_by));
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
-        let scaling = Scaling::new(gradients.of(optimizer), &gradients.weight(), clip, *host);
+        let scaling = Scaling::new(gradients, optimizer, clip, *host);
         let mut update = optimizer.update(gradients, scaling, device);
         driver.update(&mut update)?;
         update.finish()?;

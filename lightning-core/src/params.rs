@@ -95,6 +95,11 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
 
 /// Looks at every parameter of a module.
 pub(crate) trait ErasedVisitor {
+    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    fn enter(&mut self, path: &str, container: &str) {
+        let _ = (path, container);
+    }
+
     /// A float parameter; `index` counts them in the order of the module's fields.
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
@@ -114,8 +119,9 @@ pub(crate) struct DynVisitor<'a> {
 }
 
 impl ModuleVisitor for DynVisitor<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name);
+        self.visitor.enter(&self.path.path, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
@@ -391,10 +397,13 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// The gradients of the parameters that an optimizer trains.
-    pub(crate) fn of<'a>(&'a self, optimizer: &'a Optimizer) -> impl Iterator<Item = &'a Gradient> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(index, slot)| slot.as_ref().filter(|gradient| optimizer.trains(index, gradient.id)))
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+            }
+        }
     }
 
     /// All gradients, by the place of their parameters.

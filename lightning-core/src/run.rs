@@ -73,6 +73,8 @@ pub(crate) struct RunState {
     pub(crate) loss: Option<Tensor<1>>,
     /// What the last training step handed on with `Loss::output`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
+    /// Where a prediction run puts its outputs: a `Shelf` of them.
+    pub(crate) predictions: Option<Box<dyn Any + Send>>,
     pub(crate) optimizers: Vec<Optimizer>,
     /// How a batch is trained on.
     pub(crate) training: TrainingMode,
@@ -259,6 +261,10 @@ impl std::fmt::Debug for Loggers {
 }
 
 impl Loggers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     pub(crate) fn new(all: Vec<Box<dyn Logger>>) -> Self {
         Self { all }
     }

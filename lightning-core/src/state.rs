@@ -89,6 +89,7 @@ impl StateWriter {
     }
 
     /// The serde data and the tensors.
+    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn into_parts(self) -> (Value, Vec<(String, Handle)>) {
         (Value::Object(self.fields), self.tensors)
     }
@@ -110,6 +111,7 @@ impl<'a> StateReader<'a> {
         Self { fields: value.as_object(), tensors: None }
     }
 
+    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn with_tensors(value: &'a Value, tensors: &'a StoredTensors) -> Self {
         Self { fields: value.as_object(), tensors: Some(tensors) }
     }

@@ -124,6 +124,60 @@ fn g6_steps_that_are_logged() {
 }
 
 #[lightning_module]
+struct Guessing {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Guessing {
+    fn validation_step(&self, batch: Rows, batch_idx: usize) {
+        // Every fourth guess is right.
+        let class = if batch_idx % 4 == 0 { batch.y.clone() } else { (batch.y.clone() + 1).remainder_scalar(3) };
+        let logits = class.one_hot::<2>(3).float();
+        #[log(maximize)]
+        let val_acc = accuracy(&logits, &batch.y);
+    }
+}
+
+#[test]
+fn g10_eight_of_thirty_two() {
+    let share = |sizes: &[usize]| {
+        let mut model = Guessing::new(GuessingHparams::default());
+        let data = DataLoader::from_batches(batches(sizes, 1)).unwrap();
+        let report = quiet(Guessing::trainer()).build().unwrap().validate(&mut model, data).unwrap();
+        report.metrics.get(Guessing::VAL_ACC)
+    };
+    assert_eq!(share(&[1; 32]), Some(8.0 / 32.0));
+    // Of samples, not of batches: 5 + 4 of 5 + 1 + 2 + 3 + 4.
+    assert_eq!(share(&[5, 1, 2, 3, 4]), Some(9.0 / 15.0));
+}
+
+#[test]
+fn g11_what_is_no_number() {
+    // `None`, texts, lists and maps are no `LogValue`: they do not compile (`ui/c11_log`). A tensor of several elements has the type.
+    let mut model = Several::new(SeveralHparams::default());
+    let error = quiet(Several::trainer()).max_epochs(1).build().unwrap().fit(&mut model, loader(1)).unwrap_err();
+    assert!(error.to_string().contains("`several`") && error.to_string().contains("3 elements"), "{error}");
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Several {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Several {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        #[log]
+        let several = Tensor::<1>::zeros([3], &Device::default());
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+}
+
+#[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]
 struct Once {
     #[init(LinearConfig::new(8, 3).init(device))]

@@ -42,6 +42,36 @@ fn fit(trainer: TrainerBuilder<Net>, count: usize) -> (lightning_core::FitReport
     (trainer.fit(&mut model, loader(count)).unwrap(), calls)
 }
 
+/// Writes down what PyTorch Lightning's test of the order in a batch writes down.
+struct Order(Ledger);
+
+impl<M> Callback<M> for Order {
+    fn on_train_batch_start(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        self.0.add("batch");
+        Ok(())
+    }
+    fn on_before_zero_grad(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        self.0.add("zero_grad");
+        Ok(())
+    }
+    fn on_before_backward(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        self.0.add("backward");
+        Ok(())
+    }
+    fn on_before_optimizer_step(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        self.0.add("step");
+        Ok(())
+    }
+}
+
+#[test]
+fn a1_order_in_a_batch() {
+    let ledger = Ledger::default();
+    fit(Net::quiet().max_epochs(1).callback(Order(ledger.clone())), 5);
+    // There the optimizer's step encloses the training step, which is its closure, and so comes first; here it is the last of the four.
+    assert_eq!(ledger.take(), ["batch", "zero_grad", "backward", "step"].repeat(5));
+}
+
 #[test]
 fn a3_gradients_are_dropped_once_a_window() {
     for (window, drops) in [(1, 20), (2, 10), (3, 7)] {
@@ -238,6 +268,8 @@ fn s4_a_stop_waits_for_the_minimum() {
         let trainer = Net::quiet().max_epochs(9).min_epochs(min_epochs).min_steps(min_steps).callback(StopAt(ask));
         let (report, _) = fit(trainer, 10);
         assert_eq!(report.batch_step, stops, "min_epochs {min_epochs}, min_steps {min_steps}, asked at {ask}");
+        let told = report.warnings.iter().filter(|warning| warning.contains("has not been met")).count();
+        assert_eq!(told, usize::from(stops > ask), "min_epochs {min_epochs}, min_steps {min_steps}, asked at {ask}");
     }
 }
 
@@ -264,6 +296,50 @@ fn s6_a_dev_run_stays_short_whatever_else_is_set() {
         assert_eq!(trainer.validate(&mut model, loader(20)).unwrap().batches, batches);
         assert_eq!(trainer.test(&mut model, loader(20)).unwrap().batches, batches);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = Cosine::new(0.1, cx.estimated_optimizer_steps()?).warmup(20), interval = step)]
+struct Warmed {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+    #[state(skip)]
+    rates: Ledger,
+}
+
+#[lightning_module]
+impl Warmed {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+    fn on_before_optimizer_step(&mut self, cx: &mut HookContext) {
+        self.rates.add(format!("{:.6}", cx.learning_rates()[0].1));
+    }
+}
+
+#[test]
+fn a_dev_run_begins_as_the_run_that_it_tries() {
+    let rates = |trainer: TrainerBuilder<Warmed>| {
+        let mut model = Warmed::new(WarmedHparams::default());
+        let rates = model.rates.clone();
+        quiet(trainer).build().unwrap().fit(&mut model, loader(30)).unwrap();
+        rates.take()
+    };
+    for whole in [
+        || Warmed::trainer().max_epochs(3),
+        || Warmed::trainer().max_steps(50),
+        || Warmed::trainer().max_epochs(5).accumulate_grad_batches(2).limit_train_batches(0.5),
+    ] {
+        let (all, tried) = (rates(whole()), rates(whole().fast_dev_run(4)));
+        assert!(!tried.is_empty() && tried.len() <= 4 && all.len() > 20, "{} of {}", tried.len(), all.len());
+        assert_eq!(tried, all[..tried.len()]);
+    }
+    // A run too short for its warm-up is an error, and the dev run finds it.
+    for trainer in [Warmed::trainer().max_steps(10), Warmed::trainer().max_steps(10).fast_dev_run(2)] {
+        let mut model = Warmed::new(WarmedHparams::default());
+        let error = quiet(trainer).build().unwrap().fit(&mut model, loader(30)).unwrap_err();
+        assert!(error.to_string().contains("warm"), "{error}");
     }
 }
 

@@ -180,6 +180,17 @@ const BATCH: &str = "on_train_batch_start =training_step on_before_zero_grad on_
                      on_before_optimizer_step on_train_batch_end";
 
 #[test]
+fn h1_one_training_batch() {
+    let (mut model, mut trainer, probe, _) = probed(Probed::trainer().max_epochs(1).limit_val_batches(0));
+    trainer.fit(&mut model, loader(1)).unwrap();
+    let all = probe.ledger.take();
+    let from = all.iter().position(|call| call == "C.on_train_batch_start").unwrap();
+    let to = all.iter().position(|call| call == "on_train_batch_end").unwrap();
+    // In the order of entry, where PyTorch Lightning's list is that of completion (H0).
+    assert_eq!(all[from..=to], list(BATCH));
+}
+
+#[test]
 fn fit_without_validation() {
     let (mut model, mut trainer, probe, memory) = probed(Probed::trainer().max_epochs(2).limit_val_batches(0));
     trainer.fit(&mut model, loader(2)).unwrap();
@@ -205,7 +216,7 @@ fn accumulation_steps_after_the_last_batch_of_a_window() {
 }
 
 #[test]
-fn validate_test_and_predict() {
+fn h4_validate_test_and_predict() {
     let (mut model, mut trainer, probe, _) = probed(Probed::trainer());
     let run = |stage: &str, step: &str| {
         let batch = format!("on_{stage}_batch_start ={step} on_{stage}_batch_end");

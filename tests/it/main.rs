@@ -3,10 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod callbacks_failure;
+mod callbacks_lambda;
+mod callbacks_monitors;
+mod callbacks_predictions;
+mod callbacks_timer;
 mod checkpoint;
 mod checkpoint_versions;
 mod conformance_logging;
 mod conformance_steps;
+mod conformance_stopping;
+mod data_combined;
+mod data_faults;
+mod data_modules;
+mod data_order;
+mod data_support;
+mod data_workers;
 mod determinism;
 mod failure;
 mod fields;
@@ -14,13 +26,20 @@ mod hand_loop;
 mod hooks;
 mod ledger;
 mod logging;
+#[path = "../bench/measure.rs"]
+#[allow(dead_code, reason = "shared with the benchmark")]
+mod measure;
+mod memory;
 mod mnist;
 mod monitoring;
 mod optimization;
 mod optimizers;
 mod outputs;
 mod path;
+mod readers;
 mod readme;
 mod settings;
 mod signals;
 mod support;
+#[path = "../bench/tiny.rs"]
+mod tiny;

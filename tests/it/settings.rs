@@ -45,6 +45,14 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().max_time("an hour"), "max_time(\"an hour\")"),
         (Net::trainer().fast_dev_run(0), "fast_dev_run(0)"),
         (Net::trainer().accelerator("abacus"), "abacus"),
+        (Net::trainer().devices(0), "devices(0)"),
+        (Net::trainer().devices(-1), "devices(-1)"),
+        (Net::trainer().devices(2), "devices(2)"),
+        (Net::trainer().devices([0, 1]), "devices([0, 1])"),
+        (Net::trainer().accelerator("cpu").devices([3]), "devices([3])"),
+        (Net::trainer().num_nodes(0), "num_nodes(0)"),
+        (Net::trainer().num_nodes(2), "num_nodes(2)"),
+        (Net::trainer().strategy("ddp"), "strategy(\"ddp\")"),
         (Net::trainer().enable_checkpointing(false).callback(ModelCheckpoint::new(Net::VAL_ACC)), "ModelCheckpoint"),
         (Net::trainer().deterministic(true).max_time(Duration::from_secs(1)), "max_time"),
         (Net::trainer().deterministic(true).val_check_interval(Every(Duration::from_secs(1))), "Every"),
@@ -90,6 +98,8 @@ fn everything_that_is_wrong_is_told_at_once() {
 #[test]
 fn settings_that_turn_something_off_go_together() {
     Net::quiet().barebones(true).num_sanity_val_steps(0).detect_anomaly(false).build().unwrap();
+    Net::quiet().accelerator("cpu").devices(1).num_nodes(1).strategy("auto").build().unwrap();
+    Net::quiet().accelerator("cpu").devices([0]).build().unwrap();
     Net::quiet().deterministic(true).val_check_interval(Steps(5)).build().unwrap();
     Net::trainer().enable_progress_bar(true).enable_progress_bar(false).barebones(true).build().unwrap();
 }

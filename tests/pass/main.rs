@@ -13,6 +13,7 @@ mod in_a_function;
 mod inner_module;
 mod log_forms;
 mod macro_rules_module;
+mod optimizers;
 mod outputs;
 mod patterns;
 mod per_stage;

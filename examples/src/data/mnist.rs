@@ -1,4 +1,5 @@
-//! The real MNIST: 60,000 training and 10,000 test images of handwritten digits, read from the four files as published.
+//! The real MNIST: 60,000 training and 10,000 test images of handwritten digits, read from the four files as published. Fashion-MNIST
+//! has the same files, with clothes in place of digits.
 
 use std::{
     env,
@@ -7,10 +8,13 @@ use std::{
 
 use lightning_core::{
     Error, Result,
-    data::idx::{self, Images},
+    data::{
+        Dataset, Image,
+        idx::{self, Images},
+    },
 };
 
-/// Classes: the digits 0 to 9.
+/// Classes: the digits 0 to 9, or the kinds of clothes.
 pub const CLASSES: usize = 10;
 
 /// Images and labels of one part, as many of the one as of the other.
@@ -18,8 +22,24 @@ pub const CLASSES: usize = 10;
 pub struct Part {
     /// The images, 28x28.
     pub images: Images,
-    /// The digit that is meant, for each image.
+    /// The class of each image.
     pub labels: Vec<u8>,
+}
+
+/// Items are an image and its class.
+impl Dataset for Part {
+    type Item = (Image, u8);
+
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn get(&self, index: usize) -> Result<(Image, u8)> {
+        let (Some(pixels), Some(label)) = (self.images.get(index), self.labels.as_slice().get(index)) else {
+            return Err(Error::data(format!("there is no image {index}: there are {}, counted from 0", self.len())));
+        };
+        Ok((Image::grey(pixels.to_vec(), self.images.rows(), self.images.columns())?, *label))
+    }
 }
 
 /// Both parts.
@@ -51,11 +71,20 @@ fn locate_with(data_dir: Option<PathBuf>, var: impl Fn(&str) -> Option<PathBuf>)
 
 /// Reads the four files of `folder`, each plain or with `.gz`.
 pub fn mnist(folder: &Path) -> Result<Mnist> {
+    read(folder, "MNIST")
+}
+
+/// Reads the four files of `folder`, each plain or with `.gz`.
+pub fn fashion_mnist(folder: &Path) -> Result<Mnist> {
+    read(folder, "Fashion-MNIST")
+}
+
+fn read(folder: &Path, name: &str) -> Result<Mnist> {
     let found = FILES.map(|file| find(folder, file));
     let missing: Vec<&str> =
         FILES.into_iter().zip(&found).filter(|(_, path)| path.is_none()).map(|(file, _)| file).collect();
     let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = found else {
-        return Err(absent(folder, &missing));
+        return Err(absent(folder, name, &missing));
     };
     Ok(Mnist { train: part(&train_images, &train_labels)?, test: part(&test_images, &test_labels)? })
 }
@@ -79,12 +108,13 @@ fn part(images: &Path, labels: &Path) -> Result<Part> {
     Ok(part)
 }
 
-fn absent(folder: &Path, missing: &[&str]) -> Error {
+fn absent(folder: &Path, name: &str, missing: &[&str]) -> Error {
     let names: Vec<String> = missing.iter().map(|file| format!("`{file}.gz`")).collect();
     let all: Vec<String> = FILES.iter().map(|file| format!("`{file}.gz`")).collect();
     let folder = folder.display();
-    Error::data(format!("MNIST is not complete in `{folder}`: missing {}", names.join(", "))).help(format!(
-        "download the four files {} from any MNIST mirror into `{folder}`, or say where they are: `--data-dir <folder>` or `MNIST_DIR`",
+    let variable = if name == "MNIST" { " or `MNIST_DIR`" } else { "" };
+    Error::data(format!("{name} is not complete in `{folder}`: missing {}", names.join(", "))).help(format!(
+        "download the four files {} from any {name} mirror into `{folder}`, or say where they are: `--data-dir <folder>`{variable}",
         all.join(", ")
     ))
 }
@@ -136,6 +166,9 @@ mod tests {
         let folder = folder("whole");
         write(&folder, 2, 2, 28);
         let mnist = mnist(&folder).unwrap();
+        let (image, label) = mnist.test.get(1).unwrap();
+        assert_eq!((image.shape(), label, mnist.train.len()), ([28, 28, 1], 3, 2));
+        assert!(mnist.test.get(2).is_err());
         assert_eq!((mnist.train.images.len(), mnist.test.labels), (2, vec![3, 3]));
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -2,3 +2,5 @@
 
 pub mod digits;
 pub mod mnist;
+pub mod penguins;
+pub mod translations;

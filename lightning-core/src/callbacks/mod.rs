@@ -1,14 +1,35 @@
 //! Callbacks: code that runs at the points of a run, beside the module.
 
+mod device_stats_monitor;
 mod early_stopping;
+mod lambda;
+mod logged_steps;
+mod lr_monitor;
 mod model_checkpoint;
+mod model_summary;
+mod on_exception_checkpoint;
+mod prediction_files;
+mod prediction_writer;
+mod spike_detection;
+mod throughput_monitor;
+mod timer;
 
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+pub use device_stats_monitor::DeviceStatsMonitor;
 pub use early_stopping::EarlyStopping;
+pub use lambda::LambdaCallback;
+pub use lr_monitor::LearningRateMonitor;
 pub use model_checkpoint::{ModelCheckpoint, TopK};
+pub use model_summary::ModelSummary;
+pub use on_exception_checkpoint::OnExceptionCheckpoint;
+pub use prediction_files::PredictionFile;
+pub use prediction_writer::{PredictedBatch, PredictionSink, PredictionWriter, WriteInterval};
+pub use spike_detection::SpikeDetection;
+pub use throughput_monitor::ThroughputMonitor;
+pub use timer::Timer;
 
 use crate::{
     checkpoint,
@@ -68,6 +89,11 @@ macro_rules! callback_hooks {
 
             /// Whether it writes checkpoints: the trainer then adds none of its own.
             fn is_checkpoint(&self) -> bool {
+                false
+            }
+
+            /// Whether it prints the model's summary: the trainer then prints none of its own.
+            fn is_model_summary(&self) -> bool {
                 false
             }
 

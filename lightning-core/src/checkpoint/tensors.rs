@@ -16,6 +16,7 @@ pub(crate) enum Handle {
     /// On a device.
     Device(BridgeTensor),
     /// On the host already.
+    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     Host(TensorData),
 }
 
@@ -102,6 +103,7 @@ pub(crate) fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
 }
 
 /// A float tensor of its own type on `device`; `None` for a rank that no parameter has.
+#[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
 pub(crate) fn float_on(device: &Device, data: TensorData) -> Option<BridgeTensor> {
     let dtype: DType = data.dtype();
     with_rank!(data.shape().as_slice().len(), D => Some(Tensor::<D>::from_data(data, (device, dtype)).into_bridge()), None)

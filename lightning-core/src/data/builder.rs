@@ -8,9 +8,14 @@ use super::{
     BatchSampler, DataLoader, Dataset, FromItems, LengthBuckets, Sampler,
     indexed::{Indexed, Recipe, Stage},
     layout::{LayoutSettings, Problems},
+    transform::{Fallible, Infallible, NoMap, Then, Transform},
     workers::{WorkerSettings, Workers},
 };
-use crate::{batch::Batch, error::Result, random::Rng};
+use crate::{
+    batch::Batch,
+    error::{Error, Result},
+    random::Rng,
+};
 
 /// The settings of a [`DataLoader`] in the making: what [`DataLoader::builder`] returns. [`build`](Self::build) checks them all together.
 ///
@@ -277,7 +282,7 @@ pub trait Collate<Item, B>: Send + Sync + 'static {
     #[doc(hidden)]
     fn collate_columns(&self, columns: Vec<TensorData>) -> Result<B> {
         let _ = columns;
-        Err(crate::error::Error::data("this batch is not made of columns"))
+        Err(Error::data("this batch is not made of columns"))
     }
 }
 
@@ -302,106 +307,5 @@ impl<Item, B: FromItems<Item>> Collate<Item, B> for NoCollate {
 
     fn collate_columns(&self, columns: Vec<TensorData>) -> Result<B> {
         B::from_columns(&mut columns.into_iter())
-    }
-}
-
-/// What is done to an item.
-#[doc(hidden)]
-pub trait Transform<Item>: Send + Sync + 'static {
-    /// What it becomes.
-    type Output: Send;
-    /// Whether nothing is done.
-    const IDENTITY: bool;
-    /// Does it; the random numbers are made only where they are used.
-    fn apply(&self, item: Item, rng: impl FnOnce() -> Rng) -> Result<Self::Output>;
-    /// Does it with the random numbers of what was done before.
-    fn go_on(&self, item: Item, rng: &mut Rng) -> Result<Self::Output>;
-}
-
-/// Stands in a [`DataLoaderBuilder`] without `map`.
-#[derive(Clone, Copy, Debug)]
-pub struct NoMap;
-
-impl<Item: Send> Transform<Item> for NoMap {
-    type Output = Item;
-    const IDENTITY: bool = true;
-
-    fn apply(&self, item: Item, _rng: impl FnOnce() -> Rng) -> Result<Item> {
-        Ok(item)
-    }
-
-    fn go_on(&self, item: Item, _rng: &mut Rng) -> Result<Item> {
-        Ok(item)
-    }
-}
-
-/// One `map` after another.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Then<M, F>(M, F);
-
-impl<M, F> Then<M, F> {
-    pub(super) fn new(first: M, then: F) -> Self {
-        Self(first, then)
-    }
-}
-
-impl<Item, M: Transform<Item>, F: Step<M::Output>> Transform<Item> for Then<M, F> {
-    type Output = F::Output;
-    const IDENTITY: bool = false;
-
-    fn apply(&self, item: Item, rng: impl FnOnce() -> Rng) -> Result<F::Output> {
-        self.go_on(item, &mut rng())
-    }
-
-    fn go_on(&self, item: Item, rng: &mut Rng) -> Result<F::Output> {
-        self.1.step(self.0.go_on(item, rng)?, rng)
-    }
-}
-
-/// One `map`.
-#[doc(hidden)]
-pub trait Step<Item>: Send + Sync + 'static {
-    /// What an item becomes.
-    type Output: Send;
-    /// Does it.
-    fn step(&self, item: Item, rng: &mut Rng) -> Result<Self::Output>;
-}
-
-/// A function given to `map`.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Infallible<F>(F);
-
-impl<F> Infallible<F> {
-    pub(super) fn new(map: F) -> Self {
-        Self(map)
-    }
-}
-
-impl<Item, T: Send, F: Fn(Item, &mut Rng) -> T + Send + Sync + 'static> Step<Item> for Infallible<F> {
-    type Output = T;
-
-    fn step(&self, item: Item, rng: &mut Rng) -> Result<T> {
-        Ok(self.0(item, rng))
-    }
-}
-
-/// A function given to `try_map`.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Fallible<F>(F);
-
-impl<F> Fallible<F> {
-    pub(super) fn new(map: F) -> Self {
-        Self(map)
-    }
-}
-
-impl<Item, T: Send, F: Fn(Item, &mut Rng) -> Result<T> + Send + Sync + 'static> Step<Item> for Fallible<F> {
-    type Output = T;
-
-    fn step(&self, item: Item, rng: &mut Rng) -> Result<T> {
-        self.0(item, rng)
     }
 }

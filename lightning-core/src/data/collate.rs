@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// | `Tensor<D, _>` | `Tensor<{D + 1}, _>`, stacked, or `Tensor<D, _>`, one after the other |
 /// | `Vec`s of different lengths | [`Padded`](super::Padded) |
 /// | tuples of these | tuples of these |
-/// | tuples of these | a `#[derive(Batch)]` struct, the members of the tuple in the order of the fields |
+/// | tuples of these | a `#[derive(Batch)]` struct, the members of the tuple in the order of the fields; of a single field without a tuple |
 /// | anything | a `Vec` of it |
 ///
 /// ```

@@ -171,12 +171,15 @@ fn together(lengths: &[Option<usize>], mode: Mode) -> Option<usize> {
     }
 }
 
+/// Opens loaders of type `T` at a position.
+type Open<T, O> = fn(&T, Position, Option<&Device>, Mode) -> Result<Batches<O>>;
+
 /// Loaders side by side; `O` is what a batch of all is.
 struct Parallel<T, O> {
     members: T,
     mode: Mode,
     lengths: fn(&T) -> Vec<Option<usize>>,
-    open: fn(&T, Position, Option<&Device>, Mode) -> Result<Batches<O>>,
+    open: Open<T, O>,
 }
 
 impl<T: Send + Sync, O: 'static> BatchSource<O> for Parallel<T, O> {

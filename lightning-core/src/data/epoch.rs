@@ -16,12 +16,15 @@ pub(super) trait Epoch<B>: Send + Sync {
     fn end(&self) -> Option<usize>;
 }
 
+/// Makes a batch, on any thread.
+pub(super) type Make<B> = Box<dyn FnOnce(&Watch) -> Result<B> + Send>;
+
 /// A batch that was drawn and is not made yet.
 pub(super) struct Job<B> {
     /// Its number in the epoch.
     pub(super) batch: usize,
     /// Makes it, on any thread.
-    pub(super) make: Box<dyn FnOnce(&Watch) -> Result<B> + Send>,
+    pub(super) make: Make<B>,
 }
 
 /// What a thread is doing, for those who wait for it; and the word that nobody waits any more.

@@ -1,4 +1,4 @@
-//! Data: datasets, loaders that turn them into batches, data modules, splits, and the idx file format.
+//! Data: datasets, loaders that turn them into batches, data modules, splits, readers of files, and images.
 //!
 //! | to | see |
 //! |---|---|
@@ -7,10 +7,13 @@
 //! | make batches of them | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
 //! | choose which come when | [`Sampler`] and [`BatchSampler`] with their implementors |
 //! | read what has no index | [`DataLoader::iterable`], [`DataLoader::from_iter`], [`DataLoader::ticks`] |
+//! | read files | [`csv`], [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` (feature `images`) |
+//! | change images at random | [`Image`] |
 //! | read several loaders at once | [`Combined`] |
 //! | keep all of it in one place | [`data_module`](crate::data_module) |
 
 mod adapters;
+mod augment;
 mod batch_sampler;
 mod builder;
 mod collate;
@@ -21,44 +24,50 @@ mod feed;
 mod folds;
 #[cfg(feature = "dataset")]
 mod from_burn;
-pub mod idx;
+mod image;
 mod indexed;
 mod layout;
 mod loader;
 mod module;
 mod ordered;
 mod padded;
+mod readers;
 mod rows;
 mod sampler;
 mod source;
 mod split;
 mod stream;
 mod subset;
+mod transform;
 mod workers;
 
 #[doc(hidden)]
 pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
+pub use augment::Size;
 pub use batch_sampler::{BatchSampler, LengthBuckets};
-pub use builder::{Collate, DataLoaderBuilder, NoCollate, NoMap};
-#[doc(hidden)]
-pub use builder::{Fallible, Infallible, Step, Then, Transform};
+pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
+#[doc(hidden)]
+pub(crate) use feed::Shelf;
 pub(crate) use feed::StepCall;
 pub use feed::{Feeds, FeedsValidation};
-#[doc(hidden)]
 pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]
 pub use from_burn::{FromBurn, from_burn};
+pub use image::{Image, Layout, Pixel};
 pub use loader::{Batches, DataLoader, FromLoader, Loader, Position, from_loader};
 #[doc(hidden)]
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
 pub use padded::{Padded, SequenceElement};
+#[cfg(feature = "images")]
+pub use readers::image_folder;
+pub use readers::{csv, idx, sentences, text, tokenizer};
 pub use rows::{ConvertedRows, Row, Rows};
 pub use sampler::{
     DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
@@ -70,3 +79,6 @@ pub use source::{EvalData, FitData};
 pub use split::{SplitSizes, random_split, stratified_split};
 pub use stream::IterableBuilder;
 pub use subset::Subset;
+pub use transform::NoMap;
+#[doc(hidden)]
+pub use transform::{Fallible, Infallible, Step, Then, Transform};

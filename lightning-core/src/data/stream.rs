@@ -10,13 +10,14 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, DataLoader, NoCollate, NoMap, Position, Transform,
-    builder::{Fallible, Infallible, Then, check_workers, worker_settings},
+    Batches, Collate, DataLoader, NoCollate, NoMap, Position,
+    builder::{check_workers, worker_settings},
     epoch::{Epoch, Job, Reader, Watch, in_batch},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
     loader::{BatchSource, Description},
     ordered::Ordered,
+    transform::{Fallible, Infallible, Then, Transform},
     workers::{WorkerSettings, Workers},
 };
 use crate::{

@@ -134,12 +134,13 @@ impl Drop for Team {
 fn run(worker: usize, init: Option<&WorkerInit>, tasks: &mpsc::Receiver<Arc<dyn Task>>) {
     let mut ready = false;
     for task in tasks {
-        if !ready && let Some(init) = init {
-            if let Err(error) = catch(|| init(worker)) {
-                let failed = Error::new(error.kind(), format!("`worker_init` failed on worker {worker}"));
-                task.decline(failed.caused_by(error));
-                continue;
-            }
+        if !ready
+            && let Some(init) = init
+            && let Err(error) = catch(|| init(worker))
+        {
+            let failed = Error::new(error.kind(), format!("`worker_init` failed on worker {worker}"));
+            task.decline(failed.caused_by(error));
+            continue;
         }
         ready = true;
         // What is left of a panic here comes from the end of a value, and the task has been told.

@@ -5,10 +5,12 @@ use std::{fmt, sync::Arc};
 use burn::{
     grad_clipping::GradientClipping,
     optim::{
-        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, DynOptimizer, LBFGSConfig, LambConfig,
-        LionConfig, MuonConfig, RmsPropConfig, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
+        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LBFGSConfig, LambConfig, LionConfig,
+        MuonConfig, RmsPropConfig, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
     },
 };
+
+use crate::fused;
 
 /// A configuration that an optimizer can be made from: Burn's optimizer configurations.
 #[diagnostic::on_unimplemented(
@@ -32,15 +34,29 @@ pub struct OptimizerKind {
 }
 
 /// Makes a rule with another momentum.
-pub(crate) type WithMomentum = Arc<dyn Fn(f64) -> Arc<dyn DynOptimizer> + Send + Sync>;
+pub(crate) type WithMomentum = Arc<dyn Fn(f64) -> fused::Rule + Send + Sync>;
 
 /// How an optimizer updates.
 #[derive(Clone)]
 pub(crate) enum Rule {
     /// Each parameter by itself, from its gradient.
-    Each(Arc<dyn DynOptimizer>),
+    Each(fused::Rule),
     /// All parameters as one vector, with as many evaluations of the loss as it takes.
     Lbfgs(LBFGSConfig),
+}
+
+impl OptimizerKind {
+    /// The same, by Burn's own operations.
+    pub(crate) fn unfused(mut self) -> Self {
+        self.rule = match self.rule {
+            Rule::Each(rule) => Rule::Each(rule.unfused()),
+            lbfgs @ Rule::Lbfgs(_) => lbfgs,
+        };
+        self.with_momentum = self
+            .with_momentum
+            .map(|with_momentum| -> WithMomentum { Arc::new(move |momentum| with_momentum(momentum).unfused()) });
+        self
+    }
 }
 
 impl fmt::Debug for OptimizerKind {
@@ -58,12 +74,15 @@ macro_rules! burn_configs {
                 $({
                     let config = self.clone();
                     let change: fn($config, f64) -> $config = $momentum;
-                    with_momentum = Some(Arc::new(move |momentum| Arc::new(change(config.clone(), momentum).build())));
+                    with_momentum = Some(Arc::new(move |momentum| {
+                        let config = change(config.clone(), momentum);
+                        fused::rule_for(&config, config.build())
+                    }));
                 })?
                 OptimizerKind {
                     // `init` is the only place where Burn shows the clipping of a configuration.
                     clipping: self.init().grad_clipping().cloned(),
-                    rule: Rule::Each(Arc::new(self.build())),
+                    rule: Rule::Each(fused::rule_for(&self, self.build())),
                     text: format!("{self:?}"),
                     with_momentum,
                 }

@@ -42,6 +42,9 @@ impl ErasedVisitor for FlatParams {
     }
 }
 
+/// Writes parameters through the mapper, and gives the loss there with its gradients.
+type Evaluate<'a> = dyn FnMut(&mut dyn ValueMapper) -> Result<(f64, GradientStore)> + 'a;
+
 /// Writes vectors back into the module's parameters.
 struct Write<'a> {
     places: &'a [Place],
@@ -85,7 +88,7 @@ impl FlatParams {
         self,
         lbfgs: &mut LBFGS,
         lr: f64,
-        evaluate: &mut dyn FnMut(&mut dyn ValueMapper) -> Result<(f64, GradientStore)>,
+        evaluate: &mut Evaluate<'_>,
         write: &mut dyn FnMut(&mut dyn ValueMapper) -> Result<()>,
     ) -> Result<f64> {
         let Self { places, values } = self;

@@ -146,7 +146,7 @@ impl<M: LightningModule> Optimizers<'_, M> {
         let own = std::slice::from_mut(optimizer);
         visit(module, &mut window.collector(&mut gradients, Weight::Number(1.0), own))?;
         drop(gradients);
-        let scaling = Scaling::new(window.of(optimizer), &window.weight(), clip, *host);
+        let scaling = Scaling::new(&mut window, optimizer, clip, *host);
         let mut update = optimizer.update(&mut window, scaling, device);
         Owned::take(module, |module| module, true).update(&mut update)?;
         update.finish()?;

@@ -401,12 +401,13 @@ impl Update<'_> {
         let Some(group) = slot.group.and_then(|group| groups.get(group)) else { return value };
         let Rule::Each(rule) = &group.kind.rule else { return value };
         let Some(gradient) = self.gradients.take(index) else { return value };
-        let gradient_value = self.scaling.apply(gradient.value);
-        let grad = match &group.kind.clipping {
-            Some(clipping) => clip(clipping, rank, gradient_value),
-            None => gradient_value,
+        // A factor is left to the update, which may have it in its one pass.
+        let (grad, factor) = match (&group.kind.clipping, self.scaling.host_factor()) {
+            (None, Some(factor)) => (gradient.value, factor),
+            (None, None) => (self.scaling.apply(gradient.value), 1.0),
+            (Some(clipping), _) => (clip(clipping, rank, self.scaling.apply(gradient.value)), 1.0),
         };
-        let (value, state) = rule.step_dyn(rank, group.lr, value, grad, slot.state.take());
+        let (value, state) = rule.step_scaled(rank, group.lr, value, grad, slot.state.take(), factor);
         slot.state = state;
         value
     }

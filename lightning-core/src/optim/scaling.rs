@@ -2,10 +2,12 @@
 
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
-use crate::{config::ClipAlgorithm, params::Gradient, rank::with_rank, readback};
+use super::Optimizer;
+use crate::{config::ClipAlgorithm, fused, params::GradientStore, rank::with_rank, readback};
 
 /// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one stands in each window; a box would be an allocation a step")]
 pub(crate) enum Weight {
     /// A number that is known here.
     Number(f64),
@@ -64,23 +66,23 @@ impl Factor {
 }
 
 impl Scaling {
-    /// The scaling of these gradients, summed over a window of this weight. On the `host` a norm is read at once.
-    pub(crate) fn new<'a>(
-        gradients: impl Iterator<Item = &'a Gradient>,
-        weight: &Weight,
+    /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
+    pub(crate) fn new(
+        gradients: &mut GradientStore,
+        optimizer: &Optimizer,
         clip: Option<(f64, ClipAlgorithm)>,
         host: bool,
     ) -> Self {
-        let mean = match weight {
-            Weight::Number(weight) if *weight == 1.0 => Factor::One,
+        let mean = match gradients.weight() {
+            Weight::Number(1.0) => Factor::One,
             Weight::Number(weight) => Factor::Host(1.0 / weight),
-            Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.clone().recip())),
+            Weight::OnDevice(weight) => Factor::OnDevice(Box::new(weight.recip())),
         };
         match clip {
             None => Self { factor: mean, limit: None },
             Some((limit, ClipAlgorithm::Value)) => Self { factor: mean, limit: Some(limit) },
             Some((limit, ClipAlgorithm::Norm)) => {
-                let clip = norm_clip(gradients, &mean, limit, host);
+                let clip = norm_clip(gradients, optimizer, &mean, limit, host);
                 Self { factor: mean.times(clip), limit: None }
             }
         }
@@ -116,32 +118,40 @@ impl Scaling {
     }
 }
 
-/// The total norm of gradients.
-pub(crate) fn norm<'a>(gradients: impl Iterator<Item = &'a Gradient>) -> Option<Tensor<1>> {
-    let squares: Vec<Tensor<1>> = gradients
-        .filter_map(|gradient| {
-            let value = gradient.value.clone();
-            with_rank!(value.rank(), D => {
-                let value = Tensor::<D>::from_bridge(value);
+/// The factor that brings the total norm of an optimizer's gradients, once multiplied by `mean`, down to `limit`; at most 1.
+fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
+    let (mut sum, mut sums) = (0.0, Vec::new());
+    gradients.for_each_of(optimizer, |gradient| {
+        let (gradient, squares) = if host { fused::sum_of_squares(gradient) } else { (gradient, None) };
+        match squares {
+            Some(squares) => sum += squares,
+            None => sums.extend(with_rank!(gradient.rank(), D => {
+                let value = Tensor::<D>::from_bridge(gradient.clone());
                 Some(value.clone().mul(value).sum())
-            }, None)
-        })
-        .collect();
-    (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum().sqrt())
-}
-
-/// The factor that brings the total norm of all gradients, once multiplied by `mean`, down to `limit`; at most 1.
-fn norm_clip<'a>(gradients: impl Iterator<Item = &'a Gradient>, mean: &Factor, limit: f64, host: bool) -> Factor {
-    let Some(norm) = norm(gradients) else { return Factor::One };
-    let norm = match mean {
-        Factor::One => norm,
-        Factor::Host(mean) => norm.mul_scalar(*mean),
-        Factor::OnDevice(mean) => norm.mul(Tensor::clone(mean)),
-    };
-    if host {
-        let factor = limit / (readback::host_scalar(norm) + 1e-6);
-        // A norm that is no number stays visible: it does not clip.
-        return if factor < 1.0 { Factor::Host(factor) } else { Factor::One };
+            }, None)),
+        }
+        gradient
+    });
+    let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
+    match (sums, mean) {
+        (Some(sums), mean) if !host => {
+            let norm = match mean {
+                Factor::One => sums.sqrt(),
+                Factor::Host(mean) => sums.sqrt().mul_scalar(*mean),
+                Factor::OnDevice(mean) => sums.sqrt().mul(Tensor::clone(mean)),
+            };
+            Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
+        }
+        (sums, mean) => {
+            let mean = match mean {
+                Factor::One => 1.0,
+                Factor::Host(mean) => *mean,
+                Factor::OnDevice(mean) => readback::host_scalar(Tensor::clone(mean)),
+            };
+            let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
+            let factor = limit / (norm + 1e-6);
+            // A norm that is no number stays visible: it does not clip.
+            if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
+        }
     }
-    Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
 }

@@ -71,6 +71,15 @@ impl OptimizerSetup {
         self
     }
 
+    /// The same, by Burn's own operations.
+    pub(crate) fn unfused(mut self) -> Self {
+        self.kind = self.kind.unfused();
+        for group in &mut self.groups {
+            group.kind = group.kind.take().map(OptimizerKind::unfused);
+        }
+        self
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IntoScheduler, LrScheduler,
+    IntoScheduler, LrScheduler, Unmonitored,
     parts::{self, Errors},
     state,
 };
@@ -47,6 +47,8 @@ impl ChainedSchedule {
         self
     }
 }
+
+impl Unmonitored for ChainedSchedule {}
 
 impl IntoScheduler for ChainedSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
@@ -108,7 +110,7 @@ impl LrScheduler for Chained {
     }
 
     fn describe(&self) -> String {
-        parts::describe(self.parts.iter()).join(", times ")
+        format!("({})", parts::describe(self.parts.iter()).join(") × ("))
     }
 
     fn boxed_clone(&self) -> Box<dyn LrScheduler> {

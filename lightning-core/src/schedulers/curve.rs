@@ -67,7 +67,9 @@ macro_rules! into_scheduler {
             fn into_scheduler_after(self, warmup: u64) -> $crate::Result<Box<dyn $crate::schedulers::LrScheduler>> {
                 $crate::schedulers::curve::scheduler(self, warmup)
             }
-        })*
+        }
+
+        impl $crate::schedulers::Unmonitored for $settings {})*
     };
 }
 
@@ -127,6 +129,11 @@ pub(super) fn check_rate(schedule: &str, lr: f64, step: u64) -> Result<()> {
         .help("a rate has to be finite and at least 0: correct the numbers of the schedule"))
 }
 
+/// A rate that was computed, for people: without the last bit's noise.
+pub(super) fn short(lr: f64) -> f64 {
+    format!("{lr:.9e}").parse().unwrap_or(lr)
+}
+
 /// Reports a rate that a schedule cannot be made with.
 pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut Problems) {
     if !(lr.is_finite() && lr > 0.0) {
@@ -138,7 +145,7 @@ pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut Proble
 pub(super) fn check_floor(owner: &str, floor: f64, lr: f64, problems: &mut Problems) {
     if !(floor.is_finite() && floor >= 0.0) {
         problems.add(format!("`{owner}`: `min_lr` is {floor:?}"), "give a finite rate of at least 0");
-    } else if floor > lr {
+    } else if lr > 0.0 && floor > lr {
         problems.add(format!("`{owner}`: `min_lr` is {floor:?}, above the rate {lr:?}"), "give a lower one");
     }
 }

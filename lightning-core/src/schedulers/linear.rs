@@ -67,7 +67,7 @@ impl Curve for LinearDecay {
 
     fn describe(&self) -> String {
         let Self { lr, steps, start_factor, end_factor } = self;
-        format!("linear from {} to {} in {steps} steps", lr * start_factor, lr * end_factor)
+        format!("linear from {} to {} in {steps} steps", curve::short(lr * start_factor), curve::short(lr * end_factor))
     }
 
     fn check(&self, problems: &mut Problems) {

@@ -29,7 +29,7 @@
 //!     rates.push(schedule.lr());
 //!     schedule.step(None)?;
 //! }
-//! assert_eq!(rates[0], 0.01); // a tenth, then up in equal steps …
+//! assert!((rates[0] - 0.01).abs() < 1e-12); // a tenth, then up in equal steps …
 //! assert_eq!(rates[9], 0.1); // … to the full rate, where the cosine begins
 //! assert!(schedule.lr() < 1e-12); // the warm-up is part of the 100 steps
 //! # Ok::<(), lightning_core::Error>(())
@@ -53,6 +53,8 @@ mod sequential;
 mod staircase;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod warmup;
 
 use std::fmt;
@@ -169,6 +171,18 @@ pub trait IntoScheduler: Sized {
         Warmup::new(self, steps)
     }
 }
+
+/// A schedule that does without a metric, so that `monitor` may be left out.
+///
+/// Whether a [`SequentialSchedule`], a [`ChainedSchedule`] or a boxed schedule wants one is seen at the start of `fit`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` watches a metric, and none is named",
+    label = "this schedule needs a metric",
+    note = "write `monitor = Self::VAL_LOSS` beside it; a schedule of your own that needs none has `impl Unmonitored for …`"
+)]
+pub trait Unmonitored: IntoScheduler {}
+
+impl Unmonitored for Box<dyn LrScheduler> {}
 
 impl IntoScheduler for Box<dyn LrScheduler> {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

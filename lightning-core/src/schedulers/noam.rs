@@ -68,5 +68,9 @@ impl Curve for Noam {
         if self.model_size < Steps::new(1) {
             problems.add(format!("`Noam`: `model_size` is {}", self.model_size), "give the width of the model");
         }
+        if self.factor > 0.0 && self.base_lr() == 0.0 {
+            problems
+                .add(format!("`Noam`: the highest rate of the factor {:?} is 0", self.factor), "give a larger factor");
+        }
     }
 }

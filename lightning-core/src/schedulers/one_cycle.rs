@@ -37,7 +37,7 @@ impl Annealing {
 /// use lightning_core::prelude::*;
 ///
 /// let mut schedule = OneCycle::new(0.1, 100).pct_start(0.5).div_factor(10.0).into_scheduler()?;
-/// assert_eq!(schedule.lr(), 0.01);
+/// assert!((schedule.lr() - 0.01).abs() < 1e-12);
 /// for _ in 0..49 {
 ///     schedule.step(None)?;
 /// }
@@ -183,16 +183,16 @@ impl Curve for OneCycle {
             Annealing::Cosine => "along cosines",
             Annealing::Linear => "in straight lines",
         };
-        let back = if *three_phase { format!(", back to {}", self.first_lr()) } else { String::new() };
+        let back = if *three_phase { format!(", back to {}", curve::short(self.first_lr())) } else { String::new() };
         let momentum = match self.momentum {
             Some((base, max)) => format!(", momentum between {base} and {max}"),
             None => String::new(),
         };
         format!(
             "one cycle {way}: from {} up to {max_lr} in {}% of {steps} steps{back}, then down to {:e}{momentum}",
-            self.first_lr(),
-            100.0 * pct_start,
-            self.last_lr(),
+            curve::short(self.first_lr()),
+            curve::short(100.0 * pct_start),
+            curve::short(self.last_lr()),
         )
     }
 

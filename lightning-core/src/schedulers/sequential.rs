@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IntoScheduler, LrScheduler, StepCount,
+    IntoScheduler, LrScheduler, StepCount, Unmonitored,
     parts::{self, Errors},
     state,
     steps::Steps,
@@ -48,6 +48,8 @@ impl SequentialSchedule {
         self
     }
 }
+
+impl Unmonitored for SequentialSchedule {}
 
 impl IntoScheduler for SequentialSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

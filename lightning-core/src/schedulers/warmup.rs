@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{IntoScheduler, LrScheduler, StepCount, parts::Errors, state, steps::Steps};
+use super::{IntoScheduler, LrScheduler, StepCount, Unmonitored, parts::Errors, state, steps::Steps};
 use crate::{config::Problems, error::Result, metrics::Direction};
 
 /// A schedule with a warm-up; made by [`warmup`](IntoScheduler::warmup).
@@ -40,6 +40,8 @@ impl<S> Warmup<S> {
         problems.finish()
     }
 }
+
+impl<S: Unmonitored> Unmonitored for Warmup<S> {}
 
 impl<S: IntoScheduler> IntoScheduler for Warmup<S> {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

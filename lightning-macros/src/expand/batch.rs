@@ -19,7 +19,7 @@ use crate::{
 ///     fn cast(self, dtype: P::FloatDType) -> Self { Self { images: P::Batch::cast(self.images, dtype) } }
 ///     fn stage(self, device: &P::Device) -> Self { Self { images: P::Batch::stage(self.images, device) } }
 /// }
-/// impl<__LightningItem0> P::FromItems<(__LightningItem0,)> for DigitBatch where Tensor<2>: P::FromItems<__LightningItem0> { … }
+/// impl<__LightningItem0> P::FromItems<__LightningItem0> for DigitBatch where Tensor<2>: P::FromItems<__LightningItem0> { … }
 /// ```
 pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let p = model.paths.private();
@@ -211,19 +211,23 @@ fn expand_from_items(model: &BatchModel) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let ident = &model.input.ident;
     let (_, ty_generics, _) = model.input.generics.split_for_impl();
-    let item = quote!((#(#items,)*));
-    let tuple = quote!(<(#(#types,)*) as #p::FromItems<#item>>);
+    // A single field needs no tuple.
+    let list = |parts: TokenStream| if fields.len() == 1 { parts } else { quote!((#parts)) };
+    let item = list(quote!(#(#items),*));
+    let whole = list(quote!(#(#types),*));
+    let pattern = list(quote!(#(#locals),*));
+    let by = quote!(<#whole as #p::FromItems<#item>>);
     let made = quote!(#p::Result::Ok(Self { #(#names: #locals),* }));
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::FromItems<#item> for #ident #ty_generics #where_clause {
-            const COLUMNS: #p::Option<usize> = #tuple::COLUMNS;
+            const COLUMNS: #p::Option<usize> = #by::COLUMNS;
             fn from_items(items: #p::Vec<#item>) -> #p::Result<Self> {
-                let (#(#locals,)*) = #tuple::from_items(items)?;
+                let #pattern = #by::from_items(items)?;
                 #made
             }
             fn from_columns(columns: &mut dyn #p::Iterator<Item = #p::TensorData>) -> #p::Result<Self> {
-                let (#(#locals,)*) = #tuple::from_columns(columns)?;
+                let #pattern = #by::from_columns(columns)?;
                 #made
             }
         }

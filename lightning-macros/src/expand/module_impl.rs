@@ -49,7 +49,8 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     for (hook, step) in steps() {
         items.extend(model.methods_of(hook).take(1).map(|method| expand_inert_step(model, method, step)));
     }
-    items.extend(expand_trains(model));
+    // What a step with a mistake trains is not known: nobody is to say that it trains nothing.
+    items.push(expand_trains_all(model));
     items.extend(methods_that(model, Kind::Init).take(1).map(|method| expand_inert_init_module(model, method)));
     let configure = methods_that(model, Kind::Optimizers).take(1);
     items.extend(configure.map(|method| implement_configure(model, method, quote!(::core::unreachable!()))));
@@ -262,9 +263,10 @@ fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenS
     let name = format_ident!("{}", step.batch);
     let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
     let once = model.methods_of(hook).filter(|method| !repeated.contains(&method.index));
-    // Several bound steps share the batch of the first.
-    let shares = |method: &Method| model.bound().skip(1).any(|(bound, _)| bound.index == method.index);
-    let written = once.filter(|method| !shares(method)).filter_map(|method| Some((method, batch_type(method)?)));
+    // Several steps share the batch of the first.
+    let first = model.methods_of(hook).find(|method| method.cfgs.is_empty()).map(|method| method.index);
+    let shares = move |method: &Method| method.cfgs.is_empty() && Some(method.index) != first;
+    let written = once.filter(move |method| !shares(method)).filter_map(|method| Some((method, batch_type(method)?)));
     let types = written.clone().map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #ty;));
     let places: Vec<_> = written.map(|(method, _)| method.cfgs.clone()).collect();
     let absent = match any_of(&places) {
@@ -743,19 +745,23 @@ fn expand_trains(model: &ImplModel) -> Vec<TokenStream> {
     let (impl_generics, ident, where_clause) = parts(model);
     let mut hashes: Vec<u64> = model.bound().map(|(_, binding)| name_hash(&plain(&binding.optimizer))).collect();
     if hashes.is_empty() {
-        let mut steps = model.methods.iter().filter(|method| method.is_training_step());
-        if steps.next().is_none() {
-            return Vec::new();
-        }
-        let mut generics = model.item.generics.clone();
-        generics.params.push(syn::parse_quote!(const __LIGHTNING_NAME: u64));
-        let (impl_generics, _, where_clause) = generics.split_for_impl();
-        return vec![quote!(impl #impl_generics #p::TrainsOptimizer<__LIGHTNING_NAME> for #ident #where_clause {})];
+        let trains = model.methods.iter().any(Method::is_training_step);
+        return if trains { vec![expand_trains_all(model)] } else { Vec::new() };
     }
     hashes.sort_unstable();
     hashes.dedup();
     let trains = |hash: u64| quote!(impl #impl_generics #p::TrainsOptimizer<#hash> for #ident #where_clause {});
     hashes.into_iter().map(trains).collect()
+}
+
+/// `impl<const NAME: u64> P::TrainsOptimizer<NAME> for Net {}`
+fn expand_trains_all(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    let ident = &model.item.self_ty;
+    let mut generics = model.item.generics.clone();
+    generics.params.push(syn::parse_quote!(const __LIGHTNING_NAME: u64));
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    quote!(impl #impl_generics #p::TrainsOptimizer<__LIGHTNING_NAME> for #ident #where_clause {})
 }
 
 /// ```text

@@ -402,7 +402,7 @@ fn expand_inherent(model: &StructModel) -> TokenStream {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let key = constant_ident(&name, field.ident.span());
         let doc = format!("Key of the field `{name}`.");
-        let optimized = model.optimizers.iter().any(|optimizer| optimizer.field.as_ref() == Some(&field.ident));
+        let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));
         quote!(#(#cfgs)* #[doc = #doc] pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
     });

@@ -71,8 +71,9 @@ fn expand_key(value: &Expr) -> TokenStream {
     match value {
         Expr::Path(path) if path.qself.is_none() => match path.path.get_ident() {
             Some(variable) if variable.to_string().chars().any(char::is_lowercase) => {
-                let constant = constant_ident(&plain(variable), variable.span());
-                quote!(Self::#constant)
+                let span = variable.span();
+                let constant = constant_ident(&plain(variable), span);
+                quote_spanned!(span=> Self::#constant)
             }
             _ => value.to_token_stream(),
         },
@@ -84,8 +85,9 @@ fn expand_key(value: &Expr) -> TokenStream {
 fn expand_group(p: &TokenStream, config: Option<&Expr>, group: &GroupArg) -> TokenStream {
     let selector = match group.word() {
         Some(field) => {
-            let constant = constant_ident(&plain(field), field.span());
-            quote!(Self::#constant)
+            let span = field.span();
+            let constant = constant_ident(&plain(field), span);
+            quote_spanned!(span=> Self::#constant)
         }
         None => group.selector.to_token_stream(),
     };
@@ -164,7 +166,16 @@ fn expand_declarations(model: &StructModel) -> Vec<TokenStream> {
 /// `pub const OPTIMIZER: P::OptimizerKey<Self> = P::OptimizerKey::new("optimizer");` for those that are not a field's.
 pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
-    let keys = model.optimizers.iter().filter(|optimizer| optimizer.field.is_none()).map(|optimizer| {
+    // One that is called like a field goes by the field's key.
+    let is_field = |name: &str| model.fields.iter().any(|field| field.name() == name);
+    let mut names: Vec<String> = Vec::new();
+    let own = model.optimizers.iter().filter(|optimizer| {
+        let name = optimizer.name();
+        let new = !is_field(&name) && !names.contains(&name);
+        names.push(name);
+        new
+    });
+    let keys = own.map(|optimizer| {
         let name = optimizer.name();
         let key = constant_ident(&name, attribute_span(optimizer));
         let doc = format!("Key of the optimizer `{name}`.");

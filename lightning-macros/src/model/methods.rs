@@ -51,6 +51,8 @@ pub(crate) struct Method {
     pub(crate) meant: Meant,
     /// `#[training_step(optimizer = …)]`
     pub(crate) binding: Option<Binding>,
+    /// Whether `#[training_step]` stands here, be it right or wrong.
+    pub(crate) attributed: bool,
     /// Its parameters after the receiver.
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.
@@ -215,7 +217,7 @@ impl ImplModel {
     /// The hooks that stand here a second time, under no `#[cfg]`.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = &Method> {
         let plain = |method: &Method| match method.meant {
-            Meant::Hook(hook) if method.cfgs.is_empty() && method.binding.is_none() => Some(hook.name),
+            Meant::Hook(hook) if method.cfgs.is_empty() && !method.attributed => Some(hook.name),
             _ => None,
         };
         self.methods.iter().enumerate().filter_map(move |(at, method)| {
@@ -351,12 +353,13 @@ fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostic
                 .emit(),
         }
     }
+    let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
     let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
     let params = match meant {
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
-    Method { index, cfgs, sig: function.sig.clone(), meant, binding, params, logs, slots: Vec::new() }
+    Method { index, cfgs, sig: function.sig.clone(), meant, binding, attributed, params, logs, slots: Vec::new() }
 }
 
 /// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.

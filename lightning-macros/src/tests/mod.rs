@@ -5,6 +5,8 @@ mod errors;
 mod programs;
 mod robustness;
 mod snapshots;
+mod speed;
+mod streams;
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, Item, Meta, Token, punctuated::Punctuated, visit::Visit};

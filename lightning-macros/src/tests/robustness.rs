@@ -1,133 +1,106 @@
-//! Whatever half-typed code an editor hands over: no panic, and something comes out.
+//! Whatever half-typed code an editor hands over: no panic, no endless loop, and Rust comes out where Rust went in.
 
-use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use super::programs;
-use crate::entry::{data_module, derive_batch, lightning_module};
+use proc_macro2::TokenStream;
 
-const ROUNDS: usize = 4000;
+use super::{
+    programs,
+    streams::{Input, Streams},
+};
+use crate::entry::{data_module, derive_batch, lightning_module, optimizer};
 
-/// A generator of its own, so that a failure can be repeated.
-struct Random(u64);
+/// How many inputs are tried without being asked for more by `LIGHTNING_FUZZ`.
+const FEW: u64 = 20_000;
 
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
-    }
-}
+/// Far more than the largest input needs, in a debug build on a busy machine.
+const ENDLESS: Duration = Duration::from_secs(5);
 
-/// Changes one token somewhere in the tree.
-fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
-    let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
-    if trees.is_empty() {
-        return trees.into_iter().collect();
-    }
-    let at = random.below(trees.len());
-    if let Some(TokenTree::Group(group)) = trees.get(at).cloned()
-        && random.below(8) > 0
-    {
-        let inner = mutate(group.stream(), random);
-        trees[at] = TokenTree::Group(Group::new(group.delimiter(), inner));
-        return trees.into_iter().collect();
-    }
-    match random.below(7) {
-        0 => drop(trees.remove(at)),
-        1 => trees.insert(at, trees[at].clone()),
-        2 => {
-            let other = random.below(trees.len());
-            trees.swap(at, other);
+/// Runs every macro on an input; what is wrong with the outcome.
+fn run(Input { args, item }: &Input) -> Result<(), String> {
+    type Macro = fn(TokenStream, TokenStream) -> TokenStream;
+    let macros: [(&str, Macro); 4] = [
+        ("lightning_module", lightning_module),
+        ("data_module", data_module),
+        ("Batch", |_, item| derive_batch(item)),
+        ("optimizer", optimizer),
+    ];
+    for (name, expand) in macros {
+        let start = Instant::now();
+        let output = catch_unwind(AssertUnwindSafe(|| expand(args.clone(), item.clone())))
+            .map_err(|_| format!("`{name}` panics"))?;
+        if start.elapsed() > ENDLESS {
+            return Err(format!("`{name}` takes {:?}", start.elapsed()));
         }
-        3 => trees[at] = TokenTree::Ident(Ident::new(WORDS[random.below(WORDS.len())], Span::call_site())),
-        4 => {
-            trees[at] =
-                TokenTree::Punct(Punct::new(['=', ',', '&', '<', '#', ';', ':'][random.below(7)], Spacing::Alone))
+        if output.to_string().contains("__lightning_log") {
+            return Err(format!("`{name}` leaves a placeholder"));
         }
-        5 => trees[at] = TokenTree::Group(Group::new(Delimiter::Parenthesis, TokenStream::new())),
-        _ => trees.truncate(at),
-    }
-    trees.into_iter().collect()
-}
-
-const WORDS: &[&str] = &[
-    "self",
-    "Self",
-    "mut",
-    "fn",
-    "async",
-    "log",
-    "init",
-    "hparam",
-    "buffer",
-    "state",
-    "frozen",
-    "optimizer",
-    "batch",
-    "training_step",
-    "cx",
-    "batch_idx",
-    "Result",
-    "let",
-    "else",
-    "default",
-    "per_stage",
-    "crate",
-    "impl",
-    "_",
-];
-
-/// The first lightning item of a program at a time, with its attribute taken off.
-fn items() -> Vec<TokenStream> {
-    let mut items = Vec::new();
-    for program in programs::ALL {
-        let file = syn::parse_file(program).expect("a program");
-        for mut item in file.items {
-            if let Some(attrs) = super::attrs_of(&mut item) {
-                attrs.retain(|attr| !attr.path().is_ident("lightning_module") && !attr.path().is_ident("data_module"));
-            }
-            items.push(quote::ToTokens::into_token_stream(item));
+        let nothing_to_say = name != "Batch" && item.is_empty() && args.is_empty();
+        if output.is_empty() && !nothing_to_say && name != "optimizer" {
+            return Err(format!("`{name}` gives nothing"));
+        }
+        // A derive is added to the item; an attribute takes its place.
+        if syn::parse2::<syn::Item>(item.clone()).is_ok()
+            && let Err(error) = syn::parse2::<syn::File>(output.clone())
+        {
+            return Err(format!("`{name}` makes Rust into none: {error}\n{output}"));
         }
     }
-    items
+    Ok(())
 }
 
 #[test]
 fn no_input_makes_a_macro_panic() {
-    let items = items();
-    let mut random = Random(42);
-    for round in 0..ROUNDS {
-        let mut item = items[round % items.len()].clone();
-        for _ in 0..=random.below(3) {
-            item = mutate(item, &mut random);
-        }
-        let text = item.to_string();
-        for (name, output) in [
-            ("lightning_module", lightning_module(TokenStream::new(), item.clone())),
-            ("data_module", data_module(TokenStream::new(), item.clone())),
-            ("Batch", derive_batch(item)),
-        ] {
-            assert!(!output.is_empty(), "round {round}: `{name}` gave nothing for {text}");
+    let wanted = std::env::var("LIGHTNING_FUZZ").ok();
+    let rounds = wanted.map_or(FEW, |number| number.parse().expect("LIGHTNING_FUZZ is a number"));
+    let streams = Streams::new();
+    let start = Instant::now();
+    for round in 0..rounds {
+        let input = streams.input(round);
+        if let Err(wrong) = run(&input) {
+            let Input { args, item } = input;
+            panic!("round {round}: {wrong}\nkeep it in tests/corpus:\n#![args({args})]\n{item}");
         }
     }
+    println!("{rounds} inputs in {:.1?}", start.elapsed());
+}
+
+/// What once made a macro panic, kept in `tests/corpus`.
+#[test]
+fn what_was_wrong_once_is_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).expect("the corpus") {
+        let file = entry.expect("an entry").path();
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a file");
+        let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let args = first.strip_prefix("#![args(").and_then(|args| args.trim_end().strip_suffix(")]"));
+        let args = args.unwrap_or_else(|| panic!("{}: the first line is `#![args(…)]`", file.display()));
+        let input = Input { args: args.parse().expect("tokens"), item: rest.parse().expect("tokens") };
+        if let Err(wrong) = run(&input) {
+            panic!("{}: {wrong}", file.display());
+        }
+        count += 1;
+    }
+    assert!(count > 0, "the corpus is empty");
 }
 
 #[test]
 fn no_arguments_make_a_macro_panic() {
     let item: TokenStream = programs::DIGITS_STRUCT.parse().expect("tokens");
-    for args in [
-        "crate",
-        "crate = ",
-        "crate = \"x\"",
-        "crate = a::b",
-        "crate = a, crate = b",
-        "kate = x",
-        "1",
-        ",",
-        "= =",
-        "crate(x)",
-    ] {
+    for args in ["crate", "crate = ", "crate = \"x\"", "crate = a, crate = b", "kate = x", "1", ",", "= =", "crate(x)"]
+    {
         let args: TokenStream = args.parse().expect("tokens");
-        assert!(!lightning_module(args.clone(), item.clone()).is_empty());
-        assert!(!data_module(args, item.clone()).is_empty());
+        for output in [lightning_module(args.clone(), item.clone()), data_module(args.clone(), item.clone())] {
+            assert!(output.to_string().contains("compile_error"), "{args}");
+        }
     }
 }

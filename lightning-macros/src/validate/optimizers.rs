@@ -163,7 +163,7 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
     if bound.is_empty() {
         return;
     }
-    let plain = |method: &&Method| method.binding.is_none() && method.is_training_step();
+    let plain = |method: &&Method| !method.attributed && method.is_training_step();
     for method in model.methods.iter().filter(plain) {
         diagnostics
             .error(&method.sig.ident, "`training_step` stands beside steps that are bound to optimizers")

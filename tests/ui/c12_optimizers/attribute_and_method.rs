@@ -14,7 +14,9 @@ impl Net {
     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
         self.layer.forward(batch).mean()
     }
-    fn configure_optimizers(&self) {}
+    fn configure_optimizers(&self) -> OptimizerSetup {
+        OptimizerSetup::new("sgd", SgdConfig::new(), 0.1)
+    }
 }
 
 fn main() {}

@@ -1,0 +1,113 @@
+//! Logs the learning rates.
+
+use super::{Callback, CallbackContext};
+use crate::{error::Result, optim::Interval};
+
+/// Logs the learning rate of every optimizer and group.
+///
+/// ```
+/// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+/// use lightning_core::{optim::Interval, prelude::*};
+/// # #[lightning_module]
+/// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+/// # struct Net {
+/// #     #[init(LinearConfig::new(4, 1).init(device))]
+/// #     layer: Linear,
+/// # }
+/// # #[lightning_module]
+/// # impl Net {
+/// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+/// #         self.layer.forward(batch).mean()
+/// #     }
+/// # }
+///
+/// let trainer = Net::trainer().callback(LearningRateMonitor::new().interval(Interval::Step));
+/// # let _ = trainer;
+/// ```
+///
+/// The names are `lr-Adam` for the one optimizer of a module, by its kind, and `lr-generator` for that of a field; groups
+/// have `/pg1`, `/pg2` and so on after it. At steps the rate of the update is in the record of its step, so where `log_every_n_steps`
+/// says; at epochs the rate at the epoch's start is a row of its own. Both, unless an interval is chosen. A run without a
+/// logger is an error.
+#[derive(Clone, Debug, Default)]
+pub struct LearningRateMonitor {
+    interval: Option<Interval>,
+    prefix: String,
+}
+
+impl LearningRateMonitor {
+    /// Logs at steps and at epochs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Logs at steps or at epochs only.
+    #[must_use]
+    pub fn interval(mut self, interval: Interval) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// What all names begin with.
+    #[must_use]
+    pub fn log_key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    fn rates(&self, cx: &CallbackContext<'_>) -> Vec<(String, f64)> {
+        let named = |name: &str| format!("{}lr-{name}", self.prefix);
+        match cx.run.optimizers.as_slice() {
+            // One that trains the whole module has no name of its own worth showing.
+            [only] => {
+                let (name, kind) = (only.name(), kind(only.describe()));
+                let rates = cx.learning_rates().into_iter();
+                rates.map(|(key, lr)| (named(&key.replacen(name, kind, 1)), lr)).collect()
+            }
+            _ => cx.learning_rates().into_iter().map(|(key, lr)| (named(&key), lr)).collect(),
+        }
+    }
+}
+
+/// `Adam` of `AdamConfig { … }`.
+fn kind(description: &str) -> &str {
+    let end = description.find(|c: char| !c.is_alphanumeric()).unwrap_or(description.len());
+    let name = description.get(..end).unwrap_or(description);
+    name.strip_suffix("Config").unwrap_or(name)
+}
+
+impl<M> Callback<M> for LearningRateMonitor {
+    fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        cx.check_logger("LearningRateMonitor")
+    }
+
+    fn on_train_epoch_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if self.interval == Some(Interval::Step) {
+            return Ok(());
+        }
+        let rates = self.rates(cx);
+        cx.log_row(rates)
+    }
+
+    fn on_before_optimizer_step(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if self.interval == Some(Interval::Epoch) || !cx.logs_step(cx.global_step() + 1) {
+            return Ok(());
+        }
+        for (name, lr) in self.rates(cx) {
+            cx.log(&name, &lr);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn a_configuration_says_what_kind_of_optimizer_it_is() {
+        assert_eq!(kind("AdamConfig { beta_1: 0.9 }"), "Adam");
+        assert_eq!(kind("Sgd"), "Sgd");
+        assert_eq!(kind(""), "");
+    }
+}

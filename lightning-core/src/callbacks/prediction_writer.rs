@@ -1,0 +1,200 @@
+//! Writes predictions where they are wanted.
+
+use std::{fmt, marker::PhantomData, ops::Range, path::PathBuf};
+
+use serde::Serialize;
+
+use super::{Callback, CallbackContext, prediction_files::PredictionFile};
+use crate::{
+    data::Shelf,
+    error::{Error, Result},
+};
+
+/// When a [`PredictionWriter`] writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteInterval {
+    /// After every batch.
+    #[default]
+    Batch,
+    /// Once, after the last batch.
+    Epoch,
+    /// Both.
+    BatchAndEpoch,
+}
+
+/// One batch of predictions: what `predict_step` gave, and where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PredictedBatch {
+    /// Which of several loaders it comes from, from 0.
+    pub dataloader_idx: usize,
+    /// Which batch of the loader it is, from 0.
+    pub batch_idx: usize,
+    /// Which samples of the loader are in it, counted from 0 in the order in which the loader gave them.
+    pub samples: Range<u64>,
+}
+
+/// Where predictions go: a file, a database, a picture.
+pub trait PredictionSink<T>: Send {
+    /// Before the first batch of a prediction run.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Writes one batch.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn write_batch(&mut self, prediction: &T, batch: &PredictedBatch) -> Result<()> {
+        let _ = (prediction, batch);
+        Ok(())
+    }
+
+    /// Writes everything; the predictions and their batches are in the same order.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
+        let _ = (predictions, batches);
+        Ok(())
+    }
+}
+
+/// Writes what `predict_step` returns, a `T` for each batch.
+///
+/// ```
+/// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+/// use lightning_core::prelude::*;
+/// # #[lightning_module]
+/// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+/// # struct Net {
+/// #     #[init(LinearConfig::new(4, 1).init(device))]
+/// #     layer: Linear,
+/// # }
+/// # #[lightning_module]
+/// # impl Net {
+/// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+/// #         self.layer.forward(batch).mean()
+/// #     }
+/// #     fn predict_step(&self, batch: Tensor<2>) -> Result<Vec<f32>> {
+/// #         Ok(self.layer.forward(batch).into_data().try_to_vec()?)
+/// #     }
+/// # }
+/// # let mut net = Net::new(NetHparams::default());
+/// # let data = DataLoader::from_batches(vec![Tensor::<2>::zeros([2, 4], &Default::default()); 3])?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("predictions.jsonl");
+///
+/// let writer = PredictionWriter::<Vec<f32>>::json_lines(&path).per_sample();
+/// let mut trainer = Net::trainer().callback(writer)
+/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false)
+///     .build()?;
+/// trainer.predict(&mut net, data)?;
+/// let text = std::fs::read_to_string(&path)?;
+/// assert!(text.starts_with(r#"{"dataloader_idx":0,"batch_idx":0,"sample":0,"prediction":"#));
+/// assert_eq!(text.lines().count(), 6);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+///
+/// A file is written to as the run goes on, and whole or not at all with [`WriteInterval::Epoch`]. Anything else is a
+/// [`PredictionSink`] of one's own.
+pub struct PredictionWriter<T, S = PredictionFile> {
+    sink: S,
+    interval: WriteInterval,
+    batches: Vec<PredictedBatch>,
+    /// Samples that the loader in progress has given.
+    seen: u64,
+    predictions: PhantomData<fn(T)>,
+}
+
+impl<T, S: fmt::Debug> fmt::Debug for PredictionWriter<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sink, interval, .. } = self;
+        f.debug_struct("PredictionWriter").field("sink", sink).field("interval", interval).finish_non_exhaustive()
+    }
+}
+
+impl<T: Serialize> PredictionWriter<T> {
+    /// One JSON object on each line, for each batch: `{"dataloader_idx":0,"batch_idx":0,"samples":[0,1],"prediction":…}`.
+    pub fn json_lines(path: impl Into<PathBuf>) -> Self {
+        Self::new(PredictionFile::json_lines(path.into()))
+    }
+
+    /// A CSV file: `dataloader_idx`, `batch_idx`, `samples` and a column for each field of the prediction, or one called `prediction`
+    /// when it has no fields. Fields are in alphabetical order; what has a structure of its own is JSON in its cell.
+    pub fn csv(path: impl Into<PathBuf>) -> Self {
+        Self::new(PredictionFile::csv(path.into()))
+    }
+
+    /// A line for each sample instead of each batch: the prediction has to be a list with an element for each.
+    #[must_use]
+    pub fn per_sample(mut self) -> Self {
+        self.sink.per_sample = true;
+        self
+    }
+}
+
+impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
+    /// Writes to a sink, after every batch.
+    pub fn new(sink: S) -> Self {
+        Self { sink, interval: WriteInterval::Batch, batches: Vec::new(), seen: 0, predictions: PhantomData }
+    }
+
+    /// When it writes.
+    #[must_use]
+    pub fn write_interval(mut self, interval: WriteInterval) -> Self {
+        self.interval = interval;
+        self
+    }
+}
+
+/// Runs `body` on the predictions made so far.
+fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
+    let Some(shelf) = cx.run.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<Shelf<T>>()) else {
+        let wanted = std::any::type_name::<T>();
+        return Err(Error::config(format!(
+            "`PredictionWriter` is to write `{wanted}`, which is not what `predict_step` returns"
+        ))
+        .help("name the type that it returns: `PredictionWriter::<T>::json_lines(path)`"));
+    };
+    let predictions = shelf.lock().map_err(|_| Error::msg("another prediction panicked"))?;
+    body(&predictions)
+}
+
+impl<M, T, S> Callback<M> for PredictionWriter<T, S>
+where
+    T: Send + 'static,
+    S: PredictionSink<T>,
+{
+    fn on_predict_epoch_start(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        self.batches.clear();
+        self.sink.start()
+    }
+
+    fn on_predict_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if cx.batch_idx() == 0 {
+            self.seen = 0;
+        }
+        let samples = self.seen..self.seen + cx.run.batch_size.unwrap_or(0) as u64;
+        self.seen = samples.end;
+        let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx: cx.batch_idx(), samples };
+        if self.interval != WriteInterval::Epoch {
+            with_predictions(cx, |predictions: &[T]| match predictions.last() {
+                Some(prediction) => self.sink.write_batch(prediction, &batch),
+                None => Ok(()),
+            })?;
+        }
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn on_predict_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if cx.is_failing() || self.interval == WriteInterval::Batch {
+            return Ok(());
+        }
+        with_predictions(cx, |predictions: &[T]| self.sink.write_epoch(predictions, &self.batches))
+    }
+}

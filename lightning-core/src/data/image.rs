@@ -1,0 +1,188 @@
+//! One image on the host: its pixels, and in which order they lie.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// In which order the values of an image lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// `[height, width, channels]`: all channels of a pixel side by side, as in image files.
+    #[default]
+    Hwc,
+    /// `[channels, height, width]`: one plane a channel, as convolutions take it.
+    Chw,
+}
+
+/// What a value of an [`Image`] can be: `u8`, from 0 to 255, or `f32`.
+pub trait Pixel: Copy + Default + Send + Sync + sealed::Sealed + 'static {}
+
+impl Pixel for u8 {}
+impl Pixel for f32 {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for f32 {}
+}
+
+/// An image of `height` rows, `width` columns and `channels` values a pixel.
+///
+/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip) and
+/// [`normalize`](Image::normalize) make training data of it.
+///
+/// ```
+/// use lightning_core::{
+///     Rng,
+///     data::{Image, Layout},
+/// };
+///
+/// let image = Image::new(vec![10_u8, 20, 30, 40, 50, 60], [1, 2, 3], Layout::Hwc)?;
+/// assert_eq!(image.clone().into_layout(Layout::Chw).pixels(), [10, 40, 20, 50, 30, 60]);
+///
+/// let mut rng = Rng::new(1);
+/// let seen = image.random_crop(1, 2, &mut rng)?.random_horizontal_flip(0.5, &mut rng);
+/// assert_eq!(seen.normalize(&[0.5; 3], &[0.25; 3])?.shape(), [1, 1, 3]);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Image<T = u8> {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) channels: usize,
+    pub(super) layout: Layout,
+    pub(super) pixels: Vec<T>,
+}
+
+impl<T: Pixel> Image<T> {
+    /// An image of `shape`, which is `[height, width, channels]` for either layout.
+    ///
+    /// # Errors
+    /// When a size is 0, or `pixels` has another length than the shape says.
+    pub fn new(pixels: Vec<T>, shape: [usize; 3], layout: Layout) -> Result<Self> {
+        let [height, width, channels] = shape;
+        let expected = height.checked_mul(width).and_then(|area| area.checked_mul(channels)).unwrap_or(usize::MAX);
+        if expected == 0 || expected != pixels.len() {
+            let found = pixels.len();
+            let text = format!("an image of {height}x{width} with {channels} channels, made of {found} values");
+            return Err(Error::data(text).help("give height x width x channels values, each size at least 1"));
+        }
+        Ok(Self { height, width, channels, layout, pixels })
+    }
+
+    /// An image of one channel, as [`idx`](super::idx) gives it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn grey(pixels: Vec<T>, height: usize, width: usize) -> Result<Self> {
+        Self::new(pixels, [height, width, 1], Layout::Hwc)
+    }
+
+    /// Height, width and channels, for either layout.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
+
+    /// In which order the pixels lie.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The values, in the order of the layout.
+    pub fn pixels(&self) -> &[T] {
+        &self.pixels
+    }
+
+    /// The values, in the order of the layout.
+    pub fn into_pixels(self) -> Vec<T> {
+        self.pixels
+    }
+
+    /// The same image with its values in the order of `layout`.
+    #[must_use]
+    pub fn into_layout(self, layout: Layout) -> Self {
+        let Self { height, width, channels, layout: from, pixels } = self;
+        let area = height * width;
+        let pixels = match (from, layout) {
+            _ if channels == 1 => pixels,
+            (Layout::Hwc, Layout::Chw) => transposed(&pixels, area, channels),
+            (Layout::Chw, Layout::Hwc) => transposed(&pixels, channels, area),
+            (Layout::Hwc, Layout::Hwc) | (Layout::Chw, Layout::Chw) => pixels,
+        };
+        Self { height, width, channels, layout, pixels }
+    }
+
+    /// How the values lie: planes of `height` rows, of `width` pixels with so many values.
+    pub(super) fn planes(&self) -> (usize, usize) {
+        match self.layout {
+            Layout::Hwc => (1, self.channels),
+            Layout::Chw => (self.channels, 1),
+        }
+    }
+}
+
+impl Image<u8> {
+    /// The values from 0 to 1: each divided by 255.
+    pub fn to_f32(&self) -> Image<f32> {
+        let Self { height, width, channels, layout, ref pixels } = *self;
+        let pixels = pixels.iter().map(|value| f32::from(*value) / 255.0).collect();
+        Image { height, width, channels, layout, pixels }
+    }
+}
+
+impl<T> fmt::Debug for Image<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { height, width, channels, layout, pixels: _ } = self;
+        write!(f, "Image({height}x{width}, {channels} channels, {layout:?})")
+    }
+}
+
+/// The transpose of a matrix of `rows` rows and `columns` columns.
+fn transposed<T: Pixel>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let mut turned = Vec::with_capacity(rows * columns);
+    if columns == 3 {
+        // The usual case, with a step that is known when compiled.
+        for channel in 0..3 {
+            turned.extend(values.as_chunks::<3>().0.iter().map(|pixel| pixel[channel]));
+        }
+    } else {
+        for column in 0..columns {
+            turned.extend(values.iter().skip(column).step_by(columns));
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_and_back() {
+        let pixels: Vec<u8> = (0..24).collect();
+        let image = Image::new(pixels.clone(), [2, 3, 4], Layout::Hwc).unwrap();
+        let planes = image.clone().into_layout(Layout::Chw);
+        assert_eq!(planes.pixels()[..6], [0, 4, 8, 12, 16, 20]);
+        assert_eq!((planes.shape(), planes.layout()), ([2, 3, 4], Layout::Chw));
+        assert_eq!(planes.clone().into_layout(Layout::Chw), planes);
+        assert_eq!(planes.into_layout(Layout::Hwc), image);
+        let grey = Image::grey(pixels, 4, 6).unwrap();
+        assert_eq!(grey.clone().into_layout(Layout::Chw).into_pixels(), grey.pixels());
+        assert_eq!(format!("{grey:?}"), "Image(4x6, 1 channels, Hwc)");
+    }
+
+    #[test]
+    fn whole_bytes_become_zero_to_one() {
+        let image = Image::grey(vec![0_u8, 51, 255], 1, 3).unwrap();
+        assert_eq!(image.to_f32().pixels(), [0.0, 0.2, 1.0]);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit() {
+        let error = Image::new(vec![0_u8; 5], [1, 2, 3], Layout::Hwc).unwrap_err();
+        assert_eq!(error.message(), "an image of 1x2 with 3 channels, made of 5 values");
+        assert!(Image::grey(Vec::<f32>::new(), 0, 3).is_err());
+        assert!(Image::new(vec![0_u8; 4], [usize::MAX, 2, 2], Layout::Hwc).is_err());
+    }
+}

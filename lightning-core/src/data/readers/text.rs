@@ -1,0 +1,397 @@
+//! A text file as windows of characters or tokens, for language models.
+
+use std::{collections::BTreeSet, fmt, fs, ops::Range, path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    data::Dataset,
+    error::{Error, Result},
+};
+
+/// Reads a file of UTF-8 text.
+///
+/// # Errors
+/// When the file cannot be read, is empty, or is not UTF-8: with the line.
+pub fn read(path: impl AsRef<Path>) -> Result<String> {
+    let path = path.as_ref();
+    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + good.iter().filter(|byte| **byte == b'\n').count();
+        broken(path, &format!(", line {line}"), "the text is not UTF-8").help("save the file as UTF-8")
+    })?;
+    match text.strip_prefix('\u{feff}').unwrap_or(&text) {
+        "" => Err(broken(path, "", "the file is empty").help("give a file with text")),
+        rest if rest.len() == text.len() => Ok(text),
+        rest => Ok(rest.to_owned()),
+    }
+}
+
+pub(super) fn broken(path: &Path, place: &str, found: &str) -> Error {
+    Error::data(format!("`{}`{place}: {found}", path.display())).at_path(path)
+}
+
+/// The characters of a text, each with a number: those of lower code points first.
+///
+/// ```
+/// use lightning_core::data::text::CharVocabulary;
+///
+/// let vocabulary = CharVocabulary::of("to be or not");
+/// assert_eq!(vocabulary.len(), 7);
+/// assert_eq!(vocabulary.encode("bet")?, [1, 2, 6]);
+/// assert_eq!(vocabulary.decode(&[1, 2, 6]), "bet");
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "BTreeSet<char>", into = "BTreeSet<char>")]
+pub struct CharVocabulary {
+    /// In order, without repetition.
+    characters: Vec<char>,
+}
+
+impl CharVocabulary {
+    /// The characters that occur in `text`.
+    pub fn of(text: &str) -> Self {
+        text.chars().collect::<BTreeSet<char>>().into()
+    }
+
+    /// How many characters there are.
+    pub fn len(&self) -> usize {
+        self.characters.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.characters.is_empty()
+    }
+
+    /// The numbers of the characters of `text`.
+    ///
+    /// # Errors
+    /// When a character is not in the vocabulary: with its line.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let mut tokens = Vec::with_capacity(text.len());
+        for (at, character) in text.char_indices() {
+            match self.characters.binary_search(&character) {
+                Ok(token) => tokens.push(token as u32),
+                Err(_) => {
+                    let line = 1 + text.get(..at).unwrap_or_default().matches('\n').count();
+                    let error =
+                        Error::data(format!("line {line}: the character {character:?} is not in the vocabulary"));
+                    return Err(error.help("make the vocabulary of all the text that is to be encoded"));
+                }
+            }
+        }
+        tokens.shrink_to_fit();
+        Ok(tokens)
+    }
+
+    /// The text of `tokens`; a number that is no character becomes U+FFFD.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        let character = |token: &u32| self.characters.as_slice().get(*token as usize).copied();
+        tokens.iter().map(|token| character(token).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    }
+}
+
+impl From<BTreeSet<char>> for CharVocabulary {
+    fn from(characters: BTreeSet<char>) -> Self {
+        Self { characters: characters.into_iter().collect() }
+    }
+}
+
+impl From<CharVocabulary> for BTreeSet<char> {
+    fn from(vocabulary: CharVocabulary) -> Self {
+        vocabulary.characters.into_iter().collect()
+    }
+}
+
+/// Windows of a sequence of tokens: item `i` starts at token `i * stride`.
+///
+/// The tokens are there once, shared by all windows, clones and parts.
+///
+/// ```
+/// use lightning_core::data::{Dataset, text::TokenWindows};
+///
+/// let windows = TokenWindows::new(vec![0, 1, 2, 3, 4, 5, 6, 7], 3, 2)?;
+/// assert_eq!(windows.len(), 3);
+/// let window = windows.get(1)?;
+/// assert_eq!((window.input(), window.target()), (&[2, 3, 4][..], &[3, 4, 5][..]));
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenWindows {
+    tokens: Arc<[u32]>,
+    /// The part of the tokens that is read.
+    part: Range<usize>,
+    context: usize,
+    stride: usize,
+}
+
+impl TokenWindows {
+    /// Windows of `context` tokens, each `stride` tokens after the one before. A rest that fills no window is left out.
+    ///
+    /// With a stride of 1 an epoch sees each token `context` times; with a stride of `context`, once.
+    ///
+    /// # Errors
+    /// When `context` or `stride` is 0, or there are not more than `context` tokens.
+    pub fn new(tokens: impl Into<Arc<[u32]>>, context: usize, stride: usize) -> Result<Self> {
+        let tokens = tokens.into();
+        let part = 0..tokens.len();
+        Self { tokens, part, context, stride }.checked()
+    }
+
+    /// The first `fraction` of the tokens, rounded down, and the rest, each with windows of its own: no window reaches over the cut.
+    ///
+    /// # Errors
+    /// When either part has no window.
+    pub fn split(&self, fraction: f64) -> Result<(Self, Self)> {
+        let Range { start, end } = self.part;
+        let first = ((end - start) as f64 * fraction.clamp(0.0, 1.0)) as usize;
+        let cut = start + first.min(end - start);
+        let part = |part| Self { part, ..self.clone() }.checked();
+        Ok((part(start..cut)?, part(cut..end)?))
+    }
+
+    /// Windows of the same tokens with another stride.
+    ///
+    /// # Errors
+    /// When `stride` is 0.
+    pub fn with_stride(&self, stride: usize) -> Result<Self> {
+        Self { stride, ..self.clone() }.checked()
+    }
+
+    /// Tokens in the input of a window.
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// The tokens that the windows are of.
+    pub fn tokens(&self) -> &[u32] {
+        self.tokens.get(self.part.clone()).unwrap_or_default()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let Self { part, context, stride, .. } = &self;
+        let tokens = part.len();
+        let text = if *context == 0 || *stride == 0 {
+            format!("windows of {context} tokens with a stride of {stride}")
+        } else if tokens <= *context {
+            format!("windows of {context} tokens and the one after, of a text of {tokens}")
+        } else {
+            return Ok(self);
+        };
+        Err(Error::data(text).help("give a context and a stride of at least 1, and more tokens than the context has"))
+    }
+}
+
+impl Dataset for TokenWindows {
+    type Item = Window;
+
+    fn len(&self) -> usize {
+        (self.part.len() - self.context - 1) / self.stride + 1
+    }
+
+    fn get(&self, index: usize) -> Result<Window> {
+        let start = index.checked_mul(self.stride).and_then(|offset| offset.checked_add(self.part.start));
+        let end = start.and_then(|start| start.checked_add(self.context));
+        match (start, end) {
+            (Some(start), Some(end)) if end < self.part.end => {
+                Ok(Window { tokens: Arc::clone(&self.tokens), input: start..end })
+            }
+            _ => Err(Error::data(format!("there is no window {index}: the text has {}, counted from 0", self.len()))),
+        }
+    }
+}
+
+impl fmt::Debug for TokenWindows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, context, stride, .. } = self;
+        write!(f, "TokenWindows({} of {context} tokens, stride {stride}, of {})", self.len(), part.len())
+    }
+}
+
+/// One window: what a model reads, and what follows each token of it.
+#[derive(Clone)]
+pub struct Window {
+    tokens: Arc<[u32]>,
+    input: Range<usize>,
+}
+
+impl Window {
+    /// The tokens that a model reads.
+    pub fn input(&self) -> &[u32] {
+        self.tokens.get(self.input.clone()).unwrap_or_default()
+    }
+
+    /// The tokens it is to predict: those one place later.
+    pub fn target(&self) -> &[u32] {
+        self.tokens.get(self.input.start + 1..self.input.end + 1).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Window({:?})", self.input)
+    }
+}
+
+/// Windows of the characters of a text, with the vocabulary that numbers them.
+///
+/// ```
+/// use lightning_core::data::{Dataset, text::CharWindows};
+///
+/// let text = CharWindows::new("what's in a name?", 4, 4)?;
+/// let (train, val) = text.split(0.75)?;
+/// assert_eq!((train.len(), val.len()), (2, 1));
+/// assert_eq!(text.vocabulary().decode(val.get(0)?.input()), "name");
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CharWindows {
+    vocabulary: Arc<CharVocabulary>,
+    windows: TokenWindows,
+}
+
+impl CharWindows {
+    /// The windows of the text in the file at `path`: see [`TokenWindows::new`].
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not UTF-8, or is too short for a window.
+    pub fn read(path: impl AsRef<Path>, context: usize, stride: usize) -> Result<Self> {
+        let path = path.as_ref();
+        Self::new(&read(path)?, context, stride).map_err(|error| error.at_path(path))
+    }
+
+    /// The windows of `text`: see [`TokenWindows::new`].
+    ///
+    /// # Errors
+    /// When `context` or `stride` is 0, or there are not more than `context` characters.
+    pub fn new(text: &str, context: usize, stride: usize) -> Result<Self> {
+        let vocabulary = CharVocabulary::of(text);
+        let windows = TokenWindows::new(vocabulary.encode(text)?, context, stride)?;
+        Ok(Self { vocabulary: Arc::new(vocabulary), windows })
+    }
+
+    /// The characters of the whole text.
+    pub fn vocabulary(&self) -> &Arc<CharVocabulary> {
+        &self.vocabulary
+    }
+
+    /// The windows, without the vocabulary.
+    pub fn windows(&self) -> &TokenWindows {
+        &self.windows
+    }
+
+    /// Windows of the same text with another stride.
+    ///
+    /// # Errors
+    /// When `stride` is 0.
+    pub fn with_stride(&self, stride: usize) -> Result<Self> {
+        Ok(Self { vocabulary: Arc::clone(&self.vocabulary), windows: self.windows.with_stride(stride)? })
+    }
+
+    /// The first `fraction` of the text, and the rest, with the vocabulary of the whole: see [`TokenWindows::split`].
+    ///
+    /// # Errors
+    /// When either part has no window.
+    pub fn split(&self, fraction: f64) -> Result<(Self, Self)> {
+        let (first, rest) = self.windows.split(fraction)?;
+        let part = |windows| Self { vocabulary: Arc::clone(&self.vocabulary), windows };
+        Ok((part(first), part(rest)))
+    }
+}
+
+impl Dataset for CharWindows {
+    type Item = Window;
+
+    fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    fn get(&self, index: usize) -> Result<Window> {
+        self.windows.get(index)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn windows(tokens: u32, context: usize, stride: usize) -> Result<TokenWindows> {
+        TokenWindows::new((0..tokens).collect::<Vec<_>>(), context, stride)
+    }
+
+    #[test]
+    fn every_window_that_fits_and_no_other() {
+        for tokens in 2..12 {
+            for context in 1..tokens as usize {
+                for stride in 1..6 {
+                    let windows = windows(tokens, context, stride).unwrap();
+                    let starts: Vec<u32> =
+                        (0..tokens).step_by(stride).take_while(|start| start + (context as u32) < tokens).collect();
+                    assert_eq!(windows.len(), starts.len());
+                    for (index, start) in starts.into_iter().enumerate() {
+                        let window = windows.get(index).unwrap();
+                        assert_eq!(window.input(), (start..start + context as u32).collect::<Vec<_>>());
+                        assert_eq!(window.target(), (start + 1..=start + context as u32).collect::<Vec<_>>());
+                    }
+                    assert!(windows.get(windows.len()).is_err() && windows.get(usize::MAX).is_err());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_share_the_tokens_and_no_window_reaches_over_the_cut() {
+        let whole = windows(20, 3, 1).unwrap();
+        let (first, rest) = whole.split(0.5).unwrap();
+        assert_eq!((first.tokens().len(), rest.tokens()[0]), (10, 10));
+        assert_eq!(first.get(first.len() - 1).unwrap().target(), [7, 8, 9]);
+        assert_eq!(rest.get(0).unwrap().input(), [10, 11, 12]);
+        assert!(Arc::ptr_eq(&first.tokens, &rest.tokens));
+        assert!(Arc::ptr_eq(&first.get(0).unwrap().tokens, &whole.tokens));
+        let message = whole.split(0.9).unwrap_err().message().to_owned();
+        assert_eq!(message, "windows of 3 tokens and the one after, of a text of 2");
+        assert!(whole.split(f64::NAN).is_err());
+        assert_eq!(format!("{whole:?}"), "TokenWindows(17 of 3 tokens, stride 1, of 20)");
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit() {
+        assert_eq!(windows(4, 4, 1).unwrap_err().message(), "windows of 4 tokens and the one after, of a text of 4");
+        assert_eq!(windows(4, 0, 1).unwrap_err().message(), "windows of 0 tokens with a stride of 1");
+        assert!(windows(4, 1, 0).is_err());
+        assert!(windows(4, 1, 1).unwrap().with_stride(0).is_err());
+        assert_eq!(windows(4, 1, 1).unwrap().with_stride(2).unwrap().len(), 2);
+        assert!(windows(4, usize::MAX, 1).is_err());
+    }
+
+    #[test]
+    fn characters_by_code_point() {
+        let vocabulary = CharVocabulary::of("héé\n!");
+        assert_eq!(vocabulary.encode("\n!hé").unwrap(), [0, 1, 2, 3]);
+        assert_eq!(vocabulary.decode(&[2, 3, 9]), "hé\u{fffd}");
+        let error = vocabulary.encode("h\nhx").unwrap_err();
+        assert_eq!(error.message(), "line 2: the character 'x' is not in the vocabulary");
+        let stored = serde_json::to_string(&vocabulary).unwrap();
+        assert_eq!(serde_json::from_str::<CharVocabulary>(&stored).unwrap(), vocabulary);
+        assert!(CharVocabulary::of("").is_empty());
+    }
+
+    #[test]
+    fn files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "\u{feff}abcab").unwrap();
+        let text = CharWindows::read(&path, 2, 2).unwrap();
+        assert_eq!((text.vocabulary().len(), text.len(), text.get(1).unwrap().input()), (3, 2, &[2, 0][..]));
+        assert!(CharWindows::read(&path, 9, 1).unwrap_err().location().path.is_some());
+        fs::write(&path, b"ab\ncd\n\xff").unwrap();
+        assert!(read(&path).unwrap_err().message().ends_with("a.txt`, line 3: the text is not UTF-8"));
+        fs::write(&path, "").unwrap();
+        assert!(read(&path).unwrap_err().message().ends_with("a.txt`: the file is empty"));
+        assert!(read(folder.path().join("none.txt")).unwrap_err().message().starts_with("cannot read `"));
+    }
+}

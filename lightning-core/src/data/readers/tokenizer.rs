@@ -1,0 +1,301 @@
+//! A simple tokenizer: words or characters as numbers, with the special tokens that sequence models need.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    io::Write,
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    files::write_atomic,
+};
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A word: a run of letters and digits, with the apostrophe that ends it, as in French `l'` and `qu'`; any other character that is no
+    /// space is a token of its own.
+    Word,
+    /// A character.
+    Char,
+}
+
+/// How a text falls into tokens, and the number of each.
+///
+/// The first four numbers are [`PAD`](Self::PAD), [`BOS`](Self::BOS), [`EOS`](Self::EOS) and [`UNK`](Self::UNK); the tokens follow, the
+/// most frequent first.
+///
+/// ```
+/// use lightning_core::data::tokenizer::{Tokenizer, Unit};
+///
+/// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(["Je t'aime.", "Il t'aime aussi."]);
+/// let tokens = tokenizer.encode_sentence("Il t'aime beaucoup.");
+/// assert_eq!((tokens[0], tokens[6]), (Tokenizer::BOS, Tokenizer::EOS));
+/// assert_eq!(tokenizer.decode(&tokens), "il t' aime <unk> .");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Tokenizer {
+    unit: Unit,
+    lowercase: bool,
+    tokens: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+const SPECIAL: [&str; 4] = ["<pad>", "<bos>", "<eos>", "<unk>"];
+
+impl Tokenizer {
+    /// Fills short sentences up to the length of their batch.
+    pub const PAD: u32 = 0;
+    /// Begins a sentence.
+    pub const BOS: u32 = 1;
+    /// Ends a sentence.
+    pub const EOS: u32 = 2;
+    /// Stands for what is not in the vocabulary.
+    pub const UNK: u32 = 3;
+
+    /// Starts a tokenizer of words or characters.
+    pub fn builder(unit: Unit) -> TokenizerBuilder {
+        TokenizerBuilder { unit, lowercase: false, min_count: 1 }
+    }
+
+    /// How many tokens there are, the special ones among them.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there are none but the special ones.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.len() == SPECIAL.len()
+    }
+
+    /// The numbers of the tokens of `text`.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        self.split(text).iter().map(|token| self.numbers.get(token).copied().unwrap_or(Self::UNK)).collect()
+    }
+
+    /// The numbers of the tokens of `text`, between [`BOS`](Self::BOS) and [`EOS`](Self::EOS).
+    pub fn encode_sentence(&self, text: &str) -> Vec<u32> {
+        let mut numbers = vec![Self::BOS];
+        numbers.extend(self.encode(text));
+        numbers.push(Self::EOS);
+        numbers
+    }
+
+    /// The text of the tokens up to the first [`EOS`](Self::EOS), without padding and beginning; words have a space between them.
+    pub fn decode(&self, numbers: &[u32]) -> String {
+        let tokens: Vec<&str> = numbers
+            .iter()
+            .take_while(|number| **number != Self::EOS)
+            .filter(|number| ![Self::PAD, Self::BOS].contains(number))
+            .map(|number| self.tokens.as_slice().get(*number as usize).map_or("<unk>", String::as_str))
+            .collect();
+        tokens.join(match self.unit {
+            Unit::Word => " ",
+            Unit::Char => "",
+        })
+    }
+
+    /// The tokens of `text` as texts, also those that are not in the vocabulary.
+    pub fn split(&self, text: &str) -> Vec<String> {
+        split(self.unit, self.lowercase, text)
+    }
+
+    /// Writes the tokenizer to a JSON file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        write_atomic(path, |file| file.write_all(&text))
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is no tokenizer: with line and column.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            Error::data(format!("`{}` is no tokenizer", path.display()))
+                .at_path(path)
+                .caused_by(error)
+                .help("give a file that `Tokenizer::save` wrote")
+        })
+    }
+}
+
+/// The settings of a [`Tokenizer`] in the making.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenizerBuilder {
+    unit: Unit,
+    lowercase: bool,
+    min_count: usize,
+}
+
+impl TokenizerBuilder {
+    /// Whether capital and small letters are the same; not when not set.
+    #[must_use]
+    pub fn lowercase(self, lowercase: bool) -> Self {
+        Self { lowercase, ..self }
+    }
+
+    /// How often a token has to occur to get a number; once when not set.
+    #[must_use]
+    pub fn min_count(self, min_count: usize) -> Self {
+        Self { min_count, ..self }
+    }
+
+    /// The tokenizer with the vocabulary of `texts`: the most frequent token first, of equally frequent ones the first in the alphabet.
+    pub fn build<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> Tokenizer {
+        let Self { unit, lowercase, min_count } = self;
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            for token in split(unit, lowercase, text.as_ref()) {
+                *counts.entry(token).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let tokens = SPECIAL.into_iter().map(str::to_owned).chain(counts.into_iter().map(|(token, _)| token)).collect();
+        numbered(unit, lowercase, tokens)
+    }
+}
+
+/// The tokens of `text`.
+fn split(unit: Unit, lowercase: bool, text: &str) -> Vec<String> {
+    let lowered;
+    let text = if lowercase {
+        lowered = text.to_lowercase();
+        &lowered
+    } else {
+        text
+    };
+    match unit {
+        Unit::Char => text.chars().map(String::from).collect(),
+        Unit::Word => words(text).map(str::to_owned).collect(),
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let end = if first.is_alphanumeric() {
+            let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+            let apostrophe = rest.get(end..).and_then(|after| after.chars().next()).filter(|c| ['\'', '’'].contains(c));
+            end + apostrophe.map_or(0, char::len_utf8)
+        } else {
+            first.len_utf8()
+        };
+        let (word, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(word)
+    })
+}
+
+fn numbered(unit: Unit, lowercase: bool, tokens: Vec<String>) -> Tokenizer {
+    let numbers = (0..).zip(&tokens).skip(SPECIAL.len()).map(|(number, token)| (token.clone(), number)).collect();
+    Tokenizer { unit, lowercase, tokens, numbers }
+}
+
+/// The tokenizer as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    unit: Unit,
+    lowercase: bool,
+    tokens: Vec<String>,
+}
+
+impl From<Tokenizer> for Stored {
+    fn from(tokenizer: Tokenizer) -> Self {
+        let Tokenizer { unit, lowercase, tokens, numbers: _ } = tokenizer;
+        Self { unit, lowercase, tokens }
+    }
+}
+
+impl TryFrom<Stored> for Tokenizer {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let Stored { unit, lowercase, tokens } = stored;
+        if tokens.get(..SPECIAL.len()).is_none_or(|first| first != SPECIAL) {
+            return Err(format!("the tokens do not begin with {SPECIAL:?}"));
+        }
+        let count = tokens.len();
+        let tokenizer = numbered(unit, lowercase, tokens);
+        if tokenizer.numbers.len() + SPECIAL.len() != count {
+            return Err("a token is there twice".to_owned());
+        }
+        Ok(tokenizer)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_into_tokens() {
+        let words = |text| split(Unit::Word, false, text);
+        assert_eq!(words("J'ai vu l’homme de 40 ans !"), ["J'", "ai", "vu", "l’", "homme", "de", "40", "ans", "!"]);
+        assert_eq!(words("  Ça?!\u{202f}\u{2026} x"), ["Ça", "?", "!", "\u{2026}", "x"]);
+        assert_eq!(words("'tis -- 'x'"), ["'", "tis", "-", "-", "'", "x'"]);
+        assert!(words(" \t").is_empty());
+        assert_eq!(split(Unit::Word, true, "ÇA VA"), ["ça", "va"]);
+        assert_eq!(split(Unit::Char, false, "a b"), ["a", " ", "b"]);
+    }
+
+    #[test]
+    fn the_most_frequent_tokens_come_first() {
+        let texts = ["b a b", "c b a", "<unk> d"];
+        let tokenizer = Tokenizer::builder(Unit::Word).build(texts);
+        assert_eq!(tokenizer.tokens[4..9], ["b", "a", "<", ">", "c"]);
+        let frequent = Tokenizer::builder(Unit::Word).min_count(2).build(texts);
+        assert_eq!((frequent.len(), frequent.encode("a b c")), (6, vec![5, 4, Tokenizer::UNK]));
+        assert!(Tokenizer::builder(Unit::Char).build([""]).is_empty());
+    }
+
+    #[test]
+    fn there_and_back() {
+        let tokenizer = Tokenizer::builder(Unit::Char).build(["abc "]);
+        let sentence = tokenizer.encode_sentence("a bcx");
+        assert_eq!(sentence.first().zip(sentence.last()), Some((&Tokenizer::BOS, &Tokenizer::EOS)));
+        assert_eq!(tokenizer.decode(&sentence), "a bc<unk>");
+        let padded = [&sentence[..], &[Tokenizer::PAD, 5]].concat();
+        assert_eq!(tokenizer.decode(&padded), "a bc<unk>");
+        assert_eq!(tokenizer.decode(&[999]), "<unk>");
+        // The names of special tokens in a text are text.
+        let word = Tokenizer::builder(Unit::Word).build(["<pad>"]);
+        assert!(word.encode("<pad>").iter().all(|number| *number > Tokenizer::UNK));
+    }
+
+    #[test]
+    fn saved_and_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("french.json");
+        let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(["Ça va !", "Va !"]);
+        tokenizer.save(&path).unwrap();
+        assert_eq!(Tokenizer::load(&path).unwrap(), tokenizer);
+
+        let told = |text: &str| {
+            fs::write(&path, text).unwrap();
+            Tokenizer::load(&path).unwrap_err().to_string()
+        };
+        let stored = serde_json::to_string(&tokenizer).unwrap();
+        assert!(told(&stored[..stored.len() / 2]).contains("french.json` is no tokenizer: EOF while parsing"));
+        assert!(told(&stored.replace("<pad>", "<p>")).contains("the tokens do not begin with"));
+        assert!(told(&stored.replace("\"ça\"", "\"va\"")).contains("a token is there twice"));
+        assert!(told(&stored.replace("word", "syllable")).contains("unknown variant `syllable`"));
+        assert!(Tokenizer::load(folder.path().join("none")).unwrap_err().message().starts_with("cannot read `"));
+    }
+}

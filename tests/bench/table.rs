@@ -1,0 +1,52 @@
+//! Ratios of programs that ran one after another, round by round.
+
+use std::{collections::BTreeMap, error::Error, fs, path::Path};
+
+use super::measure::{Run, quantile};
+
+/// The ratios that are aimed at: workload, program, how many times as fast at least. Against PyTorch on the CPU for the last two the
+/// ratio is reported as it is.
+const TARGETS: [(&str, &str, f64); 6] = [
+    ("mlp", "user-hand", 2.2),
+    ("mlp", "burn-train", 2.2),
+    ("mlp", "lightning", 5.0),
+    ("wide", "user-hand", 1.7),
+    ("cnn", "user-hand", 1.4),
+    ("transformer", "user-hand", 1.15),
+];
+
+/// Prints the table of a file with one [`Run`] a line.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn print(file: &Path, ours: &str) -> Result<(), Box<dyn Error>> {
+    let mut runs: BTreeMap<String, BTreeMap<String, Vec<Run>>> = BTreeMap::new();
+    for line in fs::read_to_string(file)?.lines() {
+        let run: Run = serde_json::from_str(line)?;
+        runs.entry(run.workload.clone()).or_default().entry(run.program.clone()).or_default().push(run);
+    }
+    println!(
+        "| workload | program | ms a step | with epoch's end | peak MiB | steady MiB | {ours} is faster by | from round to round | aim |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for (workload, programs) in &runs {
+        let Some(own) = programs.get(ours) else { continue };
+        for (program, runs) in programs {
+            let median = |number: fn(&Run) -> f64| quantile(&mut runs.iter().map(number).collect::<Vec<_>>(), 0.5);
+            let pairs = own.iter().zip(runs);
+            let mut ratios: Vec<f64> = pairs.map(|(own, other)| other.step_ms / own.step_ms).collect();
+            let (ratio, low, high) =
+                (quantile(&mut ratios, 0.5), quantile(&mut ratios, 0.0), quantile(&mut ratios, 1.0));
+            let aim = TARGETS.iter().find(|(of, against, _)| of == workload && against == program);
+            println!(
+                "| {workload} | {program} | {:.3} | {:.3} | {:.0} | {:.0} | {ratio:.2} | {low:.2} to {high:.2} | {} |",
+                median(|run| run.step_ms),
+                median(|run| run.epoch_ms),
+                median(|run| run.peak_mib),
+                median(|run| run.steady_mib),
+                aim.map_or(String::new(), |(_, _, aim)| aim.to_string()),
+            );
+        }
+    }
+    Ok(())
+}

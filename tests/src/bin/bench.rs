@@ -1,0 +1,145 @@
+//! What the trainer costs: ratios to a loop written by hand, on the same machine in the same minutes.
+//!
+//! Without a subcommand, trainer and hand-written loop take turns in this one process, a few steps each, with the same allocator
+//! and the same features of Burn. `run` times one program alone and prints a line of JSON, and `table` makes ratios of such lines:
+//! `scripts/bench.sh` calls both, for programs that cannot share a process.
+#![forbid(unsafe_code)]
+#![allow(unreachable_pub, reason = "the shared files have public items")]
+
+#[path = "../../bench/hand.rs"]
+mod hand;
+#[path = "../../bench/measure.rs"]
+mod measure;
+#[path = "../../bench/table.rs"]
+mod table;
+#[path = "../../bench/trainer.rs"]
+mod trainer;
+#[path = "../../bench/turns.rs"]
+mod turns;
+#[path = "../../bench/workloads.rs"]
+mod workloads;
+
+use std::{error::Error, path::PathBuf, time::Instant};
+
+use burn::tensor::Device;
+use clap::{Parser, Subcommand};
+use lightning_core::{Accelerator, IntoAccelerator, seed_everything};
+
+use hand::Hand;
+use measure::{Run, Stopwatch};
+use trainer::{CnnModule, MlpModule, NormMlpModule, Trained, TransformerModule, WideModule, alone, logging};
+use workloads::Workload;
+
+/// Times the trainer beside a loop written by hand.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Workloads: mlp, batchnorm, cnn, transformer, wide. All when none is given.
+    #[arg(long)]
+    workload: Vec<String>,
+    /// Where to compute: cpu, or an accelerator whose feature is on.
+    #[arg(long, default_value = "cpu", global = true)]
+    device: String,
+    /// Epochs that the two loops take turns in.
+    #[arg(long, default_value_t = 3)]
+    epochs: usize,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Times one program by itself.
+    Run {
+        /// trainer, trainer-burn-optimizers, trainer-plain (as Burn is: no fused optimizer, no allocator setting), or hand.
+        #[arg(long)]
+        program: String,
+        #[arg(long)]
+        workload: String,
+        /// The file that the line is added to.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Prints the ratios of the runs in a file.
+    Table {
+        file: PathBuf,
+        /// The program that the others are compared with.
+        #[arg(long, default_value = "trainer")]
+        ours: String,
+    },
+}
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Calls a function of one type parameter with the module of a workload.
+macro_rules! for_workload {
+    ($name:expr, $function:ident($($argument:expr),*)) => {
+        match $name {
+            "mlp" => $function::<MlpModule>($($argument),*),
+            "batchnorm" => $function::<NormMlpModule>($($argument),*),
+            "cnn" => $function::<CnnModule>($($argument),*),
+            "transformer" => $function::<TransformerModule>($($argument),*),
+            "wide" => $function::<WideModule>($($argument),*),
+            other => Err(format!("there is no workload `{other}`").into()),
+        }
+    };
+}
+
+const WORKLOADS: [&str; 5] = ["mlp", "batchnorm", "cnn", "transformer", "wide"];
+
+fn main() -> Outcome<()> {
+    let args = Args::parse();
+    seed_everything(1);
+    let accelerator = args.device.as_str().into_accelerator()?;
+    let probe = MlpModule::trainer().accelerator(accelerator).tune_allocator(false).no_logger();
+    let device = probe.enable_checkpointing(false).build()?.device().clone();
+    match args.command {
+        Some(Command::Run { program, workload, out }) => {
+            let run = for_workload!(workload.as_str(), run(&program, accelerator, &device))?;
+            run.report(out.as_deref())
+        }
+        Some(Command::Table { file, ours }) => table::print(&file, &ours),
+        None => {
+            let named = if args.workload.is_empty() { WORKLOADS.map(str::to_owned).to_vec() } else { args.workload };
+            let mut rows = Vec::new();
+            for workload in &named {
+                rows.extend(for_workload!(workload.as_str(), turns(args.epochs, accelerator, &device))?);
+            }
+            println!("{}", turns::table(&rows));
+            Ok(())
+        }
+    }
+}
+
+fn turns<M: Trained>(epochs: usize, accelerator: Accelerator, device: &Device) -> Outcome<Vec<turns::Row>> {
+    turns::take::<M>(epochs, accelerator, device)
+}
+
+fn run<M: Trained>(program: &str, accelerator: Accelerator, device: &Device) -> Outcome<Run> {
+    let folder = tempfile::tempdir()?;
+    let settings = logging::<M>(folder.path()).accelerator(accelerator);
+    let with = concat!("lightning-core ", env!("CARGO_PKG_VERSION"), ", Burn 0.22.1");
+    let settings = match program {
+        "trainer" => settings,
+        "trainer-burn-optimizers" => settings.fused_optimizers(false),
+        "trainer-plain" => settings.fused_optimizers(false).tune_allocator(false),
+        "hand" => return by_hand::<M::Workload>(device, folder.path(), with),
+        other => return Err(format!("there is no program `{other}`").into()),
+    };
+    Ok(alone(program, settings, device, with)?)
+}
+
+fn by_hand<W: Workload>(device: &Device, folder: &std::path::Path, with: &str) -> Outcome<Run> {
+    const EPOCHS: usize = 3;
+    let start = Instant::now();
+    let mut hand = Hand::<W>::new(device, folder)?;
+    let mut watch = Stopwatch::default();
+    for _ in 0..EPOCHS {
+        watch.start();
+        for _ in 0..W::STEPS {
+            hand.step()?;
+            watch.step();
+        }
+        hand.save(folder)?;
+    }
+    Ok(Run::new("hand", W::NAME, &watch, EPOCHS * W::STEPS, start.elapsed(), with))
+}
