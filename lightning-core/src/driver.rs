@@ -3,14 +3,18 @@
 use std::{
     any::{Any, TypeId},
     cell::{Cell, RefCell},
-    path::Path,
 };
 
 use burn::{module::Module, tensor::Device};
 
 use crate::{
     callbacks::{Callback, CallbackContext, CallbackOrder, call},
-    checkpoint,
+    checkpoint::{
+        Checkpoint, RunRecord,
+        capture::{self, Image, ParamName, Parts, Snapshot, callback_states, keyed},
+        metadata::DataRecord,
+        names,
+    },
     context::{HookContext, StepContext, hook_label, record},
     data::{NamedFeed, Position, Source, StepCall},
     error::{Error, Result},
@@ -21,8 +25,10 @@ use crate::{
     owned::Owned,
     params::{ErasedVisitor, MapMode, ValueMapper, visit},
     random::{Stream, derive_seed, with_generator},
+    resume::{compare, flat},
     run::RunState,
     stage::Stage,
+    state::{StateReader, StateWriter},
 };
 
 /// A feed of the driver.
@@ -74,14 +80,22 @@ pub(crate) trait Driver {
     fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()>;
     /// Gives it back to them.
     fn show(&mut self, hidden: &[usize]) -> Result<()>;
-    /// Writes a checkpoint.
-    fn save(&self, run: &mut RunState, path: &Path) -> Result<()>;
+    /// Takes a checkpoint of everything.
+    fn image(&mut self, run: &mut RunState) -> Result<Image>;
+    /// Gives the module, the callbacks and the data module what a checkpoint has of them.
+    fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
+    /// The paths of what takes no gradient.
+    fn frozen(&self) -> Result<Vec<String>>;
+    /// Every float parameter.
+    fn parameters(&self) -> Result<Vec<ParamName>>;
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
     fn set_mode(&mut self, mode: Mode) -> Result<()>;
-    /// Puts a copy of the module aside.
+    /// Puts a copy of the module and of the callbacks' states aside.
     fn keep(&mut self) -> Result<()>;
-    /// Brings the copy back.
-    fn restore(&mut self);
+    /// Brings the module's copy back. `with_states`: the next checkpoint has the copied states of the callbacks.
+    fn restore_kept(&mut self, with_states: bool);
+    /// Drops the copy.
+    fn forget_kept(&mut self);
     fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()>;
     fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()>;
 }
@@ -89,10 +103,23 @@ pub(crate) trait Driver {
 /// How a trainer makes its module's optimizers; absent for entry points that need none.
 pub(crate) type Configure<M> = fn(&M, &FitContext) -> Result<Vec<OptimizerSetup>>;
 
+/// The state of every callback, by its key.
+type CallbackStates = Vec<(String, StateWriter)>;
+
+/// What was put aside.
+struct Kept<M> {
+    module: M,
+    callbacks: CallbackStates,
+    /// Of the module in training form.
+    frozen: Vec<String>,
+}
+
 /// The driver of a module type.
 pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     module: Owned<'a, M>,
-    kept: Option<M>,
+    kept: Option<Kept<M>>,
+    /// The callbacks' states of a copy that was brought back.
+    kept_states: Option<CallbackStates>,
     callbacks: &'a mut [Box<dyn Callback<M>>],
     source: Box<dyn Source<M> + 'a>,
     configure: Option<Configure<M>>,
@@ -107,7 +134,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         source: Box<dyn Source<M> + 'a>,
         configure: Option<Configure<M>>,
     ) -> Self {
-        Self { module, kept: None, callbacks, source, configure, train: None, eval: Vec::new() }
+        Self { module, kept: None, kept_states: None, callbacks, source, configure, train: None, eval: Vec::new() }
     }
 
     fn feed(&mut self, feed: FeedId) -> Result<&mut NamedFeed<M>> {
@@ -365,8 +392,38 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         self.module.apply(MapMode::Show { hidden })
     }
 
-    fn save(&self, run: &mut RunState, path: &Path) -> Result<()> {
-        checkpoint::save(self.module.get()?, run, path)
+    fn image(&mut self, run: &mut RunState) -> Result<Image> {
+        self.hook(Hook::OnSaveCheckpoint, run)?;
+        let data = data_record(&*self.source)?;
+        let frozen = self.kept.as_ref().map(|kept| kept.frozen.clone());
+        let callbacks = match self.kept_states.take() {
+            Some(states) => states,
+            None => callback_states(self.callbacks)?,
+        };
+        take_image(self.module.get_mut()?, self.callbacks, callbacks, data, frozen, run)
+    }
+
+    fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
+        let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
+        checkpoint.apply_for_training(self.module.get_mut()?)?;
+        let now = capture::frozen(self.module.get()?)?;
+        let (freeze, thaw) = record.trainable.changes(&now, &mut run.differences);
+        if !(freeze.is_empty() && thaw.is_empty()) {
+            self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
+        }
+        restore_callbacks(self.callbacks, checkpoint, record, run)?;
+        match &record.data {
+            Some(stored) => restore_data(&mut *self.source, stored, &mut run.differences),
+            None => Ok(()),
+        }
+    }
+
+    fn frozen(&self) -> Result<Vec<String>> {
+        capture::frozen(self.module.get()?)
+    }
+
+    fn parameters(&self) -> Result<Vec<ParamName>> {
+        capture::parameters(self.module.get()?)
     }
 
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>> {
@@ -385,14 +442,21 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn keep(&mut self) -> Result<()> {
-        self.kept = Some(self.module.get()?.clone());
+        let module = self.module.get()?.clone();
+        let frozen = capture::frozen(&module)?;
+        self.kept = Some(Kept { module, callbacks: callback_states(self.callbacks)?, frozen });
         Ok(())
     }
 
-    fn restore(&mut self) {
+    fn restore_kept(&mut self, with_states: bool) {
         if let (Some(kept), Ok(module)) = (self.kept.take(), self.module.get_mut()) {
-            *module = kept;
+            *module = kept.module;
+            self.kept_states = with_states.then_some(kept.callbacks);
         }
+    }
+
+    fn forget_kept(&mut self) {
+        self.kept = None;
     }
 
     fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()> {
@@ -402,6 +466,79 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
         self.module.update(mapper)
     }
+}
+
+/// What a checkpoint keeps of a data module.
+fn data_record<M>(source: &dyn Source<M>) -> Result<Option<DataRecord>> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
+    let mut state = StateWriter::default();
+    source.save_state(&mut state)?;
+    Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
+}
+
+fn restore_data<M>(source: &mut dyn Source<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
+    if stored.name != name {
+        differences.push(format!("the data was that of `{}`, and is that of `{name}`", stored.name));
+        return Ok(());
+    }
+    compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
+    source.load_state(&StateReader::new(&stored.state))
+}
+
+/// Takes a checkpoint of a module and the run. `frozen` is known where the module is not in training form.
+pub(crate) fn take_image<M: LightningModule>(
+    module: &mut M,
+    callbacks: &[Box<dyn Callback<M>>],
+    states: CallbackStates,
+    data: Option<DataRecord>,
+    frozen: Option<Vec<String>>,
+    run: &mut RunState,
+) -> Result<Image> {
+    let mut user = StateWriter::default();
+    catch(|| module.save_user_state(&mut user))
+        .map_err(|error| error.at(run.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
+    let mut shown = None;
+    for callback in callbacks {
+        shown = shown.or(callback.model_to_save(module)?);
+    }
+    let frozen = frozen.map_or_else(|| capture::frozen(module), Ok)?;
+    let parts = Parts {
+        module,
+        shown: shown.as_ref().map(|shown| shown as &dyn Snapshot),
+        user,
+        callbacks: states,
+        data,
+        frozen,
+    };
+    Image::take(parts, run)
+}
+
+fn restore_callbacks<M>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    checkpoint: &Checkpoint,
+    record: &RunRecord,
+    run: &mut RunState,
+) -> Result<()> {
+    let keys = keyed(callbacks.iter().map(|callback| callback.state_key()));
+    for (key, callback) in keys.iter().zip(callbacks) {
+        let tensors = checkpoint.tensors_below(&format!("{}{key}.", names::CALLBACKS))?;
+        let Some(state) = record.callbacks.get(key) else {
+            let mut own = StateWriter::default();
+            callback.save_state(&mut own)?;
+            if !own.is_empty() {
+                run.differences.push(format!("the callback `{key}` is not in the checkpoint: it starts anew"));
+            }
+            continue;
+        };
+        callback
+            .load_state(&StateReader::with_tensors(state, &tensors))
+            .map_err(|error| error.at(run.location(Some(format!("load_state of {key}")), false)))?;
+    }
+    for key in record.callbacks.keys().filter(|key| !keys.contains(key)) {
+        run.differences.push(format!("the checkpoint's callback `{key}` is not in the program"));
+    }
+    Ok(())
 }
 
 /// Puts a module on the run's device in training form. Lazy parameters come into being here, from the run's seed.

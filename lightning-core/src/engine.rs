@@ -15,8 +15,9 @@ use crate::{
     optimization,
     random::{Stream, derive_seed, with_generator},
     report::StopReason,
+    resume::{self, Phase, Place},
     run::RunState,
-    signals,
+    saving, signals,
     stage::Stage,
     summary,
     validation::{self, ValSchedule},
@@ -71,7 +72,19 @@ fn with_events<T>(
     (start, end): (Hook, Hook),
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
-    let result = driver.hook(start, run).and_then(|()| body(run, driver));
+    let started =
+        |run: &mut RunState, driver: &mut dyn Driver| driver.hook(start, run).and_then(|()| body(run, driver));
+    with_end(run, driver, end, started)
+}
+
+/// As [`with_events`], for what has been started before.
+fn with_end<T>(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    end: Hook,
+    body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
+) -> Result<T> {
+    let result = body(run, driver);
     if result.is_err() {
         fail(run, driver);
     }
@@ -90,6 +103,10 @@ fn fail(run: &mut RunState, driver: &mut dyn Driver) {
         // The first error is the one to report; this one must not hide it, nor be lost.
         run.warn(format!("`on_exception` failed as well: {error}"));
     }
+    // What a callback asked for, before the end hooks change anything.
+    if let Err(error) = saving::flush(run, driver) {
+        run.warn(format!("a checkpoint could not be written: {error}"));
+    }
 }
 
 /// Runs one entry point between set-up and the closing of the loggers.
@@ -102,7 +119,11 @@ pub(crate) fn with_data<T>(
         run.loggers.start(&run.hparams)?;
         body(run, driver)
     });
-    if result.is_err() {
+    let saved = saving::flush_and_wait(run, driver);
+    if let (Err(_), Err(error)) = (&result, &saved) {
+        run.warn(format!("a checkpoint could not be written: {error}"));
+    }
+    if result.is_err() || saved.is_err() {
         fail(run, driver);
     }
     let torn_down = driver.teardown(run);
@@ -114,6 +135,7 @@ pub(crate) fn with_data<T>(
     };
     let closed = run.loggers.finalize(status);
     let value = result?;
+    saved?;
     torn_down?;
     closed?;
     Ok(value)
@@ -121,6 +143,8 @@ pub(crate) fn with_data<T>(
 
 /// What a `fit` needs to know of its loaders.
 struct FitPlan {
+    /// Training batches of the loader; `None` when it does not know.
+    loader_batches: Option<u64>,
     /// Training batches in an epoch, after limits; `None` when the loader does not know.
     train_batches: Option<u64>,
     /// The same without `fast_dev_run`.
@@ -135,6 +159,7 @@ struct FitPlan {
 /// The first error of a step, hook, callback, loader or logger, with its place in the run.
 pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
     with_data(run, driver, |run, driver| {
+        resume::take_up(run, driver)?;
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
@@ -148,20 +173,21 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             );
         }
         configure(run, driver, &plan)?;
+        resume::take_up_training(run, driver, plan.loader_batches)?;
         if run.settings.output.model_summary {
             let text = summary::model_summary(run, driver)?;
             run.print(&text);
         }
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
             sanity_check(run, driver, &plan)?;
-            run.scope = run.metrics.open(Stage::Fit, 0, "");
+            run.scope = run.metrics.reopen(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
                 loop {
                     if let Some(reason) = reason_to_stop(run) {
                         run.scope = ScopeId::CLOSED;
                         return Ok(reason);
                     }
-                    check_signals(run, false)?;
+                    safe_point(run, driver, false)?;
                     train_epoch(run, driver, &plan)?;
                     run.progress.epoch += 1;
                     if is_time_to_reload(run, driver) {
@@ -171,25 +197,10 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             })
         });
         match reason {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                save_interrupted(run, driver)?;
-                Ok(StopReason::Interrupted)
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(StopReason::Interrupted),
             reason => reason,
         }
     })
-}
-
-/// Keeps what an interrupted run has reached, where its checkpoints are.
-fn save_interrupted(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
-    if !run.settings.output.checkpointing {
-        return Ok(());
-    }
-    let (epoch, step) = (run.progress.epoch, run.progress.global_step);
-    let path = run.log_dir().join("checkpoints").join(format!("interrupted-epoch={epoch}-step={step}.ckpt"));
-    driver.save(run, &path)?;
-    run.print(&format!("interrupted: saved {}", path.display()));
-    Ok(())
 }
 
 /// # Errors
@@ -199,6 +210,19 @@ fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, in_batch)))
+}
+
+/// Answers the signals that have come, and writes the checkpoints that have been asked for.
+///
+/// # Errors
+/// Those of a checkpoint, and [`check_signals`]'.
+fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: bool) -> Result<()> {
+    saving::answer_signal(run);
+    if signals::pending() {
+        saving::save_interrupted(run, driver)?;
+    }
+    saving::flush(run, driver)?;
+    check_signals(run, in_batch)
 }
 
 fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
@@ -226,7 +250,7 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
         driver.keep_order();
     }
     let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
-    Ok(FitPlan { train_batches, whole_batches, val, schedule })
+    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
 }
 
 /// Whether the loaders are made anew before the next epoch.
@@ -278,7 +302,7 @@ fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
 /// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
 fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let steps = run.settings.validation.sanity_steps;
-    if plan.val.is_empty() || steps == 0 || run.progress.batch_step > 0 {
+    if plan.val.is_empty() || steps == 0 || run.progress.batch_step > 0 || run.resumed_from.is_some() {
         return Ok(());
     }
     driver.keep()?;
@@ -286,25 +310,32 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
     run.sanity_checking = false;
-    driver.restore();
+    driver.restore_kept(false);
     let failed_warnings = std::mem::take(&mut run.warnings);
     run.metrics.reset();
     run.warnings = failed_warnings;
     result
 }
 
+/// One epoch, or the rest of one that a checkpoint was taken in.
 fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
-    let epoch = run.progress.epoch;
+    let place = run.place;
+    let epoch = place.epoch;
+    (run.progress.epoch, run.last_epoch) = (epoch, epoch);
     let validates = !plan.val.is_empty() && validation::is_in_epoch(&run.settings.validation, epoch);
-    run.batch_idx = 0;
+    run.batch_idx = place.batch;
     run.loader_idx = 0;
     let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
-    driver.start(FeedId::Train, Position { seed: run.seed, epoch: data_epoch, batch: 0 })?;
+    driver.start(FeedId::Train, Position { seed: run.seed, epoch: data_epoch, batch: place.next_batch() })?;
     run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
-    let hooks = (Hook::OnTrainEpochStart, Hook::OnTrainEpochEnd);
-    let batches = with_events(run, driver, hooks, |run, driver| train_batches(run, driver, plan, validates));
+    let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
+        if place.phase == Phase::EpochStart {
+            begin_epoch(run, driver)?;
+        }
+        train_batches(run, driver, plan, validates)
+    });
     driver.end(FeedId::Train);
-    batches?;
+    let complete = batches?;
     let values = run.metrics.end_epoch(Stage::Fit, epoch)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
     optimization::watch(run, Interval::Epoch)?;
@@ -312,35 +343,85 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
     run.loggers.save()?;
     let RunState { bar, metrics, .. } = run;
     bar.end_epoch(metrics.bar());
+    run.place = match complete {
+        true => Place::start_of(epoch + 1),
+        // A run that goes on with more steps goes on in the epoch.
+        false => Place { epoch, batch: run.batch_idx + 1, phase: Phase::Batch },
+    };
+    saving::flush(run, driver).inspect_err(|_| fail(run, driver))
+}
+
+fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    seed_generator(run, Draws::EpochStart);
+    driver.hook(Hook::OnTrainEpochStart, run)?;
+    run.place.phase = Phase::Batch;
     Ok(())
 }
 
-fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
-    while plan.train_batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(FeedId::Train, run)? {
-        let last = plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train);
-        let stepped = train_batch(run, driver, last)?;
-        check_signals(run, true)?;
-        if std::mem::take(&mut run.skip_epoch) {
-            run.batch_size = None;
-            return Ok(());
+/// What the device's generator is seeded for, so that a resumed run draws what it would have drawn.
+#[derive(Clone, Copy)]
+enum Draws {
+    Batch,
+    EpochStart,
+    Validation,
+    EpochEnd,
+}
+
+fn seed_generator(run: &RunState, draws: Draws) {
+    let seed = derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, draws as u64);
+    with_generator(&run.device, seed, || ());
+}
+
+/// The batches of an epoch from the place where the run is; whether the epoch came to its end.
+fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
+    loop {
+        if run.place.phase == Phase::Batch {
+            seed_generator(run, Draws::Batch);
+            if plan.train_batches.is_some_and(|limit| run.batch_idx >= limit) || !driver.fetch(FeedId::Train, run)? {
+                break;
+            }
+            train_batch(run, driver, plan, validates)?;
+            safe_point(run, driver, true)?;
+            if std::mem::take(&mut run.skip_epoch) {
+                run.batch_size = None;
+                seed_generator(run, Draws::EpochEnd);
+                return Ok(true);
+            }
+            check_time(run);
         }
-        check_time(run);
-        let due = plan.schedule.is_due(run, stepped, last);
-        let stopping = may_stop(run, run.progress.epoch);
+        let last = is_last(run, driver, plan);
+        let stopping = match run.place.phase {
+            Phase::AfterValidation { stopping } => stopping,
+            _ => may_stop(run, run.progress.epoch),
+        };
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if validates && (due || stopping) {
+        if let Phase::AfterBatch { stepped } = run.place.phase
+            && validates
+            && (plan.schedule.is_due(run, stepped, last) || stopping)
+        {
+            seed_generator(run, Draws::Validation);
             validate(run, driver, &plan.val, None)?;
+            run.place.phase = Phase::AfterValidation { stopping };
+            safe_point(run, driver, true)?;
         }
         optimization::watch(run, Interval::Step)?;
         if last || stopping || steps_are_done(run) {
-            return Ok(());
+            seed_generator(run, Draws::EpochEnd);
+            return Ok(last);
         }
         run.batch_idx += 1;
+        run.place = Place { epoch: run.place.epoch, batch: run.batch_idx, phase: Phase::Batch };
     }
     if run.batch_idx == 0 {
         return Err(Error::data("the training loader gave no batch").at(run.location(None, false)));
     }
-    Ok(())
+    seed_generator(run, Draws::EpochEnd);
+    Ok(true)
+}
+
+/// Whether the batch at hand, or just done, is the epoch's last.
+fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
+    plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train)
 }
 
 fn check_time(run: &mut RunState) {
@@ -372,16 +453,19 @@ fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     met
 }
 
-/// Trains on the ready batch; whether an optimizer stepped.
-fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<bool> {
+/// Trains on the ready batch.
+fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
+    let last = is_last(run, driver, plan);
+    run.passes_before = run.passes();
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.skip_epoch {
         return optimization::close_all(run, driver);
     }
-    with_generator(&run.device, derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, 0), || ());
     let stepped = optimization::train(run, driver, last)?;
     run.progress.batch_step += 1;
+    run.place.phase = Phase::AfterBatch { stepped };
+    run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.batch_size = None;
     run.log_step(stepped)?;
@@ -393,17 +477,30 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Resul
 /// Validation inside `fit`: the module is in evaluation form meanwhile.
 fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], limit: Option<u64>) -> Result<()> {
     let (scope, batch_idx) = (run.scope, run.batch_idx);
+    if !run.sanity_checking {
+        driver.keep()?;
+    }
     driver.set_mode(Mode::Eval)?;
     run.stage = Stage::Validate;
     let result = evaluate(run, driver, feeds, limit).map(|_| ());
     run.stage = Stage::Fit;
     (run.scope, run.batch_idx, run.loader_idx) = (scope, batch_idx, 0);
-    let mode = driver.set_mode(Mode::Train);
-    if !run.sanity_checking {
-        run.validated = Some(Instant::now());
+    if run.sanity_checking {
+        let mode = driver.set_mode(Mode::Train);
+        return result.and(mode);
     }
-    result?;
-    mode
+    if let Err(error) = &result
+        && error.kind() == ErrorKind::Interrupted
+    {
+        // A validation that is cut short has not been: the checkpoint is of what was before it.
+        driver.restore_kept(true);
+        saving::save_interrupted(run, driver)?;
+        return result;
+    }
+    driver.forget_kept();
+    let mode = driver.set_mode(Mode::Train);
+    run.validated = Some(Instant::now());
+    result.and(mode)
 }
 
 /// Validates, tests or predicts: every batch of every loader.

@@ -158,6 +158,11 @@ impl Error {
         &self.0.message
     }
 
+    /// What the reader can do about it.
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
     /// Where in the run it happened.
     pub fn location(&self) -> &Location {
         &self.0.location

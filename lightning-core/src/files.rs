@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -35,6 +35,9 @@ pub(crate) fn write_atomic<T>(
     }
     let folder = folder_of(path);
     let mut file = temporary(folder).map_err(failed)?;
+    // Held until the file is closed: what a killed process leaves behind can be locked by another. A file system without
+    // locks leaves the leftovers where they are.
+    let _ = file.as_file().try_lock();
     let mut buffer = BufWriter::new(file.as_file_mut());
     // On a failure the buffer is dropped with bytes in it, which only end up in a file that is about to go.
     let value = write(&mut buffer).and_then(|value| buffer.flush().map(|()| value)).map_err(failed)?;
@@ -43,6 +46,29 @@ pub(crate) fn write_atomic<T>(
     file.persist(path).map_err(|error| failed(error.error))?;
     sync_folder(folder).map_err(failed)?;
     Ok(value)
+}
+
+/// Makes a folder and those above it, where they are not there.
+///
+/// # Errors
+/// When it cannot be made, with its path.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))
+}
+
+/// Removes the temporary files that killed processes have left in a folder. Those being written are left alone, and so is
+/// everything in a folder that cannot be read.
+pub(crate) fn remove_leftovers(folder: &Path) {
+    let (prefix, suffix) = TEMPORARY;
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
+        let path = entry.path();
+        if is_ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            // Somebody else may have removed it meanwhile.
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// The folder a file is in.
@@ -77,8 +103,6 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::error::ErrorKind;
 
@@ -147,6 +171,22 @@ mod tests {
             let failed = write_atomic(&path, |writer| writer.write_all(b"x"));
             assert!(failed.is_err_and(|error| error.to_string().contains(&path.display().to_string())));
         }
+        Ok(())
+    }
+
+    #[test]
+    fn leftovers_go_and_files_being_written_stay() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let left = folder.path().join(".lightning-abc.tmp");
+        fs::write(&left, b"half")?;
+        fs::write(folder.path().join("a.tmp"), b"the user's")?;
+        write_atomic(folder.path().join("a.bin"), |writer| {
+            remove_leftovers(folder.path());
+            writer.write_all(b"whole")
+        })?;
+        let mut left: Vec<_> = names(folder.path())?;
+        left.sort();
+        assert_eq!(left, ["a.bin", "a.tmp"]);
         Ok(())
     }
 

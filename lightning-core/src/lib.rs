@@ -98,7 +98,9 @@ mod rank;
 #[doc(hidden)]
 pub mod readback;
 mod report;
+mod resume;
 mod run;
+mod saving;
 pub mod schedulers;
 mod signals;
 mod stage;
@@ -108,6 +110,7 @@ mod table;
 pub mod testing;
 mod trainer;
 mod validation;
+mod weights;
 
 #[doc(hidden)]
 pub use batch::StepBatch;
@@ -116,6 +119,7 @@ pub use callbacks::{
     Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping, LambdaCallback, LearningRateMonitor,
     ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, PredictionWriter, SpikeDetection, ThroughputMonitor, Timer,
 };
+pub use checkpoint::Resume;
 pub use config::{
     Accelerator, ClipAlgorithm, Every, IntoAccelerator, IntoMaxTime, Limit, ReadBack, Steps, ValCheckInterval,
 };
@@ -147,6 +151,7 @@ pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
 pub use state::{StateReader, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
+pub use weights::{Weights, WeightsReport};
 
 /// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.
 pub mod prelude {
@@ -155,8 +160,8 @@ pub mod prelude {
         Accelerator, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader, DeviceStatsMonitor,
         EarlyStopping, Every, FitContext, HookContext, LambdaCallback, LearningRateMonitor, LightningModule, Limit,
         Loss, MetricKey, ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers,
-        PredictionWriter, Result, SpikeDetection, Stage, StepContext, Steps, ThroughputMonitor, Timer, TorchDefaults,
-        Trainer, copy_of,
+        PredictionWriter, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, Steps,
+        ThroughputMonitor, Timer, TorchDefaults, Trainer, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},

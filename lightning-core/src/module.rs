@@ -1,6 +1,6 @@
 //! What `#[lightning_module]` implements: the struct's half, the impl's half, and one trait for each step.
 
-use std::{any::Any, ops::ControlFlow};
+use std::{any::Any, ops::ControlFlow, path::Path};
 
 use burn::{
     module::Module,
@@ -18,6 +18,7 @@ use crate::{
     params::{BufferMapper, BufferVisitor},
     readback,
     state::{StateReader, StateWriter},
+    weights::{self, Weights, WeightsReport},
 };
 
 /// What a field of a module is for.
@@ -322,6 +323,20 @@ pub trait LightningImpl: Sized + 'static {
     #[doc(hidden)]
     fn __lightning_declared();
 
+    /// What `on_save_checkpoint` adds to a checkpoint.
+    #[doc(hidden)]
+    fn save_user_state(&mut self, state: &mut StateWriter) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Gives it to `on_load_checkpoint`.
+    #[doc(hidden)]
+    fn load_user_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// Calls one hook.
     #[doc(hidden)]
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
@@ -331,7 +346,24 @@ pub trait LightningImpl: Sized + 'static {
 }
 
 /// A module that a trainer takes: both halves of it.
-pub trait LightningModule: LightningStruct + LightningImpl {}
+pub trait LightningModule: LightningStruct + LightningImpl {
+    /// Writes the parameters, running statistics and buffers to a safetensors file, under their paths and in Burn's layout.
+    ///
+    /// # Errors
+    /// When the file cannot be written, with its path.
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        weights::save(self, path.as_ref())
+    }
+
+    /// Gives the module weights of a file: all, those of one field, or some under other names. Says what was applied, skipped, missing and
+    /// left over. The module stays as it is when a shape does not fit.
+    ///
+    /// # Errors
+    /// When the file cannot be read, a shape does not fit, or nothing in it has a place in the module.
+    fn load_weights(&mut self, weights: Weights<Self>) -> Result<WeightsReport> {
+        weights::load(self, &weights)
+    }
+}
 
 impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 

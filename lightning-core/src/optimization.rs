@@ -135,9 +135,9 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
 ///
 /// # Errors
 /// As [`train`].
-pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
+pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     if matches!(run.training, TrainingMode::Manual) {
-        return Ok(false);
+        return Ok(());
     }
     let mut stepped = false;
     for window in 0..run.windows.len() {
@@ -146,8 +146,7 @@ pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<b
     if stepped {
         run.progress.global_step += 1;
     }
-    end_of_epoch_schedules(run)?;
-    Ok(stepped)
+    end_of_epoch_schedules(run)
 }
 
 /// The steps of several optimizers, in order, on one batch.

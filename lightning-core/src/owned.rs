@@ -47,8 +47,10 @@ impl<'a, M: Module> Owned<'a, M> {
     pub(crate) fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
         self.apply(MapMode::Values(mapper))
     }
+}
 
-    /// Maps every parameter in place.
+impl<M: Module> Owned<'_, M> {
+    /// Maps every parameter and flag.
     pub(crate) fn apply(&mut self, mode: MapMode<'_>) -> Result<()> {
         let own = self.own.take().ok_or_else(lost)?;
         self.own = Some(own.map(&mut DynMapper::new(mode)));

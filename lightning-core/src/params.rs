@@ -3,6 +3,8 @@
 //! Burn's `Module::visit` and `Module::map` are generic over the visitor, and every visitor type is compiled anew for
 //! every module. Everything here that looks at parameters therefore goes through [`DynVisitor`] and [`DynMapper`].
 
+use std::collections::BTreeSet;
+
 use burn::{
     module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId},
     tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, kind::BridgeTensor},
@@ -100,6 +102,9 @@ pub(crate) trait ErasedVisitor {
         let _ = (path, container);
     }
 
+    /// Out of it.
+    fn exit(&mut self) {}
+
     /// A float parameter; `index` counts them in the order of the module's fields.
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
@@ -107,6 +112,11 @@ pub(crate) trait ErasedVisitor {
     fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
         let _ = (path, handle);
         Ok(())
+    }
+
+    /// A flag, such as the one that lets dropout work in training.
+    fn flag(&mut self, path: &str, on: bool) {
+        let _ = (path, on);
     }
 }
 
@@ -126,6 +136,7 @@ impl ModuleVisitor for DynVisitor<'_> {
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.exit();
+        self.visitor.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -145,6 +156,10 @@ impl ModuleVisitor for DynVisitor<'_> {
         if self.result.is_ok() {
             self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
         }
+    }
+
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.visitor.flag(&self.path.path, flag.val().is_enabled());
     }
 }
 
@@ -170,6 +185,13 @@ pub(crate) trait ValueMapper {
     /// The new value of a float parameter.
     fn map(&mut self, index: usize, path: &str, value: BridgeTensor) -> BridgeTensor;
 
+    /// Whether the new value of a parameter is to lie in memory as the parameter was declared, rather than in the order of its
+    /// elements: what `LinearLayout::Col` asks for.
+    fn is_as_declared(&self, path: &str) -> bool {
+        let _ = path;
+        false
+    }
+
     /// Whether integer and boolean parameters are to be changed as well.
     fn wants_others(&self) -> bool {
         false
@@ -186,6 +208,8 @@ pub(crate) enum MapMode<'a> {
     Show { hidden: &'a [usize] },
     /// Freeze or unfreeze everything below a path.
     Trainable { below: &'a str, on: bool },
+    /// Freeze some parameters and flags, and unfreeze others, by path.
+    Exactly { freeze: &'a BTreeSet<String>, thaw: &'a BTreeSet<String> },
     /// Compute new values.
     Values(&'a mut dyn ValueMapper),
     /// Give every parameter an id of its own.
@@ -240,10 +264,15 @@ impl ModuleMapper for DynMapper<'_> {
                     param
                 }
             }
+            MapMode::Exactly { freeze, thaw } => match exactly(&self.path.path, freeze, thaw) {
+                Some(on) => param.set_require_grad(on),
+                None => param,
+            },
             MapMode::Values(mapper) => {
                 if mapper.wants(index, param.id) {
                     let path = &self.path.path;
-                    replace_value(param, |value| mapper.map(index, path, value))
+                    let as_declared = mapper.is_as_declared(path);
+                    replace_value(param, as_declared, |value| mapper.map(index, path, value))
                 } else {
                     param
                 }
@@ -280,9 +309,18 @@ impl ModuleMapper for DynMapper<'_> {
     fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
         match &self.mode {
             MapMode::Trainable { below, on } if is_below(&self.path.path, below) => flag.with_value(*on),
+            MapMode::Exactly { freeze, thaw } => match exactly(&self.path.path, freeze, thaw) {
+                Some(on) => flag.with_value(on),
+                None => flag,
+            },
             _ => flag,
         }
     }
+}
+
+/// Whether a path is to be trained from now on; `None` when it stays as it is.
+fn exactly(path: &str, freeze: &BTreeSet<String>, thaw: &BTreeSet<String>) -> Option<bool> {
+    thaw.contains(path).then_some(true).or_else(|| freeze.contains(path).then_some(false))
 }
 
 fn hollow<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -300,13 +338,19 @@ fn hollow<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
 
 fn replace_value<const D: usize>(
     param: Param<Tensor<D>>,
+    as_declared: bool,
     change: impl FnOnce(BridgeTensor) -> BridgeTensor,
 ) -> Param<Tensor<D>> {
     let (id, tensor, mapper) = param.consume();
     let trained = tensor.is_require_grad();
     let autodiff = tensor.is_autodiff();
     let checkpointing = tensor.gradient_checkpointing_strategy();
-    let value: Tensor<D> = Tensor::from_bridge(change(tensor.inner().into_bridge()));
+    let mut value: Tensor<D> = Tensor::from_bridge(change(tensor.inner().into_bridge()));
+    if as_declared {
+        // In the layout of a file, and from there as Burn loads it.
+        let (device, dtype) = (value.device(), value.dtype());
+        value = mapper.on_load(Tensor::from_data(mapper.on_save(value).into_data(), (&device, dtype)));
+    }
     let mut value = if autodiff { Tensor::from_inner(value) } else { value };
     if let (true, Some(strategy)) = (autodiff, checkpointing) {
         value = value.with_gradient_checkpointing_strategy(strategy);
@@ -395,6 +439,24 @@ impl GradientStore {
     /// Takes the gradient of the parameter.
     pub(crate) fn take(&mut self, index: usize) -> Option<Gradient> {
         self.slots.get_mut(index).and_then(Option::take)
+    }
+
+    /// The gradient of the parameter.
+    pub(crate) fn get(&self, index: usize, id: ParamId) -> Option<&BridgeTensor> {
+        match self.slots.get(index) {
+            Some(Some(gradient)) if gradient.id == id => Some(&gradient.value),
+            _ => None,
+        }
+    }
+
+    /// Puts a gradient back, as a checkpoint has it.
+    pub(crate) fn put(&mut self, index: usize, id: ParamId, value: BridgeTensor) {
+        self.add(index, Gradient { id, value });
+    }
+
+    /// Says of how many backward passes the gradients are the sum, and what that is divided by to be a mean.
+    pub(crate) fn set_passes(&mut self, passes: u64, weight: Weight) {
+        (self.passes, self.weight) = (passes, Some(weight));
     }
 
     /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.

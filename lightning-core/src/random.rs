@@ -23,6 +23,8 @@ struct Seed {
     seed: u64,
     /// Models built since it was set.
     inits: u64,
+    /// Whether nobody chose it.
+    drawn: bool,
 }
 
 /// The seed of threads that have set none of their own.
@@ -41,7 +43,7 @@ fn shared() -> MutexGuard<'static, Option<Seed>> {
 }
 
 fn current() -> Seed {
-    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(|| Seed { seed: draw_seed(), inits: 0 }))
+    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(|| Seed { seed: draw_seed(), inits: 0, drawn: true }))
 }
 
 /// Fixes the seed of everything random: initial weights, dropout, data order, host randomness.
@@ -59,7 +61,7 @@ fn current() -> Seed {
 /// assert_eq!(global_seed(), 42);
 /// ```
 pub fn seed_everything(seed: u64) {
-    let fixed = Seed { seed, inits: 0 };
+    let fixed = Seed { seed, inits: 0, drawn: false };
     OWN.set(Some(fixed));
     *shared() = Some(fixed);
 }
@@ -69,13 +71,30 @@ pub fn global_seed() -> u64 {
     current().seed
 }
 
+/// The seed of a run that goes on from a checkpoint: the stored one, unless the program has chosen another.
+pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
+    let Seed { seed, inits, drawn } = current();
+    if drawn {
+        let adopted = Some(Seed { seed: stored, inits, drawn });
+        match OWN.get() {
+            Some(_) => OWN.set(adopted),
+            None => *shared() = adopted,
+        }
+        return stored;
+    }
+    if seed != stored {
+        differences.push(format!("the seed was {stored}, and is {seed}"));
+    }
+    seed
+}
+
 /// Seeds Burn's generator of `device` for the initial weights of one model.
 ///
 /// Two models built after one [`seed_everything`] differ from each other, and are the same two in every run of the program: the seed is
 /// derived from the seed in force and from how many models were built since it was set.
 pub fn seed_init(device: &Device) {
-    let Seed { seed, inits } = current();
-    let next = Some(Seed { seed, inits: inits.wrapping_add(1) });
+    let Seed { seed, inits, drawn } = current();
+    let next = Some(Seed { seed, inits: inits.wrapping_add(1), drawn });
     match OWN.get() {
         Some(_) => OWN.set(next),
         None => *shared() = next,
@@ -252,6 +271,17 @@ mod tests {
                 16_408_922_859_458_223_821
             ]
         );
+    }
+
+    #[test]
+    fn a_drawn_seed_gives_way_to_the_stored_one() {
+        let mut differences = Vec::new();
+        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: true }));
+        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (8, 8));
+        assert!(differences.is_empty());
+        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
+        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
+        assert_eq!(differences, ["the seed was 8, and is 7"]);
     }
 
     #[test]

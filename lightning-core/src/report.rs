@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Index, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     metrics::{KeyRef, MetricKey, Metrics},
     stage::Stage,
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// Why `fit` ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StopReason {
     /// `max_epochs` was reached.
@@ -64,6 +66,8 @@ pub struct FitReport {
     pub best_checkpoint: Option<PathBuf>,
     /// The checkpoint the run was resumed from.
     pub resumed_from: Option<PathBuf>,
+    /// What the program has otherwise than that checkpoint: settings, hyperparameters, callbacks, data. The program's hold.
+    pub differences: Vec<String>,
     /// The seed of the run.
     pub seed: u64,
     /// What was left out or looked wrong.
@@ -102,6 +106,12 @@ impl fmt::Display for FitReport {
         }
         if self.skipped_batches > 0 {
             write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
+        }
+        if let Some(path) = &self.resumed_from {
+            write!(f, "\n  resumed from: {}", path.display())?;
+        }
+        for difference in &self.differences {
+            write!(f, "\n  {difference}")?;
         }
         for warning in warnings {
             write!(f, "\n  warning: {warning}")?;

@@ -7,8 +7,10 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::{
+    checkpoint::{Checkpoint, Resume},
     config::{ReadBack, Settings},
     context::Entry,
     error::{Error, Location, Result},
@@ -20,12 +22,14 @@ use crate::{
     progress::Progress,
     readback,
     report::StopReason,
+    resume::{Phase, Place},
+    saving::Saving,
     stage::Stage,
     table,
 };
 
 /// How far a run is. Counted in one place each, and never reset by a second `fit`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     /// The epoch in progress, which is also how many are finished.
     pub(crate) epoch: u64,
@@ -43,6 +47,14 @@ pub(crate) struct Counters {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CheckpointBoard {
     pub(crate) best: Option<BestCheckpoint>,
+}
+
+/// The checkpoint that a run was resumed from.
+#[derive(Clone, Debug)]
+pub(crate) struct ResumedFrom {
+    pub(crate) path: PathBuf,
+    /// Whether the program named the file, so that it is the user's and stays.
+    pub(crate) named: bool,
 }
 
 /// The best checkpoint so far.
@@ -63,6 +75,10 @@ pub(crate) struct RunState {
     pub(crate) host: bool,
     pub(crate) seed: u64,
     pub(crate) progress: Counters,
+    /// Where in the epochs the run is.
+    pub(crate) place: Place,
+    /// The epoch begun last, which is what files are called by.
+    pub(crate) last_epoch: u64,
     pub(crate) batch_idx: u64,
     pub(crate) loader_idx: usize,
     pub(crate) metrics: MetricStore,
@@ -91,6 +107,23 @@ pub(crate) struct RunState {
     pub(crate) loggers: Loggers,
     pub(crate) bar: Progress,
     pub(crate) checkpoints: CheckpointBoard,
+    pub(crate) saving: Saving,
+    /// Where the next `fit` begins.
+    pub(crate) resume: Resume,
+    /// The checkpoint that a run is resuming from.
+    pub(crate) resuming: Option<Box<Checkpoint>>,
+    /// The checkpoint that the run was resumed from.
+    pub(crate) resumed_from: Option<ResumedFrom>,
+    /// What the program has otherwise than the checkpoint.
+    pub(crate) differences: Vec<String>,
+    /// The paths of what took no gradient at the start of `fit`.
+    pub(crate) declared_frozen: Vec<String>,
+    /// Batches in an epoch of the training loader, before limits.
+    pub(crate) train_batches: Option<u64>,
+    /// Backward passes in the accumulation windows when the batch at hand began.
+    pub(crate) passes_before: u64,
+    /// Whether a validation follows the batch at hand.
+    pub(crate) validation_follows: bool,
     pub(crate) stop: Option<StopReason>,
     pub(crate) sanity_checking: bool,
     /// When this entry point began.
@@ -181,6 +214,21 @@ impl RunState {
         }
     }
 
+    /// The stages that log a declared metric; `None` for a name of run time.
+    pub(crate) fn declared_stages(&self, name: &str) -> Option<StageSet> {
+        self.declared.iter().find(|def| def.name == name).map(|def| def.stages)
+    }
+
+    /// Whether a batch that failed has added to an accumulation window, which cannot be undone.
+    pub(crate) fn are_windows_spoilt(&self) -> bool {
+        self.place.phase == Phase::Batch && self.passes() != self.passes_before
+    }
+
+    /// Backward passes in all accumulation windows.
+    pub(crate) fn passes(&self) -> u64 {
+        self.windows.iter().map(GradientStore::passes).sum()
+    }
+
     /// Where the run is, for an error.
     pub(crate) fn location(&self, hook: Option<String>, in_batch: bool) -> Location {
         let hook = match self.sanity_checking {
@@ -252,6 +300,8 @@ impl RunState {
 #[derive(Default)]
 pub(crate) struct Loggers {
     all: Vec<Box<dyn Logger>>,
+    /// The last batch that was logged, and how many records it had.
+    last: (u64, u64),
 }
 
 impl std::fmt::Debug for Loggers {
@@ -266,7 +316,39 @@ impl Loggers {
     }
 
     pub(crate) fn new(all: Vec<Box<dyn Logger>>) -> Self {
-        Self { all }
+        Self { all, last: (0, 0) }
+    }
+
+    /// How many records were logged after this many training batches.
+    pub(crate) fn records_at(&self, batch_step: u64) -> u64 {
+        if self.last.0 == batch_step { self.last.1 } else { 0 }
+    }
+
+    /// The runs that the first logger with a folder has written before, the oldest first: their versions and folders.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub(crate) fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
+        for logger in &self.all {
+            let runs = logger.earlier_runs()?;
+            if !runs.is_empty() {
+                return Ok(runs);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Goes on with a version where a checkpoint ends.
+    ///
+    /// # Errors
+    /// When a logger cannot take it up.
+    pub(crate) fn resume(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
+        self.all.iter_mut().try_for_each(|logger| logger.resume_at(version, batch_step, records))
+    }
+
+    /// Counts from a checkpoint's number of records on.
+    pub(crate) fn count_from(&mut self, batch_step: u64, records: u64) {
+        self.last = (batch_step, records);
     }
 
     pub(crate) fn start(&mut self, hparams: &serde_json::Value) -> Result<()> {
@@ -278,6 +360,8 @@ impl Loggers {
     }
 
     pub(crate) fn log(&mut self, record: &Record) -> Result<()> {
+        let step = record.position.batch_step;
+        self.last = (step, self.records_at(step) + 1);
         self.all.iter_mut().try_for_each(|logger| logger.log_metrics(record))
     }
 
@@ -296,7 +380,7 @@ impl Loggers {
         first.map_or(Ok(()), Err)
     }
 
-    fn dir(&self) -> Option<&Path> {
+    pub(crate) fn dir(&self) -> Option<&Path> {
         self.all.iter().find_map(|logger| logger.log_dir())
     }
 }

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: a run ends after the batch at hand, with everything written; a second signal ends the process.
+//! SIGINT and SIGTERM: a run ends after the batch at hand, with everything written; a second one ends the process at once.
+//! SIGUSR1: a run writes a checkpoint after the batch at hand and goes on.
 
 #[cfg(unix)]
 mod unix {
@@ -8,7 +9,7 @@ mod unix {
     };
 
     use signal_hook::{
-        consts::{SIGINT, SIGTERM},
+        consts::{SIGINT, SIGTERM, SIGUSR1},
         flag,
     };
 
@@ -19,6 +20,8 @@ mod unix {
         idle: Arc<AtomicBool>,
         /// A signal has come in this run.
         pending: Arc<AtomicBool>,
+        /// A checkpoint has been asked for in this run.
+        save: Arc<AtomicBool>,
         runs: AtomicUsize,
     }
 
@@ -26,6 +29,7 @@ mod unix {
         let handlers = Handlers {
             idle: Arc::new(AtomicBool::new(true)),
             pending: Arc::new(AtomicBool::new(false)),
+            save: Arc::new(AtomicBool::new(false)),
             runs: AtomicUsize::new(0),
         };
         for signal in [SIGINT, SIGTERM] {
@@ -35,6 +39,8 @@ mod unix {
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&handlers.pending));
             let _ = flag::register(signal, Arc::clone(&handlers.pending));
         }
+        let _ = flag::register_conditional_default(SIGUSR1, Arc::clone(&handlers.idle));
+        let _ = flag::register(SIGUSR1, Arc::clone(&handlers.save));
         handlers
     });
 
@@ -46,6 +52,7 @@ mod unix {
         pub(crate) fn catch() -> Self {
             if HANDLERS.runs.fetch_add(1, Ordering::SeqCst) == 0 {
                 HANDLERS.pending.store(false, Ordering::SeqCst);
+                HANDLERS.save.store(false, Ordering::SeqCst);
                 HANDLERS.idle.store(false, Ordering::SeqCst);
             }
             Self(())
@@ -65,10 +72,15 @@ mod unix {
     pub(crate) fn pending() -> bool {
         HANDLERS.pending.load(Ordering::Relaxed)
     }
+
+    /// Whether a signal has asked for a checkpoint since the last call.
+    pub(crate) fn take_save_request() -> bool {
+        HANDLERS.save.load(Ordering::Relaxed) && HANDLERS.save.swap(false, Ordering::Relaxed)
+    }
 }
 
 #[cfg(unix)]
-pub(crate) use unix::{Signals, pending};
+pub(crate) use unix::{Signals, pending, take_save_request};
 
 /// Signals are not caught on this system.
 #[cfg(not(unix))]
@@ -84,5 +96,10 @@ impl Signals {
 
 #[cfg(not(unix))]
 pub(crate) fn pending() -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+pub(crate) fn take_save_request() -> bool {
     false
 }

@@ -83,13 +83,17 @@ impl StateWriter {
         visit(&module.valid(), &mut Collect(name, &mut self.tensors))
     }
 
+    /// Whether nothing has been added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.tensors.is_empty()
+    }
+
     /// The serde data collected, as one JSON object.
     pub fn finish(self) -> Value {
         Value::Object(self.fields)
     }
 
     /// The serde data and the tensors.
-    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn into_parts(self) -> (Value, Vec<(String, Handle)>) {
         (Value::Object(self.fields), self.tensors)
     }
@@ -111,7 +115,6 @@ impl<'a> StateReader<'a> {
         Self { fields: value.as_object(), tensors: None }
     }
 
-    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn with_tensors(value: &'a Value, tensors: &'a StoredTensors) -> Self {
         Self { fields: value.as_object(), tensors: Some(tensors) }
     }

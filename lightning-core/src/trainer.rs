@@ -15,14 +15,15 @@ use serde_json::Value;
 use crate::{
     allocator,
     callbacks::{Callback, ModelCheckpoint},
-    checkpoint::{self, Checkpoint},
+    checkpoint::{self, Checkpoint, Resume, capture::callback_states},
     config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval},
     context::ActiveRun,
     data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
     devices::Devices,
-    driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training},
+    driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
     engine,
     error::{Error, ErrorKind, Result},
+    files,
     hooks::Step,
     loggers::{CsvLogger, Logger},
     metrics::{MetricDef, MetricStore, ScopeId, StageSet},
@@ -33,7 +34,9 @@ use crate::{
     progress::Progress,
     random, readback,
     report::{EvalReport, FitReport},
+    resume::{self, Place},
     run::{CheckpointBoard, Counters, Loggers, RunState},
+    saving::Saving,
     signals::Signals,
     stage::Stage,
     table,
@@ -64,6 +67,7 @@ impl<M> Trainer<M> {
             problems: Problems::default(),
             callbacks: Vec::new(),
             loggers: Vec::new(),
+            resume: Resume::Never,
         }
     }
 
@@ -91,6 +95,12 @@ impl<M> Trainer<M> {
     pub fn best_checkpoint(&self) -> Option<&Path> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
     }
+
+    /// The monitored metric's value at [`best_checkpoint`](Self::best_checkpoint). A NaN counts as the worst value there is:
+    /// infinity for a metric to be minimised, minus infinity for one to be maximised.
+    pub fn best_model_score(&self) -> Option<f64> {
+        self.run.checkpoints.best.as_ref().and_then(|best| best.score.as_ref()).map(|(_, score)| *score)
+    }
 }
 
 impl<M: LightningModule> Trainer<M> {
@@ -105,6 +115,7 @@ impl<M: LightningModule> Trainer<M> {
         M: TrainingStep + ConfigureOptimizers,
     {
         let source = data.into_source();
+        self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
         run.validation_only = validation_only_monitor(callbacks, M::METRICS);
@@ -133,7 +144,8 @@ impl<M: LightningModule> Trainer<M> {
             validation_runs,
             metrics: run.metrics.metrics()?.clone(),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
-            resumed_from: None,
+            resumed_from: run.resumed_from.take().map(|from| from.path),
+            differences: std::mem::take(&mut run.differences),
             seed: run.seed,
             warnings: std::mem::take(&mut run.warnings),
             best: run.metrics.best(),
@@ -244,9 +256,44 @@ impl<M: LightningModule> Trainer<M> {
     /// When the file cannot be read, is damaged, or is of another module.
     pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        Checkpoint::open(path)?.apply(module, path)?;
+        Checkpoint::open(path)?.apply(module)?;
         self.known = identify(module).map(|id| (id, format!("checkpoint {}", path.display())));
         Ok(())
+    }
+
+    /// Writes a checkpoint of `module` and of where this trainer is, and waits until it is on disk. A run resumed from it goes on
+    /// where the last `fit` ended.
+    ///
+    /// # Errors
+    /// When the file cannot be written, with its path.
+    pub fn save_checkpoint(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
+        let Self { run, callbacks, .. } = self;
+        if run.hparams.is_null() {
+            // Nothing has been run.
+            run.seed = random::global_seed();
+        }
+        let mut module = module.valid().train();
+        let states = callback_states(callbacks)?;
+        run.loggers.save()?;
+        let image = take_image(&mut module, callbacks, states, None, None, run)?;
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            files::create_folder(folder)?;
+        }
+        image.write(path, false)
+    }
+
+    /// Finds the checkpoint that this `fit` resumes from; only the first one of a trainer does.
+    fn find_checkpoint(&mut self) -> Result<()> {
+        let Self { run, callbacks, .. } = self;
+        run.resuming = None;
+        run.resumed_from = None;
+        let resume = std::mem::take(&mut run.resume);
+        if run.settings.fast_dev_run.is_some() {
+            return Ok(());
+        }
+        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.checkpoint_folder()).collect();
+        resume::find(run, resume, folders)
     }
 
     /// What the trainer will do with `module`: its hooks, steps, metrics, parameters and optimizers, to print.
@@ -279,6 +326,9 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
 
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
     run.stage = stage;
+    if stage == Stage::Fit {
+        run.place = Place::start_of(run.progress.epoch);
+    }
     run.stop = None;
     run.started = Some(Instant::now());
     run.told_minimum = false;
@@ -287,8 +337,15 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     run.skip_epoch = false;
     run.windows.clear();
     run.failing = false;
-    run.seed = random::global_seed();
-    run.hparams = merge_hparams(checkpoint::hparams_value(&module.hparams())?, data)?;
+    let hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.seed = match &run.resuming {
+        Some(checkpoint) => {
+            resume::compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.differences);
+            random::adopt_seed(checkpoint.metadata.seed, &mut run.differences)
+        }
+        None => random::global_seed(),
+    };
+    run.hparams = merge_hparams(hparams, data)?;
     run.metrics.reset();
     run.entries.clear();
     run.batch_size = None;
@@ -313,6 +370,7 @@ pub struct TrainerBuilder<M> {
     problems: Problems,
     callbacks: Vec<Box<dyn Callback<M>>>,
     loggers: Vec<Box<dyn Logger>>,
+    resume: Resume,
 }
 
 impl<M> std::fmt::Debug for TrainerBuilder<M> {
@@ -522,6 +580,33 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
+    /// Where the first `fit` begins: anew, or where a checkpoint was taken. A path stands for [`Resume::Path`].
+    ///
+    /// ```no_run
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// # }
+    /// // A job that a cluster starts again until it has finished.
+    /// let trainer = Net::trainer().max_epochs(100).resume_from(Resume::LastOrStart).build()?;
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resume_from(mut self, resume: impl Into<Resume>) -> Self {
+        self.resume = resume.into();
+        self
+    }
+
     /// Where to compute: an [`Accelerator`](crate::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
@@ -626,7 +711,12 @@ impl<M: LightningModule> TrainerBuilder<M> {
     /// # Errors
     /// One error that lists every problem with its remedy.
     pub fn build(self) -> Result<Trainer<M>> {
-        let Self { settings, mut problems, mut callbacks, mut loggers } = self;
+        let Self { settings, mut problems, mut callbacks, mut loggers, resume } = self;
+        for callback in &callbacks {
+            if let Err(error) = callback.check() {
+                problems.add(error.message().to_owned(), error.remedy().unwrap_or("see its documentation"));
+            }
+        }
         let has_checkpoint = callbacks.iter().any(|callback| callback.is_checkpoint());
         if has_checkpoint && !settings.output.checkpointing {
             problems.add(
@@ -697,6 +787,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
             device,
             seed: 0,
             progress: Counters::default(),
+            place: Place::default(),
+            last_epoch: 0,
             batch_idx: 0,
             loader_idx: 0,
             metrics,
@@ -715,6 +807,15 @@ impl<M: LightningModule> TrainerBuilder<M> {
             trained: Vec::new(),
             loggers: Loggers::new(loggers),
             checkpoints: CheckpointBoard::default(),
+            saving: Saving::default(),
+            resume,
+            resuming: None,
+            resumed_from: None,
+            differences: Vec::new(),
+            declared_frozen: Vec::new(),
+            train_batches: None,
+            passes_before: 0,
+            validation_follows: false,
             stop: None,
             sanity_checking: false,
             started: None,

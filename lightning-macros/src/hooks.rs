@@ -46,8 +46,19 @@ pub(crate) enum Kind {
     Init,
     /// Returns a loader.
     Loader,
+    /// Adds to a checkpoint, or reads from one.
+    UserState(StateDef),
     /// Makes the optimizers.
     Optimizers,
+}
+
+/// The method in the runtime that calls a hook of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StateDef {
+    /// Its name.
+    pub(crate) method: &'static str,
+    /// Whether it reads.
+    pub(crate) reads: bool,
 }
 
 /// The names in the runtime that belong to a step.
@@ -319,6 +330,8 @@ const STEP_CX: ParamDef = ParamDef { name: "cx", ty: "&StepContext", arg: Arg::C
 const HOOK_CX: ParamDef = ParamDef { name: "cx", ty: "&mut HookContext", arg: Arg::Context };
 const STAGE: ParamDef = ParamDef { name: "stage", ty: "Stage", arg: Arg::FromContext };
 const DATA_STAGE: ParamDef = ParamDef { name: "stage", ty: "Stage", arg: Arg::Same };
+const STATE_WRITER: ParamDef = ParamDef { name: "state", ty: "&mut StateWriter", arg: Arg::Same };
+const STATE_READER: ParamDef = ParamDef { name: "state", ty: "&StateReader", arg: Arg::Same };
 const HPARAMS: ParamDef = ParamDef { name: "hparams", ty: "&…Hparams", arg: Arg::Borrowed };
 const DEVICE: ParamDef = ParamDef { name: "device", ty: "&Device", arg: Arg::Same };
 
@@ -358,6 +371,9 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef::step("validation_step", "Validation", Batch(Val), "", StepDef { batch: "ValBatch", implements: "ValidationStep", method: "run_validation_step", output: StepOutput::Evaluation }, "For each validation batch."),
     HookDef::step("test_step", "Test", Batch(Test), "", StepDef { batch: "TestBatch", implements: "TestStep", method: "run_test_step", output: StepOutput::Evaluation }, "For each test batch."),
     HookDef::step("predict_step", "Predict", Never, "T", StepDef { batch: "PredictBatch", implements: "PredictStep", method: "run_predict_step", output: StepOutput::Prediction }, "For each batch to predict: returns the prediction."),
+
+    HookDef { owner: Owner::Module, name: "on_save_checkpoint", variant: "OnSaveCheckpoint", kind: Kind::UserState(StateDef { method: "save_user_state", reads: false }), receiver: Receiver::Mut, params: &[STATE_WRITER], output: "Result<()>", logs: Never, doc: "Before a checkpoint is taken: adds to it what no field holds.", needs_all: false },
+    HookDef { owner: Owner::Module, name: "on_load_checkpoint", variant: "OnLoadCheckpoint", kind: Kind::UserState(StateDef { method: "load_user_state", reads: true }), receiver: Receiver::Mut, params: &[STATE_READER], output: "Result<()>", logs: Never, doc: "When a checkpoint is loaded: reads what `on_save_checkpoint` added.", needs_all: false },
 
     HookDef::hook("on_fit_start", "OnFitStart", Never, CX, "At the start of `fit`."),
     HookDef::hook("on_fit_end", "OnFitEnd", Never, CX, "At the end of `fit`."),
@@ -433,8 +449,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("configure_gradient_clipping", "set `gradient_clip_val(…)` on the trainer"),
     ("clip_gradients", "set `gradient_clip_val(…)` on the trainer"),
     ("lr_scheduler_step", "give the scheduler to `#[optimizer(…, lr = …)]` on the struct: the trainer steps it"),
-    ("on_save_checkpoint", "mark the fields to keep with `#[state]`"),
-    ("on_load_checkpoint", "mark the fields to restore with `#[state]`"),
     ("on_exception", "write a callback"),
     ("transfer_batch_to_device", "implement `Batch` for the batch's type, or derive it"),
     ("on_before_batch_transfer", "change the batch where the loader makes it, in `collate`"),

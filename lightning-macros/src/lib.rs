@@ -104,6 +104,8 @@ use proc_macro::TokenStream;
 /// | `fn validation_step(&self, batch: B)` | For each validation batch. | epoch (step) |
 /// | `fn test_step(&self, batch: B)` | For each test batch. | epoch (step) |
 /// | `fn predict_step(&self, batch: B) -> T` | For each batch to predict: returns the prediction. | no |
+/// | `fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()>` | Before a checkpoint is taken: adds to it what no field holds. | no |
+/// | `fn on_load_checkpoint(&mut self, state: &StateReader) -> Result<()>` | When a checkpoint is loaded: reads what `on_save_checkpoint` added. | no |
 /// | `fn on_fit_start(&mut self, cx: &mut HookContext)` | At the start of `fit`. | no |
 /// | `fn on_fit_end(&mut self, cx: &mut HookContext)` | At the end of `fit`. | no |
 /// | `fn on_train_start(&mut self, cx: &mut HookContext)` | Before the first epoch. | epoch |

@@ -78,7 +78,7 @@ header = json.loads(data[8 : 8 + length])
 body = data[8 + length :]
 meta = json.loads(header.pop("__metadata__")["lightning"])
 assert meta["module"] == "Normed" and meta["global_step"] == 8 and meta["epoch"] == 1, meta
-print(",".join(sorted(header)))
+print(",".join(sorted(name for name in header if name.startswith("model."))))
 start, end = header["model.fc1.bias"]["data_offsets"]
 print(",".join(repr(x) for x in struct.unpack("<%df" % ((end - start) // 4), body[start:end])))
 "#;

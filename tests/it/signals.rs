@@ -82,3 +82,82 @@ fn an_interrupted_evaluation_is_an_error_that_says_so() {
     let error = trainer.validate(&mut model, loader(3)).unwrap_err();
     assert_eq!((error.kind(), error.location().batch), (ErrorKind::Interrupted, Some(1)));
 }
+
+/// A cluster asks for a checkpoint before it takes the machine away, or not: the run goes on.
+#[test]
+fn sigusr1_saves_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    seed_everything(1);
+    let ledger = Ledger::default();
+    let mut model = Net::new(NetHparams::default());
+    let mut trainer = Net::trainer()
+        .max_epochs(2)
+        .enable_progress_bar(false)
+        .enable_model_summary(false)
+        .default_root_dir(folder.path())
+        .no_logger()
+        .callback(Signal { signal: signal_hook::consts::SIGUSR1, stage: Stage::Fit, ledger: ledger.clone() })
+        .build()
+        .unwrap();
+    let report = trainer.fit(&mut model, (loader(5), loader(1))).unwrap();
+    assert_eq!((report.stop_reason, report.global_step), (StopReason::MaxEpochs, 10));
+    assert_eq!(ledger.take(), ["on_train_end"]);
+    let path = folder.path().join("checkpoints/requested-epoch=0-step=4.ckpt");
+    assert_eq!(lightning_core::checkpoint::inspect(path).unwrap().metadata.global_step, 4);
+}
+
+/// The checkpoint of a run that was interrupted is where it goes on, also when the signal came in a validation.
+#[test]
+fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
+    for stage in [Stage::Fit, Stage::Validate] {
+        let run = |folder: &std::path::Path, interrupted: bool, resume: Resume| {
+            seed_everything(1);
+            let mut model = Net::new(NetHparams::default());
+            let mut builder = Net::trainer()
+                .max_epochs(3)
+                .enable_progress_bar(false)
+                .enable_model_summary(false)
+                .default_root_dir(folder)
+                .val_check_interval(2)
+                .callback(EarlyStopping::new(Net::VAL_LOSS).patience(20))
+                .resume_from(resume);
+            if interrupted {
+                builder = builder.callback(Signal { signal: SIGTERM, stage, ledger: Ledger::default() });
+            }
+            let mut trainer = builder.build().unwrap();
+            let report = trainer.fit(&mut model, (loader(5), loader(3))).unwrap();
+            let path = folder.join("final.ckpt");
+            trainer.save_checkpoint(&model, &path).unwrap();
+            (report, std::fs::read(path).unwrap())
+        };
+        let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (_, expected) = run(whole.path(), false, Resume::Never);
+        let (report, _) = run(parts.path(), true, Resume::Never);
+        assert_eq!(report.stop_reason, StopReason::Interrupted);
+        let (report, found) = run(parts.path(), false, Resume::Last);
+        let name = report.resumed_from.unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        assert!(name.starts_with("interrupted-epoch=0-step="), "{name}");
+        assert!(found == expected, "{stage}");
+    }
+}
+
+/// Whoever asks twice does not want to wait.
+#[test]
+fn the_second_sigint_ends_the_process() {
+    use std::{
+        io::{BufRead as _, BufReader},
+        os::unix::process::ExitStatusExt as _,
+        process::{Command, Stdio},
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_stubborn")).arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "in a batch that does not end");
+    let send = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(send().success());
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(send().success());
+    let status = child.wait().unwrap();
+    assert!(status.code() == Some(130) || status.signal() == Some(SIGINT), "{status}");
+}

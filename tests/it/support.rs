@@ -1,6 +1,9 @@
 //! What the tests share: a small module, small data, a callback that writes a ledger.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{Rng, TrainerBuilder, prelude::*};
@@ -98,6 +101,22 @@ pub fn batches(sizes: &[usize], seed: u64) -> Vec<Rows> {
             }
         })
         .collect()
+}
+
+/// Saves a checkpoint after so many batches.
+#[derive(Clone, Debug)]
+pub struct SaveAfterBatch {
+    pub batch: u64,
+    pub path: PathBuf,
+}
+
+impl<M: LightningModule> Callback<M> for SaveAfterBatch {
+    fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
+        if cx.batch_step() == self.batch {
+            cx.save_checkpoint(module, &self.path)?;
+        }
+        Ok(())
+    }
 }
 
 /// What was called, in order.

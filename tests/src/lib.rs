@@ -1,4 +1,5 @@
 //! Integration tests of the trainer; see `it/main.rs`, `ui.rs` and `pass/main.rs`.
 #![forbid(unsafe_code)]
 
+pub mod damaged;
 pub mod documented;

@@ -2,11 +2,14 @@
 
 use std::marker::PhantomData;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Callback, CallbackContext, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Direction, InFit, KeyRef, MetricKey},
     stage::Stage,
+    state::{StateReader, StateWriter},
 };
 
 /// Ends the run when a metric has not improved for a number of checks.
@@ -49,7 +52,16 @@ pub struct EarlyStopping<M> {
     verbose: bool,
     best: f64,
     waited: u32,
+    /// Why it has asked for the end of the run.
+    stopped: Option<Stopped>,
     module: PhantomData<fn() -> M>,
+}
+
+/// Why a run was asked to end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Stopped {
+    why: String,
+    out_of_patience: bool,
 }
 
 impl<M> EarlyStopping<M> {
@@ -67,6 +79,7 @@ impl<M> EarlyStopping<M> {
             verbose: false,
             best: D::DIRECTION.worst(),
             waited: 0,
+            stopped: None,
             module: PhantomData,
         }
     }
@@ -124,20 +137,20 @@ impl<M> EarlyStopping<M> {
         let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
         let name = self.key.display();
         if self.check_finite && !value.is_finite() {
-            cx.stop_early(format!("`{name}` is {value}, which is not finite"));
+            self.stop(cx, format!("`{name}` is {value}, which is not finite"), false);
             return Ok(());
         }
         let better = |a: f64, b: f64| self.direction.is_better(a, b);
         if let Some(threshold) = self.stopping_threshold
             && better(value, threshold)
         {
-            cx.stop_early(format!("`{name}` is {value}, better than the threshold {threshold}"));
+            self.stop(cx, format!("`{name}` is {value}, better than the threshold {threshold}"), false);
             return Ok(());
         }
         if let Some(threshold) = self.divergence_threshold
             && better(threshold, value)
         {
-            cx.stop_early(format!("`{name}` is {value}, worse than the divergence threshold {threshold}"));
+            self.stop(cx, format!("`{name}` is {value}, worse than the divergence threshold {threshold}"), false);
             return Ok(());
         }
         let improved = match self.direction {
@@ -156,9 +169,15 @@ impl<M> EarlyStopping<M> {
         if self.waited >= self.patience {
             let Self { waited, best, .. } = self;
             let checks = if *waited == 1 { "check" } else { "checks" };
-            cx.stop_early(format!("`{name}` did not improve in {waited} {checks}, best value {best}"));
+            let why = format!("`{name}` did not improve in {waited} {checks}, best value {best}");
+            self.stop(cx, why, true);
         }
         Ok(())
+    }
+
+    fn stop(&mut self, cx: &mut CallbackContext<'_>, why: String, out_of_patience: bool) {
+        cx.stop_early(why.clone());
+        self.stopped = Some(Stopped { why, out_of_patience });
     }
 }
 
@@ -169,6 +188,32 @@ impl<M> Callback<M> for EarlyStopping<M> {
 
     fn monitors(&self) -> Vec<String> {
         vec![self.key.metric().to_owned()]
+    }
+
+    fn state_key(&self) -> String {
+        format!("EarlyStopping({}, {})", self.key.display(), format!("{:?}", self.direction).to_lowercase())
+    }
+
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        state.put_number("best", self.best);
+        state.put("waited", &self.waited)?;
+        state.put("stopped", &self.stopped)
+    }
+
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        state.get_number("best", &mut self.best)?;
+        state.get("waited", &mut self.waited)?;
+        state.get("stopped", &mut self.stopped)
+    }
+
+    fn on_load_checkpoint(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        let Self { patience, waited, .. } = *self;
+        // A run that had been stopped stays so, unless the program has more patience by now.
+        self.stopped = self.stopped.take().filter(|stopped| !stopped.out_of_patience || waited >= patience);
+        if let Some(stopped) = &self.stopped {
+            cx.stop_early(stopped.why.clone());
+        }
+        Ok(())
     }
 
     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {

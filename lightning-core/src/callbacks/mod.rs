@@ -32,9 +32,9 @@ pub use throughput_monitor::ThroughputMonitor;
 pub use timer::Timer;
 
 use crate::{
-    checkpoint,
+    checkpoint::writer::SaveRequest,
     context::{self, LogValue},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     hooks::Hook,
     metrics::{KeyRef, Metrics},
     module::LightningModule,
@@ -101,6 +101,19 @@ macro_rules! callback_hooks {
             /// validation loader.
             fn monitors(&self) -> Vec<String> {
                 Vec::new()
+            }
+
+            /// Whether its own settings can work together; reported by `build` with everything else that is wrong.
+            ///
+            /// # Errors
+            /// When they cannot.
+            fn check(&self) -> Result<()> {
+                Ok(())
+            }
+
+            /// The folder it was told to write checkpoints to, where [`Resume`](crate::Resume) looks for them; `None` for the run's own.
+            fn checkpoint_folder(&self) -> Option<PathBuf> {
+                None
             }
 
             /// Under which name its state is in a checkpoint: by default the type's name. A callback whose state belongs to a
@@ -298,13 +311,19 @@ impl CallbackContext<'_> {
         self.run.log_dir()
     }
 
-    /// Writes a checkpoint of `module` and of the run.
+    /// Asks for a checkpoint of `module` and of the run, in this file. It is taken at the next place where a run can go on from,
+    /// after the batch, validation or epoch at hand, and written while the run goes on; when `fit` returns, it is there.
     ///
     /// # Errors
-    /// When the file cannot be written, with its path.
+    /// When the path has no file name. An error of writing ends the run, with the path and the step.
     pub fn save_checkpoint<M: LightningModule>(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
-        let location = self.run.location(Some("save_checkpoint".to_owned()), false);
-        checkpoint::save(module, self.run, path.as_ref()).map_err(|error| error.at(location))
+        let _ = module;
+        let path = path.as_ref();
+        if path.file_name().is_none() {
+            return Err(Error::config(format!("`{}` is no file name for a checkpoint", path.display())));
+        }
+        self.run.saving.requests.push(SaveRequest::new(path));
+        Ok(())
     }
 
     pub(crate) fn stop_early(&mut self, what: String) {
@@ -313,6 +332,11 @@ impl CallbackContext<'_> {
 
     pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>) {
         self.run.checkpoints.best = Some(BestCheckpoint { path, score });
+    }
+
+    /// The epoch that files are called by: at the end of training the last one.
+    pub(crate) fn epoch_of_files(&self) -> u64 {
+        self.run.last_epoch
     }
 
     /// The value a monitoring callback reads; `None` before validation has given it for the first time.
@@ -326,7 +350,7 @@ impl CallbackContext<'_> {
             return Ok(None);
         }
         let known = self.run.metrics.known().names();
-        Err(crate::Error::new(crate::ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
+        Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
             .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
             .at(self.run.location(None, false)))
     }

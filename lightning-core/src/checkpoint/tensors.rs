@@ -16,7 +16,6 @@ pub(crate) enum Handle {
     /// On a device.
     Device(BridgeTensor),
     /// On the host already.
-    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     Host(TensorData),
 }
 
@@ -102,9 +101,16 @@ pub(crate) fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
     }, value)
 }
 
-/// A float tensor of its own type on `device`; `None` for a rank that no parameter has.
-#[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
+/// Whether elements of this type are floats.
+pub(crate) fn is_float(dtype: DType) -> bool {
+    matches!(dtype, DType::F64 | DType::F32 | DType::Flex32 | DType::F16 | DType::BF16)
+}
+
+/// A float tensor of its own type on `device`; `None` for other types, and for a rank that no parameter has.
 pub(crate) fn float_on(device: &Device, data: TensorData) -> Option<BridgeTensor> {
-    let dtype: DType = data.dtype();
+    let dtype = data.dtype();
+    if !is_float(dtype) {
+        return None;
+    }
     with_rank!(data.shape().as_slice().len(), D => Some(Tensor::<D>::from_data(data, (device, dtype)).into_bridge()), None)
 }

@@ -68,6 +68,12 @@ pub trait DataModule: Sized + 'static {
     /// `Has<loader>` or `NoLoader`.
     type Predict;
 
+    /// The struct's name.
+    #[doc(hidden)]
+    fn __lightning_name() -> &'static str {
+        Self::__lightning_declared().name
+    }
+
     /// The hyperparameters as a JSON object. They are written beside the module's.
     ///
     /// # Errors
@@ -123,6 +129,7 @@ pub trait DataModule: Sized + 'static {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct DataParts<D> {
+    name: &'static str,
     hparams: fn(&D) -> Result<Value>,
     save_state: fn(&D, &mut StateWriter) -> Result<()>,
     load_state: fn(&mut D, &StateReader<'_>) -> Result<()>,
@@ -131,6 +138,7 @@ pub struct DataParts<D> {
 impl<D: DataStruct> DataParts<D> {
     pub(crate) fn of_struct() -> Self {
         Self {
+            name: D::NAME,
             hparams: |data| checkpoint::hparams_value(&data.hparams()),
             save_state: D::save_state,
             load_state: D::load_state,

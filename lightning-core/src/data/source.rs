@@ -19,6 +19,10 @@ use crate::{
 /// Where a run's data comes from, erased: loaders, or a data module with its hooks.
 #[doc(hidden)]
 pub trait Source<M> {
+    /// The name of the data module, where it is one.
+    fn name(&self) -> Option<&'static str> {
+        None
+    }
     /// The hyperparameters of the data module, where it is one.
     fn hparams(&self) -> Result<Option<Value>> {
         Ok(None)
@@ -163,6 +167,10 @@ where
     D::Train: Feeds<M, Training>,
     D::Val: FeedsValidation<M>,
 {
+    fn name(&self) -> Option<&'static str> {
+        Some(D::__lightning_name())
+    }
+
     fn hparams(&self) -> Result<Option<Value>> {
         self.0.hparams_value().map(Some)
     }

@@ -18,6 +18,8 @@ use crate::{
 const POSITION: [&str; 5] = ["epoch", "stage", "batch", "batch_step", "global_step"];
 /// Where `batch_step` is in a row.
 const BATCH_STEP: usize = 3;
+/// The end of a file of which nothing is left out.
+const EVERY_ROW: (u64, u64) = (u64::MAX, u64::MAX);
 /// Rows in memory are written out at this size, whatever the interval.
 const BUFFER: usize = 64 * 1024;
 
@@ -49,8 +51,8 @@ pub struct CsvLogger {
     name: String,
     version: Version,
     flush_every: u64,
-    /// What `resume` asked for: rows after this training batch go when the file is opened.
-    resume_at: Option<u64>,
+    /// What `resume` asked for: rows after this training batch, and after so many of it, go when the file is opened.
+    resume_at: Option<(u64, u64)>,
     open: Option<Open>,
 }
 
@@ -149,9 +151,9 @@ impl CsvLogger {
         create_folders(&folder)?;
         let mut open = Open::new(folder);
         match (self.resume_at.take(), &self.version) {
-            (Some(batch_step), _) => open.go_on(batch_step)?,
+            (Some(last), _) => open.go_on(last)?,
             // A version that was chosen by this logger is continued; one that was given may hold the rows of another run.
-            (None, Version::Known(_)) => open.go_on(u64::MAX)?,
+            (None, Version::Known(_)) => open.go_on(EVERY_ROW)?,
             (None, _) => open.set_aside()?,
         }
         Ok(open)
@@ -164,13 +166,38 @@ impl Logger for CsvLogger {
     }
 
     fn resume(&mut self, version: &str, batch_step: u64) -> Result<()> {
+        self.resume_at(version, batch_step, u64::MAX)
+    }
+
+    fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
         // A run that is open goes on anyway, and a version that was given stays the program's choice.
         if self.open.is_some() || matches!(&self.version, Version::Given(given) if given != version) {
             return Ok(());
         }
         self.version = Version::Known(version.to_owned());
-        self.resume_at = Some(batch_step);
+        self.resume_at = Some((batch_step, records));
         Ok(())
+    }
+
+    fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
+        let parent = self.folder.join(&self.name);
+        if let Version::Given(version) = &self.version {
+            let folder = parent.join(version);
+            return Ok(if folder.is_dir() { vec![(version.clone(), folder)] } else { Vec::new() });
+        }
+        let entries = match fs::read_dir(&parent) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read the folder", &parent, error)),
+        };
+        let mut runs: Vec<(u64, String)> = entries
+            .filter_map(|entry| {
+                let name = entry.ok()?.file_name().to_str()?.to_owned();
+                Some((name.strip_prefix("version_")?.parse().ok()?, name))
+            })
+            .collect();
+        runs.sort_unstable();
+        Ok(runs.into_iter().map(|(_, version)| (version.clone(), parent.join(version))).collect())
     }
 
     fn log_hyperparams(&mut self, hparams: &serde_json::Value) -> Result<()> {
@@ -271,7 +298,7 @@ impl Open {
         let flushed = self.flush();
         self.metrics.extend(late);
         flushed?;
-        if self.written { self.rewrite(u64::MAX) } else { Ok(()) }
+        if self.written { self.rewrite(EVERY_ROW) } else { Ok(()) }
     }
 
     /// Writes the buffered rows. On a failure the file ends where it ended before, and the rows stay in the buffer.
@@ -294,8 +321,9 @@ impl Open {
         Ok(())
     }
 
-    /// Copies the file, row by row, to the present columns, and leaves out rows after `last` and a row that was cut short.
-    fn rewrite(&self, last: u64) -> Result<()> {
+    /// Copies the file, row by row, to the present columns, and leaves out a row that was cut short, the rows after a training batch,
+    /// and those of the batch after so many.
+    fn rewrite(&self, (last, records): (u64, u64)) -> Result<()> {
         let path = &self.path;
         let header: Vec<&str> = self.header().collect();
         let source = File::open(path).map_err(|error| Error::io("read", path, error))?;
@@ -306,8 +334,11 @@ impl Open {
             let mut writer = WriterBuilder::new().from_writer(writer);
             writer.write_record(&header).map_err(into_io)?;
             let mut row = StringRecord::new();
+            let mut of_last = 0;
             while rows.read_record(&mut row).map_err(into_io)? {
-                if row.get(BATCH_STEP).and_then(|step| step.parse().ok()).is_some_and(|step: u64| step <= last) {
+                let step: Option<u64> = row.get(BATCH_STEP).and_then(|step| step.parse().ok());
+                of_last += u64::from(step == Some(last));
+                if step.is_some_and(|step| step < last || (step == last && of_last <= records)) {
                     let missing = header.len().saturating_sub(row.len());
                     writer.write_record(row.iter().chain(std::iter::repeat_n("", missing))).map_err(into_io)?;
                 }
@@ -316,8 +347,8 @@ impl Open {
         })
     }
 
-    /// Continues the rows that are there, up to a training batch.
-    fn go_on(&mut self, last: u64) -> Result<()> {
+    /// Continues the rows that are there, up to so many of a training batch.
+    fn go_on(&mut self, last: (u64, u64)) -> Result<()> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -3,7 +3,10 @@
 mod csv;
 mod memory;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 pub use self::{csv::CsvLogger, memory::MemoryLogger};
 use crate::{
@@ -257,6 +260,25 @@ pub trait Logger: Send {
     fn resume(&mut self, version: &str, batch_step: u64) -> Result<()> {
         let _ = (version, batch_step);
         Ok(())
+    }
+
+    /// As [`resume`](Logger::resume), when it is known as well how many records the earlier run had logged of that very batch: what it
+    /// logged of it after these is going to be logged again.
+    ///
+    /// # Errors
+    /// When the logger cannot take up that version.
+    fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
+        let _ = records;
+        self.resume(version, batch_step)
+    }
+
+    /// The runs that are where this logger writes, the oldest first: their versions and folders. A trainer looks there for the
+    /// checkpoint that a run resumes from.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
+        Ok(Vec::new())
     }
 
     /// Keeps the hyperparameters of the run: usually an object, nested as the program's own are.

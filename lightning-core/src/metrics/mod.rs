@@ -9,5 +9,5 @@ pub use key::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Minimize,
     N, Reduce, StageSet, Stages, Undirected, Y,
 };
-pub(crate) use store::{EpochValue, MetricStore, ScopeId};
+pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
 pub use values::Metrics;

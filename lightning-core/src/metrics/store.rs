@@ -3,9 +3,13 @@
 //! A step's values arrive as [`Entry`]s. On a host device they are numbers already; on any other device they are
 //! detached handles, which wait in `pending` until the next refresh and are then read in one transaction.
 
+mod record;
+
 use std::{borrow::Cow, collections::HashMap};
 
 use burn::tensor::Tensor;
+
+pub(crate) use record::MetricsRecord;
 
 use super::{Direction, MetricDef, Metrics, Reduce};
 use crate::{
@@ -170,6 +174,15 @@ impl MetricStore {
 
     /// The scope of a stage and loader, made empty.
     pub(crate) fn open(&mut self, stage: Stage, loader: usize, suffix: &str) -> ScopeId {
+        let id = self.reopen(stage, loader, suffix);
+        if let Some(scope) = self.scopes.get_mut(id.0) {
+            scope.accumulators.clear();
+        }
+        id
+    }
+
+    /// The scope of a stage and loader, with what it has.
+    pub(crate) fn reopen(&mut self, stage: Stage, loader: usize, suffix: &str) -> ScopeId {
         let index = match self.scopes.iter().position(|scope| scope.stage == stage && scope.loader == loader) {
             Some(index) => index,
             None => {
@@ -179,7 +192,6 @@ impl MetricStore {
         };
         if let Some(scope) = self.scopes.get_mut(index) {
             suffix.clone_into(&mut scope.suffix);
-            scope.accumulators.clear();
         }
         ScopeId(index)
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, panic::AssertUnwindSafe};
 use burn::{
     grad_clipping::GradientClipping,
     module::ParamId,
-    optim::{DynState, LBFGS},
+    optim::{DynOptimizer, DynState, LBFGS},
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
 
@@ -248,6 +248,56 @@ impl Optimizer {
     /// Whether it trains the parameter at this place, as assigned.
     pub(crate) fn trains(&self, index: usize, id: ParamId) -> bool {
         self.slots.get(index).is_some_and(|slot| slot.id == Some(id) && slot.group.is_some())
+    }
+
+    /// The rates it was declared with: of the optimizer, and of each group that has one of its own.
+    pub(crate) fn declared_rates(&self) -> Vec<Option<f64>> {
+        let own = self.groups.iter().skip(1).map(|group| group.own_base);
+        std::iter::once(Some(self.base)).chain(own).collect()
+    }
+
+    /// Goes on with the rates of a checkpoint.
+    pub(crate) fn restore_rates(&mut self, rates: &[f64]) {
+        for (group, lr) in self.groups.iter_mut().zip(rates).filter(|(_, lr)| is_rate(**lr)) {
+            group.lr = *lr;
+        }
+    }
+
+    /// What it keeps of each parameter: the parameter's place and id, and the state with the rule that understands it.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &dyn DynOptimizer, &DynState)> {
+        self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            let state = slot.state.as_ref()?;
+            Some((index, slot.id?, self.rule(slot)?, state))
+        })
+    }
+
+    fn rule(&self, slot: &Slot) -> Option<&dyn DynOptimizer> {
+        match &self.groups.get(slot.group?)?.kind.rule {
+            Rule::Each(rule) => Some(rule),
+            Rule::Lbfgs(_) => None,
+        }
+    }
+
+    /// The rule for a parameter; `None` for one that is not this optimizer's.
+    pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&dyn DynOptimizer> {
+        self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
+    }
+
+    /// Goes on with the state of a checkpoint.
+    pub(crate) fn put_state(&mut self, index: usize, state: DynState) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.state = Some(state);
+        }
+    }
+
+    /// L-BFGS, which keeps one state for all parameters.
+    pub(crate) fn lbfgs(&self) -> Option<&LBFGS> {
+        self.lbfgs.as_ref()
+    }
+
+    /// Goes on with the L-BFGS of a checkpoint.
+    pub(crate) fn restore_lbfgs(&mut self, lbfgs: LBFGS) {
+        self.lbfgs = Some(lbfgs);
     }
 
     /// The update of one step, to be run over the module's parameters.

@@ -183,14 +183,12 @@ impl Schedule {
     }
 
     /// Where it stands, for a checkpoint.
-    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn state(&self) -> serde_json::Value {
         serde_json::json!({ "ticks": self.ticks, "seen": self.seen, "schedule": self.scheduler.state() })
     }
 
     /// # Errors
     /// When this is no state of such a schedule.
-    #[allow(dead_code, reason = "for the state of optimizers in a checkpoint")]
     pub(crate) fn load_state(&mut self, state: &serde_json::Value) -> Result<()> {
         let ticks = state.get("ticks").and_then(serde_json::Value::as_u64);
         let (Some(ticks), Some(schedule)) = (ticks, state.get("schedule")) else {

@@ -10,7 +10,7 @@ use super::{
     respan, under_cfgs, wrapped_call,
 };
 use crate::{
-    hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StepDef, StepOutput},
+    hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StateDef, StepDef, StepOutput},
     model::{
         Binding, Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders, name_hash,
     },
@@ -183,11 +183,39 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
 ///     const STEPS: P::StepSet = P::StepSet::EMPTY.with(P::Step::Training);
 ///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> { match hook { … } }
+///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
 /// }
 /// ```
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
     let run_hook = expand_run_hook(model);
-    implement_lightning_module(model, run_hook)
+    let states = expand_user_states(model);
+    implement_lightning_module(model, quote!(#run_hook #states))
+}
+
+/// ```text
+/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
+/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { P::hook_output(Self::on_load_checkpoint(self, state)) }
+/// ```
+fn expand_user_states(model: &ImplModel) -> TokenStream {
+    let p = model.paths.private();
+    let written = model.methods.iter().filter_map(|method| match method.meant {
+        Meant::Hook(HookDef { kind: Kind::UserState(state), .. }) => Some((method, state)),
+        _ => None,
+    });
+    let methods = written.map(|(method, StateDef { method: name, reads })| {
+        let cfgs = &method.cfgs;
+        let name = format_ident!("{name}");
+        let ty = if *reads { quote!(&#p::StateReader<'_>) } else { quote!(&mut #p::StateWriter) };
+        let call = expand_hook_call(&p, method);
+        quote! {
+            #(#cfgs)*
+            #[allow(unused_variables, clippy::unit_arg)]
+            fn #name(&mut self, state: #ty) -> #p::Result<()> {
+                #call
+            }
+        }
+    });
+    methods.collect()
 }
 
 fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {

@@ -78,6 +78,9 @@ fn hooks_of_every_shape() {
             #[cfg(feature = "val")]
             fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
             fn on_fit_end(&mut self) {}
+            fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> { Ok(()) }
+            #[cfg(feature = "load")]
+            fn on_load_checkpoint(&mut self, state: &StateReader) {}
         }
         "#,
     ));

@@ -45,6 +45,11 @@ impl<A: Activation> Net<A> {
         Ok(())
     }
     fn on_fit_end(&mut self) {}
+    fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+    #[cfg(feature = "load")]
+    fn on_load_checkpoint(&mut self, state: &StateReader) {}
 }
 #[allow(dead_code, unreachable_pub)]
 impl<A: Activation> Net<A> {
@@ -251,6 +256,21 @@ impl<A: Activation> ::lightning_core::__private::LightningImpl for Net<A> {
             }
             _ => ::lightning_core::__private::Result::Ok(()),
         }
+    }
+    #[allow(unused_variables, clippy::unit_arg)]
+    fn save_user_state(
+        &mut self,
+        state: &mut ::lightning_core::__private::StateWriter,
+    ) -> ::lightning_core::__private::Result<()> {
+        ::lightning_core::__private::hook_output(Self::on_save_checkpoint(self, state))
+    }
+    #[cfg(feature = "load")]
+    #[allow(unused_variables, clippy::unit_arg)]
+    fn load_user_state(
+        &mut self,
+        state: &::lightning_core::__private::StateReader<'_>,
+    ) -> ::lightning_core::__private::Result<()> {
+        ::lightning_core::__private::hook_output(Self::on_load_checkpoint(self, state))
     }
 }
 #[automatically_derived]

@@ -1,0 +1,14 @@
+//! Prints what is inside checkpoints: `cargo run --bin inspect_checkpoint -- lightning_logs/version_0/checkpoints/last.ckpt`.
+
+use std::env;
+
+fn main() -> lightning_core::Result<()> {
+    let paths: Vec<_> = env::args_os().skip(1).collect();
+    if paths.is_empty() {
+        return Err("give one or more checkpoint files".into());
+    }
+    for path in paths {
+        print!("{}", lightning_core::checkpoint::inspect(path)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What is inside a checkpoint, to print.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{container::dtype_name, metadata::Metadata, reader::Checkpoint};
+use crate::error::Result;
+
+/// One tensor of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TensorSummary {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements, as the file has it: `F32`.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its size in the file.
+    pub bytes: usize,
+}
+
+/// What is inside a checkpoint; printed, it is a text to read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The file; where a pointer was asked for, the one that it leads to.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// Every tensor, in the order of the file.
+    pub tensors: Vec<TensorSummary>,
+}
+
+/// Looks into a checkpoint. The whole file is read, to compare it with its hash; no tensor is kept.
+///
+/// # Errors
+/// When the file cannot be read, is damaged, or is no checkpoint.
+pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+    let Checkpoint { container, metadata } = Checkpoint::open(path.as_ref())?;
+    let tensors: Vec<TensorSummary> = container
+        .tensors()
+        .map(|(name, info)| TensorSummary {
+            name,
+            dtype: dtype_name(info.dtype),
+            shape: info.shape.clone(),
+            bytes: info.data_offsets.1 - info.data_offsets.0,
+        })
+        .collect();
+    Ok(Inspection { path: container.path().to_path_buf(), bytes: container.size(), metadata, tensors })
+}
+
+fn fields(f: &mut fmt::Formatter<'_>, title: &str, value: &Value) -> fmt::Result {
+    let Some(object) = value.as_object().filter(|object| !object.is_empty()) else { return Ok(()) };
+    writeln!(f, "{title}")?;
+    for (name, value) in object {
+        writeln!(f, "  {name}: {value}")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, bytes, metadata, tensors } = self;
+        let Metadata { format, lightning, burn, git_commit, module, hparams, state, user, .. } = metadata;
+        writeln!(f, "{}", path.display())?;
+        let burn = if burn.is_empty() { String::new() } else { format!(", Burn {burn}") };
+        writeln!(f, "{module}, format {format}, lightning-core {lightning}{burn}, {bytes} bytes")?;
+        if let Some(commit) = git_commit {
+            writeln!(f, "commit {commit}")?;
+        }
+        let Metadata { epoch, global_step, batch_step, seed, .. } = metadata;
+        writeln!(f, "epoch {epoch}, optimizer step {global_step}, batch {batch_step}, seed {seed}")?;
+        fields(f, "hyperparameters", hparams)?;
+        fields(f, "state", state)?;
+        fields(f, "added by the module", user)?;
+        if !metadata.metrics.is_empty() {
+            writeln!(f, "metrics")?;
+            for (name, value) in &metadata.metrics {
+                writeln!(f, "  {name}: {value}")?;
+            }
+        }
+        match &metadata.run {
+            None => writeln!(f, "weights only: a run cannot be resumed from it")?,
+            Some(run) => {
+                writeln!(f, "goes on with {}", run.place)?;
+                for optimizer in &run.optimizers {
+                    let numbers = optimizer.numbers.split_whitespace().collect::<Vec<_>>().join(" ");
+                    let rates = optimizer.rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    writeln!(f, "optimizer {}: {numbers}, lr {rates}, {} steps", optimizer.name, optimizer.steps)?;
+                }
+                for (key, state) in &run.callbacks {
+                    writeln!(f, "callback {key}: {state}")?;
+                }
+                if let Some(data) = &run.data {
+                    writeln!(f, "data {}: {} {}", data.name, data.hparams, data.state)?;
+                }
+                if !run.trainable.frozen.is_empty() {
+                    writeln!(f, "frozen: {}", run.trainable.frozen.join(", "))?;
+                }
+            }
+        }
+        let mut sections: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for tensor in tensors {
+            let section = tensor.name.split('.').next().unwrap_or_default();
+            let (count, bytes) = sections.entry(section).or_default();
+            *count += 1;
+            *bytes += tensor.bytes;
+        }
+        for (section, (count, bytes)) in sections {
+            writeln!(f, "{count} tensors of `{section}`, {bytes} bytes")?;
+        }
+        for TensorSummary { name, dtype, shape, .. } in tensors {
+            writeln!(f, "  {name}: {dtype} {shape:?}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The states of the optimizers: `optimizer.<name>.<parameter>.<field>` for tensors, numbers in the optimizer's record.
+//!
+//! By the paths of the parameters, since their ids are drawn anew in every process.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    optim::{LBFGS as Lbfgs, StateSink, StateSource},
+    tensor::{Device, TensorData},
+};
+use burn_pack::Scalar;
+use serde_json::Value;
+
+use super::{
+    capture::ParamName,
+    container::{Container, Stored},
+    metadata::OptimizerRecord,
+    names,
+    tensors::is_float,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    guard::catch,
+    optim::{Optimizer, Schedule},
+    state::{number, to_number},
+};
+
+/// The bytes of L-BFGS, in Burn's own format.
+const LBFGS: &str = "lbfgs";
+
+/// What precedes the names of an optimizer's tensors.
+fn prefix(optimizer: &str) -> String {
+    format!("{}{optimizer}.", names::OPTIMIZER)
+}
+
+/// Adds the states' tensors to `tensors`, and gives the rest.
+///
+/// # Errors
+/// When a tensor's type cannot be saved.
+pub(crate) fn save(
+    optimizers: &[Optimizer],
+    parameters: &[ParamName],
+    tensors: &mut Vec<Stored>,
+) -> Result<Vec<OptimizerRecord>> {
+    let paths: BTreeMap<usize, &ParamName> = parameters.iter().map(|param| (param.index, param)).collect();
+    let mut records = Vec::with_capacity(optimizers.len());
+    for optimizer in optimizers {
+        let prefix = prefix(optimizer.name());
+        let mut scalars = BTreeMap::new();
+        for (index, id, rule, state) in optimizer.states() {
+            // A state of another id belongs to a layer that has been replaced.
+            let Some(param) = paths.get(&index).filter(|param| param.id == id) else { continue };
+            let mut sink = StateSink::default();
+            // sync: once for each tensor of a state, when a checkpoint is taken.
+            rule.state_flatten(&param.path, state, &mut sink);
+            for (name, data) in sink.tensors {
+                tensors.push(Stored::new(format!("{prefix}{name}"), data)?);
+            }
+            scalars.extend(sink.scalars.into_iter().map(|(name, value)| (name, scalar_value(value))));
+        }
+        if let Some(lbfgs) = optimizer.lbfgs() {
+            let bytes = lbfgs.into_bytes().map_err(|error| {
+                Error::new(ErrorKind::Checkpoint, "the state of L-BFGS cannot be saved").caused_by(error)
+            })?;
+            let bytes = bytes.to_vec();
+            let len = bytes.len();
+            tensors.push(Stored::new(format!("{prefix}{LBFGS}"), TensorData::new(bytes, [len]))?);
+        }
+        records.push(OptimizerRecord {
+            name: optimizer.name().to_owned(),
+            numbers: optimizer.describe().to_owned(),
+            declared_rates: optimizer.declared_rates(),
+            rates: optimizer.rates().collect(),
+            steps: optimizer.steps,
+            scalars,
+            schedule: optimizer.schedule().map(Schedule::describe),
+            schedule_state: optimizer.schedule().map_or(Value::Null, Schedule::state),
+            watch_due: optimizer.watch_due,
+        });
+    }
+    Ok(records)
+}
+
+/// Gives an optimizer its stored state. `notes` gets what was left out, and why.
+///
+/// # Errors
+/// When a tensor cannot be read, or the file contradicts itself.
+pub(crate) fn restore(
+    optimizer: &mut Optimizer,
+    record: &OptimizerRecord,
+    parameters: &[ParamName],
+    container: &Container,
+    device: &Device,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let prefix = prefix(&record.name);
+    let stored: Vec<String> =
+        container.tensors().map(|(name, _)| name).filter(|name| name.starts_with(&prefix)).collect();
+    let mut left_out = Vec::new();
+    for param in parameters {
+        let Some(rule) = optimizer.rule_for(param.index, param.id) else { continue };
+        let own = format!("{}.", param.path);
+        let mut leaves = Vec::new();
+        for name in stored.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| name.starts_with(&own)) {
+            if let Some(data) = container.read(&format!("{prefix}{name}"))? {
+                leaves.push((name.to_owned(), data));
+            }
+        }
+        let scalars = scalars_below(record, &own, leaves.len())?;
+        if leaves.is_empty() && scalars.is_empty() {
+            continue;
+        }
+        if !leaves.iter().all(|(_, data)| fits(data, &param.dims)) {
+            left_out.push(format!("`{}`", param.path));
+            continue;
+        }
+        let mut source = StateSource::new(scalars);
+        for (name, data) in leaves {
+            source.insert_tensor(name, data);
+        }
+        // What is stored has been looked at; this is for states that want more of it than their shapes.
+        let state = catch(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
+        match state {
+            Ok(Some(state)) => optimizer.put_state(param.index, state),
+            Ok(None) | Err(_) => left_out.push(format!("`{}`", param.path)),
+        }
+    }
+    if !left_out.is_empty() {
+        notes.push(format!(
+            "the stored state of `{}` does not fit {}: the optimizer starts anew there",
+            record.name,
+            left_out.join(", ")
+        ));
+    }
+    if let Some(lbfgs) = optimizer.lbfgs().cloned()
+        && let Some(data) = container.read(&format!("{prefix}{LBFGS}"))?
+    {
+        optimizer.restore_lbfgs(read_lbfgs(lbfgs, data)?);
+    }
+    let declared = optimizer.declared_rates();
+    if record.declared_rates == declared {
+        optimizer.restore_rates(&record.rates);
+    } else {
+        let [before, now] = [&record.declared_rates, &declared].map(|rates| rates_text(rates));
+        notes.push(format!("the learning rate of `{}` was {before}, and is {now}", record.name));
+    }
+    optimizer.steps = record.steps;
+    optimizer.watch_due = record.watch_due;
+    restore_schedule(optimizer, record, notes)
+}
+
+/// A schedule that has been exchanged for another kind starts anew.
+fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: &mut Vec<String>) -> Result<()> {
+    let name = &record.name;
+    let (stored, now) = (record.schedule.as_ref(), optimizer.schedule().map(Schedule::describe));
+    match (stored, &now) {
+        (None, None) => return Ok(()),
+        (Some(stored), Some(now)) if stored == now => {}
+        (Some(stored), Some(now)) => notes.push(format!("the schedule of `{name}` was {stored}, and is {now}")),
+        (Some(stored), None) => notes.push(format!("the schedule of `{name}` was {stored}, and there is none")),
+        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now}, and is not in the checkpoint")),
+    }
+    if stored.is_none() {
+        return Ok(());
+    }
+    let refused = optimizer.with_schedule(|schedule| {
+        let anew = schedule.state();
+        let Err(error) = schedule.load_state(&record.schedule_state) else { return Ok(None) };
+        schedule.load_state(&anew)?;
+        Ok(Some(error))
+    })?;
+    if let Some(error) = refused.flatten() {
+        notes.push(format!("{}: it starts anew", error.message()));
+    }
+    Ok(())
+}
+
+/// The declared rates as a message prints them.
+fn rates_text(rates: &[Option<f64>]) -> String {
+    rates.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// # Errors
+/// When the bytes are none that Burn has written.
+fn read_lbfgs(lbfgs: Lbfgs, data: TensorData) -> Result<Lbfgs> {
+    let damaged = || Error::new(ErrorKind::Checkpoint, "the state of L-BFGS is damaged");
+    let reader = burn_pack::Reader::from_bytes(data.bytes().clone()).map_err(|error| damaged().caused_by(error))?;
+    let tensors = reader.tensor_names().len();
+    // Burn would allocate a list of any length.
+    if !reader.scalars().iter().all(|(name, scalar)| is_length(name, scalar, tensors)) {
+        return Err(damaged());
+    }
+    catch(|| lbfgs.from_bytes(data.into_bytes()).map_err(|error| damaged().caused_by(error)))
+}
+
+/// Whether a number is no length of a list, or one of a list that is there.
+fn is_length(name: &str, scalar: &Scalar, tensors: usize) -> bool {
+    !name.ends_with(".len") || usize::try_from(*scalar).is_ok_and(|len| len <= tensors)
+}
+
+/// Whether a tensor can be part of the state of a parameter: of its rank, and in each dimension as long or reduced to one.
+fn fits(data: &TensorData, dims: &[usize]) -> bool {
+    let stored = data.shape();
+    let stored = stored.as_slice();
+    is_float(data.dtype())
+        && stored.len() == dims.len()
+        && stored.iter().zip(dims).all(|(stored, dim)| stored == dim || *stored == 1)
+}
+
+/// The numbers of one parameter's state, which has so many tensors.
+///
+/// # Errors
+/// When a number is none, or is the length of a list that is not there: Burn would allocate it.
+fn scalars_below(record: &OptimizerRecord, own: &str, tensors: usize) -> Result<BTreeMap<String, Scalar>> {
+    record
+        .scalars
+        .range(own.to_owned()..)
+        .take_while(|(name, _)| name.starts_with(own))
+        .map(|(name, value)| {
+            let scalar = to_scalar(value).filter(|scalar| is_length(name, scalar, tensors)).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Checkpoint,
+                    format!("the number `{name}` of the optimizer `{}` is damaged", record.name),
+                )
+            })?;
+            Ok((name.clone(), scalar))
+        })
+        .collect()
+}
+
+fn scalar_value(scalar: Scalar) -> Value {
+    match scalar {
+        Scalar::Int(value) => serde_json::json!({ "int": value }),
+        Scalar::UInt(value) => serde_json::json!({ "uint": value }),
+        Scalar::Float(value) => serde_json::json!({ "float": number(value) }),
+        Scalar::Bool(value) => serde_json::json!({ "bool": value }),
+    }
+}
+
+fn to_scalar(value: &Value) -> Option<Scalar> {
+    let (kind, value) = value.as_object().filter(|object| object.len() == 1)?.iter().next()?;
+    match kind.as_str() {
+        "int" => value.as_i64().map(Scalar::Int),
+        "uint" => value.as_u64().map(Scalar::UInt),
+        "float" => to_number(value).map(Scalar::Float),
+        "bool" => value.as_bool().map(Scalar::Bool),
+        _ => None,
+    }
+}

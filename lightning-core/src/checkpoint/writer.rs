@@ -1,0 +1,141 @@
+//! Writing off the training thread: one job at a time, and no error lost.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+};
+
+use super::{capture::Image, reader::pointer_text};
+use crate::{
+    error::{Error, ErrorKind, Location, Result},
+    files,
+    guard::panic_message,
+};
+
+/// A file that was asked for, to be written at the next place where a run can go on from.
+#[derive(Clone, Debug)]
+pub(crate) struct SaveRequest {
+    pub(crate) path: PathBuf,
+    pub(crate) weights_only: bool,
+    /// A file that is to point to this one.
+    pub(crate) pointer: Option<PathBuf>,
+    /// Files that go when this one is in place.
+    pub(crate) doomed: Vec<PathBuf>,
+    /// What to print when it is written.
+    pub(crate) announce: Option<String>,
+}
+
+impl SaveRequest {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), weights_only: false, pointer: None, doomed: Vec::new(), announce: None }
+    }
+
+    fn write(&self, image: &Image) -> Result<()> {
+        let Self { path, weights_only, pointer, doomed, announce: _ } = self;
+        image.write(path, *weights_only)?;
+        if let Some(pointer) = pointer {
+            point(pointer, path)?;
+        }
+        doomed.iter().try_for_each(|old| remove(old))
+    }
+}
+
+/// Makes one file point to another of its folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn point(pointer: &Path, target: &Path) -> Result<()> {
+    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    files::write_atomic(pointer, |writer| io::Write::write_all(writer, pointer_text(&name).as_bytes()))
+}
+
+/// Removes a file that is no longer wanted; one that is gone already is gone.
+///
+/// # Errors
+/// When it is there and stays.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove the old checkpoint", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is written in one go, of one image.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) image: Image,
+    pub(crate) requests: Vec<SaveRequest>,
+    /// Where the run was, for an error.
+    pub(crate) location: Location,
+}
+
+impl Job {
+    fn run(self) -> Result<()> {
+        let Self { image, requests, location } = self;
+        requests.iter().try_for_each(|request| request.write(&image)).map_err(|error| error.at(location))
+    }
+}
+
+/// Writes checkpoints on a thread of its own, at most one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    running: Option<JoinHandle<Result<()>>>,
+    paths: Vec<PathBuf>,
+}
+
+impl Writer {
+    /// Starts a job once the one before has ended.
+    ///
+    /// # Errors
+    /// Those of the job before, which then keep this one from starting.
+    pub(crate) fn submit(&mut self, job: Job) -> Result<()> {
+        self.finish()?;
+        self.paths = job.requests.iter().map(|request| request.path.clone()).collect();
+        let thread = thread::Builder::new().name("checkpoint".to_owned());
+        let running = thread.spawn(move || job.run()).map_err(|error| {
+            Error::new(ErrorKind::Io, "no thread could be started to write a checkpoint").caused_by(error)
+        })?;
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Whether the last job went well, if it has ended.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub(crate) fn poll(&mut self) -> Result<()> {
+        match &self.running {
+            Some(running) if running.is_finished() => self.finish(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The files of the last job; those that have been written are there.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Waits for the last job.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        match self.running.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => {
+                Err(Error::new(ErrorKind::Panic, format!("writing a checkpoint panicked: {}", panic_message(&*panic))))
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // On the way out of a panic: the file in the making is finished, and an error has nobody left to go to.
+        let _ = self.finish();
+    }
+}
