@@ -15,7 +15,7 @@ pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
     context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
-    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},

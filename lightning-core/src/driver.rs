@@ -295,14 +295,14 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn open_train(&mut self) -> Result<Option<FeedInfo>> {
-        let source = &mut self.source;
-        self.train = catch(|| source.train())?.pop();
+        let (source, module) = (&mut self.source, self.module.get_mut()?);
+        self.train = catch(|| source.train(module))?.pop();
         Ok(self.train.as_ref().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }))
     }
 
     fn open_eval(&mut self) -> Result<Vec<FeedInfo>> {
-        let source = &mut self.source;
-        self.eval = catch(|| source.eval())?;
+        let (source, module) = (&mut self.source, self.module.get_mut()?);
+        self.eval = catch(|| source.eval(module))?;
         Ok(self.eval.iter().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
     }
 

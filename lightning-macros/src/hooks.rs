@@ -271,9 +271,9 @@ impl HookDef {
         }
     }
 
-    const fn loader(name: &'static str, variant: &'static str, doc: &'static str) -> Self {
+    const fn loader(owner: Owner, name: &'static str, variant: &'static str, doc: &'static str) -> Self {
         Self {
-            owner: Owner::Data,
+            owner,
             name,
             variant,
             kind: Kind::Loader,
@@ -375,6 +375,11 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef { owner: Owner::Module, name: "on_save_checkpoint", variant: "OnSaveCheckpoint", kind: Kind::UserState(StateDef { method: "save_user_state", reads: false }), receiver: Receiver::Mut, params: &[STATE_WRITER], output: "Result<()>", logs: Never, doc: "Before a checkpoint is taken: adds to it what no field holds.", needs_all: false },
     HookDef { owner: Owner::Module, name: "on_load_checkpoint", variant: "OnLoadCheckpoint", kind: Kind::UserState(StateDef { method: "load_user_state", reads: true }), receiver: Receiver::Mut, params: &[STATE_READER], output: "Result<()>", logs: Never, doc: "When a checkpoint is loaded: reads what `on_save_checkpoint` added.", needs_all: false },
 
+    HookDef::loader(Owner::Module, "train_dataloader", "Train", "The training batches, where `fit` is given `()`."),
+    HookDef::loader(Owner::Module, "val_dataloader", "Val", "The validation batches, where `fit` or `validate` is given `()`."),
+    HookDef::loader(Owner::Module, "test_dataloader", "Test", "The test batches, where `test` is given `()`."),
+    HookDef::loader(Owner::Module, "predict_dataloader", "Predict", "The batches to predict, where `predict` is given `()`."),
+
     HookDef::hook("on_fit_start", "OnFitStart", Never, CX, "At the start of `fit`."),
     HookDef::hook("on_fit_end", "OnFitEnd", Never, CX, "At the end of `fit`."),
     HookDef::hook("on_train_start", "OnTrainStart", Epoch(Train), CX, "Before the first epoch."),
@@ -410,10 +415,10 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef { owner: Owner::Data, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Either, params: &[], output: "Result<()>", logs: Never, doc: "Once per machine: downloads.", needs_all: false },
     HookDef { owner: Owner::Data, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the start of a run: reads and splits.", needs_all: false },
     HookDef { owner: Owner::Data, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the end of a run.", needs_all: false },
-    HookDef::loader("train_dataloader", "Train", "The training batches."),
-    HookDef::loader("val_dataloader", "Val", "The validation batches."),
-    HookDef::loader("test_dataloader", "Test", "The test batches."),
-    HookDef::loader("predict_dataloader", "Predict", "The batches to predict."),
+    HookDef::loader(Owner::Data, "train_dataloader", "Train", "The training batches."),
+    HookDef::loader(Owner::Data, "val_dataloader", "Val", "The validation batches."),
+    HookDef::loader(Owner::Data, "test_dataloader", "Test", "The test batches."),
+    HookDef::loader(Owner::Data, "predict_dataloader", "Predict", "The batches to predict."),
 ];
 
 /// Names from other frameworks and older versions, and the hook that is meant.
@@ -462,10 +467,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("on_test_model_eval", "testing runs on a copy without gradients: use `on_test_start`"),
     ("on_test_model_train", "testing runs on a copy without gradients: use `on_test_end`"),
     ("on_predict_model_eval", "predicting runs on a copy without gradients: use `on_predict_start`"),
-    ("train_dataloader", "write it in a `#[data_module]`, or give the loader to `fit`"),
-    ("val_dataloader", "write it in a `#[data_module]`, or give the loaders to `fit`"),
-    ("test_dataloader", "write it in a `#[data_module]`, or give the loader to `test`"),
-    ("predict_dataloader", "write it in a `#[data_module]`, or give the loader to `predict`"),
 ];
 
 /// Words after `on_` that make a name look like a hook.

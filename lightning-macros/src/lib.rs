@@ -106,6 +106,10 @@ use proc_macro::TokenStream;
 /// | `fn predict_step(&self, batch: B) -> T` | For each batch to predict: returns the prediction. | no |
 /// | `fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()>` | Before a checkpoint is taken: adds to it what no field holds. | no |
 /// | `fn on_load_checkpoint(&mut self, state: &StateReader) -> Result<()>` | When a checkpoint is loaded: reads what `on_save_checkpoint` added. | no |
+/// | `fn train_dataloader(&self) -> Result<DataLoader<B>>` | The training batches, where `fit` is given `()`. | no |
+/// | `fn val_dataloader(&self) -> Result<DataLoader<B>>` | The validation batches, where `fit` or `validate` is given `()`. | no |
+/// | `fn test_dataloader(&self) -> Result<DataLoader<B>>` | The test batches, where `test` is given `()`. | no |
+/// | `fn predict_dataloader(&self) -> Result<DataLoader<B>>` | The batches to predict, where `predict` is given `()`. | no |
 /// | `fn on_fit_start(&mut self, cx: &mut HookContext)` | At the start of `fit`. | no |
 /// | `fn on_fit_end(&mut self, cx: &mut HookContext)` | At the end of `fit`. | no |
 /// | `fn on_train_start(&mut self, cx: &mut HookContext)` | Before the first epoch. | epoch |

@@ -15,6 +15,7 @@ mod log_forms;
 mod macro_rules_module;
 mod optimizers;
 mod outputs;
+mod own_loaders;
 mod patterns;
 mod per_stage;
 mod private;

@@ -5,7 +5,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
 use super::{
-    any_of, ends, implement_at, local,
+    any_of,
+    data::{expand_inert_own_loaders, expand_own_loaders},
+    ends, implement_at, local,
     optimizer::{expand_batch, expand_bound},
     respan, under_cfgs, wrapped_call,
 };
@@ -38,6 +40,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     items.extend(expand_trains(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
+    items.extend(expand_own_loaders(model));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }
@@ -54,6 +57,7 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     items.extend(methods_that(model, Kind::Init).take(1).map(|method| expand_inert_init_module(model, method)));
     let configure = methods_that(model, Kind::Optimizers).take(1);
     items.extend(configure.map(|method| implement_configure(model, method, quote!(::core::unreachable!()))));
+    items.extend(expand_inert_own_loaders(model));
     let rest = under_cfgs(&model.cfgs, items);
     quote!(#item #rest)
 }

@@ -47,8 +47,9 @@ fn near_miss_names() {
             = help: did you mean `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
-            `valid_dataloader` is not available as a hook of a module
-            = help: write it in a `#[data_module]`, or give the loaders to `fit`
+            `valid_dataloader` is no hook of a module
+            = note: `val_dataloader`: the validation batches, where `fit` or `validate` is given `()`
+            = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `optimizer_step` is not available as a hook of a module

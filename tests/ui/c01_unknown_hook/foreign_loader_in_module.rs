@@ -10,7 +10,7 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+    fn valid_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
         DataLoader::from_batches(Vec::new())
     }
 }
