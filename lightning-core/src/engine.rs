@@ -167,6 +167,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             return Ok(reason);
         }
         let mut plan = open_fit(run, driver, has_validation_step)?;
+        let mut reload = false;
         if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
             run.warn(
                 "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
@@ -188,11 +189,12 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                         return Ok(reason);
                     }
                     safe_point(run, driver, false)?;
-                    train_epoch(run, driver, &plan)?;
-                    run.progress.epoch += 1;
-                    if is_time_to_reload(run, driver) {
+                    if reload {
                         plan = open_fit(run, driver, has_validation_step)?;
                     }
+                    train_epoch(run, driver, &plan)?;
+                    run.progress.epoch += 1;
+                    reload = is_time_to_reload(run, driver);
                 }
             })
         });
@@ -256,8 +258,7 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
 /// Whether the loaders are made anew before the next epoch.
 fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
     let every = run.settings.limits.reload_every_n_epochs;
-    let reached = run.settings.length.max_epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64);
-    !reached && driver.can_reload() && every.is_some_and(|every| run.progress.epoch.is_multiple_of(every as u64))
+    driver.can_reload() && every.is_some_and(|every| run.progress.epoch.is_multiple_of(every as u64))
 }
 
 /// Says which loader an error came from.
@@ -471,7 +472,7 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     run.log_step(stepped)?;
     let RunState { bar, metrics, batch_idx, .. } = run;
     bar.train_batch(*batch_idx, || metrics.bar());
-    Ok(stepped)
+    Ok(())
 }
 
 /// Validation inside `fit`: the module is in evaluation form meanwhile.
