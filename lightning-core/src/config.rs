@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use crate::{
     devices::SpreadSettings,
     error::{Error, Result},
+    profiler::Profiler,
 };
 
 /// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
@@ -303,6 +304,7 @@ pub(crate) struct Settings {
     pub(crate) whole: WholeRun,
     pub(crate) barebones: bool,
     pub(crate) deterministic: bool,
+    pub(crate) profiler: Option<Profiler>,
     pub(crate) readback: ReadBack,
     pub(crate) allocator: AllocatorSettings,
     /// What was asked for by name, which `barebones` cannot give.

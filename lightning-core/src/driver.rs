@@ -278,6 +278,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
+        let since = run.clock().filter(|_| M::HOOKS.contains(hook) || !self.callbacks.is_empty());
         let callbacks = match hook {
             // Monitors follow in `monitors`, when the epoch's metrics are there.
             Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
@@ -287,6 +288,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             return callbacks;
         }
         let own = self.own_hook(hook, run);
+        run.measured(hook.name(), since);
         callbacks.and(own)
     }
 
@@ -317,10 +319,12 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             FeedId::Train => run.device.clone().autodiff(),
             FeedId::Eval(_) => run.device.clone(),
         };
+        let since = run.clock();
         let feed = self.feed(feed)?;
         let fetched = catch(|| feed.feed.fetch(&device))
             .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
+        run.measured(run.stage.loader(), since);
         Ok(fetched)
     }
 
@@ -352,12 +356,14 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let mut entries = std::mem::take(&mut run.entries);
         let cx = step_context(run, &run.device);
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.stage), ..call };
+        let since = run.clock();
         let result = record(Some(TypeId::of::<M>()), run.stage, run.reads_at_once(), &mut entries, || {
             catch(|| feed.feed.run(module, call, &cx))
         });
         let kept = cx.kept.into_inner();
         run.kept.extend(kept);
         run.entries = entries;
+        run.measured(step_name(run.stage, M::TRAINING, call.step), since);
         let output = result.map_err(|error| {
             let step = step_name(run.stage, M::TRAINING, call.step);
             error.at(run.location(Some(hook_label::<M>(step)), true))
@@ -374,11 +380,13 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let cx = step_context(run, &device);
         let (stage, host) = (run.stage, run.reads_at_once());
         let keep = keeps_batch::<M>(stage);
+        let since = run.clock();
         let mut optimizers = Optimizers::new(run, self.callbacks);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
         });
         run.entries = entries;
+        run.measured("training_step", since);
         let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)

@@ -128,6 +128,11 @@ pub(crate) fn with_data<T>(
     }
     let torn_down = driver.teardown(run);
     run.bar.finish();
+    if let Some(profile) = &mut run.profile {
+        profile.end(run.started);
+        let text = profile.to_string();
+        run.print(&text);
+    }
     let status = match (&result, &torn_down) {
         _ if signals::pending() => RunStatus::Interrupted,
         (Ok(_), Ok(())) => RunStatus::Success,

@@ -92,6 +92,7 @@ mod optimization;
 mod owned;
 mod params;
 mod plan;
+mod profiler;
 mod progress;
 mod random;
 mod rank;
@@ -145,6 +146,7 @@ pub use module::{
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
+pub use profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};

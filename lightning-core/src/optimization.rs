@@ -218,6 +218,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }
     driver.hook(Hook::OnBeforeBackward, run)?;
+    let since = run.clock();
     let mut gradients =
         catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
     // The graph's root goes before the update, or its buffers could not be reused there.
@@ -228,6 +229,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
         driver.visit(&mut window.collector(&mut gradients, weight, optimizers))?;
     }
     drop(gradients);
+    run.measured("backward", since);
     if run.settings.optimization.detect_anomaly {
         find_anomaly(run, driver, window)?;
     }
@@ -242,6 +244,7 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
         return Ok(false);
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
+    let since = run.clock();
     let range = range(run, window);
     let RunState { windows, optimizers, device, settings, host, .. } = run;
     let Some(gradients) = windows.get_mut(window) else { return Ok(false) };
@@ -254,6 +257,7 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
         step_schedule(optimizer)?;
     }
     gradients.clear();
+    run.measured("optimizer_step", since);
     Ok(true)
 }
 

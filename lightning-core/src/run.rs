@@ -19,6 +19,7 @@ use crate::{
     module::{FieldDef, TrainingMode},
     optim::Optimizer,
     params::GradientStore,
+    profiler::Profile,
     progress::Progress,
     readback,
     report::StopReason,
@@ -124,6 +125,8 @@ pub(crate) struct RunState {
     pub(crate) passes_before: u64,
     /// Whether a validation follows the batch at hand.
     pub(crate) validation_follows: bool,
+    /// Where the time goes, if that is asked for.
+    pub(crate) profile: Option<Profile>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) sanity_checking: bool,
     /// When this entry point began.
@@ -152,6 +155,18 @@ pub(crate) struct RunState {
 impl RunState {
     pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
         settings.readback == ReadBack::Auto && readback::is_host(device)
+    }
+
+    /// Starts to measure an action.
+    pub(crate) fn clock(&self) -> Option<Instant> {
+        self.profile.is_some().then(Instant::now)
+    }
+
+    /// Counts an action that began then.
+    pub(crate) fn measured(&mut self, action: &'static str, since: Option<Instant>) {
+        if let (Some(profile), Some(since)) = (&mut self.profile, since) {
+            profile.count(action, since.elapsed());
+        }
     }
 
     /// Whether a logged tensor is read at once.

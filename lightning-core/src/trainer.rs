@@ -31,6 +31,7 @@ use crate::{
     owned::Owned,
     params,
     plan::Plan,
+    profiler::{IntoProfiler, Profile},
     progress::Progress,
     random, readback,
     report::{EvalReport, FitReport},
@@ -74,6 +75,11 @@ impl<M> Trainer<M> {
     /// Finished epochs, over all `fit`s.
     pub fn current_epoch(&self) -> u64 {
         self.run.progress.epoch
+    }
+
+    /// Where the time of all runs went, with [`profiler`](TrainerBuilder::profiler).
+    pub fn profile(&self) -> Option<&Profile> {
+        self.run.profile.as_ref()
     }
 
     /// Optimizer steps, over all `fit`s.
@@ -607,6 +613,15 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
+    /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::Profiler) or its name, `"simple"`.
+    /// [`Trainer::profile`] has the figures.
+    #[must_use]
+    pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
+        self.settings.profiler = self.problems.take(profiler.into_profiler());
+        self.settings.asked.push("profiler(…)");
+        self
+    }
+
     /// Where to compute: an [`Accelerator`](crate::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
@@ -816,6 +831,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             train_batches: None,
             passes_before: 0,
             validation_follows: false,
+            profile: settings.profiler.map(|_| Profile::default()),
             stop: None,
             sanity_checking: false,
             started: None,

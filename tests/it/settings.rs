@@ -45,6 +45,8 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().max_time("an hour"), "max_time(\"an hour\")"),
         (Net::trainer().fast_dev_run(0), "fast_dev_run(0)"),
         (Net::trainer().accelerator("abacus"), "abacus"),
+        (Net::trainer().profiler("slow"), "`slow` is no profiler"),
+        (Net::trainer().barebones(true).profiler("simple"), "profiler"),
         (Net::trainer().devices(0), "devices(0)"),
         (Net::trainer().devices(-1), "devices(-1)"),
         (Net::trainer().devices(2), "devices(2)"),
@@ -353,4 +355,21 @@ fn loaders_are_made_anew_after_epochs() {
     let mut trainer = Net::quiet().max_epochs(1).reload_dataloaders_every_n_epochs(1).build().unwrap();
     let report = trainer.fit(&mut Net::new(NetHparams::default()), (loader(2), loader(1))).unwrap();
     assert!(report.warnings.iter().any(|warning| warning.contains("data module")), "{:?}", report.warnings);
+}
+
+#[test]
+fn a_profile_has_every_action() {
+    let mut model = Net::new(NetHparams::default());
+    let trainer = Net::quiet().max_epochs(2).accumulate_grad_batches(2).num_sanity_val_steps(0).profiler("simple");
+    let mut trainer = trainer.callback(Epochs(Arc::default())).build().unwrap();
+    trainer.fit(&mut model, (loader(5), loader(2))).unwrap();
+    let profile = trainer.profile().unwrap();
+    let calls = |name: &str| profile.get(name).map(|action| action.calls);
+    assert_eq!((calls("training_step"), calls("backward"), calls("optimizer_step")), (Some(10), Some(10), Some(6)));
+    assert_eq!((calls("validation_step"), calls("on_validation_epoch_start")), (Some(4), Some(2)));
+    // Nothing overlaps.
+    let sum: Duration = profile.actions().iter().map(|action| action.total).sum();
+    assert!(sum <= profile.whole(), "{profile}");
+    assert!(profile.to_string().contains("optimizer_step"), "{profile}");
+    assert!(Net::quiet().build().unwrap().profile().is_none());
 }
