@@ -10,6 +10,7 @@ use std::{
 use burn::tensor::{Device, Tensor};
 
 use crate::{
+    config::ClipAlgorithm,
     error::{Error, Result},
     metrics::Metrics,
     module::{LightningImpl, LightningStruct},
@@ -328,6 +329,19 @@ impl<'a> HookContext<'a> {
     pub fn batch<B: 'static>(&self) -> Result<&'a B> {
         let batch = self.batch.and_then(|batch| batch.downcast_ref());
         batch.ok_or_else(|| Error::data("there is no batch here for the hook"))
+    }
+
+    /// Clips the gradients of the step at hand; only in `configure_gradient_clipping`, which stands for the trainer's `gradient_clip_val`.
+    ///
+    /// # Errors
+    /// When the limit is no positive number.
+    pub fn clip_gradients(&mut self, limit: f64, algorithm: ClipAlgorithm) -> Result<()> {
+        if !(limit.is_finite() && limit > 0.0) {
+            return Err(Error::config(format!("`clip_gradients({limit:?})` clips nothing away, or everything"))
+                .help("give a positive number, or do not call it for no clipping"));
+        }
+        self.run.clip = Some((limit, algorithm));
+        Ok(())
     }
 
     /// What `on_train_batch_start` said of the rest of the epoch.

@@ -156,6 +156,10 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         if !M::HOOKS.contains(hook) {
             return Ok(());
         }
+        if hook == Hook::ConfigureGradientClipping {
+            // What the module writes stands for what the trainer was set to.
+            run.clip = None;
+        }
         let feed = match run.stage {
             _ if !M::BATCH_HOOKS.contains(hook) => None,
             Stage::Fit => self.train.as_ref(),

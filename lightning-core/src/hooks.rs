@@ -69,6 +69,7 @@ impl Hook {
                 | Self::OnBeforeBackward
                 | Self::OnAfterBackward
                 | Self::OnBeforeOptimizerStep
+                | Self::ConfigureGradientClipping
                 | Self::OnValidationBatchStart
                 | Self::OnValidationBatchEnd
                 | Self::OnTestBatchStart
@@ -97,6 +98,7 @@ hooks! {
     OnBeforeBackward = "on_before_backward",
     OnAfterBackward = "on_after_backward",
     OnBeforeOptimizerStep = "on_before_optimizer_step",
+    ConfigureGradientClipping = "configure_gradient_clipping",
     OnValidationStart = "on_validation_start",
     OnValidationEnd = "on_validation_end",
     OnValidationEpochStart = "on_validation_epoch_start",

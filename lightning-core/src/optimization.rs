@@ -244,13 +244,14 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
         return Ok(false);
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
+    run.clip = run.settings.optimization.clip.map(|limit| (limit, run.settings.optimization.clip_by));
+    driver.hook(Hook::ConfigureGradientClipping, run)?;
     let since = run.clock();
     let range = range(run, window);
-    let RunState { windows, optimizers, device, settings, host, .. } = run;
+    let RunState { windows, optimizers, device, clip, host, .. } = run;
     let Some(gradients) = windows.get_mut(window) else { return Ok(false) };
-    let clip = settings.optimization.clip.map(|limit| (limit, settings.optimization.clip_by));
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
-        let scaling = Scaling::new(gradients, optimizer, clip, *host);
+        let scaling = Scaling::new(gradients, optimizer, *clip, *host);
         let mut update = optimizer.update(gradients, scaling, device);
         driver.update(&mut update)?;
         update.finish()?;

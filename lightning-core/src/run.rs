@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::{Checkpoint, Resume},
-    config::{ReadBack, Settings},
+    config::{ClipAlgorithm, ReadBack, Settings},
     context::Entry,
     error::{Error, Location, Result},
     loggers::{Logger, Record, RunStatus},
@@ -101,6 +101,8 @@ pub(crate) struct RunState {
     pub(crate) windows: Vec<GradientStore>,
     /// The parameters out of sight in a step of one of several optimizers; kept for its memory.
     pub(crate) hidden: Vec<usize>,
+    /// How the gradients of the step at hand are clipped.
+    pub(crate) clip: Option<(f64, ClipAlgorithm)>,
     /// Whether an optimizer was stepped by hand in this batch.
     pub(crate) stepped: bool,
     /// Trainable elements by optimizer and group.

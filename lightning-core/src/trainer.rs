@@ -818,6 +818,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             bound: Vec::new(),
             windows: Vec::new(),
             hidden: Vec::new(),
+            clip: None,
             stepped: false,
             trained: Vec::new(),
             loggers: Loggers::new(loggers),

@@ -392,6 +392,7 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef::hook("on_before_backward", "OnBeforeBackward", Step(Train), BATCH_CX, "Before the loss is differentiated."),
     HookDef::hook("on_after_backward", "OnAfterBackward", Step(Train), BATCH_CX, "After the loss is differentiated."),
     HookDef::hook("on_before_optimizer_step", "OnBeforeOptimizerStep", Step(Train), BATCH_CX, "Before each optimizer step."),
+    HookDef::hook("configure_gradient_clipping", "ConfigureGradientClipping", Step(Train), BATCH_CX, "Before each optimizer step, for `gradient_clip_val`: calls `cx.clip_gradients(limit, algorithm)`."),
 
     HookDef::hook("on_validation_start", "OnValidationStart", Epoch(Val), CX, "Before validation."),
     HookDef::hook("on_validation_end", "OnValidationEnd", Never, CX, "After validation."),
@@ -451,7 +452,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("optimizer_step", "the trainer steps the optimizer: use `on_before_optimizer_step` to look at the gradients before it does"),
     ("optimizer_zero_grad", "gradients are dropped after each step: use `on_before_zero_grad` to run code before that"),
     ("backward", "the trainer differentiates the loss: use `on_before_backward` or `on_after_backward`"),
-    ("configure_gradient_clipping", "set `gradient_clip_val(…)` on the trainer"),
     ("clip_gradients", "set `gradient_clip_val(…)` on the trainer"),
     ("lr_scheduler_step", "give the scheduler to `#[optimizer(…, lr = …)]` on the struct: the trainer steps it"),
     ("on_exception", "write a callback"),

@@ -122,6 +122,7 @@ use proc_macro::TokenStream;
 /// | `fn on_before_backward(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before the loss is differentiated. | step |
 /// | `fn on_after_backward(&mut self, batch_idx: usize, cx: &mut HookContext)` | After the loss is differentiated. | step |
 /// | `fn on_before_optimizer_step(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before each optimizer step. | step |
+/// | `fn configure_gradient_clipping(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before each optimizer step, for `gradient_clip_val`: calls `cx.clip_gradients(limit, algorithm)`. | step |
 /// | `fn on_validation_start(&mut self, cx: &mut HookContext)` | Before validation. | epoch |
 /// | `fn on_validation_end(&mut self, cx: &mut HookContext)` | After validation. | no |
 /// | `fn on_validation_epoch_start(&mut self, cx: &mut HookContext)` | Before the validation batches. | epoch |
