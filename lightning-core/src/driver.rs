@@ -286,6 +286,8 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let callbacks = match hook {
             // Monitors follow in `monitors`, when the epoch's metrics are there.
             Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
+            // Callbacks have no such hook.
+            Hook::ConfigureGradientClipping => Ok(()),
             _ => self.callbacks(hook, run, |_| true),
         };
         if callbacks.is_err() && !hook.is_end() {
