@@ -203,14 +203,17 @@ fn expand_lightning_module(model: &ImplModel) -> TokenStream {
 fn expand_user_states(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
     let written = model.methods.iter().filter_map(|method| match method.meant {
-        Meant::Hook(HookDef { kind: Kind::UserState(state), .. }) => Some((method, state)),
+        Meant::Hook(hook) => match &hook.kind {
+            Kind::UserState(state) => Some((method, hook, state)),
+            _ => None,
+        },
         _ => None,
     });
-    let methods = written.map(|(method, StateDef { method: name, reads })| {
+    let methods = written.map(|(method, hook, StateDef { method: name, reads })| {
         let cfgs = &method.cfgs;
         let name = format_ident!("{name}");
         let ty = if *reads { quote!(&#p::StateReader<'_>) } else { quote!(&mut #p::StateWriter) };
-        let call = expand_hook_call(&p, method);
+        let call = expand_hook_call(&p, method, hook);
         quote! {
             #(#cfgs)*
             #[allow(unused_variables, clippy::unit_arg)]
