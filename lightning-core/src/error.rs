@@ -148,11 +148,6 @@ impl Error {
         self.0.kind
     }
 
-    /// What to do, where there is something to say.
-    pub(crate) fn remedy(&self) -> Option<&str> {
-        self.0.help.as_deref()
-    }
-
     /// What happened, without place and help.
     pub fn message(&self) -> &str {
         &self.0.message
