@@ -29,7 +29,7 @@ impl Net {
     fn on_train_batch_end(&mut self, outputs: &Vec<f32>) {
         self.seen += outputs.len();
     }
-    fn validation_step(&self, batch: Tensor<2>) -> lightning_core::Result<Vec<(String, f32)>> {
+    fn validation_step(&self, batch: Tensor<2>) -> Result<Vec<(String, f32)>> {
         Ok(vec![("mean".to_owned(), self.layer.forward(batch).mean().into_scalar())])
     }
     #[cfg(not(windows))]
