@@ -24,13 +24,13 @@ impl Views {
         let default = loss.clone();
         #[log(on_step)]
         let l_s = 1.0;
-        #[log(on_epoch)]
+        #[log(on_step = false, on_epoch)]
         let l_e = 2.0;
         #[log(on_step, on_epoch)]
         let l_se = 3.0;
         #[log(on_step, prog_bar, logger = false)]
         let p_s = 4.0;
-        #[log(on_epoch, prog_bar, logger = false)]
+        #[log(on_step = false, on_epoch, prog_bar, logger = false)]
         let p_e = 5.0;
         #[log(on_step, on_epoch, prog_bar, logger = false)]
         let p_se = 6.0;

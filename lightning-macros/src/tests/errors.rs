@@ -39,12 +39,12 @@ fn near_miss_names() {
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `on_validation_epoch_finished` looks like a hook, but a module has no such hook
-            = help: the nearest is `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)`
+            = help: the nearest is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `validation_epoch_end` is no hook of a module
-            = note: `on_validation_epoch_end`: after the validation batches
-            = help: did you mean `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)`?
+            = note: `on_validation_epoch_end`: after the validation batches; `outputs` is what `validation_step` returned, loader after loader
+            = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `valid_dataloader` is no hook of a module
@@ -149,15 +149,27 @@ fn wrong_parameters() {
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
             = help: remove it
 
-            `on_validation_epoch_end` has no parameter `outputs`
+            `on_train_epoch_end` has no parameter `outputs`
             = note: its parameters, recognised by name, are `cx: &mut HookContext`
             = help: remove it
+
+            `on_train_batch_start` sees its `batch` by reference, found `B`
+            = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_test_batch_end` sees its `batch` by reference, found `&mut B`
+            = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_train_batch_end` sees its `outputs` by reference, found `T`
+            = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&T`
 
             `cx` is asked for twice
             = help: keep one of the two
 
             `on_train_batch_end` has no parameter `(a, b)`
-            = note: its parameters, recognised by name, are `batch_idx: usize`, `cx: &mut HookContext`
+            = note: its parameters, recognised by name, are `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
             = help: remove it
 
             `prepare_data` has no parameter `stage`

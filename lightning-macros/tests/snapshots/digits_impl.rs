@@ -141,8 +141,11 @@ impl ::lightning_core::__private::ValidationStep for Digits {
         batch: Self::ValBatch,
         _cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<()> {
+        #[allow(unused_imports)]
+        use ::lightning_core::__private::PlainOutput as _;
         ::lightning_core::__private::evaluation_output(
-            Self::validation_step(self, batch),
+            ::lightning_core::__private::Evaluated(Self::validation_step(self, batch))
+                .given(),
         )
     }
 }
@@ -154,7 +157,11 @@ impl ::lightning_core::__private::TestStep for Digits {
         batch: Self::TestBatch,
         _cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<()> {
-        ::lightning_core::__private::evaluation_output(Self::test_step(self, batch))
+        #[allow(unused_imports)]
+        use ::lightning_core::__private::PlainOutput as _;
+        ::lightning_core::__private::evaluation_output(
+            ::lightning_core::__private::Evaluated(Self::test_step(self, batch)).given(),
+        )
     }
 }
 impl<

@@ -40,10 +40,21 @@ impl<A: Activation> Net<A> {
         }
         Ok(loss)
     }
-    fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext) {}
+    fn on_train_batch_start(&mut self, batch: &Pair) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_train_batch_end(
+        &mut self,
+        batch_idx: usize,
+        cx: &mut HookContext,
+        outputs: &f32,
+        batch: &Pair,
+    ) {}
     fn on_validation_batch_start(&mut self, dataloader_idx: usize) -> Result<()> {
         Ok(())
     }
+    #[cfg(feature = "val")]
+    fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
     fn on_fit_end(&mut self) {}
     fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> {
         Ok(())
@@ -217,11 +228,20 @@ impl<A: Activation> ::lightning_core::__private::LightningImpl for Net<A> {
             .on_epoch()
             .reduce(::lightning_core::__private::Reduce::Sum),
     ];
-    const HOOKS: ::lightning_core::__private::HookSet = ::lightning_core::__private::HookSet::EMPTY
-        .with(::lightning_core::__private::Hook::Setup)
-        .with(::lightning_core::__private::Hook::OnTrainBatchEnd)
-        .with(::lightning_core::__private::Hook::OnValidationBatchStart)
-        .with(::lightning_core::__private::Hook::OnFitEnd);
+    const HOOKS: ::lightning_core::__private::HookSet = {
+        let set = ::lightning_core::__private::HookSet::EMPTY
+            .with(::lightning_core::__private::Hook::Setup)
+            .with(::lightning_core::__private::Hook::OnTrainBatchStart)
+            .with(::lightning_core::__private::Hook::OnTrainBatchEnd)
+            .with(::lightning_core::__private::Hook::OnValidationBatchStart)
+            .with(::lightning_core::__private::Hook::OnFitEnd);
+        #[cfg(feature = "val")]
+        let set = set.with(::lightning_core::__private::Hook::OnValidationEpochEnd);
+        set
+    };
+    const BATCH_HOOKS: ::lightning_core::__private::HookSet = ::lightning_core::__private::HookSet::EMPTY
+        .with(::lightning_core::__private::Hook::OnTrainBatchStart)
+        .with(::lightning_core::__private::Hook::OnTrainBatchEnd);
     const STEPS: ::lightning_core::__private::StepSet = {
         let set = ::lightning_core::__private::StepSet::EMPTY
             .with(::lightning_core::__private::Step::Training)
@@ -240,15 +260,48 @@ impl<A: Activation> ::lightning_core::__private::LightningImpl for Net<A> {
             ::lightning_core::__private::Hook::Setup => {
                 ::lightning_core::__private::hook_output(Self::setup(self, cx.stage()))
             }
+            ::lightning_core::__private::Hook::OnTrainBatchStart => {
+                let batch = cx
+                    .batch::<
+                        <Self as ::lightning_core::__private::LightningImpl>::TrainBatch,
+                    >()?;
+                ::lightning_core::__private::flow_output(
+                        Self::on_train_batch_start(self, batch),
+                    )
+                    .map(|flow| cx.follow(flow))
+            }
             ::lightning_core::__private::Hook::OnTrainBatchEnd => {
                 let batch_idx = cx.batch_idx();
-                ::lightning_core::__private::hook_output(
-                    Self::on_train_batch_end(self, batch_idx, cx),
+                let batch = cx
+                    .batch::<
+                        <Self as ::lightning_core::__private::LightningImpl>::TrainBatch,
+                    >()?;
+                ::lightning_core::__private::with_outputs::<
+                    f32,
+                    _,
+                >(
+                    cx,
+                    |outputs, cx| Self::on_train_batch_end(
+                        self,
+                        batch_idx,
+                        cx,
+                        outputs,
+                        batch,
+                    ),
                 )
             }
             ::lightning_core::__private::Hook::OnValidationBatchStart => {
                 ::lightning_core::__private::hook_output(
                     Self::on_validation_batch_start(self, cx.dataloader_idx()),
+                )
+            }
+            #[cfg(feature = "val")]
+            ::lightning_core::__private::Hook::OnValidationEpochEnd => {
+                let outputs = ::lightning_core::__private::epoch_outputs::<
+                    Vec<f32>,
+                >(cx)?;
+                ::lightning_core::__private::hook_output(
+                    Self::on_validation_epoch_end(self, outputs),
                 )
             }
             ::lightning_core::__private::Hook::OnFitEnd => {
@@ -278,7 +331,9 @@ impl<A: Activation> ::lightning_core::__private::TrainingStep for Net<A> {
     fn again(
         batch: &Self::TrainBatch,
     ) -> ::lightning_core::__private::Option<Self::TrainBatch> {
-        ::lightning_core::__private::again!(batch)
+        ::lightning_core::__private::Option::Some(
+            ::lightning_core::__private::Clone::clone(batch),
+        )
     }
     #[allow(clippy::unit_arg)]
     fn run_training_step(
@@ -289,9 +344,10 @@ impl<A: Activation> ::lightning_core::__private::TrainingStep for Net<A> {
     ) -> ::lightning_core::__private::Result<
         ::lightning_core::__private::Option<::lightning_core::__private::TrainingOutput>,
     > {
-        ::lightning_core::__private::training_output(
-            Self::training_step(self, cx, batch, cx.batch_idx()),
-        )
+        ::lightning_core::__private::training_output_of::<
+            f32,
+            _,
+        >(Self::training_step(self, cx, batch, cx.batch_idx()))
     }
 }
 #[cfg(feature = "val")]
@@ -303,9 +359,32 @@ impl<A: Activation> ::lightning_core::__private::ValidationStep for Net<A> {
         batch: Self::ValBatch,
         cx: &::lightning_core::__private::StepContext<'_>,
     ) -> ::lightning_core::__private::Result<()> {
-        ::lightning_core::__private::evaluation_output(
-            Self::validation_step(self, batch, cx.dataloader_idx()),
-        )
+        #[allow(unused_imports)]
+        use ::lightning_core::__private::PlainOutput as _;
+        let _ = cx;
+        #[cfg(feature = "val")]
+        {
+            ::lightning_core::__private::kept_output::<
+                Vec<f32>,
+                _,
+                _,
+            >(
+                cx,
+                ::lightning_core::__private::Evaluated(
+                        Self::validation_step(self, batch, cx.dataloader_idx()),
+                    )
+                    .given(),
+            )
+        }
+        #[cfg(not(feature = "val"))]
+        {
+            ::lightning_core::__private::evaluation_output(
+                ::lightning_core::__private::Evaluated(
+                        Self::validation_step(self, batch, cx.dataloader_idx()),
+                    )
+                    .given(),
+            )
+        }
     }
 }
 #[automatically_derived]
