@@ -168,7 +168,10 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
-        if let Some(reason) = reason_to_stop(run) {
+        // A run that has been resumed takes up its optimizers even where nothing is left to do: its next checkpoint has them.
+        if run.resuming.is_none()
+            && let Some(reason) = nothing_left(run)
+        {
             return Ok(reason);
         }
         let mut plan = open_fit(run, driver, has_validation_step)?;
@@ -180,6 +183,11 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         }
         configure(run, driver, &plan)?;
         resume::take_up_training(run, driver, plan.loader_batches)?;
+        if let Some(reason) = nothing_left(run) {
+            // An epoch that a stop has cut short counts as one that the run has had.
+            run.progress.epoch += u64::from(run.place.phase != Phase::EpochStart);
+            return Ok(reason);
+        }
         if run.settings.output.model_summary {
             let text = summary::model_summary(run, driver)?;
             run.print(&text);
@@ -189,7 +197,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             run.scope = run.metrics.reopen(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
                 loop {
-                    if let Some(reason) = reason_to_stop(run) {
+                    if let Some(reason) = nothing_left(run) {
                         run.scope = ScopeId::CLOSED;
                         return Ok(reason);
                     }
@@ -291,6 +299,13 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         return optimization::configure(run, driver, setups);
     }
     optimization::bind(run, driver)
+}
+
+/// Why no batch follows, where the end of an epoch does not either.
+fn nothing_left(run: &mut RunState) -> Option<StopReason> {
+    let in_epoch = matches!(run.place.phase, Phase::AfterBatch | Phase::AfterValidation { .. });
+    // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
+    reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
 
 fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {

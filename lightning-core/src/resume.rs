@@ -298,12 +298,12 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.progress = record.counters;
     run.place = record.place;
     run.progress.epoch = run.place.epoch;
-    run.last_epoch = run.place.epoch;
+    run.last_epoch = checkpoint.metadata.epoch;
     // Early stopping asks again by itself; a limit of time was that of another process.
     run.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
     run.metrics.restore(&record.metrics);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
-    run.loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.num_elements() == 1).map(|data| {
+    run.loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]).map(|data| {
         let device = &run.device;
         Tensor::<1>::from_data(data, device)
     });
@@ -356,7 +356,9 @@ pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, trai
         let over = u64::try_from(over).unwrap_or(u64::MAX).min(now);
         if place.phase != Phase::EpochStart {
             *place = match over.checked_sub(1).filter(|_| over == now) {
-                Some(last) => Place { batch: last, ..*place },
+                // Nothing is left of the epoch but its end.
+                Some(batch) if place.phase == Phase::Batch => Place { batch, phase: Phase::AfterBatch, ..*place },
+                Some(batch) => Place { batch, ..*place },
                 None => Place { batch: over, phase: Phase::Batch, ..*place },
             };
         }

@@ -5,6 +5,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use lightning_core::{ErrorKind, checkpoint::inspect, loggers::MemoryLogger, prelude::*};
@@ -51,7 +53,14 @@ fn a_folder_that_vanishes_is_an_error_and_does_not_come_back_empty() {
     let root = tempfile::tempdir().unwrap();
     let (folder, moved) = (root.path().join("checkpoints"), root.path().join("moved"));
     let (from, to) = (folder.clone(), moved.clone());
-    let (error, memory) = train(&folder, move || fs::rename(&from, &to).unwrap());
+    let (error, memory) = train(&folder, move || {
+        // The checkpoint of the second step is written meanwhile.
+        while !from.join("epoch=0-step=2.ckpt").exists() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(Duration::from_millis(300));
+        fs::rename(&from, &to).unwrap();
+    });
     let text = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(text.contains("epoch=0-step=4.ckpt") && text.contains("global step 4"), "{text}");

@@ -165,7 +165,7 @@ impl<M> EarlyStopping<M> {
             self.waited = 0;
             return Ok(());
         }
-        self.waited += 1;
+        self.waited = self.waited.saturating_add(1);
         if self.waited >= self.patience {
             let Self { waited, best, .. } = self;
             let checks = if *waited == 1 { "check" } else { "checks" };
@@ -177,7 +177,8 @@ impl<M> EarlyStopping<M> {
 
     fn stop(&mut self, cx: &mut CallbackContext<'_>, why: String, out_of_patience: bool) {
         cx.stop_early(why.clone());
-        self.stopped = Some(Stopped { why, out_of_patience });
+        // A run goes on for a while where it has to; the first reason is the one that ends it.
+        self.stopped.get_or_insert(Stopped { why, out_of_patience });
     }
 }
 

@@ -654,6 +654,8 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
         for old in doomed.iter().filter_map(here).filter(|old| ours(old) && *old != from.path) {
             writer::remove(&old)?;
         }
+        // Named until the next save, as in the run that was not killed.
+        self.state.doomed = doomed.iter().filter_map(here).collect();
         if let (Some(pointer), Some(last)) = (&self.state.pointer, &self.state.last)
             && *last == from.path
             && pointer != last

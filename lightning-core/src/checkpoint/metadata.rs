@@ -72,6 +72,19 @@ pub struct RunRecord {
     pub(crate) settings: BTreeMap<String, String>,
 }
 
+impl RunRecord {
+    /// Everything that a resumed run counts on from.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
+        let Counters { epoch, global_step, batch_step, skipped_batches, validation_runs } = self.counters;
+        let run =
+            [epoch, global_step, batch_step, skipped_batches, validation_runs, self.place.epoch, self.place.batch];
+        let others = [self.log_records, self.train_batches.unwrap_or_default()];
+        let optimizers = self.optimizers.iter().map(|optimizer| optimizer.steps);
+        let windows = self.windows.iter().map(|window| window.passes);
+        run.into_iter().chain(others).chain(optimizers).chain(windows)
+    }
+}
+
 /// One optimizer, without its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OptimizerRecord {

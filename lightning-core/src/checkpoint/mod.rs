@@ -38,6 +38,7 @@ pub use self::{
 };
 use crate::{
     error::{Error, Result},
+    guard::catch,
     module::{InitModule, InitOutput, LightningModule},
 };
 
@@ -69,7 +70,9 @@ pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Res
     let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
         Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
     })?;
-    let mut module = M::init_module(hparams, &burn::tensor::Device::default()).into_module()?;
+    // The numbers are those of a file, and `init` is written for those of a program.
+    let mut module = catch(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
+        .map_err(|error| error.at_path(path))?;
     checkpoint.apply(&mut module)?;
     Ok(module.valid())
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use burn::{
-    optim::{LBFGS as Lbfgs, StateSink, StateSource},
+    optim::{DynOptimizer, DynState, LBFGS as Lbfgs, StateSink, StateSource},
     tensor::{Device, TensorData},
 };
 use burn_pack::Scalar;
@@ -106,7 +106,7 @@ pub(crate) fn restore(
                 leaves.push((name.to_owned(), data));
             }
         }
-        let scalars = scalars_below(record, &own, leaves.len())?;
+        let (scalars, count) = (scalars_below(record, &own, leaves.len())?, leaves.len());
         if leaves.is_empty() && scalars.is_empty() {
             continue;
         }
@@ -121,8 +121,9 @@ pub(crate) fn restore(
         // What is stored has been looked at; this is for states that want more of it than their shapes.
         let state = catch(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
         match state {
-            Ok(Some(state)) => optimizer.put_state(param.index, state),
-            Ok(None) | Err(_) => left_out.push(format!("`{}`", param.path)),
+            Ok(Some(state)) if tensors_of(rule, &state) == count => optimizer.put_state(param.index, state),
+            // An optimizer that needs less would take up another's state without a word.
+            Ok(_) | Err(_) => left_out.push(format!("`{}`", param.path)),
         }
     }
     if !left_out.is_empty() {
@@ -147,6 +148,13 @@ pub(crate) fn restore(
     optimizer.steps = record.steps;
     optimizer.watch_due = record.watch_due;
     restore_schedule(optimizer, record, notes)
+}
+
+/// How many tensors a state is written as.
+fn tensors_of(rule: &dyn DynOptimizer, state: &DynState) -> usize {
+    let mut sink = StateSink::default();
+    rule.state_flatten("", state, &mut sink);
+    sink.tensors.len()
 }
 
 /// A schedule that has been exchanged for another kind starts anew.
@@ -198,6 +206,15 @@ fn is_length(name: &str, scalar: &Scalar, tensors: usize) -> bool {
     !name.ends_with(".len") || usize::try_from(*scalar).is_ok_and(|len| len <= tensors)
 }
 
+/// Whether a number can be counted on from: a clock at the end of its range would overflow at the next step.
+fn is_count(scalar: &Scalar) -> bool {
+    match *scalar {
+        Scalar::Int(value) => i32::try_from(value).is_ok(),
+        Scalar::UInt(value) => i32::try_from(value).is_ok_and(|value| value < i32::MAX),
+        Scalar::Float(_) | Scalar::Bool(_) => true,
+    }
+}
+
 /// Whether a tensor can be part of the state of a parameter: of its rank, and in each dimension as long or reduced to one.
 fn fits(data: &TensorData, dims: &[usize]) -> bool {
     let stored = data.shape();
@@ -217,12 +234,14 @@ fn scalars_below(record: &OptimizerRecord, own: &str, tensors: usize) -> Result<
         .range(own.to_owned()..)
         .take_while(|(name, _)| name.starts_with(own))
         .map(|(name, value)| {
-            let scalar = to_scalar(value).filter(|scalar| is_length(name, scalar, tensors)).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Checkpoint,
-                    format!("the number `{name}` of the optimizer `{}` is damaged", record.name),
-                )
-            })?;
+            let scalar = to_scalar(value)
+                .filter(|scalar| is_length(name, scalar, tensors) && is_count(scalar))
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Checkpoint,
+                        format!("the number `{name}` of the optimizer `{}` is damaged", record.name),
+                    )
+                })?;
             Ok((name.clone(), scalar))
         })
         .collect()

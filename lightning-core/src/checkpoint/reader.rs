@@ -29,6 +29,9 @@ use crate::{
 /// Problems listed in one error; the rest are counted.
 const SHOWN_PROBLEMS: usize = 8;
 
+/// No run gets as far; what is counted on from here cannot overflow.
+const MOST_COUNTED: u64 = 1 << 53;
+
 /// How a file begins that only says which file is the last.
 const POINTER: &str = "lightning-checkpoint: ";
 /// No pointer is longer.
@@ -110,6 +113,9 @@ impl Checkpoint {
             return Err(damaged("its hash is missing".to_owned()));
         }
         let metadata: Metadata = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+        if metadata.run.as_ref().is_some_and(|run| run.counts().any(|count| count > MOST_COUNTED)) {
+            return Err(damaged("it counts more steps than any run has".to_owned()));
+        }
         Ok(Self { container, metadata })
     }
 

@@ -87,7 +87,7 @@ impl Accumulator {
         // `f64::min` would drop a NaN, and a NaN has to be seen.
         self.min = if value.is_nan() || value < self.min { value } else { self.min };
         self.max = if value.is_nan() || value > self.max { value } else { self.max };
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.last = value;
         self.fresh = true;
     }

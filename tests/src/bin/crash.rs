@@ -128,8 +128,34 @@ fn train(folder: &Path) -> Result<()> {
     model.save_weights(folder.join("final.safetensors"))
 }
 
-/// Everything that has to be the same: files by their names below the folder.
+/// The folder of the run that was started last. One that was killed before its first checkpoint has left a folder of its own.
+fn last_version(folder: &Path) -> PathBuf {
+    let logs = folder.join("lightning_logs");
+    let version = |number: u64| logs.join(format!("version_{number}"));
+    let last = (0..).take_while(|number| version(*number).is_dir()).last().unwrap_or(0);
+    version(last)
+}
+
+/// Everything that has to be the same: the last run's files and the weights, by their names below the folder.
+///
+/// # Errors
+/// When a file cannot be read, or an earlier run has a checkpoint: that run should have gone on.
 fn results(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let last = last_version(folder);
+    let mut found = files(&last)?;
+    found.insert("final.safetensors".into(), fs::read(folder.join("final.safetensors"))?);
+    for version in fs::read_dir(folder.join("lightning_logs"))? {
+        let version = version?.path();
+        let is_checkpoint = |name: &PathBuf| name.extension().is_some_and(|extension| extension == "ckpt");
+        if version != last && files(&version)?.keys().any(is_checkpoint) {
+            return Err(io::Error::other(format!("{} was not gone on with", version.display())));
+        }
+    }
+    Ok(found)
+}
+
+/// The files below a folder, by their names in it.
+fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {
@@ -153,11 +179,11 @@ fn start(folder: &Path) -> io::Result<Child> {
 }
 
 /// Whether a checkpoint is being written.
-fn is_writing(checkpoints: &Path) -> bool {
+fn is_writing(folder: &Path) -> bool {
     let temporary = |entry: io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.path().extension().is_some_and(|ext| ext == "tmp"))
     };
-    fs::read_dir(checkpoints).is_ok_and(|mut entries| entries.any(temporary))
+    fs::read_dir(last_version(folder).join("checkpoints")).is_ok_and(|mut entries| entries.any(temporary))
 }
 
 /// Where the kills of a round fell.
@@ -168,13 +194,7 @@ struct Kills {
 }
 
 /// Waits for a random moment and kills; whether the child had finished before.
-fn kill(
-    child: &mut Child,
-    checkpoints: &Path,
-    rng: &mut Rng,
-    longest: Duration,
-    kills: &mut Kills,
-) -> io::Result<bool> {
+fn kill(child: &mut Child, folder: &Path, rng: &mut Rng, longest: Duration, kills: &mut Kills) -> io::Result<bool> {
     let waits_for_file = rng.random_bool(0.5);
     let moment = longest.mul_f64(rng.uniform());
     let begun = Instant::now();
@@ -187,7 +207,7 @@ fn kill(
             };
         }
         let is_due = begun.elapsed() >= moment;
-        let writing = waits_for_file && is_due && is_writing(checkpoints);
+        let writing = waits_for_file && is_due && is_writing(folder);
         if writing || (is_due && !waits_for_file) || begun.elapsed() > longest * 4 {
             child.kill()?;
             child.wait()?;
@@ -223,12 +243,11 @@ fn main() -> Result<()> {
     let (mut kills, mut rounds) = (Kills::default(), 0);
     while kills.all < wanted {
         let folder = tempfile::tempdir()?;
-        let checkpoints = folder.path().join("lightning_logs/version_0/checkpoints");
         let mut starts = 0;
         loop {
             starts += 1;
             let mut child = start(folder.path())?;
-            if kill(&mut child, &checkpoints, &mut rng, life / 2, &mut kills)? {
+            if kill(&mut child, folder.path(), &mut rng, life / 2, &mut kills)? {
                 break;
             }
         }
