@@ -282,12 +282,13 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
-        let since = run.clock().filter(|_| M::HOOKS.contains(hook) || !self.callbacks.is_empty());
+        let since = run
+            .clock()
+            .filter(|_| M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty()));
         let callbacks = match hook {
             // Monitors follow in `monitors`, when the epoch's metrics are there.
             Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
-            // Callbacks have no such hook.
-            Hook::ConfigureGradientClipping => Ok(()),
+            _ if hook.is_for_module_alone() => Ok(()),
             _ => self.callbacks(hook, run, |_| true),
         };
         if callbacks.is_err() && !hook.is_end() {

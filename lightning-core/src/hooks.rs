@@ -40,6 +40,11 @@ impl Hook {
         )
     }
 
+    /// Whether only the module is called here: callbacks have no such hook.
+    pub(crate) const fn is_for_module_alone(self) -> bool {
+        matches!(self, Self::PrepareData | Self::ConfigureGradientClipping)
+    }
+
     /// Whether it closes something, so that it runs whatever has failed before, for every callback and for the module.
     pub(crate) const fn is_end(self) -> bool {
         matches!(
