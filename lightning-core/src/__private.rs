@@ -8,21 +8,25 @@ pub use burn::{
     module::Module,
     tensor::{Device, FloatDType, TensorData},
 };
-pub use serde;
+pub use serde::{self, Deserialize, Serialize};
 
-pub use crate::{__again as again, __assert_not_tensor as assert_not_tensor};
+pub use crate::{
+    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
+    __module_methods as module_methods,
+};
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
-    context::{HookContext, StepContext, log_per_stage, log_slot as log, log_weighted},
+    context::{HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted},
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
+    habits::Habits,
     hooks::{Hook, HookSet, Step, StepSet},
-    metrics::{Maximize, MetricDef, MetricKey, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
+    metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
-        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, HparamDef, Hparams,
-        InitModule, LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode,
-        TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
+        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, Hparams, InitModule,
+        LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode, TrainingOutput,
+        TrainingStep, TrainsOptimizer, ValidationStep,
     },
     module::{
         EpochOutputs, FallibleOutput, FlowOutput, GivesOutput, HookOutput, IntoTrainingOutput, ManualOutput, OutputOf,
@@ -34,13 +38,36 @@ pub use crate::{
     params::{Buffer, BufferMapper, BufferVisitor},
     random::seed_init,
     stage::Stage,
-    state::{StateReader, StateWriter},
+    state::{StateReader, StateValue, StateWriter},
     trainer::{Trainer, TrainerBuilder},
 };
 
 use std::ops::ControlFlow;
 
-use crate::params::{DynMapper, MapMode};
+use crate::{
+    module::StartsTrainer,
+    params::{DynMapper, MapMode},
+};
+
+/// Logged in training.
+pub type YNN = Stages<Y, N, N>;
+/// Logged in validation.
+pub type NYN = Stages<N, Y, N>;
+/// Logged in testing.
+pub type NNY = Stages<N, N, Y>;
+/// Logged in training and validation.
+pub type YYN = Stages<Y, Y, N>;
+/// Logged in training and testing.
+pub type YNY = Stages<Y, N, Y>;
+/// Logged in validation and testing.
+pub type NYY = Stages<N, Y, Y>;
+/// Logged in all three.
+pub type YYY = Stages<Y, Y, Y>;
+
+/// The key of the metric with the slot.
+pub const fn key<M: LightningImpl, D, S>(slot: usize) -> Key<M, D, S> {
+    Key::new(&M::METRICS[slot])
+}
 
 /// Converts what a `training_step` returned.
 pub fn training_output<T: IntoTrainingOutput>(output: T) -> Result<Option<TrainingOutput>> {
@@ -50,6 +77,52 @@ pub fn training_output<T: IntoTrainingOutput>(output: T) -> Result<Option<Traini
 /// Converts what a `training_step` with `#[manual_optimization]` returned.
 pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput>> {
     output.into_manual_output()
+}
+
+/// What a hook is called with, for a parameter of the written type.
+#[diagnostic::on_unimplemented(
+    message = "this parameter is a `{Self}`, found `{Written}`",
+    label = "expected `{Self}`",
+    note = "parameters of hooks are recognised by their names, and each name has its type"
+)]
+pub trait Argument<Written> {
+    /// As that type.
+    fn written(self) -> Written;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T> Argument<T> for T {
+    fn written(self) -> T {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T> Argument<&'a T> for &'a mut T {
+    fn written(self) -> &'a T {
+        self
+    }
+}
+
+/// What a hook is called with, as the type that the parameter is written with.
+pub fn arg<Written>(given: impl Argument<Written>) -> Written {
+    given.written()
+}
+
+/// What a hook gives.
+pub type Outcome = Result<()>;
+
+/// What `configure_optimizers` gives.
+pub type Setups = Result<Vec<OptimizerSetup>>;
+
+/// The optimizers that `#[optimizer(…)]` declares.
+pub fn setups<const N: usize>(setups: [OptimizerSetup; N]) -> Setups {
+    Ok(setups.into())
+}
+
+/// The key of the optimizer with the name.
+pub const fn optimizer_key<M>(name: &'static str) -> OptimizerKey<M> {
+    OptimizerKey::new(name)
 }
 
 /// Converts what `configure_optimizers` returned.
@@ -140,7 +213,7 @@ pub fn hook_output<T: HookOutput>(output: T) -> Result<()> {
 }
 
 /// Asks for the struct's half of a module.
-pub fn declared<M: LightningStruct>() {}
+pub const fn declared<M: LightningStruct>() {}
 
 /// Asks for a way to build a module.
 pub fn built<M: InitModule>() {}
@@ -156,16 +229,88 @@ pub fn frozen<M: Module>(module: M) -> M {
 }
 
 /// What `freeze` and `unfreeze` of a module do: everything below the field.
-pub fn set_trainable<M: Module, O>(module: &mut M, field: FieldKey<M, O>, on: bool) {
-    let changed = module.clone().map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }));
-    *module = changed;
+pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -> M {
+    module.map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }))
 }
+
+/// What `Net::trainer()` does.
+pub fn trainer_of<M: LightningImpl>() -> M::Builder {
+    M::Builder::start()
+}
+
+/// The functions that every module has. They hold nothing of the user's but the struct's name and generics.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __module_methods {
+    ($name:ident, [$($generics:tt)*], [$($this:tt)*], [$($bounds:tt)*]) => {
+        impl $($generics)* $($this)* $($bounds)* {
+            #[doc = ::core::concat!("Builds a `", ::core::stringify!($name), "` on the default device.")]
+            #[must_use]
+            pub fn new(
+                hparams: <Self as $crate::__private::LightningStruct>::Hparams,
+            ) -> <Self as $crate::__private::InitModule>::Built
+            where
+                for<'lightning> Self: $crate::__private::InitModule,
+            {
+                Self::new_on(hparams, &$crate::__private::Device::default())
+            }
+            #[doc = ::core::concat!("Builds a `", ::core::stringify!($name), "` on the device.")]
+            #[must_use]
+            pub fn new_on(
+                hparams: <Self as $crate::__private::LightningStruct>::Hparams,
+                device: &$crate::__private::Device,
+            ) -> <Self as $crate::__private::InitModule>::Built
+            where
+                for<'lightning> Self: $crate::__private::InitModule,
+            {
+                $crate::__private::seed_init(device);
+                <Self as $crate::__private::InitModule>::init_module(hparams, device)
+            }
+            #[doc = ::core::concat!("Configures a trainer for `", ::core::stringify!($name), "`.")]
+            pub fn trainer() -> <Self as $crate::__private::LightningImpl>::Builder
+            where
+                for<'lightning> Self: $crate::__private::LightningImpl,
+            {
+                $crate::__private::trainer_of::<Self>()
+            }
+            /// The hyperparameters, as the fields hold them now.
+            pub fn hparams(&self) -> <Self as $crate::__private::LightningStruct>::Hparams {
+                <Self as $crate::__private::LightningStruct>::hparams(self)
+            }
+            /// The module with the field frozen; behind a reference, `LightningModule::freeze` does it in place.
+            #[must_use = "it gives the frozen module back"]
+            pub fn freeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
+                $crate::__private::set_trainable(self, field, false)
+            }
+            /// The module with the field trained again; behind a reference, `LightningModule::unfreeze` does it in place.
+            #[must_use = "it gives the module back"]
+            pub fn unfreeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
+                $crate::__private::set_trainable(self, field, true)
+            }
+            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+            ///
+            /// # Errors
+            /// When the file cannot be read, or holds another module.
+            pub fn load_from_checkpoint(
+                path: impl $crate::__private::AsRef<$crate::__private::Path>,
+            ) -> $crate::__private::Result<Self>
+            where
+                for<'lightning> Self: $crate::__private::InitModule + $crate::__private::LightningModule,
+            {
+                $crate::__private::load_from_checkpoint::<Self>(path.as_ref())
+            }
+        }
+    };
+}
+
+/// Gives a batch once more, where its type is `Clone`.
+pub type Again<B> = fn(&B) -> Option<B>;
 
 /// A batch that may be wanted twice: an inherent method, for what is `Clone`, wins over a trait's.
 #[derive(Debug)]
-pub struct Again<'a, B>(pub &'a B);
+pub struct Wanted<'a, B>(pub &'a B);
 
-impl<B: Clone> Again<'_, B> {
+impl<B: Clone> Wanted<'_, B> {
     /// The batch once more.
     pub fn again(&self) -> Option<B> {
         Some(self.0.clone())
@@ -180,17 +325,19 @@ pub trait Once<B> {
     }
 }
 
-impl<B> Once<B> for Again<'_, B> {}
+impl<B> Once<B> for Wanted<'_, B> {}
 
-/// The batch once more, where its type is `Clone`.
+/// [`Again`] for the type that is expected of it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __again {
-    ($batch:expr) => {{
-        #[allow(unused_imports, reason = "a batch that is `Clone` has the method itself")]
-        use $crate::__private::Once as _;
-        $crate::__private::Again($batch).again()
-    }};
+    () => {
+        |batch| {
+            #[allow(unused_imports, reason = "a batch that is `Clone` has the method itself")]
+            use $crate::__private::Once as _;
+            $crate::__private::Wanted(batch).again()
+        }
+    };
 }
 
 /// Says at compile time whether a type is a bare tensor, without judging it by its name: an inherent constant wins over
@@ -213,6 +360,41 @@ pub trait NotTensor {
 }
 
 impl<T> NotTensor for TensorProbe<T> {}
+
+/// Says at compile time whether a batch can be counted. What is no batch at all is reported elsewhere.
+#[derive(Debug)]
+pub struct BatchProbe<T>(std::marker::PhantomData<T>);
+
+impl<T: Batch> BatchProbe<T> {
+    /// Whether something in it carries the size.
+    pub const COUNTED: bool = T::SIZED;
+}
+
+/// The answer for what is no batch.
+pub trait NotBatch {
+    /// Not asked.
+    const COUNTED: bool = true;
+}
+
+impl<T> NotBatch for BatchProbe<T> {}
+
+/// A step's batch has to say how many samples it holds.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __assert_counted {
+    ($ty:ty) => {{
+        #[allow(unused_imports, reason = "a batch has the constant itself")]
+        use $crate::__private::NotBatch as _;
+        ::core::assert!(
+            <$crate::__private::BatchProbe<$ty>>::COUNTED,
+            ::core::concat!(
+                "nothing in `",
+                ::core::stringify!($ty),
+                "` carries the batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` at the field to count"
+            )
+        )
+    }};
+}
 
 /// A module field must not be a bare tensor.
 #[doc(hidden)]

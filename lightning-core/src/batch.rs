@@ -71,7 +71,14 @@ pub enum NoBatch {}
 /// What a step takes: a [`Batch`], or [`NoBatch`] where the module does not have the step. That `NoBatch` is no `Batch` is what lets a
 /// missing step be reported once, and not again for the loader.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a batch",
+    label = "cannot be moved to a device or counted",
+    note = "derive it: write `#[derive(Batch)]` on `{Self}`; mark a field that stays on the host with `#[batch(host)]`"
+)]
 pub trait StepBatch: Sized + Send + 'static {
+    /// Whether there is a step that takes it.
+    const PRESENT: bool;
     /// How many samples it holds.
     fn samples(&self) -> Option<usize>;
     /// The batch on the device.
@@ -80,6 +87,8 @@ pub trait StepBatch: Sized + Send + 'static {
 }
 
 impl<B: Batch> StepBatch for B {
+    const PRESENT: bool = true;
+
     fn samples(&self) -> Option<usize> {
         self.batch_size()
     }
@@ -90,6 +99,8 @@ impl<B: Batch> StepBatch for B {
 }
 
 impl StepBatch for NoBatch {
+    const PRESENT: bool = false;
+
     fn samples(&self) -> Option<usize> {
         match *self {}
     }

@@ -190,6 +190,12 @@ impl StepSet {
         Self(self.0 | (1 << step as u8))
     }
 
+    /// The set, with the step where `written` says so.
+    #[must_use]
+    pub(crate) const fn with_if(self, step: Step, written: bool) -> Self {
+        if written { self.with(step) } else { self }
+    }
+
     /// Whether the step is in the set.
     pub const fn contains(self, step: Step) -> bool {
         self.0 & (1 << step as u8) != 0

@@ -80,6 +80,7 @@ mod files;
 pub mod functional;
 mod fused;
 mod guard;
+mod habits;
 mod hooks;
 pub mod loggers;
 mod metrics;
@@ -129,19 +130,102 @@ pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use devices::Devices;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use hooks::{Hook, HookSet, Step, StepSet};
-pub use lightning_macros::{Batch, data_module, lightning_module, optimizer};
+/// Makes a struct, or an enum whose variants hold batches, what a loader hands to a step.
+///
+/// ```
+/// # use burn::prelude::*;
+/// # use lightning_core::prelude::*;
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct Pairs {
+///     #[batch(size)]
+///     source: Tensor<2, Int>,
+///     target: Tensor<2, Int>,
+///     #[batch(host)]
+///     references: Vec<String>,
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::Batch;
+/// Makes a struct and its impl the data of a run.
+///
+/// ```
+/// use burn::prelude::*;
+/// use lightning_core::prelude::*;
+///
+/// #[data_module]
+/// pub struct DigitsData {
+///     #[hparam(default = 64)]
+///     batch_size: usize,
+///     #[state(skip)]
+///     train: Vec<[f32; 64]>,
+/// }
+///
+/// #[data_module]
+/// impl DigitsData {
+///     fn setup(&mut self, _stage: Stage) -> Result<()> {
+///         self.train = vec![[0.5; 64]; 1000]; // read from somewhere
+///         Ok(())
+///     }
+///     fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+///         DataLoader::builder(self.train.clone()).batch_size(self.batch_size).shuffle(true).collate(images).build()
+///     }
+/// }
+///
+/// fn images(items: Vec<[f32; 64]>) -> Result<Tensor<2>> {
+///     Ok(Tensor::from_data(TensorData::new(items.concat(), [items.len(), 64]), &Device::default()))
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::data_module;
+/// Makes a struct and its impl a module that a [`Trainer`] runs.
+///
+/// ```
+/// use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
+/// use lightning_core::prelude::*;
+///
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct DigitBatch {
+///     images: Tensor<2>,
+///     targets: Tensor<1, Int>,
+/// }
+///
+/// #[lightning_module]
+/// #[optimizer(AdamConfig::new(), lr = lr)]
+/// pub struct Digits {
+///     #[init(LinearConfig::new(64, hidden).init(device))]
+///     fc1: Linear,
+///     #[init(LinearConfig::new(hidden, 10).init(device))]
+///     fc2: Linear,
+///     #[hparam(default = 128)]
+///     hidden: usize,
+///     #[hparam(default = 1e-3)]
+///     lr: f64,
+/// }
+///
+/// #[lightning_module]
+/// impl Digits {
+///     fn training_step(&self, batch: DigitBatch) -> Tensor<1> {
+///         let logits = self.fc2.forward(relu(self.fc1.forward(batch.images)));
+///         #[log(minimize, prog_bar)]
+///         let train_loss = cross_entropy(logits, batch.targets);
+///         train_loss
+///     }
+/// }
+/// ```
+#[doc(inline)]
+pub use lightning_macros::lightning_module;
+pub use lightning_macros::optimizer;
 pub use loggers::{CsvLogger, Logger};
 pub use metrics::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
-    Minimize, N, Reduce, StageSet, Stages, Undirected, Y,
+    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 #[doc(hidden)]
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
     ConfigureOptimizers, EpochOutputs, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, FlowOutput,
-    GivesOutput, HookOutput, HparamDef, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl,
-    LightningModule, LightningStruct, Loss, LossWeight, ManualOutput, OutputOf, PredictStep, TestStep, TrainingStep,
-    ValidationStep,
+    GivesOutput, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule,
+    LightningStruct, Loss, LossWeight, ManualOutput, OutputOf, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
@@ -151,7 +235,7 @@ pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};
 pub use stage::Stage;
-pub use state::{StateReader, StateWriter};
+pub use state::{StateReader, StateValue, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
 pub use weights::{Weights, WeightsReport};
 

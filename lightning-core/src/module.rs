@@ -9,15 +9,17 @@ use burn::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    __private::set_trainable,
     batch::StepBatch,
     context::{HookContext, StepContext},
     error::{Error, Result},
-    hooks::{Hook, HookSet, StepSet},
+    hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,
     optim::{OptimizerSetup, Optimizers, Weight},
     params::{BufferMapper, BufferVisitor},
     readback,
     state::{StateReader, StateWriter},
+    trainer::{Trainer, TrainerBuilder},
     weights::{self, Weights, WeightsReport},
 };
 
@@ -49,59 +51,67 @@ pub struct FieldDef {
     pub type_name: &'static str,
     /// What the field is for.
     pub role: FieldRole,
+    /// The source text of a hyperparameter's default.
+    pub default: Option<&'static str>,
+    /// The doc comment.
+    pub doc: &'static str,
 }
 
 impl FieldDef {
+    const fn new(name: &'static str, type_name: &'static str, role: FieldRole) -> Self {
+        Self { name, type_name, role, default: None, doc: "" }
+    }
+
+    /// The hyperparameter's default, as written.
+    #[must_use]
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// The field's documentation.
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+
     /// A trained module.
     pub const fn module(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::Module }
+        Self::new(name, type_name, FieldRole::Module)
     }
 
     /// A module that starts frozen.
     pub const fn frozen(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::Frozen }
+        Self::new(name, type_name, FieldRole::Frozen)
     }
 
     /// A buffer.
     pub const fn buffer(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::Buffer }
+        Self::new(name, type_name, FieldRole::Buffer)
     }
 
     /// A hyperparameter.
     pub const fn hparam(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::Hparam }
+        Self::new(name, type_name, FieldRole::Hparam)
     }
 
     /// Saved state.
     pub const fn state(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::State }
+        Self::new(name, type_name, FieldRole::State)
     }
 
     /// State that is not saved.
     pub const fn skipped(name: &'static str, type_name: &'static str) -> Self {
-        Self { name, type_name, role: FieldRole::Skipped }
+        Self::new(name, type_name, FieldRole::Skipped)
     }
 }
 
-/// One hyperparameter: what a command line or a configuration file needs to know of it.
-#[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_structs)]
-pub struct HparamDef {
-    /// The name.
-    pub name: &'static str,
-    /// The type as written.
-    pub ty: &'static str,
-    /// The default's source text.
-    pub default: Option<&'static str>,
-    /// The field's doc comment.
-    pub doc: &'static str,
-}
+/// The hyperparameters of a module or data module: plain serde data. What a command line or a configuration file needs to know of
+/// each is in the module's [`FIELDS`](LightningStruct::FIELDS).
+pub trait Hparams: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static {}
 
-/// The hyperparameters of a module or data module: plain serde data with a schema.
-pub trait Hparams: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static {
-    /// One row a field, in order.
-    const SCHEMA: &'static [HparamDef];
-}
+impl<T: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static> Hparams for T {}
 
 /// The name of a module's field as a typed constant (`Net::BACKBONE`): for freezing, groups and weight loading. The key of
 /// a field with an optimizer of its own is a `FieldKey<M, HasOptimizer>` and names the optimizer too.
@@ -299,7 +309,7 @@ pub trait LightningImpl: Sized + 'static {
     type PredictBatch: StepBatch;
 
     /// Every metric logged with `#[log]`; the index is the slot.
-    const METRICS: &'static [MetricDef];
+    const METRICS: &'static [MetricDef] = &[];
 
     /// How a batch is trained on.
     #[doc(hidden)]
@@ -310,18 +320,27 @@ pub trait LightningImpl: Sized + 'static {
     fn __lightning_bound() {}
 
     /// The hooks the module writes.
-    const HOOKS: HookSet;
+    const HOOKS: HookSet = HookSet::EMPTY;
 
     /// The steps the module writes.
-    const STEPS: StepSet;
+    const STEPS: StepSet = StepSet::EMPTY
+        .with_if(Step::Training, Self::TrainBatch::PRESENT)
+        .with_if(Step::Validation, Self::ValBatch::PRESENT)
+        .with_if(Step::Test, Self::TestBatch::PRESENT)
+        .with_if(Step::Predict, Self::PredictBatch::PRESENT);
 
     /// The hooks that take the batch.
     #[doc(hidden)]
     const BATCH_HOOKS: HookSet = HookSet::EMPTY;
 
-    /// Asks for the struct's half, at one place; it is never called.
+    /// Asks for the struct's half, at one place.
     #[doc(hidden)]
-    fn __lightning_declared();
+    const __LIGHTNING_DECLARED: ();
+
+    /// What `trainer()` gives. That it is found here keeps a module without an `impl` from being reported again for each use of its
+    /// trainer.
+    #[doc(hidden)]
+    type Builder: StartsTrainer;
 
     /// What `on_save_checkpoint` adds to a checkpoint.
     #[doc(hidden)]
@@ -346,6 +365,11 @@ pub trait LightningImpl: Sized + 'static {
 }
 
 /// A module that a trainer takes: both halves of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lightning module",
+    label = "no `#[lightning_module] impl` for this type",
+    note = "write `#[lightning_module]` on the struct and on its `impl` with the steps"
+)]
 pub trait LightningModule: LightningStruct + LightningImpl {
     /// Writes the parameters, running statistics and buffers to a safetensors file, under their paths and in Burn's layout.
     ///
@@ -363,9 +387,33 @@ pub trait LightningModule: LightningStruct + LightningImpl {
     fn load_weights(&mut self, weights: Weights<Self>) -> Result<WeightsReport> {
         weights::load(self, &weights)
     }
+
+    /// Stops training everything below the field, in place. Of an owned module `model.freeze(Net::BACKBONE)` gives the frozen
+    /// module back, as Burn's own `freeze` does.
+    fn freeze<O>(&mut self, field: FieldKey<Self, O>) {
+        *self = set_trainable(self.clone(), field, false);
+    }
+
+    /// Trains everything below the field again, in place.
+    fn unfreeze<O>(&mut self, field: FieldKey<Self, O>) {
+        *self = set_trainable(self.clone(), field, true);
+    }
 }
 
 impl<M: LightningStruct + LightningImpl> LightningModule for M {}
+
+/// What `Net::trainer()` gives.
+#[doc(hidden)]
+pub trait StartsTrainer {
+    /// One with every setting at its default.
+    fn start() -> Self;
+}
+
+impl<M> StartsTrainer for TrainerBuilder<M> {
+    fn start() -> Self {
+        Trainer::builder()
+    }
+}
 
 /// How a batch is trained on.
 #[doc(hidden)]
@@ -417,7 +465,7 @@ pub trait TrainsOptimizer<const NAME: u64> {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `training_step`, so it cannot be fitted",
     label = "this module has no `training_step`",
-    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in the `#[lightning_module]` impl"
+    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in an `impl` with `#[lightning_module]`"
 )]
 pub trait TrainingStep: LightningImpl {
     /// Runs the step; `None` skips the batch.
@@ -447,17 +495,14 @@ pub trait TrainingStep: LightningImpl {
 
     /// The batch once more, where several steps share it.
     #[doc(hidden)]
-    fn again(batch: &Self::TrainBatch) -> Option<Self::TrainBatch> {
-        let _ = batch;
-        None
-    }
+    const AGAIN: fn(&Self::TrainBatch) -> Option<Self::TrainBatch> = |_| None;
 }
 
 /// A module with a `validation_step`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `validation_step`",
     label = "this module has no `validation_step`",
-    note = "write `fn validation_step(&self, batch: B)` in the `#[lightning_module]` impl, or give no validation loader"
+    note = "write `fn validation_step(&self, batch: B)` in an `impl` with `#[lightning_module]`, or give no validation loader"
 )]
 pub trait ValidationStep: LightningImpl {
     /// Runs the step.
@@ -466,17 +511,14 @@ pub trait ValidationStep: LightningImpl {
 
     /// The batch once more, for the hook after it.
     #[doc(hidden)]
-    fn again(batch: &Self::ValBatch) -> Option<Self::ValBatch> {
-        let _ = batch;
-        None
-    }
+    const AGAIN: fn(&Self::ValBatch) -> Option<Self::ValBatch> = |_| None;
 }
 
 /// A module with a `test_step`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `test_step`",
     label = "this module has no `test_step`",
-    note = "write `fn test_step(&self, batch: B)` in the `#[lightning_module]` impl"
+    note = "write `fn test_step(&self, batch: B)` in an `impl` with `#[lightning_module]`"
 )]
 pub trait TestStep: LightningImpl {
     /// Runs the step.
@@ -485,17 +527,14 @@ pub trait TestStep: LightningImpl {
 
     /// The batch once more, for the hook after it.
     #[doc(hidden)]
-    fn again(batch: &Self::TestBatch) -> Option<Self::TestBatch> {
-        let _ = batch;
-        None
-    }
+    const AGAIN: fn(&Self::TestBatch) -> Option<Self::TestBatch> = |_| None;
 }
 
 /// A module with a `predict_step`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `predict_step`",
     label = "this module has no `predict_step`",
-    note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl"
+    note = "write `fn predict_step(&self, batch: B) -> T` in an `impl` with `#[lightning_module]`"
 )]
 pub trait PredictStep: LightningImpl {
     /// What one batch gives.
@@ -507,10 +546,7 @@ pub trait PredictStep: LightningImpl {
 
     /// The batch once more, for the hook after it.
     #[doc(hidden)]
-    fn again(batch: &Self::PredictBatch) -> Option<Self::PredictBatch> {
-        let _ = batch;
-        None
-    }
+    const AGAIN: fn(&Self::PredictBatch) -> Option<Self::PredictBatch> = |_| None;
 }
 
 /// What a training step hands to the loop: the loss, and whatever it wants its batch-end hook to see.

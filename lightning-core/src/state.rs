@@ -99,6 +99,34 @@ impl StateWriter {
     }
 }
 
+/// What a `#[state]` field may hold: anything that serde can write and read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in a checkpoint",
+    label = "not both `Serialize` and `Deserialize`",
+    note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
+    note = "or `#[state(skip)]` at the field, which then starts anew in every run"
+)]
+pub trait StateValue {
+    /// Adds it.
+    #[doc(hidden)]
+    fn save(&self, name: &str, state: &mut StateWriter) -> Result<()>;
+    /// Replaces it.
+    #[doc(hidden)]
+    fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()>;
+}
+
+// Of the two traits neither is to be spoken of alone.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> StateValue for T {
+    fn save(&self, name: &str, state: &mut StateWriter) -> Result<()> {
+        state.put(name, self)
+    }
+
+    fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()> {
+        state.get(name, self)
+    }
+}
+
 /// The tensors a reader gives back, by name.
 pub(crate) type StoredTensors = BTreeMap<String, TensorData>;
 

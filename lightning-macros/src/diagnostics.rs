@@ -88,22 +88,32 @@ impl Report<'_> {
     }
 }
 
-/// The candidate that `name` is most likely a misspelling of. A short name has many innocent neighbours, so it allows fewer edits.
+/// The candidate that `name` is most likely a misspelling of, where it may also be a name of the user's own: a short one has many
+/// innocent neighbours, so it allows fewer edits.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance > 0 && *distance <= allowed_edits(candidate))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-fn allowed_edits(candidate: &str) -> usize {
-    match candidate.len() {
+    within(name, candidates, |candidate| match candidate.len() {
         0..=4 => 0,
         5..=9 => 1,
         _ => 2,
-    }
+    })
+}
+
+/// The candidate that a word stands for that is an error all the same.
+pub(crate) fn suggested<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    within(name, candidates, |candidate| if candidate.len() > 5 { 2 } else { 1 })
+}
+
+fn within<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    allowed: impl Fn(&str) -> usize,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance > 0 && *distance <= allowed(candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }
 
 /// `` `a`, `b` and `c` ``.

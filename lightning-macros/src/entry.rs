@@ -63,8 +63,7 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
 }
 
 fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
-    check_struct_shape(owner, &item, diagnostics);
-    if !matches!(item.fields, syn::Fields::Named(_)) {
+    if !check_struct_shape(owner, &item, diagnostics) {
         return fall_back_item(Item::Struct(item));
     }
     let model = StructModel::new(owner, paths, item, diagnostics);

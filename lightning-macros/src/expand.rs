@@ -16,9 +16,27 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::Attribute;
 
-/// Repeats an item's `#[cfg]`s on everything emitted beside it.
-pub(crate) fn under_cfgs(cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
-    items.into_iter().filter(|item| !item.is_empty()).map(|item| quote!(#(#cfgs)* #item)).collect()
+use crate::paths::Paths;
+
+/// Impls beside the user's item, in a block of their own where the runtime has a short name; under the item's `#[cfg]`s.
+///
+/// ```text
+/// const _: () = { use ::lightning_core::__private as __p; … };
+/// ```
+pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
+    let outer = paths.outer();
+    let items = items.into_iter();
+    // A program need not use every constant and setter, nor an expression every hyperparameter; an undocumented field makes an
+    // undocumented setter; the rest is what clippy would say of a user who wrote this, and of a module in a function.
+    quote! {
+        #(#cfgs)*
+        #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
+        #[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+        const _: () = {
+            use #outer as __p;
+            #(#items)*
+        };
+    }
 }
 
 /// `#[cfg(any(all(a, b), c))]` for several places with several `#[cfg]`s each; nothing when one place has none.

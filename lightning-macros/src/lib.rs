@@ -9,6 +9,9 @@
 //! Each runs the same pipeline, in one direction: `parse` reads attributes, `model` sorts what was written by meaning,
 //! `validate` reports every mistake, `expand` emits. Where there was a mistake `fallback` emits the item with bodies that
 //! never run, so that one mistake prints one error. `hooks` is the table of all methods that mean something.
+//!
+//! The examples are in `lightning-core`, above what it re-exports: a test here that needs Burn would compile it once more, since what
+//! a procedural macro is made of is built for the compiler's own use.
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::unreachable)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
@@ -17,6 +20,7 @@ mod diagnostics;
 mod entry;
 mod expand;
 mod fallback;
+mod habits;
 mod hooks;
 mod model;
 mod parse;
@@ -28,42 +32,6 @@ mod validate;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct and its impl a module that a `Trainer` runs.
-///
-/// ```
-/// use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
-/// use lightning_core::prelude::*;
-///
-/// #[derive(Batch, Clone, Debug)]
-/// pub struct DigitBatch {
-///     images: Tensor<2>,
-///     targets: Tensor<1, Int>,
-/// }
-///
-/// #[lightning_module]
-/// #[optimizer(AdamConfig::new(), lr = lr)]
-/// pub struct Digits {
-///     #[init(LinearConfig::new(64, hidden).init(device))]
-///     fc1: Linear,
-///     #[init(LinearConfig::new(hidden, 10).init(device))]
-///     fc2: Linear,
-///     #[hparam(default = 128)]
-///     hidden: usize,
-///     #[hparam(default = 1e-3)]
-///     lr: f64,
-/// }
-///
-/// #[lightning_module]
-/// impl Digits {
-///     fn training_step(&self, batch: DigitBatch) -> Tensor<1> {
-///         let logits = self.fc2.forward(relu(self.fc1.forward(batch.images)));
-///         #[log(minimize, prog_bar)]
-///         let train_loss = cross_entropy(logits, batch.targets);
-///         train_loss
-///     }
-/// }
-/// ```
-///
 /// # On the struct
 ///
 /// The struct derives `Debug`, `Clone` and Burn's `Module`. Every field has one role:
@@ -161,36 +129,6 @@ pub fn lightning_module(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::lightning_module(args.into(), item.into()).into()
 }
 
-/// Makes a struct and its impl the data of a run.
-///
-/// ```
-/// use burn::prelude::*;
-/// use lightning_core::prelude::*;
-///
-/// #[data_module]
-/// pub struct DigitsData {
-///     #[hparam(default = 64)]
-///     batch_size: usize,
-///     #[state(skip)]
-///     train: Vec<[f32; 64]>,
-/// }
-///
-/// #[data_module]
-/// impl DigitsData {
-///     fn setup(&mut self, _stage: Stage) -> Result<()> {
-///         self.train = vec![[0.5; 64]; 1000]; // read from somewhere
-///         Ok(())
-///     }
-///     fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
-///         DataLoader::builder(self.train.clone()).batch_size(self.batch_size).shuffle(true).collate(images).build()
-///     }
-/// }
-///
-/// fn images(items: Vec<[f32; 64]>) -> Result<Tensor<2>> {
-///     Ok(Tensor::from_data(TensorData::new(items.concat(), [items.len(), 64]), &Device::default()))
-/// }
-/// ```
-///
 /// | attribute of a field | the field is |
 /// |---|---|
 /// | `#[hparam]`, `#[hparam(default = expr)]` | a hyperparameter: a field of `<Name>Hparams` as well |
@@ -212,21 +150,6 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::data_module(args.into(), item.into()).into()
 }
 
-/// Makes a struct, or an enum whose variants hold batches, what a loader hands to a step.
-///
-/// ```
-/// # use burn::prelude::*;
-/// # use lightning_core::prelude::*;
-/// #[derive(Batch, Clone, Debug)]
-/// pub struct Pairs {
-///     #[batch(size)]
-///     source: Tensor<2, Int>,
-///     target: Tensor<2, Int>,
-///     #[batch(host)]
-///     references: Vec<String>,
-/// }
-/// ```
-///
 /// The batch size is the first dimension of the first tensor field.
 ///
 /// | attribute of a field | meaning |

@@ -7,10 +7,11 @@ use syn::{
     ext::IdentExt,
     parse::{Parse, ParseStream, Parser},
     parse2,
+    spanned::Spanned,
 };
 
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest},
+    diagnostics::{Diagnostics, listed, suggested},
     paths::Paths,
 };
 
@@ -132,7 +133,9 @@ pub(crate) fn parse_expr(attr: &Attribute, diagnostics: &Diagnostics) -> Option<
         Meta::List(list) => match parse2(list.tokens.clone()) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                diagnostics.syntax(error);
+                let name = name_of(attr);
+                let help = format!("`#[{name}(…)]` takes one expression, as in `#[{name}(build(device))]`");
+                diagnostics.syntax(syn::Error::new(error.span(), format!("{error}\n= help: {help}")));
                 // Stands for what could not be read, so that nobody complains of a missing expression as well.
                 Some(Expr::Verbatim(quote!(::core::unreachable!())))
             }
@@ -167,7 +170,7 @@ pub(crate) fn known_args(
             let report = diagnostics
                 .error(key, format!("`#[{attribute}]` has no option `{name}`"))
                 .note(format!("its options are {}", listed(names())));
-            match nearest(&name, names()) {
+            match suggested(&name, names()) {
                 Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
                 None => report.emit(),
             }
@@ -231,6 +234,31 @@ pub(crate) fn name_of(attr: &Attribute) -> String {
 /// Removes the attributes with one of the names and returns them.
 pub(crate) fn take_attrs(attrs: &mut Vec<Attribute>, names: &[&str]) -> Vec<Attribute> {
     attrs.extract_if(.., |attr| names.contains(&name_of(attr).as_str())).collect()
+}
+
+/// Attributes that rustc or a derive of ours knows.
+const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "module", "serde"];
+
+/// Reports each attribute that is nearly one of `known`, and puts right what it is called: the rest is then read as it was meant.
+pub(crate) fn mend_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, diagnostics: &Diagnostics) {
+    for attr in attrs {
+        let name = name_of(attr);
+        if name.is_empty() || known.contains(&name.as_str()) || BUILT_IN.contains(&name.as_str()) {
+            continue;
+        }
+        let Some(near) = suggested(&name, known.iter().copied()) else { continue };
+        diagnostics
+            .error(attr.path(), format!("`#[{name}]` is no attribute of {place}"))
+            .help(format!("did you mean `#[{near}]`?"))
+            .emit();
+        let path = match &mut attr.meta {
+            Meta::Path(path) => path,
+            Meta::List(list) => &mut list.path,
+            Meta::NameValue(meta) => &mut meta.path,
+        };
+        let span = path.span();
+        *path = Ident::new(near, span).into();
+    }
 }
 
 /// The attributes with the name, copied.

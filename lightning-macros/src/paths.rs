@@ -21,8 +21,14 @@ impl Paths {
         Self { krate }
     }
 
-    /// The module of the runtime crate that holds all that emitted code may name.
+    /// The module of the runtime crate that holds all that emitted code may name, as a block of [`scoped`](crate::expand::scoped)
+    /// items calls it.
     pub(crate) fn private(&self) -> TokenStream {
+        quote!(__p)
+    }
+
+    /// The same module by its whole path, for what stands beside the user's own items.
+    pub(crate) fn outer(&self) -> TokenStream {
         let krate = match &self.krate {
             Some(path) => path.to_token_stream(),
             None => quote!(::lightning_core),
@@ -32,7 +38,7 @@ impl Paths {
 
     /// The path for serde's `crate = "…"`.
     pub(crate) fn serde(&self) -> String {
-        format!("{}::serde", text_of(self.private()))
+        format!("{}::serde", text_of(self.outer()))
     }
 }
 

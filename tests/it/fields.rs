@@ -69,10 +69,10 @@ fn a_frozen_field_stays_and_an_unfrozen_one_learns() {
     assert_eq!(model.seen, 3, "what a hook stores stays");
     assert_eq!(model.queue.clone().into_data().try_to_vec::<f32>().unwrap(), [3.0; 8]);
 
-    Pair::freeze(&mut model, Pair::STUDENT);
+    model = model.freeze(Pair::STUDENT);
     let error = fit(&mut model, 1).unwrap_err();
     assert!(error.to_string().contains("no trainable parameter"), "{error}");
-    Pair::unfreeze(&mut model, Pair::STUDENT);
+    model = model.unfreeze(Pair::STUDENT);
     fit(&mut model, 1).unwrap();
     assert_ne!(model.weights().0, moved);
 }
@@ -166,9 +166,10 @@ fn fields_and_hparams_are_described() {
             ("type", FieldRole::Hparam),
         ]
     );
-    let schema = <PairHparams as lightning_core::Hparams>::SCHEMA;
-    assert_eq!((schema[0].name, schema[0].ty, schema[0].default, schema[0].doc), ("width", "usize", None, "Outputs."));
-    assert_eq!(schema[1].default, Some("0.5"));
+    let hparams: Vec<_> = Pair::FIELDS.iter().filter(|field| field.role == FieldRole::Hparam).collect();
+    let width = hparams[0];
+    assert_eq!((width.name, width.type_name, width.default, width.doc), ("width", "usize", None, "Outputs."));
+    assert_eq!(hparams[1].default, Some("0.5"));
     // An older file that lacks a field loads with its default.
     let old: PairHparams = serde_json::from_str(r#"{"width": 3}"#).unwrap();
     assert_eq!(old, PairHparams::new(3));

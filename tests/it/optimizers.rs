@@ -142,13 +142,13 @@ network! {
 #[test]
 fn groups_and_unfreezing_give_torchs_numbers() {
     let mut model = Grouped::new(GroupedHparams::default());
-    Grouped::freeze(&mut model, Grouped::BODY);
+    model = model.freeze(Grouped::BODY);
     let body = values(&model.body);
     let mut trainer = quiet(Grouped::trainer()).max_epochs(3).build().unwrap();
     trainer.fit(&mut model, loader()).unwrap();
     assert_eq!(values(&model.body), body, "frozen until epoch 3");
     let mut model = Grouped::new(GroupedHparams::default());
-    Grouped::freeze(&mut model, Grouped::BODY);
+    model = model.freeze(Grouped::BODY);
     let mut trainer = quiet(Grouped::trainer()).max_epochs(6).build().unwrap();
     trainer.fit(&mut model, loader()).unwrap();
     assert_close("groups", &model.body, &model.head, &reference().adamw_groups);

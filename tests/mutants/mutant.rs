@@ -98,7 +98,7 @@ impl Mutants<'_> {
             for param in method.params.iter().skip(free) {
                 let what = format!("parameter of {},", program.text(&method.name));
                 // Without a body there is no other use of the name.
-                self.misspell_with(&what, &param.name, Some(never(method)));
+                self.misspell_with(&what, &param.name, Some(never(program, method)));
             }
         }
     }
@@ -152,7 +152,7 @@ impl Mutants<'_> {
         self.edit(&site, "none", &edits, 0);
         // A body without `self` leaves the receiver to the macro alone.
         let [name, none] = edits;
-        self.edit(&site, "none, and no body", &[name, none, never(method)], 0);
+        self.edit(&site, "none, and no body", &[name, none, never(program, method)], 0);
     }
 
     fn change_parameters(&mut self, method: &Method) {
@@ -175,7 +175,7 @@ impl Mutants<'_> {
             let others =
                 ["usize", "f32", "Tensor<1>", "String", "&str", "impl Clone", "Tensor<B, 2>", &by_reference, owned];
             for other in others.into_iter().filter(|other| *other != written) {
-                self.edit(&site, other, &[(param.ty.clone(), other.to_owned()), never(method)], 0);
+                self.edit(&site, other, &[(param.ty.clone(), other.to_owned()), never(program, method)], 0);
             }
         }
         for added in ["epoch: usize", "outputs: Vec<f32>", "trainer: &Trainer<Self>"] {
@@ -190,8 +190,11 @@ impl Mutants<'_> {
                 .iter()
                 .rfind(|place| place.end <= param.whole.start)
                 .map_or(param.whole.start, |place| place.end);
-            let edits =
-                [(method.name.clone(), name.to_owned()), (before..param.whole.end, String::new()), never(method)];
+            let edits = [
+                (method.name.clone(), name.to_owned()),
+                (before..param.whole.end, String::new()),
+                never(program, method),
+            ];
             self.edit(&site, program.text(&param.whole), &edits, 0);
         }
     }
@@ -228,13 +231,18 @@ impl Mutants<'_> {
         for other in others.into_iter().filter(|other| *other != written) {
             let text = if written.is_empty() { format!(" -> {other}") } else { other.to_owned() };
             // With a body of any type the output is left to the traits.
-            self.edit(&site, &format!("{other}, and no body"), &[(place.clone(), text.clone()), never(method)], 0);
+            self.edit(
+                &site,
+                &format!("{other}, and no body"),
+                &[(place.clone(), text.clone()), never(program, method)],
+                0,
+            );
             self.edit(&site, other, &[(place.clone(), text)], 0);
         }
         if !written.is_empty() {
             let name = (method.name.clone(), program.text(&method.name).to_owned());
             let gone = (method.list.end..place.end, String::new());
-            self.edit(&site, "none, and no body", &[name.clone(), gone.clone(), never(method)], 0);
+            self.edit(&site, "none, and no body", &[name.clone(), gone.clone(), never(program, method)], 0);
             self.edit(&site, "none", &[name, gone], 0);
         }
     }
@@ -251,9 +259,16 @@ impl Mutants<'_> {
     }
 }
 
-/// The method's body replaced by one of every type.
-fn never(method: &Method) -> (Range<usize>, String) {
-    (method.body.clone(), "{ loop {} }".to_owned())
+/// The method's body replaced by one of every type, in which the metrics stay: their keys are used elsewhere.
+fn never(program: &Program<'_>, method: &Method) -> (Range<usize>, String) {
+    let inside = |at: &Range<usize>| method.body.start < at.start && at.end < method.body.end;
+    let logs = program.attributes.iter().filter(|attribute| program.text(&attribute.name) == "log");
+    let logs = logs.filter(|attribute| inside(&attribute.whole)).map(|attribute| {
+        let after = program.source[attribute.whole.end..].trim_start().trim_start_matches("let ");
+        let variable = after.split(' ').next().unwrap_or_default();
+        format!("{} let {variable} = 0.0; ", program.text(&attribute.whole))
+    });
+    (method.body.clone(), format!("{{ {}loop {{}} }}", logs.collect::<String>()))
 }
 
 /// A word with a letter left out, two letters exchanged, a letter doubled, or another letter in its place; and its plural.

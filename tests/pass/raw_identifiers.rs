@@ -29,6 +29,5 @@ fn runs() {
     let mut model = Net::new(NetHparams::default().with_type(1));
     let trainer = quick(Net::trainer()).callback(EarlyStopping::new(Net::FINAL));
     trainer.build().unwrap().fit(&mut model, rows()).unwrap();
-    // On an owned model the name is that of Burn's `Module::freeze(self)`.
-    Net::freeze(&mut model, Net::LOOP);
+    assert!(!model.freeze(Net::LOOP).r#loop.weight.is_require_grad());
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Callback, CallbackContext, CallbackOrder};
 use crate::{
     error::Result,
-    metrics::{Directed, Direction, InFit, KeyRef, MetricKey},
+    metrics::{Directed, Direction, KeyRef, Monitor},
     stage::Stage,
     state::{StateReader, StateWriter},
 };
@@ -66,10 +66,10 @@ struct Stopped {
 
 impl<M> EarlyStopping<M> {
     /// Watches a metric that says which way is better. Patience 3, no minimal difference.
-    pub fn new<D: Directed, S: InFit>(monitor: MetricKey<M, D, S>) -> Self {
+    pub fn new<K: Monitor<M>>(monitor: K) -> Self {
         Self {
-            key: monitor.into(),
-            direction: D::DIRECTION,
+            key: monitor.key().into(),
+            direction: <K::Direction as Directed>::DIRECTION,
             patience: 3,
             min_delta: 0.0,
             strict: true,
@@ -77,7 +77,7 @@ impl<M> EarlyStopping<M> {
             stopping_threshold: None,
             divergence_threshold: None,
             verbose: false,
-            best: D::DIRECTION.worst(),
+            best: <K::Direction as Directed>::DIRECTION.worst(),
             waited: 0,
             stopped: None,
             module: PhantomData,

@@ -19,7 +19,8 @@ use crate::{
         writer::{self, SaveRequest},
     },
     error::{Error, Result},
-    metrics::{Directed, Direction, InFit, KeyRef, MetricKey, StageSet},
+    metrics::{Directed, Direction, KeyRef, Monitor, StageSet},
+    module::LightningModule,
     saving,
     stage::Stage,
     state::{StateReader, StateWriter, number, to_number},
@@ -192,8 +193,8 @@ impl<M> ModelCheckpoint<M> {
     }
 
     /// Keeps the checkpoint with the best value of this metric. `MetricKey::named("epoch")` and `named("step")` are always there.
-    pub fn new<D: Directed, S: InFit>(monitor: MetricKey<M, D, S>) -> Self {
-        Self::with_monitor(Some((monitor.into(), D::DIRECTION)))
+    pub fn new<K: Monitor<M>>(monitor: K) -> Self {
+        Self::with_monitor(Some((monitor.key().into(), <K::Direction as Directed>::DIRECTION)))
     }
 
     /// Keeps the latest checkpoint.

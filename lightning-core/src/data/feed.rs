@@ -105,13 +105,13 @@ impl<M: TrainingStep> RunStep<M> for Training {
     }
 
     fn again(batch: &Self::Batch) -> Option<Self::Batch> {
-        M::again(batch)
+        (M::AGAIN)(batch)
     }
 }
 
 impl<M: ValidationStep> RunStep<M> for Validation {
     fn again(batch: &Self::Batch) -> Option<Self::Batch> {
-        M::again(batch)
+        (M::AGAIN)(batch)
     }
 
     fn run(
@@ -127,7 +127,7 @@ impl<M: ValidationStep> RunStep<M> for Validation {
 
 impl<M: TestStep> RunStep<M> for Testing {
     fn again(batch: &Self::Batch) -> Option<Self::Batch> {
-        M::again(batch)
+        (M::AGAIN)(batch)
     }
 
     fn run(
@@ -170,7 +170,7 @@ impl<T> std::fmt::Debug for Predicting<T> {
 
 impl<M: PredictStep<Output = T>, T: 'static> RunStep<M> for Predicting<T> {
     fn again(batch: &Self::Batch) -> Option<Self::Batch> {
-        M::again(batch)
+        (M::AGAIN)(batch)
     }
 
     fn run(

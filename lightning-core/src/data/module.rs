@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::{DataLoader, FromLoader};
 use crate::{
+    batch::Batch,
     checkpoint,
     error::{Error, Result},
-    module::Hparams,
+    module::{FieldDef, Hparams},
     stage::Stage,
     state::{StateReader, StateWriter},
 };
@@ -23,6 +24,9 @@ pub trait DataStruct: 'static {
 
     /// The struct's name.
     const NAME: &'static str;
+
+    /// Every field, in order.
+    const FIELDS: &'static [FieldDef];
 
     /// The hyperparameters as the fields hold them now.
     fn hparams(&self) -> Self::Hparams;
@@ -179,13 +183,31 @@ pub trait LoaderOutput {
     fn into_loader(self) -> Result<Self::Loader>;
 }
 
-impl<L, E: Into<Error>> LoaderOutput for Result<L, E> {
-    type Loader = L;
+impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
+    type Loader = L::Loader;
 
-    fn into_loader(self) -> Result<L> {
-        self.map_err(Into::into)
+    fn into_loader(self) -> Result<L::Loader> {
+        self.map_err(Into::into)?.into_loader()
     }
 }
+
+/// What stands in the list that a `*_dataloader` method returns: batches, or loaders with or without names.
+#[diagnostic::on_unimplemented(
+    message = "a loader method cannot return a list of `{Self}`",
+    label = "neither a batch nor a loader",
+    note = "a list of loaders is a `Vec<DataLoader<B>>`, or a `Vec<(String, DataLoader<B>)>` with names",
+    note = "a list of batches is a loader too: write `#[derive(Batch)]` on the batch's type"
+)]
+pub trait LoaderItem {}
+
+#[diagnostic::do_not_recommend]
+impl<B: Batch> LoaderItem for B {}
+impl<B> LoaderItem for DataLoader<B> {}
+impl<I> LoaderItem for FromLoader<I> {}
+impl<B> LoaderItem for (String, DataLoader<B>) {}
+impl<I> LoaderItem for (String, FromLoader<I>) {}
+impl<B> LoaderItem for (&'static str, DataLoader<B>) {}
+impl<I> LoaderItem for (&'static str, FromLoader<I>) {}
 
 macro_rules! loader_outputs {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
@@ -199,7 +221,7 @@ macro_rules! loader_outputs {
     };
 }
 
-loader_outputs!([B] DataLoader<B>, [I] FromLoader<I>, [L] Vec<L>, [L, const N: usize] [L; N]);
+loader_outputs!([B] DataLoader<B>, [I] FromLoader<I>, [L: LoaderItem] Vec<L>, [L: LoaderItem, const N: usize] [L; N]);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]

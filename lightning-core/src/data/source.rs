@@ -71,7 +71,8 @@ pub trait Source<M> {
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be fitted with this data",
     label = "found `{Self}`",
-    note = "give a loader of the batches that `training_step` takes, `(train, val)`, or `&mut data_module`"
+    note = "give a loader of the batches that `training_step` takes, `(train, val)`, or `&mut data_module`",
+    note = "a data module is a struct and its `impl`, both with `#[data_module]`"
 )]
 pub trait FitData<M> {
     /// The source.
@@ -240,7 +241,8 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be run on this data",
     label = "found `{Self}`",
-    note = "give a loader of the batches that the step takes, several in a `Vec` or an array, or `&mut data_module`"
+    note = "give a loader of the batches that the step takes, several in a `Vec` or an array, or `&mut data_module`",
+    note = "a data module is a struct and its `impl`, both with `#[data_module]`"
 )]
 pub trait EvalData<M, S> {
     /// The source.

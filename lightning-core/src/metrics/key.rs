@@ -121,6 +121,44 @@ impl MetricDef {
         }
     }
 
+    /// A metric of training.
+    pub const fn train(name: &'static str) -> Self {
+        Self::new(name, StageSet::TRAIN)
+    }
+
+    /// A metric of validation.
+    pub const fn val(name: &'static str) -> Self {
+        Self::new(name, StageSet::VAL)
+    }
+
+    /// A metric of testing.
+    pub const fn test(name: &'static str) -> Self {
+        Self::new(name, StageSet::TEST)
+    }
+
+    /// Logged in training as well.
+    #[must_use]
+    pub const fn and_train(self) -> Self {
+        self.and(StageSet::TRAIN)
+    }
+
+    /// Logged in validation as well.
+    #[must_use]
+    pub const fn and_val(self) -> Self {
+        self.and(StageSet::VAL)
+    }
+
+    /// Logged in testing as well.
+    #[must_use]
+    pub const fn and_test(self) -> Self {
+        self.and(StageSet::TEST)
+    }
+
+    const fn and(mut self, stages: StageSet) -> Self {
+        self.stages = self.stages.union(stages);
+        self
+    }
+
     /// Smaller is better.
     #[must_use]
     pub const fn minimize(mut self) -> Self {
@@ -234,6 +272,31 @@ pub trait InFit {}
 impl<V, E> InFit for Stages<Y, V, E> {}
 impl<E> InFit for Stages<N, Y, E> {}
 impl InFit for AnyStage {}
+
+/// What a callback can watch: the key of a metric that has a value while `fit` runs and says which way is better.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a metric",
+    label = "expected the constant that `#[log]` makes, such as `Digits::VAL_LOSS`",
+    note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` makes `Digits::VAL_LOSS`",
+    note = "a metric logged under a name of run time has the key `MetricKey::named(\"val_loss\").minimize()`"
+)]
+pub trait Monitor<M> {
+    /// Which way is better.
+    type Direction: Directed;
+    /// The stages that log it.
+    type Stages: InFit;
+    /// The key.
+    fn key(self) -> MetricKey<M, Self::Direction, Self::Stages>;
+}
+
+impl<M, D: Directed, S: InFit> Monitor<M> for MetricKey<M, D, S> {
+    type Direction = D;
+    type Stages = S;
+
+    fn key(self) -> Self {
+        self
+    }
+}
 
 /// A key that training logs.
 #[diagnostic::on_unimplemented(

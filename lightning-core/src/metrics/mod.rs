@@ -7,7 +7,7 @@ mod values;
 pub(crate) use key::KeyRef;
 pub use key::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Minimize,
-    N, Reduce, StageSet, Stages, Undirected, Y,
+    Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
 pub use values::Metrics;

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, Member};
 
-use super::{ends, module_impl::qualified, respan};
+use super::{ends, module_impl::qualified, respan, scoped};
 use crate::{
     model::{BatchField, BatchModel, Members},
     paths::plain,
@@ -30,7 +30,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let implementation = quote!(#batch #from_items);
     let ident = &model.input.ident;
     if !model.input.generics.params.is_empty() {
-        return implementation;
+        return scoped(&model.paths, &[], [implementation]);
     }
     let message = format!(
         "nothing in `{0}` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`",
@@ -42,7 +42,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let mut args = Group::new(Delimiter::Parenthesis, quote!(<#ident as #p::Batch>::SIZED, #message));
     args.set_span(span);
     let assertion = quote_spanned!(span=> const _: () = #call #args;);
-    quote!(#implementation #assertion)
+    scoped(&model.paths, &[], [implementation, assertion])
 }
 
 /// The impl with bodies that never run.
@@ -52,7 +52,8 @@ pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
         // Reported already: a batch of borrowed data cannot be `'static`.
         return TokenStream::new();
     }
-    implement_batch(model, &quote!(true), [body(), body(), body(), body()])
+    let batch = implement_batch(model, &quote!(true), [body(), body(), body(), body()]);
+    scoped(&model.paths, &[], [batch])
 }
 
 fn implement_batch(
@@ -71,15 +72,12 @@ fn implement_batch(
             fn batch_size(&self) -> #p::Option<usize> {
                 #size
             }
-            #[allow(unused_variables)]
             fn to_device(self, device: &#p::Device) -> Self {
                 #to_device
             }
-            #[allow(unused_variables)]
             fn cast(self, dtype: #p::FloatDType) -> Self {
                 #cast
             }
-            #[allow(unused_variables)]
             fn stage(self, device: &#p::Device) -> Self {
                 #stage
             }
@@ -169,7 +167,7 @@ fn expand_enum(model: &BatchModel) -> [TokenStream; 4] {
     // A reference to an empty enum has to be matched behind the reference.
     let subject = if model.variants.is_empty() { quote!(*self) } else { quote!(self) };
     [
-        quote!(#[allow(unused_variables)] match #subject { #(#size,)* }),
+        quote!(match #subject { #(#size,)* }),
         quote!(match self { #(#to_device,)* }),
         quote!(match self { #(#cast,)* }),
         quote!(match self { #(#stage,)* }),

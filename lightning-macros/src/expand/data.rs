@@ -6,11 +6,11 @@ use syn::Type;
 
 use super::{
     any_of, ends,
-    hparams::{expand_hparams, expand_locals, expand_rebuild},
+    hparams::{expand_definition, expand_hparams, expand_locals, expand_rebuild},
     implement_at,
     module_impl::{data_hooks, expand_arg, expand_declared, expand_inert_item, parts, qualified, stretch},
-    module_struct::expand_state,
-    respan, under_cfgs, wrapped_call,
+    module_struct::{expand_default_of, expand_rows, expand_state},
+    respan, scoped, wrapped_call,
 };
 use crate::{
     hooks::{HOOKS, HookDef, Kind, Owner},
@@ -21,23 +21,24 @@ use crate::{
 /// ```text
 /// struct Data { dir: PathBuf }
 /// struct DataHparams { … }                      // hparams.rs
-/// impl P::DataStruct for Data { type Hparams = DataHparams; const NAME: &'static str = "Data"; fn hparams … }
-/// impl Data { fn new … fn hparams … }
+/// const _: () = {
+///     impl P::DataStruct for Data { type Hparams = DataHparams; const NAME: &'static str = "Data"; const FIELDS … fn hparams … }
+///     impl Data { fn new … fn hparams … }
+/// };
 /// ```
 pub(crate) fn expand_data_struct(model: &StructModel) -> TokenStream {
-    let rebuild = expand_rebuild(model);
-    let state = expand_state(model);
-    let locals = expand_locals(model, quote!(hparams));
-    let p = model.paths.private();
     let fields = model.fields.iter().map(|field| {
         let Field { ident, cfgs, .. } = field;
         match model.role(field) {
-            Some(Role::State | Role::Skipped) => quote!(#(#cfgs)* #ident: #p::Default::default()),
+            Some(Role::State | Role::Skipped) => {
+                let default = expand_default_of(model, field);
+                quote!(#(#cfgs)* #ident: #default)
+            }
             _ => quote!(#(#cfgs)* #ident),
         }
     });
-    let new = quote!(#locals Self { #(#fields),* });
-    implement_data_struct(model, rebuild, state, new)
+    let locals = expand_locals(model);
+    implement_data_struct(model, expand_rebuild(model), expand_state(model), quote!(#locals Self { #(#fields),* }))
 }
 
 /// The same names and types with bodies that never run.
@@ -59,12 +60,15 @@ fn implement_data_struct(
     let hparams = hparams_ident(ident);
     let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
     let doc = format!("Makes a `{name}`; nothing is read before a run starts.");
+    let definition = expand_definition(model);
+    let rows = expand_rows(model);
     let mut items = expand_hparams(model);
     items.push(quote! {
         #[automatically_derived]
         impl #impl_generics #p::DataStruct for #ident #ty_generics #where_clause {
             type Hparams = #hparams;
             const NAME: &'static str = #name;
+            #rows
             fn hparams(&self) -> #hparams {
                 #rebuild
             }
@@ -72,7 +76,6 @@ fn implement_data_struct(
         }
     });
     items.push(quote! {
-        #[allow(dead_code, unreachable_pub, unused_variables)]
         impl #impl_generics #ident #ty_generics #where_clause {
             #[doc = #doc]
             #[must_use]
@@ -85,8 +88,8 @@ fn implement_data_struct(
             }
         }
     });
-    let rest = under_cfgs(&model.cfgs, items);
-    quote!(#item #rest)
+    let scope = scoped(&model.paths, &model.cfgs, items);
+    quote!(#item #definition #scope)
 }
 
 /// ```text
@@ -156,13 +159,14 @@ fn expand_inert_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
 fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
-    let declared = expand_declared(&p, ident, &quote!(data_declared), &quote!(-> #p::DataParts<Self>));
+    let declared = expand_declared(&p, ident, &quote!(data_declared));
+    let declared = quote!(fn __lightning_declared() -> #p::DataParts<Self> { #declared });
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
     let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));
     let implementation = quote!(#[automatically_derived] #implementation);
-    let rest = under_cfgs(&model.cfgs, [implementation]);
-    quote!(#item #rest)
+    let scope = scoped(&model.paths, &model.cfgs, [implementation]);
+    quote!(#item #scope)
 }
 
 fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> TokenStream {
@@ -175,13 +179,12 @@ fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> Token
         quote!(, #name: #p::#ty)
     });
     let args = method.params.all.iter().filter_map(|param| match param {
-        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
         Param::Batch | Param::Unknown(_) => None,
     });
     let call = expand_inherent_call(model, method, &quote!(hook_output), &quote!(#(, #args)*));
     quote! {
         #(#cfgs)*
-        #[allow(unused_variables, clippy::unit_arg)]
         fn #name(&mut self #(#params)*) -> #p::Result<()> {
             #call
         }
@@ -245,7 +248,10 @@ fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let name = format_ident!("{}", hook.variant);
     let written = loaders(model, hook).map(|(Method { cfgs, .. }, ty)| {
         let loader = qualified(&p, ty, &quote!(LoaderOutput::Loader));
-        quote!(#(#cfgs)* type #name = #p::Has<#loader>;)
+        let (first, last) = ends(ty);
+        // All of it, or rustc would report a type that is no loader once more, for the attribute.
+        let (open, close) = (respan(quote!(type #name = #p::Has<), first), respan(quote!(>;), last));
+        quote!(#(#cfgs)* #open #loader #close)
     });
     let absent = absence(model, hook, quote!(type #name = #p::NoLoader;));
     quote!(#(#written)* #absent)
@@ -257,9 +263,11 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     let ty = format_ident!("{}", hook.variant);
     let function = |span: Span, returned: TokenStream, body: TokenStream| {
         let (keyword, name) = (syn::Token![fn](span), respan(name.to_token_stream(), span));
+        let receiver = respan(quote!((&mut self)), span);
+        let arrow = respan(quote!(->), span);
         let mut block = Group::new(Delimiter::Brace, body);
         block.set_span(span);
-        quote!(#keyword #name(&mut self) -> #returned #block)
+        quote!(#keyword #name #receiver #arrow #returned #block)
     };
     let returned = quote!(#p::Result<Self::#ty>);
     let written = loaders(model, hook).map(|(method, written)| {

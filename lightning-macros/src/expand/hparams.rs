@@ -1,14 +1,16 @@
 //! `<Name>Hparams`: the hyperparameters as plain data with a schema. The same for modules and data modules.
 
-use proc_macro2::TokenStream;
+use std::collections::HashSet;
+
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Expr, Ident, spanned::Spanned};
 
 use super::local;
 use crate::{
+    diagnostics::suggested,
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
-    text::text_of,
 };
 
 /// A hyperparameter and its default.
@@ -29,21 +31,52 @@ fn usable(model: &StructModel) -> Vec<Hparam<'_>> {
 }
 
 /// ```text
-/// #[derive(Clone, Debug, PartialEq, P::serde::Serialize, P::serde::Deserialize)]
+/// #[derive(Clone, Debug, PartialEq, P::Serialize, P::Deserialize)]
 /// #[serde(crate = "P::serde", default)]
 /// pub struct NetHparams { pub hidden: usize }
+/// ```
+pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
+    let hparams = usable(model);
+    let p = model.paths.outer();
+    let owner = &model.item.ident;
+    let ident = hparams_ident(owner);
+    let (vis, cfgs) = (&model.item.vis, &model.cfgs);
+    let serde = model.paths.serde();
+    let container_default = all_have_defaults(&hparams).then(|| quote!(, default));
+    let doc = format!("Hyperparameters of [`{}`].", plain(owner));
+    let fields = hparams.iter().map(|(field, default)| {
+        let Field { ident: name, ty, cfgs, docs, serde, .. } = field;
+        let default = (container_default.is_none() && default.is_some()).then(|| {
+            let path = format!("{ident}::{}", default_fn_ident(name));
+            quote!(#[serde(default = #path)])
+        });
+        quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
+    });
+    // A field without a doc comment is private in the user's struct, where nobody asks for one.
+    // The empty set of hyperparameters has neither setters nor values to write a default of.
+    let rest = match hparams.is_empty() {
+        true => quote!(#[derive(::core::default::Default)]),
+        false => quote!(#[allow(missing_docs)] #[must_use]),
+    };
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+        #[derive(#p::Serialize)]
+        #[derive(#p::Deserialize)]
+        #[serde(crate = #serde #container_default)]
+        #rest
+        #vis struct #ident { #(#fields,)* }
+    }
+}
+
+/// ```text
 /// impl P::Default for NetHparams { fn default() -> Self { Self { hidden: 128 } } }
-/// impl NetHparams { pub fn with_hidden(mut self, hidden: usize) -> Self { self.hidden = hidden; self } }
-/// impl P::Hparams for NetHparams { const SCHEMA: &'static [P::HparamDef] = &[P::HparamDef { … }]; }
+/// impl NetHparams { pub fn with_hidden(self, hidden: usize) -> Self { Self { hidden, ..self } } }
 /// ```
 pub(super) fn expand_hparams(model: &StructModel) -> Vec<TokenStream> {
     let hparams = usable(model);
-    vec![
-        expand_definition(model, &hparams),
-        expand_default(model, &hparams),
-        expand_methods(model, &hparams),
-        expand_schema(model, &hparams),
-    ]
+    vec![expand_default(model, &hparams), expand_methods(model, &hparams)]
 }
 
 /// Whether every hyperparameter has a default, so that the whole has one.
@@ -51,54 +84,15 @@ fn all_have_defaults(hparams: &[Hparam<'_>]) -> bool {
     hparams.iter().all(|(_, default)| default.is_some())
 }
 
-fn expand_definition(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
-    let p = model.paths.private();
-    let owner = &model.item.ident;
-    let ident = hparams_ident(owner);
-    let vis = &model.item.vis;
-    let serde = model.paths.serde();
-    let container_default = all_have_defaults(hparams).then(|| quote!(, default));
-    let doc = format!("Hyperparameters of [`{}`].", plain(owner));
-    let fields = hparams.iter().map(|(field, default)| {
-        let Field { ident: name, ty, cfgs, serde, .. } = field;
-        let docs = docs_of(field);
-        let default = (container_default.is_none() && default.is_some()).then(|| {
-            let path = format!("{ident}::{}", default_fn_ident(name));
-            quote!(#[serde(default = #path)])
-        });
-        quote!(#(#cfgs)* #docs #(#serde)* #default pub #name: #ty)
-    });
-    quote! {
-        #[doc = #doc]
-        #[derive(
-            ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq,
-            #p::serde::Serialize, #p::serde::Deserialize,
-        )]
-        #[serde(crate = #serde #container_default)]
-        #[allow(unreachable_pub)]
-        #vis struct #ident { #(#fields,)* }
-    }
-}
-
-/// The field's own documentation, or a line that says what it is.
-fn docs_of(field: &Field) -> TokenStream {
-    let docs = &field.docs;
-    if docs.is_empty() {
-        let doc = format!("Hyperparameter `{}`.", field.name());
-        return quote!(#[doc = #doc]);
-    }
-    quote!(#(#docs)*)
-}
-
 fn expand_default(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
-    if !all_have_defaults(hparams) {
+    if hparams.is_empty() || !all_have_defaults(hparams) {
         return TokenStream::new();
     }
     let p = model.paths.private();
     let ident = hparams_ident(&model.item.ident);
     let fields = hparams.iter().map(|(Field { ident, cfgs, .. }, default)| quote!(#(#cfgs)* #ident: #default));
+    // The user's own expressions are in here and in the constructors: those impls are not `automatically_derived`.
     quote! {
-        #[automatically_derived]
         impl #p::Default for #ident {
             fn default() -> Self {
                 Self { #(#fields,)* }
@@ -112,42 +106,35 @@ fn expand_methods(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
         return TokenStream::new();
     }
     let ident = hparams_ident(&model.item.ident);
+    let vis = &model.item.vis;
     let required = !all_have_defaults(hparams);
-    let new = required.then(|| expand_new(hparams));
+    let new = required.then(|| expand_new(vis, hparams));
     let defaults = hparams.iter().filter(|_| required).filter_map(|(field, default)| {
         let default = default.as_ref()?;
         let Field { ident: name, ty, cfgs, .. } = field;
         let function = default_fn_ident(name);
         Some(quote! {
             #(#cfgs)*
-            #[doc(hidden)]
             fn #function() -> #ty {
                 #default
             }
         })
     });
-    let setters = hparams.iter().map(|(field, _)| {
-        let Field { ident: name, ty, cfgs, .. } = field;
+    let rest = (hparams.len() > 1).then(|| quote!(, ..self));
+    let setters = hparams.iter().map(|(Field { ident: name, ty, cfgs, docs, .. }, _)| {
         let setter = setter_ident(name);
-        let doc = format!("Sets `{}`.", field.name());
         quote! {
             #(#cfgs)*
-            #[doc = #doc]
-            #[must_use]
-            pub fn #setter(mut self, #name: #ty) -> Self {
-                self.#name = #name;
-                self
+            #(#docs)*
+            #vis fn #setter(self, #name: #ty) -> Self {
+                Self { #name #rest }
             }
         }
     });
-    // Not every program sets every hyperparameter; a private struct has `pub` methods all the same.
-    quote! {
-        #[allow(dead_code, unreachable_pub)]
-        impl #ident { #new #(#setters)* #(#defaults)* }
-    }
+    quote!(impl #ident { #new #(#setters)* #(#defaults)* })
 }
 
-fn expand_new(hparams: &[Hparam<'_>]) -> TokenStream {
+fn expand_new(vis: &syn::Visibility, hparams: &[Hparam<'_>]) -> TokenStream {
     let params = hparams
         .iter()
         .filter(|(_, default)| default.is_none())
@@ -161,52 +148,85 @@ fn expand_new(hparams: &[Hparam<'_>]) -> TokenStream {
     });
     quote! {
         /// The required hyperparameters as given, the others with their defaults.
-        #[must_use]
         #[allow(clippy::too_many_arguments)]
-        pub fn new(#(#params),*) -> Self {
+        #vis fn new(#(#params),*) -> Self {
             Self { #(#fields,)* }
         }
     }
 }
 
-fn expand_schema(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
-    let p = model.paths.private();
-    let ident = hparams_ident(&model.item.ident);
-    let rows = hparams.iter().map(|(field, default)| {
-        let (name, ty, doc, cfgs) = (field.name(), field.type_text(), field.doc_text(), &field.cfgs);
-        let default = match default.map(text_of) {
-            Some(default) => quote!(#p::Option::Some(#default)),
-            None => quote!(#p::Option::None),
-        };
-        quote!(#(#cfgs)* #p::HparamDef { name: #name, ty: #ty, default: #default, doc: #doc })
-    });
-    quote! {
-        #[automatically_derived]
-        impl #p::Hparams for #ident {
-            const SCHEMA: &'static [#p::HparamDef] = &[#(#rows),*];
-        }
-    }
-}
-
-/// `NetHparams { hidden: P::Clone::clone(&self.hidden) }`
-pub(super) fn expand_rebuild(model: &StructModel) -> TokenStream {
-    let p = model.paths.private();
-    let ident = hparams_ident(&model.item.ident);
-    let fields = model.hparams().map(|(field, _)| {
-        let Field { ident, cfgs, ty, .. } = field;
-        let this = local("self", ty.span());
-        let clone = quote_spanned!(ty.span()=> #p::Clone::clone(&#this.#ident));
-        quote!(#(#cfgs)* #ident: #clone)
-    });
-    quote!(#ident { #(#fields),* })
-}
-
-/// `let NetHparams { hidden, lr } = …;`, or nothing without hyperparameters.
-pub(super) fn expand_locals(model: &StructModel, value: TokenStream) -> TokenStream {
+/// `let NetHparams { hidden, lr } = hparams;`, or nothing without hyperparameters.
+pub(super) fn expand_locals(model: &StructModel) -> TokenStream {
     if model.hparams().next().is_none() {
         return TokenStream::new();
     }
     let ident = hparams_ident(&model.item.ident);
     let fields = model.hparams().map(|(Field { ident, cfgs, .. }, _)| quote!(#(#cfgs)* #ident));
-    quote!(let #ident { #(#fields),* } = #value;)
+    quote!(let #ident { #(#fields),* } = hparams;)
+}
+
+/// `NetHparams { hidden: P::Clone::clone(&self.hidden) }`
+pub(super) fn expand_rebuild(model: &StructModel) -> TokenStream {
+    let ident = hparams_ident(&model.item.ident);
+    let fields = model.hparams().map(|(field, _)| {
+        let (Field { ident, cfgs, .. }, clone) = (field, clone_of(model, field, "self"));
+        quote!(#(#cfgs)* #ident: #clone)
+    });
+    quote!(#ident { #(#fields),* })
+}
+
+/// `P::Clone::clone(&self.hidden)`, spanned at the type: one that is not `Clone` is reported there, once.
+fn clone_of(model: &StructModel, Field { ident, ty, .. }: &Field, place: &str) -> TokenStream {
+    let (p, span) = (model.paths.private(), ty.span());
+    let place = local(place, span);
+    quote_spanned!(span=> #p::Clone::clone(&#place.#ident))
+}
+
+/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter that an expression mentions.
+pub(super) fn expand_mentioned<'a>(
+    model: &'a StructModel,
+    mentioned: &'a Mentions,
+    place: &'a str,
+) -> impl Iterator<Item = TokenStream> + 'a {
+    let hparams = model.hparams().filter(|(field, _)| mentioned.contains(&field.ident));
+    hparams.map(move |(field, _)| {
+        let (Field { ident, cfgs, .. }, clone) = (field, clone_of(model, field, place));
+        quote!(#(#cfgs)* let #ident = #clone;)
+    })
+}
+
+/// The words of an expression: a name that does not occur needs no variable. Those in strings count, since `"{hidden}"` may be
+/// a format.
+pub(super) struct Mentions(HashSet<String>);
+
+impl Mentions {
+    pub(super) fn of(tokens: TokenStream) -> Self {
+        let mut words = HashSet::new();
+        collect_words(tokens, &mut words);
+        Self(words)
+    }
+
+    /// Whether it mentions the name, or misspells it: rustc suggests what is there.
+    pub(super) fn contains(&self, name: &Ident) -> bool {
+        let name = plain(name);
+        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
+        self.0.contains(&name) || (name.len() > 3 && self.0.iter().any(misspelt))
+    }
+}
+
+fn collect_words(tokens: TokenStream, words: &mut HashSet<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Ident(ident) => {
+                words.insert(plain(&ident));
+            }
+            TokenTree::Group(group) => collect_words(group.stream(), words),
+            TokenTree::Literal(literal) => {
+                let text = literal.to_string();
+                let parts = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                words.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
+            }
+            TokenTree::Punct(_) => {}
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! `#[lightning_module] impl`.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
@@ -9,7 +9,7 @@ use super::{
     data::{expand_inert_own_loaders, expand_own_loaders},
     ends, implement_at, local,
     optimizer::{expand_batch, expand_bound},
-    respan, under_cfgs, wrapped_call,
+    respan, scoped, wrapped_call,
 };
 use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StateDef, StepDef, StepOutput},
@@ -18,6 +18,7 @@ use crate::{
     },
     parse::modern_tensor,
     paths::{constant_ident, plain},
+    text::text_of,
 };
 
 /// ```text
@@ -38,11 +39,12 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
         items.extend(model.methods_of(hook).map(|method| expand_step(model, method, hook, step)));
     }
     items.extend(expand_trains(model));
+    items.extend(expand_counted(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     items.extend(expand_own_loaders(model));
-    let rest = under_cfgs(&model.cfgs, items);
-    quote!(#item #rest)
+    let scope = scoped(&model.paths, &model.cfgs, items);
+    quote!(#item #scope)
 }
 
 /// The same names and types with bodies that never run, for an impl with mistakes.
@@ -58,8 +60,8 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     let configure = methods_that(model, Kind::Optimizers).take(1);
     items.extend(configure.map(|method| implement_configure(model, method, quote!(::core::unreachable!()))));
     items.extend(expand_inert_own_loaders(model));
-    let rest = under_cfgs(&model.cfgs, items);
-    quote!(#item #rest)
+    let scope = scoped(&model.paths, &model.cfgs, items);
+    quote!(#item #scope)
 }
 
 /// The user's impl with its logged values used and its old tensors written as today.
@@ -71,11 +73,22 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
         quote!(#(let _ = &#bindings;)*)
     });
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
+        drop_habits(model, &mut parsed);
         drop_colliding(model, &mut parsed);
         modernise(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
     }
     item
+}
+
+/// Drops the bodies that ask for a trainer: that is reported, and rustc would report the field once more.
+fn drop_habits(model: &ImplModel, item: &mut syn::ItemImpl) {
+    for method in model.methods.iter().filter(|method| !method.habits.of_trainer.is_empty()) {
+        if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
+            function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+            function.block = syn::parse_quote!({ ::core::unreachable!() });
+        }
+    }
 }
 
 /// Drops what has the name of something that the macros write, so that rustc does not report it again.
@@ -113,23 +126,29 @@ pub(crate) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
 
 fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
     let mut item = model.item.clone();
+    let p = model.paths.outer();
     for method in &model.methods {
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
             expand_placeholders(&mut function.block, |site| replacement(method, site));
+            if method.habits.on_self {
+                // A method of the user's own comes first, so it may well be unused.
+                let words = syn::parse_quote!(#[allow(unused_imports)] use #p::Habits as _;);
+                function.block.stmts.insert(0, words);
+            }
         }
     }
     item.into_token_stream()
 }
 
-/// `P::log::<Self, _>(0usize, &train_loss);`
+/// `P::log::<Self, _>(0, &train_loss);`
 fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStream {
-    let p = model.paths.private();
+    let p = model.paths.outer();
     let (Some(log), Some(slots)) = (method.logs.get(site), method.slots.get(site)) else { return TokenStream::new() };
     let cfgs = &log.own_cfgs;
     let calls = slots.iter().map(|(variable, slot)| {
         // Spanned at the variable, where a type that cannot be logged is reported.
         let span = variable.span();
-        let p = respan(p.clone(), span);
+        let (p, slot) = (respan(p.clone(), span), Literal::usize_unsuffixed(*slot));
         let call = match (&log.options.per_stage, &log.options.batch_size) {
             (Some(_), _) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
             (None, Some(size)) => quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);),
@@ -142,28 +161,31 @@ fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStr
 
 /// ```text
 /// impl Net {
-///     pub const TRAIN_LOSS: P::MetricKey<Self, P::Minimize, P::Stages<P::Y, P::N, P::N>> = P::MetricKey::new(&<Self as P::LightningImpl>::METRICS[0usize]);
+///     pub const TRAIN_LOSS: P::Key<Self, P::Minimize, P::YNN> = P::key(0);
 /// }
 /// ```
 fn expand_inherent(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
     let constants = model.metrics.iter().enumerate().map(|(slot, metric)| {
+        let slot = Literal::usize_unsuffixed(slot);
         let ident = constant_ident(&metric.variable, metric.span);
         let direction = match metric.options.direction {
             Direction::Minimize => quote!(Minimize),
             Direction::Maximize => quote!(Maximize),
             Direction::Undirected => quote!(Undirected),
         };
-        let stages = [StageDef::Train, StageDef::Val, StageDef::Test]
-            .map(|stage| if metric.stages.contains(&stage) { quote!(#p::Y) } else { quote!(#p::N) });
+        let stages: String = [StageDef::Train, StageDef::Val, StageDef::Test]
+            .map(|stage| if metric.stages.contains(&stage) { 'Y' } else { 'N' })
+            .into_iter()
+            .collect();
+        let stages = format_ident!("{stages}");
         let methods: Vec<String> = metric.methods.iter().map(|method| format!("`{method}`")).collect();
         let doc = format!("Key of the metric `{}`, logged in {}.", metric.name, methods.join(" and "));
         let cfg = any_of(&metric.cfgs).map(|predicate| quote!(#[cfg(#predicate)]));
         quote! {
             #cfg
             #[doc = #doc]
-            pub const #ident: #p::MetricKey<Self, #p::#direction, #p::Stages<#(#stages),*>> =
-                #p::MetricKey::new(&<Self as #p::LightningImpl>::METRICS[#slot]);
+            pub const #ident: #p::Key<Self, #p::#direction, #p::#stages> = #p::key(#slot);
         }
     });
     let (ident, generics) = (&model.item.self_ty, &model.item.generics);
@@ -172,7 +194,6 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
         return TokenStream::new();
     }
     quote! {
-        #[allow(dead_code, unreachable_pub)]
         impl #impl_generics #ident #where_clause {
             #(#constants)*
         }
@@ -181,12 +202,12 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
 
 /// ```text
 /// impl P::LightningImpl for Net {
-///     fn __lightning_declared() { P::declared::<Self>() }
+///     const __LIGHTNING_DECLARED: () = P::declared::<Self>();
+///     type Builder = P::TrainerBuilder<Self>;
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
-///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::new("train_loss", P::StageSet::TRAIN).minimize().on_step()];
+///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::train("train_loss").minimize().on_step()];
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
-///     const STEPS: P::StepSet = P::StepSet::EMPTY.with(P::Step::Training);
-///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> { match hook { … } }
+///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> { match hook { … } }
 ///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
 /// }
 /// ```
@@ -234,42 +255,36 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let (impl_generics, ident, where_clause) = parts(model);
     let batches = steps().map(|(hook, step)| expand_batch_type(model, hook, step));
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
-    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |_, hook| hook.kind == Kind::Hook);
-    let steps = expand_set(model, &quote!(StepSet), &quote!(Step), |_, hook| matches!(hook.kind, Kind::Step(_)));
-    let batch_hooks = expand_batch_hooks(model);
-    let declared = expand_declared(&p, ident, &quote!(declared), &TokenStream::new());
+    let metrics =
+        (!model.metrics.is_empty()).then(|| quote!(const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];));
+    let hooks = expand_hook_set(model, "HOOKS", |_, hook| hook.kind == Kind::Hook);
+    let takes_batch =
+        |method: &Method, _: &HookDef| known_params(method).iter().any(|(param, _)| matches!(param.arg, Arg::Batch(_)));
+    let batch_hooks = expand_hook_set(model, "BATCH_HOOKS", takes_batch);
+    let declared = expand_declared(&p, ident, &quote!(declared));
     let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
     let body = quote! {
-        #declared
+        const __LIGHTNING_DECLARED: () = #declared;
+        type Builder = #p::TrainerBuilder<Self>;
         #(#batches)*
-        const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];
+        #metrics
         #training
-        const HOOKS: #p::HookSet = #hooks;
+        #hooks
         #batch_hooks
-        const STEPS: #p::StepSet = #steps;
         #run_hook
     };
     let implementation = implement_at(ends(ident).0, head, where_clause, body);
     quote!(#[automatically_derived] #implementation)
 }
 
-/// `fn __lightning_declared() { P::declared::<Self>() }`, spanned at the type: a struct without the attribute is reported there, once.
-pub(super) fn expand_declared(
-    p: &TokenStream,
-    ident: &Type,
-    function: &TokenStream,
-    returned: &TokenStream,
-) -> TokenStream {
+/// `P::declared::<Self>()`, spanned at the type: a struct without the attribute is reported there, once.
+pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);
     let this = Ident::new("Self", last);
-    quote! {
-        fn __lightning_declared() #returned {
-            #path::<#this>()
-        }
-    }
+    quote!(#path::<#this>())
 }
 
 /// The rows of the steps.
@@ -312,6 +327,33 @@ fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenS
     quote!(#(#types)* #absent)
 }
 
+/// `const _: () = P::assert_counted!(DigitBatch);`: means over an epoch are weighted by the number of samples. `()` is a tick, and a
+/// generic batch is asked at `fit`.
+fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
+    if !model.item.generics.params.is_empty() {
+        return Vec::new();
+    }
+    let p = model.paths.private();
+    let mut seen: Vec<String> = Vec::new();
+    let mut assertions = Vec::new();
+    let is_step = |method: &&Method| method.hook().is_some_and(|hook| matches!(hook.kind, Kind::Step(_)));
+    for method in model.methods.iter().filter(is_step) {
+        let Some(ty) = method.params.batch.as_ref() else { continue };
+        let is_tick = matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty());
+        if is_tick || seen.contains(&text_of(ty)) {
+            continue;
+        }
+        seen.push(text_of(ty));
+        let span = ends(ty).0;
+        let cfgs = &method.cfgs;
+        let call = respan(quote!(#p::assert_counted!), span);
+        let mut args = Group::new(Delimiter::Parenthesis, ty.to_token_stream());
+        args.set_span(span);
+        assertions.push(quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;));
+    }
+    assertions
+}
+
 /// The batch's type; in an impl with mistakes what stands behind a reference.
 fn batch_type(method: &Method) -> Option<Type> {
     let mut ty = match method.params.batch.as_ref()? {
@@ -323,15 +365,11 @@ fn batch_type(method: &Method) -> Option<Type> {
     Some(ty)
 }
 
-/// `P::MetricDef::new("train_loss", P::StageSet::TRAIN).minimize().prog_bar().on_step()`
+/// `P::MetricDef::train("train_loss").minimize().prog_bar().on_step()`
 fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
     let Metric { name, stages, options, .. } = metric;
-    let mut sets = stages.iter().map(|stage| match stage {
-        StageDef::Train => quote!(#p::StageSet::TRAIN),
-        StageDef::Val => quote!(#p::StageSet::VAL),
-        StageDef::Test => quote!(#p::StageSet::TEST),
-    });
-    let first = sets.next();
+    let first = stages.first().map(|stage| format_ident!("{}", stage.prefix()));
+    let others = stages.iter().skip(1).map(|stage| format_ident!("and_{}", stage.prefix()));
     let reduce = match options.reduce {
         Reduce::Mean => None,
         Reduce::Sum => Some(quote!(Sum)),
@@ -348,42 +386,29 @@ fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
         reduce.map(|reduce| quote!(.reduce(#p::Reduce::#reduce))),
     ];
     let calls = calls.into_iter().flatten();
-    quote!(#p::MetricDef::new(#name, #first #(.union(#sets))*) #(#calls)*)
+    quote!(#p::MetricDef::#first(#name) #(.#others())* #(#calls)*)
 }
 
-/// `P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd)`; a hook under a `#[cfg]` is added by a statement.
-fn expand_set(
-    model: &ImplModel,
-    set: &TokenStream,
-    of: &TokenStream,
-    is: impl Fn(&Method, &HookDef) -> bool,
-) -> TokenStream {
+/// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` where there are any; a hook under a `#[cfg]` is
+/// added by a statement.
+fn expand_hook_set(model: &ImplModel, name: &str, is: impl Fn(&Method, &HookDef) -> bool) -> Option<TokenStream> {
     let p = model.paths.private();
-    let members =
-        || model.methods.iter().filter_map(|method| Some((method, method.hook().filter(|hook| is(method, hook))?)));
+    let name = format_ident!("{name}");
+    let hook_of = |method: &Method| method.hook().filter(|hook| hook.kind == Kind::Hook && is(method, hook));
+    let members = || model.methods.iter().filter_map(|method| Some((method, hook_of(method)?)));
+    members().next()?;
     let variant = |hook: &HookDef| format_ident!("{}", hook.variant);
     let always = members().filter(|(method, _)| method.cfgs.is_empty()).map(|(_, hook)| variant(hook));
-    let always = quote!(#p::#set::EMPTY #(.with(#p::#of::#always))*);
+    let always = quote!(#p::HookSet::EMPTY #(.with(#p::Hook::#always))*);
     let mut sometimes = members().filter(|(method, _)| !method.cfgs.is_empty()).peekable();
     if sometimes.peek().is_none() {
-        return always;
+        return Some(quote!(const #name: #p::HookSet = #always;));
     }
     let statements = sometimes.map(|(Method { cfgs, .. }, hook)| {
         let variant = variant(hook);
-        quote!(#(#cfgs)* let set = set.with(#p::#of::#variant);)
+        quote!(#(#cfgs)* let set = set.with(#p::Hook::#variant);)
     });
-    quote!({ let set = #always; #(#statements)* set })
-}
-
-/// `const BATCH_HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainBatchEnd);` where a hook takes the batch.
-fn expand_batch_hooks(model: &ImplModel) -> TokenStream {
-    let takes = |method: &Method| known_params(method).iter().any(|(param, _)| matches!(param.arg, Arg::Batch(_)));
-    if !model.methods.iter().any(takes) {
-        return TokenStream::new();
-    }
-    let p = model.paths.private();
-    let hooks = expand_set(model, &quote!(HookSet), &quote!(Hook), |method, _| takes(method));
-    quote!(const BATCH_HOOKS: #p::HookSet = #hooks;)
+    Some(quote!(const #name: #p::HookSet = { let set = #always; #(#statements)* set };))
 }
 
 /// The hook that asks for something, with the type it is to have.
@@ -395,7 +420,7 @@ fn hook_that_takes(model: &ImplModel, takes: impl Fn(&HookDef, Arg) -> bool) -> 
 }
 
 /// ```text
-/// fn run_hook(&mut self, hook: P::Hook, cx: &mut P::HookContext<'_>) -> P::Result<()> {
+/// fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Outcome {
 ///     match hook {
 ///         P::Hook::OnTrainEpochEnd => P::hook_output(Self::on_train_epoch_end(self, cx)),
 ///         _ => P::Result::Ok(()),
@@ -417,8 +442,7 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
     let takes_cx = hooks.clone().any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow());
     let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
     quote! {
-        #[allow(clippy::unit_arg)]
-        fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::HookContext<'_>) -> #p::Result<()> {
+        fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::Cx<'_>) -> #p::Outcome {
             match hook {
                 #(#arms)*
                 _ => #p::Result::Ok(()),
@@ -456,8 +480,8 @@ fn expand_hook_call(p: &TokenStream, method: &Method, hook: &HookDef) -> TokenSt
     let args = known.iter().map(|(param, ty)| {
         let span = ends(ty).0;
         match param.arg {
-            Arg::FromContext if lends => local(param.name, span).into_token_stream(),
-            _ => expand_arg(param, ty),
+            Arg::FromContext if lends => expand_given(p, ty, local(param.name, span).into_token_stream()),
+            _ => expand_arg(p, param, ty),
         }
     });
     let args = quote!(self #(, #args)*);
@@ -501,17 +525,30 @@ fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
     known.collect()
 }
 
-/// `cx.batch_idx()`, spanned at the type the user wrote: a wrong one is reported there.
-pub(super) fn expand_arg(param: &ParamDef, ty: &Type) -> TokenStream {
+/// `P::arg::<usize>(cx.batch_idx())`
+pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenStream {
     let span = ends(ty).0;
     let name = Ident::new(param.name, span);
     let (cx, same) = (local("cx", span), local(param.name, span));
-    match param.arg {
+    let given = match param.arg {
         Arg::Context => cx.into_token_stream(),
         Arg::FromContext => quote_spanned!(span=> #cx.#name()),
         Arg::Same | Arg::Batch(_) | Arg::Output | Arg::Outputs(_) => same.into_token_stream(),
         Arg::Borrowed => quote_spanned!(span=> &#same),
-    }
+    };
+    expand_given(p, ty, given)
+}
+
+/// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
+/// is given, without which rustc underlines the attribute.
+fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
+    let function = respan(quote!(#p::arg::<), first);
+    let close = respan(quote!(>), last);
+    let mut given = Group::new(Delimiter::Parenthesis, given);
+    given.set_span(last);
+    quote!(#function #ty #close #given)
 }
 
 /// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
@@ -563,7 +600,7 @@ fn expand_output_call(p: &TokenStream, method: &Method, output: &TokenStream, ar
 
 /// ```text
 /// impl P::TrainingStep for Net {
-///     fn run_training_step(&self, batch: Self::TrainBatch, cx: &P::StepContext<'_>) -> P::Result<P::Option<P::TrainingOutput>> {
+///     fn run_training_step(&self, batch: Self::TrainBatch, cx: &P::StepCx<'_>) -> P::Result<P::Option<P::TrainingOutput>> {
 ///         P::training_output(Self::training_step(self, batch))
 ///     }
 /// }
@@ -573,7 +610,7 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
     let step = if method.is_manual() { own_step(method).unwrap_or(step) } else { step };
     let args = method.params.all.iter().filter_map(|param| match param {
         Param::Batch => Some(quote!(batch)),
-        Param::Known(param, ty) => Some(expand_arg(param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
@@ -707,31 +744,25 @@ fn implement_step(
         impl #impl_generics #p::#implements for #ident #where_clause {
             #associated
             #again
-            #[allow(clippy::unit_arg)]
-            #keyword #run(#params, #cx: &#p::StepContext<'_>) -> #returned #body
+            #keyword #run(#params, #cx: &#p::StepCx<'_>) -> #returned #body
         }
     }
 }
 
-/// `fn again(batch: &Self::TrainBatch) -> P::Option<Self::TrainBatch> { P::again!(batch) }`; where the hook after the batch takes it too, it
-/// has to be `Clone`.
-fn expand_again(model: &ImplModel, step: StepDef) -> TokenStream {
+/// `const AGAIN: P::Again<Self::TrainBatch> = P::again!();`; where the hook after the batch takes it too, it has to be `Clone`.
+fn expand_again(model: &ImplModel, step: StepDef) -> Option<TokenStream> {
     let p = model.paths.private();
     let batch = format_ident!("{}", step.batch);
     let after = |hook: &HookDef, arg| hook.name.ends_with("_end") && arg == Arg::Batch(step.batch);
-    let body = match hook_that_takes(model, after) {
+    let again = match hook_that_takes(model, after) {
         Some((_, ty)) => {
             let clone = respan(quote!(#p::Clone::clone), ends(ty).0);
-            quote!(#p::Option::Some(#clone(batch)))
+            quote!(|batch| #p::Option::Some(#clone(batch)))
         }
-        None if step.output == StepOutput::Training => quote!(#p::again!(batch)),
-        None => return TokenStream::new(),
+        None if step.output == StepOutput::Training => quote!(#p::again!()),
+        None => return None,
     };
-    quote! {
-        fn again(batch: &Self::#batch) -> #p::Option<Self::#batch> {
-            #body
-        }
-    }
+    Some(quote!(const AGAIN: #p::Again<Self::#batch> = #again;))
 }
 
 /// How the method itself is wired, where it is not as the row with its name says.
@@ -801,10 +832,10 @@ fn expand_trains_all(model: &ImplModel) -> TokenStream {
 
 /// ```text
 /// impl P::TrainingStep for Net {
-///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, cx: &P::StepContext<'_>) -> … {
+///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, cx: &P::StepCx<'_>) -> … {
 ///         match step { 0usize => P::training_output(Self::critic_step(self, batch)), _ => … }
 ///     }
-///     fn again(batch: &Self::TrainBatch) -> P::Option<Self::TrainBatch> { P::Option::Some(P::Clone::clone(batch)) }
+///     const AGAIN: P::Again<Self::TrainBatch> = |batch| P::Option::Some(P::Clone::clone(batch));
 /// }
 /// ```
 fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
@@ -815,7 +846,7 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
     let arms = model.bound().enumerate().map(|(at, (method, _))| {
         let args = method.params.all.iter().filter_map(|param| match param {
             Param::Batch => method.params.batch.as_ref().map(expand_batch),
-            Param::Known(param, ty) => Some(expand_arg(param, ty)),
+            Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
             Param::Unknown(_) => None,
         });
         let call = expand_output_call(&p, method, &quote!(training_output), &quote!(self #(, #args)*));
@@ -830,13 +861,10 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::#implements for #ident #where_clause {
-            #[allow(unused_variables)]
-            fn #run(&self, step: usize, batch: Self::TrainBatch, cx: &#p::StepContext<'_>) -> #p::Result<#p::Option<#p::TrainingOutput>> {
+            fn #run(&self, step: usize, batch: Self::TrainBatch, cx: &#p::StepCx<'_>) -> #p::Result<#p::Option<#p::TrainingOutput>> {
                 match step { #(#arms)* }
             }
-            fn again(batch: &Self::TrainBatch) -> #p::Option<Self::TrainBatch> {
-                #p::Option::Some(#again(batch))
-            }
+            const AGAIN: #p::Again<Self::TrainBatch> = |batch| #p::Option::Some(#again(batch));
         }
     }
 }
@@ -844,7 +872,7 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
 /// ```text
 /// impl P::ConfigureOptimizers for Net {
 ///     const OPTIMIZERS: &'static [&'static str] = &[];
-///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Result<P::Vec<P::OptimizerSetup>> {
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Setups {
 ///         P::optimizers(Self::configure_optimizers(self, cx))
 ///     }
 /// }
@@ -852,7 +880,7 @@ fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
 fn expand_configure(model: &ImplModel, method: &Method) -> TokenStream {
     let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
     let call = expand_output_call(&p, method, &quote!(optimizers), &quote!(self #(, #args)*));
     implement_configure(model, method, call)
 }
@@ -865,8 +893,7 @@ fn implement_configure(model: &ImplModel, method: &Method, body: TokenStream) ->
     let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident);
     let body = quote! {
         const OPTIMIZERS: &'static [&'static str] = &[];
-        #[allow(unused_variables)]
-        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Result<#p::Vec<#p::OptimizerSetup>> {
+        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Setups {
             #body
         }
     };
@@ -898,8 +925,9 @@ fn expand_prediction(p: &TokenStream, method: &Method) -> TokenStream {
 /// }
 /// ```
 fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(param, ty));
+    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
     let name = &method.sig.ident;
     implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
 }
@@ -917,7 +945,6 @@ fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) 
     let head = quote!(impl #impl_generics #p::InitModule for #ident);
     let body = quote! {
         type Built = #built;
-        #[allow(unused_variables)]
         fn init_module(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> Self::Built {
             #body
         }

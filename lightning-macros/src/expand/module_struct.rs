@@ -1,73 +1,67 @@
 //! `#[lightning_module] struct`.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
 use super::{
     ends,
-    hparams::{expand_hparams, expand_locals, expand_rebuild},
+    hparams::{Mentions, expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
     implement_at, local,
     module_impl::qualified,
     optimizer::{expand_inert_optimizers, expand_keys, expand_optimizers},
-    respan, under_cfgs,
+    respan, scoped,
 };
 use crate::{
     model::{Field, Role, StructModel},
     paths::{constant_ident, hparams_ident, plain},
+    text::text_of,
 };
 
 /// ```text
 /// #[derive(Debug, P::Module)]
 /// struct Net { fc: Linear, #[module(skip)] hidden: usize }
 /// struct NetHparams { … }                       // hparams.rs
-/// impl P::LightningStruct for Net { … }
-/// impl P::InitModule for Net { … }              // where the fields say how they are built
-/// impl Net { fn new … fn new_on … }
-/// impl Net { const FC: P::FieldKey<Self> … fn trainer … }
-/// impl P::ConfigureOptimizers for Net { … }     // optimizer.rs
-/// const _: () = P::assert_not_tensor!(Linear, "fc");
+/// const _: () = {
+///     impl P::LightningStruct for Net { … }
+///     impl P::InitModule for Net { … }          // where the fields say how they are built
+///     impl Net { const FC: P::FieldKey<Self> … }
+///     P::module_methods! { … }                  // new, new_on, trainer, hparams, freeze, unfreeze, load_from_checkpoint
+///     impl P::ConfigureOptimizers for Net { … } // optimizer.rs
+///     const _: () = P::assert_not_tensor!(Linear, "fc");
+/// };
 /// ```
 pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
-    let mut items = expand_hparams(model);
-    items.push(expand_lightning_struct(model));
-    if model.initialises_itself() {
-        items.push(expand_init_module(model));
-        items.push(expand_constructors(model));
-    } else {
-        items.push(expand_late_constructors(model));
-    }
-    items.push(expand_inherent(model));
-    if !model.optimizers.is_empty() {
-        items.extend(expand_optimizers(model));
-    }
-    items.extend(expand_assertions(model));
-    let item = expand_item(model);
-    let rest = under_cfgs(&model.cfgs, items);
-    quote!(#item #rest)
+    let init = model.initialises_itself().then(|| expand_init_module(model, expand_body(model)));
+    let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_optimizers(model) };
+    let rest = optimizers.into_iter().chain(expand_assertions(model));
+    expand_with(model, expand_lightning_struct(model), init, rest)
 }
 
 /// The same names and types with bodies that never run, for a struct with mistakes.
 pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
-    let mut items = expand_hparams(model);
-    items.push(expand_inert_lightning_struct(model));
-    if model.initialises_itself() {
-        items.push(expand_init_module(model));
-        items.push(expand_inert_constructors(model));
-    } else {
-        items.push(expand_late_constructors(model));
-    }
-    items.push(expand_inherent(model));
-    if !model.optimizers.is_empty() {
-        items.extend(expand_inert_optimizers(model));
-    }
+    let never = quote!(::core::unreachable!());
+    let init = model.initialises_itself().then(|| expand_init_module(model, never));
+    let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_inert_optimizers(model) };
+    expand_with(model, expand_inert_lightning_struct(model), init, optimizers)
+}
+
+fn expand_with(
+    model: &StructModel,
+    lightning_struct: TokenStream,
+    init: Option<TokenStream>,
+    rest: impl IntoIterator<Item = TokenStream>,
+) -> TokenStream {
     let item = expand_item(model);
-    let rest = under_cfgs(&model.cfgs, items);
-    quote!(#item #rest)
+    let hparams = expand_definition(model);
+    let items = expand_hparams(model).into_iter().chain([lightning_struct]).chain(init);
+    let items = items.chain([expand_keys_of_fields(model), expand_methods(model)]).chain(rest);
+    let scope = scoped(&model.paths, &model.cfgs, items);
+    quote!(#item #hparams #scope)
 }
 
 /// The user's struct with Burn's derive; what Burn is not to look into is skipped.
 fn expand_item(model: &StructModel) -> TokenStream {
-    let p = model.paths.private();
+    let p = model.paths.outer();
     let mut item = model.item.clone();
     for (written, field) in item.fields.iter_mut().zip(&model.fields) {
         if !matches!(model.role(field), Some(Role::Module(_) | Role::Buffer(_))) {
@@ -89,22 +83,11 @@ fn expand_item(model: &StructModel) -> TokenStream {
 /// }
 /// ```
 fn expand_lightning_struct(model: &StructModel) -> TokenStream {
-    let hparams = hparams_ident(&model.item.ident);
     let rebuild = expand_rebuild(model);
     let buffers = expand_buffers(model);
     let state = expand_state(model);
     let built = expand_built(model);
-    implement_lightning_struct(
-        model,
-        quote! {
-            fn hparams(&self) -> #hparams {
-                #rebuild
-            }
-            #built
-            #buffers
-            #state
-        },
-    )
+    implement_lightning_struct(model, rebuild, quote!(#built #buffers #state))
 }
 
 /// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name: with neither `#[init(…)]` nor `fn init` this is where it is reported.
@@ -123,33 +106,35 @@ fn expand_built(model: &StructModel) -> TokenStream {
 }
 
 fn expand_inert_lightning_struct(model: &StructModel) -> TokenStream {
-    let hparams = hparams_ident(&model.item.ident);
-    implement_lightning_struct(
-        model,
-        quote! {
-            fn hparams(&self) -> #hparams {
-                ::core::unreachable!()
-            }
-        },
-    )
+    implement_lightning_struct(model, quote!(::core::unreachable!()), TokenStream::new())
 }
 
-fn implement_lightning_struct(model: &StructModel, methods: TokenStream) -> TokenStream {
+fn implement_lightning_struct(model: &StructModel, rebuild: TokenStream, methods: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
     let name = plain(ident);
     let hparams = hparams_ident(ident);
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let rows = model.fields.iter().map(|field| expand_field_row(model, field));
+    let rows = expand_rows(model);
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::LightningStruct for #ident #ty_generics #where_clause {
             type Hparams = #hparams;
             const NAME: &'static str = #name;
-            const FIELDS: &'static [#p::FieldDef] = &[#(#rows),*];
+            #rows
+            fn hparams(&self) -> #hparams {
+                #rebuild
+            }
             #methods
         }
     }
+}
+
+/// `const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::module("fc", "Linear"), P::FieldDef::hparam("hidden", "usize").default("128")];`
+pub(super) fn expand_rows(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let rows = model.fields.iter().map(|field| expand_field_row(model, field));
+    quote!(const FIELDS: &'static [#p::FieldDef] = &[#(#rows),*];)
 }
 
 fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
@@ -163,7 +148,9 @@ fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
         Some(Role::State) => quote!(state),
         Some(Role::Skipped) | None => quote!(skipped),
     };
-    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty))
+    let default = field.hparam().flatten().map(text_of).map(|default| quote!(.default(#default)));
+    let doc = Some(field.doc_text()).filter(|doc| !doc.is_empty()).map(|doc| quote!(.doc(#doc)));
+    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #doc)
 }
 
 /// ```text
@@ -206,8 +193,8 @@ fn expand_buffers(model: &StructModel) -> TokenStream {
 }
 
 /// ```text
-/// fn save_state(&self, state: &mut P::StateWriter) -> P::Result<()> { state.put("head", &self.head)?; P::Result::Ok(()) }
-/// fn load_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { state.get("head", &mut self.head)?; P::Result::Ok(()) }
+/// fn save_state(&self, state: &mut P::StateWriter) -> P::Result<()> { <usize as P::StateValue>::save(&self.head, "head", state)?; P::Result::Ok(()) }
+/// fn load_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { <usize as P::StateValue>::load(&mut self.head, "head", state)?; P::Result::Ok(()) }
 /// ```
 pub(super) fn expand_state(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
@@ -216,21 +203,27 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
     if fields.is_empty() {
         return TokenStream::new();
     }
-    let saves = fields.iter().map(|field| {
-        let (Field { ident, cfgs, .. }, name) = (field, field.name());
-        quote!(#(#cfgs)* state.put(#name, &self.#ident)?;)
-    });
-    let loads = fields.iter().map(|field| {
-        let (Field { ident, cfgs, .. }, name) = (field, field.name());
-        quote!(#(#cfgs)* state.get(#name, &mut self.#ident)?;)
-    });
+    // Spanned at the type, where it is reported that serde cannot write or read it: the same error both times, printed once.
+    let call = |field: &&Field, function: TokenStream, reference: TokenStream| {
+        let Field { ident, cfgs, ty, .. } = field;
+        let name = field.name();
+        let (first, last) = ends(ty);
+        let function = qualified(&p, ty, &function);
+        let (reference, this, state) = (respan(reference, first), local("self", last), local("state", last));
+        let mut args =
+            Group::new(Delimiter::Parenthesis, quote_spanned!(last=> #reference #this.#ident, #name, #state));
+        args.set_span(last);
+        quote!(#(#cfgs)* #function #args)
+    };
+    let saves = fields.iter().map(|field| call(field, quote!(StateValue::save), quote!(&)));
+    let loads = fields.iter().map(|field| call(field, quote!(StateValue::load), quote!(&mut)));
     quote! {
         fn save_state(&self, state: &mut #p::StateWriter) -> #p::Result<()> {
-            #(#saves)*
+            #(#saves?;)*
             #p::Result::Ok(())
         }
         fn load_state(&mut self, state: &#p::StateReader<'_>) -> #p::Result<()> {
-            #(#loads)*
+            #(#loads?;)*
             #p::Result::Ok(())
         }
     }
@@ -239,13 +232,12 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
 /// ```text
 /// impl P::InitModule for Net {
 ///     type Built = Self;
-///     fn init_module(hparams: NetHparams, device: &P::Device) -> Self { Self::new_on(hparams, device) }
+///     fn init_module(hparams: Self::Hparams, device: &P::Device) -> Self { … }
 /// }
 /// ```
-fn expand_init_module(model: &StructModel) -> TokenStream {
+fn expand_init_module(model: &StructModel, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let hparams = hparams_ident(ident);
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
     let written = model
         .fields
@@ -257,27 +249,20 @@ fn expand_init_module(model: &StructModel) -> TokenStream {
     let head = quote!(impl #impl_generics #p::InitModule for #ident #ty_generics);
     let body = quote! {
         type Built = Self;
-        fn init_module(hparams: #hparams, device: &#p::Device) -> Self {
-            Self::new_on(hparams, device)
+        fn init_module(hparams: Self::Hparams, device: &#p::Device) -> Self {
+            #body
         }
     };
-    let implementation = implement_at(span, head, where_clause, body);
-    quote!(#[automatically_derived] #implementation)
+    implement_at(span, head, where_clause, body)
 }
 
 /// ```text
-/// impl Net {
-///     pub fn new(hparams: NetHparams) -> Self { Self::new_on(hparams, &P::Device::default()) }
-///     pub fn new_on(hparams: NetHparams, device: &P::Device) -> Self {
-///         P::seed_init(device);
-///         let fc: Linear = { let NetHparams { hidden } = P::Clone::clone(&hparams); LinearConfig::new(hidden, 10).init(device) };
-///         let NetHparams { hidden } = hparams;
-///         Self { fc, hidden }
-///     }
-/// }
+/// let hidden = P::Clone::clone(&hparams.hidden);
+/// let fc: Linear = LinearConfig::new(hidden, 10).init(device);
+/// let NetHparams { hidden } = hparams;
+/// Self { fc, hidden }
 /// ```
-fn expand_constructors(model: &StructModel) -> TokenStream {
-    let p = model.paths.private();
+fn expand_body(model: &StructModel) -> TokenStream {
     let mut above: Vec<&Field> = Vec::new();
     let mut lets = Vec::new();
     for field in &model.fields {
@@ -286,87 +271,30 @@ fn expand_constructors(model: &StructModel) -> TokenStream {
             above.push(field);
         }
     }
-    let locals = expand_locals(model, quote!(hparams));
     let fields = model.fields.iter().map(|field| {
         let Field { ident, cfgs, .. } = field;
         match model.role(field) {
-            Some(Role::State | Role::Skipped) => quote!(#(#cfgs)* #ident: #p::Default::default()),
+            Some(Role::State | Role::Skipped) => {
+                let default = expand_default_of(model, field);
+                quote!(#(#cfgs)* #ident: #default)
+            }
             _ => quote!(#(#cfgs)* #ident),
         }
     });
-    implement_constructors(
-        model,
-        quote! {
-            #p::seed_init(device);
-            #(#lets)*
-            #locals
-            Self { #(#fields),* }
-        },
-    )
+    let locals = expand_locals(model);
+    quote!(#(#lets)* #locals Self { #(#fields),* })
 }
 
-fn expand_inert_constructors(model: &StructModel) -> TokenStream {
-    implement_constructors(model, quote!(::core::unreachable!()))
+/// `<Vec<f32> as P::Default>::default()`, spanned at the type: one that has no default is reported there.
+pub(super) fn expand_default_of(model: &StructModel, field: &Field) -> TokenStream {
+    let default = qualified(&model.paths.private(), &field.ty, &quote!(Default::default));
+    let mut nothing = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    nothing.set_span(ends(&field.ty).1);
+    quote!(#default #nothing)
 }
 
-fn implement_constructors(model: &StructModel, body: TokenStream) -> TokenStream {
-    let p = model.paths.private();
-    let ident = &model.item.ident;
-    let hparams = hparams_ident(ident);
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let doc = format!("Builds a `{}` on the default device.", plain(ident));
-    let doc_on = format!("Builds a `{}` on the device.", plain(ident));
-    // An expression need not use every hyperparameter, nor a program every constructor.
-    quote! {
-        #[allow(dead_code, unreachable_pub, unused_variables)]
-        impl #impl_generics #ident #ty_generics #where_clause {
-            #[doc = #doc]
-            #[must_use]
-            pub fn new(hparams: #hparams) -> Self {
-                Self::new_on(hparams, &#p::Device::default())
-            }
-            #[doc = #doc_on]
-            #[must_use]
-            pub fn new_on(hparams: #hparams, device: &#p::Device) -> Self {
-                #body
-            }
-        }
-    }
-}
-
-/// The constructors where `fn init` builds the struct. The bound is checked where they are called, and not here.
-///
-/// ```text
-/// impl Net {
-///     pub fn new(hparams: NetHparams) -> <Self as P::InitModule>::Built where for<'lightning> Self: P::InitModule { Self::new_on(hparams, &P::Device::default()) }
-///     pub fn new_on(hparams: NetHparams, device: &P::Device) -> <Self as P::InitModule>::Built where for<'lightning> Self: P::InitModule { P::seed_init(device); … }
-/// }
-/// ```
-fn expand_late_constructors(model: &StructModel) -> TokenStream {
-    let p = model.paths.private();
-    let ident = &model.item.ident;
-    let hparams = hparams_ident(ident);
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let doc = format!("Builds a `{}` on the default device.", plain(ident));
-    let doc_on = format!("Builds a `{}` on the device.", plain(ident));
-    let built = quote!(<Self as #p::InitModule>::Built where for<'lightning> Self: #p::InitModule);
-    quote! {
-        #[allow(dead_code, unreachable_pub, clippy::must_use_candidate)]
-        impl #impl_generics #ident #ty_generics #where_clause {
-            #[doc = #doc]
-            pub fn new(hparams: #hparams) -> #built {
-                Self::new_on(hparams, &#p::Device::default())
-            }
-            #[doc = #doc_on]
-            pub fn new_on(hparams: #hparams, device: &#p::Device) -> #built {
-                #p::seed_init(device);
-                <Self as #p::InitModule>::init_module(hparams, device)
-            }
-        }
-    }
-}
-
-/// `let fc2: Linear = { let NetHparams { hidden } = …; let fc1 = &fc1; <expr> };`
+/// `let hidden = P::Clone::clone(&hparams.hidden); let fc1: Linear = <expr>;`, with what the expression mentions; in a block where that
+/// is a field above, which is a reference there.
 fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<TokenStream> {
     let p = model.paths.private();
     let expr = match model.role(field)? {
@@ -374,73 +302,46 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
         _ => return None,
     };
     let Field { ident, ty, cfgs, .. } = field;
-    let locals = expand_locals(model, quote!(#p::Clone::clone(&hparams)));
-    let earlier = above.iter().map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* let #ident = &#ident;));
-    let scope = quote!(#locals #(#earlier)*);
-    let value = if scope.is_empty() { quote!(#expr) } else { quote!({ #scope #expr }) };
+    let mentioned = Mentions::of(expr.to_token_stream());
+    let hparams = expand_mentioned(model, &mentioned, "hparams").map(|local| quote!(#(#cfgs)* #local));
+    let earlier = above.iter().filter(|field| mentioned.contains(&field.ident));
+    let earlier = earlier.map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* let #ident = &#ident;));
+    let earlier: TokenStream = earlier.collect();
+    let value = if earlier.is_empty() { quote!(#expr) } else { quote!({ #earlier #expr }) };
     let value = if field.frozen.is_some() { quote!(#p::frozen(#value)) } else { value };
-    Some(quote!(#(#cfgs)* let #ident: #ty = #value;))
+    Some(quote!(#(#hparams)* #(#cfgs)* let #ident: #ty = #value;))
 }
 
 /// ```text
 /// impl Net {
 ///     pub const FC: P::FieldKey<Self> = P::FieldKey::new("fc");
-///     pub fn trainer() -> P::TrainerBuilder<Self> { P::Trainer::<Self>::builder() }
-///     pub fn hparams(&self) -> NetHparams { <Self as P::LightningStruct>::hparams(self) }
-///     pub fn freeze(&mut self, field: P::FieldKey<Self>) { P::set_trainable(self, field, false) }
-///     pub fn unfreeze(&mut self, field: P::FieldKey<Self>) { P::set_trainable(self, field, true) }
-///     pub fn load_from_checkpoint(path: impl P::AsRef<P::Path>) -> P::Result<Self> where for<'lightning> Self: P::InitModule + P::LightningModule { … }
 /// }
 /// ```
-fn expand_inherent(model: &StructModel) -> TokenStream {
+fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
-    let ident = &model.item.ident;
-    let name = plain(ident);
-    let hparams = hparams_ident(ident);
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
     let keys = module_fields(model).map(|field| {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let key = constant_ident(&name, field.ident.span());
-        let doc = format!("Key of the field `{name}`.");
         let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));
-        quote!(#(#cfgs)* #[doc = #doc] pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
+        quote!(#(#cfgs)* pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
     });
     let optimizers = expand_keys(model);
-    let trainer = format!("Configures a trainer for `{name}`.");
-    quote! {
-        #[allow(dead_code, unreachable_pub)]
-        impl #impl_generics #ident #ty_generics #where_clause {
-            #(#keys)*
-            #optimizers
-            #[doc = #trainer]
-            pub fn trainer() -> #p::TrainerBuilder<Self> {
-                #p::Trainer::<Self>::builder()
-            }
-            /// The hyperparameters, as the fields hold them now.
-            pub fn hparams(&self) -> #hparams {
-                <Self as #p::LightningStruct>::hparams(self)
-            }
-            /// Stops training the field.
-            pub fn freeze<O>(&mut self, field: #p::FieldKey<Self, O>) {
-                #p::set_trainable(self, field, false)
-            }
-            /// Trains the field again.
-            pub fn unfreeze<O>(&mut self, field: #p::FieldKey<Self, O>) {
-                #p::set_trainable(self, field, true)
-            }
-            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
-            ///
-            /// # Errors
-            /// When the file cannot be read, or holds another module.
-            pub fn load_from_checkpoint(path: impl #p::AsRef<#p::Path>) -> #p::Result<Self>
-            where
-                for<'lightning> Self: #p::InitModule + #p::LightningModule,
-            {
-                #p::load_from_checkpoint::<Self>(path.as_ref())
-            }
-        }
+    let keys = quote!(#(#keys)* #optimizers);
+    if keys.is_empty() {
+        return TokenStream::new();
     }
+    let ident = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
+}
+
+/// `P::module_methods!(Net, [], [Net], []);`
+fn expand_methods(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let name = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    quote!(#p::module_methods!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]);)
 }
 
 fn module_fields(model: &StructModel) -> impl Iterator<Item = &Field> {

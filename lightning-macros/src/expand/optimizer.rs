@@ -4,7 +4,11 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident};
 
-use super::{ends, hparams::expand_locals, implement_at, local, respan};
+use super::{
+    ends,
+    hparams::{Mentions, expand_mentioned},
+    implement_at, local, respan,
+};
 use crate::{
     model::{GroupArg, IntervalArg, Optimizer, StructModel, name_hash},
     paths::{constant_ident, plain},
@@ -13,21 +17,20 @@ use crate::{
 /// ```text
 /// impl P::ConfigureOptimizers for Net {
 ///     const OPTIMIZERS: &'static [&'static str] = &["optimizer"];
-///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Result<P::Vec<P::OptimizerSetup>> {
-///         let NetHparams { lr } = <Self as P::LightningStruct>::hparams(self);
-///         P::Result::Ok(P::vec![P::OptimizerSetup::new("optimizer", AdamConfig::new(), lr)])
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Setups {
+///         let lr = P::Clone::clone(&self.lr);
+///         P::setups([P::OptimizerSetup::new("optimizer", AdamConfig::new(), lr)])
 ///     }
 /// }
 /// impl P::DeclaresOptimizer<7265u64> for Net {}
 /// ```
 pub(super) fn expand_optimizers(model: &StructModel) -> Vec<TokenStream> {
     let p = model.paths.private();
-    let locals = expand_locals(model, quote!(<Self as #p::LightningStruct>::hparams(self)));
     let setups = model.optimizers.iter().map(|optimizer| expand_setup(&p, optimizer));
-    let body = quote! {
-        #locals
-        #p::Result::Ok(#p::vec![#(#setups),*])
-    };
+    let setups = quote!(#(#setups),*);
+    let mentioned = Mentions::of(setups.clone());
+    let locals = expand_mentioned(model, &mentioned, "self");
+    let body = quote!(#(#locals)* #p::setups([#setups]));
     let mut items = vec![implement(model, body)];
     items.extend(expand_declarations(model));
     items
@@ -129,16 +132,18 @@ fn implement(model: &StructModel, body: TokenStream) -> TokenStream {
     let checks = (!trained.is_empty()).then(|| quote!(fn __lightning_trained() { #trained }));
     let span = model.optimizers.first().map_or_else(Span::call_site, attribute_span);
     let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident #ty_generics);
+    // A schedule may be wrong, which clippy takes for needless where there is nothing else.
+    let scheduled = model.optimizers.iter().any(|optimizer| optimizer.interval.is_some());
+    let scheduled = scheduled.then(|| quote!(#[allow(clippy::needless_question_mark)]));
     let body = quote! {
         const OPTIMIZERS: &'static [&'static str] = &[#(#names),*];
-        #[allow(unused_variables, clippy::needless_question_mark)]
-        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Result<#p::Vec<#p::OptimizerSetup>> {
+        #scheduled
+        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Setups {
             #body
         }
         #checks
     };
-    let implementation = implement_at(span, head, where_clause, body);
-    quote!(#[automatically_derived] #implementation)
+    implement_at(span, head, where_clause, body)
 }
 
 /// Whether a step may be bound to it by a name of its own; the one optimizer of all fields is trained by any step.
@@ -163,7 +168,7 @@ fn expand_declarations(model: &StructModel) -> Vec<TokenStream> {
     hashes.into_iter().map(declare).collect()
 }
 
-/// `pub const OPTIMIZER: P::OptimizerKey<Self> = P::OptimizerKey::new("optimizer");` for those that are not a field's.
+/// `pub const OPTIMIZER: P::OptimizerKey<Self> = P::optimizer_key("optimizer");` for those that are not a field's.
 pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     // One that is called like a field goes by the field's key.
@@ -178,8 +183,7 @@ pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     let keys = own.map(|optimizer| {
         let name = optimizer.name();
         let key = constant_ident(&name, attribute_span(optimizer));
-        let doc = format!("Key of the optimizer `{name}`.");
-        quote!(#[doc = #doc] pub const #key: #p::OptimizerKey<Self> = #p::OptimizerKey::new(#name);)
+        quote!(pub const #key: #p::OptimizerKey<Self> = #p::optimizer_key(#name);)
     });
     keys.collect()
 }

@@ -80,6 +80,10 @@ impl BatchModel {
 fn read_members(variant: Option<Ident>, fields: &Fields, diagnostics: &Diagnostics) -> Members {
     let fields = fields.iter().enumerate().map(|(index, field)| {
         let member = match &field.ident {
+            Some(ident) if ident == "_" => {
+                diagnostics.error(ident, "a field needs a name").help("write one instead of `_`").emit();
+                Member::Named(ident.clone())
+            }
             Some(ident) => Member::Named(ident.clone()),
             None => {
                 Member::Unnamed(syn::Index { index: u32::try_from(index).unwrap_or(u32::MAX), span: field.ty.span() })

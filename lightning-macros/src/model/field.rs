@@ -8,17 +8,17 @@ use syn::{
 
 use super::optimizer::Optimizer;
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest},
+    diagnostics::{Diagnostics, listed},
     hooks::Owner,
-    parse::{Arg, copy_attrs, doc_text, known_args, name_of, parse_args, parse_expr, take_attrs},
+    parse::{Arg, copy_attrs, doc_text, known_args, mend_attrs, name_of, parse_args, parse_expr, take_attrs},
     paths::{Paths, plain},
     text::text_of,
 };
 
 /// The attributes of a module's field, with the role each gives.
 const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen"];
-/// What may be meant by a misspelt attribute of a module's field.
-const MODULE_NEAR: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "optimizer"];
+/// The same, and what belongs to the optimizers.
+const FIELD_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "optimizer"];
 /// The attributes of a data module's field.
 const DATA_ATTRS: &[&str] = &["hparam", "state"];
 /// Announced for later, or written on the wrong item: reported, never passed on to rustc.
@@ -115,6 +115,9 @@ impl Field {
 impl StructModel {
     /// Sorts what the user wrote.
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> Self {
+        if owner == Owner::Module {
+            mend_attrs(&mut item.attrs, &["optimizer"], "a module", diagnostics);
+        }
         let optimizers = take_attrs(&mut item.attrs, &["optimizer"])
             .into_iter()
             .filter_map(|attr| Optimizer::read(owner, attr, None, diagnostics))
@@ -126,6 +129,9 @@ impl StructModel {
         let mut optimizers: Vec<Optimizer> = optimizers;
         let mut fields = Vec::new();
         for field in &mut item.fields {
+            if owner == Owner::Module {
+                mend_attrs(&mut field.attrs, FIELD_ATTRS, "a field of a module", diagnostics);
+            }
             let on_field = take_attrs(&mut field.attrs, &["optimizer"]);
             fields.extend(read_field(owner, field, diagnostics));
             let ident = field.ident.as_ref();
@@ -231,6 +237,7 @@ impl StructModel {
 fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -> Option<Field> {
     let ident = field.ident.clone()?;
     let known = if owner == Owner::Module { MODULE_ATTRS } else { DATA_ATTRS };
+    mend_attrs(&mut field.attrs, known, &format!("a field of {}", owner.noun()), diagnostics);
     let mut ours = Vec::new();
     let mut reported = false;
     field.attrs.retain(|attr| {
@@ -239,7 +246,7 @@ fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -
             ours.push(attr.clone());
             return false;
         }
-        let alien = report_alien(owner, attr, &name, known, diagnostics);
+        let alien = report_alien(owner, attr, &name, diagnostics);
         reported |= alien;
         !alien
     });
@@ -264,22 +271,16 @@ fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -
     })
 }
 
-/// Reports an attribute that is nearly ours, or ours on another item.
-fn report_alien(owner: Owner, attr: &Attribute, name: &str, known: &[&str], diagnostics: &Diagnostics) -> bool {
-    const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "module", "serde"];
-    let meant = if owner == Owner::Module { MODULE_NEAR } else { known };
-    let near = nearest(name, meant.iter().copied());
-    let elsewhere = FOREIGN_ATTRS.contains(&name) || MODULE_ATTRS.contains(&name);
-    if BUILT_IN.contains(&name) || (near.is_none() && !elsewhere) {
+/// Reports an attribute that is ours on another item.
+fn report_alien(owner: Owner, attr: &Attribute, name: &str, diagnostics: &Diagnostics) -> bool {
+    if !FOREIGN_ATTRS.contains(&name) && !MODULE_ATTRS.contains(&name) {
         return false;
     }
-    let report = diagnostics
+    let known = if owner == Owner::Module { FIELD_ATTRS } else { DATA_ATTRS };
+    diagnostics
         .error(attr.path(), format!("`#[{name}]` is no attribute of a field of {}", owner.noun()))
-        .note(format!("the attributes of a field are {}", listed(meant.iter().copied())));
-    match near {
-        Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
-        None => report.emit(),
-    }
+        .note(format!("the attributes of a field are {}", listed(known.iter().copied())))
+        .emit();
     true
 }
 

@@ -10,7 +10,7 @@ use syn::{
 use crate::{
     diagnostics::Diagnostics,
     hooks::StageDef,
-    parse::{Arg, copy_attrs, known_args, parse_args, take_attrs},
+    parse::{Arg, copy_attrs, known_args, mend_attrs, parse_args, take_attrs},
     paths::{LOG_PLACEHOLDER, plain},
 };
 
@@ -296,6 +296,7 @@ impl Collector<'_> {
 
     /// Takes the statement's own `#[log]`, which only a `let` may have.
     fn take_log(&mut self, local: &mut Local) -> Option<TokenStream> {
+        mend_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
         let mut logs = take_attrs(&mut local.attrs, &["log"]).into_iter();
         let log = logs.next()?;
         if let Some(second) = logs.next() {

@@ -7,7 +7,8 @@ use super::{
     optimizer::Binding,
 };
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest},
+    diagnostics::{Diagnostics, listed, nearest, suggested},
+    habits::Habits,
     hooks::{
         FOREIGN, HOOKS, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
         UNAVAILABLE,
@@ -57,6 +58,8 @@ pub(crate) struct Method {
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.
     pub(crate) logs: Vec<LogSite>,
+    /// What in its body is written as in Python.
+    pub(crate) habits: Habits,
     /// The slot of each binding of each `#[log]`.
     pub(crate) slots: Vec<Vec<(Ident, usize)>>,
 }
@@ -359,7 +362,9 @@ fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostic
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
-    Method { index, cfgs, sig: function.sig.clone(), meant, binding, attributed, params, logs, slots: Vec::new() }
+    let habits = if owner == Owner::Module { Habits::of(&function.block) } else { Habits::default() };
+    let sig = function.sig.clone();
+    Method { index, cfgs, sig, meant, binding, attributed, params, logs, habits, slots: Vec::new() }
 }
 
 /// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.
@@ -367,7 +372,7 @@ fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnos
     let mut ordinary = false;
     attrs.retain(|attr| {
         let name = name_of(attr);
-        let near = nearest(&name, METHOD_ATTRS.iter().copied());
+        let near = suggested(&name, METHOD_ATTRS.iter().copied());
         if near.is_none() && !ALIEN_ATTRS.contains(&name.as_str()) {
             return true;
         }

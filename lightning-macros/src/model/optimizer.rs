@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::{Attribute, Expr, Ident};
 
 use crate::{
-    diagnostics::{Diagnostics, listed, nearest},
+    diagnostics::{Diagnostics, listed, suggested},
     hooks::Owner,
     parse::{Arg, known_args, name_of, parse_arg_tokens, parse_args},
     paths::plain,
@@ -341,7 +341,7 @@ pub(crate) fn is_zero(value: &Expr) -> bool {
 
 /// The word nearest to `name`, in a sentence; all of them where none is near.
 pub(crate) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(name, known.clone()) {
+    match suggested(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the fields with parameters are {}", listed(known)),
     }

@@ -143,7 +143,7 @@ fn wrong_parameters() {
         expect![[r#"
             `training_step` has no parameter `batch_index`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove it
+            = help: did you mean `batch_idx`?
 
             `training_step` has no parameter `optimizers`
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
@@ -583,7 +583,6 @@ fn roles() {
 "##,
         expect![[r#"
             `#[hparams]` is no attribute of a field of a module
-            = note: the attributes of a field are `init`, `hparam`, `buffer`, `state`, `frozen` and `optimizer`
             = help: did you mean `#[hparam]`?
 
             `#[precision]` is no attribute of a field of a module
@@ -600,6 +599,7 @@ fn roles() {
             = help: write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint
 
             unexpected token
+            = help: `#[init(…)]` takes one expression, as in `#[init(build(device))]`
 
             field `both` has two roles
             = note: the first is `#[hparam]`
@@ -738,6 +738,7 @@ fn batches() {
         expect![[r#"
             `#[batch]` has no option `hots`
             = note: its options are `size` and `host`
+            = help: did you mean `host`?
 
             `#[batch(size)]` is written on two fields
             = help: keep it on the field that carries the batch size

@@ -80,7 +80,7 @@ pub(crate) fn messages(source: &str) -> Vec<String> {
         }
     }
     let tokens = expand(source);
-    assert!(!tokens.to_string().contains("__lightning_log"), "a placeholder is left:\n{tokens}");
+    assert!(!tokens.to_string().contains("__lightning_log !"), "a placeholder is left:\n{tokens}");
     let file: syn::File = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("no Rust: {error}\n{tokens}"));
     let mut errors = Errors::default();
     errors.visit_file(&file);

@@ -104,3 +104,67 @@ fn batch() {
         "#,
     ));
 }
+
+/// The lines that an item's expansion has and the item itself has not.
+fn added_lines(source: &str) -> usize {
+    let item = prettyplease::unparse(&syn::parse_file(source).expect("Rust"));
+    pretty(source).lines().count().saturating_sub(item.lines().count())
+}
+
+#[test]
+fn a_module_with_three_hooks_stays_small() {
+    let three_hooks = r#"
+        #[lightning_module]
+        impl Digits {
+            fn training_step(&self, batch: DigitBatch) -> Tensor<1> {
+                #[log(minimize, prog_bar)]
+                let train_loss = cross_entropy(self.forward(batch.images), batch.targets);
+                train_loss
+            }
+            fn validation_step(&self, batch: DigitBatch) {
+                #[log(minimize)]
+                let val_loss = cross_entropy(self.forward(batch.images), batch.targets);
+            }
+            fn on_train_epoch_end(&mut self, cx: &mut HookContext) {
+                cx.print("done");
+            }
+        }
+    "#;
+    let lines = added_lines(three_hooks);
+    println!("{lines} lines beside the impl");
+    assert!(lines <= 60, "{lines} lines:\n{}", pretty(three_hooks));
+}
+
+#[test]
+fn a_struct_stays_small() {
+    for source in [programs::DIGITS_STRUCT, STRUCT_WITHOUT_HPARAMS, STRUCT_OF_MANY_HPARAMS] {
+        let (fields, hparams) = (source.matches("#[init").count(), source.matches("#[hparam").count());
+        // A hyperparameter is a field as well; an optimizer is an impl of its own.
+        let optimizers = source.matches("#[optimizer").count();
+        let budget = 30 + 8 * hparams + 4 * (fields + hparams) + 10 * optimizers;
+        let lines = added_lines(source);
+        println!("{lines} of {budget} lines beside a struct of {fields} modules and {hparams} hyperparameters");
+        assert!(lines <= budget, "{lines} lines, at most {budget}:\n{}", pretty(source));
+    }
+}
+
+const STRUCT_WITHOUT_HPARAMS: &str = "
+    #[lightning_module]
+    pub struct Line { #[init(LinearConfig::new(2, 1).init(device))] linear: Linear }
+";
+
+const STRUCT_OF_MANY_HPARAMS: &str = "
+    #[lightning_module]
+    #[optimizer(AdamConfig::new(), lr = lr)]
+    pub struct Mlp {
+        #[init(LinearConfig::new(inputs, hidden).init(device))] first: Linear,
+        #[init(LinearConfig::new(hidden, hidden).init(device))] second: Linear,
+        #[init(DropoutConfig::new(dropout_rate).init())] dropout: Dropout,
+        #[init(LinearConfig::new(hidden, classes).init(device))] last: Linear,
+        #[hparam(default = 64)] inputs: usize,
+        #[hparam(default = 128)] hidden: usize,
+        #[hparam(default = 10)] classes: usize,
+        #[hparam(default = 0.5)] dropout_rate: f64,
+        #[hparam(default = 1e-3)] lr: f64,
+    }
+";

@@ -5,7 +5,7 @@ use syn::{Attribute, FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, 
 
 use super::{check_tensors, logs, optimizers};
 use crate::{
-    diagnostics::{Diagnostics, nearest},
+    diagnostics::{Diagnostics, suggested},
     hooks::{HookDef, Kind, Owner, ParamDef, Receiver, StepOutput},
     model::{ImplModel, Meant, Method, Param},
     parse::take_attrs,
@@ -26,6 +26,7 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     optimizers::check_training_steps,
     optimizers::check_manual,
     check_burn_types,
+    check_habits,
     logs::check_log_places,
     logs::check_log_forms,
     logs::check_log_options,
@@ -220,6 +221,13 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                     .emit(),
                 Param::Known(known, ty) => {
                     seen.push(known.name);
+                    if contains_impl(ty) {
+                        diagnostics
+                            .error(ty, format!("`{}` cannot be generic", hook.name))
+                            .expected(format!("`{}: {}`", known.name, known.ty))
+                            .help("name the type")
+                            .emit();
+                    }
                     check_lent(hook, known, ty, diagnostics);
                 }
                 Param::Unknown(input) => report_param(hook, input, diagnostics),
@@ -267,7 +275,7 @@ fn report_param(hook: &HookDef, input: &FnArg, diagnostics: &Diagnostics) {
         }
         (false, _) => report.note(format!("its parameters, recognised by name, are {}", known.join(", "))),
     };
-    match nearest(&name, hook.params.iter().map(|param| param.name)) {
+    match suggested(&name, hook.params.iter().map(|param| param.name)) {
         Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
         None => report.help("remove it").emit(),
     }
@@ -355,6 +363,17 @@ fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
         diagnostics
             .error(&method.sig.ident, format!("`{}` is written twice", method.name()))
             .help("keep one of the two")
+            .emit();
+    }
+}
+
+/// `self.trainer.current_epoch`
+fn check_habits(model: &ImplModel, diagnostics: &Diagnostics) {
+    for (member, instead) in model.methods.iter().flat_map(|method| &method.habits.of_trainer) {
+        diagnostics
+            .error(member, format!("a module has no trainer to ask for `{member}`"))
+            .note("what a step or hook may know of the run is in its parameter `cx`")
+            .help(format!("write {instead}"))
             .emit();
     }
 }

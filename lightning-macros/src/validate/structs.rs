@@ -35,10 +35,18 @@ pub(crate) fn validate_struct(model: &StructModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// `struct Digits(Linear);`: a field's name is its path in the checkpoint, so it needs one (C17).
-pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &Diagnostics) {
+/// `struct Digits(Linear);`: a field's name is its path in the checkpoint, so it needs one (C17). False where nothing else can be
+/// checked.
+pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &Diagnostics) -> bool {
     let (found, tokens) = match &item.fields {
-        Fields::Named(_) => return,
+        Fields::Named(fields) => {
+            let unnamed = |field: &&syn::Field| field.ident.as_ref().is_none_or(|ident| ident == "_");
+            let unnamed: Vec<_> = fields.named.iter().filter(unnamed).collect();
+            for field in &unnamed {
+                diagnostics.error(&field.ident, "a field needs a name").help("write one instead of `_`").emit();
+            }
+            return unnamed.is_empty();
+        }
         Fields::Unnamed(_) => ("a tuple struct", "Digits { layer: Linear }"),
         Fields::Unit => ("a unit struct", "Digits {}"),
     };
@@ -47,6 +55,7 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
         .error(&item.ident, format!("`#[{attribute}]` needs named fields, `{}` is {found}", item.ident))
         .help(format!("write `struct {}`", tokens.replacen("Digits", &plain(&item.ident), 1)))
         .emit();
+    false
 }
 
 /// `#[init(…)] layer: Linear, #[hparam] layer: usize` (C14)

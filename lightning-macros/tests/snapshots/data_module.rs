@@ -4,95 +4,73 @@ pub struct FashionData {
     train: Option<Images>,
 }
 ///Hyperparameters of [`FashionData`].
-#[derive(
-    ::core::clone::Clone,
-    ::core::fmt::Debug,
-    ::core::cmp::PartialEq,
-    ::lightning_core::__private::serde::Serialize,
-    ::lightning_core::__private::serde::Deserialize,
-)]
+#[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+#[derive(::lightning_core::__private::Serialize)]
+#[derive(::lightning_core::__private::Deserialize)]
 #[serde(crate = "::lightning_core::__private::serde")]
-#[allow(unreachable_pub)]
+#[allow(missing_docs)]
+#[must_use]
 pub struct FashionDataHparams {
-    ///Hyperparameter `dir`.
     pub dir: PathBuf,
-    ///Hyperparameter `batch_size`.
     #[serde(default = "FashionDataHparams::__lightning_default_batch_size")]
     pub batch_size: usize,
 }
-#[allow(dead_code, unreachable_pub)]
-impl FashionDataHparams {
-    /// The required hyperparameters as given, the others with their defaults.
-    #[must_use]
-    #[allow(clippy::too_many_arguments)]
-    pub fn new(dir: PathBuf) -> Self {
-        Self {
-            dir,
-            batch_size: Self::__lightning_default_batch_size(),
+#[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
+#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+const _: () = {
+    use ::lightning_core::__private as __p;
+    impl FashionDataHparams {
+        /// The required hyperparameters as given, the others with their defaults.
+        #[allow(clippy::too_many_arguments)]
+        pub fn new(dir: PathBuf) -> Self {
+            Self {
+                dir,
+                batch_size: Self::__lightning_default_batch_size(),
+            }
+        }
+        pub fn with_dir(self, dir: PathBuf) -> Self {
+            Self { dir, ..self }
+        }
+        pub fn with_batch_size(self, batch_size: usize) -> Self {
+            Self { batch_size, ..self }
+        }
+        fn __lightning_default_batch_size() -> usize {
+            64
         }
     }
-    ///Sets `dir`.
-    #[must_use]
-    pub fn with_dir(mut self, dir: PathBuf) -> Self {
-        self.dir = dir;
-        self
-    }
-    ///Sets `batch_size`.
-    #[must_use]
-    pub fn with_batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
-        self
-    }
-    #[doc(hidden)]
-    fn __lightning_default_batch_size() -> usize {
-        64
-    }
-}
-#[automatically_derived]
-impl ::lightning_core::__private::Hparams for FashionDataHparams {
-    const SCHEMA: &'static [::lightning_core::__private::HparamDef] = &[
-        ::lightning_core::__private::HparamDef {
-            name: "dir",
-            ty: "PathBuf",
-            default: ::lightning_core::__private::Option::None,
-            doc: "",
-        },
-        ::lightning_core::__private::HparamDef {
-            name: "batch_size",
-            ty: "usize",
-            default: ::lightning_core::__private::Option::Some("64"),
-            doc: "",
-        },
-    ];
-}
-#[automatically_derived]
-impl ::lightning_core::__private::DataStruct for FashionData {
-    type Hparams = FashionDataHparams;
-    const NAME: &'static str = "FashionData";
-    fn hparams(&self) -> FashionDataHparams {
-        FashionDataHparams {
-            dir: ::lightning_core::__private::Clone::clone(&self.dir),
-            batch_size: ::lightning_core::__private::Clone::clone(&self.batch_size),
+    #[automatically_derived]
+    impl __p::DataStruct for FashionData {
+        type Hparams = FashionDataHparams;
+        const NAME: &'static str = "FashionData";
+        const FIELDS: &'static [__p::FieldDef] = &[
+            __p::FieldDef::hparam("dir", "PathBuf"),
+            __p::FieldDef::hparam("batch_size", "usize").default("64"),
+            __p::FieldDef::skipped("train", "Option<Images>"),
+        ];
+        fn hparams(&self) -> FashionDataHparams {
+            FashionDataHparams {
+                dir: __p::Clone::clone(&self.dir),
+                batch_size: __p::Clone::clone(&self.batch_size),
+            }
         }
     }
-}
-#[allow(dead_code, unreachable_pub, unused_variables)]
-impl FashionData {
-    ///Makes a `FashionData`; nothing is read before a run starts.
-    #[must_use]
-    pub fn new(hparams: FashionDataHparams) -> Self {
-        let FashionDataHparams { dir, batch_size } = hparams;
-        Self {
-            dir,
-            batch_size,
-            train: ::lightning_core::__private::Default::default(),
+    impl FashionData {
+        ///Makes a `FashionData`; nothing is read before a run starts.
+        #[must_use]
+        pub fn new(hparams: FashionDataHparams) -> Self {
+            let FashionDataHparams { dir, batch_size } = hparams;
+            Self {
+                dir,
+                batch_size,
+                train: <Option<Images> as __p::Default>::default(),
+            }
+        }
+        /// The hyperparameters, as the fields hold them now.
+        pub fn hparams(&self) -> FashionDataHparams {
+            <Self as __p::DataStruct>::hparams(self)
         }
     }
-    /// The hyperparameters, as the fields hold them now.
-    pub fn hparams(&self) -> FashionDataHparams {
-        <Self as ::lightning_core::__private::DataStruct>::hparams(self)
-    }
-}
+};
 impl FashionData {
     fn prepare_data(&self) -> Result<()> {
         data::download(URL, SHA256, &self.dir)
@@ -111,50 +89,46 @@ impl FashionData {
             .build()
     }
 }
-#[automatically_derived]
-impl ::lightning_core::__private::DataModule for FashionData {
-    fn __lightning_declared() -> ::lightning_core::__private::DataParts<Self> {
-        ::lightning_core::__private::data_declared::<Self>()
+#[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
+#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+const _: () = {
+    use ::lightning_core::__private as __p;
+    #[automatically_derived]
+    impl __p::DataModule for FashionData {
+        fn __lightning_declared() -> __p::DataParts<Self> {
+            __p::data_declared::<Self>()
+        }
+        fn prepare_data(&mut self) -> __p::Result<()> {
+            __p::hook_output(<FashionData>::prepare_data(self))
+        }
+        fn setup(&mut self, stage: __p::Stage) -> __p::Result<()> {
+            __p::hook_output(<FashionData>::setup(self, __p::arg::<Stage>(stage)))
+        }
+        type Train = __p::Has<
+            <Result<DataLoader<ImageBatch>> as __p::LoaderOutput>::Loader,
+        >;
+        fn train_dataloader(&mut self) -> __p::Result<Self::Train> {
+            __p::Result::Ok(
+                __p::Has(
+                    <Result<
+                        DataLoader<ImageBatch>,
+                    > as __p::LoaderOutput>::into_loader(
+                        <FashionData>::train_dataloader(self),
+                    )?,
+                ),
+            )
+        }
+        type Val = __p::NoLoader;
+        fn val_dataloader(&mut self) -> __p::Result<Self::Val> {
+            __p::Result::Ok(__p::NoLoader)
+        }
+        type Test = __p::NoLoader;
+        fn test_dataloader(&mut self) -> __p::Result<Self::Test> {
+            __p::Result::Ok(__p::NoLoader)
+        }
+        type Predict = __p::NoLoader;
+        fn predict_dataloader(&mut self) -> __p::Result<Self::Predict> {
+            __p::Result::Ok(__p::NoLoader)
+        }
     }
-    #[allow(unused_variables, clippy::unit_arg)]
-    fn prepare_data(&mut self) -> ::lightning_core::__private::Result<()> {
-        ::lightning_core::__private::hook_output(<FashionData>::prepare_data(self))
-    }
-    #[allow(unused_variables, clippy::unit_arg)]
-    fn setup(
-        &mut self,
-        stage: ::lightning_core::__private::Stage,
-    ) -> ::lightning_core::__private::Result<()> {
-        ::lightning_core::__private::hook_output(<FashionData>::setup(self, stage))
-    }
-    type Train = ::lightning_core::__private::Has<
-        <Result<
-            DataLoader<ImageBatch>,
-        > as ::lightning_core::__private::LoaderOutput>::Loader,
-    >;
-    fn train_dataloader(&mut self) -> ::lightning_core::__private::Result<Self::Train> {
-        ::lightning_core::__private::Result::Ok(
-            ::lightning_core::__private::Has(
-                <Result<
-                    DataLoader<ImageBatch>,
-                > as ::lightning_core::__private::LoaderOutput>::into_loader(
-                    <FashionData>::train_dataloader(self),
-                )?,
-            ),
-        )
-    }
-    type Val = ::lightning_core::__private::NoLoader;
-    fn val_dataloader(&mut self) -> ::lightning_core::__private::Result<Self::Val> {
-        ::lightning_core::__private::Result::Ok(::lightning_core::__private::NoLoader)
-    }
-    type Test = ::lightning_core::__private::NoLoader;
-    fn test_dataloader(&mut self) -> ::lightning_core::__private::Result<Self::Test> {
-        ::lightning_core::__private::Result::Ok(::lightning_core::__private::NoLoader)
-    }
-    type Predict = ::lightning_core::__private::NoLoader;
-    fn predict_dataloader(
-        &mut self,
-    ) -> ::lightning_core::__private::Result<Self::Predict> {
-        ::lightning_core::__private::Result::Ok(::lightning_core::__private::NoLoader)
-    }
-}
+};

@@ -1,0 +1,19 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        let scale = if self.current_epoch() < 5 { 0.1 } else { 1.0 };
+        self.layer.forward(batch).mean() * scale
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+// mistakes: 1
+use burn::{nn::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn validation_step(&self, batch: Tensor<2>) {
+        let loss = self.layer.forward(batch).mean();
+        self.log("val_loss", loss);
+    }
+}
+
+fn main() {}
