@@ -16,6 +16,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_receivers", "c02_receiver"),
     ("check_qualifiers", "c02_receiver"),
     ("check_params", "c03_parameters"),
+    ("check_lent", "c03_parameters"),
     ("check_batches", "c03_parameters"),
     ("check_habits", "c03_parameters"),
     ("check_named_outputs", "c04_outputs"),

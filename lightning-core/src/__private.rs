@@ -20,8 +20,8 @@ pub use crate::{
     context::{
         HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage,
     },
-    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, NoLoader},
-    error::Result,
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
+    error::{Error, Result},
     habits::Habits,
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{
@@ -33,7 +33,9 @@ pub use crate::{
         LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode, TrainingOutput,
         TrainingStep, TrainsOptimizer, ValidationStep,
     },
-    module::{EvaluationOutput, FallibleOutput, HookOutput, IntoTrainingOutput, ManualOutput},
+    module::{
+        EpochOutputs, FallibleOutput, FlowOutput, GivesOutput, HookOutput, IntoTrainingOutput, ManualOutput, OutputOf,
+    },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, Optimizers, ParameterGroup, Schedule,
         WeightDecay,
@@ -45,6 +47,8 @@ pub use crate::{
     state::{StateReader, StateValue, StateWriter},
     trainer::{Trainer, TrainerBuilder},
 };
+
+use std::ops::ControlFlow;
 
 use crate::{
     module::StartsTrainer,
@@ -138,9 +142,72 @@ pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
 /// Asks for an optimizer of the name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
 
-/// Converts what a `validation_step` or `test_step` returned.
-pub fn evaluation_output<T: EvaluationOutput>(output: T) -> Result<()> {
-    output.into_evaluation_output()
+/// Converts what a `training_step` returned, for a module whose `on_train_batch_end` takes an `O`.
+pub fn training_output_of<O, T: IntoTrainingOutput + GivesOutput<O>>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_training_output()
+}
+
+/// As [`training_output_of`], with `#[manual_optimization]`.
+pub fn manual_output_of<O, T: ManualOutput + GivesOutput<O>>(output: T) -> Result<Option<TrainingOutput>> {
+    output.into_manual_output()
+}
+
+/// What an evaluation step returned: a `Result` under any name is taken as one, since an inherent method wins over a trait's.
+#[derive(Debug)]
+pub struct Evaluated<T>(pub T);
+
+impl<T, E> Evaluated<std::result::Result<T, E>> {
+    /// The `Result` itself.
+    pub fn given(self) -> std::result::Result<T, E> {
+        self.0
+    }
+}
+
+/// The answer for everything that is no `Result`.
+pub trait PlainOutput<T> {
+    /// The value.
+    fn given(self) -> Result<T>;
+}
+
+impl<T> PlainOutput<T> for Evaluated<T> {
+    fn given(self) -> Result<T> {
+        Ok(self.0)
+    }
+}
+
+/// Drops what a `validation_step` or `test_step` returned, failures excepted.
+pub fn evaluation_output<T: Send, E: Into<Error>>(output: std::result::Result<T, E>) -> Result<()> {
+    output.map(drop).map_err(Into::into)
+}
+
+/// Keeps what a `validation_step` or `test_step` returned for the hook that takes `O`.
+pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
+    cx: &StepCx<'_>,
+    output: std::result::Result<T, E>,
+) -> Result<()> {
+    cx.kept.replace(Some(Box::new(output.map_err(Into::into)?)));
+    Ok(())
+}
+
+/// What the steps of an evaluation returned.
+pub fn epoch_outputs<O: EpochOutputs>(cx: &mut Cx<'_>) -> Result<O> {
+    O::take(std::mem::take(&mut cx.run.kept))
+}
+
+/// Runs a hook on what the training step handed on; where there is no such thing the hook is left out.
+pub fn with_outputs<O: 'static, T: HookOutput>(cx: &mut Cx<'_>, hook: impl FnOnce(&O, &mut Cx<'_>) -> T) -> Result<()> {
+    let Some(output) = cx.run.output.take() else { return Ok(()) };
+    let result = match output.downcast_ref() {
+        Some(outputs) => hook(outputs, cx).into_hook_output(),
+        None => Ok(()),
+    };
+    cx.run.output = Some(output);
+    result
+}
+
+/// Converts what `on_train_batch_start` returned.
+pub fn flow_output<T: FlowOutput>(output: T) -> Result<ControlFlow<()>> {
+    output.into_flow()
 }
 
 /// Converts what a hook returned.

@@ -7,6 +7,8 @@ use burn::tensor::Device;
 use crate::{
     error::{Error, Result},
     precision::Numerics,
+    profiler::Profiler,
+    spread::SpreadSettings,
 };
 
 /// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
@@ -95,6 +97,72 @@ impl Limit {
                 "`{setting}({fraction:?})` is a fraction of a loader that does not know its length"
             ))
             .help("use an integer for a number of batches")),
+        }
+    }
+}
+
+/// Optimizer steps over the whole run: `val_check_interval(Steps(500))`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is written as `Steps(500)`")]
+pub struct Steps(pub u64);
+
+/// Time on the clock: `val_check_interval(Every(Duration::from_secs(600)))`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is written as `Every(duration)`")]
+pub struct Every(pub Duration);
+
+/// What [`val_check_interval`](crate::TrainerBuilder::val_check_interval) takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ValCheckInterval {
+    /// Training batches, or a fraction of an epoch of them.
+    Share(Limit),
+    /// Optimizer steps over the whole run.
+    Steps(u64),
+    /// Time since the last validation ended.
+    Time(Duration),
+}
+
+macro_rules! interval_from {
+    ($($share:ty),*) => {
+        $(impl From<$share> for ValCheckInterval {
+            fn from(share: $share) -> Self {
+                Self::Share(share.into())
+            }
+        })*
+    };
+}
+
+interval_from!(i32, i64, u32, u64, usize, f64, Limit);
+
+impl From<Steps> for ValCheckInterval {
+    fn from(Steps(steps): Steps) -> Self {
+        Self::Steps(steps)
+    }
+}
+
+impl From<Every> for ValCheckInterval {
+    fn from(Every(time): Every) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl fmt::Display for ValCheckInterval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(limit) => limit.fmt(f),
+            Self::Steps(steps) => write!(f, "Steps({steps})"),
+            Self::Time(time) => write!(f, "Every({time:?})"),
+        }
+    }
+}
+
+impl ValCheckInterval {
+    fn never_comes(self) -> bool {
+        match self {
+            Self::Share(limit) => limit.is_zero(),
+            Self::Steps(steps) => steps == 0,
+            Self::Time(time) => time.is_zero(),
         }
     }
 }
@@ -246,9 +314,17 @@ pub(crate) struct Settings {
     pub(crate) output: OutputSettings,
     pub(crate) numerics: Numerics,
     pub(crate) accelerator: Accelerator,
+    pub(crate) spread: SpreadSettings,
     pub(crate) fast_dev_run: Option<u64>,
+    /// The run that `fast_dev_run` tries: what it would be without. Filled by [`check`](Self::check).
+    pub(crate) whole: WholeRun,
+    pub(crate) barebones: bool,
+    pub(crate) deterministic: bool,
+    pub(crate) profiler: Option<Profiler>,
     pub(crate) readback: ReadBack,
     pub(crate) allocator: AllocatorSettings,
+    /// What was asked for by name, which `barebones` cannot give.
+    pub(crate) asked: Vec<&'static str>,
 }
 
 /// What is done about the memory allocator.
@@ -264,6 +340,20 @@ impl Default for AllocatorSettings {
     }
 }
 
+/// How long a run is that is not a dev run, for the schedules that have to know.
+#[derive(Clone, Debug)]
+pub(crate) struct WholeRun {
+    pub(crate) length: LengthSettings,
+    /// The share of the training batches of an epoch.
+    pub(crate) train: Limit,
+}
+
+impl Default for WholeRun {
+    fn default() -> Self {
+        Self { length: LengthSettings::default(), train: Limit::ALL }
+    }
+}
+
 /// How long training goes on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LengthSettings {
@@ -272,6 +362,15 @@ pub(crate) struct LengthSettings {
     pub(crate) max_steps: Option<u64>,
     pub(crate) min_steps: u64,
     pub(crate) max_time: Option<Duration>,
+}
+
+/// Where nothing else ends a run, this many epochs do.
+const DEFAULT_MAX_EPOCHS: usize = 1000;
+
+impl LengthSettings {
+    fn is_endless(&self) -> bool {
+        self.max_epochs.is_none() && self.max_steps.is_none() && self.max_time.is_none()
+    }
 }
 
 /// From a batch's gradients to the update.
@@ -385,25 +484,44 @@ pub(crate) struct LimitSettings {
     pub(crate) val: Limit,
     pub(crate) test: Limit,
     pub(crate) predict: Limit,
+    /// The same few batches in every epoch, for training and for validation.
+    pub(crate) overfit: Option<Limit>,
+    /// After how many epochs the loaders are made anew.
+    pub(crate) reload_every_n_epochs: Option<usize>,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { train: Limit::ALL, val: Limit::ALL, test: Limit::ALL, predict: Limit::ALL }
+        let all = Limit::ALL;
+        Self { train: all, val: all, test: all, predict: all, overfit: None, reload_every_n_epochs: None }
     }
 }
 
 /// When validation runs inside `fit`.
 #[derive(Clone, Debug)]
 pub(crate) struct ValidationSettings {
-    pub(crate) every_n_epochs: usize,
-    pub(crate) interval: Limit,
+    /// `None`: the interval is counted over the whole run, and epochs have no say.
+    pub(crate) every_n_epochs: Option<usize>,
+    pub(crate) interval: ValCheckInterval,
     pub(crate) sanity_steps: u64,
 }
 
 impl Default for ValidationSettings {
     fn default() -> Self {
-        Self { every_n_epochs: 1, interval: Limit::ALL, sanity_steps: 2 }
+        Self { every_n_epochs: Some(1), interval: Limit::ALL.into(), sanity_steps: 2 }
+    }
+}
+
+impl ValidationSettings {
+    /// Whether validation runs at the end of every epoch, and at no other time.
+    pub(crate) fn is_once_an_epoch(&self) -> bool {
+        self.interval == ValCheckInterval::from(Limit::ALL) && self.every_n_epochs == Some(1)
+    }
+
+    /// Whether an epoch may have no validation.
+    pub(crate) fn skips_epochs(&self) -> bool {
+        self.every_n_epochs != Some(1)
+            || matches!(self.interval, ValCheckInterval::Steps(_) | ValCheckInterval::Time(_))
     }
 }
 
@@ -442,6 +560,11 @@ impl Problems {
         self.found.push((what.into(), help.into()));
     }
 
+    /// The value, or its error noted.
+    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|error| self.add(error.message(), error.remedy().unwrap_or("leave it out"))).ok()
+    }
+
     /// # Errors
     /// When there is any problem: one error that lists them all.
     pub(crate) fn finish(self) -> Result<()> {
@@ -470,20 +593,18 @@ impl Settings {
             (self.limits.val, "limit_val_batches"),
             (self.limits.test, "limit_test_batches"),
             (self.limits.predict, "limit_predict_batches"),
-            (self.validation.interval, "val_check_interval"),
+            (self.limits.overfit.unwrap_or(Limit::ALL), "overfit_batches"),
         ] {
             limit.check(setting, &mut problems);
         }
-        if self.validation.interval.is_zero() {
-            problems.add(
-                format!("`val_check_interval({})` never comes", self.validation.interval),
-                "give a number of batches or a fraction above 0; `limit_val_batches(0)` turns validation off",
-            );
+        if self.limits.overfit.is_some_and(Limit::is_zero) {
+            problems.add("`overfit_batches(0)` trains on nothing", "leave it out to train on all batches");
         }
-        if self.validation.every_n_epochs == 0 {
-            problems
-                .add("`check_val_every_n_epoch(0)` never comes", "use `limit_val_batches(0)` to turn validation off");
+        if self.limits.reload_every_n_epochs == Some(0) {
+            problems.add("`reload_dataloaders_every_n_epochs(0)` never comes", "leave it out to make the loaders once");
         }
+        self.spread.check(&mut problems);
+        self.check_validation(&mut problems);
         if self.output.log_every_n_steps == 0 {
             problems.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
         }
@@ -510,16 +631,93 @@ impl Settings {
             problems
                 .add("`fast_dev_run(0)` runs nothing", "give the number of batches to try, as in `fast_dev_run(1)`");
         }
+        self.check_barebones(&mut problems);
+        self.check_deterministic(&mut problems);
         problems.finish()?;
+        if let Some(share) = self.limits.overfit {
+            self.limits.train = share;
+            // Validation that was turned off stays off.
+            if !self.limits.val.is_zero() {
+                self.limits.val = share;
+            }
+        }
+        if self.barebones {
+            self.validation.sanity_steps = 0;
+            self.output = OutputSettings {
+                progress_bar: false,
+                model_summary: false,
+                checkpointing: false,
+                default_logger: false,
+                ..self.output
+            };
+        }
+        if self.length.is_endless() {
+            self.length.max_epochs = Some(DEFAULT_MAX_EPOCHS);
+        }
+        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train };
         if let Some(batches) = self.fast_dev_run {
             let limit = Limit::Batches(i128::from(batches));
-            self.limits = LimitSettings { train: limit, val: limit, test: limit, predict: limit };
+            // Validation that was turned off stays off.
+            let val = if self.limits.val.is_zero() { self.limits.val } else { limit };
+            self.limits = LimitSettings { train: limit, val, test: limit, predict: limit, ..LimitSettings::default() };
             self.length = LengthSettings { max_epochs: Some(1), max_steps: Some(batches), ..LengthSettings::default() };
             self.validation = ValidationSettings { sanity_steps: 0, ..ValidationSettings::default() };
             self.output.checkpointing = false;
             self.output.default_logger = false;
         }
         Ok(self)
+    }
+
+    fn check_validation(&self, problems: &mut Problems) {
+        let ValidationSettings { interval, every_n_epochs, .. } = &self.validation;
+        if let ValCheckInterval::Share(limit) = interval {
+            limit.check("val_check_interval", problems);
+        }
+        if interval.never_comes() {
+            problems.add(
+                format!("`val_check_interval({interval})` is no interval"),
+                "give a number, a fraction or a time above 0; `limit_val_batches(0)` turns validation off",
+            );
+        }
+        match every_n_epochs {
+            Some(0) => problems
+                .add("`check_val_every_n_epoch(0)` never comes", "use `limit_val_batches(0)` to turn validation off"),
+            None if matches!(interval, ValCheckInterval::Share(Limit::Fraction(_))) => problems.add(
+                format!("`check_val_every_n_epoch(None)` counts batches over the run, and `val_check_interval({interval})` is a fraction of an epoch"),
+                "give `val_check_interval` a number of batches",
+            ),
+            _ => {}
+        }
+    }
+
+    /// What a run without anything around it cannot have.
+    fn check_barebones(&self, problems: &mut Problems) {
+        if !self.barebones {
+            return;
+        }
+        let dev_run = self.fast_dev_run.map(|_| "fast_dev_run");
+        let anomaly = self.optimization.detect_anomaly.then_some("detect_anomaly(true)");
+        for asked in self.asked.iter().copied().chain(dev_run).chain(anomaly) {
+            problems.add(
+                format!("`barebones(true)` and `{asked}` are set, and a barebones run has no such thing"),
+                "leave one of the two out",
+            );
+        }
+    }
+
+    /// What depends on the clock, so that two runs would differ.
+    fn check_deterministic(&self, problems: &mut Problems) {
+        if !self.deterministic {
+            return;
+        }
+        let time = self.length.max_time.map(|_| "max_time");
+        let interval = matches!(self.validation.interval, ValCheckInterval::Time(_));
+        for asked in time.into_iter().chain(interval.then_some("val_check_interval(Every(…))")) {
+            problems.add(
+                format!("`deterministic(true)` is set and `{asked}` depends on the clock"),
+                "count epochs, batches or steps instead",
+            );
+        }
     }
 }
 

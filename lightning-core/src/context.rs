@@ -1,15 +1,17 @@
 //! What steps and hooks see of the run, and the ambient log they write to.
 
 use std::{
-    any::TypeId,
+    any::{Any, TypeId},
     cell::{Cell, RefCell},
+    ops::ControlFlow,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    error::Result,
+    config::ClipAlgorithm,
+    error::{Error, Result},
     loggers::{Figure, Output, ToHistogram, ToImage},
     metrics::{MetricUpdate, Metrics},
     module::{LightningImpl, LightningStruct},
@@ -337,6 +339,8 @@ pub struct StepContext<'a> {
     pub(crate) seed: u64,
     pub(crate) device: &'a Device,
     pub(crate) draws: Cell<u64>,
+    /// What the step returned for the hook after the epoch.
+    pub(crate) kept: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
 impl StepContext<'_> {
@@ -412,6 +416,36 @@ impl StepContext<'_> {
 #[derive(Debug)]
 pub struct HookContext<'a> {
     pub(crate) run: &'a mut RunState,
+    /// The batch, for a hook that takes it.
+    pub(crate) batch: Option<&'a dyn Any>,
+}
+
+impl<'a> HookContext<'a> {
+    /// The batch, for a hook that takes it.
+    #[doc(hidden)]
+    pub fn batch<B: 'static>(&self) -> Result<&'a B> {
+        let batch = self.batch.and_then(|batch| batch.downcast_ref());
+        batch.ok_or_else(|| Error::data("there is no batch here for the hook"))
+    }
+
+    /// Clips the gradients of the step at hand; only in `configure_gradient_clipping`, which stands for the trainer's `gradient_clip_val`.
+    ///
+    /// # Errors
+    /// When the limit is no positive number.
+    pub fn clip_gradients(&mut self, limit: f64, algorithm: ClipAlgorithm) -> Result<()> {
+        if !(limit.is_finite() && limit > 0.0) {
+            return Err(Error::config(format!("`clip_gradients({limit:?})` clips nothing away, or everything"))
+                .help("give a positive number, or do not call it for no clipping"));
+        }
+        self.run.clip = Some((limit, algorithm));
+        Ok(())
+    }
+
+    /// What `on_train_batch_start` said of the rest of the epoch.
+    #[doc(hidden)]
+    pub fn follow(&mut self, flow: ControlFlow<()>) {
+        self.run.skip_epoch |= flow.is_break();
+    }
 }
 
 /// What module hooks and callbacks may know and do alike.

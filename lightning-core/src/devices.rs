@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     guard::catch,
     precision::Precision,
+    spread::device_at,
 };
 
 /// A device that this build and this machine offer.
@@ -23,12 +24,13 @@ pub(crate) struct Choice {
     pub(crate) note: Option<String>,
 }
 
-/// Chooses the device.
+/// Chooses the device: of a named accelerator the one at a place of its list.
 ///
 /// # Errors
 /// When the accelerator is not part of the build, has no device on this machine, or cannot compute in the precision's type.
-pub(crate) fn choose(accelerator: Accelerator, precision: Option<Precision>) -> Result<Choice> {
+pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<Precision>) -> Result<Choice> {
     match accelerator {
+        named if index > 0 => checked(named.name(), device_at(named, index)?, precision),
         Accelerator::Auto if std::env::var_os("BURN_DEVICE").is_some() => {
             // The environment decides, and Burn panics where it asks for what there is not.
             let device = catch(|| Ok(Device::default())).map_err(|error| {

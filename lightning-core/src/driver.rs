@@ -1,6 +1,10 @@
 //! The object-safe view of a module that the engine works with: the only code that is compiled for every module.
 
-use std::{any::TypeId, collections::BTreeSet};
+use std::{
+    any::{Any, TypeId},
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use burn::{module::Module, tensor::Device};
 
@@ -65,6 +69,10 @@ pub(crate) trait Driver {
     /// Makes the next batch ready; `false` at the end of the data.
     fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool>;
     fn is_last(&mut self, feed: FeedId) -> bool;
+    /// Whether the loaders can be opened again.
+    fn can_reload(&self) -> bool;
+    /// Reads the open loaders in the order of their data.
+    fn keep_order(&mut self);
     fn end(&mut self, feed: FeedId);
     /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
     fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
@@ -168,7 +176,17 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         if !M::HOOKS.contains(hook) {
             return Ok(());
         }
-        run_own_hook(self.module.get_mut()?, hook, run)
+        if hook == Hook::ConfigureGradientClipping {
+            // What the module writes stands for what the trainer was set to.
+            run.clip = None;
+        }
+        let feed = match run.stage {
+            _ if !M::BATCH_HOOKS.contains(hook) => None,
+            Stage::Fit => self.train.as_ref(),
+            _ => self.eval.get(run.loader_idx),
+        };
+        let batch = feed.and_then(|feed| feed.feed.ready());
+        run_own_hook(self.module.get_mut()?, hook, batch, run)
     }
 }
 
@@ -180,7 +198,7 @@ pub(crate) fn run_hooks<M: LightningModule>(
     run: &mut RunState,
 ) -> Result<()> {
     run_callbacks(callbacks, module, hook, run, |_| true)?;
-    if M::HOOKS.contains(hook) { run_own_hook(module, hook, run) } else { Ok(()) }
+    if M::HOOKS.contains(hook) { run_own_hook(module, hook, None, run) } else { Ok(()) }
 }
 
 fn run_callbacks<M: LightningModule>(
@@ -190,23 +208,34 @@ fn run_callbacks<M: LightningModule>(
     run: &mut RunState,
     wanted: fn(CallbackOrder) -> bool,
 ) -> Result<()> {
+    let mut first = Ok(());
     for callback in callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
         let mut entries = std::mem::take(&mut run.entries);
-        let (stage, host) = (run.stage, run.host);
+        let (stage, host) = (run.stage, run.reads_at_once());
         let result = record(None, stage, host, &mut entries, || {
             catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
         });
         run.entries = entries;
-        result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook))?;
+        let result = result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook));
+        match hook.is_end() {
+            true => first = first.and(result),
+            false => result?,
+        }
     }
+    first?;
     run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
-fn run_own_hook<M: LightningModule>(module: &mut M, hook: Hook, run: &mut RunState) -> Result<()> {
+fn run_own_hook<M: LightningModule>(
+    module: &mut M,
+    hook: Hook,
+    batch: Option<&dyn Any>,
+    run: &mut RunState,
+) -> Result<()> {
     let mut entries = std::mem::take(&mut run.entries);
-    let (stage, host) = (run.stage, run.host);
+    let (stage, host) = (run.stage, run.reads_at_once());
     let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-        catch(|| module.run_hook(hook, &mut HookContext { run }))
+        catch(|| module.run_hook(hook, &mut HookContext { run, batch }))
     });
     run.entries = entries;
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
@@ -223,8 +252,19 @@ fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
         batch_step: run.progress.batch_step,
         seed: run.seed,
         device,
-        draws: std::cell::Cell::new(0),
+        draws: Cell::new(0),
+        kept: RefCell::new(None),
     }
+}
+
+/// Whether a hook after the step takes the batch.
+fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
+    M::BATCH_HOOKS.contains(match stage {
+        Stage::Fit => Hook::OnTrainBatchEnd,
+        Stage::Validate => Hook::OnValidationBatchEnd,
+        Stage::Test => Hook::OnTestBatchEnd,
+        Stage::Predict => Hook::OnPredictBatchEnd,
+    })
 }
 
 /// The method that is the step.
@@ -262,12 +302,21 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
-        match hook {
+        let since = run
+            .clock()
+            .filter(|_| M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty()));
+        let callbacks = match hook {
             // Monitors follow in `monitors`, when the epoch's metrics are there.
-            Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal)?,
-            _ => self.callbacks(hook, run, |_| true)?,
+            Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
+            _ if hook.is_for_module_alone() => Ok(()),
+            _ => self.callbacks(hook, run, |_| true),
+        };
+        if callbacks.is_err() && !hook.is_end() {
+            return callbacks;
         }
-        self.own_hook(hook, run)
+        let own = self.own_hook(hook, run);
+        run.measured(hook.name(), since);
+        callbacks.and(own)
     }
 
     fn monitors(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
@@ -275,14 +324,14 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn open_train(&mut self) -> Result<Option<FeedInfo>> {
-        let source = &mut self.source;
-        self.train = catch(|| source.train())?.pop();
+        let (source, module) = (&mut self.source, self.module.get_mut()?);
+        self.train = catch(|| source.train(module))?.pop();
         Ok(self.train.as_ref().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }))
     }
 
     fn open_eval(&mut self) -> Result<Vec<FeedInfo>> {
-        let source = &mut self.source;
-        self.eval = catch(|| source.eval())?;
+        let (source, module) = (&mut self.source, self.module.get_mut()?);
+        self.eval = catch(|| source.eval(module))?;
         Ok(self.eval.iter().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
     }
 
@@ -298,15 +347,25 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             FeedId::Eval(_) => run.device.clone(),
         };
         let floats = run.settings.numerics.batches();
+        let since = run.clock();
         let feed = self.feed(feed)?;
         let fetched = catch(|| feed.feed.fetch(&device, floats))
             .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
+        run.measured(run.stage.loader(), since);
         Ok(fetched)
     }
 
     fn is_last(&mut self, feed: FeedId) -> bool {
         self.feed(feed).is_ok_and(|feed| feed.feed.is_last())
+    }
+
+    fn can_reload(&self) -> bool {
+        self.source.can_reload()
+    }
+
+    fn keep_order(&mut self) {
+        self.train.iter_mut().chain(&mut self.eval).for_each(|feed| feed.feed.keep_order());
     }
 
     fn end(&mut self, feed: FeedId) {
@@ -325,13 +384,18 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let mut entries = std::mem::take(&mut run.entries);
         let cx = step_context(run, &run.device);
         let (lowering, apart) = (run.lowering, run.stage != Stage::Fit);
+        let call = StepCall { keep: call.keep || keeps_batch::<M>(run.stage), ..call };
+        let since = run.clock();
         let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
             catch(|| match lowering {
                 Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
                 None => feed.feed.run(module, call, &cx),
             })
         });
+        let kept = cx.kept.into_inner();
+        run.kept.extend(kept);
         run.entries = entries;
+        run.measured(step_name(run.stage, M::TRAINING, call.step), since);
         let output = result.map_err(|error| {
             let step = step_name(run.stage, M::TRAINING, call.step);
             explain(error, run).at(run.location(Some(hook_label::<M>(step)), true))
@@ -346,12 +410,15 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let mut entries = std::mem::take(&mut run.entries);
         let device = run.device.clone();
         let cx = step_context(run, &device);
-        let (stage, host) = (run.stage, run.host);
+        let (stage, host) = (run.stage, run.reads_at_once());
+        let keep = keeps_batch::<M>(stage);
+        let since = run.clock();
         let mut optimizers = Optimizers::new(run, self.callbacks);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch(|| feed.feed.run_manual(module, &mut optimizers, &cx))
+            catch(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
         });
         run.entries = entries;
+        run.measured("training_step", since);
         let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
         run.absorb().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)

@@ -1,5 +1,7 @@
 //! The engine: the order of a run, compiled once. It sees a module only through the [`Driver`].
 
+use std::time::Instant;
+
 use crate::{
     config::Limit,
     data::{Position, StepCall},
@@ -18,6 +20,7 @@ use crate::{
     saving, signals,
     stage::Stage,
     statistics, summary,
+    validation::{self, ValSchedule},
 };
 
 /// The hooks of one evaluation stage.
@@ -125,10 +128,15 @@ pub(crate) fn with_data<T>(
     }
     let torn_down = driver.teardown(run);
     run.bar.finish();
-    let status = match &result {
+    if let Some(profile) = &mut run.profile {
+        profile.end(run.started);
+        let text = profile.to_string();
+        run.print(&text);
+    }
+    let status = match (&result, &torn_down) {
         _ if signals::pending() => RunStatus::Interrupted,
-        Ok(_) => RunStatus::Success,
-        Err(_) => RunStatus::Failed,
+        (Ok(_), Ok(())) => RunStatus::Success,
+        _ => RunStatus::Failed,
     };
     let closed = run.loggers.finalize(status);
     let value = result?;
@@ -144,9 +152,10 @@ struct FitPlan {
     loader_batches: Option<u64>,
     /// Training batches in an epoch, after limits; `None` when the loader does not know.
     train_batches: Option<u64>,
+    /// The same without `fast_dev_run`.
+    whole_batches: Option<u64>,
     val: Vec<FeedInfo>,
-    /// Validation after every so many batches; `None` for the end of the epoch.
-    val_every: Option<u64>,
+    schedule: ValSchedule,
 }
 
 /// Trains.
@@ -165,7 +174,13 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         {
             return Ok(reason);
         }
-        let plan = open_fit(run, driver, has_validation_step)?;
+        let mut plan = open_fit(run, driver, has_validation_step)?;
+        let mut reload = false;
+        if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
+            run.warn(
+                "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
+            );
+        }
         configure(run, driver, &plan)?;
         resume::take_up_training(run, driver, plan.loader_batches)?;
         if let Some(reason) = nothing_left(run) {
@@ -189,8 +204,13 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                         finish_weights(run, driver, &plan)?;
                         return Ok(reason);
                     }
+                    safe_point(run, driver, false)?;
+                    if reload {
+                        plan = open_fit(run, driver, has_validation_step)?;
+                    }
                     train_epoch(run, driver, &plan)?;
                     run.progress.epoch += 1;
+                    reload = is_time_to_reload(run, driver);
                 }
             })
         });
@@ -211,24 +231,24 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
 
 /// # Errors
 /// When a signal asks for the end of the run: raised between batches, so that end hooks run and files are closed.
-fn check_signals(run: &RunState) -> Result<()> {
+fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, true)))
+    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, in_batch)))
 }
 
 /// Answers the signals that have come, and writes the checkpoints that have been asked for.
 ///
 /// # Errors
 /// Those of a checkpoint, and [`check_signals`]'.
-fn safe_point(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: bool) -> Result<()> {
     saving::answer_signal(run);
     if signals::pending() {
         saving::save_interrupted(run, driver)?;
     }
     saving::flush(run, driver)?;
-    check_signals(run)
+    check_signals(run, in_batch)
 }
 
 fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
@@ -251,24 +271,18 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
     if train_batches == Some(0) && train.len == Some(0) {
         return Err(Error::data("the training loader has no batches").help("give it at least one batch of data"));
     }
-    let val_every = match (run.settings.validation.interval, train_batches) {
-        (Limit::ALL, _) => None,
-        (Limit::Fraction(fraction), Some(batches)) => Some(((batches as f64 * fraction) as u64).max(1)),
-        (Limit::Fraction(fraction), None) => {
-            return Err(Error::config(format!(
-                "`val_check_interval({fraction:?})` is a fraction of a loader that does not know its length"
-            ))
-            .help("use an integer for a number of batches"));
-        }
-        (Limit::Batches(every), Some(batches)) if every > i128::from(batches) => {
-            return Err(Error::config(format!(
-                "`val_check_interval({every})` is longer than the epoch of {batches} batches"
-            ))
-            .help("use at most the number of training batches; `check_val_every_n_epoch` skips epochs"));
-        }
-        (Limit::Batches(every), _) => u64::try_from(every).ok(),
-    };
-    Ok(FitPlan { loader_batches: train.len, train_batches, val, val_every })
+    let whole_batches = run.settings.whole.train.of(train.len, "limit_train_batches")?;
+    if limits.overfit.is_some() {
+        driver.keep_order();
+    }
+    let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
+    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
+}
+
+/// Whether the loaders are made anew before the next epoch.
+fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
+    let every = run.settings.limits.reload_every_n_epochs;
+    driver.can_reload() && every.is_some_and(|every| run.progress.epoch.is_multiple_of(every as u64))
 }
 
 /// Says which loader an error came from.
@@ -278,14 +292,15 @@ pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Resu
 
 fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     summary::check_parameters(driver)?;
-    let max_epochs = run.settings.length.max_epochs.map(|epochs| epochs as u64);
+    let whole = &run.settings.whole.length;
+    let max_epochs = whole.max_epochs.map(|epochs| epochs as u64);
     let cx = FitContext {
         max_epochs,
-        max_steps: run.settings.length.max_steps,
+        max_steps: whole.max_steps,
         steps_by_epochs: max_epochs
-            .zip(plan.train_batches)
+            .zip(plan.whole_batches)
             .map(|(epochs, batches)| run.settings.optimization.steps(epochs, batches)),
-        batches_per_epoch: plan.train_batches,
+        batches_per_epoch: plan.whole_batches,
         device: run.device.clone(),
     };
     // A second `fit` of the same trainer goes on with the optimizers it has.
@@ -302,7 +317,7 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
 
 /// Why no batch follows, where the end of an epoch does not either.
 fn nothing_left(run: &mut RunState) -> Option<StopReason> {
-    let in_epoch = matches!(run.place.phase, Phase::AfterBatch | Phase::AfterValidation { .. });
+    let in_epoch = matches!(run.place.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
     // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
     reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
@@ -342,10 +357,11 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
     let place = run.place;
     let epoch = place.epoch;
     (run.progress.epoch, run.last_epoch) = (epoch, epoch);
-    let validates = !plan.val.is_empty() && (epoch + 1).is_multiple_of(run.settings.validation.every_n_epochs as u64);
+    let validates = !plan.val.is_empty() && validation::is_in_epoch(&run.settings.validation, epoch);
     run.batch_idx = place.batch;
     run.loader_idx = 0;
-    driver.start(FeedId::Train, Position { seed: run.seed, epoch, batch: place.next_batch() })?;
+    let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
+    driver.start(FeedId::Train, Position { seed: run.seed, epoch: data_epoch, batch: place.next_batch() })?;
     run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
     let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
         if place.phase == Phase::EpochStart {
@@ -400,7 +416,12 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
                 break;
             }
             train_batch(run, driver, plan, validates)?;
-            safe_point(run, driver)?;
+            safe_point(run, driver, true)?;
+            if std::mem::take(&mut run.skip_epoch) {
+                run.batch_size = None;
+                seed_generator(run, Draws::EpochEnd);
+                return Ok(true);
+            }
             check_time(run);
         }
         let last = is_last(run, driver, plan);
@@ -409,11 +430,14 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             _ => may_stop(run, run.progress.epoch),
         };
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if run.place.phase == Phase::AfterBatch && validates && (is_due(run, plan, last) || stopping) {
+        if let Phase::AfterBatch { stepped } = run.place.phase
+            && validates
+            && (plan.schedule.is_due(run, stepped, last) || stopping)
+        {
             seed_generator(run, Draws::Validation);
             validate(run, driver, &plan.val, None)?;
             run.place.phase = Phase::AfterValidation { stopping };
-            safe_point(run, driver)?;
+            safe_point(run, driver, true)?;
         }
         optimization::watch(run, Interval::Step)?;
         if last || stopping || steps_are_done(run) {
@@ -433,11 +457,6 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
 /// Whether the batch at hand, or just done, is the epoch's last.
 fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
     plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train)
-}
-
-/// Whether validation runs after the batch at hand.
-fn is_due(run: &RunState, plan: &FitPlan, last: bool) -> bool {
-    plan.val_every.map_or(last, |every| (run.batch_idx + 1).is_multiple_of(every))
 }
 
 fn check_time(run: &mut RunState) {
@@ -462,22 +481,26 @@ fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     let (min_epochs, min_steps) = (length.min_epochs as u64, length.min_steps);
     let met = epochs >= min_epochs && run.progress.global_step >= min_steps;
     if !met && !std::mem::replace(&mut run.told_minimum, true) {
-        run.print(&format!(
+        run.warn(format!(
             "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
         ));
     }
     met
 }
 
+/// Trains on the ready batch.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan);
-    run.validation_follows = validates && is_due(run, plan, last);
     run.passes_before = run.passes();
     run.output = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
+    if run.skip_epoch {
+        return optimization::close_all(run, driver);
+    }
     let stepped = optimization::train(run, driver, last)?;
     run.progress.batch_step += 1;
-    run.place.phase = Phase::AfterBatch;
+    run.place.phase = Phase::AfterBatch { stepped };
+    run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.batch_size = None;
     run.log_step(stepped)?;
@@ -511,6 +534,7 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], lim
     }
     driver.forget_kept();
     let mode = driver.set_mode(Mode::Train);
+    run.validated = Some(Instant::now());
     result.and(mode)
 }
 
@@ -531,6 +555,7 @@ pub(crate) fn evaluate(
         scopes.push(run.metrics.open(stage, index, suffix));
     }
     run.scope = own_scope;
+    run.kept.clear();
     with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
         let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
             let mut batches = 0;
@@ -550,6 +575,16 @@ pub(crate) fn evaluate(
         }
         Ok(batches)
     })
+}
+
+/// How much of each loader an evaluation uses, and the setting that says so.
+pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
+    let limits = &run.settings.limits;
+    match run.stage {
+        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
+        Stage::Test => (limits.test, "limit_test_batches"),
+        Stage::Predict => (limits.predict, "limit_predict_batches"),
+    }
 }
 
 fn suffixes(feeds: &[FeedInfo]) -> Vec<String> {
@@ -574,12 +609,7 @@ fn evaluate_loader(
     hooks: &EvalHooks,
 ) -> Result<u64> {
     let feed = FeedId::Eval(index);
-    let limits = &run.settings.limits;
-    let (setting, name) = match run.stage {
-        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
-        Stage::Test => (limits.test, "limit_test_batches"),
-        Stage::Predict => (limits.predict, "limit_predict_batches"),
-    };
+    let (setting, name) = evaluation_limit(run);
     let batches = setting.of(info.len, name)?;
     let batches = match (batches, limit) {
         (Some(batches), Some(limit)) => Some(batches.min(limit)),
@@ -601,7 +631,7 @@ fn evaluate_loader(
         if shown {
             run.bar.eval_batch(run.batch_idx);
         }
-        check_signals(run)?;
+        check_signals(run, true)?;
         run.batch_idx += 1;
     }
     if shown {

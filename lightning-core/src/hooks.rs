@@ -40,6 +40,30 @@ impl Hook {
         )
     }
 
+    /// Whether only the module is called here: callbacks have no such hook.
+    pub(crate) const fn is_for_module_alone(self) -> bool {
+        matches!(self, Self::PrepareData | Self::ConfigureGradientClipping)
+    }
+
+    /// Whether it closes something, so that it runs whatever has failed before, for every callback and for the module.
+    pub(crate) const fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Teardown
+                | Self::OnFitEnd
+                | Self::OnTrainEnd
+                | Self::OnTrainEpochEnd
+                | Self::OnSanityCheckEnd
+                | Self::OnValidationEnd
+                | Self::OnValidationEpochEnd
+                | Self::OnTestEnd
+                | Self::OnTestEpochEnd
+                | Self::OnPredictEnd
+                | Self::OnPredictEpochEnd
+                | Self::OnException
+        )
+    }
+
     /// Whether it runs for each batch, so that an error in it belongs to one.
     pub(crate) const fn is_in_batch(self) -> bool {
         matches!(
@@ -50,6 +74,7 @@ impl Hook {
                 | Self::OnBeforeBackward
                 | Self::OnAfterBackward
                 | Self::OnBeforeOptimizerStep
+                | Self::ConfigureGradientClipping
                 | Self::OnValidationBatchStart
                 | Self::OnValidationBatchEnd
                 | Self::OnTestBatchStart
@@ -78,6 +103,7 @@ hooks! {
     OnBeforeBackward = "on_before_backward",
     OnAfterBackward = "on_after_backward",
     OnBeforeOptimizerStep = "on_before_optimizer_step",
+    ConfigureGradientClipping = "configure_gradient_clipping",
     OnValidationStart = "on_validation_start",
     OnValidationEnd = "on_validation_end",
     OnValidationEpochStart = "on_validation_epoch_start",

@@ -98,6 +98,7 @@ mod owned;
 mod params;
 mod plan;
 mod precision;
+mod profiler;
 mod progress;
 mod random;
 mod rank;
@@ -109,6 +110,7 @@ mod run;
 mod saving;
 pub mod schedulers;
 mod signals;
+mod spread;
 mod stage;
 mod state;
 mod statistics;
@@ -116,6 +118,7 @@ mod summary;
 mod table;
 pub mod testing;
 mod trainer;
+mod validation;
 mod weights;
 
 #[doc(hidden)]
@@ -128,7 +131,9 @@ pub use callbacks::{
     ThroughputMonitor, Timer, WeightAveraging,
 };
 pub use checkpoint::Resume;
-pub use config::{Accelerator, ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, ReadBack};
+pub use config::{
+    Accelerator, ClipAlgorithm, Every, IntoAccelerator, IntoMaxTime, Limit, ReadBack, Steps, ValCheckInterval,
+};
 pub use context::{HookContext, LogValue, StepContext, log, log_dict};
 pub use data::{DataLoader, DataModule, from_loader, random_split};
 pub use error::{Error, ErrorKind, Location, Result};
@@ -255,17 +260,19 @@ pub use metrics::{
 #[doc(hidden)]
 pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
 pub use module::{
-    ConfigureOptimizers, EvaluationOutput, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, HookOutput,
-    Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct, Loss,
-    LossWeight, ManualOutput, PredictStep, TestStep, TrainingStep, ValidationStep,
+    ConfigureOptimizers, EpochOutputs, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, FlowOutput,
+    GivesOutput, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule,
+    LightningStruct, Loss, LossWeight, ManualOutput, OutputOf, PredictStep, TestStep, TrainingStep, ValidationStep,
 };
 pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
 pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
 pub use plan::Plan;
 pub use precision::{InF32, IntoPrecision, Layer, Precision};
+pub use profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use random::{Rng, global_seed, seed_everything};
 pub use report::{EvalReport, FitReport, StopReason};
 pub use schedulers::{IntoScheduler, LrScheduler};
+pub use spread::Devices;
 pub use stage::Stage;
 pub use state::{StateReader, StateValue, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
@@ -277,11 +284,11 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::{
         Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
-        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, FitContext, GradientAccumulationScheduler, HookContext,
-        InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey, ModelCheckpoint,
-        ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision, PredictionWriter, Pruning, Result,
-        Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, StochasticWeightAveraging,
-        ThroughputMonitor, Timer, TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
+        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, Every, FitContext, GradientAccumulationScheduler,
+        HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey,
+        ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision, PredictionWriter,
+        Pruning, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, Steps,
+        StochasticWeightAveraging, ThroughputMonitor, Timer, TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
         data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
         data_module, from_loader,
         functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},

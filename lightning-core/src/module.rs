@@ -1,6 +1,6 @@
 //! What `#[lightning_module]` implements: the struct's half, the impl's half, and one trait for each step.
 
-use std::{any::Any, path::Path};
+use std::{any::Any, ops::ControlFlow, path::Path};
 
 use burn::{
     module::Module,
@@ -262,7 +262,8 @@ pub struct FitContext {
 }
 
 impl FitContext {
-    /// Optimizer steps the whole run will take, for schedules that need to know their length.
+    /// Optimizer steps the whole run will take, for schedules that need to know their length. A `fast_dev_run` gives the number of the run
+    /// that it tries.
     ///
     /// # Errors
     /// When neither the loader's length with `max_epochs` nor `max_steps` bounds the run.
@@ -327,6 +328,10 @@ pub trait LightningImpl: Sized + 'static {
         .with_if(Step::Validation, Self::ValBatch::PRESENT)
         .with_if(Step::Test, Self::TestBatch::PRESENT)
         .with_if(Step::Predict, Self::PredictBatch::PRESENT);
+
+    /// The hooks that take the batch.
+    #[doc(hidden)]
+    const BATCH_HOOKS: HookSet = HookSet::EMPTY;
 
     /// Asks for the struct's half, at one place.
     #[doc(hidden)]
@@ -503,6 +508,10 @@ pub trait ValidationStep: LightningImpl {
     /// Runs the step.
     #[doc(hidden)]
     fn run_validation_step(&self, batch: Self::ValBatch, cx: &StepContext<'_>) -> Result<()>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::ValBatch) -> Option<Self::ValBatch> = |_| None;
 }
 
 /// A module with a `test_step`.
@@ -515,6 +524,10 @@ pub trait TestStep: LightningImpl {
     /// Runs the step.
     #[doc(hidden)]
     fn run_test_step(&self, batch: Self::TestBatch, cx: &StepContext<'_>) -> Result<()>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::TestBatch) -> Option<Self::TestBatch> = |_| None;
 }
 
 /// A module with a `predict_step`.
@@ -530,6 +543,10 @@ pub trait PredictStep: LightningImpl {
     /// Runs the step.
     #[doc(hidden)]
     fn run_predict_step(&self, batch: Self::PredictBatch, cx: &StepContext<'_>) -> Result<Self::Output>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::PredictBatch) -> Option<Self::PredictBatch> = |_| None;
 }
 
 /// What a training step hands to the loop: the loss, and whatever it wants its batch-end hook to see.
@@ -714,27 +731,76 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
     }
 }
 
-/// What `validation_step` and `test_step` may return.
+/// A training step that hands `O` on to `on_train_batch_end`.
 #[diagnostic::on_unimplemented(
-    message = "this step cannot return `{Self}`",
-    label = "expected nothing, or `Result<()>`",
-    note = "log what the step computes with `#[log]`, and return nothing"
+    message = "the training step returns `{Self}`, and `on_train_batch_end` takes `outputs: &{O}`",
+    label = "hands on no `{O}`",
+    note = "return `Loss<{O}>`: `Loss::new(loss).output(value)`"
 )]
-pub trait EvaluationOutput {
-    /// Converts it.
+pub trait GivesOutput<O> {}
+
+impl<O> GivesOutput<O> for Loss<O> {}
+
+impl<O, T: GivesOutput<O>> GivesOutput<O> for Option<T> {}
+
+impl<O, T: GivesOutput<O>, E> GivesOutput<O> for Result<T, E> {}
+
+/// What the parameter `outputs` of a hook after an evaluation may be: `Vec<T>`.
+#[diagnostic::on_unimplemented(
+    message = "`outputs` cannot be `{Self}`",
+    label = "expected `Vec<T>`",
+    note = "the hook gets what the step returned for every batch: `outputs: Vec<T>`, where the step returns `T` or `Result<T>`"
+)]
+pub trait EpochOutputs: Sized {
+    /// Takes what was kept.
     #[doc(hidden)]
-    fn into_evaluation_output(self) -> Result<()>;
+    fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self>;
 }
 
-impl EvaluationOutput for () {
-    fn into_evaluation_output(self) -> Result<()> {
-        Ok(())
+impl<T: Send + 'static> EpochOutputs for Vec<T> {
+    fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self> {
+        let outputs = kept.into_iter().map(|output| output.downcast::<T>().map(|output| *output));
+        outputs.collect::<Result<_, _>>().map_err(|_| Error::msg("a step returned another type than its hook takes"))
     }
 }
 
-impl<E: Into<Error>> EvaluationOutput for Result<(), E> {
-    fn into_evaluation_output(self) -> Result<()> {
-        self.map_err(Into::into)
+/// What an evaluation step returns where the hook after it takes `O`.
+#[diagnostic::on_unimplemented(
+    message = "the step returns `{Self}`, and the hook after it takes `outputs: {O}`",
+    label = "expected the element of `{O}`",
+    note = "write `outputs: Vec<{Self}>` in the hook, or return its element from the step"
+)]
+pub trait OutputOf<O>: Send + 'static {}
+
+impl<T: Send + 'static> OutputOf<Vec<T>> for T {}
+
+/// What `on_train_batch_start` may return.
+#[diagnostic::on_unimplemented(
+    message = "`on_train_batch_start` cannot return `{Self}`",
+    label = "expected nothing, `ControlFlow<()>`, or a `Result` of either",
+    note = "`ControlFlow::Break(())` leaves the rest of the epoch out"
+)]
+pub trait FlowOutput {
+    /// Converts it.
+    #[doc(hidden)]
+    fn into_flow(self) -> Result<ControlFlow<()>>;
+}
+
+impl FlowOutput for () {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl FlowOutput for ControlFlow<()> {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        Ok(self)
+    }
+}
+
+impl<T: FlowOutput, E: Into<Error>> FlowOutput for Result<T, E> {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        self.map_err(Into::into)?.into_flow()
     }
 }
 

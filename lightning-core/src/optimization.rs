@@ -132,6 +132,24 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
     Ok(stepped)
 }
 
+/// Ends an epoch before its last batch: windows that were begun are stepped, and schedules count the epoch.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    if matches!(run.training, TrainingMode::Manual) {
+        return Ok(());
+    }
+    let mut stepped = false;
+    for window in 0..run.windows.len() {
+        stepped |= close(run, driver, window, true)?;
+    }
+    if stepped {
+        run.progress.global_step += 1;
+    }
+    end_of_epoch_schedules(run)
+}
+
 /// The steps of several optimizers, in order, on one batch.
 fn take_turns(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
     let batch = run.progress.batch_step + 1;
@@ -201,6 +219,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }
     driver.hook(Hook::OnBeforeBackward, run)?;
+    let since = run.clock();
     let loss = precision::scaled(run, window, loss);
     let mut gradients =
         catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
@@ -212,6 +231,7 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
         driver.visit(&mut window.collector(&mut gradients, weight, optimizers))?;
     }
     drop(gradients);
+    run.measured("backward", since);
     if run.settings.optimization.detect_anomaly {
         find_anomaly(run, driver, window)?;
     }
@@ -226,23 +246,26 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
         return Ok(false);
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
+    run.clip = run.settings.optimization.clip.map(|limit| (limit, run.settings.optimization.clip_by));
+    driver.hook(Hook::ConfigureGradientClipping, run)?;
+    let since = run.clock();
     let range = range(run, window);
     let usable = precision::may_step(run, window, range.clone())?;
-    let RunState { windows, optimizers, device, settings, host, .. } = run;
+    let RunState { windows, optimizers, device, clip, host, .. } = run;
     let Some(gradients) = windows.get_mut(window) else { return Ok(false) };
     if !usable {
         gradients.clear();
         return Ok(false);
     }
-    let clip = settings.optimization.clip.map(|limit| (limit, settings.optimization.clip_by));
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
-        let scaling = Scaling::new(gradients, optimizer, clip, *host);
+        let scaling = Scaling::new(gradients, optimizer, *clip, *host);
         let mut update = optimizer.update(gradients, scaling, device);
         driver.update(&mut update)?;
         update.finish()?;
         step_schedule(optimizer)?;
     }
     gradients.clear();
+    run.measured("optimizer_step", since);
     Ok(true)
 }
 

@@ -40,7 +40,10 @@ pub(crate) enum Phase {
     /// The batch comes next.
     Batch,
     /// The batch is done: its validation, if one is due, comes next.
-    AfterBatch,
+    AfterBatch {
+        /// Whether an optimizer stepped in it.
+        stepped: bool,
+    },
     /// The batch is done and so is its validation: the next batch or the end of the epoch comes next.
     AfterValidation {
         /// Whether a stop had been decided on before the validation.
@@ -68,7 +71,7 @@ impl Place {
     pub(crate) const fn next_batch(self) -> u64 {
         match self.phase {
             Phase::EpochStart | Phase::Batch => self.batch,
-            Phase::AfterBatch | Phase::AfterValidation { .. } => self.batch + 1,
+            Phase::AfterBatch { .. } | Phase::AfterValidation { .. } => self.batch + 1,
         }
     }
 }
@@ -79,7 +82,7 @@ impl fmt::Display for Place {
         match phase {
             Phase::EpochStart => write!(f, "epoch {epoch}"),
             Phase::Batch => write!(f, "batch {batch} of epoch {epoch}"),
-            Phase::AfterBatch => write!(f, "what follows batch {batch} of epoch {epoch}"),
+            Phase::AfterBatch { .. } => write!(f, "what follows batch {batch} of epoch {epoch}"),
             Phase::AfterValidation { .. } => {
                 write!(f, "what follows the validation after batch {batch} of epoch {epoch}")
             }
@@ -105,7 +108,8 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("limit_train_batches", limits.train.to_string()),
         ("limit_val_batches", limits.val.to_string()),
         ("val_check_interval", validation.interval.to_string()),
-        ("check_val_every_n_epoch", validation.every_n_epochs.to_string()),
+        ("check_val_every_n_epoch", text(validation.every_n_epochs)),
+        ("overfit_batches", text(limits.overfit)),
     ];
     // Checkpoints of before have no precision, which is the same as one that is not set.
     let precision = numerics.precision.map(|precision| (precision::SETTING, precision.to_string()));
@@ -356,7 +360,9 @@ pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, trai
         if place.phase != Phase::EpochStart {
             *place = match over.checked_sub(1).filter(|_| over == now) {
                 // Nothing is left of the epoch but its end.
-                Some(batch) if place.phase == Phase::Batch => Place { batch, phase: Phase::AfterBatch, ..*place },
+                Some(batch) if place.phase == Phase::Batch => {
+                    Place { batch, phase: Phase::AfterBatch { stepped: false }, ..*place }
+                }
                 Some(batch) => Place { batch, ..*place },
                 None => Place { batch: over, phase: Phase::Batch, ..*place },
             };
@@ -424,7 +430,7 @@ mod tests {
     fn the_next_batch_follows_from_the_phase() {
         let at = |phase| Place { epoch: 1, batch: 4, phase }.next_batch();
         assert_eq!((at(Phase::EpochStart), at(Phase::Batch)), (4, 4));
-        assert_eq!((at(Phase::AfterBatch), at(Phase::AfterValidation { stopping: true })), (5, 5));
+        assert_eq!((at(Phase::AfterBatch { stepped: true }), at(Phase::AfterValidation { stopping: true })), (5, 5));
     }
 
     #[test]

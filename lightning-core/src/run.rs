@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     checkpoint::{Checkpoint, Resume},
-    config::{ReadBack, Settings},
+    config::{ClipAlgorithm, ReadBack, Settings},
     context::Inbox,
     error::{Error, Location, Result},
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
@@ -20,6 +20,7 @@ use crate::{
     optim::Optimizer,
     params::GradientStore,
     precision::LossScaler,
+    profiler::Profile,
     progress::Progress,
     readback,
     report::StopReason,
@@ -106,6 +107,8 @@ pub(crate) struct RunState {
     pub(crate) windows: Vec<GradientStore>,
     /// The parameters out of sight in a step of one of several optimizers; kept for its memory.
     pub(crate) hidden: Vec<usize>,
+    /// How the gradients of the step at hand are clipped.
+    pub(crate) clip: Option<(f64, ClipAlgorithm)>,
     /// Whether an optimizer was stepped by hand in this batch.
     pub(crate) stepped: bool,
     /// Trainable elements by optimizer and group.
@@ -130,10 +133,18 @@ pub(crate) struct RunState {
     pub(crate) passes_before: u64,
     /// Whether a validation follows the batch at hand.
     pub(crate) validation_follows: bool,
+    /// Where the time goes, if that is asked for.
+    pub(crate) profile: Option<Profile>,
     pub(crate) stop: Option<StopReason>,
     pub(crate) sanity_checking: bool,
     /// When this entry point began.
     pub(crate) started: Option<Instant>,
+    /// When the last validation ended.
+    pub(crate) validated: Option<Instant>,
+    /// What the steps of an evaluation returned for the hook after them.
+    pub(crate) kept: Vec<Box<dyn Any + Send>>,
+    /// Whether `on_train_batch_start` asked to leave the rest of the epoch out.
+    pub(crate) skip_epoch: bool,
     /// Whether it has been said that a stop has to wait for `min_epochs` or `min_steps`.
     pub(crate) told_minimum: bool,
     /// Whether an error is on its way out: monitoring callbacks stay quiet then.
@@ -156,6 +167,23 @@ pub(crate) struct RunState {
 impl RunState {
     pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
         settings.readback == ReadBack::Auto && readback::is_host(device)
+    }
+
+    /// Starts to measure an action.
+    pub(crate) fn clock(&self) -> Option<Instant> {
+        self.profile.is_some().then(Instant::now)
+    }
+
+    /// Counts an action that began then.
+    pub(crate) fn measured(&mut self, action: &'static str, since: Option<Instant>) {
+        if let (Some(profile), Some(since)) = (&mut self.profile, since) {
+            profile.count(action, since.elapsed());
+        }
+    }
+
+    /// Whether a logged tensor is read at once.
+    pub(crate) fn reads_at_once(&self) -> bool {
+        self.host && !self.settings.barebones
     }
 
     /// Asks for the end of the run after this batch.
@@ -250,7 +278,7 @@ impl RunState {
 
     /// Takes what was logged since the last call into the current scope.
     pub(crate) fn absorb(&mut self) -> Result<()> {
-        if self.discards_logs {
+        if self.discards_logs || self.settings.barebones {
             self.entries.clear();
             return Ok(());
         }

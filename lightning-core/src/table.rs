@@ -110,6 +110,23 @@ fn results_table_within(stage: Stage, rows: &[(String, f64)], footnote: Option<&
     }
 }
 
+/// Names with figures, which stand at the right, as wide as the terminal at most.
+pub(crate) fn figures_table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+    let mut table = table(terminal_width());
+    let cells = |row: [&str; N]| -> Vec<Cell> {
+        let cell = |(column, text)| match column {
+            0 => Cell::new(text),
+            _ => Cell::new(text).set_alignment(CellAlignment::Right),
+        };
+        row.into_iter().enumerate().map(cell).collect()
+    };
+    table.set_header(cells(header));
+    for row in rows {
+        table.add_row(cells(row.each_ref().map(String::as_str)));
+    }
+    table.to_string()
+}
+
 /// Names in a sentence; the rest of many are counted.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 20;

@@ -16,7 +16,7 @@ use crate::{
     allocator,
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::{self, Checkpoint, Resume, capture::callback_states},
-    config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings},
+    config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval},
     context::{ActiveRun, Inbox},
     data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
     devices,
@@ -32,13 +32,15 @@ use crate::{
     params,
     plan::Plan,
     precision::{self, IntoPrecision},
+    profiler::{IntoProfiler, Profile},
     progress::Progress,
-    random,
+    random, readback,
     report::{EvalReport, FitReport},
     resume::{self, Place},
     run::{CheckpointBoard, Counters, Loggers, RunState},
     saving::Saving,
     signals::Signals,
+    spread::Devices,
     stage::Stage,
     table,
 };
@@ -75,6 +77,11 @@ impl<M> Trainer<M> {
     /// Finished epochs, over all `fit`s.
     pub fn current_epoch(&self) -> u64 {
         self.run.progress.epoch
+    }
+
+    /// Where the time of all runs went, with [`profiler`](TrainerBuilder::profiler).
+    pub fn profile(&self) -> Option<&Profile> {
+        self.run.profile.as_ref()
     }
 
     /// Optimizer steps, over all `fit`s.
@@ -217,6 +224,9 @@ impl<M: LightningModule> Trainer<M> {
         precision::take_up_module(run, owned.get()?, false)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
         let batches = engine::with_data(run, &mut driver, |run, driver| {
+            if engine::evaluation_limit(run).0.is_zero() {
+                return Ok(0);
+            }
             let feeds = engine::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
                 return Err(
@@ -333,6 +343,9 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     run.stop = None;
     run.started = Some(Instant::now());
     run.told_minimum = false;
+    run.validated = None;
+    run.kept.clear();
+    run.skip_epoch = false;
     run.windows.clear();
     run.failing = false;
     let hparams = checkpoint::hparams_value(&module.hparams())?;
@@ -495,7 +508,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Tries everything on `batches` batches: one epoch, no sanity check, no checkpoints, no loggers, no early stopping.
+    /// Tries everything on `batches` batches: one epoch, no sanity check, no checkpoints, no loggers, no early stopping. Schedules are made
+    /// for the whole run ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that the first steps are its first steps.
     #[must_use]
     pub fn fast_dev_run(mut self, batches: u64) -> Self {
         self.settings.fast_dev_run = Some(batches);
@@ -506,20 +520,66 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
         self.settings.validation.sanity_steps = batches;
+        if batches > 0 {
+            self.settings.asked.push("num_sanity_val_steps");
+        }
         self
     }
 
-    /// Validates after every so many training batches, or after every such fraction of an epoch. Default: at its end.
+    /// When validation runs. Default: at the end of every epoch.
+    ///
+    /// | interval | validates |
+    /// |---|---|
+    /// | `100` | after every 100th training batch of an epoch |
+    /// | `0.25` | four times an epoch |
+    /// | `Steps(500)` | after every 500th optimizer step of the run |
+    /// | `Every(Duration::from_secs(600))` | after the batch at which the last validation is ten minutes past |
+    ///
+    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is counted over the whole run, so that
+    /// it may be longer than an epoch.
     #[must_use]
-    pub fn val_check_interval(mut self, interval: impl Into<Limit>) -> Self {
+    pub fn val_check_interval(mut self, interval: impl Into<ValCheckInterval>) -> Self {
         self.settings.validation.interval = interval.into();
         self
     }
 
-    /// Validates in every n-th epoch only.
+    /// Validates in every n-th epoch only; `None`: by [`val_check_interval`](Self::val_check_interval) alone, whose batches are then
+    /// counted over the whole run. Default 1.
     #[must_use]
-    pub fn check_val_every_n_epoch(mut self, epochs: usize) -> Self {
-        self.settings.validation.every_n_epochs = epochs;
+    pub fn check_val_every_n_epoch(mut self, epochs: impl Into<Option<usize>>) -> Self {
+        self.settings.validation.every_n_epochs = epochs.into();
+        self
+    }
+
+    /// Trains on the same few batches in every epoch, in the order of the dataset whatever the loader says, and validates on as many of
+    /// the validation loader: a model that cannot learn them by heart has a mistake.
+    #[must_use]
+    pub fn overfit_batches(mut self, share: impl Into<Limit>) -> Self {
+        self.settings.limits.overfit = Some(share.into());
+        self
+    }
+
+    /// Asks the data module for its loaders anew after every so many epochs.
+    #[must_use]
+    pub fn reload_dataloaders_every_n_epochs(mut self, epochs: usize) -> Self {
+        self.settings.limits.reload_every_n_epochs = Some(epochs);
+        self
+    }
+
+    /// Runs the loop and nothing around it, to measure it: no loggers, no logging, no checkpoints, no progress, no summary, no sanity
+    /// check. Asking for one of these as well is an error of [`build`](Self::build). Default no.
+    #[must_use]
+    pub fn barebones(mut self, barebones: bool) -> Self {
+        self.settings.barebones = barebones;
+        self
+    }
+
+    /// Refuses, in [`build`](Self::build), whatever would make two runs of one seed differ: a device that chooses its kernels by timing
+    /// them, which is every one but the processor, and settings that depend on the clock (`max_time`, `Every`). Without it a run on the
+    /// processor is the same to the last bit too; this makes sure of it. Default no.
+    #[must_use]
+    pub fn deterministic(mut self, deterministic: bool) -> Self {
+        self.settings.deterministic = deterministic;
         self
     }
 
@@ -527,6 +587,7 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn log_every_n_steps(mut self, batches: u64) -> Self {
         self.settings.output.log_every_n_steps = batches;
+        self.settings.asked.push("log_every_n_steps");
         self
     }
 
@@ -557,14 +618,20 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
+    /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::Profiler) or its name, `"simple"`.
+    /// [`Trainer::profile`] has the figures.
+    #[must_use]
+    pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
+        self.settings.profiler = self.problems.take(profiler.into_profiler());
+        self.settings.asked.push("profiler(…)");
+        self
+    }
+
     /// Where to compute: an [`Accelerator`](crate::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
-        match accelerator.into_accelerator() {
-            Ok(accelerator) => self.settings.accelerator = accelerator,
-            Err(error) => {
-                self.problems.add(error.message().to_owned(), "use one of auto, cpu, cuda, wgpu, vulkan, metal, rocm")
-            }
+        if let Some(accelerator) = self.problems.take(accelerator.into_accelerator()) {
+            self.settings.accelerator = accelerator;
         }
         self
     }
@@ -588,6 +655,27 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
+    /// Which device: one of the accelerator's by its index (`[1]`), or their number, which is 1. Default: the first.
+    #[must_use]
+    pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
+        self.settings.spread.devices = devices.into();
+        self
+    }
+
+    /// How many machines. Only 1, the default, is possible.
+    #[must_use]
+    pub fn num_nodes(mut self, machines: usize) -> Self {
+        self.settings.spread.num_nodes = machines;
+        self
+    }
+
+    /// How a run is spread over devices: `"auto"`, the default, and `"single_device"` are possible, and mean the same.
+    #[must_use]
+    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.settings.spread.strategy = strategy.into();
+        self
+    }
+
     /// The folder for logs and checkpoints where nothing says otherwise. Default: the working folder.
     #[must_use]
     pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
@@ -606,6 +694,7 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
         self.loggers.push(Box::new(logger));
+        self.settings.asked.push("logger(…)");
         self
     }
 
@@ -620,20 +709,29 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn enable_checkpointing(mut self, enable: bool) -> Self {
         self.settings.output.checkpointing = enable;
-        self
+        self.asked(enable, "enable_checkpointing(true)")
     }
 
     /// Whether progress is shown. Default yes.
     #[must_use]
     pub fn enable_progress_bar(mut self, enable: bool) -> Self {
         self.settings.output.progress_bar = enable;
-        self
+        self.asked(enable, "enable_progress_bar(true)")
     }
 
     /// Whether the model's summary is printed before training. Default yes.
     #[must_use]
     pub fn enable_model_summary(mut self, enable: bool) -> Self {
         self.settings.output.model_summary = enable;
+        self.asked(enable, "enable_model_summary(true)")
+    }
+
+    /// Notes what was asked for by name.
+    fn asked(mut self, enable: bool, setting: &'static str) -> Self {
+        self.settings.asked.retain(|asked| *asked != setting);
+        if enable {
+            self.settings.asked.push(setting);
+        }
         self
     }
 
@@ -665,6 +763,30 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 "leave one of the two out",
             );
         }
+        if settings.barebones && has_checkpoint {
+            problems.add(
+                "`barebones(true)` is set and a `ModelCheckpoint` is given, and a barebones run has no such thing",
+                "leave one of the two out",
+            );
+        }
+        for metric in callbacks.iter().filter(|_| settings.barebones).flat_map(|callback| callback.monitors()) {
+            problems.add(
+                format!("`barebones(true)` is set, and a callback reads `{metric}`, which is not logged then"),
+                "leave one of the two out",
+            );
+        }
+        let (accelerator, index, precision) =
+            (settings.accelerator, settings.spread.index(), settings.numerics.precision);
+        let choose = || devices::choose(accelerator, index, precision);
+        if let Some(devices::Choice { device, .. }) = problems.take(choose())
+            && settings.deterministic
+            && !readback::is_host(&device)
+        {
+            problems.add(
+                format!("`deterministic(true)` is set, and {device:?} chooses its kernels by timing them"),
+                "use `accelerator(\"cpu\")`, or leave one of the two out",
+            );
+        }
         if matches!(M::TRAINING, TrainingMode::Manual) {
             let optimization = &settings.optimization;
             if optimization.accumulate > 1 {
@@ -686,13 +808,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
         if callbacks.iter().any(|callback| callback.is_model_summary()) {
             settings.output.model_summary = false;
         }
-        let devices::Choice { device, note } = devices::choose(settings.accelerator, settings.numerics.precision)?;
+        let devices::Choice { device, note } = choose()?;
         if settings.allocator.tune {
             allocator::keep_memory();
-        }
-        let length = &settings.length;
-        if length.max_epochs.is_none() && length.max_steps.is_none() && length.max_time.is_none() {
-            settings.length.max_epochs = Some(1000);
         }
         if settings.fast_dev_run.is_some() {
             loggers.clear();
@@ -729,6 +847,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             bound: Vec::new(),
             windows: Vec::new(),
             hidden: Vec::new(),
+            clip: None,
             stepped: false,
             trained: Vec::new(),
             loggers: Loggers::new(loggers),
@@ -742,10 +861,14 @@ impl<M: LightningModule> TrainerBuilder<M> {
             train_batches: None,
             passes_before: 0,
             validation_follows: false,
+            profile: settings.profiler.map(|_| Profile::default()),
             stop: None,
             sanity_checking: false,
             started: None,
             told_minimum: false,
+            validated: None,
+            kept: Vec::new(),
+            skip_epoch: false,
             failing: false,
             validates: false,
             validation_only: None,

@@ -81,7 +81,7 @@ pub(crate) enum StepOutput {
     Training,
     /// Whatever a step that optimizes by itself returns.
     Manual,
-    /// Nothing, or a failure.
+    /// Anything; what no hook takes is dropped, failures excepted.
     Evaluation,
     /// Any type, which becomes the trait's `Output`.
     Prediction,
@@ -133,6 +133,19 @@ pub(crate) enum Arg {
     Same,
     /// A reference to the parameter of the same name.
     Borrowed,
+    /// The batch at hand, lent: the associated type it has.
+    Batch(&'static str),
+    /// What the training step handed on, lent.
+    Output,
+    /// What the steps of an evaluation returned: the associated type of their batch.
+    Outputs(&'static str),
+}
+
+impl Arg {
+    /// Whether the hook gets a reference to it.
+    pub(crate) fn is_lent(self) -> bool {
+        matches!(self, Self::Batch(_) | Self::Output)
+    }
 }
 
 /// Where a logged value belongs.
@@ -258,9 +271,9 @@ impl HookDef {
         }
     }
 
-    const fn loader(name: &'static str, variant: &'static str, doc: &'static str) -> Self {
+    const fn loader(owner: Owner, name: &'static str, variant: &'static str, doc: &'static str) -> Self {
         Self {
-            owner: Owner::Data,
+            owner,
             name,
             variant,
             kind: Kind::Loader,
@@ -291,6 +304,11 @@ impl HookDef {
         format!("fn {}({}){output}", self.name, params.join(", "))
     }
 
+    /// Whether it may end the epoch.
+    pub(crate) fn controls_flow(&self) -> bool {
+        self.variant == "OnTrainBatchStart"
+    }
+
     /// When it runs, inside a sentence.
     pub(crate) fn when(&self) -> String {
         let text = self.doc.trim_end_matches('.');
@@ -317,9 +335,25 @@ const STATE_READER: ParamDef = ParamDef { name: "state", ty: "&StateReader", arg
 const HPARAMS: ParamDef = ParamDef { name: "hparams", ty: "&…Hparams", arg: Arg::Borrowed };
 const DEVICE: ParamDef = ParamDef { name: "device", ty: "&Device", arg: Arg::Same };
 
+const OUTPUT: ParamDef = ParamDef { name: "outputs", ty: "&T", arg: Arg::Output };
+
 const CX: &[ParamDef] = &[HOOK_CX];
 const BATCH_CX: &[ParamDef] = &[BATCH_IDX, HOOK_CX];
-const LOADER_CX: &[ParamDef] = &[BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const TRAIN_START: &[ParamDef] = &[batch("TrainBatch"), BATCH_IDX, HOOK_CX];
+const TRAIN_END: &[ParamDef] = &[OUTPUT, batch("TrainBatch"), BATCH_IDX, HOOK_CX];
+const VAL_BATCH: &[ParamDef] = &[batch("ValBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const TEST_BATCH: &[ParamDef] = &[batch("TestBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const PREDICT_BATCH: &[ParamDef] = &[batch("PredictBatch"), BATCH_IDX, DATALOADER_IDX, HOOK_CX];
+const VAL_END: &[ParamDef] = &[outputs("ValBatch"), HOOK_CX];
+const TEST_END: &[ParamDef] = &[outputs("TestBatch"), HOOK_CX];
+
+const fn batch(ty: &'static str) -> ParamDef {
+    ParamDef { name: "batch", ty: "&B", arg: Arg::Batch(ty) }
+}
+
+const fn outputs(batch: &'static str) -> ParamDef {
+    ParamDef { name: "outputs", ty: "Vec<T>", arg: Arg::Outputs(batch) }
+}
 
 use Logs::{Batch, Epoch, Never, Step};
 use StageDef::{Test, Train, Val};
@@ -341,45 +375,51 @@ pub(crate) const HOOKS: &[HookDef] = &[
     HookDef { owner: Owner::Module, name: "on_save_checkpoint", variant: "OnSaveCheckpoint", kind: Kind::UserState(StateDef { method: "save_user_state", reads: false }), receiver: Receiver::Mut, params: &[STATE_WRITER], output: "Result<()>", logs: Never, doc: "Before a checkpoint is taken: adds to it what no field holds.", needs_all: false },
     HookDef { owner: Owner::Module, name: "on_load_checkpoint", variant: "OnLoadCheckpoint", kind: Kind::UserState(StateDef { method: "load_user_state", reads: true }), receiver: Receiver::Mut, params: &[STATE_READER], output: "Result<()>", logs: Never, doc: "When a checkpoint is loaded: reads what `on_save_checkpoint` added.", needs_all: false },
 
+    HookDef::loader(Owner::Module, "train_dataloader", "Train", "The training batches, where `fit` is given `()`."),
+    HookDef::loader(Owner::Module, "val_dataloader", "Val", "The validation batches, where `fit` or `validate` is given `()`."),
+    HookDef::loader(Owner::Module, "test_dataloader", "Test", "The test batches, where `test` is given `()`."),
+    HookDef::loader(Owner::Module, "predict_dataloader", "Predict", "The batches to predict, where `predict` is given `()`."),
+
     HookDef::hook("on_fit_start", "OnFitStart", Never, CX, "At the start of `fit`."),
     HookDef::hook("on_fit_end", "OnFitEnd", Never, CX, "At the end of `fit`."),
     HookDef::hook("on_train_start", "OnTrainStart", Epoch(Train), CX, "Before the first epoch."),
     HookDef::hook("on_train_end", "OnTrainEnd", Never, CX, "After the last epoch."),
     HookDef::hook("on_train_epoch_start", "OnTrainEpochStart", Epoch(Train), CX, "Before each training epoch."),
     HookDef::hook("on_train_epoch_end", "OnTrainEpochEnd", Epoch(Train), CX, "After each training epoch."),
-    HookDef::hook("on_train_batch_start", "OnTrainBatchStart", Step(Train), BATCH_CX, "Before each training batch."),
-    HookDef::hook("on_train_batch_end", "OnTrainBatchEnd", Step(Train), BATCH_CX, "After each training batch."),
+    HookDef::hook("on_train_batch_start", "OnTrainBatchStart", Step(Train), TRAIN_START, "Before each training batch; `ControlFlow::Break(())` leaves the rest of the epoch out."),
+    HookDef::hook("on_train_batch_end", "OnTrainBatchEnd", Step(Train), TRAIN_END, "After each training batch; `outputs` is what `Loss::output` handed on."),
     HookDef::hook("on_before_zero_grad", "OnBeforeZeroGrad", Step(Train), BATCH_CX, "After an optimizer step, before the gradients are dropped."),
     HookDef::hook("on_before_backward", "OnBeforeBackward", Step(Train), BATCH_CX, "Before the loss is differentiated."),
     HookDef::hook("on_after_backward", "OnAfterBackward", Step(Train), BATCH_CX, "After the loss is differentiated."),
     HookDef::hook("on_before_optimizer_step", "OnBeforeOptimizerStep", Step(Train), BATCH_CX, "Before each optimizer step."),
+    HookDef::hook("configure_gradient_clipping", "ConfigureGradientClipping", Step(Train), BATCH_CX, "Before each optimizer step, for `gradient_clip_val`: calls `cx.clip_gradients(limit, algorithm)`."),
 
     HookDef::hook("on_validation_start", "OnValidationStart", Epoch(Val), CX, "Before validation."),
     HookDef::hook("on_validation_end", "OnValidationEnd", Never, CX, "After validation."),
     HookDef::hook("on_validation_epoch_start", "OnValidationEpochStart", Epoch(Val), CX, "Before the validation batches."),
-    HookDef::hook("on_validation_epoch_end", "OnValidationEpochEnd", Epoch(Val), CX, "After the validation batches."),
-    HookDef::hook("on_validation_batch_start", "OnValidationBatchStart", Batch(Val), LOADER_CX, "Before each validation batch."),
-    HookDef::hook("on_validation_batch_end", "OnValidationBatchEnd", Batch(Val), LOADER_CX, "After each validation batch."),
+    HookDef::hook("on_validation_epoch_end", "OnValidationEpochEnd", Epoch(Val), VAL_END, "After the validation batches; `outputs` is what `validation_step` returned, loader after loader."),
+    HookDef::hook("on_validation_batch_start", "OnValidationBatchStart", Batch(Val), VAL_BATCH, "Before each validation batch."),
+    HookDef::hook("on_validation_batch_end", "OnValidationBatchEnd", Batch(Val), VAL_BATCH, "After each validation batch."),
     HookDef::hook("on_test_start", "OnTestStart", Epoch(Test), CX, "Before testing."),
     HookDef::hook("on_test_end", "OnTestEnd", Never, CX, "After testing."),
     HookDef::hook("on_test_epoch_start", "OnTestEpochStart", Epoch(Test), CX, "Before the test batches."),
-    HookDef::hook("on_test_epoch_end", "OnTestEpochEnd", Epoch(Test), CX, "After the test batches."),
-    HookDef::hook("on_test_batch_start", "OnTestBatchStart", Batch(Test), LOADER_CX, "Before each test batch."),
-    HookDef::hook("on_test_batch_end", "OnTestBatchEnd", Batch(Test), LOADER_CX, "After each test batch."),
+    HookDef::hook("on_test_epoch_end", "OnTestEpochEnd", Epoch(Test), TEST_END, "After the test batches; `outputs` is what `test_step` returned, loader after loader."),
+    HookDef::hook("on_test_batch_start", "OnTestBatchStart", Batch(Test), TEST_BATCH, "Before each test batch."),
+    HookDef::hook("on_test_batch_end", "OnTestBatchEnd", Batch(Test), TEST_BATCH, "After each test batch."),
     HookDef::hook("on_predict_start", "OnPredictStart", Never, CX, "Before predicting."),
     HookDef::hook("on_predict_end", "OnPredictEnd", Never, CX, "After predicting."),
     HookDef::hook("on_predict_epoch_start", "OnPredictEpochStart", Never, CX, "Before the batches to predict."),
     HookDef::hook("on_predict_epoch_end", "OnPredictEpochEnd", Never, CX, "After the batches to predict."),
-    HookDef::hook("on_predict_batch_start", "OnPredictBatchStart", Never, LOADER_CX, "Before each batch to predict."),
-    HookDef::hook("on_predict_batch_end", "OnPredictBatchEnd", Never, LOADER_CX, "After each batch to predict."),
+    HookDef::hook("on_predict_batch_start", "OnPredictBatchStart", Never, PREDICT_BATCH, "Before each batch to predict."),
+    HookDef::hook("on_predict_batch_end", "OnPredictBatchEnd", Never, PREDICT_BATCH, "After each batch to predict."),
 
     HookDef { owner: Owner::Data, name: "prepare_data", variant: "PrepareData", kind: Kind::Hook, receiver: Receiver::Either, params: &[], output: "Result<()>", logs: Never, doc: "Once per machine: downloads.", needs_all: false },
     HookDef { owner: Owner::Data, name: "setup", variant: "Setup", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the start of a run: reads and splits.", needs_all: false },
     HookDef { owner: Owner::Data, name: "teardown", variant: "Teardown", kind: Kind::Hook, receiver: Receiver::Mut, params: &[DATA_STAGE], output: "Result<()>", logs: Never, doc: "At the end of a run.", needs_all: false },
-    HookDef::loader("train_dataloader", "Train", "The training batches."),
-    HookDef::loader("val_dataloader", "Val", "The validation batches."),
-    HookDef::loader("test_dataloader", "Test", "The test batches."),
-    HookDef::loader("predict_dataloader", "Predict", "The batches to predict."),
+    HookDef::loader(Owner::Data, "train_dataloader", "Train", "The training batches."),
+    HookDef::loader(Owner::Data, "val_dataloader", "Val", "The validation batches."),
+    HookDef::loader(Owner::Data, "test_dataloader", "Test", "The test batches."),
+    HookDef::loader(Owner::Data, "predict_dataloader", "Predict", "The batches to predict."),
 ];
 
 /// Names from other frameworks and older versions, and the hook that is meant.
@@ -412,7 +452,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("optimizer_step", "the trainer steps the optimizer: use `on_before_optimizer_step` to look at the gradients before it does"),
     ("optimizer_zero_grad", "gradients are dropped after each step: use `on_before_zero_grad` to run code before that"),
     ("backward", "the trainer differentiates the loss: use `on_before_backward` or `on_after_backward`"),
-    ("configure_gradient_clipping", "set `gradient_clip_val(…)` on the trainer"),
     ("clip_gradients", "set `gradient_clip_val(…)` on the trainer"),
     ("lr_scheduler_step", "give the scheduler to `#[optimizer(…, lr = …)]` on the struct: the trainer steps it"),
     ("on_exception", "write a callback"),
@@ -428,10 +467,6 @@ pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
     ("on_test_model_eval", "testing runs on a copy without gradients: use `on_test_start`"),
     ("on_test_model_train", "testing runs on a copy without gradients: use `on_test_end`"),
     ("on_predict_model_eval", "predicting runs on a copy without gradients: use `on_predict_start`"),
-    ("train_dataloader", "write it in a `#[data_module]`, or give the loader to `fit`"),
-    ("val_dataloader", "write it in a `#[data_module]`, or give the loaders to `fit`"),
-    ("test_dataloader", "write it in a `#[data_module]`, or give the loader to `test`"),
-    ("predict_dataloader", "write it in a `#[data_module]`, or give the loader to `predict`"),
 ];
 
 /// Words after `on_` that make a name look like a hook.

@@ -75,36 +75,41 @@ use proc_macro::TokenStream;
 /// | `fn predict_step(&self, batch: B) -> T` | For each batch to predict: returns the prediction. | no |
 /// | `fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()>` | Before a checkpoint is taken: adds to it what no field holds. | no |
 /// | `fn on_load_checkpoint(&mut self, state: &StateReader) -> Result<()>` | When a checkpoint is loaded: reads what `on_save_checkpoint` added. | no |
+/// | `fn train_dataloader(&self) -> Result<DataLoader<B>>` | The training batches, where `fit` is given `()`. | no |
+/// | `fn val_dataloader(&self) -> Result<DataLoader<B>>` | The validation batches, where `fit` or `validate` is given `()`. | no |
+/// | `fn test_dataloader(&self) -> Result<DataLoader<B>>` | The test batches, where `test` is given `()`. | no |
+/// | `fn predict_dataloader(&self) -> Result<DataLoader<B>>` | The batches to predict, where `predict` is given `()`. | no |
 /// | `fn on_fit_start(&mut self, cx: &mut HookContext)` | At the start of `fit`. | no |
 /// | `fn on_fit_end(&mut self, cx: &mut HookContext)` | At the end of `fit`. | no |
 /// | `fn on_train_start(&mut self, cx: &mut HookContext)` | Before the first epoch. | epoch |
 /// | `fn on_train_end(&mut self, cx: &mut HookContext)` | After the last epoch. | no |
 /// | `fn on_train_epoch_start(&mut self, cx: &mut HookContext)` | Before each training epoch. | epoch |
 /// | `fn on_train_epoch_end(&mut self, cx: &mut HookContext)` | After each training epoch. | epoch |
-/// | `fn on_train_batch_start(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before each training batch. | step |
-/// | `fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext)` | After each training batch. | step |
+/// | `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)` | Before each training batch; `ControlFlow::Break(())` leaves the rest of the epoch out. | step |
+/// | `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)` | After each training batch; `outputs` is what `Loss::output` handed on. | step |
 /// | `fn on_before_zero_grad(&mut self, batch_idx: usize, cx: &mut HookContext)` | After an optimizer step, before the gradients are dropped. | step |
 /// | `fn on_before_backward(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before the loss is differentiated. | step |
 /// | `fn on_after_backward(&mut self, batch_idx: usize, cx: &mut HookContext)` | After the loss is differentiated. | step |
 /// | `fn on_before_optimizer_step(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before each optimizer step. | step |
+/// | `fn configure_gradient_clipping(&mut self, batch_idx: usize, cx: &mut HookContext)` | Before each optimizer step, for `gradient_clip_val`: calls `cx.clip_gradients(limit, algorithm)`. | step |
 /// | `fn on_validation_start(&mut self, cx: &mut HookContext)` | Before validation. | epoch |
 /// | `fn on_validation_end(&mut self, cx: &mut HookContext)` | After validation. | no |
 /// | `fn on_validation_epoch_start(&mut self, cx: &mut HookContext)` | Before the validation batches. | epoch |
-/// | `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)` | After the validation batches. | epoch |
-/// | `fn on_validation_batch_start(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each validation batch. | epoch (step) |
-/// | `fn on_validation_batch_end(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each validation batch. | epoch (step) |
+/// | `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)` | After the validation batches; `outputs` is what `validation_step` returned, loader after loader. | epoch |
+/// | `fn on_validation_batch_start(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each validation batch. | epoch (step) |
+/// | `fn on_validation_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each validation batch. | epoch (step) |
 /// | `fn on_test_start(&mut self, cx: &mut HookContext)` | Before testing. | epoch |
 /// | `fn on_test_end(&mut self, cx: &mut HookContext)` | After testing. | no |
 /// | `fn on_test_epoch_start(&mut self, cx: &mut HookContext)` | Before the test batches. | epoch |
-/// | `fn on_test_epoch_end(&mut self, cx: &mut HookContext)` | After the test batches. | epoch |
-/// | `fn on_test_batch_start(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each test batch. | epoch (step) |
-/// | `fn on_test_batch_end(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each test batch. | epoch (step) |
+/// | `fn on_test_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)` | After the test batches; `outputs` is what `test_step` returned, loader after loader. | epoch |
+/// | `fn on_test_batch_start(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each test batch. | epoch (step) |
+/// | `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each test batch. | epoch (step) |
 /// | `fn on_predict_start(&mut self, cx: &mut HookContext)` | Before predicting. | no |
 /// | `fn on_predict_end(&mut self, cx: &mut HookContext)` | After predicting. | no |
 /// | `fn on_predict_epoch_start(&mut self, cx: &mut HookContext)` | Before the batches to predict. | no |
 /// | `fn on_predict_epoch_end(&mut self, cx: &mut HookContext)` | After the batches to predict. | no |
-/// | `fn on_predict_batch_start(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each batch to predict. | no |
-/// | `fn on_predict_batch_end(&mut self, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each batch to predict. | no |
+/// | `fn on_predict_batch_start(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | Before each batch to predict. | no |
+/// | `fn on_predict_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)` | After each batch to predict. | no |
 ///
 /// # `#[log]`
 ///

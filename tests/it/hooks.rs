@@ -189,7 +189,7 @@ fn told() -> (Told, Ledger) {
 }
 
 #[test]
-fn fit_calls_hooks_in_the_recorded_order() {
+fn h3_fit_calls_hooks_in_the_recorded_order() {
     let (mut model, ledger) = told();
     let mut trainer = quiet(Told::trainer())
         .max_epochs(1)
@@ -228,7 +228,7 @@ fn fit_calls_hooks_in_the_recorded_order() {
 }
 
 #[test]
-fn test_calls_hooks_in_the_recorded_order() {
+fn h4_test_calls_hooks_in_the_recorded_order() {
     let (mut model, ledger) = told();
     let mut trainer = quiet(Told::trainer()).callback(Recorder(ledger.clone())).build().unwrap();
     trainer.test(&mut model, DataLoader::from_batches(batches(&[4; 2], 1)).unwrap()).unwrap();

@@ -13,6 +13,8 @@ mod checkpoint;
 mod checkpoint_faults;
 mod checkpoint_state;
 mod checkpoint_versions;
+mod conformance_logging;
+mod conformance_steps;
 mod crash;
 mod damaged;
 mod data_combined;
@@ -29,6 +31,7 @@ mod finetuning;
 mod gradient_checkpointing;
 mod hand_loop;
 mod hooks;
+mod ledger;
 mod logging;
 #[path = "../bench/measure.rs"]
 #[allow(dead_code, reason = "shared with the benchmark")]
@@ -43,6 +46,7 @@ mod model_checkpoint;
 mod monitoring;
 mod optimization;
 mod optimizers;
+mod outputs;
 mod path;
 mod precision;
 mod precision_resume;
@@ -57,6 +61,7 @@ mod resume_callbacks;
 mod resume_changed;
 mod resume_exact;
 mod resume_optimizers;
+mod settings;
 mod signals;
 mod support;
 #[path = "../bench/tiny.rs"]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use burn::prelude::*;
+use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{ReadBack, StopReason, TrainerBuilder, prelude::*};
 
-use crate::support::{Net, NetHparams, Rows, batches, bits};
+use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};
 
 /// Weights and biases after one epoch, and the optimizer steps it took.
 fn trained(data: Vec<Rows>, trainer: TrainerBuilder<Net>) -> (Vec<f32>, u64) {
@@ -75,6 +75,55 @@ fn a10_the_total_norm_is_clipped() {
     assert!(by_value.iter().all(|value| value.abs() < 0.0101), "{by_value:?}");
     let high = moved(Net::quiet().gradient_clip_val(1e6));
     assert_eq!(high, whole, "a limit above the norm changes nothing");
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Clipping {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+    #[state(skip)]
+    limits: Vec<f64>,
+}
+
+#[lightning_module]
+impl Clipping {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+    fn configure_gradient_clipping(&mut self, batch_idx: usize, cx: &mut HookContext) -> Result<()> {
+        match self.limits.get(batch_idx) {
+            Some(limit) => cx.clip_gradients(*limit, ClipAlgorithm::Norm),
+            None => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a10_the_module_clips() {
+    let moved = |limits: &[f64], trainer: TrainerBuilder<Clipping>| {
+        seed_everything(4);
+        let mut model = Clipping::new(ClippingHparams::default());
+        model.limits = limits.to_vec();
+        let weights = |model: &Clipping| -> Vec<f64> { model.layer.weight.val().into_data().iter().collect() };
+        let start = weights(&model);
+        let mut trainer = quiet(trainer).max_epochs(1).build().unwrap();
+        let result = trainer.fit(&mut model, DataLoader::from_batches(batches(&[16], 1)).unwrap());
+        // One SGD step with a rate of 0.1.
+        result.map(|_| {
+            weights(&model).iter().zip(&start).map(|(end, start)| ((start - end) / 0.1).powi(2)).sum::<f64>().sqrt()
+        })
+    };
+    let norm = moved(&[], Clipping::trainer()).unwrap();
+    assert!(norm > 0.1, "{norm}");
+    let clipped = moved(&[0.05], Clipping::trainer()).unwrap();
+    assert!(clipped < 0.0501 && clipped > 0.04, "{clipped}");
+    // What the module writes stands for what the trainer was set to.
+    assert_eq!(moved(&[], Clipping::trainer().gradient_clip_val(0.05)).unwrap(), norm);
+    assert_eq!(moved(&[0.05], Clipping::trainer().gradient_clip_val(0.01)).unwrap(), clipped);
+    let error = moved(&[-1.0], Clipping::trainer()).unwrap_err();
+    assert!(error.to_string().contains("clip_gradients(-1.0)"), "{error}");
+    assert_eq!(error.location().batch, Some(0));
 }
 
 #[test]

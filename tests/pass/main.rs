@@ -18,6 +18,8 @@ mod macro_rules_module;
 mod nested_batches;
 mod nested_hparams;
 mod optimizers;
+mod outputs;
+mod own_loaders;
 mod own_names;
 mod patterns;
 mod per_stage;

@@ -389,8 +389,8 @@ impl CallbackContext<'_> {
         if let Some(value) = self.run.metrics.metrics()?.find(key) {
             return Ok(Some(value));
         }
-        let epochs = self.run.settings.validation.every_n_epochs as u64;
-        if !strict || (self.run.validates && self.run.progress.validation_runs == 0 && epochs > 1) {
+        let late = self.run.settings.validation.skips_epochs();
+        if !strict || (self.run.validates && self.run.progress.validation_runs == 0 && late) {
             return Ok(None);
         }
         let known = self.run.metrics.known().names();
@@ -401,8 +401,7 @@ impl CallbackContext<'_> {
 
     /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
     pub(crate) fn monitors_at_epoch_end(&self) -> bool {
-        let validation = &self.run.settings.validation;
-        validation.interval == crate::config::Limit::ALL && validation.every_n_epochs == 1
+        self.run.settings.validation.is_once_an_epoch()
     }
 
     /// Whether monitoring callbacks have to stay quiet.

@@ -1,6 +1,6 @@
 //! From a loader to the loop: a loader and the step that takes its batches, with the types of both erased.
 
-use std::iter::Peekable;
+use std::{any::Any, iter::Peekable};
 
 use burn::tensor::{Device, FloatDType};
 
@@ -110,6 +110,10 @@ impl<M: TrainingStep> RunStep<M> for Training {
 }
 
 impl<M: ValidationStep> RunStep<M> for Validation {
+    fn again(batch: &Self::Batch) -> Option<Self::Batch> {
+        (M::AGAIN)(batch)
+    }
+
     fn run(
         &mut self,
         module: &M,
@@ -122,6 +126,10 @@ impl<M: ValidationStep> RunStep<M> for Validation {
 }
 
 impl<M: TestStep> RunStep<M> for Testing {
+    fn again(batch: &Self::Batch) -> Option<Self::Batch> {
+        (M::AGAIN)(batch)
+    }
+
     fn run(
         &mut self,
         module: &M,
@@ -161,6 +169,10 @@ impl<T> std::fmt::Debug for Predicting<T> {
 }
 
 impl<M: PredictStep<Output = T>, T: 'static> RunStep<M> for Predicting<T> {
+    fn again(batch: &Self::Batch) -> Option<Self::Batch> {
+        (M::AGAIN)(batch)
+    }
+
     fn run(
         &mut self,
         module: &M,
@@ -196,6 +208,10 @@ pub(crate) trait Feed<M> {
     fn is_last(&mut self) -> bool;
     /// The size of the batch that is ready.
     fn batch_size(&self) -> Option<usize>;
+    /// The batch that is ready.
+    fn ready(&self) -> Option<&dyn Any>;
+    /// Reads the loader in the order of its data.
+    fn keep_order(&mut self);
     /// Runs a step on the ready batch.
     fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
     /// Runs a step that changes the module on the ready batch.
@@ -203,6 +219,7 @@ pub(crate) trait Feed<M> {
         &mut self,
         module: &mut M,
         optimizers: &mut Optimizers<'_, M>,
+        keep: bool,
         cx: &StepContext<'_>,
     ) -> Result<Option<TrainingOutput>>;
     /// Ends the epoch: nothing of it stays alive.
@@ -220,11 +237,12 @@ struct FeedOf<L, S, B> {
     /// The number of the next batch.
     next: u64,
     ready: Option<B>,
+    in_order: bool,
 }
 
 impl<L, S, B> FeedOf<L, S, B> {
     fn new(loader: L, step: S) -> Self {
-        Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None }
+        Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None, in_order: false }
     }
 
     /// The batch, by value: the last step that takes it may reuse its memory.
@@ -263,7 +281,7 @@ where
 
     fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool> {
         if let Some(from) = self.start.take() {
-            self.batches = Some(self.loader.give(from, device)?.peekable());
+            self.batches = Some(self.loader.give(from, device, self.in_order)?.peekable());
         }
         let next = self.batches.as_mut().and_then(Iterator::next).transpose()?;
         let ready = next.map(|batch| batch.on_device(device));
@@ -291,6 +309,14 @@ where
         self.ready.as_ref().and_then(StepBatch::samples)
     }
 
+    fn ready(&self) -> Option<&dyn Any> {
+        self.ready.as_ref().map(|batch| batch as &dyn Any)
+    }
+
+    fn keep_order(&mut self) {
+        self.in_order = true;
+    }
+
     fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
         let batch = self.batch::<M>(call.keep)?;
         self.step.run(module, call.step, batch, cx)
@@ -300,9 +326,10 @@ where
         &mut self,
         module: &mut M,
         optimizers: &mut Optimizers<'_, M>,
+        keep: bool,
         cx: &StepContext<'_>,
     ) -> Result<Option<TrainingOutput>> {
-        let batch = self.batch::<M>(false)?;
+        let batch = self.batch::<M>(keep)?;
         self.step.run_manual(module, batch, optimizers, cx)
     }
 
@@ -345,8 +372,8 @@ where
 pub trait Gives<B>: 'static {
     /// How many batches an epoch has.
     fn count(&self) -> Option<usize>;
-    /// The batches from the position to the end of its epoch, for a loop on a device.
-    fn give(&self, from: Position, device: &Device) -> Result<Batches<B>>;
+    /// The batches from the position to the end of its epoch, for a loop on a device; `in_order` without shuffling.
+    fn give(&self, from: Position, device: &Device, in_order: bool) -> Result<Batches<B>>;
 }
 
 impl<B: Batch, L: Loader<B>> Gives<B> for L {
@@ -354,8 +381,11 @@ impl<B: Batch, L: Loader<B>> Gives<B> for L {
         self.len()
     }
 
-    fn give(&self, from: Position, device: &Device) -> Result<Batches<B>> {
-        self.batches_for(from, device)
+    fn give(&self, from: Position, device: &Device, in_order: bool) -> Result<Batches<B>> {
+        match in_order {
+            true => self.batches_in_order(from, device),
+            false => self.batches_for(from, device),
+        }
     }
 }
 
@@ -364,7 +394,7 @@ impl<L: 'static> Gives<NoBatch> for L {
         None
     }
 
-    fn give(&self, _from: Position, _device: &Device) -> Result<Batches<NoBatch>> {
+    fn give(&self, _from: Position, _device: &Device, _in_order: bool) -> Result<Batches<NoBatch>> {
         Err(Error::data("the module has no step that takes these batches"))
     }
 }

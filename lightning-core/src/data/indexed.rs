@@ -61,22 +61,19 @@ where
 
     fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
         let layout = &self.recipe.layout;
-        let end = layout.batches;
-        let first = usize::try_from(from.batch).map_or(end, |batch| batch.min(end));
         // The position may be the end of an epoch, where no order is needed any more.
-        let order = if first < end { layout.order(from, self.recipe.dataset.len())? } else { Order::Dataset };
-        let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
-            recipe: Arc::clone(&self.recipe),
-            order,
-            seed: from.seed,
-            epoch: from.epoch,
-            next: AtomicUsize::new(first),
-            device: device.filter(|_| self.recipe.stage.is_some()).cloned(),
-        });
-        if self.workers.settings.count == 0 || first == end {
-            return Ok(Box::new(Reader::new(epoch, first)));
+        let order = match self.first(from) < layout.batches {
+            true => layout.order(from, self.recipe.dataset.len())?,
+            false => Order::Dataset,
+        };
+        self.open_with(order, from, device)
+    }
+
+    fn open_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        match self.recipe.layout.shuffles() {
+            true => self.open_with(Order::Dataset, from, Some(device)),
+            false => self.open(from, Some(device)),
         }
-        Ok(Box::new(Ordered::start(epoch, first, &self.workers)?))
     }
 
     fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
@@ -94,6 +91,36 @@ where
             drop_last: layout.drop_last,
             workers: self.workers.settings.count,
         }
+    }
+}
+
+impl<D, B, C, M> Indexed<D, B, C, M>
+where
+    D: Dataset + 'static,
+    B: Send + 'static,
+    M: Transform<D::Item>,
+    C: Collate<M::Output, B>,
+{
+    /// The number of the first batch.
+    fn first(&self, from: Position) -> usize {
+        let end = self.recipe.layout.batches;
+        usize::try_from(from.batch).map_or(end, |batch| batch.min(end))
+    }
+
+    fn open_with(&self, order: Order, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+        let (first, end) = (self.first(from), self.recipe.layout.batches);
+        let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
+            recipe: Arc::clone(&self.recipe),
+            order,
+            seed: from.seed,
+            epoch: from.epoch,
+            next: AtomicUsize::new(first),
+            device: device.filter(|_| self.recipe.stage.is_some()).cloned(),
+        });
+        if self.workers.settings.count == 0 || first == end {
+            return Ok(Box::new(Reader::new(epoch, first)));
+        }
+        Ok(Box::new(Ordered::start(epoch, first, &self.workers)?))
     }
 }
 

@@ -50,6 +50,12 @@ pub trait Loader<B>: Send + 'static {
         let _ = device;
         self.batches(from)
     }
+
+    /// As [`batches_for`](Self::batches_for), in the order of the data: the trainer's `overfit_batches` reads a loader that shuffles this
+    /// way. A loader with an order of its own keeps it.
+    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        self.batches_for(from, device)
+    }
 }
 
 /// Gives the batches of a dataset, of an iterable, or of other loaders; the type says only what a batch is.
@@ -87,6 +93,11 @@ pub(super) trait BatchSource<B>: Send + Sync {
 
     /// The batches from a position on, for a loop on a device.
     fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>>;
+
+    /// As [`open`](Self::open), without shuffling.
+    fn open_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        self.open(from, Some(device))
+    }
 
     /// The indices of the items of one batch, where there are such.
     fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
@@ -296,6 +307,10 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
     fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
         self.source.open(from, Some(device))
     }
+
+    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        self.source.open_in_order(from, device)
+    }
 }
 
 /// Cheap: the dataset is shared.
@@ -387,6 +402,10 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
         (**self).batches_for(from, device)
+    }
+
+    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+        (**self).batches_in_order(from, device)
     }
 }
 

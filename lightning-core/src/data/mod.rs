@@ -30,6 +30,7 @@ mod layout;
 mod loader;
 mod module;
 mod ordered;
+mod own_loaders;
 mod padded;
 mod readers;
 mod rows;
@@ -64,6 +65,7 @@ pub use loader::{Batches, DataLoader, FromLoader, Loader, Position, from_loader}
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
+pub use own_loaders::ModuleLoaders;
 pub use padded::{Padded, SequenceElement};
 #[cfg(feature = "images")]
 pub use readers::image_folder;

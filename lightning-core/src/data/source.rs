@@ -51,17 +51,23 @@ pub trait Source<M> {
         let _ = stage;
         Ok(())
     }
+    /// Whether the feeds can be made more than once.
+    fn can_reload(&self) -> bool {
+        false
+    }
     /// The training feed.
-    fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+        let _ = module;
         Ok(Vec::new())
     }
     /// The feeds of validation, test or prediction.
-    fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+        let _ = module;
         Ok(Vec::new())
     }
 }
 
-/// What `fit` takes: a loader, `(train, val)`, or `&mut data_module`.
+/// What `fit` takes: a loader, `(train, val)`, `&mut data_module`, or `()` where the module has the loaders.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be fitted with this data",
     label = "found `{Self}`",
@@ -91,11 +97,11 @@ where
     T: Feeds<M, Training>,
     V: FeedsValidation<M>,
 {
-    fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.train.take().map(|train| train.into_feeds(Training)).unwrap_or_default())
     }
 
-    fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.eval.take().map(FeedsValidation::into_validation_feeds).unwrap_or_default())
     }
 }
@@ -192,11 +198,15 @@ where
         self.0.teardown(stage)
     }
 
-    fn train(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn can_reload(&self) -> bool {
+        true
+    }
+
+    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.train_dataloader()?.into_feeds(Training))
     }
 
-    fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.0.val_dataloader()?.into_validation_feeds())
     }
 }
@@ -227,7 +237,7 @@ where
     }
 }
 
-/// What `validate`, `test` and `predict` take: a loader, several, or `&mut data_module`.
+/// What `validate`, `test` and `predict` take: a loader, several, `&mut data_module`, or `()` where the module has the loader.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be run on this data",
     label = "found `{Self}`",
@@ -250,7 +260,7 @@ struct EvalLoaders<M, L, S> {
 }
 
 impl<M, L: Feeds<M, S>, S: RunStep<M>> Source<M> for EvalLoaders<M, L, S> {
-    fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(self.loaders.take().map(|(loaders, step)| loaders.into_feeds(step)).unwrap_or_default())
     }
 }
@@ -358,7 +368,7 @@ where
         self.data.teardown(stage)
     }
 
-    fn eval(&mut self) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
         Ok(S::pick(self.data)?.into_feeds(self.step.clone()))
     }
 }

@@ -13,7 +13,7 @@ use super::{
     respan, scoped, wrapped_call,
 };
 use crate::{
-    hooks::{HookDef, Kind},
+    hooks::{HOOKS, HookDef, Kind, Owner},
     model::{Field, ImplModel, Meant, Method, Param, Role, StructModel},
     paths::{hparams_ident, plain},
 };
@@ -114,13 +114,46 @@ pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
 
 /// The impl with the loaders' types and bodies that never run.
 pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
-    let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| {
-        let ty = expand_loader_type(model, hook);
-        let body = |_: Option<&Method>| quote!(::core::unreachable!());
-        let function = expand_loader_fn(model, hook, body);
-        quote!(#ty #function)
-    });
+    let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| expand_inert_loader(model, hook));
     implement_data_module(model, expand_inert_item(model), members.collect())
+}
+
+/// ```text
+/// impl P::ModuleLoaders for Net {
+///     type Train = P::Has<…>; type Val = P::NoLoader; …
+///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { … }       // as in a data module
+///     …
+/// }
+/// ```
+/// for a module that has a loader.
+pub(super) fn expand_own_loaders(model: &ImplModel) -> Option<TokenStream> {
+    implement_own_loaders(model, |hook| expand_loader(model, hook))
+}
+
+/// The loaders' types with bodies that never run.
+pub(super) fn expand_inert_own_loaders(model: &ImplModel) -> Option<TokenStream> {
+    implement_own_loaders(model, |hook| expand_inert_loader(model, hook))
+}
+
+fn implement_own_loaders(model: &ImplModel, expand: impl Fn(&HookDef) -> TokenStream) -> Option<TokenStream> {
+    let rows = || HOOKS.iter().filter(|hook| hook.owner == Owner::Module && hook.kind == Kind::Loader);
+    rows().find(|hook| model.methods_of(hook).next().is_some())?;
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let members = rows().map(expand);
+    Some(quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::ModuleLoaders for #ident #where_clause {
+            #(#members)*
+        }
+    })
+}
+
+fn expand_inert_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
+    let ty = expand_loader_type(model, hook);
+    let body = |_: Option<&Method>| quote!(::core::unreachable!());
+    let function = expand_loader_fn(model, hook, body);
+    quote!(#ty #function)
 }
 
 fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {

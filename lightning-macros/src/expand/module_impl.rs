@@ -5,7 +5,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, ImplItem, Type, visit_mut::VisitMut};
 
 use super::{
-    any_of, ends, implement_at, local,
+    any_of,
+    data::{expand_inert_own_loaders, expand_own_loaders},
+    ends, implement_at, local,
     optimizer::{expand_batch, expand_bound},
     respan, scoped, wrapped_call,
 };
@@ -40,6 +42,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     items.extend(expand_counted(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
+    items.extend(expand_own_loaders(model));
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #scope)
 }
@@ -56,6 +59,7 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     items.extend(methods_that(model, Kind::Init).take(1).map(|method| expand_inert_init_module(model, method)));
     let configure = methods_that(model, Kind::Optimizers).take(1);
     items.extend(configure.map(|method| implement_configure(model, method, quote!(::core::unreachable!()))));
+    items.extend(expand_inert_own_loaders(model));
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #scope)
 }
@@ -234,14 +238,17 @@ fn expand_lightning_module(model: &ImplModel) -> TokenStream {
 fn expand_user_states(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
     let written = model.methods.iter().filter_map(|method| match method.meant {
-        Meant::Hook(HookDef { kind: Kind::UserState(state), .. }) => Some((method, state)),
+        Meant::Hook(hook) => match &hook.kind {
+            Kind::UserState(state) => Some((method, hook, state)),
+            _ => None,
+        },
         _ => None,
     });
-    let methods = written.map(|(method, StateDef { method: name, reads })| {
+    let methods = written.map(|(method, hook, StateDef { method: name, reads })| {
         let cfgs = &method.cfgs;
         let name = format_ident!("{name}");
         let ty = if *reads { quote!(&#p::StateReader<'_>) } else { quote!(&mut #p::StateWriter) };
-        let call = expand_hook_call(&p, method);
+        let call = expand_hook_call(&p, method, hook);
         quote! {
             #(#cfgs)*
             fn #name(&mut self, state: #ty) -> #p::Result<()> {
@@ -263,7 +270,10 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
     let metrics =
         (!model.metrics.is_empty()).then(|| quote!(const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];));
-    let hooks = expand_hook_set(model);
+    let hooks = expand_hook_set(model, "HOOKS", |_, hook| hook.kind == Kind::Hook);
+    let takes_batch =
+        |method: &Method, _: &HookDef| known_params(method).iter().any(|(param, _)| matches!(param.arg, Arg::Batch(_)));
+    let batch_hooks = expand_hook_set(model, "BATCH_HOOKS", takes_batch);
     let declared = expand_declared(&p, ident, &quote!(declared));
     let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
@@ -275,6 +285,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
         #metrics
         #training
         #hooks
+        #batch_hooks
         #run_hook
     };
     let implementation = implement_at(ends(ident).0, head, where_clause, body);
@@ -394,23 +405,32 @@ fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
 
 /// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` where there are any; a hook under a `#[cfg]` is
 /// added by a statement.
-fn expand_hook_set(model: &ImplModel) -> Option<TokenStream> {
+fn expand_hook_set(model: &ImplModel, name: &str, is: impl Fn(&Method, &HookDef) -> bool) -> Option<TokenStream> {
     let p = model.paths.private();
-    let is_hook = |method: &Method| method.hook().filter(|hook| hook.kind == Kind::Hook);
-    let members = || model.methods.iter().filter_map(|method| Some((method, is_hook(method)?)));
+    let name = format_ident!("{name}");
+    let hook_of = |method: &Method| method.hook().filter(|hook| hook.kind == Kind::Hook && is(method, hook));
+    let members = || model.methods.iter().filter_map(|method| Some((method, hook_of(method)?)));
     members().next()?;
     let variant = |hook: &HookDef| format_ident!("{}", hook.variant);
     let always = members().filter(|(method, _)| method.cfgs.is_empty()).map(|(_, hook)| variant(hook));
     let always = quote!(#p::HookSet::EMPTY #(.with(#p::Hook::#always))*);
     let mut sometimes = members().filter(|(method, _)| !method.cfgs.is_empty()).peekable();
     if sometimes.peek().is_none() {
-        return Some(quote!(const HOOKS: #p::HookSet = #always;));
+        return Some(quote!(const #name: #p::HookSet = #always;));
     }
     let statements = sometimes.map(|(Method { cfgs, .. }, hook)| {
         let variant = variant(hook);
         quote!(#(#cfgs)* let set = set.with(#p::Hook::#variant);)
     });
-    Some(quote!(const HOOKS: #p::HookSet = { let set = #always; #(#statements)* set };))
+    Some(quote!(const #name: #p::HookSet = { let set = #always; #(#statements)* set };))
+}
+
+/// The hook that asks for something, with the type it is to have.
+fn hook_that_takes(model: &ImplModel, takes: impl Fn(&HookDef, Arg) -> bool) -> Option<(&Method, &Type)> {
+    hook_methods(model).find_map(|(method, hook)| {
+        let known = known_params(method).into_iter().find(|(param, _)| takes(hook, param.arg));
+        known.map(|(_, ty)| (method, ty))
+    })
 }
 
 /// ```text
@@ -430,10 +450,10 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
     let arms = hooks.clone().map(|(method, hook)| {
         let cfgs = &method.cfgs;
         let variant = format_ident!("{}", hook.variant);
-        let call = expand_hook_call(&p, method);
+        let call = expand_hook_call(&p, method, hook);
         quote!(#(#cfgs)* #p::Hook::#variant => #call,)
     });
-    let takes_cx = hooks.clone().any(|(method, _)| !method.params.all.is_empty());
+    let takes_cx = hooks.clone().any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow());
     let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
     quote! {
         fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::Cx<'_>) -> #p::Outcome {
@@ -446,23 +466,73 @@ fn expand_run_hook(model: &ImplModel) -> TokenStream {
 }
 
 /// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
-fn expand_hook_call(p: &TokenStream, method: &Method) -> TokenStream {
+fn expand_hook_call(p: &TokenStream, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
-    let lends = known.iter().any(|(param, _)| param.arg == Arg::Context);
-    let reads = known.iter().filter(|(param, _)| lends && param.arg == Arg::FromContext).map(|(param, _)| {
-        let name = format_ident!("{}", param.name);
-        quote!(let #name = cx.#name();)
+    let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
+    let reads = known.iter().filter_map(|(param, ty)| {
+        let (first, last) = ends(ty);
+        let name = local(param.name, first);
+        Some(match param.arg {
+            Arg::FromContext if lends => {
+                let name = format_ident!("{}", param.name);
+                quote!(let #name = cx.#name();)
+            }
+            Arg::Batch(batch) => {
+                let batch = format_ident!("{batch}");
+                quote!(let #name = cx.batch::<<Self as #p::LightningImpl>::#batch>()?;)
+            }
+            Arg::Outputs(_) => {
+                let take = respan(quote!(#p::epoch_outputs), first);
+                let mut args = Group::new(Delimiter::Parenthesis, quote!(cx));
+                args.set_span(last);
+                quote!(let #name = #take::<#ty> #args ?;)
+            }
+            _ => return None,
+        })
     });
     let reads: TokenStream = reads.collect();
     let args = known.iter().map(|(param, ty)| {
         let span = ends(ty).0;
         match param.arg {
             Arg::FromContext if lends => expand_given(p, ty, local(param.name, span).into_token_stream()),
+            // What it returns goes to the context as well.
+            Arg::Context if hook.controls_flow() => {
+                let cx = local("cx", span);
+                expand_given(p, ty, quote_spanned!(span=> &mut *#cx))
+            }
             _ => expand_arg(p, param, ty),
         }
     });
-    let call = expand_output_call(p, method, &quote!(hook_output), &quote!(self #(, #args)*));
+    let args = quote!(self #(, #args)*);
+    let output = known.iter().find(|(param, _)| param.arg == Arg::Output).map(|(_, ty)| *ty);
+    let call = match output {
+        Some(ty) => expand_lent_output_call(p, method, ty, &args),
+        None if hook.controls_flow() => {
+            let call = expand_output_call(p, method, &quote!(flow_output), &args);
+            quote!(#call.map(|flow| cx.follow(flow)))
+        }
+        None => expand_output_call(p, method, &quote!(hook_output), &args),
+    };
     if reads.is_empty() { call } else { quote!({ #reads #call }) }
+}
+
+/// `P::with_outputs::<Tensor<2>, _>(cx, |outputs, cx| Self::on_train_batch_end(self, outputs, cx))`
+fn expand_lent_output_call(p: &TokenStream, method: &Method, ty: &Type, args: &TokenStream) -> TokenStream {
+    let (first, _) = ends(ty);
+    let outputs = local("outputs", first);
+    let context = known_params(method).into_iter().find(|(param, _)| param.arg == Arg::Context);
+    let cx = context.map_or_else(|| quote!(_), |(_, ty)| local("cx", ends(ty).0).into_token_stream());
+    let element = referred(ty);
+    let name = &method.sig.ident;
+    quote!(#p::with_outputs::<#element, _>(cx, |#outputs, #cx| Self::#name(#args)))
+}
+
+/// What stands behind a reference.
+fn referred(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        ty => ty,
+    }
 }
 
 /// The parameters that the row knows, in the user's order.
@@ -482,7 +552,7 @@ pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenS
     let given = match param.arg {
         Arg::Context => cx.into_token_stream(),
         Arg::FromContext => quote_spanned!(span=> #cx.#name()),
-        Arg::Same => same.into_token_stream(),
+        Arg::Same | Arg::Batch(_) | Arg::Output | Arg::Outputs(_) => same.into_token_stream(),
         Arg::Borrowed => quote_spanned!(span=> &#same),
     };
     expand_given(p, ty, given)
@@ -563,16 +633,85 @@ fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, step: StepDef
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
-    let body = match step.output {
-        StepOutput::Training => expand_output_call(&p, method, &quote!(training_output), &args),
-        StepOutput::Manual => expand_output_call(&p, method, &quote!(manual_output), &args),
-        StepOutput::Evaluation => expand_output_call(&p, method, &quote!(evaluation_output), &args),
-        StepOutput::Prediction if method.is_fallible() => expand_fallible_call(&p, method, &args),
-        StepOutput::Prediction => expand_output_call(&p, method, &quote!(Result::Ok), &args),
+    let handed_on = hook_that_takes(model, |_, arg| arg == Arg::Output).filter(|(hook, _)| hook.cfgs.is_empty());
+    let handed_on = handed_on.map(|(_, ty)| referred(ty));
+    let kept = match step.output {
+        StepOutput::Evaluation => hook_that_takes(model, |_, arg| arg == Arg::Outputs(step.batch)),
+        _ => None,
     };
-    let takes_cx =
-        hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
+    let body = match (step.output, handed_on) {
+        (StepOutput::Training, Some(ty)) => {
+            expand_output_call(&p, method, &quote!(training_output_of::<#ty, _>), &args)
+        }
+        (StepOutput::Manual, Some(ty)) => expand_output_call(&p, method, &quote!(manual_output_of::<#ty, _>), &args),
+        (output, _) => expand_step_output(&p, method, output, kept, &args),
+    };
+    let takes_cx = kept.is_some()
+        || hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
     implement_step(model, method, step, if takes_cx { quote!(cx) } else { quote!(_cx) }, quote!(batch), body)
+}
+
+/// What becomes of what a step returns, where nothing is handed on.
+fn expand_step_output(
+    p: &TokenStream,
+    method: &Method,
+    output: StepOutput,
+    kept: Option<(&Method, &Type)>,
+    args: &TokenStream,
+) -> TokenStream {
+    match output {
+        StepOutput::Training => expand_output_call(p, method, &quote!(training_output), args),
+        StepOutput::Manual => expand_output_call(p, method, &quote!(manual_output), args),
+        StepOutput::Evaluation => expand_evaluation(p, method, kept, args),
+        StepOutput::Prediction if method.is_fallible() => expand_fallible_call(p, method, args),
+        StepOutput::Prediction => expand_output_call(p, method, &quote!(Result::Ok), args),
+    }
+}
+
+/// ```text
+/// use P::PlainOutput as _;
+/// P::kept_output::<Vec<f64>, _, _>(cx, P::Evaluated(Self::validation_step(self, batch)).given())
+/// ```
+/// and `P::evaluation_output(…)` where no hook takes the outputs.
+fn expand_evaluation(
+    p: &TokenStream,
+    method: &Method,
+    kept: Option<(&Method, &Type)>,
+    args: &TokenStream,
+) -> TokenStream {
+    let call = expand_output_call(p, method, &quote!(Evaluated), args);
+    let (first, last) = match method.output() {
+        Some(ty) => ends(ty),
+        None => ends(&method.sig.ident),
+    };
+    let dropped = {
+        let path = respan(quote!(#p::evaluation_output), first);
+        let mut args = Group::new(Delimiter::Parenthesis, quote!(#call.given()));
+        args.set_span(last);
+        quote!(#path #args)
+    };
+    let body = match kept {
+        None => dropped,
+        Some((Method { cfgs, .. }, ty)) => {
+            let path = respan(quote!(#p::kept_output), first);
+            let mut args = Group::new(Delimiter::Parenthesis, quote!(cx, #call.given()));
+            args.set_span(last);
+            let kept = quote!(#path::<#ty, _, _> #args);
+            match any_of(std::slice::from_ref(cfgs)) {
+                None => kept,
+                Some(predicate) => quote! {
+                    let _ = cx;
+                    #[cfg(#predicate)] { #kept }
+                    #[cfg(not(#predicate))] { #dropped }
+                },
+            }
+        }
+    };
+    quote! {
+        #[allow(unused_imports)]
+        use #p::PlainOutput as _;
+        #body
+    }
 }
 
 fn expand_inert_step(model: &ImplModel, method: &Method, step: StepDef) -> TokenStream {
@@ -617,8 +756,7 @@ fn implement_step(
     };
     let mut body = Group::new(Delimiter::Brace, body);
     body.set_span(span);
-    let again =
-        (step.output == StepOutput::Training).then(|| quote!(const AGAIN: #p::Again<Self::TrainBatch> = #p::again!();));
+    let again = expand_again(model, step);
     quote! {
         #(#cfgs)*
         #[automatically_derived]
@@ -628,6 +766,22 @@ fn implement_step(
             #keyword #run(#params, #cx: &#p::StepCx<'_>) -> #returned #body
         }
     }
+}
+
+/// `const AGAIN: P::Again<Self::TrainBatch> = P::again!();`; where the hook after the batch takes it too, it has to be `Clone`.
+fn expand_again(model: &ImplModel, step: StepDef) -> Option<TokenStream> {
+    let p = model.paths.private();
+    let batch = format_ident!("{}", step.batch);
+    let after = |hook: &HookDef, arg| hook.name.ends_with("_end") && arg == Arg::Batch(step.batch);
+    let again = match hook_that_takes(model, after) {
+        Some((_, ty)) => {
+            let clone = respan(quote!(#p::Clone::clone), ends(ty).0);
+            quote!(|batch| #p::Option::Some(#clone(batch)))
+        }
+        None if step.output == StepOutput::Training => quote!(#p::again!()),
+        None => return None,
+    };
+    Some(quote!(const AGAIN: #p::Again<Self::#batch> = #again;))
 }
 
 /// How the method itself is wired, where it is not as the row with its name says.

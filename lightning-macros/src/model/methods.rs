@@ -403,15 +403,14 @@ fn meant_by(owner: Owner, name: &str) -> Meant {
     {
         return Meant::Misplaced(hook);
     }
-    if let Some((_, target)) = FOREIGN.iter().find(|(known, _)| *known == name) {
-        if let Some(hook) = HookDef::find(owner, target) {
-            return Meant::NearMiss(Some(hook));
-        }
-        // `train_loader` is an ordinary name on a module, `valid_dataloader` is not.
-        let unavailable = UNAVAILABLE.iter().find(|(known, _)| known == target && name.ends_with("_dataloader"));
-        if let (Owner::Module, Some((_, instead))) = (owner, unavailable) {
-            return Meant::Unavailable(instead);
-        }
+    // `train_loader` is an ordinary name on a module, `valid_dataloader` is not.
+    let ordinary =
+        |target: &str| owner == Owner::Module && target.ends_with("_dataloader") && !name.ends_with("_dataloader");
+    if let Some((_, target)) = FOREIGN.iter().find(|(known, _)| *known == name)
+        && !ordinary(target)
+        && let Some(hook) = HookDef::find(owner, target)
+    {
+        return Meant::NearMiss(Some(hook));
     }
     let rows = HOOKS.iter().filter(|hook| hook.owner == owner).map(|hook| hook.name);
     if let Some(near) = nearest(name, rows) {

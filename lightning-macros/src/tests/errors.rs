@@ -39,16 +39,17 @@ fn near_miss_names() {
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `on_validation_epoch_finished` looks like a hook, but a module has no such hook
-            = help: the nearest is `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)`
+            = help: the nearest is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `validation_epoch_end` is no hook of a module
-            = note: `on_validation_epoch_end`: after the validation batches
-            = help: did you mean `fn on_validation_epoch_end(&mut self, cx: &mut HookContext)`?
+            = note: `on_validation_epoch_end`: after the validation batches; `outputs` is what `validation_step` returned, loader after loader
+            = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
-            `valid_dataloader` is not available as a hook of a module
-            = help: write it in a `#[data_module]`, or give the loaders to `fit`
+            `valid_dataloader` is no hook of a module
+            = note: `val_dataloader`: the validation batches, where `fit` or `validate` is given `()`
+            = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `optimizer_step` is not available as a hook of a module
@@ -131,8 +132,10 @@ fn wrong_parameters() {
         r##"
 #[lightning_module] impl Net {
     fn training_step(&self, batch: B, batch_index: usize, optimizers: &mut Optimizers<Self>) -> Tensor<1> { todo!() }
-    fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
-    fn on_train_batch_end(&mut self, cx: &mut HookContext, _cx: &mut HookContext, (a, b): (u8, u8)) {}
+    fn on_train_epoch_end(&mut self, outputs: Vec<f32>) {}
+    fn on_train_batch_start(&mut self, batch: B) {}
+    fn on_test_batch_end(&mut self, batch: &mut B) {}
+    fn on_train_batch_end(&mut self, outputs: T, cx: &mut HookContext, _cx: &mut HookContext, (a, b): (u8, u8)) {}
     fn prepare_data(&self, stage: Stage) {}
     fn init(hparams: &NetHparams) -> Self { todo!() }
 }
@@ -146,15 +149,27 @@ fn wrong_parameters() {
             = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
             = help: remove it
 
-            `on_validation_epoch_end` has no parameter `outputs`
+            `on_train_epoch_end` has no parameter `outputs`
             = note: its parameters, recognised by name, are `cx: &mut HookContext`
             = help: remove it
+
+            `on_train_batch_start` sees its `batch` by reference, found `B`
+            = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_test_batch_end` sees its `batch` by reference, found `&mut B`
+            = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_train_batch_end` sees its `outputs` by reference, found `T`
+            = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&T`
 
             `cx` is asked for twice
             = help: keep one of the two
 
             `on_train_batch_end` has no parameter `(a, b)`
-            = note: its parameters, recognised by name, are `batch_idx: usize`, `cx: &mut HookContext`
+            = note: its parameters, recognised by name, are `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
             = help: remove it
 
             `prepare_data` has no parameter `stage`

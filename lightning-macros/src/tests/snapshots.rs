@@ -98,8 +98,11 @@ fn hooks_of_every_shape() {
                 }
                 Ok(loss)
             }
-            fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext) {}
+            fn on_train_batch_start(&mut self, batch: &Pair) -> ControlFlow<()> { ControlFlow::Continue(()) }
+            fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext, outputs: &f32, batch: &Pair) {}
             fn on_validation_batch_start(&mut self, dataloader_idx: usize) -> Result<()> { Ok(()) }
+            #[cfg(feature = "val")]
+            fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
             fn on_fit_end(&mut self) {}
             fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> { Ok(()) }
             #[cfg(feature = "load")]

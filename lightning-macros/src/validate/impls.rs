@@ -6,7 +6,7 @@ use syn::{Attribute, FnArg, Generics, ImplItem, ItemImpl, ReceiverKind, Safety, 
 use super::{check_tensors, logs, optimizers};
 use crate::{
     diagnostics::{Diagnostics, suggested},
-    hooks::{HookDef, Kind, Owner, Receiver, StepOutput},
+    hooks::{HookDef, Kind, Owner, ParamDef, Receiver, StepOutput},
     model::{ImplModel, Meant, Method, Param},
     parse::take_attrs,
     paths::plain,
@@ -228,6 +228,7 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                             .help("name the type")
                             .emit();
                     }
+                    check_lent(hook, known, ty, diagnostics);
                 }
                 Param::Unknown(input) => report_param(hook, input, diagnostics),
             }
@@ -240,6 +241,22 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                 .help(format!("add `{}: {}`", missing.name, missing.ty))
                 .emit();
         }
+    }
+}
+
+/// `fn on_train_batch_end(&mut self, batch: Pixels)`: the step has the batch, the hook sees it.
+fn check_lent(hook: &HookDef, known: &ParamDef, ty: &Type, diagnostics: &Diagnostics) {
+    let lent = match ty {
+        Type::Reference(reference) if reference.mutability.is_none() => return,
+        Type::Reference(reference) => &*reference.elem,
+        ty => ty,
+    };
+    if known.arg.is_lent() {
+        diagnostics
+            .error(ty, format!("`{}` sees its `{}` by reference, found `{}`", hook.name, known.name, text_of(ty)))
+            .expected(format!("`{}`", hook.signature()))
+            .help(format!("write `&{}`", text_of(lent)))
+            .emit();
     }
 }
 

@@ -37,11 +37,6 @@ impl<A: Activation> Net<A> {
         Ok(())
     }
     fn on_fit_end(&mut self) {}
-    fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> {
-        Ok(())
-    }
-    #[cfg(feature = "load")]
-    fn on_load_checkpoint(&mut self, state: &StateReader) {}
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_qualifications, unused_variables, clippy::unit_arg)]

@@ -10,7 +10,7 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn on_validation_epoch_end(&mut self, outputs: Vec<f64>) {
+    fn on_train_epoch_end(&mut self, outputs: Vec<f64>) {
         let _ = outputs;
     }
 }

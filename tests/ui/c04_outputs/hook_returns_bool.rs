@@ -10,7 +10,7 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn on_train_batch_start(&mut self) -> bool {
+    fn on_train_epoch_start(&mut self) -> bool {
         true
     }
 }

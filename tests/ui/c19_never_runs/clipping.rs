@@ -10,7 +10,7 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn configure_gradient_clipping(&mut self) {}
+    fn clip_gradients(&mut self) {}
 }
 
 fn main() {}

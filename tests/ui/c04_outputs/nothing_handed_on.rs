@@ -1,8 +1,9 @@
 // mistakes: 1
-use burn::{nn::*, prelude::*};
+use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
 
 #[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
 struct Net {
     #[init(LinearConfig::new(4, 1).init(device))]
     layer: Linear,
@@ -10,8 +11,11 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn validation_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
         self.layer.forward(batch).mean()
+    }
+    fn on_train_batch_end(&mut self, outputs: &f32) {
+        println!("{outputs}");
     }
 }
 

@@ -1,0 +1,30 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn test_step(&self, batch: Tensor<2>) {
+        drop(batch);
+    }
+    fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+        DataLoader::from_batches(Vec::new())
+    }
+}
+
+fn test(trainer: &mut Trainer<Net>, net: &mut Net) -> Result<()> {
+    trainer.test(net, ())?;
+    Ok(())
+}
+
+fn main() {}
