@@ -175,6 +175,11 @@ impl<T> PlainOutput<T> for Evaluated<T> {
     }
 }
 
+/// What a `validation_step` or `test_step` without an output comes to.
+pub fn no_output((): ()) -> Result<()> {
+    Ok(())
+}
+
 /// Drops what a `validation_step` or `test_step` returned, failures excepted.
 pub fn evaluation_output<T: Send, E: Into<Error>>(output: std::result::Result<T, E>) -> Result<()> {
     output.map(drop).map_err(Into::into)

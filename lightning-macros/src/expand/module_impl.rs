@@ -672,21 +672,28 @@ fn expand_step_output(
 /// use P::PlainOutput as _;
 /// P::kept_output::<Vec<f64>, _, _>(cx, P::Evaluated(Self::validation_step(self, batch)).given())
 /// ```
-/// and `P::evaluation_output(…)` where no hook takes the outputs.
+/// `P::evaluation_output(…)` where no hook takes the outputs, and `P::no_output(…)` where there are none.
 fn expand_evaluation(
     p: &TokenStream,
     method: &Method,
     kept: Option<(&Method, &Type)>,
     args: &TokenStream,
 ) -> TokenStream {
+    if kept.is_none() && method.output().is_none() {
+        return expand_output_call(p, method, &quote!(no_output), args);
+    }
     let call = expand_output_call(p, method, &quote!(Evaluated), args);
     let (first, last) = match method.output() {
         Some(ty) => ends(ty),
         None => ends(&method.sig.ident),
     };
+    let given = respan(quote!(.given), last);
+    let mut nothing = Group::new(Delimiter::Parenthesis, TokenStream::new());
+    nothing.set_span(last);
+    let call = quote!(#call #given #nothing);
     let dropped = {
         let path = respan(quote!(#p::evaluation_output), first);
-        let mut args = Group::new(Delimiter::Parenthesis, quote!(#call.given()));
+        let mut args = Group::new(Delimiter::Parenthesis, quote!(#call));
         args.set_span(last);
         quote!(#path #args)
     };
@@ -694,9 +701,11 @@ fn expand_evaluation(
         None => dropped,
         Some((Method { cfgs, .. }, ty)) => {
             let path = respan(quote!(#p::kept_output), first);
-            let mut args = Group::new(Delimiter::Parenthesis, quote!(cx, #call.given()));
+            let comma = respan(quote!(,), first);
+            let mut args = Group::new(Delimiter::Parenthesis, quote!(cx #comma #call));
             args.set_span(last);
-            let kept = quote!(#path::<#ty, _, _> #args);
+            let (open, rest) = (respan(quote!(::<), first), respan(quote!(, _, _>), last));
+            let kept = quote!(#path #open #ty #rest #args);
             match any_of(std::slice::from_ref(cfgs)) {
                 None => kept,
                 Some(predicate) => quote! {

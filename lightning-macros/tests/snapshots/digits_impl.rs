@@ -68,7 +68,7 @@ const _: () = {
             batch: Self::ValBatch,
             _cx: &__p::StepCx<'_>,
         ) -> __p::Result<()> {
-            __p::evaluation_output(Self::validation_step(self, batch))
+            __p::no_output(Self::validation_step(self, batch))
         }
     }
     #[automatically_derived]
@@ -78,7 +78,7 @@ const _: () = {
             batch: Self::TestBatch,
             _cx: &__p::StepCx<'_>,
         ) -> __p::Result<()> {
-            __p::evaluation_output(Self::test_step(self, batch))
+            __p::no_output(Self::test_step(self, batch))
         }
     }
     impl<const __LIGHTNING_NAME: u64> __p::TrainsOptimizer<__LIGHTNING_NAME> for Digits {}

@@ -32,11 +32,27 @@ impl<A: Activation> Net<A> {
         }
         Ok(loss)
     }
-    fn on_train_batch_end(&mut self, batch_idx: usize, cx: &mut HookContext) {}
+    fn on_train_batch_start(&mut self, batch: &Pair) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+    fn on_train_batch_end(
+        &mut self,
+        batch_idx: usize,
+        cx: &mut HookContext,
+        outputs: &f32,
+        batch: &Pair,
+    ) {}
     fn on_validation_batch_start(&mut self, dataloader_idx: usize) -> Result<()> {
         Ok(())
     }
+    #[cfg(feature = "val")]
+    fn on_validation_epoch_end(&mut self, outputs: Vec<f32>) {}
     fn on_fit_end(&mut self) {}
+    fn on_save_checkpoint(&mut self, state: &mut StateWriter) -> Result<()> {
+        Ok(())
+    }
+    #[cfg(feature = "load")]
+    fn on_load_checkpoint(&mut self, state: &StateReader) {}
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
@@ -86,23 +102,46 @@ const _: () = {
             __p::MetricDef::val("val_ignored").on_epoch().reduce(__p::Reduce::Sum),
             __p::MetricDef::test("test_ignored").on_epoch().reduce(__p::Reduce::Sum),
         ];
-        const HOOKS: __p::HookSet = __p::HookSet::EMPTY
-            .with(__p::Hook::Setup)
-            .with(__p::Hook::OnTrainBatchEnd)
-            .with(__p::Hook::OnValidationBatchStart)
-            .with(__p::Hook::OnFitEnd);
+        const HOOKS: __p::HookSet = {
+            let set = __p::HookSet::EMPTY
+                .with(__p::Hook::Setup)
+                .with(__p::Hook::OnTrainBatchStart)
+                .with(__p::Hook::OnTrainBatchEnd)
+                .with(__p::Hook::OnValidationBatchStart)
+                .with(__p::Hook::OnFitEnd);
+            #[cfg(feature = "val")]
+            let set = set.with(__p::Hook::OnValidationEpochEnd);
+            set
+        };
+        const BATCH_HOOKS: __p::HookSet = __p::HookSet::EMPTY
+            .with(__p::Hook::OnTrainBatchStart)
+            .with(__p::Hook::OnTrainBatchEnd);
         fn run_hook(&mut self, hook: __p::Hook, cx: &mut __p::Cx<'_>) -> __p::Outcome {
             match hook {
                 __p::Hook::Setup => {
                     __p::hook_output(Self::setup(self, __p::arg::<Stage>(cx.stage())))
                 }
+                __p::Hook::OnTrainBatchStart => {
+                    let batch = cx.batch::<<Self as __p::LightningImpl>::TrainBatch>()?;
+                    __p::flow_output(
+                            Self::on_train_batch_start(self, __p::arg::<&Pair>(batch)),
+                        )
+                        .map(|flow| cx.follow(flow))
+                }
                 __p::Hook::OnTrainBatchEnd => {
                     let batch_idx = cx.batch_idx();
-                    __p::hook_output(
-                        Self::on_train_batch_end(
+                    let batch = cx.batch::<<Self as __p::LightningImpl>::TrainBatch>()?;
+                    __p::with_outputs::<
+                        f32,
+                        _,
+                    >(
+                        cx,
+                        |outputs, cx| Self::on_train_batch_end(
                             self,
                             __p::arg::<usize>(batch_idx),
                             __p::arg::<&mut HookContext>(cx),
+                            __p::arg::<&f32>(outputs),
+                            __p::arg::<&Pair>(batch),
                         ),
                     )
                 }
@@ -111,6 +150,16 @@ const _: () = {
                         Self::on_validation_batch_start(
                             self,
                             __p::arg::<usize>(cx.dataloader_idx()),
+                        ),
+                    )
+                }
+                #[cfg(feature = "val")]
+                __p::Hook::OnValidationEpochEnd => {
+                    let outputs = __p::epoch_outputs::<Vec<f32>>(cx)?;
+                    __p::hook_output(
+                        Self::on_validation_epoch_end(
+                            self,
+                            __p::arg::<Vec<f32>>(outputs),
                         ),
                     )
                 }
@@ -132,14 +181,19 @@ const _: () = {
     }
     #[automatically_derived]
     impl<A: Activation> __p::TrainingStep for Net<A> {
-        const AGAIN: __p::Again<Self::TrainBatch> = __p::again!();
+        const AGAIN: __p::Again<Self::TrainBatch> = |batch| __p::Option::Some(
+            __p::Clone::clone(batch),
+        );
         fn run_training_step(
             &self,
             _step: usize,
             batch: Self::TrainBatch,
             cx: &__p::StepCx<'_>,
         ) -> __p::Result<__p::Option<__p::TrainingOutput>> {
-            __p::training_output(
+            __p::training_output_of::<
+                f32,
+                _,
+            >(
                 Self::training_step(
                     self,
                     __p::arg::<&StepContext>(cx),
@@ -157,13 +211,40 @@ const _: () = {
             batch: Self::ValBatch,
             cx: &__p::StepCx<'_>,
         ) -> __p::Result<()> {
-            __p::evaluation_output(
-                Self::validation_step(
-                    self,
-                    batch,
-                    __p::arg::<usize>(cx.dataloader_idx()),
-                ),
-            )
+            #[allow(unused_imports)]
+            use __p::PlainOutput as _;
+            let _ = cx;
+            #[cfg(feature = "val")]
+            {
+                __p::kept_output::<
+                    Vec<f32>,
+                    _,
+                    _,
+                >(
+                    cx,
+                    __p::Evaluated(
+                            Self::validation_step(
+                                self,
+                                batch,
+                                __p::arg::<usize>(cx.dataloader_idx()),
+                            ),
+                        )
+                        .given(),
+                )
+            }
+            #[cfg(not(feature = "val"))]
+            {
+                __p::evaluation_output(
+                    __p::Evaluated(
+                            Self::validation_step(
+                                self,
+                                batch,
+                                __p::arg::<usize>(cx.dataloader_idx()),
+                            ),
+                        )
+                        .given(),
+                )
+            }
         }
     }
     #[automatically_derived]

@@ -74,7 +74,7 @@ const _: () = {
             batch: Self::ValBatch,
             _cx: &__p::StepCx<'_>,
         ) -> __p::Result<()> {
-            __p::evaluation_output(Self::validation_step(self, batch))
+            __p::no_output(Self::validation_step(self, batch))
         }
     }
     const _: () = __p::assert_counted!(Pair);
