@@ -133,7 +133,8 @@ struct Guessing {
 impl Guessing {
     fn validation_step(&self, batch: Rows, batch_idx: usize) {
         // Every fourth guess is right.
-        let class = if batch_idx % 4 == 0 { batch.y.clone() } else { (batch.y.clone() + 1).remainder_scalar(3) };
+        let class =
+            if batch_idx.is_multiple_of(4) { batch.y.clone() } else { (batch.y.clone() + 1).remainder_scalar(3) };
         let logits = class.one_hot::<2>(3).float();
         #[log(maximize)]
         let val_acc = accuracy(&logits, &batch.y);
@@ -191,7 +192,7 @@ impl Once {
     }
     fn on_train_start(&mut self) {
         #[log]
-        let foo = 123.0;
+        let once = 123.0;
     }
     fn test_step(&self, batch: Rows, dataloader_idx: usize) {
         drop(batch);
@@ -210,9 +211,9 @@ fn g7_what_is_logged_once_is_one_record() {
     let mut model = Once::new(OnceHparams::default());
     let trainer = quiet(Once::trainer()).max_epochs(2).log_every_n_steps(1).logger(memory.clone());
     trainer.build().unwrap().fit(&mut model, loader(1)).unwrap();
-    let records: Vec<_> = memory.records().into_iter().filter(|record| record.value("foo").is_some()).collect();
+    let records: Vec<_> = memory.records().into_iter().filter(|record| record.value("once").is_some()).collect();
     assert_eq!(records.len(), 1, "{records:?}");
-    assert_eq!((records[0].value("foo"), records[0].position.epoch), (Some(123.0), 0));
+    assert_eq!((records[0].value("once"), records[0].position.epoch), (Some(123.0), 0));
 }
 
 #[test]

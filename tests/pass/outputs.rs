@@ -19,14 +19,14 @@ struct Net {
 
 #[lightning_module]
 impl Net {
-    fn training_step(&self, batch: Tensor<2>) -> Option<Loss<Vec<f32>>> {
-        Some(Loss::new(self.layer.forward(batch).mean()).output(vec![1.0]))
+    fn training_step(&self, batch: Tensor<2>) -> Option<Loss<[f32; 1]>> {
+        Some(Loss::new(self.layer.forward(batch).mean()).output([1.0]))
     }
     fn on_train_batch_start(&mut self, _batch_idx: usize, batch: &Tensor<2>) -> Result<ControlFlow<()>> {
         self.seen += batch.dims()[0];
         Ok(ControlFlow::Continue(()))
     }
-    fn on_train_batch_end(&mut self, outputs: &Vec<f32>) {
+    fn on_train_batch_end(&mut self, outputs: &[f32; 1]) {
         self.seen += outputs.len();
     }
     fn validation_step(&self, batch: Tensor<2>) -> Result<Vec<(String, f32)>> {
