@@ -3,7 +3,7 @@
 # The first steps are not counted: each figure is the difference of two runs of different length.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --release --package lightning-tests --bin loop_cost
+"${CARGO:-cargo}" build --release --bins
 binary=${CARGO_TARGET_DIR:-target}/release/loop_cost
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

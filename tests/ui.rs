@@ -149,6 +149,20 @@ fn every_check_has_a_folder() {
     }
 }
 
+/// What PyTorch Lightning finds when the trainer looks at what `configure_optimizers` returned is found by the compiler here.
+#[test]
+fn l5_schedules_that_cannot_be() {
+    for (program, error) in [
+        ("c13_optimizer_options/interval_misspelt", "`interval` is neither `step` nor `epoch`"),
+        ("c13_optimizer_options/group_unknown_option", "`#[optimizer]` has no option `weigth_decay`"),
+        ("c12_optimizers/plain_and_bound", "`training_step` stands beside steps that are bound to optimizers"),
+        ("c12_optimizers/bound_to_nothing", "`Net` has no optimizer of this name"),
+    ] {
+        let stderr = fs::read_to_string(folder("ui").join(format!("{program}.stderr"))).unwrap();
+        assert!(stderr.lines().any(|line| line.starts_with("error") && line.contains(error)), "{program}:\n{stderr}");
+    }
+}
+
 #[test]
 fn every_row_has_three_programs() {
     let programs = programs();

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use burn::{nn::*, optim::SgdConfig, prelude::*};
+use burn::{
+    nn::*,
+    optim::{LBFGSConfig, SgdConfig},
+    prelude::*,
+};
 use lightning_core::{Hook, StopReason, TrainerBuilder, prelude::*};
 
 use crate::support::{Ledger, Net, NetHparams, Rows, batches, quiet};
@@ -85,6 +89,51 @@ fn a6_backward_calls() {
     let backward = |trainer: TrainerBuilder<Net>| *fit(trainer, 6).1.backward.lock().unwrap();
     assert_eq!(backward(Net::quiet().max_epochs(1).accumulate_grad_batches(2)), 6);
     assert_eq!(backward(Net::quiet().max_steps(6).accumulate_grad_batches(2)), 12);
+}
+
+/// A search that is at its end when it begins: no gradient points anywhere.
+#[lightning_module]
+#[optimizer(LBFGSConfig::new(), lr = 0.1)]
+struct Flat {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Flat {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        self.layer.forward(batch.x).mean() * 0.0
+    }
+}
+
+#[test]
+fn a6_a_search_has_no_backward_call_too_many() {
+    let calls = Calls::default();
+    let mut model = Flat::new(FlatHparams::default());
+    let mut trainer = quiet(Flat::trainer()).max_steps(5).callback(calls.clone()).build().unwrap();
+    let report = trainer.fit(&mut model, loader(64)).unwrap();
+    assert_eq!((report.global_step, *calls.backward.lock().unwrap()), (5, 5));
+    // There a window's later evaluations see its last batch alone, with the sum of all gradients so far; here it is an error.
+    let mut trainer = quiet(Flat::trainer()).max_steps(5).accumulate_grad_batches(2).build().unwrap();
+    let error = trainer.fit(&mut model, loader(64)).unwrap_err().to_string();
+    assert!(error.contains("`optimizer` is L-BFGS") && error.contains("larger batches"), "{error}");
+}
+
+#[test]
+fn a5_schedules_of_windows_that_cannot_be() {
+    // Epochs and numbers are `u64`: negative ones and text do not compile.
+    for (schedule, what) in [
+        (vec![(0, 0)], "0 batches a step from epoch 0"),
+        (vec![(1, 2), (4, 0)], "0 batches a step from epoch 4"),
+        (vec![(1, 2), (1, 3)], "epoch 1 is given twice"),
+        (vec![], "the schedule is empty"),
+    ] {
+        let trainer = Net::quiet().callback(GradientAccumulationScheduler::new(schedule));
+        let error = trainer.build().unwrap_err().to_string();
+        assert!(error.contains("`GradientAccumulationScheduler`") && error.contains(what), "{error}");
+    }
+    let error = Net::quiet().accumulate_grad_batches(0).build().unwrap_err().to_string();
+    assert!(error.contains("accumulate_grad_batches(0)"), "{error}");
 }
 
 #[test]

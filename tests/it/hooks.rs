@@ -228,6 +228,37 @@ fn h3_fit_calls_hooks_in_the_recorded_order() {
 }
 
 #[test]
+fn h6_what_a_checkpoint_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut model, ledger) = told();
+    let mut trainer = quiet(Told::trainer())
+        .max_epochs(1)
+        .num_sanity_val_steps(1)
+        .callback(Recorder(ledger))
+        .callback(ModelCheckpoint::latest().dirpath(folder.path()).filename("it"))
+        .enable_checkpointing(true)
+        .build()
+        .unwrap();
+    let loader = || DataLoader::from_batches(batches(&[4; 2], 1)).unwrap();
+    trainer.fit(&mut model, (loader(), loader())).unwrap();
+    let bytes = std::fs::read(folder.path().join("it.ckpt")).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let texts = metadata.metadata().as_ref().unwrap();
+    let json: serde_json::Value = serde_json::from_str(&texts["lightning"]).unwrap();
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((&json["epoch"], &json["global_step"], &json["batch_step"]), (&0.into(), &2.into(), &2.into()));
+    // Where the program runs in a repository, its commit is there as well.
+    let said: Vec<_> = keys(&json).into_iter().filter(|key| key != "git_commit").collect();
+    let expected = "batch_step burn epoch format global_step hparams lightning metrics module run seed state user";
+    assert_eq!(said.join(" "), expected);
+    let expected = "callbacks counters data log_records metrics optimizers place scaler settings stop train_batches trainable windows";
+    assert_eq!(keys(&json["run"]).join(" "), expected);
+    let optimizers = json["run"]["optimizers"].as_array().unwrap();
+    assert_eq!((optimizers.len(), &optimizers[0]["steps"]), (1, &2.into()));
+    assert_eq!(metadata.offset_keys(), ["loss", "model.layer.bias", "model.layer.weight"]);
+}
+
+#[test]
 fn h4_test_calls_hooks_in_the_recorded_order() {
     let (mut model, ledger) = told();
     let mut trainer = quiet(Told::trainer()).callback(Recorder(ledger.clone())).build().unwrap();
