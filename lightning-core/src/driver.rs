@@ -20,7 +20,7 @@ use crate::{
     data::{NamedFeed, Position, Source, StepCall},
     error::{Error, Result},
     guard::catch,
-    hooks::Hook,
+    hooks::{Hook, HookSet},
     module::{FitContext, LightningModule, TrainingMode, TrainingOutput},
     optim::{Optimizer, OptimizerSetup, Optimizers},
     owned::Owned,
@@ -209,20 +209,38 @@ fn run_callbacks<M: LightningModule>(
     wanted: fn(CallbackOrder) -> bool,
 ) -> Result<()> {
     let mut first = Ok(());
-    for callback in callbacks.iter_mut().filter(|callback| wanted(callback.order())) {
+    let mut any = false;
+    run.unwritten.resize(callbacks.len(), HookSet::EMPTY);
+    for (index, callback) in callbacks.iter_mut().enumerate() {
+        if run.unwritten.get(index).is_some_and(|hooks| hooks.contains(hook)) || !wanted(callback.order()) {
+            continue;
+        }
+        any = true;
         let mut entries = std::mem::take(&mut run.entries);
         let (stage, host) = (run.stage, run.reads_at_once());
-        let result = record(None, stage, host, &mut entries, || {
-            catch(|| call(&mut **callback, hook, &mut CallbackContext { run }, module))
-        });
+        let result =
+            record(None, stage, host, &mut entries, || catch(|| call(&mut **callback, hook, &mut *run, module)));
         run.entries = entries;
-        let result = result.map_err(|error| located(error, run, format!("a callback's {}", hook.name()), hook));
-        match hook.is_end() {
-            true => first = first.and(result),
-            false => result?,
+        match result {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(hooks) = run.unwritten.get_mut(index) {
+                    *hooks = hooks.with(hook);
+                }
+            }
+            Err(error) => {
+                let error = located(error, run, format!("a callback's {}", hook.name()), hook);
+                if !hook.is_end() {
+                    return Err(error);
+                }
+                first = first.and(Err(error));
+            }
         }
     }
     first?;
+    if !any {
+        return Ok(());
+    }
     run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
@@ -505,7 +523,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let module = self.module.get_mut()?;
         let mut stale = false;
         for callback in self.callbacks.iter_mut() {
-            stale |= catch(|| callback.final_weights(&mut CallbackContext { run }, module))
+            stale |= catch(|| callback.final_weights(&mut CallbackContext { run, unwritten: None }, module))
                 .map_err(|error| error.at(run.location(Some("a callback's final_weights".to_owned()), false)))?;
         }
         Ok(stale)

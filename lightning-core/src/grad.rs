@@ -48,7 +48,7 @@
 //! ```
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleVisitor, Param},
     tensor::{DType, Distribution, FloatDType, Tensor},
 };
 
@@ -78,6 +78,7 @@ pub fn input_gradient<M: Module, const D: usize, const E: usize>(
     x: Tensor<D>,
     forward: impl FnOnce(&M, Tensor<D>) -> Tensor<E>,
 ) -> Tensor<D> {
+    make_parameters(module);
     let x = constant(x).autodiff().require_grad();
     let output = forward(&module.clone().no_grad(), x.clone());
     let gradient = output.is_tracked().then(|| x.grad(&output.sum().backward())).flatten();
@@ -115,12 +116,11 @@ pub fn input_gradient<M: Module, const D: usize, const E: usize>(
 ///
 /// let device = Device::default().autodiff();
 /// let critic = LinearConfig::new(3, 1).init(&device);
-/// // Burn makes a parameter when it is first read.
-/// let w = critic.weight.val();
 /// let x = Tensor::<2>::ones([4, 3], &device);
 /// let penalty = grad::gradient_penalty(&critic, x, 1.0, |critic, x| critic.forward(x));
 ///
 /// // The gradient of a linear critic is its weight w: the penalty is (‖w‖ − 1)², its own gradient 2 (‖w‖ − 1) w / ‖w‖.
+/// let w = critic.weight.val();
 /// let norm = w.clone().square().sum().sqrt();
 /// let expected = (norm.clone() - 1.0).square();
 /// assert!((penalty.clone() - expected).abs().into_scalar::<f32>() < 1e-6);
@@ -194,6 +194,19 @@ pub fn interpolate<const D: usize>(real: &Tensor<D>, fake: &Tensor<D>) -> Tensor
     weights[0] = shape[0];
     let weight = Tensor::random(weights, Distribution::Uniform(0.0, 1.0), (&real.device(), real.dtype()));
     fake.clone() + (real - fake) * weight
+}
+
+/// Burn makes a parameter when it is first read, and a frozen copy that reads it first would make the module's a constant.
+fn make_parameters<M: Module>(module: &M) {
+    struct Read;
+
+    impl ModuleVisitor for Read {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let _ = param.val();
+        }
+    }
+
+    module.visit(&mut Read);
 }
 
 /// Out of any graph. Burn's `detach` leaves a tensor that asks for a gradient asking for one.

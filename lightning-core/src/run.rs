@@ -14,6 +14,7 @@ use crate::{
     config::{ClipAlgorithm, ReadBack, Settings},
     context::Inbox,
     error::{Error, Location, Result},
+    hooks::HookSet,
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
     metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
     module::{FieldDef, TrainingMode},
@@ -114,6 +115,8 @@ pub(crate) struct RunState {
     /// Trainable elements by optimizer and group.
     pub(crate) trained: Vec<Vec<u64>>,
     pub(crate) loggers: Loggers,
+    /// The hooks that each callback has not written.
+    pub(crate) unwritten: Vec<HookSet>,
     pub(crate) bar: Progress,
     pub(crate) checkpoints: CheckpointBoard,
     pub(crate) saving: Saving,

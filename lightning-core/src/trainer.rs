@@ -838,6 +838,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             scope: ScopeId::CLOSED,
             entries: Inbox::default(),
             discards_logs: false,
+            unwritten: Vec::new(),
             batch_size: None,
             loss: None,
             output: None,

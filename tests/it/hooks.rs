@@ -1,9 +1,11 @@
 //! The order of hooks, against literal lists.
 
+use std::sync::{Arc, Mutex};
+
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
 
-use crate::support::{Ledger, Rows, batches, quiet};
+use crate::support::{Ledger, Net, NetHparams, Rows, batches, quiet};
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]
@@ -274,4 +276,41 @@ fn h4_test_calls_hooks_in_the_recorded_order() {
     expected.extend(own(&["on_test_epoch_end", "on_test_end"]));
     expected.extend(["C.teardown".into(), "teardown test".into()]);
     assert_eq!(ledger.take(), expected);
+}
+
+/// Counts what it is asked.
+#[derive(Clone, Default)]
+struct Count(Arc<Mutex<usize>>);
+
+impl<M> Callback<M> for Count {
+    fn on_train_batch_end(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        *self.0.lock().unwrap() += 1;
+        Ok(())
+    }
+}
+
+/// Has not written the hook that `Both` hands on to it first.
+struct Silent;
+
+impl<M> Callback<M> for Silent {}
+
+/// Hands on to two others, of which the first is where it is itself.
+struct Both(Silent, Count);
+
+impl<M> Callback<M> for Both {
+    fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
+        Callback::<M>::on_train_batch_end(&mut self.1, cx, module)?;
+        Callback::<M>::on_train_batch_end(&mut self.0, cx, module)
+    }
+}
+
+#[test]
+fn callbacks_within_a_callback_are_called_in_every_batch() {
+    let (alone, within) = (Count::default(), Count::default());
+    let mut model = Net::new(NetHparams::default());
+    let trainer =
+        Net::quiet().max_epochs(2).callback(Silent).callback(alone.clone()).callback(Both(Silent, within.clone()));
+    let loader = DataLoader::from_batches(batches(&[4; 3], 1)).unwrap();
+    trainer.limit_val_batches(0).build().unwrap().fit(&mut model, loader).unwrap();
+    assert_eq!((*alone.0.lock().unwrap(), *within.0.lock().unwrap()), (6, 6));
 }

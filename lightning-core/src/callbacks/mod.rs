@@ -211,6 +211,11 @@ macro_rules! callback_hooks {
                 Ok(false)
             }
 
+            #[doc(hidden)]
+            fn identity(&self) -> Identity {
+                Identity::of(self)
+            }
+
             /// How many batches make up an optimizer step, by the epoch from which on it holds; nothing for what the trainer says.
             fn accumulation(&self) -> Option<BTreeMap<u64, u64>> {
                 None
@@ -222,23 +227,27 @@ macro_rules! callback_hooks {
                 /// # Errors
                 /// An error ends the run; the end hooks still run.
                 fn $method(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-                    let _ = (cx, module);
+                    let _ = module;
+                    cx.unwritten = Some(Identity::of(self));
                     Ok(())
                 }
             )*
         }
 
-        /// Calls the method of one hook.
+        /// Calls the method of one hook. Whether the callback has written one: a default method says so in the context, and has not
+        /// to be called again. One that a callback calls on others it holds says so of them.
         pub(crate) fn call<M>(
             callback: &mut dyn Callback<M>,
             hook: Hook,
-            cx: &mut CallbackContext<'_>,
+            run: &mut RunState,
             module: &mut M,
-        ) -> Result<()> {
+        ) -> Result<bool> {
+            let mut cx = CallbackContext { run, unwritten: None };
             match hook {
-                $(Hook::$hook => callback.$method(cx, module),)*
-                _ => Ok(()),
+                $(Hook::$hook => callback.$method(&mut cx, module)?,)*
+                _ => return Ok(false),
             }
+            Ok(cx.unwritten.is_none_or(|unwritten| unwritten != callback.identity()))
         }
     };
 }
@@ -324,6 +333,19 @@ callback_hooks! {
 #[derive(Debug)]
 pub struct CallbackContext<'a> {
     pub(crate) run: &'a mut RunState,
+    /// The callback whose method was the trait's own.
+    pub(crate) unwritten: Option<Identity>,
+}
+
+/// One callback: its place, and its type's name, since the first field of a callback has the same place.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(*const (), &'static str);
+
+impl Identity {
+    fn of<C: ?Sized>(callback: &C) -> Self {
+        Self(std::ptr::from_ref(callback).cast(), std::any::type_name::<C>())
+    }
 }
 
 context::run_methods!(CallbackContext);
