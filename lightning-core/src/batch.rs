@@ -25,7 +25,7 @@ use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a batch",
     label = "cannot be moved to a device or counted",
-    note = "derive it: write `#[derive(Batch)]` on `{Self}`; mark a field that stays on the host with `#[batch(host)]`"
+    note = "derive it: write `#[derive(Batch)]` on `{Self}`; what is no tensor stays on the host: mark it `#[batch(host)]`, and `#[batch(size)]` where its length is the number of samples"
 )]
 pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.
@@ -74,7 +74,7 @@ pub enum NoBatch {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a batch",
     label = "cannot be moved to a device or counted",
-    note = "derive it: write `#[derive(Batch)]` on `{Self}`; mark a field that stays on the host with `#[batch(host)]`"
+    note = "derive it: write `#[derive(Batch)]` on `{Self}`; what is no tensor stays on the host: mark it `#[batch(host)]`, and `#[batch(size)]` where its length is the number of samples"
 )]
 pub trait StepBatch: Sized + Send + 'static {
     /// Whether there is a step that takes it.

@@ -5,6 +5,7 @@
 
 mod cfgs;
 mod data_with_state;
+mod data_without_fields;
 mod enum_batch;
 mod fallible_init;
 mod generics;

@@ -256,7 +256,7 @@ pub struct Undirected(());
 #[diagnostic::on_unimplemented(
     message = "this metric does not say whether smaller or larger is better",
     label = "a metric with no direction cannot be monitored",
-    note = "write `#[log(minimize)]` or `#[log(maximize)]` where the metric is logged"
+    note = "write `#[log(minimize)]` or `#[log(maximize)]` where the metric is logged; of a key made by name, `.minimize()` or `.maximize()`"
 )]
 pub trait Directed {
     /// The direction as a value.

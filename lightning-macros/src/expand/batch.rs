@@ -33,7 +33,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
         return scoped(&model.paths, &[], [implementation]);
     }
     let message = format!(
-        "nothing in `{0}` carries the batch size\n= help: add a tensor field, or mark the field to count with `#[batch(size)]`",
+        "nothing in `{0}` carries the batch size\n= help: add a tensor field, or write `#[batch(size)]` on a `Vec` of the samples or a `usize` with their number",
         plain(ident)
     );
     // All of it spanned at the name: a constant that panics is underlined where its macro is called.

@@ -122,7 +122,7 @@ fn qualifiers() {
 
             `test_step` cannot be generic
             = note: expected `fn test_step(&self, batch: B)`
-            = help: name the types"#]],
+            = help: write the types themselves, such as `batch: Tensor<2>`"#]],
     );
 }
 

@@ -185,7 +185,11 @@ fn check_qualifiers(model: &ImplModel, diagnostics: &Diagnostics) {
             diagnostics
                 .error(tokens.to_token_stream(), format!("`{name}` cannot be {found}"))
                 .expected(format!("`{}`", hook.signature()))
-                .help(if found == "generic" { "name the types" } else { "remove it" })
+                .help(if found == "generic" {
+                    "write the types themselves, such as `batch: Tensor<2>`"
+                } else {
+                    "remove it"
+                })
                 .emit();
         };
         if let Some(constness) = constness {

@@ -110,17 +110,22 @@ pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
             (Shared::All, _) => diagnostics
                 .error(second.attr.path(), format!("this optimizer and `{}` train the same field", first.name())),
             (Shared::Field(field), _) => {
-                diagnostics.error(field, format!("`{field}` has an optimizer already: `{}`", first.name()))
+                diagnostics.error(field, format!("`{field}` is trained by the optimizer `{}` already", first.name()))
             }
         };
         let report = report.note("both would step the same parameters");
-        match first.field.is_none() && first.fields.is_empty() && second.field.is_some() {
-            true => report.help("write `fields(…)` in the one on the struct, or keep one of the two").emit(),
-            false => report.help("keep one of the two").emit(),
+        let over_all = first.field.is_none() && first.fields.is_empty();
+        match shared {
+            _ if over_all && second.field.is_some() => {
+                report.help("write `fields(…)` in the one on the struct, or keep one of the two").emit();
+            }
+            Shared::Field(_) if first.field != second.field => report.help("take it out of one of the two").emit(),
+            _ => report.help("keep one of the two").emit(),
         }
     }
 }
 
+#[derive(Clone, Copy)]
 enum Shared<'a> {
     All,
     Field(&'a Ident),
