@@ -5,8 +5,9 @@ use quote::{ToTokens, quote, quote_spanned};
 
 use super::{
     ends,
-    hparams::{Mentions, expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
+    hparams::{expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
     implement_at, local,
+    mentions::Mentions,
     module_impl::qualified,
     optimizer::{expand_inert_optimizers, expand_keys, expand_optimizers},
     respan, scoped,
@@ -258,9 +259,15 @@ fn expand_init_module(model: &StructModel, body: TokenStream) -> TokenStream {
     // Spanned at the first `#[init(…)]`, where it is reported that `fn init` builds the struct as well.
     let span = written.map_or(ident.span(), |role| ends(role).0);
     let head = quote!(impl #impl_generics #p::InitModule for #ident #ty_generics);
+    let exprs = model.fields.iter().filter_map(|field| match model.role(field) {
+        Some(Role::Module(expr) | Role::Buffer(expr)) => expr.as_ref(),
+        _ => None,
+    });
+    let (device, again) = Mentions::of(quote!(#(#exprs)*)).param("device");
     let body = quote! {
         type Built = Self;
-        fn init_module(hparams: Self::Hparams, device: &#p::Device) -> Self {
+        fn init_module(hparams: Self::Hparams, #device: &#p::Device) -> Self {
+            #again
             #body
         }
     };
@@ -315,9 +322,13 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
     let Field { ident, cfgs, .. } = field;
     let ty = expand_type(model, field);
     let mentioned = Mentions::of(expr.to_token_stream());
-    let hparams = expand_mentioned(model, &mentioned, "hparams").map(|local| quote!(#(#cfgs)* #local));
+    let hparams = expand_mentioned(model, &mentioned, "hparams", cfgs);
     let earlier = above.iter().filter(|field| mentioned.contains(&field.ident));
-    let earlier = earlier.map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* let #ident = &#ident;));
+    let earlier = earlier.map(|Field { ident, cfgs, .. }| {
+        let (name, again) = mentioned.bindings(ident);
+        let again = again.map(|again| quote!(#(#cfgs)* let #again = #name;));
+        quote!(#(#cfgs)* let #name = &#ident; #again)
+    });
     let earlier: TokenStream = earlier.collect();
     let value = if earlier.is_empty() { quote!(#expr) } else { quote!({ #earlier #expr }) };
     let value = if field.precision.is_some() { quote!(#p::InF32::new(#value)) } else { value };
