@@ -142,7 +142,8 @@ pub(crate) fn record<R>(
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be logged as a metric",
     label = "expected one number",
-    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger"
+    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger",
+    note = "a tuple such as `(&logits, &targets)` is for a stateful metric: `#[log(metric = Accuracy::new())]`"
 )]
 pub trait LogValue {
     /// The value, detached from any graph.

@@ -1,10 +1,10 @@
 //! `<Name>Hparams`: the hyperparameters as plain data with a schema. The same for modules and data modules.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, Ident, spanned::Spanned};
 
-use super::{local, mentions::Mentions};
+use super::{local, mentions::Mentions, respan};
 use crate::{
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
@@ -47,6 +47,8 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
             let path = format!("{ident}::{}", default_fn_ident(name));
             quote!(#[serde(default = #path)])
         });
+        // Where the field is, which a derive underlines from the first word on.
+        let vis = respan(vis.to_token_stream(), name.span());
         quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
     });
     // A field without a doc comment is private in the user's struct, where nobody asks for one.

@@ -13,6 +13,7 @@ use super::{
     respan, scoped,
 };
 use crate::{
+    habits::field_trait,
     model::{Field, Role, StructModel},
     paths::{constant_ident, hparams_ident, plain},
     text::text_of,
@@ -55,7 +56,8 @@ fn expand_with(
     let item = expand_item(model);
     let hparams = expand_definition(model);
     let items = expand_hparams(model).into_iter().chain([lightning_struct]).chain(init);
-    let items = items.chain([expand_keys_of_fields(model), expand_methods(model)]).chain(rest);
+    let items =
+        items.chain([expand_keys_of_fields(model), expand_methods(model)]).chain(expand_habits(model)).chain(rest);
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #hparams #scope)
 }
@@ -358,6 +360,27 @@ fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let ident = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
     quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
+}
+
+/// `impl P::CurrentEpochField for Net { … }` for a field that has a name of PyTorch Lightning's: reading it is no mistake.
+fn expand_habits(model: &StructModel) -> impl Iterator<Item = TokenStream> {
+    let p = model.paths.private();
+    let own = model.fields.iter().filter_map(|field| Some((field, field_trait(&field.ident)?)));
+    own.map(move |(field, name)| {
+        let (Field { ident, cfgs, .. }, ty) = (field, expand_type(model, field));
+        let owner = &model.item.ident;
+        let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            impl #impl_generics #p::#name for #owner #ty_generics #where_clause {
+                type Value = #ty;
+                fn read(&self) -> &#ty {
+                    &self.#ident
+                }
+            }
+        }
+    })
 }
 
 /// `P::module_methods!(Net, [], [Net], []);`
