@@ -22,11 +22,10 @@ pub use crate::{
     },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
-    habits::Habits,
+    habits::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{
-        Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, log_metric,
-        log_metric_per_stage,
+        Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, logged_metric,
     },
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, Hparams, InitModule,
@@ -286,12 +285,12 @@ macro_rules! __module_methods {
                 <Self as $crate::__private::LightningStruct>::hparams(self)
             }
             /// The module with the field frozen; behind a reference, `LightningModule::freeze` does it in place.
-            #[must_use = "it gives the frozen module back"]
+            #[must_use = "of an owned module it gives the frozen module back: write `model = model.freeze(…)`"]
             pub fn freeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
                 $crate::__private::set_trainable(self, field, false)
             }
             /// The module with the field trained again; behind a reference, `LightningModule::unfreeze` does it in place.
-            #[must_use = "it gives the module back"]
+            #[must_use = "of an owned module it gives the trained module back: write `model = model.unfreeze(…)`"]
             pub fn unfreeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
                 $crate::__private::set_trainable(self, field, true)
             }

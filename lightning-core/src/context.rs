@@ -12,6 +12,7 @@ use burn::tensor::{Device, Tensor};
 use crate::{
     config::ClipAlgorithm,
     error::{Error, Result},
+    hooks::Hook,
     loggers::{Figure, Output, ToHistogram, ToImage},
     metrics::{MetricUpdate, Metrics},
     module::{LightningImpl, LightningStruct},
@@ -141,7 +142,8 @@ pub(crate) fn record<R>(
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be logged as a metric",
     label = "expected one number",
-    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger"
+    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger",
+    note = "a tuple such as `(&logits, &targets)` is for a stateful metric: `#[log(metric = Accuracy::new())]`"
 )]
 pub trait LogValue {
     /// The value, detached from any graph.
@@ -418,9 +420,33 @@ pub struct HookContext<'a> {
     pub(crate) run: &'a mut RunState,
     /// The batch, for a hook that takes it.
     pub(crate) batch: Option<&'a dyn Any>,
+    /// The hook that has it.
+    pub(crate) hook: Hook,
+    /// How often random numbers were asked for.
+    pub(crate) draws: Cell<u64>,
 }
 
 impl<'a> HookContext<'a> {
+    pub(crate) fn new(run: &'a mut RunState, hook: Hook, batch: Option<&'a dyn Any>) -> Self {
+        Self { run, batch, hook, draws: Cell::new(0) }
+    }
+
+    /// A source of host randomness that depends on the run's seed, the hook and the training batches before it alone, and on the batch
+    /// at hand in a hook of batches, so that a resumed run draws the same. Each call gives another stream.
+    pub fn rng(&self) -> Rng {
+        let draw = self.draws.get();
+        self.draws.set(draw + 1);
+        // Elsewhere the number of the batch is that of some batch before, which a resumed run does not know.
+        let (loader, batch) = match self.hook.is_in_batch() {
+            true => (self.run.loader_idx as u64, self.run.batch_idx),
+            false => (0, 0),
+        };
+        // The steps' own streams count up from 0: see `StepContext::rng`.
+        let words = [u64::MAX - self.hook as u64, self.run.progress.batch_step, loader, batch];
+        let seed = words.into_iter().fold(self.run.seed, |seed, word| derive_seed(seed, Stream::Host, word, 0));
+        Rng::derived(seed, Stream::Host, 0, draw)
+    }
+
     /// The batch, for a hook that takes it.
     #[doc(hidden)]
     pub fn batch<B: 'static>(&self) -> Result<&'a B> {

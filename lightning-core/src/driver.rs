@@ -253,7 +253,7 @@ fn run_own_hook<M: LightningModule>(
     let mut entries = std::mem::take(&mut run.entries);
     let (stage, host) = (run.stage, run.reads_at_once());
     let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-        catch(|| module.run_hook(hook, &mut HookContext { run, batch }))
+        catch(|| module.run_hook(hook, &mut HookContext::new(run, hook, batch)))
     });
     run.entries = entries;
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;

@@ -1,5 +1,6 @@
 //! What a user of PyTorch Lightning writes on `self`, answered in our words: the macro brings these methods into scope where one of
-//! them is called, and no module has the trait that the method asks for. A method or field of the user's own comes first.
+//! them is called, and no module has the trait that the method asks for. Fields are read through a trait that only a module with
+//! such a field has. A method or field of the user's own comes first.
 
 use crate::module::LightningStruct;
 
@@ -85,4 +86,42 @@ habits! {
         "`{Self}` has no `logger`",
         "the trainer has the loggers",
         "write `#[log]` above a `let`, or `log(\"name\", &value)`: every logger of the trainer gets the value";
+}
+
+macro_rules! fields {
+    ($($trait:ident, $message:literal, $label:literal, $note:literal;)*) => {
+        $(
+            /// A module with a field of this name, which the macro on the struct says.
+            #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+            pub trait $trait {
+                /// The field's type.
+                type Value;
+                /// The field.
+                fn read(&self) -> &Self::Value;
+            }
+        )*
+    };
+}
+
+fields! {
+    CurrentEpochField,
+        "`{Self}` has no field `current_epoch`",
+        "the context has it",
+        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.current_epoch()`";
+    GlobalStepField,
+        "`{Self}` has no field `global_step`",
+        "the context has it",
+        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.global_step()`";
+    DeviceField,
+        "`{Self}` has no field `device`",
+        "batches and parameters are on the run's device already",
+        "write `batch.device()` of a tensor, or add the parameter `cx` and write `cx.device()`";
+    LoggerField,
+        "`{Self}` has no field `logger`",
+        "the trainer has the loggers",
+        "write `#[log]` above a `let`, or `log(\"name\", &value)`: every logger of the trainer gets the value";
+    TrainerField,
+        "`{Self}` has no field `trainer`",
+        "a module has no trainer",
+        "what a step or hook may know of the run is in its parameter `cx`: `cx.current_epoch()`, `cx.global_step()`, `cx.device()`";
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod data;
 mod hparams;
+mod mentions;
 mod module_impl;
 mod module_struct;
 mod optimizer;

@@ -1,9 +1,11 @@
 //! What a user of PyTorch Lightning writes on `self`, and what to write instead.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{
-    Block, Expr, ExprField, ExprMethodCall, Ident, Macro, Member,
+    Block, Expr, ExprField, ExprMethodCall, FnArg, Ident, Item, Macro, Member, ReceiverKind, Signature,
     visit::{self, Visit},
+    visit_mut::{self, VisitMut},
 };
 
 use crate::paths::plain;
@@ -22,6 +24,15 @@ const ON_SELF: &[&str] = &[
     "global_step",
     "device",
     "logger",
+];
+
+/// Fields of a module in Python, with the runtime's trait of a module that has such a field of its own.
+const FIELDS: &[(&str, &str)] = &[
+    ("current_epoch", "CurrentEpochField"),
+    ("global_step", "GlobalStepField"),
+    ("device", "DeviceField"),
+    ("logger", "LoggerField"),
+    ("trainer", "TrainerField"),
 ];
 
 /// What `self.trainer` has in Python, and where it is here.
@@ -128,6 +139,58 @@ impl<'ast> Visit<'ast> for Habits {
 
     fn visit_macro(&mut self, call: &'ast Macro) {
         self.look(call.tokens.clone());
+    }
+}
+
+/// The runtime's trait of a module with a field of the name.
+pub(crate) fn field_trait(field: &Ident) -> Option<Ident> {
+    let name = plain(field);
+    FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| format_ident!("{field}"))
+}
+
+/// Reads `self.current_epoch` as `<Self as P::CurrentEpochField>::read(self)` does, which says in our words that there is no such field:
+/// the macro on the impl cannot know. Only where `self` is shared, so that it makes no difference what else is borrowed.
+pub(crate) fn read_fields(p: &TokenStream, sig: &Signature, block: &mut Block) {
+    struct Reads<'a> {
+        p: &'a TokenStream,
+    }
+    impl VisitMut for Reads<'_> {
+        fn visit_expr_mut(&mut self, expr: &mut Expr) {
+            if let Some(read) = self.read(expr) {
+                *expr = read;
+                return;
+            }
+            visit_mut::visit_expr_mut(self, expr);
+        }
+        /// Another `self`.
+        fn visit_item_mut(&mut self, _: &mut Item) {}
+    }
+    impl Reads<'_> {
+        fn read(&self, expr: &Expr) -> Option<Expr> {
+            let Expr::Field(ExprField { base, member: Member::Named(member), attrs, .. }) = expr else { return None };
+            if !is_self(base) || !attrs.is_empty() {
+                return None;
+            }
+            let (p, base, span) = (self.p, base.to_token_stream(), member.span());
+            let mut name = field_trait(member)?;
+            name.set_span(span);
+            let p: TokenStream = p
+                .clone()
+                .into_iter()
+                .map(|mut token| {
+                    token.set_span(span);
+                    token
+                })
+                .collect();
+            let mut args = Group::new(proc_macro2::Delimiter::Parenthesis, base);
+            args.set_span(span);
+            syn::parse2(quote_spanned!(span=> (*<Self as #p::#name>::read #args))).ok()
+        }
+    }
+    let shared = matches!(sig.inputs.first(), Some(FnArg::Receiver(receiver))
+        if matches!(receiver.kind, ReceiverKind::Reference(_, _, None)));
+    if shared {
+        Reads { p }.visit_block_mut(block);
     }
 }
 

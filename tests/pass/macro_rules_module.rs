@@ -1,7 +1,11 @@
-//! Two modules made by a `macro_rules!`.
+//! Modules made by a `macro_rules!`, whose expressions are written in the macro, in its call, or in both.
 #![deny(warnings)]
 
-use burn::{nn::*, optim::SgdConfig, prelude::*};
+use burn::{
+    nn::*,
+    optim::{AdamConfig, SgdConfig},
+    prelude::*,
+};
 use lightning_core::prelude::*;
 
 use super::{quick, rows};
@@ -34,6 +38,79 @@ macro_rules! module {
 
 module!(Narrow, layer: Linear = LinearConfig::new(4, 1).init(&Device::default()), narrow_loss);
 module!(Wide, head: Linear = LinearConfig::new(4, 8).init(&Device::default()), wide_loss);
+
+/// The expressions come with the call, and find what the attributes put in scope all the same.
+macro_rules! scheduled {
+    ($name:ident, $init:expr, $lr:expr) => {
+        #[lightning_module]
+        #[optimizer(AdamConfig::new(), lr = $lr, interval = step, group(first, lr = lr * 0.5))]
+        struct $name {
+            #[init(LinearConfig::new(4, hidden).init(device))]
+            first: Linear,
+            #[init($init)]
+            second: Linear,
+            #[hparam(default = 8)]
+            hidden: usize,
+            #[hparam(default = 0.1)]
+            lr: f64,
+        }
+
+        #[lightning_module]
+        impl $name {
+            fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+                self.second.forward(self.first.forward(batch)).mean()
+            }
+        }
+    };
+}
+
+scheduled!(
+    InTheCall,
+    LinearConfig::new(hidden, first.weight.dims()[0]).init(device),
+    Cosine::new(lr, cx.estimated_optimizer_steps()?)
+);
+
+/// All of it comes with the call, but for the attributes.
+macro_rules! module_of {
+    ({ $($fields:tt)* } { $($methods:tt)* }) => {
+        #[lightning_module]
+        #[optimizer(AdamConfig::new(), lr = Cosine::new(lr, cx.estimated_optimizer_steps()?), interval = step)]
+        struct OfTokens {
+            #[hparam(default = 0.1)]
+            lr: f64,
+            $($fields)*
+        }
+
+        #[lightning_module]
+        impl OfTokens {
+            $($methods)*
+        }
+    };
+}
+
+module_of!({
+    #[init(LinearConfig::new(4, hidden).init(device))]
+    layer: Linear,
+    #[hparam(default = 2)]
+    hidden: usize,
+} {
+    fn training_step(&self, batch: Tensor<2>, cx: &StepContext, batch_idx: usize) -> Tensor<1> {
+        assert_eq!(cx.batch_idx(), batch_idx);
+        #[log(minimize)]
+        let train_loss = self.layer.forward(batch).mean();
+        train_loss
+    }
+});
+
+#[test]
+fn schedules_run() {
+    let mut model = InTheCall::new(InTheCallHparams::default());
+    quick(InTheCall::trainer()).build().unwrap().fit(&mut model, rows()).unwrap();
+    assert_eq!(model.second.weight.dims(), [8, 4]);
+    let mut model = OfTokens::new(OfTokensHparams::default());
+    let mut trainer = quick(OfTokens::trainer()).callback(EarlyStopping::new(OfTokens::TRAIN_LOSS)).build().unwrap();
+    trainer.fit(&mut model, rows()).unwrap();
+}
 
 #[test]
 fn runs() {

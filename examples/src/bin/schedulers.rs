@@ -38,7 +38,7 @@ fn schedules(lr: f64, steps: u64) -> Result<Vec<Named>> {
         ("StepDecay", StepDecay::new(lr, steps / 4).gamma(0.5).into_scheduler()?),
         ("MultiStepDecay", MultiStepDecay::new(lr, [half, half + eighth]).gamma(0.4).into_scheduler()?),
         ("PolynomialDecay", PolynomialDecay::new(lr, steps).power(2.0).into_scheduler()?),
-        ("Noam", Noam::new(1.0, 64, eighth).into_scheduler()?),
+        ("Noam", Noam::new(64, eighth).into_scheduler()?),
         ("OneCycle", OneCycle::new(lr, steps).into_scheduler()?),
         ("OneCycle in three phases", OneCycle::new(lr, steps).three_phase(true).into_scheduler()?),
         ("Cyclic", Cyclic::new(lr / 10.0, lr, eighth).into_scheduler()?),

@@ -1,6 +1,6 @@
 //! What `#[log(metric = …)]` becomes.
 
-use std::any::Any;
+use std::{any::Any, marker::PhantomData};
 
 use super::{AnyMetric, Metric, MetricInput};
 use crate::{
@@ -23,26 +23,40 @@ impl std::fmt::Debug for MetricUpdate {
     }
 }
 
-/// What `#[log(metric = make)]` becomes. The metric is made once a run; the value is turned into its input at once.
+/// What `#[log(metric = make)]` becomes, as far as the value: the metric's type is known before the value is looked at, so that rustc
+/// says what the metric does not take.
 #[doc(hidden)]
-pub fn log_metric<M, X, V>(slot: usize, make: impl FnOnce() -> X, value: &V)
-where
-    M: LightningImpl,
-    X: Metric,
-    V: MetricInput<X::Input> + ?Sized,
-{
-    push(|frame| declared_target::<M>(frame, slot), make, value, declared_name::<M>(slot));
+pub fn logged_metric<M, X, F: FnOnce() -> X>(slot: usize, make: F) -> MetricSlot<M, F> {
+    MetricSlot { slot, make, module: PhantomData }
 }
 
-/// What `#[log(metric = make, per_stage)]` becomes: `slot` is training's, the next two are validation's and test's.
+/// A stateful metric of `M` on its way to its value.
 #[doc(hidden)]
-pub fn log_metric_per_stage<M, X, V>(slot: usize, make: impl FnOnce() -> X, value: &V)
-where
-    M: LightningImpl,
-    X: Metric,
-    V: MetricInput<X::Input> + ?Sized,
-{
-    push(|frame| stage_target::<M>(frame, slot), make, value, declared_name::<M>(slot));
+#[derive(Debug)]
+pub struct MetricSlot<M, F> {
+    slot: usize,
+    make: F,
+    module: PhantomData<fn() -> M>,
+}
+
+impl<M: LightningImpl, X, F: FnOnce() -> X> MetricSlot<M, F> {
+    /// The metric is made once a run; the value is turned into its input at once.
+    pub fn log<V>(self, value: &V)
+    where
+        X: Metric,
+        V: MetricInput<X::Input> + ?Sized,
+    {
+        push(|frame| declared_target::<M>(frame, self.slot), self.make, value, declared_name::<M>(self.slot));
+    }
+
+    /// The same with `per_stage`: the slot is training's, the next two are validation's and test's.
+    pub fn log_per_stage<V>(self, value: &V)
+    where
+        X: Metric,
+        V: MetricInput<X::Input> + ?Sized,
+    {
+        push(|frame| stage_target::<M>(frame, self.slot), self.make, value, declared_name::<M>(self.slot));
+    }
 }
 
 fn push<X: Metric, V: MetricInput<X::Input> + ?Sized>(

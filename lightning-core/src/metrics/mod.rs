@@ -13,7 +13,7 @@ pub use key::{
     Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
 pub(crate) use log::MetricUpdate;
-pub use log::{log_metric, log_metric_per_stage};
+pub use log::{MetricSlot, logged_metric};
 pub(crate) use metric::AnyMetric;
 pub use metric::{Matrix, Metric, MetricInput, MetricValue};
 pub use stateful::{

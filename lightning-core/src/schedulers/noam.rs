@@ -16,7 +16,7 @@ use crate::config::Problems;
 /// ```
 /// use lightning_core::prelude::*;
 ///
-/// let mut schedule = Noam::new(1.0, 512, 4000).into_scheduler()?;
+/// let mut schedule = Noam::new(512, 4000).into_scheduler()?;
 /// for _ in 1..4000 {
 ///     schedule.step(None)?;
 /// }
@@ -34,8 +34,15 @@ pub struct Noam {
 
 impl Noam {
     /// For a model of this width (`d_model`), highest after `warmup_steps` steps.
-    pub fn new(factor: f64, model_size: impl StepCount, warmup_steps: impl StepCount) -> Self {
-        Self { factor, model_size: Steps::new(model_size), warmup_steps: Steps::new(warmup_steps) }
+    pub fn new(model_size: impl StepCount, warmup_steps: impl StepCount) -> Self {
+        Self { factor: 1.0, model_size: Steps::new(model_size), warmup_steps: Steps::new(warmup_steps) }
+    }
+
+    /// What every rate is multiplied by; 1 unless set, as in the paper.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
     }
 }
 

@@ -1,14 +1,11 @@
 //! `<Name>Hparams`: the hyperparameters as plain data with a schema. The same for modules and data modules.
 
-use std::collections::HashSet;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Attribute, Expr, Ident, spanned::Spanned};
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
-use syn::{Expr, Ident, spanned::Spanned};
-
-use super::local;
+use super::{local, mentions::Mentions, respan};
 use crate::{
-    diagnostics::suggested,
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
 };
@@ -50,6 +47,8 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
             let path = format!("{ident}::{}", default_fn_ident(name));
             quote!(#[serde(default = #path)])
         });
+        // Where the field is, which a derive underlines from the first word on.
+        let vis = respan(vis.to_token_stream(), name.span());
         quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
     });
     // A field without a doc comment is private in the user's struct, where nobody asks for one.
@@ -182,51 +181,18 @@ fn clone_of(model: &StructModel, Field { ident, ty, .. }: &Field, place: &str) -
     quote_spanned!(span=> #p::Clone::clone(&#place.#ident))
 }
 
-/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter that an expression mentions.
+/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter that an expression under the `#[cfg]`s mentions.
 pub(super) fn expand_mentioned<'a>(
     model: &'a StructModel,
     mentioned: &'a Mentions,
     place: &'a str,
+    outer: &'a [Attribute],
 ) -> impl Iterator<Item = TokenStream> + 'a {
     let hparams = model.hparams().filter(|(field, _)| mentioned.contains(&field.ident));
     hparams.map(move |(field, _)| {
-        let (Field { ident, cfgs, .. }, clone) = (field, clone_of(model, field, place));
-        quote!(#(#cfgs)* let #ident = #clone;)
+        let (cfgs, clone) = (&field.cfgs, clone_of(model, field, place));
+        let (name, again) = mentioned.bindings(&field.ident);
+        let lets = [name].into_iter().chain(again).map(|name| quote!(#(#outer)* #(#cfgs)* let #name = #clone;));
+        lets.collect()
     })
-}
-
-/// The words of an expression: a name that does not occur needs no variable. Those in strings count, since `"{hidden}"` may be
-/// a format.
-pub(super) struct Mentions(HashSet<String>);
-
-impl Mentions {
-    pub(super) fn of(tokens: TokenStream) -> Self {
-        let mut words = HashSet::new();
-        collect_words(tokens, &mut words);
-        Self(words)
-    }
-
-    /// Whether it mentions the name, or misspells it: rustc suggests what is there.
-    pub(super) fn contains(&self, name: &Ident) -> bool {
-        let name = plain(name);
-        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
-        self.0.contains(&name) || (name.len() > 3 && self.0.iter().any(misspelt))
-    }
-}
-
-fn collect_words(tokens: TokenStream, words: &mut HashSet<String>) {
-    for token in tokens {
-        match token {
-            TokenTree::Ident(ident) => {
-                words.insert(plain(&ident));
-            }
-            TokenTree::Group(group) => collect_words(group.stream(), words),
-            TokenTree::Literal(literal) => {
-                let text = literal.to_string();
-                let parts = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-                words.extend(parts.filter(|part| !part.is_empty()).map(str::to_owned));
-            }
-            TokenTree::Punct(_) => {}
-        }
-    }
 }

@@ -12,6 +12,7 @@ use super::{
     respan, scoped, wrapped_call,
 };
 use crate::{
+    habits::read_fields,
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, ParamDef, StageDef, StateDef, StepDef, StepOutput},
     model::{
         Binding, Direction, ImplModel, LogForm, Meant, Method, Metric, Param, Reduce, expand_placeholders, name_hash,
@@ -130,6 +131,9 @@ fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenS
     for method in &model.methods {
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
             expand_placeholders(&mut function.block, |site| replacement(method, site));
+            if model.owner == Owner::Module {
+                read_fields(&p, &method.sig, &mut function.block);
+            }
             if method.habits.on_self {
                 // A method of the user's own comes first, so it may well be unused.
                 let words = syn::parse_quote!(#[allow(unused_imports)] use #p::Habits as _;);
@@ -151,11 +155,10 @@ fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStr
         let (p, slot) = (respan(p.clone(), span), Literal::usize_unsuffixed(*slot));
         let options = &log.options;
         let call = match (&options.per_stage, &options.batch_size, &options.metric) {
-            (Some(_), _, Some(metric)) => {
-                quote_spanned!(span=> #p::log_metric_per_stage::<Self, _, _>(#slot, || #metric, &#variable);)
-            }
-            (None, _, Some(metric)) => {
-                quote_spanned!(span=> #p::log_metric::<Self, _, _>(#slot, || #metric, &#variable);)
+            (per_stage, _, Some(metric)) => {
+                let log =
+                    if per_stage.is_some() { quote_spanned!(span=> log_per_stage) } else { quote_spanned!(span=> log) };
+                quote_spanned!(span=> #p::logged_metric::<Self, _, _>(#slot, || #metric).#log(&#variable);)
             }
             (Some(_), Some(size), None) => {
                 quote_spanned!(span=> #p::log_weighted_per_stage::<Self, _, _>(#slot, &#variable, #size);)

@@ -5,13 +5,15 @@ use quote::{ToTokens, quote, quote_spanned};
 
 use super::{
     ends,
-    hparams::{Mentions, expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
+    hparams::{expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
     implement_at, local,
+    mentions::Mentions,
     module_impl::qualified,
     optimizer::{expand_inert_optimizers, expand_keys, expand_optimizers},
     respan, scoped,
 };
 use crate::{
+    habits::field_trait,
     model::{Field, Role, StructModel},
     paths::{constant_ident, hparams_ident, plain},
     text::text_of,
@@ -54,7 +56,8 @@ fn expand_with(
     let item = expand_item(model);
     let hparams = expand_definition(model);
     let items = expand_hparams(model).into_iter().chain([lightning_struct]).chain(init);
-    let items = items.chain([expand_keys_of_fields(model), expand_methods(model)]).chain(rest);
+    let items =
+        items.chain([expand_keys_of_fields(model), expand_methods(model)]).chain(expand_habits(model)).chain(rest);
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #hparams #scope)
 }
@@ -258,9 +261,15 @@ fn expand_init_module(model: &StructModel, body: TokenStream) -> TokenStream {
     // Spanned at the first `#[init(…)]`, where it is reported that `fn init` builds the struct as well.
     let span = written.map_or(ident.span(), |role| ends(role).0);
     let head = quote!(impl #impl_generics #p::InitModule for #ident #ty_generics);
+    let exprs = model.fields.iter().filter_map(|field| match model.role(field) {
+        Some(Role::Module(expr) | Role::Buffer(expr)) => expr.as_ref(),
+        _ => None,
+    });
+    let (device, again) = Mentions::of(quote!(#(#exprs)*)).param("device");
     let body = quote! {
         type Built = Self;
-        fn init_module(hparams: Self::Hparams, device: &#p::Device) -> Self {
+        fn init_module(hparams: Self::Hparams, #device: &#p::Device) -> Self {
+            #again
             #body
         }
     };
@@ -315,9 +324,13 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
     let Field { ident, cfgs, .. } = field;
     let ty = expand_type(model, field);
     let mentioned = Mentions::of(expr.to_token_stream());
-    let hparams = expand_mentioned(model, &mentioned, "hparams").map(|local| quote!(#(#cfgs)* #local));
+    let hparams = expand_mentioned(model, &mentioned, "hparams", cfgs);
     let earlier = above.iter().filter(|field| mentioned.contains(&field.ident));
-    let earlier = earlier.map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* let #ident = &#ident;));
+    let earlier = earlier.map(|Field { ident, cfgs, .. }| {
+        let (name, again) = mentioned.bindings(ident);
+        let again = again.map(|again| quote!(#(#cfgs)* let #again = #name;));
+        quote!(#(#cfgs)* let #name = &#ident; #again)
+    });
     let earlier: TokenStream = earlier.collect();
     let value = if earlier.is_empty() { quote!(#expr) } else { quote!({ #earlier #expr }) };
     let value = if field.precision.is_some() { quote!(#p::InF32::new(#value)) } else { value };
@@ -347,6 +360,27 @@ fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let ident = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
     quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
+}
+
+/// `impl P::CurrentEpochField for Net { … }` for a field that has a name of PyTorch Lightning's: reading it is no mistake.
+fn expand_habits(model: &StructModel) -> impl Iterator<Item = TokenStream> {
+    let p = model.paths.private();
+    let own = model.fields.iter().filter_map(|field| Some((field, field_trait(&field.ident)?)));
+    own.map(move |(field, name)| {
+        let (Field { ident, cfgs, .. }, ty) = (field, expand_type(model, field));
+        let owner = &model.item.ident;
+        let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+        quote! {
+            #(#cfgs)*
+            #[automatically_derived]
+            impl #impl_generics #p::#name for #owner #ty_generics #where_clause {
+                type Value = #ty;
+                fn read(&self) -> &#ty {
+                    &self.#ident
+                }
+            }
+        }
+    })
 }
 
 /// `P::module_methods!(Net, [], [Net], []);`

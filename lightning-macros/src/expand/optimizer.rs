@@ -4,11 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident};
 
-use super::{
-    ends,
-    hparams::{Mentions, expand_mentioned},
-    implement_at, local, respan,
-};
+use super::{ends, hparams::expand_mentioned, implement_at, local, mentions::Mentions, respan};
 use crate::{
     model::{GroupArg, IntervalArg, Optimizer, StructModel, name_hash},
     paths::{constant_ident, plain},
@@ -29,15 +25,16 @@ pub(super) fn expand_optimizers(model: &StructModel) -> Vec<TokenStream> {
     let setups = model.optimizers.iter().map(|optimizer| expand_setup(&p, optimizer));
     let setups = quote!(#(#setups),*);
     let mentioned = Mentions::of(setups.clone());
-    let locals = expand_mentioned(model, &mentioned, "self");
-    let body = quote!(#(#locals)* #p::setups([#setups]));
-    let mut items = vec![implement(model, body)];
+    let locals = expand_mentioned(model, &mentioned, "self", &[]);
+    let (cx, again) = mentioned.param("cx");
+    let body = quote!(#again #(#locals)* #p::setups([#setups]));
+    let mut items = vec![implement(model, &cx, body)];
     items.extend(expand_declarations(model));
     items
 }
 
 pub(super) fn expand_inert_optimizers(model: &StructModel) -> Vec<TokenStream> {
-    let mut items = vec![implement(model, quote!(::core::unreachable!()))];
+    let mut items = vec![implement(model, &local("cx", Span::call_site()), quote!(::core::unreachable!()))];
     items.extend(expand_declarations(model));
     items
 }
@@ -116,7 +113,7 @@ fn expand_group(p: &TokenStream, config: Option<&Expr>, group: &GroupArg) -> Tok
 }
 
 /// `impl P::ConfigureOptimizers for Net`, spanned at the attribute: a `configure_optimizers` beside it is reported there.
-fn implement(model: &StructModel, body: TokenStream) -> TokenStream {
+fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
@@ -138,7 +135,7 @@ fn implement(model: &StructModel, body: TokenStream) -> TokenStream {
     let body = quote! {
         const OPTIMIZERS: &'static [&'static str] = &[#(#names),*];
         #scheduled
-        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Setups {
+        fn configure_optimizers(&self, #cx: &#p::FitContext) -> #p::Setups {
             #body
         }
         #checks

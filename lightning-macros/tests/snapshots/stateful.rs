@@ -4,21 +4,19 @@ impl Net {
         #[cfg(feature = "f1")]
         let val_f1 = (&scores, &batch.targets);
         #[cfg(feature = "f1")] #[allow(clippy::redundant_closure)]
-        ::lightning_core::__private::log_metric::<
+        ::lightning_core::__private::logged_metric::<
             Self,
             _,
             _,
-        >(0, || FBeta::f1().num_classes(self.classes), &val_f1);
+        >(0, || FBeta::f1().num_classes(self.classes))
+            .log(&val_f1);
     }
     fn shared(&self, batch: &Pair) -> Tensor<2> {
         let scores = self.layer.forward(batch.x.clone());
         let acc = (&scores, &batch.targets);
         #[allow(clippy::redundant_closure)]
-        ::lightning_core::__private::log_metric_per_stage::<
-            Self,
-            _,
-            _,
-        >(1, || Accuracy::new(), &acc);
+        ::lightning_core::__private::logged_metric::<Self, _, _>(1, || Accuracy::new())
+            .log_per_stage(&acc);
         let loss = 0.5;
         ::lightning_core::__private::log_weighted_per_stage::<
             Self,

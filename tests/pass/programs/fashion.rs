@@ -1,30 +1,30 @@
-//! Images: convolutions, batch normalisation, a schedule over the whole run, a data module.
+//! Images: convolutions, batch normalisation in mixed precision, a schedule over the whole run, a data module.
 #![deny(warnings)]
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
-use lightning_core::prelude::*;
+use lightning_core::{
+    data::{Image, host, idx},
+    prelude::*,
+};
 
 #[derive(Batch, Clone, Debug)]
 pub struct ImageBatch {
-    images: Tensor<4>,
-    targets: Tensor<1, Int>,
-}
-
-impl ImageBatch {
-    pub(super) fn new(images: Tensor<4>, targets: Tensor<1, Int>) -> Self {
-        Self { images, targets }
-    }
-    pub(super) fn into_parts(self) -> (Tensor<4>, Tensor<1, Int>) {
-        (self.images, self.targets)
-    }
+    pub(super) images: Tensor<4>,
+    pub(super) targets: Tensor<1, Int>,
 }
 
 #[lightning_module]
 #[optimizer(AdamWConfig::new().with_weight_decay(0.05),
-    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).warmup(1), interval = step)]
+    lr = Cosine::new(lr, cx.estimated_optimizer_steps()?).warmup(2), interval = step)]
 pub struct FashionCnn {
     #[init(conv::Conv2dConfig::new([1, 4], [3, 3]).init(device))]
     conv1: conv::Conv2d,
+    #[precision(f32)]
     #[init(BatchNormConfig::new(4).init(device))]
     norm1: BatchNorm,
     #[init(conv::Conv2dConfig::new([4, 8], [3, 3]).init(device))]
@@ -36,7 +36,7 @@ pub struct FashionCnn {
     #[init(LinearConfig::new(8 * 12 * 12, 10).init(device))]
     head: Linear,
     #[hparam(default = 0.25)]
-    dropout_rate: f64,
+    dropout_rate: f64, // cannot be called `dropout`: the field has that name
     #[hparam(default = 2e-3)]
     lr: f64,
 }
@@ -67,51 +67,91 @@ impl FashionCnn {
     }
 }
 
+/// Images with their labels.
+type Images = Vec<(Image, u8)>;
+
 #[data_module]
 pub struct FashionData {
+    #[hparam]
+    dir: PathBuf,
     #[hparam(default = 4)]
     batch_size: usize,
     #[state(skip)]
-    images: Vec<(Vec<f32>, i64)>,
+    train: Option<Images>,
+    #[state(skip)]
+    test: Option<Images>,
 }
 
 #[data_module]
 impl FashionData {
     fn prepare_data(&self) -> Result<()> {
-        Ok(())
+        write(&self.dir, "train", 16).and(write(&self.dir, "t10k", 8)).map_err(|error| error.to_string().into())
     }
-    fn setup(&mut self, _stage: Stage) -> Result<()> {
-        self.images = (0..16_u8).map(|index| (vec![f32::from(index) / 16.0; 28 * 28], i64::from(index % 10))).collect();
+    fn setup(&mut self, stage: Stage) -> Result<()> {
+        if stage == Stage::Fit {
+            self.train = Some(read(&self.dir, "train")?);
+        }
+        self.test = Some(read(&self.dir, "t10k")?);
         Ok(())
     }
     fn train_dataloader(&self) -> Result<DataLoader<ImageBatch>> {
-        DataLoader::builder(self.images.clone()).batch_size(self.batch_size).shuffle(true).collate(collate).build()
+        DataLoader::builder(self.train.clone().unwrap_or_default())
+            .batch_size(self.batch_size)
+            .shuffle(true)
+            .num_workers(2)
+            .try_map(|(image, label): (Image, u8), rng| Ok((image.random_crop(28, 4, rng)?, label)))
+            .collate(ImageBatch::from_items)
+            .build()
     }
     fn val_dataloader(&self) -> Result<DataLoader<ImageBatch>> {
-        DataLoader::builder(self.images.clone()).batch_size(self.batch_size).collate(collate).build()
+        self.test_dataloader()
     }
     fn test_dataloader(&self) -> Result<DataLoader<ImageBatch>> {
-        self.val_dataloader()
+        DataLoader::builder(self.test.clone().unwrap_or_default())
+            .batch_size(self.batch_size)
+            .collate(ImageBatch::from_items)
+            .build()
     }
 }
 
-fn collate(items: Vec<(Vec<f32>, i64)>) -> Result<ImageBatch> {
-    let (device, rows) = (Device::default(), items.len());
-    let (pixels, labels): (Vec<Vec<f32>>, Vec<i64>) = items.into_iter().unzip();
-    Ok(ImageBatch {
-        images: Tensor::from_data(TensorData::new(pixels.concat(), [rows, 1, 28, 28]), &device),
-        targets: Tensor::from_data(TensorData::new(labels, [rows]), &device),
-    })
+impl ImageBatch {
+    fn from_items(items: Vec<(Image, u8)>) -> Result<Self> {
+        let rows = items.len();
+        let labels: Vec<i32> = items.iter().map(|(_, label)| i32::from(*label)).collect();
+        let pixels: Vec<f32> = items.into_iter().flat_map(|(image, _)| image.to_f32().into_pixels()).collect();
+        Ok(Self {
+            images: Tensor::from_data(TensorData::new(pixels, [rows, 1, 28, 28]), &host()),
+            targets: Tensor::from_data(TensorData::new(labels, [rows]), &host()),
+        })
+    }
+}
+
+fn read(dir: &Path, part: &str) -> Result<Images> {
+    let labels = idx::labels(dir.join(format!("{part}-labels")), 10)?;
+    let images = idx::images(dir.join(format!("{part}-images")))?;
+    images.iter().zip(labels).map(|(pixels, label)| Ok((Image::grey(pixels.to_vec(), 28, 28)?, label))).collect()
+}
+
+/// What a program would download: the label says how bright the image is.
+fn write(dir: &Path, part: &str, count: u8) -> std::io::Result<()> {
+    let label = |index| index % 10;
+    let mut images = vec![0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28];
+    images.extend((0..count).flat_map(|index| [25 * label(index); 28 * 28]));
+    let mut labels = vec![0, 0, 8, 1, 0, 0, 0, count];
+    labels.extend((0..count).map(label));
+    fs::write(dir.join(format!("{part}-images")), images)?;
+    fs::write(dir.join(format!("{part}-labels")), labels)
 }
 
 #[test]
 fn runs() -> Result<()> {
     seed_everything(42);
     let folder = tempfile::tempdir().unwrap();
-    let mut data = FashionData::new(FashionDataHparams::default());
+    let mut data = FashionData::new(FashionDataHparams::new(folder.path().to_owned()));
     let mut model = FashionCnn::new(FashionCnnHparams::default());
     let mut trainer = FashionCnn::trainer()
         .max_epochs(2)
+        .precision("bf16-mixed")
         .gradient_clip_val(1.0)
         .default_root_dir(folder.path())
         .enable_progress_bar(false)
@@ -121,8 +161,12 @@ fn runs() -> Result<()> {
         .callback(LearningRateMonitor::new())
         .build()?;
     let report = trainer.fit(&mut model, &mut data)?;
-    assert!(report.metrics.get(FashionCnn::VAL_ACC).is_some(), "{report}");
+    println!("{report}");
+    assert_eq!(report.global_step, 8);
+    assert!(report.best_score(FashionCnn::VAL_ACC).is_some(), "{report}");
     trainer.load_best(&mut model)?;
-    assert!(trainer.test(&mut model, &mut data)?.get(FashionCnn::TEST_ACC).is_some());
+    let report = trainer.test(&mut model, &mut data)?;
+    println!("{report}");
+    assert!(report.get(FashionCnn::TEST_ACC).is_some());
     Ok(())
 }

@@ -122,9 +122,8 @@ impl Case {
                 "every_third" => self.finish(LambdaRate::new(lr, |step| 0.5f64.powi((step / 3) as i32))),
                 other => panic!("`{other}` is not known here"),
             },
-            "noam" => {
-                self.finish(Noam::new(self.float("factor"), self.steps("model_size"), self.steps("warmup_steps")))
-            }
+            "noam" => self
+                .finish(Noam::new(self.steps("model_size"), self.steps("warmup_steps")).factor(self.float("factor"))),
             "one_cycle" => self.finish(self.one_cycle()),
             "cyclic" => self.finish(self.cyclic()),
             "sequential" => self.finish(match self.text("variant") {

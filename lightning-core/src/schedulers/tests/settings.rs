@@ -39,8 +39,8 @@ fn wrong_numbers_are_refused_with_a_remedy() {
         (refusal(StepDecay::new(0.1, 5).gamma(f64::NAN)), vec!["`gamma` is NaN"]),
         (refusal(MultiStepDecay::new(0.1, [5, -3])), vec!["`milestones` is -3"]),
         (refusal(PolynomialDecay::new(0.1, 5).power(0.0)), vec!["`power` is 0.0"]),
-        (refusal(Noam::new(1.0, 512, 0)), vec!["`warmup_steps` is 0"]),
-        (refusal(Noam::new(1.0, 0, 10)), vec!["`model_size` is 0"]),
+        (refusal(Noam::new(512, 0)), vec!["`warmup_steps` is 0"]),
+        (refusal(Noam::new(0, 10)), vec!["`model_size` is 0"]),
         (refusal(OneCycle::new(0.1, 10).pct_start(1.5)), vec!["`pct_start` is 1.5"]),
         (refusal(OneCycle::new(0.1, 10).pct_start(0.6).three_phase(true)), vec!["0.6 with `three_phase`"]),
         (refusal(OneCycle::new(0.1, 10).momentum(0.95, 0.85)), vec!["`momentum(0.95, 0.85)`"]),
@@ -86,7 +86,7 @@ fn all_wrong_numbers_are_listed_at_once() {
     let text = refusal(
         SequentialSchedule::new(StepDecay::new(-1.0, 0).warmup(-1))
             .then(5, Cosine::new(0.1, 0))
-            .then(5, Noam::new(0.0, 1, 1)),
+            .then(5, Noam::new(1, 1).factor(0.0)),
     );
     for part in [
         "milestone 5",
@@ -249,7 +249,7 @@ fn no_numbers_make_a_panic() {
                 try_one(ReduceLROnPlateau::new(lr).factor(x).patience(n).cooldown(n).into_scheduler());
                 for m in COUNTS {
                     try_one(CosineWarmRestarts::new(lr, n).t_mult(m).min_lr(x).into_scheduler());
-                    try_one(Noam::new(lr, n, m).into_scheduler());
+                    try_one(Noam::new(n, m).factor(lr).into_scheduler());
                     try_one(Cyclic::new(lr, x, n).step_size_down(m).exp_range(x).into_scheduler());
                     try_one(OneCycle::new(lr, n).pct_start(x).div_factor(x).three_phase(m > 0).into_scheduler());
                 }

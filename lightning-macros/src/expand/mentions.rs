@@ -1,0 +1,85 @@
+//! The words of the user's expressions: which of the names that generated code could bind they use, and how they are written there.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::quote;
+
+use super::local;
+use crate::{diagnostics::suggested, paths::plain};
+
+/// The words of an expression: a name that does not occur needs no variable. Those in strings count, since `"{hidden}"` may be
+/// a format.
+///
+/// Locals are hygienic where a `macro_rules!` makes the module: a word finds only a variable that was written where the word was, in the
+/// macro or in its call. So variables are bound as the expression writes them.
+#[derive(Default)]
+pub(super) struct Mentions(HashMap<String, Places>);
+
+/// Where a word stands first, outside and inside of a fragment such as `$init:expr`: these two may be a macro and its call.
+#[derive(Default)]
+struct Places {
+    own: Option<Span>,
+    fragment: Option<Span>,
+}
+
+impl Mentions {
+    pub(super) fn of(tokens: TokenStream) -> Self {
+        let mut mentions = Self::default();
+        mentions.collect(tokens, false);
+        mentions
+    }
+
+    /// Whether it mentions the name, or misspells it: rustc suggests what is there.
+    pub(super) fn contains(&self, name: &Ident) -> bool {
+        let name = plain(name);
+        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
+        self.0.contains_key(&name) || (name.len() > 3 && self.0.keys().any(misspelt))
+    }
+
+    /// The names to bind for a variable, of which there is at least one.
+    pub(super) fn bindings(&self, name: &Ident) -> (Ident, Option<Ident>) {
+        // The variable stands where it is declared; what may see it is what the expression's word sees.
+        let as_at = |place: Span| {
+            let mut binding = name.clone();
+            binding.set_span(name.span().resolved_at(place));
+            binding
+        };
+        match self.0.get(&plain(name)) {
+            Some(Places { own: Some(own), fragment }) => (as_at(*own), fragment.map(as_at)),
+            Some(Places { own: None, fragment: Some(fragment) }) => (as_at(*fragment), None),
+            _ => (name.clone(), None),
+        }
+    }
+
+    /// A parameter of generated code, and what binds it once more.
+    pub(super) fn param(&self, name: &str) -> (Ident, TokenStream) {
+        let (param, again) = self.bindings(&local(name, Span::call_site()));
+        let again = again.map(|again| quote!(let #again = #param;)).unwrap_or_default();
+        (param, again)
+    }
+
+    fn collect(&mut self, tokens: TokenStream, in_fragment: bool) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => self.insert(plain(&ident), ident.span(), in_fragment),
+                TokenTree::Group(group) => {
+                    self.collect(group.stream(), in_fragment || group.delimiter() == Delimiter::None);
+                }
+                TokenTree::Literal(literal) => {
+                    let text = literal.to_string();
+                    for word in text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()) {
+                        self.insert(word.to_owned(), literal.span(), in_fragment);
+                    }
+                }
+                TokenTree::Punct(_) => {}
+            }
+        }
+    }
+
+    fn insert(&mut self, word: String, place: Span, in_fragment: bool) {
+        let places = self.0.entry(word).or_default();
+        let first = if in_fragment { &mut places.fragment } else { &mut places.own };
+        first.get_or_insert(place);
+    }
+}
