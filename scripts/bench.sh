@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+cargo=${CARGO:-cargo}
 rounds=5 avx512=1 python=${PYTHON:-python3} device=cpu workloads=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -21,10 +22,11 @@ done
 features=()
 [ "$device" = cpu ] || features=(--features "$device")
 if [ -z "${BENCH_BUILT:-}" ]; then
-    cargo build --release -p lightning-tests --bin bench "${features[@]}"
-    [ "$device" != cpu ] || cargo build --release --manifest-path tests/bench-user/Cargo.toml
+    # The whole workspace: another choice of packages has other features, and would build Burn once more.
+    "$cargo" build --release --workspace --bins "${features[@]}"
+    [ "$device" != cpu ] || "$cargo" build --release --manifest-path tests/bench-user/Cargo.toml
     if [ $avx512 = 0 ]; then
-        cargo build --release --manifest-path tests/bench-user/Cargo.toml --no-default-features --features trainer \
+        "$cargo" build --release --manifest-path tests/bench-user/Cargo.toml --no-default-features --features trainer \
             --target-dir tests/bench-user/target/no-avx512
     fi
 fi

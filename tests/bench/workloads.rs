@@ -1,6 +1,7 @@
 //! The models that are timed, in plain Burn: what a loop by hand, burn-train and the trainer have in common.
 
 use burn::{
+    module::ModuleDisplay,
     nn::{
         BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
@@ -20,7 +21,7 @@ pub const LR: f64 = 1e-3;
 const BATCHES: usize = 32;
 
 /// A model with its data.
-pub trait Workload: Module + 'static {
+pub trait Workload: Module + ModuleDisplay + 'static {
     /// What a step takes.
     type Batch: Clone + Send + Sync + std::fmt::Debug + 'static;
     /// The name on the command line and in the tables.
