@@ -1,7 +1,7 @@
 //! How long saving ten million parameters and the optimizer's state of them holds up training: `cargo run --release -p lightning-tests --bin
 //! save_delay`.
 //!
-//! The wide MLP of BURN.md, 784-3072-2500-10 with AdamW at batch size 64, is trained with and without a checkpoint in the middle. What the
+//! The wide MLP of the benchmark, 784-3072-2500-10 with AdamW at batch size 64, is trained with and without a checkpoint in the middle. What the
 //! steps from the checkpoint on take beyond their median is the delay.
 
 use std::{
