@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Times the trainer beside a loop written by hand as a user of Burn gets it, burn-train, and PyTorch and PyTorch Lightning where there
-# is a Python with torch: each a process of its own, in turn, ROUNDS times. Prints a table of ratios.
+# is a Python with torch: each a process of its own, in turn, ROUNDS times, on a machine that has nothing else to do meanwhile. Prints
+# a table of ratios.
 #
 #   scripts/bench.sh [--rounds 5] [--no-avx512] [--python PYTHON] [--device cpu] [WORKLOAD...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+cargo=${CARGO:-cargo}
 rounds=5 avx512=1 python=${PYTHON:-python3} device=cpu workloads=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -21,10 +23,11 @@ done
 features=()
 [ "$device" = cpu ] || features=(--features "$device")
 if [ -z "${BENCH_BUILT:-}" ]; then
-    cargo build --release -p lightning-tests --bin bench "${features[@]}"
-    [ "$device" != cpu ] || cargo build --release --manifest-path tests/bench-user/Cargo.toml
+    # The whole workspace: another choice of packages has other features, and would build Burn once more.
+    "$cargo" build --release --workspace --bins "${features[@]}"
+    [ "$device" != cpu ] || "$cargo" build --release --manifest-path tests/bench-user/Cargo.toml
     if [ $avx512 = 0 ]; then
-        cargo build --release --manifest-path tests/bench-user/Cargo.toml --no-default-features --features trainer \
+        "$cargo" build --release --manifest-path tests/bench-user/Cargo.toml --no-default-features --features trainer \
             --target-dir tests/bench-user/target/no-avx512
     fi
 fi
@@ -36,23 +39,47 @@ torch=0 lightning=0
 if "$python" -c 'import torch, tqdm' 2>/dev/null; then torch=1; else echo "skipped: PyTorch ($python has no torch and tqdm)"; fi
 if "$python" -c 'import torch, lightning' 2>/dev/null; then lightning=1; else echo "skipped: PyTorch Lightning ($python has no lightning)"; fi
 
-results=$(mktemp)
-trap 'rm -f "$results"' EXIT
-quietly() { "$@" >/dev/null 2>&1 || { echo "failed: $*" >&2; return 1; }; }
+results=$(mktemp) line=$(mktemp)
+trap 'rm -f "$results" "$line"' EXIT
+
+# Processor time in hundredths of a second: of everything on this machine, and of this script with its programs. Both are 0 where the
+# kernel does not tell.
+everything() { awk '/^cpu /{ print $2 + $3 + $4 + $7 + $8; found = 1 } END { if (!found) print 0 }' /proc/stat 2>/dev/null || echo 0; }
+own() { awk '{ print $14 + $15 + $16 + $17 }' /proc/$$/stat 2>/dev/null || echo 0; }
+# The share of the machine that others had since `before` and `mine`, in percent.
+others() { awk -v all=$(($(everything) - before)) -v own=$(($(own) - mine)) -v ns=$(($(date +%s%N) - start)) -v cores="$(nproc)" \
+    'BEGIN { printf "%d", 100 * (all - own) / (cores * ns / 1e7) }'; }
+note() { before=$(everything) mine=$(own) start=$(date +%s%N); }
+
+# Runs a program that adds a line to $line. A run during which others had more than a twentieth of the machine does not count, and is
+# repeated when they are done.
+measure() {
+    for _ in $(seq 12); do
+        for _ in $(seq 60); do note; sleep 0.5; [ "$(others)" -gt 5 ] || break; done
+        : >"$line"
+        note
+        "$@" >/dev/null 2>&1 || { echo "failed: $*" >&2; return 1; }
+        busy=$(others)
+        if [ "$busy" -le 5 ]; then cat "$line" >>"$results"; return; fi
+        echo "again: others had $busy % of the machine during $*" >&2
+    done
+    echo "the machine is too busy for $*" >&2
+    return 1
+}
 
 for workload in "${workloads[@]}"; do
     for _ in $(seq "$rounds"); do
         for program in trainer trainer-burn-optimizers hand; do
-            quietly $ours --device "$device" run --program $program --workload "$workload" --out "$results"
+            measure $ours --device "$device" run --program $program --workload "$workload" --out "$line"
         done
         if [ "$device" = cpu ]; then
-            for program in user-hand burn-train; do quietly $user $program "$workload" "$results"; done
+            for program in user-hand burn-train; do measure $user $program "$workload" "$line"; done
         fi
         if [ $avx512 = 0 ]; then
-            for program in trainer-no-avx512 hand-no-avx512; do quietly $portable $program "$workload" "$results"; done
+            for program in trainer-no-avx512 hand-no-avx512; do measure $portable $program "$workload" "$line"; done
         fi
-        [ $torch = 0 ] || quietly "$python" tests/bench/torch_bench.py torch "$workload" "$results" --device "$device"
-        [ $lightning = 0 ] || quietly "$python" tests/bench/torch_bench.py lightning "$workload" "$results" --device "$device"
+        [ $torch = 0 ] || measure "$python" tests/bench/torch_bench.py torch "$workload" "$line" --device "$device"
+        [ $lightning = 0 ] || measure "$python" tests/bench/torch_bench.py lightning "$workload" "$line" --device "$device"
     done
     echo "done: $workload" >&2
 done

@@ -10,7 +10,8 @@ if ! "$python" -c "import torch, torchvision" 2>/dev/null; then
     exit 0
 fi
 
-cargo build --release -p lightning-tests --bin bench_images
+# The whole workspace: another choice of packages has other features, and would build Burn once more.
+[ -n "${BENCH_BUILT:-}" ] || "${CARGO:-cargo}" build --release --workspace --bins
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$python" scripts/bench_images.py generate "$folder/jpeg"

@@ -58,7 +58,7 @@ fn decode(images: &ImageFolder) -> f64 {
                     if batch >= batches {
                         break;
                     }
-                    let mut pixels = Vec::new();
+                    let mut pixels = Vec::with_capacity(BATCH * 3 * 224 * 224);
                     for index in batch * BATCH..(batch + 1) * BATCH {
                         let (image, _) = images.get(index).unwrap();
                         pixels.extend(image.into_layout(Layout::Chw).into_pixels());

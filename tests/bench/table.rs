@@ -1,6 +1,11 @@
 //! Ratios of programs that ran one after another, round by round.
 
-use std::{collections::BTreeMap, error::Error, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    path::Path,
+};
 
 use super::measure::{Run, quantile};
 
@@ -48,5 +53,24 @@ pub fn print(file: &Path, ours: &str) -> Result<(), Box<dyn Error>> {
             );
         }
     }
+    println!("\nMachine: {}.", machine());
+    let with: BTreeSet<String> = runs
+        .values()
+        .flat_map(|programs| programs.iter())
+        .flat_map(|(program, runs)| runs.iter().map(move |run| format!("{program}: {}", run.with)))
+        .collect();
+    for line in with {
+        println!("{line}.");
+    }
     Ok(())
+}
+
+/// Cores and processor, and whether it has AVX-512.
+fn machine() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let avx512 = field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "avx512f"));
+    let (with, name) = (if avx512 { "with" } else { "without" }, field("model name").unwrap_or("unknown processor"));
+    format!("{cores} cores, {name}, {with} AVX-512")
 }

@@ -84,11 +84,11 @@ def adamw(params):
 
 
 WORKLOADS = {
-    "mlp": (lambda: linears(784, 128, 64, 10), rows, adam, 4000),
-    "batchnorm": (norm_mlp, rows, adam, 4000),
-    "cnn": (Cnn, images, adam, 64),
-    "transformer": (Transformer, sequences, adamw, 64),
-    "wide": (lambda: linears(784, 3072, 2500, 10), rows, adamw, 96),
+    "mlp": (lambda: linears(784, 128, 64, 10), rows, adam, 2000),
+    "batchnorm": (norm_mlp, rows, adam, 2000),
+    "cnn": (Cnn, images, adam, 40),
+    "transformer": (Transformer, sequences, adamw, 40),
+    "wide": (lambda: linears(784, 3072, 2500, 10), rows, adamw, 48),
 }
 
 

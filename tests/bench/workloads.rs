@@ -1,6 +1,7 @@
 //! The models that are timed, in plain Burn: what a loop by hand, burn-train and the trainer have in common.
 
 use burn::{
+    module::ModuleDisplay,
     nn::{
         BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
@@ -20,12 +21,12 @@ pub const LR: f64 = 1e-3;
 const BATCHES: usize = 32;
 
 /// A model with its data.
-pub trait Workload: Module + 'static {
+pub trait Workload: Module + ModuleDisplay + 'static {
     /// What a step takes.
     type Batch: Clone + Send + Sync + std::fmt::Debug + 'static;
     /// The name on the command line and in the tables.
     const NAME: &'static str;
-    /// Steps of an epoch: a few seconds of training.
+    /// Steps of an epoch: some seconds of training.
     const STEPS: usize;
     /// A fresh model.
     fn build(device: &Device) -> Self;
@@ -65,7 +66,7 @@ pub struct Mlp {
 impl Workload for Mlp {
     type Batch = Classified<2>;
     const NAME: &'static str = "mlp";
-    const STEPS: usize = 4000;
+    const STEPS: usize = 2000;
 
     fn build(device: &Device) -> Self {
         Self {
@@ -103,7 +104,7 @@ pub struct NormMlp {
 impl Workload for NormMlp {
     type Batch = Classified<2>;
     const NAME: &'static str = "batchnorm";
-    const STEPS: usize = 4000;
+    const STEPS: usize = 2000;
 
     fn build(device: &Device) -> Self {
         Self {
@@ -143,7 +144,7 @@ pub struct Cnn {
 impl Workload for Cnn {
     type Batch = Classified<4>;
     const NAME: &'static str = "cnn";
-    const STEPS: usize = 64;
+    const STEPS: usize = 40;
 
     fn build(device: &Device) -> Self {
         let conv = |channels| Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Valid).init(device);
@@ -188,7 +189,7 @@ pub struct Transformer {
 impl Workload for Transformer {
     type Batch = (Tensor<2, Int>, Tensor<1, Int>);
     const NAME: &'static str = "transformer";
-    const STEPS: usize = 64;
+    const STEPS: usize = 40;
 
     fn build(device: &Device) -> Self {
         Self {
@@ -228,7 +229,7 @@ pub struct Wide {
 impl Workload for Wide {
     type Batch = Classified<2>;
     const NAME: &'static str = "wide";
-    const STEPS: usize = 96;
+    const STEPS: usize = 48;
 
     fn build(device: &Device) -> Self {
         Self {

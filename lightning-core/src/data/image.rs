@@ -139,18 +139,26 @@ impl<T> fmt::Debug for Image<T> {
 
 /// The transpose of a matrix of `rows` rows and `columns` columns.
 fn transposed<T: Pixel>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
-    let mut turned = Vec::with_capacity(rows * columns);
     if columns == 3 {
-        // The usual case, with a step that is known when compiled.
-        for channel in 0..3 {
-            turned.extend(values.as_chunks::<3>().0.iter().map(|pixel| pixel[channel]));
-        }
-    } else {
-        for column in 0..columns {
-            turned.extend(values.iter().skip(column).step_by(columns));
-        }
+        return planes_of_three(values);
+    }
+    let mut turned = Vec::with_capacity(rows * columns);
+    for column in 0..columns {
+        turned.extend(values.iter().skip(column).step_by(columns));
     }
     turned
+}
+
+/// The usual case, in one pass: colours side by side become three planes.
+fn planes_of_three<T: Pixel>(values: &[T]) -> Vec<T> {
+    let (pixels, _) = values.as_chunks::<3>();
+    let mut planes = vec![T::default(); 3 * pixels.len()];
+    let (reds, rest) = planes.split_at_mut(pixels.len());
+    let (greens, blues) = rest.split_at_mut(pixels.len());
+    for ((([r, g, b], red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
+        (*red, *green, *blue) = (*r, *g, *b);
+    }
+    planes
 }
 
 #[cfg(test)]
@@ -167,6 +175,10 @@ mod tests {
         assert_eq!((planes.shape(), planes.layout()), ([2, 3, 4], Layout::Chw));
         assert_eq!(planes.clone().into_layout(Layout::Chw), planes);
         assert_eq!(planes.into_layout(Layout::Hwc), image);
+        let colours = Image::new(pixels.clone(), [4, 2, 3], Layout::Hwc).unwrap();
+        let planes = colours.clone().into_layout(Layout::Chw);
+        assert_eq!((planes.pixels()[1], planes.pixels()[8], planes.pixels()[23]), (3, 1, 23));
+        assert_eq!(planes.into_layout(Layout::Hwc), colours);
         let grey = Image::grey(pixels, 4, 6).unwrap();
         assert_eq!(grey.clone().into_layout(Layout::Chw).into_pixels(), grey.pixels());
         assert_eq!(format!("{grey:?}"), "Image(4x6, 1 channels, Hwc)");

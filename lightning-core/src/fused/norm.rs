@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    pass::{GRAIN, Real},
+    pass::{ALONE, GRAIN, Real},
     rule::{from_data, host_device, into_data},
 };
 
@@ -28,10 +28,11 @@ pub(crate) fn sum_of_squares(gradient: BridgeTensor) -> (BridgeTensor, Option<f6
 
 fn sum<F: Real + Into<f64>>(data: &TensorData) -> Option<f64> {
     let numbers = data.as_slice::<F>().ok()?;
-    if numbers.len() <= GRAIN {
-        return Some(Arch::new().dispatch(Squares(numbers)));
+    let part = |part| Arch::new().dispatch(Squares(part));
+    if numbers.len() <= ALONE {
+        return Some(numbers.chunks(GRAIN).map(part).sum());
     }
-    let parts: Vec<f64> = numbers.par_chunks(GRAIN).map(|part| Arch::new().dispatch(Squares(part))).collect();
+    let parts: Vec<f64> = numbers.par_chunks(GRAIN).map(part).collect();
     Some(parts.iter().sum())
 }
 

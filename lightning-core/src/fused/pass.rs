@@ -1,11 +1,17 @@
 //! One pass over a parameter, its gradient and its state, in place.
 
-use std::ops::{Add, Div, Mul, Sub};
+use std::{
+    ops::{Add, Div, Mul, Sub},
+    sync::{Mutex, PoisonError},
+};
 
 use burn::tensor::Element;
 use pulp::{Arch, Simd, WithSimd};
 
-/// Elements that one thread takes at a time: below this, handing a part to another thread costs more than it brings.
+/// Up to this many elements one thread makes the pass by itself: waking another takes about as long, some 0.1 ms.
+pub(super) const ALONE: usize = 1 << 18;
+
+/// Elements that a thread takes at a time.
 pub(super) const GRAIN: usize = 1 << 15;
 
 /// A type that the fused optimizers compute in.
@@ -74,40 +80,49 @@ pub(super) fn run<F: Real, const N: usize, K: Kernel<F, N>>(
     gradient: &[F],
     state: [&mut [F]; N],
 ) {
-    if value.len() <= GRAIN {
-        Arch::new().dispatch(Pass { kernel, value, gradient, state });
-        return;
+    let pass = Pass { kernel, value, gradient, state };
+    if pass.value.len() <= ALONE {
+        return Arch::new().dispatch(pass);
     }
-    // Halves of whole grains, so that no two threads write to one cache line.
-    let middle = (value.len() / 2).next_multiple_of(GRAIN / 2);
-    let (left_value, right_value) = value.split_at_mut(middle);
-    let (left_gradient, right_gradient) = gradient.split_at(middle);
-    let (left_state, right_state) = split(state, middle);
-    rayon::join(
-        || run(kernel, left_value, left_gradient, left_state),
-        || run(kernel, right_value, right_gradient, right_state),
-    );
-}
-
-fn split<F, const N: usize>(slices: [&mut [F]; N], middle: usize) -> ([&mut [F]; N], [&mut [F]; N]) {
-    let mut right: [&mut [F]; N] = std::array::from_fn(|_| <&mut [F]>::default());
-    let mut rights = right.iter_mut();
-    let left = slices.map(|slice| {
-        let (left, rest) = slice.split_at_mut(middle);
-        if let Some(right) = rights.next() {
-            *right = rest;
+    let rest = Mutex::new(pass);
+    let work = || {
+        loop {
+            let part = rest.lock().unwrap_or_else(PoisonError::into_inner).take_part();
+            let Some(part) = part else { break };
+            Arch::new().dispatch(part);
         }
-        left
+    };
+    // Not `join`, which would put this thread to sleep until two of the pool's have woken up.
+    rayon::in_place_scope(|scope| {
+        for _ in 1..rayon::current_num_threads() {
+            scope.spawn(|_| work());
+        }
+        work();
     });
-    (left, right)
 }
 
-/// The loop over one thread's part, compiled for each instruction set that `pulp` chooses from at run time.
+/// The loop over a part, compiled for each instruction set that `pulp` chooses from at run time.
 struct Pass<'a, F, K, const N: usize> {
     kernel: K,
     value: &'a mut [F],
     gradient: &'a [F],
     state: [&'a mut [F]; N],
+}
+
+impl<F, K: Copy, const N: usize> Pass<'_, F, K, N> {
+    /// A grain off the front; `None` when nothing is left.
+    fn take_part(&mut self) -> Option<Self> {
+        let length = self.value.len().min(GRAIN);
+        if length == 0 {
+            return None;
+        }
+        Some(Self {
+            kernel: self.kernel,
+            value: self.value.split_off_mut(..length)?,
+            gradient: self.gradient.split_off(..length)?,
+            state: self.state.each_mut().map(|slice| slice.split_off_mut(..length).unwrap_or_default()),
+        })
+    }
 }
 
 impl<F: Real, K: Kernel<F, N>, const N: usize> WithSimd for Pass<'_, F, K, N> {

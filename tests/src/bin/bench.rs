@@ -50,7 +50,8 @@ struct Args {
 enum Command {
     /// Times one program by itself.
     Run {
-        /// trainer, trainer-burn-optimizers, trainer-plain (as Burn is: no fused optimizer, no allocator setting), or hand.
+        /// trainer, trainer-burn-optimizers, trainer-plain (as Burn is: no fused optimizer, no allocator setting), or hand; and
+        /// trainer-no-checkpoints and hand-no-checkpoints, which save nothing.
         #[arg(long)]
         program: String,
         #[arg(long)]
@@ -122,13 +123,14 @@ fn run<M: Trained>(program: &str, accelerator: Accelerator, device: &Device) -> 
         "trainer" => settings,
         "trainer-burn-optimizers" => settings.fused_optimizers(false),
         "trainer-plain" => settings.fused_optimizers(false).tune_allocator(false),
-        "hand" => return by_hand::<M::Workload>(device, folder.path(), with),
+        "trainer-no-checkpoints" => settings.enable_checkpointing(false),
+        "hand" | "hand-no-checkpoints" => return by_hand::<M::Workload>(program, device, folder.path(), with),
         other => return Err(format!("there is no program `{other}`").into()),
     };
     Ok(alone(program, settings, device, with)?)
 }
 
-fn by_hand<W: Workload>(device: &Device, folder: &std::path::Path, with: &str) -> Outcome<Run> {
+fn by_hand<W: Workload>(program: &str, device: &Device, folder: &std::path::Path, with: &str) -> Outcome<Run> {
     const EPOCHS: usize = 3;
     let start = Instant::now();
     let mut hand = Hand::<W>::new(device, folder)?;
@@ -139,7 +141,9 @@ fn by_hand<W: Workload>(device: &Device, folder: &std::path::Path, with: &str) -
             hand.step()?;
             watch.step();
         }
-        hand.save(folder)?;
+        if program == "hand" {
+            hand.save(folder)?;
+        }
     }
-    Ok(Run::new("hand", W::NAME, &watch, EPOCHS * W::STEPS, start.elapsed(), with))
+    Ok(Run::new(program, W::NAME, &watch, EPOCHS * W::STEPS, start.elapsed(), with))
 }

@@ -1,8 +1,7 @@
-//! How long saving ten million parameters and the optimizer's state of them holds up training: `cargo run --release -p lightning-tests --bin
-//! save_delay`.
+//! How long saving ten million parameters and the optimizer's state of them holds up training: `target/release/save_delay`.
 //!
-//! The wide MLP of BURN.md, 784-3072-2500-10 with AdamW at batch size 64, is trained with and without a checkpoint in the middle. What the
-//! steps from the checkpoint on take beyond their median is the delay.
+//! The wide MLP of the benchmark, 784-3072-2500-10 with AdamW at batch size 64, is trained with a checkpoint now and then. What the steps
+//! from a checkpoint on take beyond the mean of the steps long after one, in the same run, is the delay.
 
 use std::{
     sync::{Arc, Mutex},
@@ -12,8 +11,12 @@ use std::{
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::Distribution, tensor::activation::relu};
 use lightning_core::prelude::*;
 
-const STEPS: u64 = 40;
-const SAVED_AFTER: u64 = 15;
+/// Steps from one checkpoint to the next, and how many of them a checkpoint may hold up.
+const EVERY: usize = 40;
+const HELD_UP: usize = 20;
+const CHECKPOINTS: usize = 5;
+/// The last checkpoint is followed by as many steps as the others.
+const STEPS: usize = EVERY * CHECKPOINTS + EVERY - 1;
 
 #[derive(Batch, Clone, Debug)]
 struct Images {
@@ -53,56 +56,53 @@ impl<M> Callback<M> for Clock {
     }
 }
 
-fn steps(folder: Option<&std::path::Path>) -> Result<Vec<Duration>> {
+fn steps(folder: &std::path::Path) -> Result<Vec<Duration>> {
     seed_everything(1);
     let clock = Clock::default();
-    let mut builder = Wide::trainer()
-        .max_steps(STEPS)
+    let builder = Wide::trainer()
+        .max_steps(STEPS as u64)
         .no_logger()
         .enable_progress_bar(false)
         .enable_model_summary(false)
-        .callback(clock.clone());
-    builder = match folder {
-        Some(folder) => builder.callback(ModelCheckpoint::latest().every_n_train_steps(SAVED_AFTER).dirpath(folder)),
-        None => builder.enable_checkpointing(false),
-    };
+        .callback(clock.clone())
+        .callback(ModelCheckpoint::latest().every_n_train_steps(EVERY as u64).dirpath(folder));
     let device = Device::default();
     let batch = Images {
         x: Tensor::random([64, 784], Distribution::Default, &device),
         y: Tensor::from_data(TensorData::new((0..64).map(|at| at % 10).collect::<Vec<i32>>(), [64]), &device),
     };
     let mut model = Wide::new(WideHparams::default());
-    builder.build()?.fit(&mut model, vec![batch; STEPS as usize])?;
+    builder.build()?.fit(&mut model, vec![batch; STEPS])?;
     let ends = clock.0.lock().map(|ends| ends.clone()).unwrap_or_default();
     Ok(ends.windows(2).filter_map(|pair| Some(*pair.get(1)? - *pair.first()?)).collect())
 }
 
-fn median(steps: &[Duration]) -> Duration {
-    let mut sorted = steps.to_vec();
-    sorted.sort();
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-}
-
 fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    steps(None)?;
-    let undisturbed = steps(None)?;
-    let saving = steps(Some(folder.path()))?;
-    let step = median(&undisturbed);
-    // The second checkpoint is due at the thirtieth step: both are in the sum.
-    let sum = |steps: &[Duration]| steps.iter().skip(5).sum::<Duration>();
-    let (without, with) = (sum(&undisturbed), sum(&saving));
-    let delay = with.saturating_sub(without) / 2;
+    let steps: Vec<f64> = steps(folder.path())?.iter().map(|step| step.as_secs_f64() * 1e3).collect();
+    // A checkpoint is taken between the end of its step and the start of the next: within what its step takes here. The first steps
+    // count for nothing, and neither does what follows a checkpoint closely.
+    let (mut quiet, mut held_up) = (steps.get(10..EVERY - 1).unwrap_or_default().to_vec(), Vec::new());
+    for checkpoint in 1..=CHECKPOINTS {
+        let at = EVERY * checkpoint - 1;
+        held_up.push(steps.get(at..at + HELD_UP).unwrap_or_default());
+        quiet.extend(steps.get(at + HELD_UP..at + EVERY - 1).unwrap_or_default());
+    }
+    let step = quiet.iter().sum::<f64>() / quiet.len() as f64;
+    let mut delays: Vec<f64> =
+        held_up.iter().map(|steps| steps.iter().map(|taken| taken - step).sum::<f64>() / step).collect();
+    println!("a step takes {step:.1} ms; steps from a checkpoint on:");
+    for steps in &held_up {
+        println!("  {}", steps.iter().map(|step| format!("{step:.0}")).collect::<Vec<_>>().join(" "));
+    }
+    println!("delays, in steps: {}", delays.iter().map(|delay| format!("{delay:.2}")).collect::<Vec<_>>().join(", "));
+    delays.sort_by(f64::total_cmp);
     let size: u64 = std::fs::read_dir(folder.path())?
         .flatten()
         .filter_map(|entry| entry.metadata().ok())
         .map(|file| file.len())
         .sum();
-    let longest = saving.iter().skip(5).max().copied().unwrap_or_default();
-    println!("a step takes {step:.1?}; the checkpoint has {:.0} MB", size as f64 / 1e6);
-    println!(
-        "one checkpoint delays the loop by {delay:.1?}, {:.2} steps; the longest step took {longest:.1?}",
-        delay.as_secs_f64() / step.as_secs_f64()
-    );
+    let median = delays.get(CHECKPOINTS / 2).copied().unwrap_or(f64::NAN);
+    println!("a checkpoint of {:.0} MB delays the loop by {median:.2} steps (median)", size as f64 / 1e6);
     Ok(())
 }
