@@ -11,7 +11,7 @@
 //! | `user.<name>` | what the module's `on_save_checkpoint` added |
 //! | `loss` | the loss of the last batch |
 //!
-//! `__metadata__` has a SHA-256 of the file and one JSON text, [`Metadata`]. Nothing in the file depends on time, place or
+//! `__metadata__` has a hash (XXH3, 128 bits) of the file and one JSON text, [`Metadata`]. Nothing in the file depends on time, place or
 //! random ids: equal states give equal bytes. [`inspect`] prints what is inside, and so does
 //! `cargo run --bin inspect_checkpoint -- file.ckpt`.
 //!
