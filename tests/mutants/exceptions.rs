@@ -23,6 +23,8 @@ pub(crate) const HARMLESS: &[(&str, &str, &str)] = &[
     ("any", "receiver of prepare_data 2: self: &mut Self", "a data module may remember what it prepared"),
     ("any", "output of training_step: Option<Tensor<1>>, and no body", "`None` skips the batch"),
     ("any", "output of training_step: Result<Tensor<1>>, and no body", "a step may fail"),
+    ("digits", "output of validation_step: impl Send", "`()` is `Send`, and any value may be handed on"),
+    ("digits", "output of test_step: impl Send", "`()` is `Send`, and any value may be handed on"),
     ("any", "output of validation_step: *, and no body", "any value may be handed on, or by nobody taken"),
     ("any", "output of test_step: *, and no body", "any value may be handed on, or by nobody taken"),
     ("any", "output of predict_step: *, and no body", "a prediction is of any type that can be kept"),
@@ -69,6 +71,8 @@ pub(crate) const ELSEWHERE: &[(&str, &str, &str)] = &[
         "the step is right by itself: reported at the loader that gives other batches",
     ),
     ("any", "output of *: none", "rustc underlines the value that the body still returns"),
+    ("every_hook", "output of validation_step: impl Send", "rustc underlines the `Ok` whose error nobody names"),
+    ("every_hook", "output of validation_step: Result<Result<()>>", "rustc underlines the `()` in `Ok`"),
     ("any", "output of predict_step: Result<*", "rustc underlines the value that the body returns inside of `Ok`"),
     (
         "every_hook",
