@@ -1,12 +1,16 @@
 //! Model to tokens. Reached by correct input only, so nothing here can fail; every body is a call into the runtime.
 
 mod batch;
+mod calls;
 mod data;
 mod hparams;
 mod mentions;
 mod module_impl;
 mod module_struct;
 mod optimizer;
+mod run_hook;
+mod steps;
+mod training;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};
 pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};

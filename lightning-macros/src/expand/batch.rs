@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Generics, Ident, Member};
 
-use super::{ends, module_impl::qualified, respan, scoped};
+use super::{calls::qualified, ends, respan, scoped};
 use crate::{
     model::{BatchField, BatchModel, Members},
     paths::plain,

@@ -5,10 +5,12 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
 use super::{
-    any_of, ends,
+    any_of,
+    calls::{expand_arg, qualified, stretch},
+    ends,
     hparams::{expand_definition, expand_hparams, expand_locals, expand_rebuild},
     implement_at,
-    module_impl::{data_hooks, expand_arg, expand_declared, expand_inert_item, parts, qualified, stretch},
+    module_impl::{data_hooks, expand_declared, expand_inert_item, parts},
     module_struct::{expand_default_of, expand_rows, expand_state},
     respan, scoped, wrapped_call,
 };

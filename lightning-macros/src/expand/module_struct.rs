@@ -4,11 +4,11 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::{
+    calls::qualified,
     ends,
     hparams::{expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
     implement_at, local,
     mentions::Mentions,
-    module_impl::qualified,
     optimizer::{expand_inert_optimizers, expand_keys, expand_optimizers},
     respan, scoped,
 };

@@ -1,0 +1,106 @@
+//! Calls of the user's methods, underlined where the user wrote the types they are of.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Ident, Type};
+
+use super::{ends, local, respan, wrapped_call};
+use crate::{
+    hooks::{Arg, ParamDef},
+    model::{Method, Param},
+};
+
+/// What stands behind a reference.
+pub(super) fn referred(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
+        ty => ty,
+    }
+}
+
+/// The parameters that the row knows, in the user's order.
+pub(super) fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
+    let known = method.params.all.iter().filter_map(|param| match param {
+        Param::Known(param, ty) => Some((*param, ty)),
+        Param::Batch | Param::Unknown(_) => None,
+    });
+    known.collect()
+}
+
+/// `P::arg::<usize>(cx.batch_idx())`
+pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenStream {
+    let span = ends(ty).0;
+    let name = Ident::new(param.name, span);
+    let (cx, same) = (local("cx", span), local(param.name, span));
+    let given = match param.arg {
+        Arg::Context => cx.into_token_stream(),
+        Arg::FromContext => quote_spanned!(span=> #cx.#name()),
+        Arg::Same | Arg::Batch(_) | Arg::Output | Arg::Outputs(_) => same.into_token_stream(),
+        Arg::Borrowed => quote_spanned!(span=> &#same),
+    };
+    expand_given(p, ty, given)
+}
+
+/// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
+/// is given, without which rustc underlines the attribute.
+pub(super) fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
+    let function = respan(quote!(#p::arg::<), first);
+    let close = respan(quote!(>), last);
+    let mut given = Group::new(Delimiter::Parenthesis, given);
+    given.set_span(last);
+    quote!(#function #ty #close #given)
+}
+
+/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
+/// here as for the associated type, and rustc prints it once.
+pub(super) fn expand_fallible_call(p: &TokenStream, method: &Method, args: &TokenStream) -> TokenStream {
+    let Some(ty) = method.output() else { return TokenStream::new() };
+    let convert = qualified(p, ty, &quote!(FallibleOutput::into_fallible_output));
+    let (first, last) = ends(ty);
+    let mut name = method.sig.ident.clone();
+    name.set_span(first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, args.clone());
+    arguments.set_span(last);
+    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(first=> Self::#name #arguments));
+    call.set_span(last);
+    quote!(#convert #call)
+}
+
+/// Tokens of ours, underlined as the type: the first as its first, the others as its last.
+pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
+    let (first, last) = ends(ty);
+    let mut tokens = tokens.into_iter();
+    let head = respan(tokens.by_ref().take(1).collect(), first);
+    let rest = respan(tokens.collect(), last);
+    quote!(#head #rest)
+}
+
+/// `<Ty as P::Trait>::item`, underlined as the type.
+pub(super) fn qualified(p: &TokenStream, ty: &Type, item: &TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let open = respan(quote!(<), first);
+    let mut path = item.clone().into_iter();
+    let implements: TokenStream = path.by_ref().take(1).collect();
+    let implements = respan(quote!(as #p::#implements>), first);
+    let rest = respan(path.collect(), last);
+    quote!(#open #ty #implements #rest)
+}
+
+/// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
+pub(super) fn expand_output_call(
+    p: &TokenStream,
+    method: &Method,
+    output: &TokenStream,
+    args: &TokenStream,
+) -> TokenStream {
+    let ident = &method.sig.ident;
+    let at = method.output().map_or_else(|| ident.to_token_stream(), ToTokens::to_token_stream);
+    let path = |span| {
+        let mut name = ident.clone();
+        name.set_span(span);
+        quote_spanned!(span=> Self::#name)
+    };
+    wrapped_call(p, output, path, args, at)
+}
