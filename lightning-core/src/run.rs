@@ -8,6 +8,7 @@ use std::{
 
 use burn::tensor::{Device, FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     checkpoint::{Checkpoint, Resume},
@@ -17,7 +18,7 @@ use crate::{
     hooks::HookSet,
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
     metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
-    module::{FieldDef, TrainingMode},
+    module::{FieldDef, LightningModule, TrainingMode},
     optim::Optimizer,
     params::GradientStore,
     precision::LossScaler,
@@ -156,7 +157,7 @@ pub(crate) struct RunState {
     pub(crate) validates: bool,
     /// A monitored metric that only validation gives.
     pub(crate) validation_only: Option<String>,
-    pub(crate) hparams: serde_json::Value,
+    pub(crate) hparams: Value,
     pub(crate) fields: &'static [FieldDef],
     /// The module's declared metrics.
     pub(crate) declared: &'static [MetricDef],
@@ -168,6 +169,73 @@ pub(crate) struct RunState {
 }
 
 impl RunState {
+    /// A run of a module of type `M` that has not begun.
+    pub(crate) fn new<M: LightningModule>(
+        settings: Settings,
+        device: Device,
+        loggers: Vec<Box<dyn Logger>>,
+        resume: Resume,
+    ) -> Self {
+        Self {
+            host: Self::is_host(&settings, &device),
+            bar: Progress::new(settings.output.progress_bar),
+            stage: Stage::Fit,
+            device,
+            seed: 0,
+            progress: Counters::default(),
+            place: Place::default(),
+            last_epoch: 0,
+            batch_idx: 0,
+            loader_idx: 0,
+            metrics: MetricStore::new(M::METRICS),
+            scope: ScopeId::CLOSED,
+            entries: Inbox::default(),
+            discards_logs: false,
+            unwritten: Vec::new(),
+            batch_size: None,
+            loss: None,
+            output: None,
+            predictions: None,
+            optimizers: Vec::new(),
+            training: M::TRAINING,
+            bound: Vec::new(),
+            windows: Vec::new(),
+            hidden: Vec::new(),
+            clip: None,
+            stepped: false,
+            trained: Vec::new(),
+            loggers: Loggers::new(loggers),
+            checkpoints: CheckpointBoard::default(),
+            saving: Saving::default(),
+            resume,
+            resuming: None,
+            resumed_from: None,
+            differences: Vec::new(),
+            declared_frozen: Vec::new(),
+            train_batches: None,
+            passes_before: 0,
+            validation_follows: false,
+            profile: settings.profiler.map(|_| Profile::default()),
+            stop: None,
+            sanity_checking: false,
+            started: None,
+            told_minimum: false,
+            validated: None,
+            kept: Vec::new(),
+            skip_epoch: false,
+            failing: false,
+            validates: false,
+            validation_only: None,
+            hparams: Value::Null,
+            fields: M::FIELDS,
+            declared: M::METRICS,
+            scalers: Vec::new(),
+            lowering: None,
+            warnings: Vec::new(),
+            settings,
+        }
+    }
+
     pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
         settings.readback == ReadBack::Auto && readback::is_host(device)
     }
@@ -417,7 +485,7 @@ impl Loggers {
         self.last = (batch_step, records);
     }
 
-    pub(crate) fn start(&mut self, hparams: &serde_json::Value) -> Result<()> {
+    pub(crate) fn start(&mut self, hparams: &Value) -> Result<()> {
         for logger in &mut self.all {
             logger.start()?;
             logger.log_hyperparams(hparams)?;
