@@ -190,53 +190,42 @@ fn l1_an_epoch_schedule_counts_every_epoch() {
     }
 }
 
-#[lightning_module]
-#[optimizer(SgdConfig::new(), lr = ReduceLROnPlateau::new(0.1).patience(0), interval = epoch, monitor = giraffe, strict = true)]
-struct Strict {
-    #[init(LinearConfig::new(8, 3).init(device))]
-    layer: Linear,
-    #[state(skip)]
-    rate: Option<f64>,
-}
-
-#[lightning_module]
-impl Strict {
-    fn training_step(&self, batch: Rows, cx: &StepContext) -> Tensor<1> {
-        // A name that nothing logs does not compile (C8); this one is logged where the run never comes.
-        if cx.current_epoch() > 99 {
-            #[log(minimize, on_epoch)]
-            let giraffe = 1.0;
+macro_rules! watching_giraffe {
+    ($name:ident, strict = $strict:literal) => {
+        #[lightning_module]
+        #[optimizer(
+                    SgdConfig::new(),
+                    lr = ReduceLROnPlateau::new(0.1).patience(0),
+                    interval = epoch,
+                    monitor = giraffe,
+                    strict = $strict,
+                )]
+        struct $name {
+            #[init(LinearConfig::new(8, 3).init(device))]
+            layer: Linear,
+            #[state(skip)]
+            rate: Option<f64>,
         }
-        cross_entropy(self.layer.forward(batch.x), batch.y)
-    }
-    fn on_train_end(&mut self, cx: &mut HookContext) {
-        self.rate = cx.learning_rates().first().map(|(_, rate)| *rate);
-    }
-}
 
-#[lightning_module]
-#[optimizer(SgdConfig::new(), lr = ReduceLROnPlateau::new(0.1).patience(0), interval = epoch, monitor = giraffe, strict = false)]
-struct Lenient {
-    #[init(LinearConfig::new(8, 3).init(device))]
-    layer: Linear,
-    #[state(skip)]
-    rate: Option<f64>,
-}
-
-#[lightning_module]
-impl Lenient {
-    fn training_step(&self, batch: Rows, cx: &StepContext) -> Tensor<1> {
-        // A name that nothing logs does not compile (C8); this one is logged where the run never comes.
-        if cx.current_epoch() > 99 {
-            #[log(minimize, on_epoch)]
-            let giraffe = 1.0;
+        #[lightning_module]
+        impl $name {
+            fn training_step(&self, batch: Rows, cx: &StepContext) -> Tensor<1> {
+                // A name that nothing logs does not compile (C8); this one is logged where the run never comes.
+                if cx.current_epoch() > 99 {
+                    #[log(minimize, on_epoch)]
+                    let giraffe = 1.0;
+                }
+                cross_entropy(self.layer.forward(batch.x), batch.y)
+            }
+            fn on_train_end(&mut self, cx: &mut HookContext) {
+                self.rate = cx.learning_rates().first().map(|(_, rate)| *rate);
+            }
         }
-        cross_entropy(self.layer.forward(batch.x), batch.y)
-    }
-    fn on_train_end(&mut self, cx: &mut HookContext) {
-        self.rate = cx.learning_rates().first().map(|(_, rate)| *rate);
-    }
+    };
 }
+
+watching_giraffe!(Strict, strict = true);
+watching_giraffe!(Lenient, strict = false);
 
 #[test]
 fn l4_a_plateau_that_watches_nothing() {

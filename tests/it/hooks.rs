@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
 
-use crate::support::{Ledger, Net, NetHparams, Rows, batches, quiet};
+use crate::support::{Ledger, Net, NetHparams, Rows, batches, quiet, visit_every_hook};
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]
@@ -123,48 +123,14 @@ impl Told {
 
 struct Recorder(Ledger);
 
-macro_rules! record {
-    ($($method:ident),*) => {
-        impl<M> Callback<M> for Recorder {
-            $(fn $method(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-                self.0.add(concat!("C.", stringify!($method)));
-                Ok(())
-            })*
-        }
-    };
+impl Recorder {
+    fn visit(&self, call: &str) -> Result<()> {
+        self.0.add(call);
+        Ok(())
+    }
 }
 
-record!(
-    setup,
-    teardown,
-    on_fit_start,
-    on_fit_end,
-    on_sanity_check_start,
-    on_sanity_check_end,
-    on_train_start,
-    on_train_end,
-    on_train_epoch_start,
-    on_train_epoch_end,
-    on_train_batch_start,
-    on_train_batch_end,
-    on_before_zero_grad,
-    on_before_backward,
-    on_after_backward,
-    on_before_optimizer_step,
-    on_validation_start,
-    on_validation_end,
-    on_validation_epoch_start,
-    on_validation_epoch_end,
-    on_validation_batch_start,
-    on_validation_batch_end,
-    on_test_start,
-    on_test_end,
-    on_test_epoch_start,
-    on_test_epoch_end,
-    on_test_batch_start,
-    on_test_batch_end,
-    on_exception
-);
+visit_every_hook!(Recorder);
 
 fn validation(batches: usize) -> Vec<String> {
     let mut list = own(&["on_validation_start", "on_validation_epoch_start"]);

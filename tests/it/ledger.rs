@@ -10,7 +10,7 @@ use lightning_core::{
 };
 use signal_hook::{consts::SIGINT, low_level::raise};
 
-use crate::support::{Ledger, Rows, batches, quiet};
+use crate::support::{Ledger, Rows, batches, quiet, visit_every_hook};
 
 /// What goes wrong in a hook, once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,53 +106,13 @@ impl Probed {
 /// Records every call of a callback as `C.name`.
 struct Recorder(Probe);
 
-macro_rules! record {
-    ($($method:ident),* $(,)?) => {
-        impl<M> Callback<M> for Recorder {
-            $(fn $method(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-                self.0.visit(concat!("C.", stringify!($method)))
-            })*
-        }
-    };
+impl Recorder {
+    fn visit(&self, call: &str) -> Result<()> {
+        self.0.visit(call)
+    }
 }
 
-record!(
-    setup,
-    teardown,
-    on_fit_start,
-    on_fit_end,
-    on_sanity_check_start,
-    on_sanity_check_end,
-    on_train_start,
-    on_train_end,
-    on_train_epoch_start,
-    on_train_epoch_end,
-    on_train_batch_start,
-    on_train_batch_end,
-    on_before_zero_grad,
-    on_before_backward,
-    on_after_backward,
-    on_before_optimizer_step,
-    on_validation_start,
-    on_validation_end,
-    on_validation_epoch_start,
-    on_validation_epoch_end,
-    on_validation_batch_start,
-    on_validation_batch_end,
-    on_test_start,
-    on_test_end,
-    on_test_epoch_start,
-    on_test_epoch_end,
-    on_test_batch_start,
-    on_test_batch_end,
-    on_predict_start,
-    on_predict_end,
-    on_predict_epoch_start,
-    on_predict_epoch_end,
-    on_predict_batch_start,
-    on_predict_batch_end,
-    on_exception,
-);
+visit_every_hook!(Recorder);
 
 fn loader(count: usize) -> DataLoader<Rows> {
     DataLoader::from_batches(batches(&vec![4; count], 1)).unwrap()

@@ -134,6 +134,34 @@ impl Ledger {
 }
 
 /// The bits of every value of a list, to compare exactly.
+/// `impl Callback` whose every method calls `visit` of the callback with `C.` and the method's name.
+macro_rules! visit_every_hook {
+    ($callback:ident) => {
+        $crate::support::visit_every_hook!($callback:
+            setup teardown on_fit_start on_fit_end on_sanity_check_start on_sanity_check_end on_train_start on_train_end
+            on_train_epoch_start on_train_epoch_end on_train_batch_start on_train_batch_end
+            on_before_zero_grad on_before_backward on_after_backward on_before_optimizer_step
+            on_validation_start on_validation_end on_validation_epoch_start on_validation_epoch_end
+            on_validation_batch_start on_validation_batch_end
+            on_test_start on_test_end on_test_epoch_start on_test_epoch_end on_test_batch_start on_test_batch_end
+            on_predict_start on_predict_end on_predict_epoch_start on_predict_epoch_end
+            on_predict_batch_start on_predict_batch_end on_exception
+        );
+    };
+    ($callback:ident: $($method:ident)*) => {
+        impl<M> lightning_core::Callback<M> for $callback {
+            $(fn $method(
+                &mut self,
+                _cx: &mut lightning_core::CallbackContext<'_>,
+                _module: &mut M,
+            ) -> lightning_core::Result<()> {
+                self.visit(concat!("C.", stringify!($method)))
+            })*
+        }
+    };
+}
+pub(crate) use visit_every_hook;
+
 pub fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
