@@ -190,16 +190,14 @@ fn l1_an_epoch_schedule_counts_every_epoch() {
     }
 }
 
+fn impatient() -> ReduceLROnPlateau {
+    ReduceLROnPlateau::new(0.1).patience(0)
+}
+
 macro_rules! watching_giraffe {
     ($name:ident, strict = $strict:literal) => {
         #[lightning_module]
-        #[optimizer(
-                    SgdConfig::new(),
-                    lr = ReduceLROnPlateau::new(0.1).patience(0),
-                    interval = epoch,
-                    monitor = giraffe,
-                    strict = $strict,
-                )]
+        #[optimizer(SgdConfig::new(), lr = impatient(), interval = epoch, monitor = giraffe, strict = $strict)]
         struct $name {
             #[init(LinearConfig::new(8, 3).init(device))]
             layer: Linear,
