@@ -457,8 +457,12 @@ impl<'a> HookContext<'a> {
     /// Clips the gradients of the step at hand; only in `configure_gradient_clipping`, which stands for the trainer's `gradient_clip_val`.
     ///
     /// # Errors
-    /// When the limit is no positive number.
+    /// When the limit is no positive number, and in every other hook.
     pub fn clip_gradients(&mut self, limit: f64, algorithm: ClipAlgorithm) -> Result<()> {
+        if self.hook != Hook::ConfigureGradientClipping {
+            return Err(Error::config(format!("`clip_gradients` has no step at hand in `{}`", self.hook.name()))
+                .help("call it in `configure_gradient_clipping`"));
+        }
         if !(limit.is_finite() && limit > 0.0) {
             return Err(Error::config(format!("`clip_gradients({limit:?})` clips nothing away, or everything"))
                 .help("give a positive number, or do not call it for no clipping"));

@@ -409,6 +409,10 @@ fn seed_generator(run: &RunState, draws: Draws) {
 
 /// The batches of an epoch from the place where the run is; whether the epoch came to its end.
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
+    if let Phase::AfterBatch { stepped } = run.place.phase {
+        let last = is_last(run, driver, plan);
+        run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
+    }
     loop {
         if run.place.phase == Phase::Batch {
             seed_generator(run, Draws::Batch);
@@ -430,9 +434,9 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             _ => may_stop(run, run.progress.epoch),
         };
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if let Phase::AfterBatch { stepped } = run.place.phase
+        if let Phase::AfterBatch { .. } = run.place.phase
             && validates
-            && (plan.schedule.is_due(run, stepped, last) || stopping)
+            && (run.validation_follows || stopping)
         {
             seed_generator(run, Draws::Validation);
             validate(run, driver, &plan.val, None)?;

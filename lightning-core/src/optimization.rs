@@ -93,6 +93,13 @@ fn check(run: &RunState) -> Result<()> {
                 ))
                 .help("leave `accumulate_grad_batches` and `gradient_clip_val` out, and use larger batches"));
             }
+            if run.clips_by_itself {
+                return Err(Error::config(format!(
+                    "`{}` is L-BFGS, which never calls `configure_gradient_clipping`",
+                    optimizer.name()
+                ))
+                .help("leave the hook out, or use another optimizer"));
+            }
         }
         let watched = optimizer.schedule().and_then(|schedule| schedule.monitored());
         if let Some(name) = watched

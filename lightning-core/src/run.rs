@@ -15,7 +15,7 @@ use crate::{
     config::{ClipAlgorithm, ReadBack, Settings},
     context::Inbox,
     error::{Error, Location, Result},
-    hooks::HookSet,
+    hooks::{Hook, HookSet},
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
     metrics::{EpochValue, MetricDef, MetricStore, ScopeId, StageSet},
     module::{FieldDef, LightningModule, TrainingMode},
@@ -103,6 +103,8 @@ pub(crate) struct RunState {
     pub(crate) optimizers: Vec<Optimizer>,
     /// How a batch is trained on.
     pub(crate) training: TrainingMode,
+    /// Whether the module writes `configure_gradient_clipping`.
+    pub(crate) clips_by_itself: bool,
     /// The optimizer of each of several training steps.
     pub(crate) bound: Vec<usize>,
     /// The gradients of the accumulation windows: one, or one for each of several training steps.
@@ -198,6 +200,7 @@ impl RunState {
             predictions: None,
             optimizers: Vec::new(),
             training: M::TRAINING,
+            clips_by_itself: M::HOOKS.contains(Hook::ConfigureGradientClipping),
             bound: Vec::new(),
             windows: Vec::new(),
             hidden: Vec::new(),

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use burn::{nn::*, optim::SgdConfig, prelude::*};
+use burn::{
+    nn::*,
+    optim::{LBFGSConfig, SgdConfig},
+    prelude::*,
+};
 use lightning_core::{ReadBack, StopReason, TrainerBuilder, prelude::*};
 
 use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};
@@ -124,6 +128,54 @@ fn a10_the_module_clips() {
     let error = moved(&[-1.0], Clipping::trainer()).unwrap_err();
     assert!(error.to_string().contains("clip_gradients(-1.0)"), "{error}");
     assert_eq!(error.location().batch, Some(0));
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct ClipsTooEarly {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl ClipsTooEarly {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+    fn on_before_optimizer_step(&mut self, cx: &mut HookContext) -> Result<()> {
+        cx.clip_gradients(0.05, ClipAlgorithm::Norm)
+    }
+}
+
+#[lightning_module]
+#[optimizer(LBFGSConfig::new(), lr = 0.1)]
+struct ClipsASearch {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl ClipsASearch {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+    fn configure_gradient_clipping(&mut self, cx: &mut HookContext) -> Result<()> {
+        cx.clip_gradients(0.05, ClipAlgorithm::Norm)
+    }
+}
+
+#[test]
+fn clipping_that_would_come_to_nothing_is_an_error() {
+    let loader = || DataLoader::from_batches(batches(&[16], 1)).unwrap();
+    let mut trainer = quiet(ClipsTooEarly::trainer()).max_epochs(1).build().unwrap();
+    let error = trainer.fit(&mut ClipsTooEarly::new(ClipsTooEarlyHparams::default()), loader()).unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("no step at hand in `on_before_optimizer_step`") && told.contains("configure_"), "{told}");
+    assert_eq!(error.location().batch, Some(0));
+
+    let mut trainer = quiet(ClipsASearch::trainer()).max_epochs(1).build().unwrap();
+    let error = trainer.fit(&mut ClipsASearch::new(ClipsASearchHparams::default()), loader()).unwrap_err().to_string();
+    assert!(error.contains("L-BFGS, which never calls `configure_gradient_clipping`"), "{error}");
 }
 
 #[test]
