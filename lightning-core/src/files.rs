@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// What temporary files are called, so that one left behind by a killed process can be told from the user's own.
 const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 
+mod past_cache;
+pub(crate) use past_cache::PastCache;
+
 /// Writes a file so that at every moment, power cuts included, `path` holds either the old bytes or all of the new ones.
 ///
 /// The bytes go to a temporary file in the same folder, which is synced, renamed over `path`, and the folder is synced. When anything
@@ -25,7 +28,33 @@ pub(crate) fn write_atomic<T>(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<T>,
 ) -> Result<T> {
-    let path = path.as_ref();
+    atomically(path.as_ref(), |file| {
+        let mut buffer = BufWriter::new(file.as_file_mut());
+        // On a failure the buffer is dropped with bytes in it, which only end up in a file that is about to go.
+        let value = write(&mut buffer)?;
+        buffer.flush()?;
+        Ok(value)
+    })
+}
+
+/// As [`write_atomic`], for a large file that is not read soon: past the page cache where that can be.
+///
+/// # Errors
+/// As [`write_atomic`].
+pub(crate) fn write_atomic_past_cache<T>(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut PastCache<'_>) -> io::Result<T>,
+) -> Result<T> {
+    atomically(path.as_ref(), |file| {
+        let place = file.path().to_path_buf();
+        let mut past = PastCache::new(file.as_file_mut(), &place);
+        let value = write(&mut past)?;
+        past.finish()?;
+        Ok(value)
+    })
+}
+
+fn atomically<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -> io::Result<T>) -> Result<T> {
     let failed = |source: io::Error| match source.downcast::<Error>() {
         Ok(own) => own,
         Err(source) => Error::io("write", path, source),
@@ -38,10 +67,7 @@ pub(crate) fn write_atomic<T>(
     // Held until the file is closed: what a killed process leaves behind can be locked by another. A file system without
     // locks leaves the leftovers where they are.
     let _ = file.as_file().try_lock();
-    let mut buffer = BufWriter::new(file.as_file_mut());
-    // On a failure the buffer is dropped with bytes in it, which only end up in a file that is about to go.
-    let value = write(&mut buffer).and_then(|value| buffer.flush().map(|()| value)).map_err(failed)?;
-    drop(buffer);
+    let value = write(&mut file).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     sync_folder(folder).map_err(failed)?;

@@ -4,7 +4,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write as _,
     path::Path,
 };
 
@@ -225,6 +224,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) frozen: Vec<String>,
 }
 
+/// The bytes of tensors from which on a file is written past the page cache: writing it the other way would hold up the training.
+const LARGE: usize = 4 << 20;
+
 /// A checkpoint in host memory.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -314,9 +316,10 @@ impl Image {
             serde_json::to_string(&self.metadata)?
         };
         let wanted = |name: &str| !weights_only || name.starts_with(names::MODEL) || name.starts_with(names::USER);
-        files::write_atomic(path, |writer| {
-            container::write(writer, &self.tensors, wanted, Some(&text))?;
-            writer.flush()
-        })
+        let bytes: usize = self.tensors.iter().filter(|tensor| wanted(tensor.name())).map(|tensor| tensor.len()).sum();
+        if bytes < LARGE {
+            return files::write_atomic(path, |writer| container::write(writer, &self.tensors, wanted, Some(&text)));
+        }
+        files::write_atomic_past_cache(path, |writer| container::write(writer, &self.tensors, wanted, Some(&text)))
     }
 }

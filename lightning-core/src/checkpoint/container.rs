@@ -72,6 +72,15 @@ impl Stored {
         Ok(Self { name, dtype, data })
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
     fn bytes(&self) -> &[u8] {
         self.data.as_bytes()
     }

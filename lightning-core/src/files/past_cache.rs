@@ -1,0 +1,154 @@
+//! Writing past the page cache.
+//!
+//! What is written the usual way is copied into fresh pages of the kernel's cache first, which costs a core about as long as training on a
+//! hundred megabytes' worth of parameters takes. A file opened with `O_DIRECT` is written from the program's own memory.
+
+use std::{
+    fs::File,
+    io::{self, Seek as _, SeekFrom, Write},
+    path::Path,
+};
+
+/// What offsets, lengths and addresses of direct writes are multiples of: no less than the blocks of any disk in use.
+const BLOCK: usize = 4096;
+const BUFFER: usize = 1 << 20;
+
+/// Gathers bytes into whole blocks in aligned memory and writes them past the cache, as long as the file system takes them like that,
+/// and through it otherwise. The last bytes are written by [`PastCache::finish`]; `flush` does nothing.
+#[derive(Debug)]
+pub(crate) struct PastCache<'a> {
+    file: &'a mut File,
+    /// The same file, opened for direct writes.
+    direct: Option<File>,
+    memory: Vec<u8>,
+    /// Where in the memory the blocks start.
+    start: usize,
+    filled: usize,
+    /// Bytes that are in the file.
+    written: u64,
+}
+
+impl<'a> PastCache<'a> {
+    /// Writes an empty file, which is at `path`.
+    pub(super) fn new(file: &'a mut File, path: &Path) -> Self {
+        let memory = vec![0; BUFFER + BLOCK];
+        let start = memory.as_ptr().align_offset(BLOCK);
+        // Memory that cannot be aligned is not: the whole buffer is used, and direct writes are refused.
+        let start = if start <= BLOCK { start } else { 0 };
+        Self { file, direct: open_direct(path), memory, start, filled: 0, written: 0 }
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if !self.filled.is_multiple_of(BLOCK) {
+            self.direct = None;
+        }
+        self.pour()
+    }
+
+    fn pour(&mut self) -> io::Result<()> {
+        let Self { file, direct, memory, start, filled, written } = self;
+        let bytes = memory.get(*start..*start + *filled).unwrap_or_default();
+        let poured = direct.as_mut().map(|direct| direct.write_all(bytes));
+        match poured {
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => *direct = None,
+            Some(result) => result?,
+            None => {}
+        }
+        if direct.is_none() {
+            file.seek(SeekFrom::Start(*written))?;
+            file.write_all(bytes)?;
+        }
+        *written += *filled as u64;
+        *filled = 0;
+        Ok(())
+    }
+}
+
+impl Write for PastCache<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.filled == BUFFER {
+            self.pour()?;
+        }
+        let (from, to) = (self.start + self.filled, self.start + BUFFER);
+        let taken = self.memory.get_mut(from..to).unwrap_or_default().write(bytes)?;
+        self.filled += taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_direct(path: &Path) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    std::fs::OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_direct(_path: &Path) -> Option<File> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_every_length_hold_what_was_written() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.bin");
+        let bytes: Vec<u8> = (0..2 * BUFFER + 3 * BLOCK).map(|at| (at % 251) as u8).collect();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, BUFFER - 1, BUFFER, BUFFER + 1, 2 * BUFFER, bytes.len()] {
+            for cached in [false, true] {
+                let mut file = File::create(&path)?;
+                let mut writer = PastCache::new(&mut file, &path);
+                if cached {
+                    writer.direct = None;
+                }
+                for piece in bytes[..length].chunks(300_007) {
+                    writer.write_all(piece)?;
+                }
+                writer.finish()?;
+                assert!(std::fs::read(&path)? == bytes[..length], "{length} bytes, cached: {cached}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_system_that_refuses_gets_the_bytes_through_the_cache() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.bin");
+        let mut file = File::create(&path)?;
+        let mut writer = PastCache::new(&mut file, &path);
+        let bytes: Vec<u8> = (0..3 * BUFFER).map(|at| (at % 241) as u8).collect();
+        writer.write_all(&bytes[..BUFFER + BLOCK])?;
+        // Memory that is not aligned, from here on: the kernel answers `EINVAL`.
+        writer.start += 1;
+        writer.memory.insert(0, 0);
+        writer.memory.resize(BUFFER + BLOCK + 1, 0);
+        writer.write_all(&bytes[BUFFER + BLOCK..])?;
+        writer.finish()?;
+        assert!(std::fs::read(&path)? == bytes);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_an_error() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("a.bin");
+        std::fs::write(&path, b"old")?;
+        let mut file = File::open(&path)?;
+        let mut writer = PastCache { direct: None, ..PastCache::new(&mut file, &path) };
+        assert!(writer.write_all(&vec![0; 2 * BUFFER]).is_err());
+        assert_eq!(std::fs::read(&path)?, b"old");
+        Ok(())
+    }
+}
