@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The loader beside torch's, on the same tensors and in one run: MNIST in shuffled batches of 64, and how well loading hides behind a step.
-# Usage: scripts/bench_loader.sh [folder of the MNIST files]. `PYTHON` names the interpreter that has torch.
+# Usage: scripts/bench_loader.sh [folder of the MNIST files]. `PYTHON` names the interpreter that has torch, `ROUNDS` how
+# often both are timed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,18 +13,26 @@ if [ ! -e "$folder/train-images-idx3-ubyte.gz" ]; then
 fi
 # The whole workspace: another choice of packages has other features, and would build Burn once more.
 [ -n "${BENCH_BUILT:-}" ] || "${CARGO:-cargo}" build --quiet --release --workspace --bins
-ours=$(target/release/bench_loader "$folder")
-echo "$ours"
-value() { echo "$ours" | awk -v name="$1" '$1 == name { print $2 }'; }
+rounds=${ROUNDS:-5}
+overlap=$(target/release/bench_loader "$folder" overlap)
+value() { awk -v name="$1" '$1 == name { print $2 }'; }
 printf 'a step of t with a loader of 0.8 t on one worker: %s t (waiting), %s t (computing)\n' \
-    "$(value overlap_waiting)" "$(value overlap_computing)"
+    "$(echo "$overlap" | value overlap_waiting)" "$(echo "$overlap" | value overlap_computing)"
 if ! "$python" -c 'import torch' 2>/dev/null; then
     echo "SKIPPED: the comparison with torch, which $python does not have; say where it is: PYTHON=…"
     exit 0
 fi
-torch=$("$python" scripts/bench_loader.py "$folder")
-echo "torch_0_workers_us $torch"
-for name in floats_0_workers floats_1_workers bytes_0_workers bytes_1_workers; do
-    awk -v name="$name" -v torch="$torch" -v own="$(value "${name}_us")" \
-        'BEGIN { printf "%s: %.1f times torch'"'"'s DataLoader(num_workers=0)\n", name, torch / own }'
+# Both in turn, so that what else the machine does slows both down: the ratios of each round, and their median.
+names="floats_0_workers floats_1_workers bytes_0_workers bytes_1_workers"
+ratios=$(for _ in $(seq "$rounds"); do
+    ours=$(target/release/bench_loader "$folder" rates)
+    torch=$("$python" scripts/bench_loader.py "$folder")
+    echo "microseconds a batch: torch $torch, $(echo "$ours" | awk '{ sub("_us", "", $1); printf "%s%s %s", sep, $1, $2; sep = ", " }')" >&2
+    for name in $names; do
+        echo "$ours" | awk -v name="$name" -v torch="$torch" '$1 == name "_us" { printf "%s %.2f\n", name, torch / $2 }'
+    done
+done)
+for name in $names; do
+    echo "$ratios" | value "$name" | sort -n | awk -v name="$name" \
+        '{ all[NR] = $1 } END { printf "%s: %.1f times torch'"'"'s DataLoader(num_workers=0) (%.1f to %.1f)\n", name, all[int((NR + 1) / 2)], all[1], all[NR] }'
 done

@@ -6,10 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use burn::tensor::{Element, TensorData};
+use burn::tensor::{DType, Element, TensorData};
 
 use super::dataset::{Dataset, out_of_range};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    guard::catch,
+};
 
 /// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.
 ///
@@ -97,15 +100,37 @@ impl<T: Element> Rows<T> {
     }
 
     /// Rows whose values pass through `convert` when they are read: bytes that become normalised floats, say, kept as bytes.
+    ///
+    /// `convert` is a function of the value alone. Of rows of bytes it is asked once for each byte that occurs, not once for each item:
+    /// for random numbers there is the loader's `map`.
     pub fn convert<E, F>(self, convert: F) -> ConvertedRows<T, E>
     where
         E: Element,
         F: Fn(T) -> E + Send + Sync + 'static,
     {
-        // One virtual call for a row, not for a value.
-        let convert =
-            Arc::new(move |row: &[T], into: &mut Vec<E>| into.extend(row.iter().map(|value| convert(*value))));
+        // One virtual call for many values, not for each.
+        let convert: Arc<Convert<T, E>> = match self.table(&convert) {
+            Some(table) => Arc::new(move |row: &[T], into: &mut Vec<E>| {
+                into.extend(row.iter().map(|byte| table[usize::from(byte.to_u8())]));
+            }),
+            None => {
+                Arc::new(move |row: &[T], into: &mut Vec<E>| into.extend(row.iter().map(|value| convert(*value))))
+            }
+        };
         ConvertedRows { rows: self, convert }
+    }
+
+    /// What bytes become, by byte; those that do not occur become anything. `None` for other types, and where `convert` panics: it
+    /// shall do so when the item is read.
+    fn table<E: Element>(&self, convert: &impl Fn(T) -> E) -> Option<Box<[E; 256]>> {
+        if T::dtype() != DType::U8 {
+            return None;
+        }
+        let mut first = [None; 256];
+        for value in self.values.iter() {
+            first[usize::from(value.to_u8())] = Some(*value);
+        }
+        catch(|| Ok(Box::new(first.map(|value| value.map_or_else(E::default, convert))))).ok()
     }
 }
 
@@ -125,13 +150,20 @@ impl<T> Rows<T> {
         self.values.get(range).ok_or_else(|| out_of_range(index, self.layout.rows))
     }
 
-    /// The rows at `indices` in one buffer.
-    fn copy<E: Element>(&self, indices: &[usize], copy: impl Fn(&[T], &mut Vec<E>)) -> Result<Option<Vec<TensorData>>> {
-        let mut values = Vec::with_capacity(indices.len() * self.layout.width);
+    /// Appends the rows at `indices`.
+    fn copy(&self, indices: &[usize], into: &mut Vec<T>) -> Result<()>
+    where
+        T: Copy,
+    {
         for index in indices {
-            copy(self.row(*index)?, &mut values);
+            into.extend_from_slice(self.row(*index)?);
         }
-        Ok(Some(vec![TensorData::new(values, self.layout.batch_shape(indices.len()))]))
+        Ok(())
+    }
+
+    /// The values of a batch as its one column.
+    fn column<E: Element>(&self, values: Vec<E>, rows: usize) -> Option<Vec<TensorData>> {
+        Some(vec![TensorData::new(values, self.layout.batch_shape(rows))])
     }
 }
 
@@ -148,7 +180,9 @@ impl<T: Element> Dataset for Rows<T> {
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
-        self.copy(indices, |row, into| into.extend_from_slice(row))
+        let mut values = Vec::with_capacity(indices.len() * self.layout.width);
+        self.copy(indices, &mut values)?;
+        Ok(self.column(values, indices.len()))
     }
 }
 
@@ -165,7 +199,10 @@ pub struct ConvertedRows<T, E> {
     convert: Arc<Convert<T, E>>,
 }
 
-/// Appends a converted row.
+/// The bytes of rows that are gathered before they are converted: what stays in a core's own cache.
+const GATHERED: usize = 64 << 10;
+
+/// Appends converted rows.
 type Convert<T, E> = dyn Fn(&[T], &mut Vec<E>) + Send + Sync;
 
 impl<T: Element, E: Element> Dataset for ConvertedRows<T, E> {
@@ -182,7 +219,18 @@ impl<T: Element, E: Element> Dataset for ConvertedRows<T, E> {
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
-        self.rows.copy(indices, &*self.convert)
+        let width = self.rows.layout.width;
+        let mut values = Vec::with_capacity(indices.len() * width);
+        // Rows of a shuffled batch lie far apart. A plain copy of several waits for all of them at once; converting one before the next is
+        // looked for would wait for each.
+        let together = (GATHERED / (width * size_of::<T>()).max(1)).max(1);
+        let mut gathered = Vec::with_capacity(together.min(indices.len()) * width);
+        for indices in indices.chunks(together) {
+            gathered.clear();
+            self.rows.copy(indices, &mut gathered)?;
+            (self.convert)(&gathered, &mut values);
+        }
+        Ok(self.rows.column(values, indices.len()))
     }
 }
 
@@ -262,6 +310,25 @@ mod tests {
         let rows = Rows::scalars(vec![0_u8, 128, 255]).convert(|byte| f32::from(byte) - 128.0);
         assert_eq!(&*rows.get(2).unwrap(), [127.0]);
         assert_eq!(columns(&rows.clone(), &[1, 0]), [TensorData::from([0.0_f32, -128.0])]);
+    }
+
+    #[test]
+    fn every_byte_becomes_what_convert_makes_of_it() {
+        let bytes = (0..=u8::MAX).rev().chain([7; 9]).collect::<Vec<u8>>();
+        let wanted: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte).sqrt() - 3.0).collect();
+        let rows = Rows::new(bytes, [5]).unwrap().convert(|byte: u8| f32::from(byte).sqrt() - 3.0);
+        let all: Vec<usize> = (0..rows.len()).collect();
+        assert_eq!(columns(&rows, &all), [TensorData::new(wanted, [53, 5])]);
+    }
+
+    #[test]
+    fn a_byte_that_cannot_be_converted_matters_where_it_is_read() {
+        let names = [1.0_f32, 2.0];
+        let rows = Rows::scalars(vec![0_u8, 1, 0]).convert(move |label| names[usize::from(label)]);
+        assert_eq!(columns(&rows, &[0, 1, 2]), [TensorData::from([1.0_f32, 2.0, 1.0])]);
+        let rows = Rows::scalars(vec![0_u8, 9]).convert(move |label| names[usize::from(label)]);
+        assert_eq!(&*rows.get(0).unwrap(), [1.0]);
+        assert!(catch(|| rows.get(1)).is_err_and(|error| error.message().contains("index out of bounds")));
     }
 
     #[test]
