@@ -385,13 +385,11 @@ pub trait NotBatch {
 
 impl<T> NotBatch for BatchProbe<T> {}
 
-/// A step's batch has to say how many samples it holds.
+/// A step's batch has to say how many samples it holds. [`NotBatch`] is in scope where it is asked.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_counted {
-    ($ty:ty) => {{
-        #[allow(unused_imports, reason = "a batch has the constant itself")]
-        use $crate::__private::NotBatch as _;
+    ($ty:ty) => {
         ::core::assert!(
             <$crate::__private::BatchProbe<$ty>>::COUNTED,
             ::core::concat!(
@@ -400,16 +398,14 @@ macro_rules! __assert_counted {
                 "` carries the batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` at the field to count"
             )
         )
-    }};
+    };
 }
 
-/// A module field must not be a bare tensor.
+/// A module field must not be a bare tensor. [`NotTensor`] is in scope where it is asked.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_not_tensor {
-    ($ty:ty, $field:literal) => {{
-        #[allow(unused_imports, reason = "a tensor has the constant itself")]
-        use $crate::__private::NotTensor as _;
+    ($ty:ty, $field:literal) => {
         ::core::assert!(
             !<$crate::__private::TensorProbe<$ty>>::IS_TENSOR,
             ::core::concat!(
@@ -417,6 +413,6 @@ macro_rules! __assert_not_tensor {
                 $field,
                 "` is a bare tensor, which is neither trained nor saved\n= help: write `#[buffer(expression)]` for a tensor that is kept, or use `Param<Tensor<D>>`"
             )
-        );
-    }};
+        )
+    };
 }

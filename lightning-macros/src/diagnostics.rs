@@ -108,8 +108,11 @@ fn within<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
     allowed: impl Fn(&str) -> usize,
 ) -> Option<&'a str> {
+    let length = name.chars().count();
     candidates
         .into_iter()
+        // A distance is no less than the difference of the lengths, and that is most of the candidates done with.
+        .filter(|candidate| candidate.len().abs_diff(length) <= allowed(candidate))
         .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance > 0 && *distance <= allowed(candidate))
         .min_by_key(|(distance, _)| *distance)

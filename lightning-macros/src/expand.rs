@@ -18,15 +18,15 @@ pub(crate) use module_impl::{expand_impl, expand_inert_impl, modernise};
 pub(crate) use module_struct::{expand_inert_struct, expand_struct};
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Attribute;
 
-use crate::paths::Paths;
+use crate::paths::{Paths, RuntimePath};
 
 /// Impls beside the user's item, in a block of their own where the runtime has a short name; under the item's `#[cfg]`s.
 ///
 /// ```text
-/// const _: () = { use ::lightning_core::__private as __p; … };
+/// const _: () = { use ::lightning_core::__private::{self as __p, …}; … };
 /// ```
 pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
     let outer = paths.outer();
@@ -36,9 +36,9 @@ pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator
     quote! {
         #(#cfgs)*
         #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-        #[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+        #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
         const _: () = {
-            use #outer as __p;
+            use #outer::{self as __p, NotBatch as _, NotTensor as _};
             #(#items)*
         };
     }
@@ -88,7 +88,7 @@ pub(crate) fn local(name: &str, span: Span) -> Ident {
 
 /// `P::hook_output(Self::on_fit_end(self))`, all of it underlined as `at`.
 pub(crate) fn wrapped_call(
-    p: &TokenStream,
+    p: &RuntimePath,
     wrap: &TokenStream,
     path: impl FnOnce(Span) -> TokenStream,
     args: &TokenStream,
@@ -115,6 +115,21 @@ pub(crate) fn implement_at(
     let mut body = Group::new(Delimiter::Brace, body);
     body.set_span(span);
     quote!(#head #where_clause #body)
+}
+
+/// `const _: () = P::assert!(condition, message);`, all of it spanned at one place: a constant that panics is underlined where its macro is
+/// called.
+pub(crate) fn assert_at(
+    p: &RuntimePath,
+    assert: &TokenStream,
+    span: Span,
+    cfgs: &[Attribute],
+    args: TokenStream,
+) -> TokenStream {
+    let call = respan(quote!(#p::#assert!), span);
+    let mut args = Group::new(Delimiter::Parenthesis, args);
+    args.set_span(span);
+    quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;)
 }
 
 /// Moves a path of ours to the user's tokens.

@@ -8,7 +8,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use crate::paths::plain;
+use crate::paths::{RuntimePath, plain};
 
 /// Names that the runtime's trait `Habits` answers. It is brought into scope where one of them is used: the module may have a method
 /// or a field of the name, which only rustc knows.
@@ -150,9 +150,9 @@ pub(crate) fn field_trait(field: &Ident) -> Option<Ident> {
 
 /// Reads `self.current_epoch` as `<Self as P::CurrentEpochField>::read(self)` does, which says in our words that there is no such field:
 /// the macro on the impl cannot know. Only where `self` is shared, so that it makes no difference what else is borrowed.
-pub(crate) fn read_fields(p: &TokenStream, sig: &Signature, block: &mut Block) {
+pub(crate) fn read_fields(p: &RuntimePath, sig: &Signature, block: &mut Block) {
     struct Reads<'a> {
-        p: &'a TokenStream,
+        p: &'a RuntimePath,
     }
     impl VisitMut for Reads<'_> {
         fn visit_expr_mut(&mut self, expr: &mut Expr) {
@@ -171,17 +171,10 @@ pub(crate) fn read_fields(p: &TokenStream, sig: &Signature, block: &mut Block) {
             if !is_self(base) || !attrs.is_empty() {
                 return None;
             }
-            let (p, base, span) = (self.p, base.to_token_stream(), member.span());
+            let (base, span) = (base.to_token_stream(), member.span());
             let mut name = field_trait(member)?;
             name.set_span(span);
-            let p: TokenStream = p
-                .clone()
-                .into_iter()
-                .map(|mut token| {
-                    token.set_span(span);
-                    token
-                })
-                .collect();
+            let p = self.p.at(span);
             let mut args = Group::new(proc_macro2::Delimiter::Parenthesis, base);
             args.set_span(span);
             syn::parse2(quote_spanned!(span=> (*<Self as #p::#name>::read #args))).ok()

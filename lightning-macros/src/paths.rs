@@ -1,7 +1,7 @@
 //! Every path and reserved identifier that emitted code names.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt as _, format_ident, quote};
 use syn::{Ident, Path, ext::IdentExt};
 
 use crate::text::text_of;
@@ -10,35 +10,65 @@ use crate::text::text_of;
 pub(crate) const LOG_PLACEHOLDER: &str = "__lightning_log";
 
 /// Where the runtime crate is: `::lightning_core`, or what `crate = path` says.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Paths {
-    krate: Option<Path>,
+    private: RuntimePath,
+    outer: RuntimePath,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self::with_override(None)
+    }
 }
 
 impl Paths {
     /// The runtime crate at the path of a `crate = path` option.
     pub(crate) fn with_override(krate: Option<Path>) -> Self {
-        Self { krate }
+        let outer = match krate {
+            Some(path) => quote!(#path::__private),
+            None => quote!(::lightning_core::__private),
+        };
+        Self { private: RuntimePath::new(quote!(__p)), outer: RuntimePath::new(outer) }
     }
 
     /// The module of the runtime crate that holds all that emitted code may name, as a block of [`scoped`](crate::expand::scoped)
     /// items calls it.
-    pub(crate) fn private(&self) -> TokenStream {
-        quote!(__p)
+    pub(crate) fn private(&self) -> &RuntimePath {
+        &self.private
     }
 
     /// The same module by its whole path, for what stands beside the user's own items.
-    pub(crate) fn outer(&self) -> TokenStream {
-        let krate = match &self.krate {
-            Some(path) => path.to_token_stream(),
-            None => quote!(::lightning_core),
-        };
-        quote!(#krate::__private)
+    pub(crate) fn outer(&self) -> &RuntimePath {
+        &self.outer
     }
 
     /// The path for serde's `crate = "…"`.
     pub(crate) fn serde(&self) -> String {
-        format!("{}::serde", text_of(self.outer()))
+        format!("{}::serde", text_of(&self.outer))
+    }
+}
+
+/// The path of the module that emitted code names, token by token: each stream in a quotation would be handed to the compiler and back.
+#[derive(Clone)]
+pub(crate) struct RuntimePath(Vec<TokenTree>);
+
+impl RuntimePath {
+    fn new(path: TokenStream) -> Self {
+        Self(path.into_iter().collect())
+    }
+
+    /// The same path, underlined as the user's tokens.
+    pub(crate) fn at(&self, span: Span) -> Self {
+        let mut path = self.0.clone();
+        path.iter_mut().for_each(|token| token.set_span(span));
+        Self(path)
+    }
+}
+
+impl ToTokens for RuntimePath {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.append_all(&self.0);
     }
 }
 

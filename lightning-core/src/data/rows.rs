@@ -113,9 +113,7 @@ impl<T: Element> Rows<T> {
             Some(table) => Arc::new(move |row: &[T], into: &mut Vec<E>| {
                 into.extend(row.iter().map(|byte| table[usize::from(byte.to_u8())]));
             }),
-            None => {
-                Arc::new(move |row: &[T], into: &mut Vec<E>| into.extend(row.iter().map(|value| convert(*value))))
-            }
+            None => Arc::new(move |row: &[T], into: &mut Vec<E>| into.extend(row.iter().map(|value| convert(*value)))),
         };
         ConvertedRows { rows: self, convert }
     }

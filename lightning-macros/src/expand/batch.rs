@@ -1,13 +1,13 @@
 //! `#[derive(Batch)]`.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Ident, Member};
 
-use super::{calls::qualified, ends, respan, scoped};
+use super::{assert_at, calls::qualified, ends, respan, scoped};
 use crate::{
     model::{BatchField, BatchModel, Members},
-    paths::plain,
+    paths::{RuntimePath, plain},
     text::text_of,
 };
 
@@ -36,12 +36,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
         "nothing in `{0}` carries the batch size\n= help: add a tensor field, or write `#[batch(size)]` on a `Vec` of the samples or a `usize` with their number",
         plain(ident)
     );
-    // All of it spanned at the name: a constant that panics is underlined where its macro is called.
-    let span = ident.span();
-    let call = respan(quote!(#p::assert!), span);
-    let mut args = Group::new(Delimiter::Parenthesis, quote!(<#ident as #p::Batch>::SIZED, #message));
-    args.set_span(span);
-    let assertion = quote_spanned!(span=> const _: () = #call #args;);
+    let assertion = assert_at(p, &quote!(assert), ident.span(), &[], quote!(<#ident as #p::Batch>::SIZED, #message));
     scoped(&model.paths, &[], [implementation, assertion])
 }
 
@@ -63,7 +58,7 @@ fn implement_batch(
 ) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.input.ident;
-    let generics = bounded(&model.input.generics, &p);
+    let generics = bounded(&model.input.generics, p);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
@@ -86,7 +81,7 @@ fn implement_batch(
 }
 
 /// A type parameter is taken to be, or to hold, a part of the batch.
-fn bounded(generics: &Generics, p: &TokenStream) -> Generics {
+fn bounded(generics: &Generics, p: &RuntimePath) -> Generics {
     let mut generics = generics.clone();
     let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
     if !params.is_empty() {
@@ -107,7 +102,7 @@ fn expand_sized(model: &BatchModel) -> TokenStream {
     for field in model.fields().filter(|field| !field.host) {
         let text = text_of(&field.ty);
         if !seen.contains(&text) {
-            types.push(qualified(&p, &field.ty, &quote!(Batch::SIZED)));
+            types.push(qualified(p, &field.ty, &quote!(Batch::SIZED)));
             seen.push(text);
         }
     }
@@ -124,9 +119,9 @@ fn expand_struct(model: &BatchModel) -> [TokenStream; 4] {
         return [quote!(#p::Option::None), quote!(self), quote!(self), quote!(self)];
     };
     let place = |member: &Member| quote!(self.#member);
-    let size = expand_size(&p, members, |member| quote!(&self.#member));
+    let size = expand_size(p, members, |member| quote!(&self.#member));
     let rebuilt = |function: TokenStream, arg: TokenStream| {
-        let fields = members.fields.iter().map(|field| expand_moved(&p, field, place, &function, &arg));
+        let fields = members.fields.iter().map(|field| expand_moved(p, field, place, &function, &arg));
         quote!(Self { #(#fields),* })
     };
     let to_device = rebuilt(quote!(to_device), quote!(device));
@@ -157,10 +152,10 @@ fn expand_enum(model: &BatchModel) -> [TokenStream; 4] {
     };
     let rebuilt = |members: &Members, function: &TokenStream, arg: &TokenStream| {
         let variant = &members.variant;
-        let fields = members.fields.iter().map(|field| expand_moved(&p, field, local, function, arg));
+        let fields = members.fields.iter().map(|field| expand_moved(p, field, local, function, arg));
         quote!(Self::#variant { #(#fields),* })
     };
-    let size = arms(&|members| expand_size(&p, members, local));
+    let size = arms(&|members| expand_size(p, members, local));
     let to_device = arms(&|members| rebuilt(members, &quote!(to_device), &quote!(device)));
     let cast = arms(&|members| rebuilt(members, &quote!(cast), &quote!(dtype)));
     let stage = arms(&|members| rebuilt(members, &quote!(stage), &quote!(device)));
@@ -197,7 +192,7 @@ fn expand_from_items(model: &BatchModel) -> TokenStream {
     let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
     let names = fields.iter().map(|field| &field.member);
     let locals: Vec<Ident> = fields.iter().map(|field| binding(&field.member)).collect();
-    let mut generics = bounded(&model.input.generics, &p);
+    let mut generics = bounded(&model.input.generics, p);
     generics.params.extend(items.iter().map(|item| -> syn::GenericParam { syn::parse_quote!(#item) }));
     let predicates = &mut generics.make_where_clause().predicates;
     predicates.extend(
@@ -241,7 +236,7 @@ fn binding(member: &Member) -> Ident {
 }
 
 /// `P::first_size([P::Batch::batch_size(&self.images), …])`
-fn expand_size(p: &TokenStream, members: &Members, reference: impl Fn(&Member) -> TokenStream) -> TokenStream {
+fn expand_size(p: &RuntimePath, members: &Members, reference: impl Fn(&Member) -> TokenStream) -> TokenStream {
     if let Some(field) = members.fields.iter().find(|field| field.size.is_some()) {
         let span = ends(&field.ty).0;
         let (len, reference) = (respan(quote!(#p::BatchLen), span), respan(reference(&field.member), span));
@@ -259,7 +254,7 @@ fn expand_size(p: &TokenStream, members: &Members, reference: impl Fn(&Member) -
 
 /// `images: P::Batch::to_device(self.images, device)`; a host field stays as it is.
 fn expand_moved(
-    p: &TokenStream,
+    p: &RuntimePath,
     field: &BatchField,
     place: impl Fn(&Member) -> TokenStream,
     function: &TokenStream,

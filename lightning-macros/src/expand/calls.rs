@@ -8,6 +8,7 @@ use super::{ends, local, respan, wrapped_call};
 use crate::{
     hooks::{Arg, ParamDef},
     model::{Method, Param},
+    paths::RuntimePath,
 };
 
 /// What stands behind a reference.
@@ -28,7 +29,7 @@ pub(super) fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
 }
 
 /// `P::arg::<usize>(cx.batch_idx())`
-pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenStream {
+pub(super) fn expand_arg(p: &RuntimePath, param: &ParamDef, ty: &Type) -> TokenStream {
     let span = ends(ty).0;
     let name = Ident::new(param.name, span);
     let (cx, same) = (local("cx", span), local(param.name, span));
@@ -43,7 +44,7 @@ pub(super) fn expand_arg(p: &TokenStream, param: &ParamDef, ty: &Type) -> TokenS
 
 /// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
 /// is given, without which rustc underlines the attribute.
-pub(super) fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> TokenStream {
+pub(super) fn expand_given(p: &RuntimePath, ty: &Type, given: TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
     let function = respan(quote!(#p::arg::<), first);
@@ -55,7 +56,7 @@ pub(super) fn expand_given(p: &TokenStream, ty: &Type, given: TokenStream) -> To
 
 /// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
 /// here as for the associated type, and rustc prints it once.
-pub(super) fn expand_fallible_call(p: &TokenStream, method: &Method, args: &TokenStream) -> TokenStream {
+pub(super) fn expand_fallible_call(p: &RuntimePath, method: &Method, args: &TokenStream) -> TokenStream {
     let Some(ty) = method.output() else { return TokenStream::new() };
     let convert = qualified(p, ty, &quote!(FallibleOutput::into_fallible_output));
     let (first, last) = ends(ty);
@@ -78,7 +79,7 @@ pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
 }
 
 /// `<Ty as P::Trait>::item`, underlined as the type.
-pub(super) fn qualified(p: &TokenStream, ty: &Type, item: &TokenStream) -> TokenStream {
+pub(super) fn qualified(p: &RuntimePath, ty: &Type, item: &TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let open = respan(quote!(<), first);
     let mut path = item.clone().into_iter();
@@ -90,7 +91,7 @@ pub(super) fn qualified(p: &TokenStream, ty: &Type, item: &TokenStream) -> Token
 
 /// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
 pub(super) fn expand_output_call(
-    p: &TokenStream,
+    p: &RuntimePath,
     method: &Method,
     output: &TokenStream,
     args: &TokenStream,

@@ -161,7 +161,7 @@ fn expand_inert_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
 fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
-    let declared = expand_declared(&p, ident, &quote!(data_declared));
+    let declared = expand_declared(p, ident, &quote!(data_declared));
     let declared = quote!(fn __lightning_declared() -> #p::DataParts<Self> { #declared });
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
@@ -181,7 +181,7 @@ fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> Token
         quote!(, #name: #p::#ty)
     });
     let args = method.params.all.iter().filter_map(|param| match param {
-        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(p, param, ty)),
         Param::Batch | Param::Unknown(_) => None,
     });
     let call = expand_inherent_call(model, method, &quote!(hook_output), &quote!(#(, #args)*));
@@ -204,7 +204,7 @@ fn expand_inherent_call(model: &ImplModel, method: &Method, wrap: &TokenStream, 
         let ident = respan(ident.to_token_stream(), span);
         quote_spanned!(span=> <#ident>::#name)
     };
-    wrapped_call(&model.paths.private(), wrap, path, &quote!(self #args), at)
+    wrapped_call(model.paths.private(), wrap, path, &quote!(self #args), at)
 }
 
 fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
@@ -233,7 +233,7 @@ fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
 fn expand_loader_call(model: &ImplModel, method: &Method) -> TokenStream {
     let Some(ty) = method.output() else { return TokenStream::new() };
     let (first, last) = ends(ty);
-    let convert = qualified(&model.paths.private(), ty, &quote!(LoaderOutput::into_loader));
+    let convert = qualified(model.paths.private(), ty, &quote!(LoaderOutput::into_loader));
     let mut name = method.sig.ident.clone();
     name.set_span(first);
     let owner = respan(model.item.self_ty.to_token_stream(), first);
@@ -249,7 +249,7 @@ fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let p = model.paths.private();
     let name = format_ident!("{}", hook.variant);
     let written = loaders(model, hook).map(|(Method { cfgs, .. }, ty)| {
-        let loader = qualified(&p, ty, &quote!(LoaderOutput::Loader));
+        let loader = qualified(p, ty, &quote!(LoaderOutput::Loader));
         let (first, last) = ends(ty);
         // All of it, or rustc would report a type that is no loader once more, for the attribute.
         let (open, close) = (respan(quote!(type #name = #p::Has<), first), respan(quote!(>;), last));

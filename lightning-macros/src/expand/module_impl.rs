@@ -19,7 +19,7 @@ use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, StageDef, StepOutput},
     model::{Direction, ImplModel, LogForm, Method, Metric, Reduce, expand_placeholders},
     parse::modern_tensor,
-    paths::{constant_ident, plain},
+    paths::{RuntimePath, constant_ident, plain},
 };
 
 /// ```text
@@ -132,7 +132,7 @@ fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenS
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
             expand_placeholders(&mut function.block, |site| replacement(method, site));
             if model.owner == Owner::Module {
-                read_fields(&p, &method.sig, &mut function.block);
+                read_fields(p, &method.sig, &mut function.block);
             }
             if method.habits.on_self {
                 // A method of the user's own comes first, so it may well be unused.
@@ -152,7 +152,7 @@ fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStr
     let calls = slots.iter().map(|(variable, slot)| {
         // Spanned at the variable, where a type that cannot be logged is reported.
         let span = variable.span();
-        let (p, slot) = (respan(p.clone(), span), Literal::usize_unsuffixed(*slot));
+        let (p, slot) = (p.at(span), Literal::usize_unsuffixed(*slot));
         let options = &log.options;
         let call = match (&options.per_stage, &options.batch_size, &options.metric) {
             (per_stage, _, Some(metric)) => {
@@ -242,14 +242,14 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let batches = steps().map(|(hook, step)| expand_batch_type(model, hook, step));
-    let metrics = model.metrics.iter().map(|metric| expand_metric(&p, metric));
+    let metrics = model.metrics.iter().map(|metric| expand_metric(p, metric));
     let metrics =
         (!model.metrics.is_empty()).then(|| quote!(const METRICS: &'static [#p::MetricDef] = &[#(#metrics),*];));
     let hooks = expand_hook_set(model, "HOOKS", |_, hook| hook.kind == Kind::Hook);
     let takes_batch =
         |method: &Method, _: &HookDef| known_params(method).iter().any(|(param, _)| matches!(param.arg, Arg::Batch(_)));
     let batch_hooks = expand_hook_set(model, "BATCH_HOOKS", takes_batch);
-    let declared = expand_declared(&p, ident, &quote!(declared));
+    let declared = expand_declared(p, ident, &quote!(declared));
     let training = expand_training(model);
     // Spanned at the type, where a second impl is reported.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
@@ -268,7 +268,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
 }
 
 /// `P::declared::<Self>()`, spanned at the type: a struct without the attribute is reported there, once.
-pub(super) fn expand_declared(p: &TokenStream, ident: &Type, function: &TokenStream) -> TokenStream {
+pub(super) fn expand_declared(p: &RuntimePath, ident: &Type, function: &TokenStream) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);
     let this = Ident::new("Self", last);
@@ -280,7 +280,7 @@ pub(super) fn methods_that(model: &ImplModel, kind: Kind) -> impl Iterator<Item 
 }
 
 /// `P::MetricDef::train("train_loss").minimize().prog_bar().on_step()`
-fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
+fn expand_metric(p: &RuntimePath, metric: &Metric) -> TokenStream {
     let Metric { name, stages, options, .. } = metric;
     let first = stages.first().map(|stage| format_ident!("{}", stage.prefix()));
     let others = stages.iter().skip(1).map(|stage| format_ident!("and_{}", stage.prefix()));
@@ -315,8 +315,8 @@ fn expand_metric(p: &TokenStream, metric: &Metric) -> TokenStream {
 fn expand_configure(model: &ImplModel, method: &Method) -> TokenStream {
     let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
-    let call = expand_output_call(&p, method, &quote!(optimizers), &quote!(self #(, #args)*));
+    let args = known.iter().map(|(param, ty)| expand_arg(p, param, ty));
+    let call = expand_output_call(p, method, &quote!(optimizers), &quote!(self #(, #args)*));
     implement_configure(model, method, call)
 }
 
@@ -345,7 +345,7 @@ fn implement_configure(model: &ImplModel, method: &Method, body: TokenStream) ->
 fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
     let p = model.paths.private();
     let known = known_params(method);
-    let args = known.iter().map(|(param, ty)| expand_arg(&p, param, ty));
+    let args = known.iter().map(|(param, ty)| expand_arg(p, param, ty));
     let name = &method.sig.ident;
     implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
 }

@@ -4,6 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::{
+    assert_at,
     calls::qualified,
     ends,
     hparams::{expand_definition, expand_hparams, expand_locals, expand_mentioned, expand_rebuild},
@@ -183,7 +184,7 @@ fn expand_buffers(model: &StructModel) -> TokenStream {
         let Field { ident, cfgs, ty, .. } = field;
         let name = field.name();
         let (first, end) = ends(ty);
-        let function = qualified(&p, ty, &function);
+        let function = qualified(p, ty, &function);
         let mut member = ident.clone();
         member.set_span(end);
         let this = local("self", end);
@@ -222,7 +223,7 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
         let Field { ident, cfgs, ty, .. } = field;
         let name = field.name();
         let (first, last) = ends(ty);
-        let function = qualified(&p, ty, &function);
+        let function = qualified(p, ty, &function);
         let (reference, this, state) = (respan(reference, first), local("self", last), local("state", last));
         let mut args =
             Group::new(Delimiter::Parenthesis, quote_spanned!(last=> #reference #this.#ident, #name, #state));
@@ -307,7 +308,7 @@ fn expand_body(model: &StructModel) -> TokenStream {
 
 /// `<Vec<f32> as P::Default>::default()`, spanned at the type: one that has no default is reported there.
 pub(super) fn expand_default_of(model: &StructModel, field: &Field) -> TokenStream {
-    let default = qualified(&model.paths.private(), &field.ty, &quote!(Default::default));
+    let default = qualified(model.paths.private(), &field.ty, &quote!(Default::default));
     let mut nothing = Group::new(Delimiter::Parenthesis, TokenStream::new());
     nothing.set_span(ends(&field.ty).1);
     quote!(#default #nothing)
@@ -402,14 +403,8 @@ fn expand_assertions(model: &StructModel) -> Vec<TokenStream> {
     }
     let p = model.paths.private();
     let assertion = |field: &Field| {
-        let Field { ty, cfgs, .. } = field;
-        let name = field.name();
-        // All of it spanned at the type: a constant that panics is underlined where its macro is called.
-        let span = ends(ty).0;
-        let call = respan(quote!(#p::assert_not_tensor!), span);
-        let mut args = Group::new(Delimiter::Parenthesis, quote!(#ty, #name));
-        args.set_span(span);
-        quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;)
+        let (Field { ty, cfgs, .. }, name) = (field, field.name());
+        assert_at(p, &quote!(assert_not_tensor), ends(ty).0, cfgs, quote!(#ty, #name))
     };
     module_fields(model).map(assertion).collect()
 }

@@ -7,7 +7,7 @@ use syn::{Expr, Ident};
 use super::{ends, hparams::expand_mentioned, implement_at, local, mentions::Mentions, respan};
 use crate::{
     model::{GroupArg, IntervalArg, Optimizer, StructModel, name_hash},
-    paths::{constant_ident, plain},
+    paths::{RuntimePath, constant_ident, plain},
 };
 
 /// ```text
@@ -22,7 +22,7 @@ use crate::{
 /// ```
 pub(super) fn expand_optimizers(model: &StructModel) -> Vec<TokenStream> {
     let p = model.paths.private();
-    let setups = model.optimizers.iter().map(|optimizer| expand_setup(&p, optimizer));
+    let setups = model.optimizers.iter().map(|optimizer| expand_setup(p, optimizer));
     let setups = quote!(#(#setups),*);
     let mentioned = Mentions::of(setups.clone());
     let locals = expand_mentioned(model, &mentioned, "self", &[]);
@@ -40,7 +40,7 @@ pub(super) fn expand_inert_optimizers(model: &StructModel) -> Vec<TokenStream> {
 }
 
 /// `P::OptimizerSetup::new("critic", config, lr).field(Self::CRITIC).group(…)`
-fn expand_setup(p: &TokenStream, optimizer: &Optimizer) -> TokenStream {
+fn expand_setup(p: &RuntimePath, optimizer: &Optimizer) -> TokenStream {
     let Optimizer { config, lr, interval, frequency, monitor, strict, groups, .. } = optimizer;
     let name = optimizer.name();
     let setup = match interval {
@@ -82,7 +82,7 @@ fn expand_key(value: &Expr) -> TokenStream {
 }
 
 /// `P::ParameterGroup::new(Self::BACKBONE).lr(lr * 0.1).config(P::WeightDecay::weight_decay(config, 0.0))`
-fn expand_group(p: &TokenStream, config: Option<&Expr>, group: &GroupArg) -> TokenStream {
+fn expand_group(p: &RuntimePath, config: Option<&Expr>, group: &GroupArg) -> TokenStream {
     let selector = match group.word() {
         Some(field) => {
             let span = field.span();
@@ -186,7 +186,7 @@ pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
 }
 
 /// `P::bound::<Self, 7265u64>();`, underlined as the name in `#[training_step(optimizer = …)]`.
-pub(super) fn expand_bound(p: &TokenStream, optimizer: &Ident) -> TokenStream {
+pub(super) fn expand_bound(p: &RuntimePath, optimizer: &Ident) -> TokenStream {
     let span = optimizer.span();
     let path = respan(quote!(#p::bound), span);
     let mut hash = proc_macro2::Literal::u64_suffixed(name_hash(&plain(optimizer)));

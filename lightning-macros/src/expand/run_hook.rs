@@ -11,6 +11,7 @@ use super::{
 use crate::{
     hooks::{Arg, HookDef, Kind, StateDef},
     model::{ImplModel, Meant, Method},
+    paths::RuntimePath,
 };
 
 /// ```text
@@ -30,7 +31,7 @@ pub(super) fn expand_user_states(model: &ImplModel) -> TokenStream {
         let cfgs = &method.cfgs;
         let name = format_ident!("{name}");
         let ty = if *reads { quote!(&#p::StateReader<'_>) } else { quote!(&mut #p::StateWriter) };
-        let call = expand_hook_call(&p, method, hook);
+        let call = expand_hook_call(p, method, hook);
         quote! {
             #(#cfgs)*
             fn #name(&mut self, state: #ty) -> #p::Result<()> {
@@ -100,7 +101,7 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
     let arms = hooks.clone().map(|(method, hook)| {
         let cfgs = &method.cfgs;
         let variant = format_ident!("{}", hook.variant);
-        let call = expand_hook_call(&p, method, hook);
+        let call = expand_hook_call(p, method, hook);
         quote!(#(#cfgs)* #p::Hook::#variant => #call,)
     });
     let takes_cx = hooks.clone().any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow());
@@ -116,7 +117,7 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
 }
 
 /// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
-fn expand_hook_call(p: &TokenStream, method: &Method, hook: &HookDef) -> TokenStream {
+fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
     let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
     let reads = known.iter().filter_map(|(param, ty)| {
@@ -167,7 +168,7 @@ fn expand_hook_call(p: &TokenStream, method: &Method, hook: &HookDef) -> TokenSt
 }
 
 /// `P::with_outputs::<Tensor<2>, _>(cx, |outputs, cx| Self::on_train_batch_end(self, outputs, cx))`
-fn expand_lent_output_call(p: &TokenStream, method: &Method, ty: &Type, args: &TokenStream) -> TokenStream {
+fn expand_lent_output_call(p: &RuntimePath, method: &Method, ty: &Type, args: &TokenStream) -> TokenStream {
     let (first, _) = ends(ty);
     let outputs = local("outputs", first);
     let context = known_params(method).into_iter().find(|(param, _)| param.arg == Arg::Context);

@@ -1,11 +1,11 @@
 //! The steps of a module: one trait for each.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
 use super::{
-    any_of,
+    any_of, assert_at,
     calls::{expand_arg, expand_fallible_call, expand_output_call, known_params, qualified, referred, stretch},
     ends,
     module_impl::{modernise, parts},
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, StepDef, StepOutput},
     model::{ImplModel, Method, Param},
+    paths::RuntimePath,
     text::text_of,
 };
 
@@ -64,12 +65,7 @@ pub(super) fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
             continue;
         }
         seen.push(text_of(ty));
-        let span = ends(ty).0;
-        let cfgs = &method.cfgs;
-        let call = respan(quote!(#p::assert_counted!), span);
-        let mut args = Group::new(Delimiter::Parenthesis, ty.to_token_stream());
-        args.set_span(span);
-        assertions.push(quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;));
+        assertions.push(assert_at(p, &quote!(assert_counted), ends(ty).0, &method.cfgs, ty.to_token_stream()));
     }
     assertions
 }
@@ -97,7 +93,7 @@ pub(super) fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, st
     let step = if method.is_manual() { own_step(method).unwrap_or(step) } else { step };
     let args = method.params.all.iter().filter_map(|param| match param {
         Param::Batch => Some(quote!(batch)),
-        Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
+        Param::Known(param, ty) => Some(expand_arg(p, param, ty)),
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
@@ -108,11 +104,9 @@ pub(super) fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, st
         _ => None,
     };
     let body = match (step.output, handed_on) {
-        (StepOutput::Training, Some(ty)) => {
-            expand_output_call(&p, method, &quote!(training_output_of::<#ty, _>), &args)
-        }
-        (StepOutput::Manual, Some(ty)) => expand_output_call(&p, method, &quote!(manual_output_of::<#ty, _>), &args),
-        (output, _) => expand_step_output(&p, method, output, kept, &args),
+        (StepOutput::Training, Some(ty)) => expand_output_call(p, method, &quote!(training_output_of::<#ty, _>), &args),
+        (StepOutput::Manual, Some(ty)) => expand_output_call(p, method, &quote!(manual_output_of::<#ty, _>), &args),
+        (output, _) => expand_step_output(p, method, output, kept, &args),
     };
     let takes_cx = kept.is_some()
         || hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
@@ -121,7 +115,7 @@ pub(super) fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, st
 
 /// What becomes of what a step returns, where nothing is handed on.
 fn expand_step_output(
-    p: &TokenStream,
+    p: &RuntimePath,
     method: &Method,
     output: StepOutput,
     kept: Option<(&Method, &Type)>,
@@ -142,7 +136,7 @@ fn expand_step_output(
 /// ```
 /// `P::evaluation_output(…)` where no hook takes the outputs, and `P::no_output(…)` where there are none.
 fn expand_evaluation(
-    p: &TokenStream,
+    p: &RuntimePath,
     method: &Method,
     kept: Option<(&Method, &Type)>,
     args: &TokenStream,
@@ -215,7 +209,7 @@ fn implement_step(
     let (associated, output) = match step.output {
         StepOutput::Training | StepOutput::Manual => (None, quote!(#p::Option<#p::TrainingOutput>)),
         StepOutput::Evaluation => (None, quote!(())),
-        StepOutput::Prediction => (Some(expand_prediction(&p, method)), quote!(Self::Output)),
+        StepOutput::Prediction => (Some(expand_prediction(p, method)), quote!(Self::Output)),
     };
     let returned = quote!(#p::Result<#output>);
     // Spanned at a written type that is to be a `Result`, where its errors are.
@@ -262,7 +256,7 @@ fn expand_again(model: &ImplModel, step: StepDef) -> Option<TokenStream> {
 }
 
 /// `type Output = Tensor<2>;`, or what is inside where the written type is a `Result`.
-fn expand_prediction(p: &TokenStream, method: &Method) -> TokenStream {
+fn expand_prediction(p: &RuntimePath, method: &Method) -> TokenStream {
     match method.output() {
         None => quote!(
             type Output = ();

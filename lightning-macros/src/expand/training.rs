@@ -43,7 +43,7 @@ pub(super) fn expand_training(model: &ImplModel) -> TokenStream {
     });
     // What `configure_optimizers` makes is known at `fit` only.
     let checks = methods_that(model, Kind::Optimizers).next().is_none().then(|| {
-        let checks = bound.map(|(_, binding)| expand_bound(&p, &binding.optimizer));
+        let checks = bound.map(|(_, binding)| expand_bound(p, &binding.optimizer));
         quote! {
             fn __lightning_bound() {
                 #(#checks)*
@@ -97,10 +97,10 @@ pub(super) fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStrea
     let arms = model.bound().enumerate().map(|(at, (method, _))| {
         let args = method.params.all.iter().filter_map(|param| match param {
             Param::Batch => method.params.batch.as_ref().map(expand_batch),
-            Param::Known(param, ty) => Some(expand_arg(&p, param, ty)),
+            Param::Known(param, ty) => Some(expand_arg(p, param, ty)),
             Param::Unknown(_) => None,
         });
-        let call = expand_output_call(&p, method, &quote!(training_output), &quote!(self #(, #args)*));
+        let call = expand_output_call(p, method, &quote!(training_output), &quote!(self #(, #args)*));
         let pattern = if at == last { quote!(_) } else { quote!(#at) };
         quote!(#pattern => #call,)
     });

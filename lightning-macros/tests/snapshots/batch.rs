@@ -1,7 +1,7 @@
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     #[automatically_derived]
     impl __p::Batch for DigitBatch {
         const SIZED: bool = <Tensor<2> as __p::Batch>::SIZED
@@ -79,9 +79,9 @@ const _: () = {
     );
 };
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     #[automatically_derived]
     impl<T> __p::Batch for Pairs<T>
     where
@@ -156,9 +156,9 @@ const _: () = {
     }
 };
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     #[automatically_derived]
     impl __p::Batch for Mixed {
         const SIZED: bool = <Tensor<4> as __p::Batch>::SIZED;

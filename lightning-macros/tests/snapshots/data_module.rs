@@ -16,9 +16,9 @@ pub struct FashionDataHparams {
     pub batch_size: usize,
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl FashionDataHparams {
         /// The required hyperparameters as given, the others with their defaults.
         #[allow(clippy::too_many_arguments)]
@@ -90,9 +90,9 @@ impl FashionData {
     }
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     #[automatically_derived]
     impl __p::DataModule for FashionData {
         fn __lightning_declared() -> __p::DataParts<Self> {

@@ -21,9 +21,9 @@ impl Digits {
     }
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl Digits {
         ///Key of the metric `train_loss`, logged in `training_step`.
         pub const TRAIN_LOSS: __p::Key<Self, __p::Minimize, __p::YNN> = __p::key(0);

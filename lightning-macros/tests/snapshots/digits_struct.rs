@@ -19,9 +19,9 @@ pub struct DigitsHparams {
     pub lr: f64,
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl __p::Default for DigitsHparams {
         fn default() -> Self {
             Self { hidden: 128, lr: 1e-3 }

@@ -34,9 +34,9 @@ pub(crate) struct MocoHparams {
     pub(crate) lr: f64,
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use crate::lightning::__private as __p;
+    use crate::lightning::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl MocoHparams {
         /// The required hyperparameters as given, the others with their defaults.
         #[allow(clippy::too_many_arguments)]

@@ -55,9 +55,9 @@ impl<A: Activation> Net<A> {
     fn on_load_checkpoint(&mut self, state: &StateReader) {}
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl<A: Activation> Net<A> {
         #[cfg(feature = "val")]
         ///Key of the metric `first`, logged in `validation_step`.

@@ -27,9 +27,9 @@ impl Net {
     }
 }
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
-#[allow(unused_qualifications, unused_variables, clippy::unit_arg)]
+#[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
-    use ::lightning_core::__private as __p;
+    use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     impl Net {
         #[cfg(feature = "f1")]
         ///Key of the metric `val_f1`, logged in `validation_step`.
