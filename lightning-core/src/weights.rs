@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    io::Write as _,
     marker::PhantomData,
     path::{Path, PathBuf},
 };
@@ -429,10 +428,7 @@ pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;
     }
-    files::write_atomic(path, |writer| {
-        container::write(writer, &tensors, |_| true, None)?;
-        writer.flush()
-    })
+    files::write_atomic(path, |writer| container::write(writer, tensors, None))
 }
 
 /// Gives a module the weights of a file; it stays as it is when anything does not fit.

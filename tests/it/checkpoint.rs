@@ -135,3 +135,44 @@ fn a_checkpoint_of_another_shape_is_refused_by_name() {
     // A model that does not fit is left as it was, and the file as well.
     trainer.load(&mut model, &path).unwrap();
 }
+
+#[lightning_module]
+#[optimizer(AdamConfig::new(), lr = 1e-2)]
+struct Large {
+    #[init(LinearConfig::new(8, 1_200_000).with_bias(false).init(device))]
+    wide: Linear,
+}
+
+#[lightning_module]
+impl Large {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        self.wide.forward(batch.x).powi_scalar(2).mean()
+    }
+}
+
+#[test]
+fn large_files_are_whole_as_well() {
+    // Nearly ten million weights and two moments of each: written past the page cache, and with the training going on.
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = Large::new(LargeHparams::default());
+    let weights_only = ModelCheckpoint::latest().save_weights_only(true).filename("weights");
+    let mut trainer = quiet(Large::trainer())
+        .enable_checkpointing(true)
+        .max_epochs(1)
+        .callback(weights_only.every_n_train_steps(2).dirpath(folder.path()))
+        .callback(ModelCheckpoint::latest().every_n_train_steps(2).filename("whole").dirpath(folder.path()))
+        .build()
+        .unwrap();
+    trainer.fit(&mut model, DataLoader::from_batches(batches(&[2; 2], 1)).unwrap()).unwrap();
+
+    let weights: Vec<u8> = model.wide.weight.val().into_data().as_bytes().to_vec();
+    for (name, tensors) in [("weights.ckpt", 1), ("whole.ckpt", 4)] {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap();
+        assert!(bytes.len() > 30_000_000 * tensors.min(3), "{name} has {} bytes", bytes.len());
+        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(read.len(), tensors, "{name}: {:?}", read.names());
+        assert!(read.tensor("model.wide.weight").unwrap().data() == weights, "{name}");
+    }
+    let loaded = Large::load_from_checkpoint(folder.path().join("whole.ckpt")).unwrap();
+    assert!(loaded.wide.weight.val().into_data().as_bytes() == weights);
+}

@@ -3,6 +3,7 @@
 //! Taking waits for the device once and copies every tensor to the host; hashing and writing need the run no more.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
@@ -308,18 +309,38 @@ impl Image {
     /// # Errors
     /// When it cannot be written, with its path.
     pub(crate) fn write(&self, path: &Path, weights_only: bool) -> Result<()> {
-        let text = if weights_only {
-            let mut metadata = self.metadata.clone();
-            metadata.run = None;
-            serde_json::to_string(&metadata)?
-        } else {
-            serde_json::to_string(&self.metadata)?
-        };
-        let wanted = |name: &str| !weights_only || name.starts_with(names::MODEL) || name.starts_with(names::USER);
-        let bytes: usize = self.tensors.iter().filter(|tensor| wanted(tensor.name())).map(|tensor| tensor.len()).sum();
-        if bytes < LARGE {
-            return files::write_atomic(path, |writer| container::write(writer, &self.tensors, wanted, Some(&text)));
-        }
-        files::write_atomic_past_cache(path, |writer| container::write(writer, &self.tensors, wanted, Some(&text)))
+        write(&self.metadata, self.tensors.iter(), path, weights_only)
     }
+
+    /// As [`Image::write`], for the last file of an image: each tensor is freed when it is written, so that a training that goes on
+    /// meanwhile soon has the memory back.
+    ///
+    /// # Errors
+    /// As [`Image::write`].
+    pub(crate) fn write_last(self, path: &Path, weights_only: bool) -> Result<()> {
+        write(&self.metadata, self.tensors.into_iter(), path, weights_only)
+    }
+}
+
+fn write<T: Borrow<Stored>>(
+    metadata: &Metadata,
+    tensors: impl Iterator<Item = T>,
+    path: &Path,
+    weights_only: bool,
+) -> Result<()> {
+    let (text, tensors): (_, Vec<T>) = if weights_only {
+        let wanted = |tensor: &T| {
+            let name = tensor.borrow().name();
+            name.starts_with(names::MODEL) || name.starts_with(names::USER)
+        };
+        let metadata = Metadata { run: None, ..metadata.clone() };
+        (serde_json::to_string(&metadata)?, tensors.filter(wanted).collect())
+    } else {
+        (serde_json::to_string(metadata)?, tensors.collect())
+    };
+    let bytes: usize = tensors.iter().map(|tensor| tensor.borrow().len()).sum();
+    if bytes < LARGE {
+        return files::write_atomic(path, |writer| container::write(writer, tensors, Some(&text)));
+    }
+    files::write_atomic_past_cache(path, |writer| container::write(writer, tensors, Some(&text)))
 }

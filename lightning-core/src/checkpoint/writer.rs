@@ -31,9 +31,9 @@ impl SaveRequest {
         Self { path: path.into(), weights_only: false, pointer: None, doomed: Vec::new(), announce: None }
     }
 
-    fn write(&self, image: &Image) -> Result<()> {
-        let Self { path, weights_only, pointer, doomed, announce: _ } = self;
-        image.write(path, *weights_only)?;
+    /// What follows once the file is there.
+    fn finish(&self) -> Result<()> {
+        let Self { path, weights_only: _, pointer, doomed, announce: _ } = self;
         if let Some(pointer) = pointer {
             point(pointer, path)?;
         }
@@ -75,7 +75,17 @@ pub(crate) struct Job {
 impl Job {
     fn run(self) -> Result<()> {
         let Self { image, requests, location } = self;
-        requests.iter().try_for_each(|request| request.write(&image)).map_err(|error| error.at(location))
+        Self::write(image, &requests).map_err(|error| error.at(location))
+    }
+
+    fn write(image: Image, requests: &[SaveRequest]) -> Result<()> {
+        let Some((last, others)) = requests.split_last() else { return Ok(()) };
+        for request in others {
+            image.write(&request.path, request.weights_only)?;
+            request.finish()?;
+        }
+        image.write_last(&last.path, last.weights_only)?;
+        last.finish()
     }
 }
 

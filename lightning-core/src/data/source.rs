@@ -69,8 +69,8 @@ pub trait Source<M> {
 
 /// What `fit` takes: a loader, `(train, val)`, `&mut data_module`, or `()` where the module has the loaders.
 #[diagnostic::on_unimplemented(
-    message = "`{M}` cannot be fitted with this data",
-    label = "found `{Self}`",
+    message = "`{M}` cannot be fitted with `{Self}`",
+    label = "no source of its training batches",
     note = "give a loader of the batches that `training_step` takes, `(train, val)`, or `&mut data_module`",
     note = "a data module is a struct and its `impl`, both with `#[data_module]`"
 )]
@@ -239,8 +239,8 @@ where
 
 /// What `validate`, `test` and `predict` take: a loader, several, `&mut data_module`, or `()` where the module has the loader.
 #[diagnostic::on_unimplemented(
-    message = "`{M}` cannot be run on this data",
-    label = "found `{Self}`",
+    message = "`{M}` cannot be run on `{Self}`",
+    label = "no source of the step's batches",
     note = "give a loader of the batches that the step takes, several in a `Vec` or an array, or `&mut data_module`",
     note = "a data module is a struct and its `impl`, both with `#[data_module]`"
 )]

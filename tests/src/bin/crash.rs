@@ -2,7 +2,7 @@
 //! what an undisturbed run leaves: weights, log and checkpoints, byte for byte.
 //!
 //! `crash 200` kills two hundred times; half of the kills wait for a checkpoint that is being written. `crash 200 7` does so with
-//! other random moments.
+//! other random moments, and `crash 200 7 800` with checkpoints of several megabytes, which are written in another way than small ones.
 
 use std::{
     collections::BTreeMap,
@@ -29,18 +29,20 @@ struct Rows {
 #[lightning_module]
 #[optimizer(AdamWConfig::new(), lr = 3e-3)]
 struct Net {
-    #[init(LinearConfig::new(8, WIDTH).init(device))]
+    #[init(LinearConfig::new(8, width).init(device))]
     fc1: Linear,
-    #[init(BatchNormConfig::new(WIDTH).init(device))]
+    #[init(BatchNormConfig::new(width).init(device))]
     norm: BatchNorm,
-    #[init(LinearConfig::new(WIDTH, WIDTH).init(device))]
+    #[init(LinearConfig::new(width, width).init(device))]
     fc2: Linear,
     #[init(DropoutConfig::new(0.2).init())]
     dropout: Dropout,
-    #[init(LinearConfig::new(WIDTH, 3).init(device))]
+    #[init(LinearConfig::new(width, 3).init(device))]
     fc3: Linear,
     #[state]
     batches: u64,
+    #[hparam(default = WIDTH)]
+    width: usize,
 }
 
 #[lightning_module]
@@ -107,9 +109,9 @@ fn rows(items: Vec<([f32; 8], i32)>) -> Result<Rows> {
 }
 
 /// The program that is killed.
-fn train(folder: &Path) -> Result<()> {
+fn train(folder: &Path, width: usize) -> Result<()> {
     seed_everything(42);
-    let mut model = Net::new(NetHparams::default());
+    let mut model = Net::new(NetHparams::default().with_width(width));
     let mut trainer = Net::trainer()
         .max_epochs(6)
         .accumulate_grad_batches(3)
@@ -174,8 +176,8 @@ fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     Ok(found)
 }
 
-fn start(folder: &Path) -> io::Result<Child> {
-    Command::new(env::current_exe()?).arg(CHILD).arg(folder).stdout(Stdio::null()).spawn()
+fn start(folder: &Path, width: &str) -> io::Result<Child> {
+    Command::new(env::current_exe()?).args([CHILD, width]).arg(folder).stdout(Stdio::null()).spawn()
 }
 
 /// Whether a checkpoint is being written.
@@ -221,17 +223,17 @@ fn kill(child: &mut Child, folder: &Path, rng: &mut Rng, longest: Duration, kill
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
-    if let [mode, folder] = args.as_slice()
+    if let [mode, width, folder] = args.as_slice()
         && mode == CHILD
     {
-        return train(Path::new(folder));
+        return train(Path::new(folder), width.parse()?);
     }
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |text| text.parse());
-    let (wanted, seed) = (number(0, 200)?, number(1, 1)?);
+    let (wanted, seed, width) = (number(0, 200)?, number(1, 1)?, number(2, WIDTH as u64)?.to_string());
 
     let undisturbed = tempfile::tempdir()?;
     let begun = Instant::now();
-    let status = start(undisturbed.path())?.wait()?;
+    let status = start(undisturbed.path(), &width)?.wait()?;
     if !status.success() {
         return Err("the undisturbed run failed".into());
     }
@@ -246,7 +248,7 @@ fn main() -> Result<()> {
         let mut starts = 0;
         loop {
             starts += 1;
-            let mut child = start(folder.path())?;
+            let mut child = start(folder.path(), &width)?;
             if kill(&mut child, folder.path(), &mut rng, life / 2, &mut kills)? {
                 break;
             }
