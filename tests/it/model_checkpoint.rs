@@ -182,6 +182,23 @@ fn mc5_every_n_steps() {
     assert_eq!(names(folder.path()), expected);
 }
 
+/// What PyTorch Lightning's `_last_global_step_saved`, 0 at first, is for: batches before the first optimizer step save nothing.
+#[test]
+fn mc5_no_step_is_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every_n_train_steps(2).filename("{step}");
+    let mut trainer = quiet(Scripted::trainer())
+        .enable_checkpointing(true)
+        .max_epochs(1)
+        .limit_val_batches(0)
+        .accumulate_grad_batches(3)
+        .callback(checkpoint.dirpath(folder.path()))
+        .build()
+        .unwrap();
+    trainer.fit(&mut Scripted::new(ScriptedHparams::default()), loader(14)).unwrap();
+    assert_eq!(names(folder.path()), set(["step=2.ckpt", "step=4.ckpt"]));
+}
+
 #[test]
 fn mc6_by_time() {
     /// Each look at the clock is seven seconds after the one before.

@@ -502,7 +502,8 @@ impl<M> ModelCheckpoint<M> {
             Trigger::Epochs(_) => false,
             // A batch that only adds to an accumulation window is not a step.
             Trigger::Steps(steps) => {
-                steps > 0 && cx.global_step().is_multiple_of(steps) && self.state.last_step != Some(cx.global_step())
+                let step = cx.global_step();
+                steps > 0 && step > 0 && step.is_multiple_of(steps) && self.state.last_step != Some(step)
             }
             Trigger::Time(interval) => {
                 let now = (self.clock)();
