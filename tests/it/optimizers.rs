@@ -34,6 +34,7 @@ struct Reference {
     start: Parameters,
     batches: Vec<Row>,
     adamw_groups: Parameters,
+    adamw_groups_of_short_memory: Parameters,
     weighted_accumulation: Parameters,
     clipped_accumulation: Parameters,
     two_optimizers: Parameters,
@@ -173,6 +174,37 @@ fn groups_and_unfreezing_give_torchs_numbers() {
         trainer.fit(&mut model, loader(double)).unwrap();
         assert_close("groups", double, &model.body, &model.head, &reference().adamw_groups);
     }
+}
+
+network! {
+    #[optimizer(
+        AdamWConfig::new().with_weight_decay(0.1).with_epsilon(1e-8).with_beta_1(0.875).with_beta_2(0.9375),
+        lr = 0.01,
+        group(params::rank_below(2), weight_decay = 0.0),
+        group(body, lr = 0.001),
+    )]
+    GroupedOfShortMemory {
+        fn training_step(&self, batch: Rows) -> Tensor<1> {
+            cross_entropy(self.forward(batch.x), batch.y)
+        }
+
+        fn on_train_epoch_start(&mut self, cx: &mut HookContext) {
+            if cx.current_epoch() == 3 {
+                self.unfreeze(Self::BODY);
+            }
+        }
+    }
+}
+
+/// With the betas of use, 1 - βᵗ is a small difference, and Burn takes it in float32; with these it is not.
+#[test]
+fn groups_of_short_memory_give_torchs_numbers() {
+    let mut model = GroupedOfShortMemory::new(GroupedOfShortMemoryHparams::default().with_double(true));
+    model = model.freeze(GroupedOfShortMemory::BODY);
+    let mut trainer = quiet(GroupedOfShortMemory::trainer()).max_epochs(6).build().unwrap();
+    trainer.fit(&mut model, loader(true)).unwrap();
+    let expected = &reference().adamw_groups_of_short_memory;
+    assert_close("short memory", true, &model.body, &model.head, expected);
 }
 
 network! {

@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The entry of a checkpoint's JSON.
 const TEXT_KEY: &str = "lightning";
 /// The entry of the hash: XXH3 of 128 bits, as 32 hexadecimal digits, of everything behind the first eight bytes, with zeros in the
-/// hash's own place. It tells damage, at memory speed: beside training, each millisecond of writing is one of a core's.
+/// hash's own place. It tells damage, at memory speed: beside training, each millisecond of hashing is one of a core's.
 const HASH_KEY: &str = "lightning.xxh3_128";
 const HASH_DIGITS: usize = 32;
 /// The length of the header's length.
