@@ -238,9 +238,9 @@ mod tests {
         let mut top_two = BurnMetric::new(TopKAccuracyMetric::new(2));
         let mut loss = BurnMetric::new(LossMetric::new());
         for (scores, targets) in batches() {
-            let output = ClassificationOutput::new(scores.clone().mean(), scores, targets);
-            top_two.update(&output)?;
-            loss.update(&output)?;
+            let output = || ClassificationOutput::new(scores.clone().mean(), scores.clone(), targets.clone());
+            top_two.update(output())?;
+            loss.update(output())?;
         }
         assert_eq!(top_two.compute()?, MetricValue::Scalar(100.0));
         assert!(loss.compute()?.scalar().is_some_and(|loss| (loss - 1.0 / 3.0).abs() < 1e-6));
