@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek as _, SeekFrom, Write},
     path::Path,
 };
 
@@ -12,8 +12,11 @@ use crate::error::{Error, Result};
 /// What temporary files are called, so that one left behind by a killed process can be told from the user's own.
 const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 
+/// From so many bytes on a file is written past the page cache: writing it the other way would hold up the training.
+const LARGE: usize = 4 << 20;
+
 mod past_cache;
-pub(crate) use past_cache::PastCache;
+use past_cache::PastCache;
 
 /// Writes a file so that at every moment, power cuts included, `path` holds either the old bytes or all of the new ones.
 ///
@@ -37,20 +40,32 @@ pub(crate) fn write_atomic<T>(
     })
 }
 
-/// As [`write_atomic`], for a large file that is not read soon: past the page cache where that can be.
+/// As [`write_atomic`], for a file whose first bytes follow from the others: what `write` gives back replaces as many bytes at the start.
+/// A file of `len` bytes, if that is many, is not read soon: it goes past the page cache where that can be.
 ///
 /// # Errors
 /// As [`write_atomic`].
-pub(crate) fn write_atomic_past_cache<T>(
+pub(crate) fn write_atomic_head_last(
     path: impl AsRef<Path>,
-    write: impl FnOnce(&mut PastCache<'_>) -> io::Result<T>,
-) -> Result<T> {
+    len: usize,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<Vec<u8>>,
+) -> Result<()> {
     atomically(path.as_ref(), |file| {
         let place = file.path().to_path_buf();
-        let mut past = PastCache::new(file.as_file_mut(), &place);
-        let value = write(&mut past)?;
-        past.finish()?;
-        Ok(value)
+        let file = file.as_file_mut();
+        let head = if len < LARGE {
+            let mut buffer = BufWriter::new(&mut *file);
+            let head = write(&mut buffer)?;
+            buffer.flush()?;
+            head
+        } else {
+            let mut past = PastCache::new(file, &place);
+            let head = write(&mut past)?;
+            past.finish()?;
+            head
+        };
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&head)
     })
 }
 

@@ -255,6 +255,7 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
     run.clip = run.settings.optimization.clip.map(|limit| (limit, run.settings.optimization.clip_by));
     driver.hook(Hook::ConfigureGradientClipping, run)?;
+    run.saving.writer.wait_for_memory();
     let since = run.clock();
     let range = range(run, window);
     let usable = precision::may_step(run, window, range.clone())?;

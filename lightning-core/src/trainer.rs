@@ -281,7 +281,7 @@ impl<M: LightningModule> Trainer<M> {
         if let Some(folder) = path.parent() {
             files::create_folder(folder)?;
         }
-        image.write_last(path, false)
+        image.write(path, false)
     }
 
     /// Finds the checkpoint that this `fit` resumes from; only the first one of a trainer does.

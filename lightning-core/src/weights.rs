@@ -428,7 +428,8 @@ pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;
     }
-    files::write_atomic(path, |writer| container::write(writer, tensors, None))
+    let bytes = tensors.iter().map(container::Stored::len).sum();
+    files::write_atomic_head_last(path, bytes, |writer| container::write(writer, tensors, None))
 }
 
 /// Gives a module the weights of a file; it stays as it is when anything does not fit.

@@ -1,6 +1,7 @@
 //! What is taken of a run at one place, and the file made of it.
 //!
-//! Taking waits for the device once and copies every tensor to the host; hashing and writing need the run no more.
+//! Taking waits for the device once and copies every tensor that is not on the host already to it. Those that are there are shared with
+//! the run, which copies what it changes; hashing and writing need it no more.
 
 use std::{
     borrow::Borrow,
@@ -146,7 +147,7 @@ impl Tensors {
         self.all.push((format!("{}{name}", self.prefix), handle));
     }
 
-    /// The values on the host, ready to be written.
+    /// The values on the host, ready to be written: those that are there already are shared, all others read in one transaction.
     ///
     /// # Errors
     /// When the device fails, a type cannot be saved, or a name stands for two tensors.
@@ -157,8 +158,21 @@ impl Tensors {
             return Err(Error::new(crate::ErrorKind::Checkpoint, format!("two tensors are called `{twice}`"))
                 .help("give one of the two fields or states another name"));
         }
-        let data = read_all(handles)?;
-        names.into_iter().zip(data).map(|(name, data)| Stored::new(name, data)).collect()
+        let mut stored = Vec::with_capacity(names.len());
+        let (mut distant, mut of_distant) = (Vec::new(), Vec::new());
+        for (name, handle) in names.into_iter().zip(handles) {
+            match handle.on_host() {
+                Some((dims, flat)) => stored.push(Stored::shared(name, dims, flat)?),
+                None => {
+                    distant.push(handle);
+                    of_distant.push(name);
+                }
+            }
+        }
+        for (name, data) in of_distant.into_iter().zip(read_all(distant)?) {
+            stored.push(Stored::new(name, data)?);
+        }
+        Ok(stored)
     }
 }
 
@@ -225,10 +239,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) frozen: Vec<String>,
 }
 
-/// The bytes of tensors from which on a file is written past the page cache: writing it the other way would hold up the training.
-const LARGE: usize = 4 << 20;
-
-/// A checkpoint in host memory.
+/// What a checkpoint is written of. Tensors in host memory are shared with the run that goes on.
 #[derive(Debug)]
 pub(crate) struct Image {
     metadata: Metadata,
@@ -304,21 +315,26 @@ impl Image {
         Ok(Self { metadata, tensors })
     }
 
+    /// Whether the run goes on with memory that this is to be written of.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.tensors.iter().any(Stored::is_shared)
+    }
+
     /// Writes the file: it is there as a whole or not at all.
     ///
     /// # Errors
     /// When it cannot be written, with its path.
     pub(crate) fn write(&self, path: &Path, weights_only: bool) -> Result<()> {
-        write(&self.metadata, self.tensors.iter(), path, weights_only)
+        write(&self.metadata, self.tensors.iter(), path, weights_only, || ())
     }
 
-    /// As [`Image::write`], for the last file of an image: each tensor is freed when it is written, so that a training that goes on
-    /// meanwhile soon has the memory back.
+    /// As [`Image::write`], for the last file of an image: each tensor is let go of when it is written, so that a training that goes on
+    /// need not copy it. `all_freed` is called when that is so for all of them, which is before the file is in place.
     ///
     /// # Errors
     /// As [`Image::write`].
-    pub(crate) fn write_last(self, path: &Path, weights_only: bool) -> Result<()> {
-        write(&self.metadata, self.tensors.into_iter(), path, weights_only)
+    pub(crate) fn write_last(self, path: &Path, weights_only: bool, all_freed: impl FnOnce()) -> Result<()> {
+        write(&self.metadata, self.tensors.into_iter(), path, weights_only, all_freed)
     }
 }
 
@@ -327,6 +343,7 @@ fn write<T: Borrow<Stored>>(
     tensors: impl Iterator<Item = T>,
     path: &Path,
     weights_only: bool,
+    written: impl FnOnce(),
 ) -> Result<()> {
     let (text, tensors): (_, Vec<T>) = if weights_only {
         let wanted = |tensor: &T| {
@@ -339,8 +356,7 @@ fn write<T: Borrow<Stored>>(
         (serde_json::to_string(metadata)?, tensors.collect())
     };
     let bytes: usize = tensors.iter().map(|tensor| tensor.borrow().len()).sum();
-    if bytes < LARGE {
-        return files::write_atomic(path, |writer| container::write(writer, tensors, Some(&text)));
-    }
-    files::write_atomic_past_cache(path, |writer| container::write(writer, tensors, Some(&text)))
+    files::write_atomic_head_last(path, bytes, |writer| {
+        container::write(writer, tensors, Some(&text)).inspect(|_| written())
+    })
 }

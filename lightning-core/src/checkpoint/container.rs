@@ -11,14 +11,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Bytes, DType, TensorData};
+use burn::tensor::{Bytes, DType, Tensor, TensorData};
 use safetensors::{
     Dtype,
     tensor::{Metadata as Header, TensorInfo},
 };
 use twox_hash::XxHash3_128;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    fused::SharedLeaf,
+};
 
 /// The entry of a checkpoint's JSON.
 const TEXT_KEY: &str = "lightning";
@@ -36,99 +39,168 @@ const LARGEST_HEADER: u64 = 100_000_000;
 pub(crate) struct Stored {
     name: String,
     dtype: Dtype,
-    data: TensorData,
+    shape: Vec<usize>,
+    values: Values,
 }
+
+/// Where a tensor's values are. What is shared stays as it is: whoever goes on working with it changes a copy.
+#[derive(Debug)]
+enum Values {
+    Host(TensorData),
+    /// On a device whose memory is the host's, in one dimension.
+    Shared(Tensor<1>),
+    /// In the state of a fused optimizer.
+    State(SharedLeaf),
+}
+
+/// How many elements of a shared tensor are copied at a time: few enough to be still in a core's cache when they are hashed and written.
+const PIECE: usize = 1 << 16;
 
 impl Stored {
     /// # Errors
     /// When the file format has no such type of element.
     pub(crate) fn new(name: String, data: TensorData) -> Result<Self> {
-        let dtype = match data.dtype() {
-            DType::F64 => Dtype::F64,
-            DType::F32 | DType::Flex32 => Dtype::F32,
-            DType::F16 => Dtype::F16,
-            DType::BF16 => Dtype::BF16,
-            DType::I64 => Dtype::I64,
-            DType::I32 => Dtype::I32,
-            DType::I16 => Dtype::I16,
-            DType::I8 => Dtype::I8,
-            DType::U64 => Dtype::U64,
-            DType::U32 => Dtype::U32,
-            DType::U16 => Dtype::U16,
-            DType::U8 => Dtype::U8,
-            DType::Bool(_) => {
-                // One byte each, whatever the backend uses.
-                let shape = data.shape().clone();
-                let bytes: Vec<u8> = data.iter::<bool>().map(u8::from).collect();
-                return Ok(Self { name, dtype: Dtype::BOOL, data: TensorData::new(bytes, shape) });
-            }
-            other => {
-                return Err(Error::new(
-                    ErrorKind::Checkpoint,
-                    format!("the tensor `{name}` of type {other:?} cannot be saved"),
-                )
-                .help("dequantize it before saving"));
-            }
-        };
-        Ok(Self { name, dtype, data })
+        let shape = data.shape().as_slice().to_vec();
+        if let DType::Bool(_) = data.dtype() {
+            // One byte each, whatever the backend uses.
+            let bytes: Vec<u8> = data.iter::<bool>().map(u8::from).collect();
+            let values = Values::Host(TensorData::new(bytes, shape.as_slice()));
+            return Ok(Self { name, dtype: Dtype::BOOL, shape, values });
+        }
+        Ok(Self { dtype: stored_as(&name, data.dtype())?, name, shape, values: Values::Host(data) })
+    }
+
+    /// A float tensor of a device whose memory is the host's.
+    ///
+    /// # Errors
+    /// As [`Stored::new`].
+    pub(crate) fn shared(name: String, shape: Vec<usize>, flat: Tensor<1>) -> Result<Self> {
+        Ok(Self { dtype: stored_as(&name, flat.dtype())?, name, shape, values: Values::Shared(flat) })
+    }
+
+    /// A tensor of an optimizer's state.
+    ///
+    /// # Errors
+    /// As [`Stored::new`].
+    pub(crate) fn state(name: String, leaf: SharedLeaf) -> Result<Self> {
+        let none = || Error::new(ErrorKind::Checkpoint, format!("the optimizer's state has no `{name}`"));
+        let data = leaf.data().ok_or_else(none)?;
+        let (dtype, shape) = (stored_as(&name, data.dtype())?, data.shape().as_slice().to_vec());
+        Ok(Self { name, dtype, shape, values: Values::State(leaf) })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many bytes it has.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes().len()
+    /// Whether somebody else works with its memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self.values, Values::Host(_))
     }
 
-    fn bytes(&self) -> &[u8] {
-        self.data.as_bytes()
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        match &self.values {
+            Values::Host(data) => data.as_bytes().len(),
+            Values::Shared(flat) => flat.shape().num_elements() * flat.dtype().size(),
+            Values::State(leaf) => leaf.data().map_or(0, |data| data.as_bytes().len()),
+        }
+    }
+
+    /// Gives the bytes in one or several pieces.
+    fn for_each_piece(&self, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match &self.values {
+            Values::Host(data) => each(data.as_bytes()),
+            Values::State(leaf) => leaf.data().map_or(Ok(()), |data| each(data.as_bytes())),
+            Values::Shared(flat) => {
+                let [elements] = flat.dims();
+                (0..elements).step_by(PIECE).try_for_each(|from| {
+                    let piece = flat.clone().slice(from..elements.min(from + PIECE));
+                    // sync: none, the memory is the host's.
+                    let data = piece.try_into_data().map_err(|error| io::Error::other(format!("{error:?}")))?;
+                    each(data.as_bytes())
+                })
+            }
+        }
     }
 }
 
-/// Writes the tensors and the text. Tensors that are handed over, and not lent, are freed one by one as they are written.
+/// # Errors
+/// When the file format has no such type of element.
+fn stored_as(name: &str, dtype: DType) -> Result<Dtype> {
+    Ok(match dtype {
+        DType::F64 => Dtype::F64,
+        DType::F32 | DType::Flex32 => Dtype::F32,
+        DType::F16 => Dtype::F16,
+        DType::BF16 => Dtype::BF16,
+        DType::I64 => Dtype::I64,
+        DType::I32 => Dtype::I32,
+        DType::I16 => Dtype::I16,
+        DType::I8 => Dtype::I8,
+        DType::U64 => Dtype::U64,
+        DType::U32 => Dtype::U32,
+        DType::U16 => Dtype::U16,
+        DType::U8 => Dtype::U8,
+        other => {
+            let what = format!("the tensor `{name}` of type {other:?} cannot be saved");
+            return Err(Error::new(ErrorKind::Checkpoint, what).help("dequantize it before saving"));
+        }
+    })
+}
+
+/// Writes the tensors and the text, in one pass. The hash stands at the start and is known at the end: what is given back is to replace as
+/// many bytes at the start. Tensors that are handed over, and not lent, are freed one by one as they are written.
 ///
 /// # Errors
 /// Those of `out`, and of a header that is too large for the format.
-pub(crate) fn write<T: Borrow<Stored>>(out: &mut dyn Write, mut tensors: Vec<T>, text: Option<&str>) -> io::Result<()> {
+pub(crate) fn write<T: Borrow<Stored>>(
+    out: &mut dyn Write,
+    mut tensors: Vec<T>,
+    text: Option<&str>,
+) -> io::Result<Vec<u8>> {
     tensors.sort_by(|a, b| {
         let (a, b) = (a.borrow(), b.borrow());
         b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name))
     });
-    let unhashed = header(&tensors, text, &"0".repeat(HASH_DIGITS))?;
-    let mut hash = XxHash3_128::new();
-    hash.write(&unhashed);
-    for tensor in &tensors {
-        hash.write(tensor.borrow().bytes());
-    }
-    let header = header(&tensors, text, &hex(hash.finish_128()))?;
-    if header.len() as u64 > LARGEST_HEADER {
+    let (before, after) = header(&tensors, text)?;
+    let len = before.len() + HASH_DIGITS + after.len();
+    if len as u64 > LARGEST_HEADER {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the header is too large for a safetensors file"));
     }
-    out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(&header)?;
-    tensors.into_iter().try_for_each(|tensor| out.write_all(tensor.borrow().bytes()))
+    let head =
+        |hash: &str| [&(len as u64).to_le_bytes(), before.as_bytes(), hash.as_bytes(), after.as_bytes()].concat();
+    let unhashed = head(&"0".repeat(HASH_DIGITS));
+    out.write_all(&unhashed)?;
+    let mut hash = XxHash3_128::new();
+    hash.write(unhashed.get(LENGTH..).unwrap_or_default());
+    for tensor in tensors {
+        tensor.borrow().for_each_piece(|bytes| {
+            hash.write(bytes);
+            out.write_all(bytes)
+        })?;
+    }
+    Ok(head(&hex(hash.finish_128())))
 }
 
-/// The header, in an order of our own: a hash map has another one each time.
-fn header<T: Borrow<Stored>>(tensors: &[T], text: Option<&str>, hash: &str) -> io::Result<Vec<u8>> {
-    let mut json = format!("{{\"__metadata__\":{{\"{HASH_KEY}\":\"{hash}\"");
+/// The header, as what stands before and after the hash; in an order of our own: a hash map has another one each time.
+fn header<T: Borrow<Stored>>(tensors: &[T], text: Option<&str>) -> io::Result<(String, String)> {
+    let before = format!("{{\"__metadata__\":{{\"{HASH_KEY}\":\"");
+    let mut json = "\"".to_owned();
     if let Some(text) = text {
         let _ = write!(json, ",\"{TEXT_KEY}\":{}", serde_json::to_string(text)?);
     }
     json.push('}');
     let mut start = 0;
-    for Stored { name, dtype, data } in tensors.iter().map(Borrow::borrow) {
-        let end = start + data.as_bytes().len();
-        let info = TensorInfo { dtype: *dtype, shape: data.shape().as_slice().to_vec(), data_offsets: (start, end) };
-        let _ = write!(json, ",{}:{}", serde_json::to_string(name)?, serde_json::to_string(&info)?);
+    for tensor in tensors.iter().map(Borrow::borrow) {
+        let end = start + tensor.len();
+        let info = TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (start, end) };
+        let _ = write!(json, ",{}:{}", serde_json::to_string(&tensor.name)?, serde_json::to_string(&info)?);
         start = end;
     }
     json.push('}');
-    let mut bytes = json.into_bytes();
-    bytes.resize(bytes.len().next_multiple_of(LENGTH), b' ');
-    Ok(bytes)
+    let len = before.len() + HASH_DIGITS + json.len();
+    json.extend(std::iter::repeat_n(' ', len.next_multiple_of(LENGTH) - len));
+    Ok((before, json))
 }
 
 fn hex(hash: u128) -> String {
@@ -340,7 +412,8 @@ mod tests {
             Stored::new("c".to_owned(), TensorData::new(vec![7_i64], [1, 1])).unwrap(),
         ];
         let mut bytes = Vec::new();
-        write(&mut bytes, tensors, Some("{\"a\": \"ü\"}")).unwrap();
+        let head = write(&mut bytes, tensors, Some("{\"a\": \"ü\"}")).unwrap();
+        bytes[..head.len()].copy_from_slice(&head);
         bytes
     }
 
@@ -354,6 +427,35 @@ mod tests {
         assert_eq!(container.read("b").unwrap().unwrap(), TensorData::new(vec![1.5_f32, -2.0], [2]));
         assert_eq!(container.read("a").unwrap().unwrap(), TensorData::new(vec![true, false, true], [3]));
         assert!(container.read("d").unwrap().is_none());
+    }
+
+    #[test]
+    fn tensors_that_are_shared_are_written_as_they_were() {
+        let device = burn::tensor::Device::default();
+        for elements in [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let numbers: Vec<f32> = (0..elements).map(|at| at as f32 - 1.5).collect();
+            let tensor = Tensor::<2>::from_data(TensorData::new(numbers.clone(), [1, elements]), &device);
+            // What is not in one piece is in the order of its elements as well.
+            let turned = Tensor::<2>::from_data(TensorData::new(numbers.clone(), [elements, 1]), &device).transpose();
+            let mut all = Vec::new();
+            for (name, tensor) in [("a", tensor.clone()), ("b", turned)] {
+                let (dims, flat) = crate::checkpoint::tensors::Handle::float(tensor).on_host().unwrap();
+                all.push(Stored::shared(name.to_owned(), dims, flat).unwrap());
+            }
+            assert!(all.iter().all(|stored| stored.is_shared() && stored.len() == 4 * elements));
+            let changed = tensor.mul_scalar(2.0);
+            let mut bytes = Vec::new();
+            let head = write(&mut bytes, all, None).unwrap();
+            bytes[..head.len()].copy_from_slice(&head);
+            let (_folder, path) = file(&bytes);
+            let container = Container::open(&path).unwrap();
+            container.verify().unwrap();
+            for name in ["a", "b"] {
+                let read = container.read(name).unwrap().unwrap();
+                assert_eq!(read, TensorData::new(numbers.clone(), [1, elements]), "{name} of {elements}");
+            }
+            assert_eq!(changed.into_data().iter::<f32>().next(), Some(-3.0));
+        }
     }
 
     #[test]

@@ -51,8 +51,10 @@ pub(crate) fn save(
             // A state of another id belongs to a layer that has been replaced.
             let Some(param) = paths.get(&index).filter(|param| param.id == id) else { continue };
             let mut sink = StateSink::default();
-            // sync: once for each tensor of a state, when a checkpoint is taken.
-            rule.state_flatten(&param.path, state, &mut sink);
+            // sync: once for each tensor of a state that is not shared, when a checkpoint is taken.
+            for leaf in rule.share_state(&param.path, state, &mut sink) {
+                tensors.push(Stored::state(format!("{prefix}{}", leaf.name), leaf)?);
+            }
             for (name, data) in sink.tensors {
                 tensors.push(Stored::new(format!("{prefix}{name}"), data)?);
             }

@@ -8,6 +8,7 @@ use burn::tensor::{
 use crate::{
     error::{Error, ErrorKind, Result},
     rank::with_rank,
+    readback,
 };
 
 /// A tensor that has been handed over for saving: it shares its memory with the original, outside of any graph.
@@ -28,6 +29,19 @@ impl Handle {
     /// An integer or boolean tensor.
     pub(crate) fn other<const D: usize, K: Basic>(tensor: Tensor<D, K>) -> Self {
         Self::Device(tensor.into_bridge())
+    }
+
+    /// Shape and values of a float tensor whose memory is the host's already, without a copy where it lies in one piece; `None` for others.
+    pub(crate) fn on_host(&self) -> Option<(Vec<usize>, Tensor<1>)> {
+        let dims = self.dims();
+        let Self::Device(tensor) = self else { return None };
+        if !is_float(tensor.dtype()) || dims.contains(&0) {
+            return None;
+        }
+        with_rank!(tensor.rank(), D => {
+            let tensor = Tensor::<D>::from_bridge(tensor.clone());
+            readback::is_host(&tensor.device()).then(|| (dims, tensor.reshape([-1])))
+        }, None)
     }
 
     pub(crate) fn dims(&self) -> Vec<usize> {

@@ -1,9 +1,12 @@
 //! Writing off the training thread: one job at a time, and no error lost.
 
 use std::{
+    convert::Infallible,
     fs, io,
     path::{Path, PathBuf},
+    sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use super::{capture::Image, reader::pointer_text};
@@ -73,18 +76,19 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    fn run(self) -> Result<()> {
+    /// `memory` is dropped when the tensors are, which is before the file is in place.
+    fn run(self, memory: Sender<Infallible>) -> Result<()> {
         let Self { image, requests, location } = self;
-        Self::write(image, &requests).map_err(|error| error.at(location))
+        Self::write(image, &requests, memory).map_err(|error| error.at(location))
     }
 
-    fn write(image: Image, requests: &[SaveRequest]) -> Result<()> {
+    fn write(image: Image, requests: &[SaveRequest], memory: Sender<Infallible>) -> Result<()> {
         let Some((last, others)) = requests.split_last() else { return Ok(()) };
         for request in others {
             image.write(&request.path, request.weights_only)?;
             request.finish()?;
         }
-        image.write_last(&last.path, last.weights_only)?;
+        image.write_last(&last.path, last.weights_only, || drop(memory))?;
         last.finish()
     }
 }
@@ -93,6 +97,8 @@ impl Job {
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     running: Option<JoinHandle<Result<()>>>,
+    /// Open as long as the last job has tensors that the run goes on with.
+    memory: Option<(Instant, Receiver<Infallible>)>,
     paths: Vec<PathBuf>,
 }
 
@@ -104,8 +110,10 @@ impl Writer {
     pub(crate) fn submit(&mut self, job: Job) -> Result<()> {
         self.finish()?;
         self.paths = job.requests.iter().map(|request| request.path.clone()).collect();
+        let (memory, open) = channel();
+        self.memory = job.image.is_shared().then(|| (Instant::now(), open));
         let thread = thread::Builder::new().name("checkpoint".to_owned());
-        let running = thread.spawn(move || job.run()).map_err(|error| {
+        let running = thread.spawn(move || job.run(memory)).map_err(|error| {
             Error::new(ErrorKind::Io, "no thread could be started to write a checkpoint").caused_by(error)
         })?;
         self.running = Some(running);
@@ -120,6 +128,15 @@ impl Writer {
         match &self.running {
             Some(running) if running.is_finished() => self.finish(),
             _ => Ok(()),
+        }
+    }
+
+    /// Waits, once a job, until its tensors are written: whoever changes one before that changes a copy of it, which takes time and
+    /// memory as well. On a disk that has not written them in the time that has passed since it began, it waits as long again at most.
+    pub(crate) fn wait_for_memory(&mut self) {
+        if let Some((since, memory)) = self.memory.take() {
+            // Nothing is ever sent: either the other end is gone, or the time is up.
+            let _ = memory.recv_timeout(since.elapsed());
         }
     }
 
@@ -147,5 +164,47 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // On the way out of a panic: the file in the making is finished, and an error has nobody left to go to.
         let _ = self.finish();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::{sync::mpsc::sync_channel, time::Duration};
+
+    use super::*;
+
+    /// A writer whose job has begun `age` ago and holds its memory as long as the other end lives.
+    fn writing(age: Duration) -> (Writer, Sender<Infallible>) {
+        let (held, open) = channel();
+        let memory = Some((Instant::now().checked_sub(age).unwrap(), open));
+        (Writer { running: None, memory, paths: Vec::new() }, held)
+    }
+
+    #[test]
+    fn memory_is_waited_for_until_it_is_free() {
+        let (mut writer, held) = writing(Duration::from_secs(3600));
+        let (ready, wait) = sync_channel(0);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                wait.recv().unwrap();
+                drop(held);
+            });
+            ready.send(()).unwrap();
+            writer.wait_for_memory();
+        });
+        assert!(writer.memory.is_none());
+    }
+
+    #[test]
+    fn memory_that_does_not_come_is_given_up_once_it_has_taken_twice_as_long() {
+        let age = Duration::from_millis(30);
+        let (mut writer, held) = writing(age);
+        let started = Instant::now();
+        writer.wait_for_memory();
+        assert!(started.elapsed() >= age);
+        // Once for each job: what it holds has been copied by then.
+        assert!(writer.memory.is_none());
+        drop(held);
     }
 }

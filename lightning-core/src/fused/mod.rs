@@ -40,7 +40,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use algorithm::{Algorithm, Erased};
 pub(crate) use norm::sum_of_squares;
-pub(crate) use rule::Rule;
+pub(crate) use rule::{Rule, SharedLeaf};
 
 /// The rule of a configuration: `burn` is Burn's optimizer of it, and what is fused is fused.
 pub(crate) fn rule_for<C: Config + Any>(config: &C, burn: impl DynOptimizer + 'static) -> Rule {

@@ -83,6 +83,18 @@ impl Rule {
         self.step_burn(rank, lr, from_data(value, &device), from_data(gradient, &device), held, factor)
     }
 
+    /// [`state_flatten`](DynOptimizer::state_flatten) without a copy of what is in host memory: that is given back, and is as it is now
+    /// as long as it is held.
+    pub(crate) fn share_state(&self, prefix: &str, state: &DynState, out: &mut StateSink) -> Vec<SharedLeaf> {
+        let (Held::Host(host), Some(algorithm)) = (state.downcast_ref::<Held>(), &self.fused) else {
+            self.state_flatten(prefix, state, out);
+            return Vec::new();
+        };
+        host.flatten_numbers(&**algorithm, prefix, out);
+        let names = host.names(&**algorithm, prefix).enumerate();
+        names.map(|(at, name)| SharedLeaf { name, state: state.clone(), at }).collect()
+    }
+
     fn step_burn(
         &self,
         rank: usize,
@@ -161,6 +173,30 @@ impl DynOptimizer for Rule {
             _ => Held::Burn(self.burn.state_unflatten(rank, prefix, source, device)?),
         };
         Some(DynState::create(held, rank))
+    }
+}
+
+/// A tensor of a state. The optimizer goes on with the state, and copies it when it changes it.
+pub(crate) struct SharedLeaf {
+    /// Its name in Burn's record.
+    pub(crate) name: String,
+    state: DynState,
+    at: usize,
+}
+
+impl fmt::Debug for SharedLeaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedLeaf").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl SharedLeaf {
+    /// `None` for no leaf that [`Rule::share_state`] has given.
+    pub(crate) fn data(&self) -> Option<&TensorData> {
+        match self.state.downcast_ref::<Held>() {
+            Held::Host(state) => state.tensors.get(self.at),
+            Held::Burn(_) => None,
+        }
     }
 }
 

@@ -27,11 +27,22 @@ impl HostState {
 
     /// Writes the state as Burn's optimizer of the same configuration would.
     pub(super) fn flatten(&self, algorithm: &dyn Erased, prefix: &str, out: &mut StateSink) {
+        for (name, data) in self.names(algorithm, prefix).zip(&self.tensors) {
+            out.tensors.push((name, data.clone()));
+        }
+        self.flatten_numbers(algorithm, prefix, out);
+    }
+
+    /// The names of the tensors in a record.
+    pub(super) fn names(&self, algorithm: &dyn Erased, prefix: &str) -> impl Iterator<Item = String> {
+        let leaves = algorithm.leaves().iter().take(self.tensors.len());
+        leaves.map(move |leaf| if prefix.is_empty() { leaf.name.to_owned() } else { format!("{prefix}.{}", leaf.name) })
+    }
+
+    /// Writes what is no tensor of the state itself.
+    pub(super) fn flatten_numbers(&self, algorithm: &dyn Erased, prefix: &str, out: &mut StateSink) {
         if let Some(clock) = algorithm.clock() {
             out.push_scalar(prefix, clock, self.time.into());
-        }
-        for (leaf, data) in algorithm.leaves().iter().zip(&self.tensors) {
-            out.push_tensor(prefix, leaf.name, data.clone());
         }
         if let Some((name, data)) = algorithm.derived(&self.tensors) {
             out.push_tensor(prefix, name, data);

@@ -94,6 +94,39 @@ fn assert_equal(fused: &Runner, burn: &Runner, what: &str) {
     }
 }
 
+#[test]
+fn a_state_that_is_shared_stays_as_it_was() {
+    let mut rng = Rng::new(3);
+    for Pair { text, fused, .. } in pairs() {
+        let start = numbers(&mut rng, &[40, 3], 1.0);
+        let mut runner = Runner::new(fused.clone(), &start, DType::F32);
+        let mut step =
+            |runner: &mut Runner| runner.step(0.1, tensor(numbers(&mut rng, &[40, 3], 1.0), DType::F32), 1.0);
+        step(&mut runner);
+        let Some(state) = runner.state.clone() else { continue };
+        let before = runner.record();
+        let mut sink = StateSink::default();
+        let leaves = fused.share_state("net.weight", &state, &mut sink);
+        drop(state);
+        step(&mut runner);
+        for leaf in &leaves {
+            sink.tensors.push((leaf.name.clone(), leaf.data().unwrap().clone()));
+        }
+        sink.tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(sink.scalars, before.scalars, "{text}");
+        assert_eq!(sink.tensors, before.tensors, "{text}");
+        // Nobody else holds it any more: it is changed where it lies.
+        drop(leaves);
+        let place = |runner: &Runner| {
+            let leaves = fused.share_state("", runner.state.as_ref().unwrap(), &mut StateSink::default());
+            leaves.iter().map(|leaf| leaf.data().unwrap().as_bytes().as_ptr()).collect::<Vec<_>>()
+        };
+        let lies = place(&runner);
+        step(&mut runner);
+        assert_eq!(place(&runner), lies, "{text}");
+    }
+}
+
 /// An optimizer, fused and as Burn has it.
 struct Pair {
     text: String,

@@ -140,12 +140,13 @@ impl<M: LightningModule> Optimizers<'_, M> {
         self.find(name)?;
         run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
         let LossGradients { mut gradients, clip, .. } = gradients;
-        let RunState { optimizers, host, device, .. } = &mut *self.run;
+        let RunState { optimizers, host, device, saving, .. } = &mut *self.run;
         let Some(optimizer) = optimizers.iter_mut().find(|optimizer| optimizer.name() == name) else { return Ok(()) };
         let mut window = GradientStore::default();
         let own = std::slice::from_mut(optimizer);
         visit(module, &mut window.collector(&mut gradients, Weight::Number(1.0), own))?;
         drop(gradients);
+        saving.writer.wait_for_memory();
         let scaling = Scaling::new(&mut window, optimizer, clip, *host);
         let mut update = optimizer.update(&mut window, scaling, device);
         Owned::take(module, |module| module, true).update(&mut update)?;

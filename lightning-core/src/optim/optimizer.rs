@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, panic::AssertUnwindSafe};
 use burn::{
     grad_clipping::GradientClipping,
     module::ParamId,
-    optim::{DynOptimizer, DynState, LBFGS},
+    optim::{DynState, LBFGS},
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
 
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     checkpoint::capture::ParamName,
     error::{Error, ErrorKind, Result},
+    fused,
     guard::panic_message,
     params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
     precision::{narrowed, widened},
@@ -365,14 +366,14 @@ impl Optimizer {
     }
 
     /// What it keeps of each parameter: the parameter's place and id, and the state with the rule that understands it.
-    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &dyn DynOptimizer, &DynState)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &fused::Rule, &DynState)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let state = slot.state.as_ref()?;
             Some((index, slot.id?, self.rule(slot)?, state))
         })
     }
 
-    fn rule(&self, slot: &Slot) -> Option<&dyn DynOptimizer> {
+    fn rule(&self, slot: &Slot) -> Option<&fused::Rule> {
         match &self.groups.get(slot.group?)?.kind.rule {
             Rule::Each(rule) => Some(rule),
             Rule::Lbfgs(_) => None,
@@ -380,7 +381,7 @@ impl Optimizer {
     }
 
     /// The rule for a parameter; `None` for one that is not this optimizer's.
-    pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&dyn DynOptimizer> {
+    pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&fused::Rule> {
         self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
     }
 

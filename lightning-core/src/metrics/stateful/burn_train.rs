@@ -258,7 +258,10 @@ mod tests {
             theirs.update(&pair)?;
             ours.update(pair)?;
         }
-        assert_eq!(theirs.compute()?.scalar(), ours.compute()?.scalar().map(|share| share * 100.0));
+        let (theirs_says, ours_says) = (theirs.compute()?.scalar(), ours.compute()?.scalar());
+        // Theirs is a running mean of the batches' percentages.
+        let apart = theirs_says.zip(ours_says).map(|(percent, share)| (percent - share * 100.0).abs());
+        assert!(apart.is_some_and(|apart| apart < 1e-9), "{theirs_says:?} percent, {ours_says:?}");
         let state = theirs.state()?;
         assert!(theirs.load_state(&state).is_err_and(|error| error.to_string().contains("burn-train")));
         let other = theirs.clone();
