@@ -1,6 +1,5 @@
-//! What the example programs share: their data, a classifier and a generator of digits, grids of images, and how well a translation matches.
+//! What the example programs share: their data, a classifier and a generator of digits, and grids of images.
 
-pub mod bleu;
 pub mod classifier;
 pub mod data;
 pub mod generator;

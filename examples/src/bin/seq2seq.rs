@@ -13,12 +13,10 @@ use burn::{
 use clap::Parser;
 use lightning_core::{
     data::{Padded, host, tokenizer::Tokenizer},
+    metrics::{Bleu, Metric},
     prelude::*,
 };
-use lightning_examples::{
-    bleu::bleu,
-    data::translations::{Corpus, Sentence},
-};
+use lightning_examples::data::translations::{Corpus, Sentence};
 
 /// A sentence and one translation, as numbers.
 type Pair = (Vec<u32>, Vec<u32>);
@@ -282,15 +280,18 @@ fn main() -> lightning_core::Result<()> {
     for ((sentence, translation), copy) in corpus.test.iter().zip(&translations).zip(&copies).take(10) {
         println!("{} => {translation} (nearest: {copy})", sentence.source);
     }
-    println!("BLEU of the translator:          {:.2}", score(&corpus, &translations));
-    println!("BLEU of the nearest translation: {:.2}", score(&corpus, &copies));
+    println!("BLEU of the translator:          {:.2}", percent_bleu(&corpus, &translations)?);
+    println!("BLEU of the nearest translation: {:.2}", percent_bleu(&corpus, &copies)?);
     Ok(())
 }
 
 /// The BLEU of translations of the test sentences, each beside all that people wrote.
-fn score(corpus: &Corpus, translations: &[impl AsRef<str>]) -> f64 {
-    let words = |text: &str| corpus.french.split(text);
-    let references = |sentence: &Sentence| sentence.targets.iter().map(|target| words(target)).collect();
-    let both = translations.iter().zip(&corpus.test);
-    bleu(&both.map(|(text, sentence)| (words(text.as_ref()), references(sentence))).collect::<Vec<_>>())
+fn percent_bleu(corpus: &Corpus, translations: &[impl AsRef<str>]) -> Result<f64> {
+    let words = |text: &str| corpus.french.split(text).join(" ");
+    let written = |sentence: &Sentence| sentence.targets.iter().map(|target| words(target)).collect::<Vec<_>>();
+    let (candidates, references): (Vec<_>, Vec<_>) =
+        translations.iter().zip(&corpus.test).map(|(text, sentence)| (words(text.as_ref()), written(sentence))).unzip();
+    let mut bleu = Bleu::new();
+    bleu.update((candidates, references))?;
+    Ok(100.0 * bleu.compute()?.scalar().unwrap_or_default())
 }
