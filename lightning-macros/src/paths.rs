@@ -1,10 +1,10 @@
 //! Every path and reserved identifier that emitted code names.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, TokenStreamExt as _, format_ident, quote};
+use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::{Ident, Path, ext::IdentExt};
 
-use crate::text::text_of;
+use crate::{expand::respan, text::text_of};
 
 /// The macro call that stands for a logged value between model and expansion; it never reaches the output.
 pub(crate) const LOG_PLACEHOLDER: &str = "__lightning_log";
@@ -96,6 +96,12 @@ pub(crate) fn constant_ident(name: &str, span: Span) -> Ident {
     };
     ident.set_span(span);
     ident
+}
+
+/// `pub const VAL_LOSS: <key>;`, all of it underlined as what it is named after: another constant of this name is reported there.
+pub(crate) fn public_constant(name: &str, span: Span, key: TokenStream) -> TokenStream {
+    let (ident, key) = (constant_ident(name, span), respan(key, span));
+    quote_spanned!(span=> pub const #ident: #key;)
 }
 
 /// The name without `r#`, as it appears in logs, checkpoints and messages.

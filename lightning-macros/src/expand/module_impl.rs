@@ -19,7 +19,7 @@ use crate::{
     hooks::{Arg, HOOKS, HookDef, Kind, Owner, StageDef, StepOutput},
     model::{Direction, ImplModel, LogForm, Method, Metric, Reduce, expand_placeholders},
     parse::modern_tensor,
-    paths::{RuntimePath, constant_ident, plain},
+    paths::{RuntimePath, constant_ident, plain, public_constant},
 };
 
 /// ```text
@@ -185,7 +185,6 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
     let constants = model.metrics.iter().enumerate().map(|(slot, metric)| {
         let slot = Literal::usize_unsuffixed(slot);
-        let ident = constant_ident(&metric.variable, metric.span);
         let direction = match metric.options.direction {
             Direction::Minimize => quote!(Minimize),
             Direction::Maximize => quote!(Maximize),
@@ -199,10 +198,12 @@ fn expand_inherent(model: &ImplModel) -> TokenStream {
         let methods: Vec<String> = metric.methods.iter().map(|method| format!("`{method}`")).collect();
         let doc = format!("Key of the metric `{}`, logged in {}.", metric.name, methods.join(" and "));
         let cfg = any_of(&metric.cfgs).map(|predicate| quote!(#[cfg(#predicate)]));
+        let key = quote!(#p::Key<Self, #p::#direction, #p::#stages> = #p::key(#slot));
+        let constant = public_constant(&metric.variable, metric.span, key);
         quote! {
             #cfg
             #[doc = #doc]
-            pub const #ident: #p::Key<Self, #p::#direction, #p::#stages> = #p::key(#slot);
+            #constant
         }
     });
     let (ident, generics) = (&model.item.self_ty, &model.item.generics);

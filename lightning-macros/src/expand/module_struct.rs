@@ -16,7 +16,7 @@ use super::{
 use crate::{
     habits::field_trait,
     model::{Field, Role, StructModel},
-    paths::{constant_ident, hparams_ident, plain},
+    paths::{hparams_ident, plain, public_constant},
     text::text_of,
 };
 
@@ -348,10 +348,11 @@ fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let keys = module_fields(model).map(|field| {
         let (name, cfgs) = (field.name(), &field.cfgs);
-        let key = constant_ident(&name, field.ident.span());
         let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));
-        quote!(#(#cfgs)* pub const #key: #p::FieldKey<Self #marker> = #p::FieldKey::new(#name);)
+        let key = quote!(#p::FieldKey<Self #marker> = #p::FieldKey::new(#name));
+        let constant = public_constant(&name, field.ident.span(), key);
+        quote!(#(#cfgs)* #constant)
     });
     let optimizers = expand_keys(model);
     let keys = quote!(#(#keys)* #optimizers);

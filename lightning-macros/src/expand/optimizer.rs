@@ -7,7 +7,7 @@ use syn::{Expr, Ident};
 use super::{ends, hparams::expand_mentioned, implement_at, local, mentions::Mentions, respan};
 use crate::{
     model::{GroupArg, IntervalArg, Optimizer, StructModel, name_hash},
-    paths::{RuntimePath, constant_ident, plain},
+    paths::{RuntimePath, constant_ident, plain, public_constant},
 };
 
 /// ```text
@@ -179,8 +179,8 @@ pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     });
     let keys = own.map(|optimizer| {
         let name = optimizer.name();
-        let key = constant_ident(&name, attribute_span(optimizer));
-        quote!(pub const #key: #p::OptimizerKey<Self> = #p::optimizer_key(#name);)
+        let key = quote!(#p::OptimizerKey<Self> = #p::optimizer_key(#name));
+        public_constant(&name, attribute_span(optimizer), key)
     });
     keys.collect()
 }
