@@ -7,7 +7,7 @@ use syn::{Attribute, DeriveInput, Item, ItemStruct};
 use crate::{
     diagnostics::Diagnostics,
     expand::{expand_batch, expand_data_impl, expand_data_struct, expand_impl, expand_struct},
-    fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens},
+    fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens, keep_imports},
     hooks::Owner,
     model::{BatchModel, ImplModel, StructModel},
     parse::{parse_item, parse_macro_args},
@@ -47,7 +47,7 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
     let diagnostics = Diagnostics::default();
     let paths = parse_macro_args(args, owner.attribute(), &diagnostics);
     let expansion = match parse_item(item.clone(), &diagnostics) {
-        None => fall_back_tokens(item),
+        None => fall_back_tokens(item.clone()),
         Some(Item::Struct(item)) => struct_side(owner, paths, item, &diagnostics),
         Some(Item::Impl(item)) => impl_side(owner, paths, item, &diagnostics),
         Some(other) => {
@@ -59,7 +59,8 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
             fall_back_item(other)
         }
     };
-    finish(diagnostics, expansion)
+    let imports = (!diagnostics.is_empty()).then(|| keep_imports(&item));
+    finish(diagnostics, quote!(#expansion #imports))
 }
 
 fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {

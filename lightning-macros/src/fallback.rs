@@ -1,8 +1,8 @@
 //! What is emitted beside errors: the user's item minus our attributes, and inert impls, so that one mistake prints one error.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Item, visit_mut::VisitMut};
+use syn::{Attribute, GenericParam, Item, visit_mut::VisitMut};
 
 use crate::{
     expand::{
@@ -11,7 +11,7 @@ use crate::{
     },
     hooks::Owner,
     model::{BatchModel, ImplModel, STRUCT_ATTRS, StructModel},
-    parse::{name_of, strip_tokens},
+    parse::{attributes_of, name_of, strip_tokens},
 };
 
 /// A struct with mistakes.
@@ -47,6 +47,77 @@ pub(crate) fn fall_back_item(mut item: Item) -> TokenStream {
 pub(crate) fn fall_back_tokens(tokens: TokenStream) -> TokenStream {
     let stripped = strip_tokens(tokens, STRUCT_ATTRS);
     quote!(#stripped)
+}
+
+/// `use AdamConfig as _;` for each type that the expressions of our attributes name: nothing else does in an item with mistakes, and beside its
+/// errors rustc would call their imports unused.
+pub(crate) fn keep_imports(item: &TokenStream) -> TokenStream {
+    let params: Vec<String> = match syn::parse2::<Item>(item.clone()) {
+        Ok(Item::Struct(item)) => item.generics.params.iter().map(param_name).collect(),
+        Ok(Item::Impl(item)) => item.generics.params.iter().map(param_name).collect(),
+        _ => Vec::new(),
+    };
+    let mut types = Vec::new();
+    // What is left out may be imported where it is not left out.
+    if attributes_of(item.clone(), &["cfg", "cfg_attr"]).is_empty() {
+        for attribute in attributes_of(item.clone(), STRUCT_ATTRS) {
+            collect_types(attribute, &params, &mut types);
+        }
+    }
+    if types.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        #[allow(unused_imports)]
+        const _: () = {
+            #(use #types as _;)*
+        };
+    }
+}
+
+fn param_name(param: &GenericParam) -> String {
+    match param {
+        GenericParam::Type(param) => param.ident.to_string(),
+        GenericParam::Const(param) => param.ident.to_string(),
+        GenericParam::Lifetime(param) => param.lifetime.ident.to_string(),
+    }
+}
+
+/// Adds `AdamConfig` of `AdamConfig::new()`: all of a path but its last word, where that is a type by its spelling.
+fn collect_types(tokens: TokenStream, params: &[String], types: &mut Vec<TokenStream>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let is =
+        |at: usize, punct: char| matches!(tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == punct);
+    let colons = |at: usize| is(at, ':') && is(at + 1, ':');
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token {
+            // A block may have items of its own.
+            TokenTree::Group(group) if group.delimiter() != Delimiter::Brace => {
+                collect_types(group.stream(), params, types);
+            }
+            TokenTree::Ident(first) => {
+                let mut path = vec![first];
+                let begins = at < 2 || !colons(at - 2);
+                while colons(at + 1)
+                    && let Some(TokenTree::Ident(next)) = tokens.get(at + 3)
+                {
+                    path.push(next);
+                    at += 3;
+                }
+                let has_arguments = colons(at + 1) && is(at + 3, '<');
+                if !has_arguments {
+                    path.pop();
+                }
+                let is_type = path.last().is_some_and(|last| last.to_string().starts_with(char::is_uppercase));
+                if begins && is_type && first != "Self" && !params.contains(&first.to_string()) {
+                    types.push(quote!(#(#path)::*));
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
 }
 
 struct Stripper;

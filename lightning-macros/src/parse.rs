@@ -305,6 +305,24 @@ pub(crate) fn strip_tokens(tokens: TokenStream, names: &[&str]) -> TokenStream {
     kept.into_iter().collect()
 }
 
+/// What stands in the brackets of the attributes with these names, wherever they are.
+pub(crate) fn attributes_of(tokens: TokenStream, names: &[&str]) -> Vec<TokenStream> {
+    let mut found = Vec::new();
+    let mut after_hash = false;
+    for token in tokens {
+        if let TokenTree::Group(group) = &token {
+            let name = group.stream().into_iter().next().map(|name| name.to_string());
+            if after_hash && name.is_some_and(|name| names.contains(&name.as_str())) {
+                found.push(group.stream());
+            } else {
+                found.extend(attributes_of(group.stream(), names));
+            }
+        }
+        after_hash = matches!(&token, TokenTree::Punct(hash) if hash.as_char() == '#');
+    }
+    found
+}
+
 /// Burn's older backend-generic tensor: the type of today for `Tensor<B, 2>`, which nothing in Burn 0.22 accepts.
 pub(crate) fn modern_tensor(ty: &Type) -> Option<Type> {
     let Type::Path(path) = ty else { return None };
