@@ -1,6 +1,6 @@
 //! A run of any length needs as much memory as a short one; the program `memory` looks at longer ones.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use crate::tiny::{growth_of_fits, growth_of_steps};
 
@@ -19,6 +19,22 @@ fn fits_do_not_grow() {
         let grown = growth_of_fits(40, 15).unwrap();
         assert!(grown < 1.0, "{grown} MiB");
     });
+}
+
+#[test]
+fn the_heap_is_marked_for_huge_pages() {
+    let mode = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
+    if !mode.contains("[madvise]") || !cfg!(target_env = "gnu") {
+        eprintln!("SKIPPED the_heap_is_marked…: huge pages are not for those who ask here (`{}`)", mode.trim());
+        return;
+    }
+    let marked = |settings: Option<&str>| -> u64 {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_huge_pages"));
+        program.env_remove("GLIBC_TUNABLES").envs(settings.map(|value| ("MALLOC_TOP_PAD_", value)));
+        String::from_utf8(program.output().unwrap().stdout).unwrap().trim().parse().unwrap()
+    };
+    assert!((900..=1024).contains(&marked(None)), "{} MiB", marked(None));
+    assert_eq!(marked(Some("131072")), 0, "the environment's settings are left as they are");
 }
 
 /// Runs a test in a process of its own: what a process holds is also what the tests beside it hold.
