@@ -50,9 +50,12 @@ mod glibc {
     /// Free memory at the end of the heap that is kept: those addresses, and as much again.
     const KEPT: c_int = HEAP + (HEAP - 1);
 
-    /// What the heap is enlarged for, and what it keeps in small pages: a small program, which gains nothing by large ones, is not
-    /// to grow by 2 MB when it needs another kB.
+    /// What the heap is enlarged for: more than it has free at its end, or it would not be.
     const BLOCK: usize = LARGEST_HEAP_BLOCK as usize / 2;
+
+    /// How much of that stays in small pages: a small program, which gains nothing by large ones, is not to grow by 2 MB when it
+    /// needs another kB.
+    const SMALL: usize = 4 << 20;
 
     /// How much more than it needs glibc takes when it enlarges the heap, as long as nobody sets anything else.
     const DEFAULT_TOP_PAD: c_int = 128 << 10;
@@ -83,7 +86,7 @@ mod glibc {
         }
     }
 
-    /// Has glibc enlarge the heap, for a block that is freed at once, and marks what lies between that block and the heap's end.
+    /// Has glibc enlarge the heap, for a block that is freed at once, and marks all but the first of it up to the heap's end.
     fn mark_end_of_heap() {
         let before = end_of_heap();
         let mut block = Vec::<u8>::new();
@@ -95,9 +98,9 @@ mod glibc {
         let end = end_of_heap();
         // A block of another arena, or of another allocator, lies elsewhere.
         if end > before && (before.saturating_sub(BLOCK)..end).contains(&start) {
-            let start = (start + BLOCK).next_multiple_of(HUGE_PAGE);
-            // SAFETY: the heap was enlarged for the block before the range, and the range ends with the heap. Advice about pages changes
-            // no byte of whoever else has blocks there by now, and where the kernel refuses it, all is as before.
+            let start = (start + SMALL).next_multiple_of(HUGE_PAGE);
+            // SAFETY: the range begins in a block that the heap was enlarged for, and ends with the heap. Advice about pages changes no
+            // byte of whoever else has blocks there by now, and where the kernel refuses it, all is as before.
             unsafe { madvise(ptr::without_provenance_mut::<c_void>(start), end.saturating_sub(start), MADV_HUGEPAGE) };
         }
     }
