@@ -24,7 +24,8 @@ fn fits_do_not_grow() {
 #[test]
 fn the_heap_is_marked_for_huge_pages() {
     let mode = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
-    if !mode.contains("[madvise]") || !cfg!(target_env = "gnu") {
+    let told = fs::read_to_string("/proc/self/smaps").is_ok_and(|mappings| mappings.contains("VmFlags:"));
+    if !mode.contains("[madvise]") || !cfg!(target_env = "gnu") || !told {
         eprintln!("SKIPPED the_heap_is_marked…: huge pages are not for those who ask here (`{}`)", mode.trim());
         return;
     }
@@ -33,7 +34,9 @@ fn the_heap_is_marked_for_huge_pages() {
         program.env_remove("GLIBC_TUNABLES").envs(settings.map(|value| ("MALLOC_TOP_PAD_", value)));
         String::from_utf8(program.output().unwrap().stdout).unwrap().trim().parse().unwrap()
     };
-    assert!((900..=1024).contains(&marked(None)), "{} MiB", marked(None));
+    // 1 GiB, and what is left of the block that the heap is enlarged for.
+    let default = marked(None);
+    assert!((1000..1050).contains(&default), "{default} MiB");
     assert_eq!(marked(Some("131072")), 0, "the environment's settings are left as they are");
 }
 
