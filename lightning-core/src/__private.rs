@@ -15,35 +15,37 @@ pub use crate::{
     __module_methods as module_methods,
 };
 pub use crate::{
-    batch::{Batch, BatchLen, NoBatch, first_size},
     checkpoint::load_from_checkpoint,
-    context::{
-        HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage,
+    data::{
+        DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader,
+        batch::{Batch, BatchLen, NoBatch, first_size},
     },
-    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
-    habits::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{
         Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, logged_metric,
     },
     module::{
-        BoundStep, ConfigureOptimizers, DeclaresOptimizer, FieldDef, FieldKey, FitContext, Hparams, InitModule,
-        LightningImpl, LightningModule, LightningStruct, PredictStep, TestStep, TrainingMode, TrainingOutput,
+        BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FieldKey,
+        FitContext, FlowOutput, GivesOutput, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
+        LightningModule, LightningStruct, ManualOutput, OutputOf, PredictStep, TestStep, TrainingMode, TrainingOutput,
         TrainingStep, TrainsOptimizer, ValidationStep,
-    },
-    module::{
-        EpochOutputs, FallibleOutput, FlowOutput, GivesOutput, HookOutput, IntoTrainingOutput, ManualOutput, OutputOf,
+        context::{
+            HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted,
+            log_weighted_per_stage,
+        },
+        python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
     },
     optim::{
-        HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, Optimizers, ParameterGroup, Schedule,
-        WeightDecay,
+        HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
     },
-    params::{Buffer, BufferMapper, BufferVisitor},
+    params::{
+        Buffer, BufferMapper, BufferVisitor,
+        state::{StateReader, StateValue, StateWriter},
+    },
     precision::InF32,
     random::seed_init,
     stage::Stage,
-    state::{StateReader, StateValue, StateWriter},
     trainer::{Trainer, TrainerBuilder},
 };
 

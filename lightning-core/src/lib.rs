@@ -68,76 +68,36 @@ extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
-mod allocator;
-mod batch;
 pub mod callbacks;
 pub mod checkpoint;
-mod config;
-mod context;
+mod console;
 pub mod data;
-mod devices;
-mod driver;
 mod engine;
 pub mod error;
-mod files;
 pub mod functional;
-mod fused;
 pub mod grad;
-mod guard;
-mod habits;
-mod hooks;
+pub mod hooks;
 pub mod loggers;
 pub mod metrics;
 // Pages of documentation, nothing else.
 #[cfg(any(doc, doctest))]
 pub mod mistakes;
-mod module;
+pub mod module;
 pub mod optim;
-mod optimization;
-mod owned;
-mod params;
-mod plan;
-mod precision;
-mod profiler;
-mod progress;
-mod random;
-mod rank;
-#[doc(hidden)]
-pub mod readback;
-mod report;
-mod resume;
-mod run;
-mod saving;
-pub mod schedulers;
-mod signals;
-mod spread;
+mod os;
+pub mod params;
+pub mod precision;
+pub mod random;
+pub mod settings;
 mod stage;
-mod state;
-mod statistics;
-mod summary;
-mod table;
+mod tensor;
 pub mod testing;
-mod trainer;
-mod validation;
-mod weights;
+pub mod trainer;
 
-#[doc(hidden)]
-pub use batch::StepBatch;
-pub use batch::{Batch, BatchLen, NoBatch};
-pub use callbacks::{
-    BackboneFinetuning, Callback, CallbackContext, CallbackOrder, DeviceStatsMonitor, EarlyStopping,
-    EmaWeightAveraging, GradientAccumulationScheduler, LambdaCallback, LearningRateMonitor, ModelCheckpoint,
-    ModelSummary, OnExceptionCheckpoint, PredictionWriter, Pruning, SpikeDetection, StochasticWeightAveraging,
-    ThroughputMonitor, Timer, WeightAveraging,
-};
+pub use callbacks::{Callback, CallbackContext, EarlyStopping, ModelCheckpoint};
 pub use checkpoint::Resume;
-pub use config::{
-    Accelerator, ClipAlgorithm, Every, IntoAccelerator, IntoMaxTime, Limit, ReadBack, Steps, ValCheckInterval,
-};
-pub use context::{HookContext, LogValue, StepContext, log, log_dict};
-pub use data::{DataLoader, DataModule, from_loader, random_split};
-pub use error::{Error, ErrorKind, Location, Result};
-pub use hooks::{Hook, HookSet, Step, StepSet};
+pub use data::{Batch, DataLoader, from_loader, random_split};
+pub use error::{Error, ErrorKind, Result};
 /// Makes a struct, or an enum whose variants hold batches, what a loader hands to a step.
 ///
 /// ```
@@ -225,7 +185,7 @@ pub use lightning_macros::data_module;
 ///
 /// ```
 /// # use burn::{nn::*, optim::AdamConfig, prelude::*};
-/// # use lightning_core::prelude::*;
+/// # use lightning_core::{metrics::{ConfusionMatrix, FBeta}, prelude::*};
 /// # #[derive(Batch, Clone, Debug)]
 /// # pub struct DigitBatch {
 /// #     images: Tensor<2>,
@@ -253,58 +213,35 @@ pub use lightning_macros::data_module;
 pub use lightning_macros::lightning_module;
 pub use lightning_macros::optimizer;
 pub use loggers::{CsvLogger, Logger};
-pub use metrics::{
-    AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, Maximize, MetricDef, MetricKey, Metrics,
-    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
-};
-#[doc(hidden)]
-pub use module::{BoundStep, DeclaresOptimizer, TrainingMode, TrainsOptimizer};
-pub use module::{
-    ConfigureOptimizers, EpochOutputs, FallibleOutput, FieldDef, FieldKey, FieldRole, FitContext, FlowOutput,
-    GivesOutput, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl, LightningModule,
-    LightningStruct, Loss, LossWeight, ManualOutput, OutputOf, PredictStep, TestStep, TrainingStep, ValidationStep,
-};
-pub use optim::{IntoLearningRate, IntoOptimizer, OptimizerKind, OptimizerSetup, Optimizers, TorchDefaults};
-pub use params::{Buffer, BufferMapper, BufferVisitor, copy_of};
-pub use plan::Plan;
-pub use precision::{InF32, IntoPrecision, Layer, Precision};
-pub use profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
-pub use random::{Rng, global_seed, seed_everything};
-pub use report::{EvalReport, FitReport, StopReason};
-pub use schedulers::{IntoScheduler, LrScheduler};
-pub use spread::Devices;
+pub use metrics::{MetricKey, Metrics};
+pub use module::{FitContext, HookContext, LightningModule, Loss, Optimizers, StepContext, Weights, log, log_dict};
+pub use optim::{OptimizerSetup, TorchDefaults, schedulers};
+pub use params::{StateReader, StateWriter, copy_of};
+pub use precision::Precision;
+pub use random::{Rng, seed_everything};
 pub use stage::Stage;
-pub use state::{StateReader, StateValue, StateWriter};
-pub use trainer::{Trainer, TrainerBuilder};
-pub use weights::{Weights, WeightsReport};
+#[doc(hidden)]
+pub use tensor::readback;
+pub use trainer::{FitReport, Trainer};
 
-/// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.
+/// The names that nearly every program uses: `use lightning_core::prelude::*;`.
+///
+/// Everything else is reached through the modules that are exported here as well: `schedulers::Noam::new(…)`,
+/// `metrics::FBeta::f1()`, `callbacks::Timer::new(…)`, `data::k_fold(…)`.
 pub mod prelude {
-    // Not `metrics::Precision`, since that is another thing to a trainer.
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
-        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, Every, FitContext, GradientAccumulationScheduler,
-        HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey,
-        ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision, PredictionWriter,
-        Pruning, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, Steps,
-        StochasticWeightAveraging, ThroughputMonitor, Timer, TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
-        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
-        data_module, from_loader,
-        functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        grad, lightning_module, log, log_dict,
-        loggers::grid,
-        metrics::{
-            self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,
-            MeanSquaredError, Perplexity, R2Score, Recall, RootMeanSquaredError, bleu,
-        },
-        optim::params,
-        optimizer, random_split,
-        schedulers::{
-            ChainedSchedule, ConstantRate, Cosine, CosineWarmRestarts, Cyclic, ExponentialDecay, IntoScheduler,
-            LambdaRate, LinearDecay, MultiStepDecay, Noam, OneCycle, PolynomialDecay, ReduceLROnPlateau,
-            SequentialSchedule, StepDecay,
-        },
+        Batch, Callback, CallbackContext, CsvLogger, DataLoader, EarlyStopping, FitContext, HookContext,
+        LightningModule, Loss, ModelCheckpoint, OptimizerSetup, Optimizers, Result, Resume, Stage, StepContext,
+        Trainer,
+        callbacks::{self, LearningRateMonitor},
+        copy_of, data, data_module, from_loader,
+        functional::{self, accuracy, cross_entropy, mse_loss},
+        grad, lightning_module, log, loggers, metrics, optimizer, params, random_split,
+        schedulers::{self, Cosine, OneCycle},
         seed_everything,
     };
+    // Traits whose methods are called and whose names are not written.
+    #[doc(no_inline)]
+    pub use crate::{TorchDefaults as _, schedulers::IntoScheduler as _};
 }

@@ -55,7 +55,7 @@ fn current() -> Seed {
 /// in their steps, as dropout does, mix them up. Give such trials processes of their own.
 ///
 /// ```
-/// use lightning_core::{global_seed, seed_everything};
+/// use lightning_core::{random::global_seed, seed_everything};
 ///
 /// seed_everything(42);
 /// assert_eq!(global_seed(), 42);

@@ -1,8 +1,8 @@
 //! For unit tests of modules: what does a step log?
 
 use crate::{
-    context::{Entry, Inbox, Logged, Target, record},
     metrics::{AnyMetric, MetricValue, Metrics},
+    module::context::{Entry, Inbox, Logged, Target, record},
     stage::Stage,
 };
 

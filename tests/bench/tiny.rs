@@ -6,7 +6,7 @@ use burn::{
     prelude::*,
     tensor::{Distribution, activation::relu},
 };
-use lightning_core::{TrainerBuilder, prelude::*};
+use lightning_core::{prelude::*, trainer::TrainerBuilder};
 
 use super::measure::memory;
 

@@ -10,7 +10,7 @@ use burn::{
     optim::{AdamConfig, AdamWConfig},
     prelude::*,
 };
-use lightning_core::{TrainerBuilder, prelude::*};
+use lightning_core::{prelude::*, trainer::TrainerBuilder};
 
 use super::{
     measure::{Run, Stopwatch},

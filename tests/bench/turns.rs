@@ -7,7 +7,7 @@ use std::{
 };
 
 use burn::tensor::Device;
-use lightning_core::{Accelerator, prelude::*};
+use lightning_core::{prelude::*, settings::Accelerator};
 
 use super::{
     hand::Hand,

@@ -10,10 +10,15 @@ use std::{
 
 use burn::{nn::*, optim::SgdConfig, prelude::*, serde::Deserialize, tensor::activation::tanh};
 use lightning_core::{
-    FitReport, LightningModule, StopReason, TrainerBuilder,
-    callbacks::{AveragingCounts, AveragingPoint},
+    FitReport, LightningModule,
+    callbacks::{
+        AveragingCounts, AveragingPoint, EmaWeightAveraging, GradientAccumulationScheduler, OnExceptionCheckpoint,
+        StochasticWeightAveraging, WeightAveraging,
+    },
     prelude::*,
-    schedulers::Annealing,
+    schedulers::{Annealing, StepDecay},
+    settings::Limit,
+    trainer::{StopReason, TrainerBuilder},
 };
 
 use crate::support::{Ledger, Net, NetHparams, Rows, SaveAfterBatch, batches, bits, quiet};

@@ -3,7 +3,11 @@
 use std::{fs, path::Path};
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{ErrorKind, prelude::*};
+use lightning_core::{
+    ErrorKind,
+    callbacks::{OnExceptionCheckpoint, SpikeDetection},
+    prelude::*,
+};
 
 use crate::support::{Rows, batches, quiet};
 

@@ -1,6 +1,6 @@
 //! `LambdaCallback`.
 
-use lightning_core::prelude::*;
+use lightning_core::{callbacks::LambdaCallback, prelude::*};
 
 use crate::support::{Ledger, Net, NetHparams, Rows, batches};
 

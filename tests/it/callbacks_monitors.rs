@@ -6,9 +6,12 @@ use burn::{
     prelude::*,
 };
 use lightning_core::{
+    callbacks::{DeviceStatsMonitor, ThroughputMonitor},
     loggers::{MemoryLogger, Record},
-    optim::{Interval, params},
+    optim::Interval,
+    params,
     prelude::*,
+    schedulers::ExponentialDecay,
 };
 
 use crate::support::{Net, NetHparams, Rows, batches, quiet};

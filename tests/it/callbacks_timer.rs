@@ -2,7 +2,13 @@
 
 use std::{thread::sleep, time::Duration};
 
-use lightning_core::{FitReport, StopReason, optim::Interval, prelude::*};
+use lightning_core::{
+    FitReport,
+    callbacks::{LambdaCallback, Timer},
+    optim::Interval,
+    prelude::*,
+    trainer::StopReason,
+};
 
 use crate::support::{Net, NetHparams, Rows, batches};
 

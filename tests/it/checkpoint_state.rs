@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{LightningModule, checkpoint::inspect, prelude::*};
+use lightning_core::{LightningModule, StateReader, StateWriter, checkpoint::inspect, prelude::*};
 
 use crate::support::{Rows, SaveAfterBatch, batches, bits, quiet};
 

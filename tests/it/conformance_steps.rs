@@ -7,7 +7,13 @@ use burn::{
     optim::{LBFGSConfig, SgdConfig},
     prelude::*,
 };
-use lightning_core::{Hook, StopReason, TrainerBuilder, prelude::*};
+use lightning_core::{
+    callbacks::GradientAccumulationScheduler,
+    hooks::Hook,
+    prelude::*,
+    schedulers::{ReduceLROnPlateau, StepDecay},
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::{Ledger, Net, NetHparams, Rows, batches, quiet};
 

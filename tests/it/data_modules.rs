@@ -1,6 +1,6 @@
 //! Data modules: their hooks, hyperparameters and state.
 
-use lightning_core::{DataModule, StateReader, StateWriter, prelude::*};
+use lightning_core::{StateReader, StateWriter, data::DataModule, prelude::*};
 use serde_json::{Value, json};
 
 use crate::support::*;

@@ -1,7 +1,11 @@
 //! The rows ES of the behaviour cases that need more than one place to log and to check.
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{FitReport, StopReason, TrainerBuilder, prelude::*};
+use lightning_core::{
+    FitReport,
+    prelude::*,
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::{Rows, batches, quiet};
 

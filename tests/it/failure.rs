@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{ErrorKind, StopReason, prelude::*};
+use lightning_core::{ErrorKind, prelude::*, trainer::StopReason};
 
 use crate::support::{Ledger, Net, NetHparams, Rows, batches, bits, quiet};
 

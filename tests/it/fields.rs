@@ -1,7 +1,11 @@
 //! The roles of fields: buffers, state, frozen modules, copies, a hand-written `init`.
 
 use burn::{module::Module, nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{FieldRole, LightningStruct, Trainer, prelude::*};
+use lightning_core::{
+    Trainer,
+    module::{FieldRole, LightningStruct},
+    prelude::*,
+};
 
 use crate::support::{Rows, batches, bits, quiet};
 

@@ -9,9 +9,9 @@ use burn::{
     tensor::activation::relu,
 };
 use lightning_core::{
-    TrainerBuilder,
-    callbacks::{BaseFinetuning, FinetuningContext, FinetuningSchedule, UnfrozenRate},
+    callbacks::{BackboneFinetuning, BaseFinetuning, FinetuningContext, FinetuningSchedule, UnfrozenRate},
     prelude::*,
+    trainer::TrainerBuilder,
 };
 
 use crate::support::{Rows, SaveAfterBatch, batches, bits, quiet};

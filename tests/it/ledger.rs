@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
-    ErrorKind, StopReason, TrainerBuilder,
+    ErrorKind,
     loggers::{MemoryLogger, RunStatus},
     prelude::*,
+    trainer::{StopReason, TrainerBuilder},
 };
 use signal_hook::{consts::SIGINT, low_level::raise};
 

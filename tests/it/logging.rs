@@ -2,10 +2,11 @@
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
-    ReadBack, Stage,
+    Stage, log_dict,
     loggers::MemoryLogger,
     prelude::*,
     readback,
+    settings::ReadBack,
     testing::{capture, capture_in},
 };
 

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
-    ReadBack, Stage,
+    MetricKey, Stage, log_dict,
     loggers::MemoryLogger,
-    metrics::{Metric, MetricValue},
+    metrics::{Accuracy, Average, ConfusionMatrix, FBeta, Metric, MetricValue, Perplexity, R2Score, Recall},
     prelude::*,
     readback,
+    settings::ReadBack,
     testing::{capture, capture_in},
 };
 

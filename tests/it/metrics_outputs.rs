@@ -3,7 +3,7 @@
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     Stage,
-    loggers::{Figure, MemoryLogger},
+    loggers::{Figure, MemoryLogger, grid},
     prelude::*,
 };
 

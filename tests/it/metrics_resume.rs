@@ -1,7 +1,14 @@
 //! Stateful metrics in checkpoints: an epoch that is resumed in its middle comes to the values of one that never stopped.
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{Rng, metrics, prelude::*};
+use lightning_core::{
+    Rng,
+    metrics::{
+        self, Accuracy, Auroc, Average, AveragePrecision, ConfusionMatrix, FBeta, MeanAbsoluteError, Perplexity,
+        R2Score,
+    },
+    prelude::*,
+};
 
 use crate::{
     resume_exact::{Case, MOMENTS, Program, program, try_case},

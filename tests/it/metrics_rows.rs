@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{Stage, loggers::MemoryLogger, prelude::*};
+use lightning_core::{Stage, loggers::MemoryLogger, metrics::Accuracy, prelude::*};
 
 use crate::support::{Rows, batches, quiet};
 

@@ -9,7 +9,8 @@ use std::{
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
-    ErrorKind, FitReport, MetricKey, TrainerBuilder, callbacks::TopK, checkpoint::inspect, prelude::*,
+    ErrorKind, FitReport, MetricKey, callbacks::TopK, checkpoint::inspect, prelude::*, schedulers::StepDecay,
+    trainer::TrainerBuilder,
 };
 
 use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{StopReason, TrainerBuilder, callbacks::TopK, prelude::*};
+use lightning_core::{
+    callbacks::TopK,
+    prelude::*,
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::{Rows, batches, quiet};
 

@@ -7,7 +7,11 @@ use burn::{
     optim::{LBFGSConfig, SgdConfig},
     prelude::*,
 };
-use lightning_core::{ReadBack, StopReason, TrainerBuilder, prelude::*};
+use lightning_core::{
+    prelude::*,
+    settings::{ClipAlgorithm, ReadBack},
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};
 

@@ -11,10 +11,12 @@ use burn::{
     tensor::{DType, activation::tanh},
 };
 use lightning_core::{
-    ErrorKind, StopReason,
+    ErrorKind,
     functional::cross_entropy,
     optim::{Interval, ParameterGroup, Schedule},
     prelude::*,
+    schedulers::ReduceLROnPlateau,
+    trainer::StopReason,
 };
 
 use crate::support::{Rows, batches, bits, quiet};

@@ -1,6 +1,6 @@
 //! The whole path: an annotated struct is trained, validated, tested, asked for predictions, saved and loaded.
 
-use lightning_core::{StopReason, prelude::*};
+use lightning_core::{prelude::*, trainer::StopReason};
 
 use crate::support::*;
 
@@ -97,7 +97,7 @@ fn fast_dev_run_tries_everything_and_writes_nothing() {
 fn limits_are_batches_or_fractions() {
     seed_everything(1);
     let loader = || DataLoader::from_batches(batches(&[4; 10], 1)).unwrap();
-    let steps = |trainer: lightning_core::TrainerBuilder<Net>| {
+    let steps = |trainer: lightning_core::trainer::TrainerBuilder<Net>| {
         let mut model = Net::new(NetHparams::default());
         trainer.max_epochs(1).limit_val_batches(0).build().unwrap().fit(&mut model, loader()).unwrap().global_step
     };

@@ -7,7 +7,7 @@ use burn::{
     prelude::*,
     tensor::{DType, FloatDType, activation::relu},
 };
-use lightning_core::{ErrorKind, FitReport, prelude::*};
+use lightning_core::{ErrorKind, FitReport, Precision, prelude::*};
 use lightning_examples::data::digits::digits;
 
 use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};

@@ -7,7 +7,7 @@ use burn::{
     prelude::*,
     tensor::{DType, FloatDType},
 };
-use lightning_core::{Error, FitReport, prelude::*};
+use lightning_core::{Error, FitReport, Weights, precision::InF32, prelude::*};
 
 use crate::support::quiet;
 

@@ -8,7 +8,7 @@ use burn::{
     prelude::*,
     tensor::activation::tanh,
 };
-use lightning_core::{TrainerBuilder, prelude::*};
+use lightning_core::{callbacks::Pruning, prelude::*, trainer::TrainerBuilder};
 
 use crate::{
     averaging::{Normed, NormedHparams, fit, floats, linear, loader, reference},

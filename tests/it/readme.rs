@@ -25,7 +25,7 @@ fn the_digits_program_is_short() {
 #[test]
 fn the_readme_lists_every_hook() {
     let readme = read("README.md");
-    for hook in lightning_core::Hook::ALL {
+    for hook in lightning_core::hooks::Hook::ALL {
         assert!(readme.contains(&format!("`{}`", hook.name())), "`{}` is not in README.md", hook.name());
     }
 }

@@ -2,7 +2,12 @@
 
 use std::{fs, path::Path};
 
-use lightning_core::{ErrorKind, StopReason, TrainerBuilder, callbacks::TopK, prelude::*};
+use lightning_core::{
+    ErrorKind,
+    callbacks::TopK,
+    prelude::*,
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::{Ledger, Net, NetHparams, Rows, batches, bits, quiet};
 

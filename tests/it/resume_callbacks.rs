@@ -1,7 +1,14 @@
 //! Runs whose callbacks change the weights, the rates or the windows, resumed anywhere: equal to the run that never stopped.
 
 use burn::{nn::*, optim::*, prelude::*, tensor::Distribution, tensor::activation::relu};
-use lightning_core::{Rng, callbacks::AveragingPoint, prelude::*};
+use lightning_core::{
+    Rng,
+    callbacks::{
+        AveragingPoint, BackboneFinetuning, EmaWeightAveraging, GradientAccumulationScheduler, Pruning,
+        StochasticWeightAveraging, WeightAveraging,
+    },
+    prelude::*,
+};
 
 use crate::{
     resume_exact::{Case, MOMENTS, Program, noisy, program, try_case},

@@ -10,9 +10,11 @@ use burn::{
     tensor::activation::relu,
 };
 use lightning_core::{
-    ErrorKind, FitReport, StopReason, TrainerBuilder,
+    ErrorKind, FitReport, StateReader, StateWriter,
     optim::{Interval, Schedule},
     prelude::*,
+    schedulers::{ReduceLROnPlateau, StepDecay},
+    trainer::{StopReason, TrainerBuilder},
 };
 
 use crate::{

@@ -10,10 +10,12 @@ use burn::{
     grad_clipping::GradientClippingConfig, nn::*, optim::*, prelude::*, tensor::Distribution, tensor::activation::relu,
 };
 use lightning_core::{
-    ConfigureOptimizers, FitReport, LightningModule, Rng, TrainerBuilder, TrainingStep,
+    FitReport, LightningModule, Rng,
     data::{Dataset, FitData},
     loggers::MemoryLogger,
+    module::{ConfigureOptimizers, TrainingStep},
     prelude::*,
+    trainer::TrainerBuilder,
 };
 
 use crate::support::{Rows, quiet};
@@ -225,8 +227,8 @@ macro_rules! program {
             }
 
             fn with_callbacks(
-                builder: lightning_core::TrainerBuilder<Self>,
-            ) -> lightning_core::TrainerBuilder<Self> {
+                builder: lightning_core::trainer::TrainerBuilder<Self>,
+            ) -> lightning_core::trainer::TrainerBuilder<Self> {
                 builder$(.callback($callback))*
             }
         }

@@ -6,7 +6,12 @@ use burn::{
     prelude::*,
     tensor::activation::{relu, tanh},
 };
-use lightning_core::{Rng, data::FitData, prelude::*};
+use lightning_core::{
+    Rng,
+    data::FitData,
+    prelude::*,
+    schedulers::{CosineWarmRestarts, ExponentialDecay, ReduceLROnPlateau, SequentialSchedule},
+};
 
 use crate::{
     resume_exact::{Case, MOMENTS, Moment, Program, program, try_case},

@@ -6,7 +6,12 @@ use std::{
 };
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{StopReason, TrainerBuilder, loggers::MemoryLogger, prelude::*};
+use lightning_core::{
+    loggers::MemoryLogger,
+    prelude::*,
+    settings::{Every, Steps},
+    trainer::{StopReason, TrainerBuilder},
+};
 
 use crate::support::*;
 

@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the batch ends, everything is written, the model comes back.
 
-use lightning_core::{ErrorKind, Stage, StopReason, loggers::MemoryLogger, prelude::*};
+use lightning_core::{ErrorKind, Stage, loggers::MemoryLogger, prelude::*, trainer::StopReason};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     low_level::raise,

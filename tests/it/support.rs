@@ -6,7 +6,7 @@ use std::{
 };
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{Rng, TrainerBuilder, prelude::*};
+use lightning_core::{Rng, prelude::*, trainer::TrainerBuilder};
 
 #[derive(Batch, Clone, Debug)]
 pub struct Rows {

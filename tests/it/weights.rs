@@ -11,7 +11,7 @@ use burn::{
     prelude::*,
     tensor::activation::relu,
 };
-use lightning_core::{ErrorKind, prelude::*};
+use lightning_core::{ErrorKind, Weights, prelude::*};
 
 use crate::support::{Net as Small, NetHparams as SmallHparams, SaveAfterBatch, bits, quiet};
 

@@ -33,7 +33,7 @@ mod shadowed_names;
 mod stateful_metrics;
 
 use burn::prelude::*;
-use lightning_core::{LightningModule, TrainerBuilder};
+use lightning_core::{LightningModule, trainer::TrainerBuilder};
 
 /// A trainer that shows and writes nothing and takes two batches of everything.
 fn quick<M: LightningModule>(builder: TrainerBuilder<M>) -> TrainerBuilder<M> {

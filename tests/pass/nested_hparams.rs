@@ -60,7 +60,9 @@ impl Classifier {
 
 fn fit_twice<M>(mut model: M) -> M
 where
-    M: LightningModule<TrainBatch = Tensor<2>> + lightning_core::TrainingStep + lightning_core::ConfigureOptimizers,
+    M: LightningModule<TrainBatch = Tensor<2>>
+        + lightning_core::module::TrainingStep
+        + lightning_core::module::ConfigureOptimizers,
 {
     for _ in 0..2 {
         let trainer = quick(Trainer::<M>::builder());

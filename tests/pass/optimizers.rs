@@ -3,6 +3,7 @@ use burn::{module::ParamGroup, nn::*, optim::*, prelude::*};
 use lightning_core::{
     optim::{Interval, ParameterGroup, Schedule},
     prelude::*,
+    schedulers::ReduceLROnPlateau,
 };
 
 #[lightning_module]

@@ -4,7 +4,10 @@
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     Error,
-    metrics::{Metric, MetricValue, Normalize},
+    metrics::{
+        Accuracy, Auroc, Average, Bleu, ConfusionMatrix, FBeta, MeanSquaredError, Metric, MetricValue, Normalize,
+        Recall,
+    },
     prelude::*,
 };
 

@@ -7,9 +7,10 @@ use std::{
 
 use burn::{nn::*, optim::AdamConfig, prelude::*};
 use lightning_core::{
-    Error, Rng, TrainerBuilder,
+    Error, Rng, StateReader, StateWriter,
     checkpoint::{self, Inspection},
     prelude::*,
+    trainer::TrainerBuilder,
 };
 use serde_json::{Map, Value, json};
 use twox_hash::XxHash3_128;

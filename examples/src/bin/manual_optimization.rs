@@ -14,7 +14,7 @@ use burn::{
     },
 };
 use clap::Parser;
-use lightning_core::prelude::*;
+use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*, schedulers::ExponentialDecay};
 use lightning_examples::{
     data::digits::{Digit, PIXELS, digits},
     grid,

@@ -5,7 +5,14 @@ use std::{fmt::Write as _, fs, path::PathBuf};
 
 use burn::lr_scheduler::noam::NoamLrSchedulerConfig;
 use clap::Parser;
-use lightning_core::{Error, LrScheduler, prelude::*};
+use lightning_core::{
+    Error,
+    prelude::*,
+    schedulers::{
+        ChainedSchedule, ConstantRate, CosineWarmRestarts, Cyclic, ExponentialDecay, LambdaRate, LinearDecay,
+        LrScheduler, MultiStepDecay, Noam, PolynomialDecay, ReduceLROnPlateau, SequentialSchedule, StepDecay,
+    },
+};
 
 /// Prints the curves of all learning-rate schedules.
 #[derive(Debug, Parser)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
 use clap::Parser;
-use lightning_core::{TrainerBuilder, data::host, prelude::*};
+use lightning_core::{data::host, prelude::*, trainer::TrainerBuilder};
 use lightning_examples::data::penguins::{CLASSES, Penguin, Scaler, penguins, stratified_folds};
 
 #[derive(Batch, Clone, Debug)]

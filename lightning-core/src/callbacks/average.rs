@@ -12,12 +12,15 @@ use burn::{
 
 use super::{AveragingCounts, CallbackContext};
 use crate::{
-    checkpoint::{names, tensors::with_data},
+    checkpoint::names,
     error::{Error, ErrorKind, Result},
     module::LightningModule,
-    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics, visit},
-    rank::with_rank,
-    state::{StateReader, StateWriter},
+    params::{
+        DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics,
+        state::{StateReader, StateWriter},
+        visit,
+    },
+    tensor::{any_rank::with_rank, handle::with_data},
 };
 
 /// Computes a new average: of the elements of the average, those of the weights, and how many have been averaged before.

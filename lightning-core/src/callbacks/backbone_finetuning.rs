@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     module::{FieldKey, LightningModule},
-    state::{StateReader, StateWriter},
+    params::state::{StateReader, StateWriter},
 };
 
 /// Trains everything but a backbone at first, and the backbone too from some epoch on, with a rate of its own that grows.
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// ```
 /// use burn::{nn::*, optim::AdamConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::BackboneFinetuning, prelude::*};
 ///
 /// #[lightning_module]
 /// #[optimizer(AdamConfig::new(), lr = 1e-3)]

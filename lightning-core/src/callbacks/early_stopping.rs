@@ -8,8 +8,8 @@ use super::{Callback, CallbackContext, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Direction, KeyRef, Monitor},
+    params::state::{StateReader, StateWriter},
     stage::Stage,
-    state::{StateReader, StateWriter},
 };
 
 /// Ends the run when a metric has not improved for a number of checks.

@@ -6,7 +6,7 @@ use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, WeightAv
 use crate::{
     error::{Error, Result},
     module::LightningModule,
-    state::{StateReader, StateWriter},
+    params::state::{StateReader, StateWriter},
 };
 
 /// Trains on, and validates, saves and ends with an exponential moving average of the weights.
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::EmaWeightAveraging, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

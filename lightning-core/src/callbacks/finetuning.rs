@@ -6,13 +6,17 @@ use burn::module::{Module, ParamId};
 
 use super::{Callback, CallbackContext};
 use crate::{
-    checkpoint::capture::parameters,
+    engine::snapshot::parameters,
     error::{Error, Result},
     module::{FieldKey, LightningModule},
-    optim::{AddedGroup, AddedRate, Optimizer, params::is_below},
-    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
+    optim::{AddedGroup, AddedRate, Optimizer},
+    params::{
+        DynMapper, ErasedVisitor, FloatParam, MapMode,
+        select::is_below,
+        state::{StateReader, StateWriter},
+        visit,
+    },
     stage::Stage,
-    state::{StateReader, StateWriter},
 };
 
 /// The learning rate of a field that is unfrozen.
@@ -131,7 +135,7 @@ impl<S> BaseFinetuning<S> {
 
 impl<M: LightningModule, S: FinetuningSchedule<M>> Callback<M> for BaseFinetuning<S> {
     fn state_key(&self) -> String {
-        format!("BaseFinetuning({})", crate::context::short_name::<S>())
+        format!("BaseFinetuning({})", crate::module::context::short_name::<S>())
     }
 
     fn setup(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

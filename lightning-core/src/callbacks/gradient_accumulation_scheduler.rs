@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::GradientAccumulationScheduler, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

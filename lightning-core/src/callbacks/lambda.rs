@@ -12,7 +12,7 @@ type Closure<M> = Box<dyn FnMut(&mut CallbackContext<'_>, &mut M) -> Result<()> 
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::LambdaCallback, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

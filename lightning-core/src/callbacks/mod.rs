@@ -53,14 +53,16 @@ pub use weight_averaging::{AveragingCounts, AveragingPoint, WeightAveraging};
 
 use crate::{
     checkpoint::writer::SaveRequest,
-    context::{self, LogValue},
+    engine::run::{BestCheckpoint, RunState},
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     metrics::{KeyRef, Metrics},
-    module::LightningModule,
-    report::StopReason,
-    run::{BestCheckpoint, RunState},
-    state::{StateReader, StateWriter},
+    module::{
+        LightningModule,
+        context::{self, LogValue},
+    },
+    params::state::{StateReader, StateWriter},
+    trainer::report::StopReason,
 };
 
 /// When a callback runs, among the others of the same hook.
@@ -362,7 +364,7 @@ impl CallbackContext<'_> {
     /// When the device fails.
     pub fn loss(&mut self) -> Result<Option<f64>> {
         match self.run.loss.clone() {
-            Some(loss) => Ok(crate::readback::read(vec![loss])?.first().copied()),
+            Some(loss) => Ok(crate::tensor::readback::read(vec![loss])?.first().copied()),
             None => Ok(None),
         }
     }

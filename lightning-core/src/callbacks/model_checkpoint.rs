@@ -18,11 +18,11 @@ use crate::{
         Checkpoint, Metadata,
         writer::{self, SaveRequest},
     },
+    engine::checkpoints,
     error::{Error, Result},
     metrics::{Directed, Direction, KeyRef, Monitor, StageSet},
-    saving,
+    params::state::{StateReader, StateWriter, number, to_number},
     stage::Stage,
-    state::{StateReader, StateWriter, number, to_number},
 };
 
 /// How many checkpoints are kept: a number, or all.
@@ -423,7 +423,7 @@ impl<M> ModelCheckpoint<M> {
     }
 
     fn folder(&self, cx: &CallbackContext<'_>) -> PathBuf {
-        self.folder.clone().unwrap_or_else(|| saving::default_folder(cx.run))
+        self.folder.clone().unwrap_or_else(|| checkpoints::default_folder(cx.run))
     }
 
     /// The name of the checkpoint at hand, in the folder. A file that goes for it may have the name.

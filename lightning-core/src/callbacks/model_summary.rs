@@ -1,7 +1,7 @@
 //! Prints what the module is made of, as deep as wanted.
 
 use super::{Callback, CallbackContext};
-use crate::{error::Result, module::LightningModule, summary};
+use crate::{engine::summary, error::Result, module::LightningModule};
 
 /// Prints the model summary with more than the module's own fields, in place of the trainer's.
 ///

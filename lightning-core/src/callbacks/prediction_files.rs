@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::prediction_writer::{PredictedBatch, PredictionSink};
 use crate::{
     error::{Error, Result},
-    files::write_atomic,
+    os::files::write_atomic,
 };
 
 /// A file that predictions are written to; made by [`PredictionWriter`](super::PredictionWriter).

@@ -67,7 +67,7 @@ pub trait PredictionSink<T>: Send {
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::PredictionWriter, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

@@ -16,18 +16,18 @@ use super::{
     pruning_choice::{Importance, Layer, PruningAmount, choose},
 };
 use crate::{
-    checkpoint::tensors::with_data,
+    console::table,
     error::{Error, ErrorKind, Result},
     module::LightningModule,
-    optim::{
-        ParamInfo,
-        params::{IntoParamSelector, ParamSelector},
+    optim::ParamInfo,
+    params::{
+        DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics,
+        select::{IntoParamSelector, ParamSelector},
+        state::{StateReader, StateWriter, StoredTensors},
+        visit,
     },
-    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics, visit},
     random::{Rng, Stream},
-    rank::with_rank,
-    state::{StateReader, StateWriter, StoredTensors},
-    table,
+    tensor::{any_rank::with_rank, handle::with_data},
 };
 
 type AtEpoch<T> = Arc<dyn Fn(u64) -> T + Send + Sync>;
@@ -42,7 +42,7 @@ type AtEpoch<T> = Arc<dyn Fn(u64) -> T + Send + Sync>;
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::Pruning, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

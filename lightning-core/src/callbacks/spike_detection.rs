@@ -9,9 +9,9 @@ use std::{
 use super::{Callback, CallbackContext};
 use crate::{
     error::{Error, ErrorKind, Result},
-    files::write_atomic,
     metrics::Direction,
-    state::{StateReader, StateWriter},
+    os::files::write_atomic,
+    params::state::{StateReader, StateWriter},
 };
 
 /// Ends a run with an error when the training loss jumps, and notes which batches to leave out next time.
@@ -23,7 +23,7 @@ use crate::{
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::SpikeDetection, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

@@ -7,12 +7,14 @@ use std::{
 
 use super::{AveragingCounts, Callback, CallbackContext, average::Average, weight_averaging::equally};
 use crate::{
-    config::Limit,
     error::{Error, Result},
     module::{LightningModule, TrainingMode},
-    params::running_statistics,
-    schedulers::Annealing,
-    state::{StateReader, StateWriter, StoredTensors},
+    optim::schedulers::Annealing,
+    params::{
+        running_statistics,
+        state::{StateReader, StateWriter, StoredTensors},
+    },
+    settings::Limit,
 };
 
 /// Ends training with a learning rate of its own and gives the module the mean of the weights after each of the last epochs.
@@ -28,7 +30,7 @@ use crate::{
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::StochasticWeightAveraging, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

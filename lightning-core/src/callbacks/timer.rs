@@ -7,12 +7,12 @@ use std::{
 
 use super::{Callback, CallbackContext};
 use crate::{
-    config::IntoMaxTime,
     error::{Error, Result},
     optim::Interval,
-    report::StopReason,
+    params::state::{StateReader, StateWriter},
+    settings::IntoMaxTime,
     stage::Stage,
-    state::{StateReader, StateWriter},
+    trainer::report::StopReason,
 };
 
 /// Measures the time of each stage, and ends training when a given time is up.
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::Timer, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {

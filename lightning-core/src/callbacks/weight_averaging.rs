@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     module::LightningModule,
-    state::{StateReader, StateWriter},
+    params::state::{StateReader, StateWriter},
 };
 
 /// After what the average may be updated.
@@ -58,7 +58,7 @@ pub struct AveragingCounts {
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::{callbacks::AveragingPoint, prelude::*};
+/// use lightning_core::{callbacks::{AveragingPoint, WeightAveraging}, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {
@@ -144,7 +144,7 @@ impl WeightAveraging {
     /// least 1. It is called for each parameter and must compute element by element.
     ///
     /// ```
-    /// use lightning_core::prelude::*;
+    /// use lightning_core::{callbacks::WeightAveraging, prelude::*};
     ///
     /// let largest = WeightAveraging::new().avg_fn(|average, weights, _n| average.max_pair(weights));
     /// # let _ = largest;

@@ -20,7 +20,7 @@ use twox_hash::XxHash3_128;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    fused::SharedLeaf,
+    optim::fused::SharedLeaf,
 };
 
 /// The entry of a checkpoint's JSON.
@@ -439,7 +439,7 @@ mod tests {
             let turned = Tensor::<2>::from_data(TensorData::new(numbers.clone(), [elements, 1]), &device).transpose();
             let mut all = Vec::new();
             for (name, tensor) in [("a", tensor.clone()), ("b", turned)] {
-                let (dims, flat) = crate::checkpoint::tensors::Handle::float(tensor).on_host().unwrap();
+                let (dims, flat) = crate::tensor::handle::Handle::float(tensor).on_host().unwrap();
                 all.push(Stored::shared(name.to_owned(), dims, flat).unwrap());
             }
             assert!(all.iter().all(|stored| stored.is_shared() && stored.len() == 4 * elements));

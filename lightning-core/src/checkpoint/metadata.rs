@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{metrics::MetricsRecord, optim::AddedGroup, report::StopReason, resume::Place, run::Counters};
+use crate::{
+    engine::{resume::Place, run::Counters},
+    metrics::MetricsRecord,
+    optim::AddedGroup,
+    trainer::report::StopReason,
+};
 
 /// What a checkpoint says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]

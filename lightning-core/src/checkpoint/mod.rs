@@ -17,29 +17,28 @@
 //!
 //! Any program reads it: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
 
-pub(crate) mod capture;
 pub(crate) mod container;
 pub(crate) mod find;
-mod git;
+pub(crate) mod git;
 mod inspect;
 pub(crate) mod metadata;
 pub(crate) mod optimizers;
 pub(crate) mod reader;
-pub(crate) mod tensors;
 pub(crate) mod writer;
 
 use std::path::Path;
 
-pub(crate) use self::{capture::hparams_value, reader::Checkpoint};
+pub(crate) use self::reader::Checkpoint;
 pub use self::{
     find::Resume,
     inspect::{Inspection, TensorSummary, inspect},
     metadata::{Metadata, RunRecord},
 };
+pub(crate) use crate::engine::snapshot::hparams_value;
 use crate::{
     error::{Error, Result},
-    guard::catch,
     module::{InitModule, InitOutput, LightningModule},
+    os::panics::catch,
 };
 
 /// The version of the format that this library writes, and the newest it reads.
@@ -49,7 +48,7 @@ pub const FORMAT_VERSION: u32 = 2;
 const FIRST_HASHED: u32 = 2;
 
 /// The version of Burn that this library is built with.
-const BURN_VERSION: &str = "0.22.1";
+pub(crate) const BURN_VERSION: &str = "0.22.1";
 
 /// What precedes the names of tensors, by what they belong to.
 pub(crate) mod names {

@@ -12,17 +12,17 @@ use burn_pack::Scalar;
 use serde_json::Value;
 
 use super::{
-    capture::ParamName,
     container::{Container, Stored},
     metadata::OptimizerRecord,
     names,
-    tensors::is_float,
 };
 use crate::{
+    engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
-    guard::catch,
     optim::{Optimizer, Schedule},
-    state::{number, to_number},
+    os::panics::catch,
+    params::state::{number, to_number},
+    tensor::handle::is_float,
 };
 
 /// The bytes of L-BFGS, in Burn's own format.

@@ -12,18 +12,16 @@ use burn::{
 };
 use serde_json::Value;
 
-use super::{
-    FIRST_HASHED, FORMAT_VERSION,
-    container::Container,
-    metadata::Metadata,
-    names,
-    tensors::{Handle, with_data},
-};
+use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metadata, names};
 use crate::{
     error::{Error, Result},
     module::LightningModule,
-    params::{BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
-    state::{StateReader, StoredTensors},
+    params::{
+        BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper,
+        state::{StateReader, StoredTensors},
+        visit,
+    },
+    tensor::handle::{Handle, with_data},
 };
 
 /// Problems listed in one error; the rest are counted.

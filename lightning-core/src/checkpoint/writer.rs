@@ -9,11 +9,11 @@ use std::{
     time::Instant,
 };
 
-use super::{capture::Image, reader::pointer_text};
+use super::reader::pointer_text;
 use crate::{
+    engine::snapshot::Image,
     error::{Error, ErrorKind, Location, Result},
-    files,
-    guard::panic_message,
+    os::{files, panics::panic_message},
 };
 
 /// A file that was asked for, to be written at the next place where a run can go on from.

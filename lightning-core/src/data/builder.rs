@@ -8,11 +8,11 @@ use super::{
     BatchSampler, DataLoader, Dataset, FromItems, LengthBuckets, Sampler,
     indexed::{Indexed, Recipe, Stage},
     layout::{LayoutSettings, Problems},
+    prefetch::workers::{WorkerSettings, Workers},
     transform::{Fallible, Infallible, NoMap, Then, Transform},
-    workers::{WorkerSettings, Workers},
 };
 use crate::{
-    batch::Batch,
+    data::batch::Batch,
     error::{Error, Result},
     random::Rng,
 };

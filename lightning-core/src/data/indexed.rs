@@ -12,15 +12,17 @@ use burn::tensor::Device;
 
 use super::{
     Batches, Collate, Dataset, Position, Transform,
-    epoch::{Epoch, Job, Reader, Watch, in_batch},
     layout::{Layout, Order},
     loader::{BatchSource, Description},
-    ordered::Ordered,
-    workers::Workers,
+    prefetch::{
+        epoch::{Epoch, Job, Reader, Watch, in_batch},
+        ordered::Ordered,
+        workers::Workers,
+    },
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    guard::catch,
+    os::panics::catch,
     random::{Rng, Stream},
 };
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches};
 use crate::{
-    batch::Batch,
+    data::batch::Batch,
     error::{Error, Result},
     random::Rng,
 };

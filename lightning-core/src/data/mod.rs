@@ -14,13 +14,13 @@
 
 mod adapters;
 mod augment;
+pub(crate) mod batch;
 mod batch_sampler;
 mod builder;
 mod collate;
 mod combined;
 mod dataset;
-mod epoch;
-mod feed;
+mod fetcher;
 mod folds;
 #[cfg(feature = "dataset")]
 mod from_burn;
@@ -29,33 +29,35 @@ mod indexed;
 mod layout;
 mod loader;
 mod module;
-mod ordered;
 mod own_loaders;
 mod padded;
+mod prefetch;
 mod readers;
 mod rows;
+mod run_data;
 mod sampler;
-mod source;
 mod split;
 mod stream;
 mod subset;
 mod transform;
-mod workers;
 
 #[doc(hidden)]
 pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
 pub use augment::Size;
+#[doc(hidden)]
+pub use batch::StepBatch;
+pub use batch::{Batch, BatchLen, NoBatch};
 pub use batch_sampler::{BatchSampler, LengthBuckets};
 pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
 #[doc(hidden)]
-pub(crate) use feed::Shelf;
-pub(crate) use feed::StepCall;
-pub use feed::{Feeds, FeedsValidation};
-pub use feed::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
+pub(crate) use fetcher::Shelf;
+pub(crate) use fetcher::StepCall;
+pub use fetcher::{Feeds, FeedsValidation};
+pub use fetcher::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]
 pub use from_burn::{FromBurn, from_burn};
@@ -71,13 +73,13 @@ pub use padded::{Padded, SequenceElement};
 pub use readers::image_folder;
 pub use readers::{csv, idx, sentences, text, tokenizer};
 pub use rows::{ConvertedRows, Row, Rows};
+#[doc(hidden)]
+pub use run_data::Source;
+pub use run_data::{EvalData, FitData};
 pub use sampler::{
     DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
     WeightedRandomSampler,
 };
-#[doc(hidden)]
-pub use source::Source;
-pub use source::{EvalData, FitData};
 pub use split::{SplitSizes, random_split, stratified_split};
 pub use stream::IterableBuilder;
 pub use subset::Subset;

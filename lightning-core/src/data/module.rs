@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::{DataLoader, FromLoader};
 use crate::{
-    batch::Batch,
     checkpoint,
+    data::batch::Batch,
     error::{Error, Result},
     module::{FieldDef, Hparams},
+    params::state::{StateReader, StateWriter},
     stage::Stage,
-    state::{StateReader, StateWriter},
 };
 
 /// The struct's half of a data module. Implemented by `#[data_module]` on the struct.

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Element, TensorData};
 use super::dataset::{Dataset, out_of_range};
 use crate::{
     error::{Error, Result},
-    guard::catch,
+    os::panics::catch,
 };
 
 /// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.

@@ -12,18 +12,20 @@ use burn::tensor::Device;
 use super::{
     Batches, Collate, DataLoader, NoCollate, NoMap, Position,
     builder::{check_workers, worker_settings},
-    epoch::{Epoch, Job, Reader, Watch, in_batch},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
     loader::{BatchSource, Description},
-    ordered::Ordered,
+    prefetch::{
+        epoch::{Epoch, Job, Reader, Watch, in_batch},
+        ordered::Ordered,
+        workers::{WorkerSettings, Workers},
+    },
     transform::{Fallible, Infallible, Then, Transform},
-    workers::{WorkerSettings, Workers},
 };
 use crate::{
-    batch::Batch,
+    data::batch::Batch,
     error::{Error, Result},
-    guard::catch,
+    os::panics::catch,
     random::{Rng, Stream},
 };
 

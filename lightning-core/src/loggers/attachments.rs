@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Figure, Histogram, Image, LogPosition};
 use crate::{
     error::{Error, Result},
-    files::write_atomic,
+    os::files::write_atomic,
 };
 
 /// Writes one text to `texts/<name>/<position>.txt`.

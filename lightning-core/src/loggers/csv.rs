@@ -11,7 +11,7 @@ use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 use super::{Figure, Histogram, Image, LogPosition, Logger, Record, attachments};
 use crate::{
     error::{Error, Result},
-    files::write_atomic,
+    os::files::write_atomic,
 };
 
 /// What every row begins with.

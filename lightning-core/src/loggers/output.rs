@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, Transaction};
 use super::{Figure, Histogram, Image, LogPosition, Logger};
 use crate::{
     error::{Error, Result},
-    readback,
+    tensor::readback,
 };
 
 /// Bins of a histogram of a tensor.

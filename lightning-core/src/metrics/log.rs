@@ -4,9 +4,11 @@ use std::{any::Any, marker::PhantomData};
 
 use super::{AnyMetric, Metric, MetricInput};
 use crate::{
-    context::{Frame, Target, declared_name, declared_target, push_metric, stage_target},
     error::Result,
-    module::LightningImpl,
+    module::{
+        LightningImpl,
+        context::{Frame, Target, declared_name, declared_target, push_metric, stage_target},
+    },
 };
 
 /// One update of a stateful metric on its way to the store.

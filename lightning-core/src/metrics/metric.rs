@@ -5,8 +5,8 @@ use std::{any::Any, fmt};
 use serde_json::Value;
 
 use crate::{
+    console::table,
     error::{Error, ErrorKind, Result},
-    table,
 };
 
 /// A measure that cannot be computed batch by batch and then averaged: it keeps a state over the batches of an epoch.

@@ -10,10 +10,10 @@ use burn::tensor::Tensor;
 
 use super::{AnyMetric, Direction, MetricDef, MetricUpdate, Metrics, Reduce};
 use crate::{
-    context::{Entry, Logged, Target},
     error::{Error, ErrorKind, Result},
-    readback,
+    module::context::{Entry, Logged, Target},
     stage::Stage,
+    tensor::readback,
 };
 
 mod cell;

@@ -10,7 +10,7 @@ use burn::{
     },
 };
 
-use crate::fused;
+use crate::optim::fused;
 
 /// A configuration that an optimizer can be made from: Burn's optimizer configurations.
 #[diagnostic::on_unimplemented(

@@ -9,7 +9,7 @@ use burn::{
 use crate::{
     error::{Error, Result},
     params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
-    rank::with_rank,
+    tensor::any_rank::with_rank,
 };
 
 /// The trained parameters, each as a vector.

@@ -1,18 +1,17 @@
 //! Optimizers: what the user declares, and the updates of the parameters.
 
 mod config;
+pub(crate) mod fused;
 mod keys;
 mod lbfgs;
-mod manual;
 mod optimizer;
-pub mod params;
 mod scaling;
 mod schedule;
+pub mod schedulers;
 mod setup;
 
 pub use config::{IntoLearningRate, IntoOptimizer, OptimizerKind, TorchDefaults, WeightDecay};
 pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
-pub use manual::{LossGradients, ManualSchedule, Optimizers};
 pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 

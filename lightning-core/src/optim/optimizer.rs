@@ -11,21 +11,19 @@ use burn::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    OptimizerKind, OptimizerSetup, Scaling, Schedule,
-    config::Rule,
-    params::{ParamSelector, is_below},
-    setup::Rate,
-};
+use super::{OptimizerKind, OptimizerSetup, Scaling, Schedule, config::Rule, setup::Rate};
 use crate::{
-    checkpoint::capture::ParamName,
+    console::table,
+    engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
-    fused,
-    guard::panic_message,
-    params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
+    optim::fused,
+    os::panics::panic_message,
+    params::{
+        ErasedVisitor, FloatParam, GradientStore, ValueMapper,
+        select::{ParamSelector, is_below},
+    },
     precision::{narrowed, widened},
-    rank::with_rank,
-    table,
+    tensor::any_rank::with_rank,
 };
 
 /// A float parameter, as optimizers know it.
@@ -223,7 +221,7 @@ impl Optimizer {
             return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
                 .help("give a finite rate of at least 0"));
         }
-        let (kind, selector) = (first.kind.clone(), Some(super::params::below(&added.below)));
+        let (kind, selector) = (first.kind.clone(), Some(crate::params::select::below(&added.below)));
         let number = self.groups.len();
         let mut found = false;
         for param in parameters.iter().filter(|param| is_below(&param.path, &added.below)) {

@@ -3,7 +3,12 @@
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
 use super::Optimizer;
-use crate::{config::ClipAlgorithm, fused, params::GradientStore, rank::with_rank, readback};
+use crate::{
+    optim::fused,
+    params::GradientStore,
+    settings::ClipAlgorithm,
+    tensor::{any_rank::with_rank, readback},
+};
 
 /// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
 #[derive(Clone, Debug)]

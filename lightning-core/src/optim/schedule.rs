@@ -3,7 +3,7 @@
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Directed, Direction, InFit, KeyRef, MetricKey, Metrics},
-    schedulers::{IntoScheduler, LrScheduler},
+    optim::schedulers::{IntoScheduler, LrScheduler},
 };
 
 /// What a schedule counts.
@@ -171,7 +171,7 @@ impl Schedule {
             )
             .help(format!(
                 "the metrics with a value are {}; log it before the schedule's first step, give the schedule a larger `frequency`, or write `strict = false` to wait for it",
-                crate::table::listed(metrics.iter().map(|(name, _)| name)),
+                crate::console::table::listed(metrics.iter().map(|(name, _)| name)),
             ))),
             None => Ok(Some(format!("a schedule watches `{name}`, which has no value yet: it waits"))),
         }

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{
-    IntoLearningRate, IntoOptimizer, NamesOptimizer, OptimizerKind, Schedule,
-    params::{IntoParamSelector, ParamSelector},
-};
+use super::{IntoLearningRate, IntoOptimizer, NamesOptimizer, OptimizerKind, Schedule};
 use crate::{
     error::{Error, Result},
     module::FieldKey,
+    params::select::{IntoParamSelector, ParamSelector},
 };
 
 /// One declared optimizer, made at the start of `fit`: by `#[optimizer(…)]`, or by hand in `configure_optimizers`.

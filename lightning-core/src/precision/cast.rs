@@ -9,11 +9,11 @@ use super::Target;
 use crate::{
     error::Result,
     params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
-    rank::with_rank,
+    tensor::any_rank::with_rank,
 };
 
 /// Whether every parameter is in the type, so that a cast would change nothing.
-pub(super) fn is_in<M: Module>(module: &M, dtype: FloatDType) -> Result<bool> {
+pub(crate) fn is_in<M: Module>(module: &M, dtype: FloatDType) -> Result<bool> {
     struct Same {
         dtype: DType,
         all: bool,
@@ -32,7 +32,7 @@ pub(super) fn is_in<M: Module>(module: &M, dtype: FloatDType) -> Result<bool> {
 }
 
 /// Keeps the parameters and running statistics of a module in a type. They are leaves of the graph, as before.
-pub(super) fn kept_in<M: Module>(module: M, dtype: FloatDType) -> M {
+pub(crate) fn kept_in<M: Module>(module: M, dtype: FloatDType) -> M {
     struct Cast {
         as_declared: bool,
     }

@@ -8,7 +8,7 @@ use burn::{
 };
 
 use super::{Layer, is_half};
-use crate::batch::Batch;
+use crate::data::batch::Batch;
 
 /// A module that is kept and computed in float32 in a run of 16 bits: what `#[precision(f32)]` makes of a field.
 ///
@@ -20,7 +20,7 @@ use crate::batch::Batch;
 ///
 /// ```
 /// use burn::{nn::*, prelude::*};
-/// use lightning_core::InF32;
+/// use lightning_core::precision::InF32;
 ///
 /// /// As a field of a lightning module: `#[precision(f32)] #[init(…)] norm: BatchNorm`.
 /// #[derive(Module, Debug)]
@@ -76,7 +76,7 @@ impl<M> InF32<M> {
     ///
     /// ```
     /// use burn::{nn::gru::*, prelude::*};
-    /// use lightning_core::InF32;
+    /// use lightning_core::precision::InF32;
     ///
     /// let device = Device::default();
     /// let gru = InF32::new(GruConfig::new(3, 5, true).init(&device));

@@ -10,10 +10,10 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use crate::batch::Batch;
+use crate::data::batch::Batch;
 
-/// A module with a `forward` of one input: what [`InF32::forward`](crate::InF32::forward) calls. Burn's layers have it; implement it for a
-/// module of your own, or use [`InF32::call`](crate::InF32::call).
+/// A module with a `forward` of one input: what [`InF32::forward`](crate::precision::InF32::forward) calls. Burn's layers have it; implement it for a
+/// module of your own, or use [`InF32::call`](crate::precision::InF32::call).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `forward` of one input of type `{I}` here",
     label = "not known how to run this layer in float32",

@@ -1,12 +1,11 @@
 //! In which float types a run keeps its parameters, and in which it computes.
 
-mod cast;
+pub(crate) mod cast;
+pub(crate) mod half_precision_check;
 mod in_f32;
 mod layers;
-mod run;
 mod scaler;
-mod statistics;
-mod training_form;
+pub(crate) mod training_form;
 
 use std::{fmt, str::FromStr};
 
@@ -16,10 +15,6 @@ pub(crate) use cast::{lowered, narrowed, widened};
 pub use in_f32::InF32;
 pub(crate) use in_f32::{Target, is_kept};
 pub use layers::Layer;
-pub(crate) use run::{
-    Numerics, SETTING, check_resumable, explain, loss_in_f32, may_step, restore_scalers, scaled, scalers_record, start,
-    take_up_module,
-};
 pub(crate) use scaler::LossScaler;
 
 use crate::error::{Error, Result};
@@ -140,7 +135,7 @@ impl FromStr for Precision {
     }
 }
 
-/// What [`precision`](crate::TrainerBuilder::precision) takes: a [`Precision`] or its name.
+/// What [`precision`](crate::trainer::TrainerBuilder::precision) takes: a [`Precision`] or its name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no precision",
     label = "expected a `Precision` or its name",

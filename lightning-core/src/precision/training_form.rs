@@ -9,6 +9,6 @@ use crate::params::{DynMapper, MapMode};
 /// Burn refuses operations between tensors of different checkpointing strategies, and gives every tensor of a module that it puts in
 /// training form the default one. With another strategy only parameters and running statistics join the graph: what else
 /// a module keeps, a table or a buffer, is a constant, which goes with every strategy.
-pub(super) fn train<M: Module>(module: M, device: &Device, checkpointing: bool) -> M {
+pub(crate) fn train<M: Module>(module: M, device: &Device, checkpointing: bool) -> M {
     if checkpointing { module.valid().map(&mut DynMapper::new(MapMode::Train { device })) } else { module.train() }
 }

@@ -4,19 +4,21 @@ use std::path::Path;
 
 use super::Trainer;
 use crate::{
-    allocator,
     callbacks::{Callback, ModelCheckpoint},
     checkpoint::Resume,
-    config::{ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval},
-    devices,
+    console::profiler::IntoProfiler,
+    engine::run::RunState,
     error::Result,
     loggers::{CsvLogger, Logger},
     module::{LightningModule, TrainingMode},
+    os::allocator,
     precision::IntoPrecision,
-    profiler::IntoProfiler,
-    readback,
-    run::RunState,
-    spread::Devices,
+    settings::{
+        ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval,
+        strategy::Devices,
+    },
+    tensor::readback,
+    trainer::devices,
 };
 
 /// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
@@ -276,7 +278,7 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::Profiler) or its name, `"simple"`.
+    /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
     /// [`Trainer::profile`] has the figures.
     #[must_use]
     pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
@@ -285,7 +287,7 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Where to compute: an [`Accelerator`](crate::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
+    /// Where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
         if let Some(accelerator) = self.problems.take(accelerator.into_accelerator()) {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
-use lightning_core::prelude::*;
+use lightning_core::{Weights, prelude::*};
 
 use super::{fashion::ImageBatch, quick};
 

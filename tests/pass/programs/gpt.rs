@@ -9,7 +9,7 @@ use burn::{
     prelude::*,
     tensor::activation::{gelu, log_softmax, softmax},
 };
-use lightning_core::{Rng, callbacks::TopK, data::host, loggers::MemoryLogger, prelude::*};
+use lightning_core::{Rng, callbacks::TopK, data::host, loggers::MemoryLogger, prelude::*, settings::Steps};
 
 #[derive(Batch, Clone, Debug)]
 pub struct Tokens {

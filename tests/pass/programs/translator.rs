@@ -3,7 +3,13 @@
 #![deny(warnings)]
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::log_softmax};
-use lightning_core::{loggers::MemoryLogger, prelude::*};
+use lightning_core::{
+    data::{LengthBuckets, Padded},
+    loggers::MemoryLogger,
+    metrics::bleu,
+    prelude::*,
+    schedulers::Noam,
+};
 
 /// Fills sequences up.
 const PAD: i32 = 0;

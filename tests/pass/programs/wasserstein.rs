@@ -11,7 +11,10 @@ use burn::{
         activation::{sigmoid, silu},
     },
 };
-use lightning_core::{loggers::MemoryLogger, prelude::*};
+use lightning_core::{
+    loggers::{MemoryLogger, grid},
+    prelude::*,
+};
 
 use super::fashion::ImageBatch;
 

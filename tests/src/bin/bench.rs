@@ -23,7 +23,10 @@ use std::{error::Error, path::PathBuf, time::Instant};
 
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
-use lightning_core::{Accelerator, IntoAccelerator, seed_everything};
+use lightning_core::{
+    seed_everything,
+    settings::{Accelerator, IntoAccelerator},
+};
 
 use hand::Hand;
 use measure::{Run, Stopwatch};

@@ -10,7 +10,7 @@ use burn::{
     optim::{GradientsParams, SgdConfig},
     prelude::*,
 };
-use lightning_core::{TrainerBuilder, prelude::*};
+use lightning_core::{prelude::*, trainer::TrainerBuilder};
 
 /// Points on a line.
 #[derive(Batch, Clone, Debug)]

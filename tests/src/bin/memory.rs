@@ -15,7 +15,7 @@ use std::{alloc::System, error::Error};
 
 use burn::{optim::GradientsParams, prelude::*};
 use clap::Parser;
-use lightning_core::{TrainerBuilder, prelude::*};
+use lightning_core::{prelude::*, trainer::TrainerBuilder};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use tiny::{Tiny, TinyHparams, batches};

@@ -1,6 +1,6 @@
 // mistakes: 1
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::prelude::*;
+use lightning_core::{MetricKey, prelude::*};
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]

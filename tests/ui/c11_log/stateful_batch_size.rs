@@ -1,6 +1,6 @@
 // mistakes: 1
 use burn::{nn::*, prelude::*};
-use lightning_core::prelude::*;
+use lightning_core::{metrics::Accuracy, prelude::*};
 
 #[derive(Batch, Clone, Debug)]
 struct Points {

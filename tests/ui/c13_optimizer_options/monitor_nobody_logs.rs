@@ -1,6 +1,6 @@
 // mistakes: 1
 use burn::{nn::*, optim::*, prelude::*};
-use lightning_core::prelude::*;
+use lightning_core::{prelude::*, schedulers::ReduceLROnPlateau};
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = ReduceLROnPlateau::new(0.1), interval = epoch, monitor = val_los)]

@@ -162,7 +162,8 @@ fn is_image(path: &Path) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{super::image_file::samples, *};
+    use super::*;
+    use crate::data::readers::image_file::samples;
 
     fn write(root: &Path, name: &str, bytes: &[u8]) {
         let path = root.join(name);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
-    files::write_atomic,
+    os::files::write_atomic,
 };
 
 /// What a token is.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exact;
 use crate::{
     error::{Error, ErrorKind, Result},
-    readback,
+    tensor::readback,
 };
 
 /// What one device counter may count before it is read: 32-bit counters hold twice that.

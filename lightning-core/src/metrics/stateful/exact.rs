@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::task::Task;
 use crate::{
     error::{Error, ErrorKind, Result},
-    state::{number, to_number},
+    params::state::{number, to_number},
 };
 
 /// A list of numbers.

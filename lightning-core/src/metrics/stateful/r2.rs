@@ -7,7 +7,7 @@ use super::{Regression, accumulate::Rows, exact};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Metric, MetricValue},
-    state::to_number,
+    params::state::to_number,
 };
 
 /// How the scores of several outputs become one.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     metrics::{Metric, MetricInput, MetricValue},
-    readback,
+    tensor::readback,
 };
 
 #[derive(Deserialize)]

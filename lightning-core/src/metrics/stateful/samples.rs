@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor, Transaction};
 use super::{curve::Curve, task::Task};
 use crate::{
     error::{Error, ErrorKind, Result},
-    readback,
+    tensor::readback,
 };
 
 /// Samples kept on a device before they move to the host, so that the device does not fill up.

@@ -493,7 +493,7 @@ mod tests {
 
     #[test]
     fn a_target_that_is_no_class_is_found_at_the_end_where_the_device_is_not_waited_for() {
-        crate::readback::deferring(true, || {
+        crate::tensor::readback::deferring(true, || {
             let mut recall = Recall::new();
             assert!(recall.update((scores([[0.1, 0.7, 0.2]; 2]), labels(&[0, 3]))).is_ok());
             assert!(recall.compute().is_err_and(|error| error.to_string().contains("1 targets are none of")));

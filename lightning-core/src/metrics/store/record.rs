@@ -10,8 +10,8 @@ use super::{
 use crate::{
     error::Result,
     metrics::{Matrix, MetricValue, Metrics},
+    params::state::{number, to_number},
     stage::Stage,
-    state::{number, to_number},
 };
 
 /// A number that JSON may not have.
@@ -328,8 +328,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        context::{Entry, Logged, Target},
         metrics::{Accuracy, ConfusionMatrix, Metric, MetricDef, MetricInput, MetricUpdate, StageSet},
+        module::context::{Entry, Logged, Target},
     };
 
     const DEFS: &[MetricDef] = &[

@@ -1,0 +1,255 @@
+//! Batches made by several threads and given out in order.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    epoch::{Epoch, Job, Watch, in_batch},
+    workers::{Task, Team, Workers},
+};
+use crate::{
+    error::{Error, Result},
+    os::panics::catch,
+};
+
+/// How long the end of an epoch waits for items that are still being read. One that takes longer may never come.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What workers and loop share.
+struct Shared<B> {
+    epoch: Arc<dyn Epoch<B>>,
+    /// Batches that may be drawn and not given out: those that are ready, and one in the hands of each worker.
+    window: usize,
+    watches: Vec<Watch>,
+    stop: Arc<AtomicBool>,
+    state: Mutex<State<B>>,
+    /// Something happened that the loop may wait for.
+    news: Condvar,
+    /// There is room for another batch, or nothing more to do.
+    room: Condvar,
+}
+
+struct State<B> {
+    /// Batches drawn and not given out.
+    outstanding: usize,
+    ready: BTreeMap<usize, Result<B>>,
+    drawn_all: bool,
+    /// Workers that have not finished.
+    working: usize,
+    /// Why a worker could not take part.
+    failed: Option<Error>,
+}
+
+impl<B> Shared<B> {
+    /// Nothing of the user's runs while it is locked, so that a panic cannot leave it half changed.
+    fn lock(&self) -> MutexGuard<'_, State<B>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Waits for room for another batch; `false` when no more is wanted.
+    fn reserve(&self) -> bool {
+        let mut state = self.lock();
+        while !self.stopped() && !state.drawn_all && state.outstanding >= self.window {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wanted = !self.stopped() && !state.drawn_all;
+        state.outstanding += usize::from(wanted);
+        wanted
+    }
+
+    /// The end of the data: what was reserved is not used.
+    fn finish(&self) {
+        let mut state = self.lock();
+        state.outstanding -= 1;
+        state.drawn_all = true;
+        self.room.notify_all();
+        self.news.notify_one();
+    }
+
+    /// Waits until no worker works on it any more; `false` when that takes too long.
+    fn idle_within(&self, limit: Duration) -> bool {
+        let (state, _) = self
+            .news
+            .wait_timeout_while(self.lock(), limit, |state| state.working > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.working == 0
+    }
+
+    fn deliver(&self, batch: usize, made: Result<B>) {
+        if self.stopped() {
+            // Dropped here, outside of the lock.
+            return;
+        }
+        self.lock().ready.insert(batch, made);
+        self.news.notify_one();
+    }
+}
+
+impl<B: Send> Task for Shared<B> {
+    fn work(&self, worker: usize) {
+        // Whatever happens, the loop is told when this worker has finished.
+        let _finished = Finished(self);
+        let Some(watch) = self.watches.get(worker) else { return };
+        while self.reserve() {
+            let Some(Job { batch, make }) = Arc::clone(&self.epoch).draw() else {
+                self.finish();
+                return;
+            };
+            watch.start(batch);
+            let made = catch(|| make(watch)).map_err(|error| error.at(in_batch(batch)));
+            watch.finish();
+            self.deliver(batch, made);
+        }
+    }
+
+    fn decline(&self, error: Error) {
+        let _finished = Finished(self);
+        self.lock().failed.get_or_insert(error);
+    }
+}
+
+struct Finished<'a, B>(&'a Shared<B>);
+
+impl<B> Drop for Finished<'_, B> {
+    fn drop(&mut self) {
+        self.0.lock().working -= 1;
+        self.0.news.notify_one();
+    }
+}
+
+/// The batches of an epoch that workers make, in order.
+pub(in crate::data) struct Ordered<B> {
+    shared: Arc<Shared<B>>,
+    workers: Workers,
+    team: Option<Team>,
+    /// The number of the next batch.
+    next: usize,
+    ended: bool,
+}
+
+impl<B: Send + 'static> Ordered<B> {
+    pub(in crate::data) fn start(epoch: Arc<dyn Epoch<B>>, first: usize, workers: &Workers) -> Result<Self> {
+        let team = workers.hire()?;
+        let count = workers.settings.count;
+        let stop = Arc::new(AtomicBool::new(false));
+        let state = State { outstanding: 0, ready: BTreeMap::new(), drawn_all: false, working: count, failed: None };
+        let shared = Arc::new(Shared {
+            epoch,
+            window: workers.settings.prefetch().saturating_add(count),
+            watches: std::iter::repeat_with(|| Watch::new(&stop)).take(count).collect(),
+            stop,
+            state: Mutex::new(state),
+            news: Condvar::new(),
+            room: Condvar::new(),
+        });
+        let task: Arc<dyn Task> = shared.clone();
+        team.give(&task);
+        Ok(Self { shared, workers: workers.clone(), team: Some(team), next: first, ended: false })
+    }
+}
+
+impl<B> Ordered<B> {
+    /// Waits for the next batch; `None` at the end.
+    fn wait(&mut self) -> Option<Result<B>> {
+        let shared = &*self.shared;
+        let deadline = self.workers.settings.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut state = shared.lock();
+        loop {
+            if let Some(made) = state.ready.remove(&self.next) {
+                state.outstanding -= 1;
+                self.next += 1;
+                shared.room.notify_one();
+                return Some(made);
+            }
+            if let Some(error) = state.failed.take() {
+                self.ended = true;
+                return Some(Err(error));
+            }
+            if state.drawn_all && state.outstanding == 0 {
+                self.ended = true;
+                return None;
+            }
+            if state.working == 0 {
+                self.ended = true;
+                let lost = Error::data(format!("the data workers ended before batch {} was made", self.next));
+                return Some(Err(lost.at(in_batch(self.next))));
+            }
+            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => shared.news.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => {
+                    drop(state);
+                    return Some(Err(self.give_up()));
+                }
+                Some(left) => shared.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+
+    /// The timeout is over: what the batch is waiting for.
+    fn give_up(&mut self) -> Error {
+        self.ended = true;
+        let batch = self.next;
+        let doing = self.shared.watches.iter().enumerate().find(|(_, watch)| watch.batch() == Some(batch));
+        let doing = match doing.map(|(worker, watch)| (worker, watch.item())) {
+            Some((worker, Some(item))) => format!("worker {worker} is at item {item} of the dataset"),
+            Some((worker, None)) => format!("worker {worker} is collating it"),
+            None => "no worker has begun it".to_owned(),
+        };
+        let timeout = self.workers.settings.timeout.unwrap_or_default();
+        // One worker hangs for all that is known: nobody waits for it.
+        self.stop();
+        if let Some(team) = self.team.take() {
+            team.abandon();
+        }
+        Error::data(format!("batch {batch} was not ready after {timeout:?}: {doing}"))
+            .at(in_batch(batch))
+            .help("raise `timeout`, or look at what takes so long")
+    }
+
+    /// Tells the workers that no more is wanted, and drops what is ready.
+    fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let mut state = self.shared.lock();
+        let ready = std::mem::take(&mut state.ready);
+        self.shared.room.notify_all();
+        drop(state);
+        drop(ready);
+    }
+}
+
+impl<B> Iterator for Ordered<B> {
+    type Item = Result<B>;
+
+    fn next(&mut self) -> Option<Result<B>> {
+        if self.ended { None } else { self.wait() }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.shared.epoch.end().map(|end| end.saturating_sub(self.next));
+        // An error may end the epoch early.
+        if self.ended { (0, Some(0)) } else { (0, left) }
+    }
+}
+
+impl<B> Drop for Ordered<B> {
+    fn drop(&mut self) {
+        self.stop();
+        let Some(team) = self.team.take() else { return };
+        if self.shared.idle_within(GRACE) {
+            // A team that is not kept ends here, and its threads are joined.
+            self.workers.release(team);
+        } else {
+            team.abandon();
+        }
+    }
+}

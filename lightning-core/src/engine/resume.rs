@@ -1,0 +1,444 @@
+//! Where a run is, and how a resumed run gets there.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    checkpoint::{
+        Checkpoint, Resume,
+        find::{self, Found, SearchFolder},
+        metadata::{Metadata, RunRecord, WindowRecord, object},
+        names, optimizers, writer,
+    },
+    engine::{
+        checkpoints,
+        driver::Driver,
+        loss_scaling,
+        run::{ResumedFrom, RunState},
+        snapshot::{ParamName, Tensors},
+    },
+    error::{Error, ErrorKind, Result},
+    hooks::Hook,
+    optim::Weight,
+    settings::Settings,
+    tensor::handle::{Handle, float_on},
+    trainer::report::StopReason,
+};
+
+/// What of a batch has been done, and so what comes next. A checkpoint is only ever taken at one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// The epoch has not begun: its start hooks come next.
+    #[default]
+    EpochStart,
+    /// The batch comes next.
+    Batch,
+    /// The batch is done: its validation, if one is due, comes next.
+    AfterBatch {
+        /// Whether an optimizer stepped in it.
+        stepped: bool,
+    },
+    /// The batch is done and so is its validation: the next batch or the end of the epoch comes next.
+    AfterValidation {
+        /// Whether a stop had been decided on before the validation.
+        stopping: bool,
+    },
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The epoch, from 0.
+    pub(crate) epoch: u64,
+    /// The batch of the epoch, from 0.
+    pub(crate) batch: u64,
+    pub(crate) phase: Phase,
+}
+
+impl Place {
+    /// Before the first batch of an epoch.
+    pub(crate) const fn start_of(epoch: u64) -> Self {
+        Self { epoch, batch: 0, phase: Phase::EpochStart }
+    }
+
+    /// The batch that is read next.
+    pub(crate) const fn next_batch(self) -> u64 {
+        match self.phase {
+            Phase::EpochStart | Phase::Batch => self.batch,
+            Phase::AfterBatch { .. } | Phase::AfterValidation { .. } => self.batch + 1,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, batch, phase } = self;
+        match phase {
+            Phase::EpochStart => write!(f, "epoch {epoch}"),
+            Phase::Batch => write!(f, "batch {batch} of epoch {epoch}"),
+            Phase::AfterBatch { .. } => write!(f, "what follows batch {batch} of epoch {epoch}"),
+            Phase::AfterValidation { .. } => {
+                write!(f, "what follows the validation after batch {batch} of epoch {epoch}")
+            }
+        }
+    }
+}
+
+/// The settings that decide what a run computes, as the program wrote them.
+pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
+    fn text<T: fmt::Display>(value: Option<T>) -> String {
+        value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
+    }
+    let Settings { length, optimization, limits, validation, numerics, .. } = settings;
+    let rows = [
+        ("max_epochs", text(length.max_epochs)),
+        ("min_epochs", length.min_epochs.to_string()),
+        ("max_steps", text(length.max_steps)),
+        ("min_steps", length.min_steps.to_string()),
+        ("accumulate_grad_batches", optimization.accumulation_text()),
+        ("gradient_clip_val", text(optimization.clip)),
+        ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
+        ("fused_optimizers", optimization.fused.to_string()),
+        ("limit_train_batches", limits.train.to_string()),
+        ("limit_val_batches", limits.val.to_string()),
+        ("val_check_interval", validation.interval.to_string()),
+        ("check_val_every_n_epoch", text(validation.every_n_epochs)),
+        ("overfit_batches", text(limits.overfit)),
+    ];
+    // Checkpoints of before have no precision, which is the same as one that is not set.
+    let precision = numerics.precision.map(|precision| (loss_scaling::SETTING, precision.to_string()));
+    rows.into_iter().chain(precision).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.
+pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<WindowRecord> {
+    // A batch that failed after its backward pass will be repeated: its windows begin anew.
+    let spoilt = run.are_windows_spoilt();
+    let mut records = Vec::new();
+    for (number, window) in run.windows.iter().enumerate() {
+        if window.passes() == 0 || spoilt {
+            records.push(WindowRecord::default());
+            continue;
+        }
+        tensors.below(format!("{}{number}.", names::GRADIENT));
+        for param in parameters {
+            if let Some(gradient) = window.get(param.index, param.id) {
+                tensors.add(&param.path, Handle::Device(gradient.clone()));
+            }
+        }
+        let weight = match window.weight() {
+            Weight::Number(weight) => Some(weight),
+            Weight::OnDevice(weight) => {
+                tensors.below(names::WEIGHT).add(&number.to_string(), Handle::float(weight));
+                None
+            }
+        };
+        records.push(WindowRecord { passes: window.passes(), weight });
+    }
+    records
+}
+
+/// Gives the stored gradients back to the windows.
+fn restore_windows(
+    run: &mut RunState,
+    record: &RunRecord,
+    checkpoint: &Checkpoint,
+    parameters: &[ParamName],
+) -> Result<()> {
+    let RunState { windows, device, .. } = run;
+    let damaged = |what: String| Error::checkpoint(checkpoint.path(), what);
+    for (number, (window, stored)) in windows.iter_mut().zip(&record.windows).enumerate() {
+        if stored.passes == 0 {
+            continue;
+        }
+        for param in parameters {
+            let Some(data) = checkpoint.container.read(&format!("{}{number}.{}", names::GRADIENT, param.path))? else {
+                continue;
+            };
+            let (ParamName { path, dims, index, id }, shape) = (param, data.shape().as_slice().to_vec());
+            if shape != *dims {
+                return Err(damaged(format!(
+                    "the gradient of `{path}` has shape {shape:?} in the file and {dims:?} in the model"
+                )));
+            }
+            let value = float_on(device, data)
+                .ok_or_else(|| damaged(format!("the gradient of `{path}` is no float tensor")))?;
+            window.put(*index, *id, value);
+        }
+        let weight = match (stored.weight, checkpoint.container.read(&format!("{}{number}", names::WEIGHT))?) {
+            (Some(weight), _) => Weight::Number(weight),
+            (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, &*device)),
+            (None, _) => return Err(damaged(format!("the weight of accumulation window {number} is not there"))),
+        };
+        window.set_passes(stored.passes, weight);
+    }
+    Ok(())
+}
+
+/// Finds the checkpoint that a run resumes from, and the version of the loggers that it belongs to. `folders` are those that
+/// callbacks were given.
+///
+/// # Errors
+/// When there is none and there should be one, or it cannot be read.
+pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) -> Result<()> {
+    run.differences.clear();
+    if resume == Resume::Never {
+        return Ok(());
+    }
+    let runs = run.loggers.earlier_runs()?;
+    let mut places: Vec<SearchFolder> =
+        folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
+    places.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
+    for (version, (_, folder)) in runs.iter().enumerate() {
+        places.push(SearchFolder { folder: folder.join("checkpoints"), version: Some(version) });
+    }
+    let named = matches!(resume, Resume::Path(_));
+    let checkpoint = match resume {
+        Resume::Path(path) => Checkpoint::open(&path)?,
+        _ => match find::last(&places)? {
+            Some(Found { checkpoint, damaged }) => {
+                for what in damaged {
+                    run.warn(format!("a checkpoint was passed over: {what}"));
+                }
+                if resume == Resume::Best { best_beside(&checkpoint)? } else { checkpoint }
+            }
+            None if resume == Resume::LastOrStart => return Ok(()),
+            None => return Err(nothing_found(&places)),
+        },
+    };
+    let path = checkpoint.path().to_path_buf();
+    let batch_step = checkpoint.metadata.batch_step;
+    let records = checkpoint.metadata.run.as_ref().map_or(0, |record| record.log_records);
+    match version_of(&runs, &path) {
+        Some(version) => {
+            run.loggers.resume(version, batch_step, records)?;
+            run.loggers.count_from(batch_step, records);
+        }
+        None if runs.is_empty() => run.loggers.count_from(batch_step, records),
+        None => run.warn(format!("{} belongs to no run of this logger: the log begins anew", path.display())),
+    }
+    if let Some(folder) = path.parent()
+        && places.iter().any(|place| same(&place.folder, folder))
+    {
+        leave_behind(run, folder, &path, batch_step);
+    }
+    run.resumed_from = Some(ResumedFrom { path, named });
+    run.resuming = Some(Box::new(checkpoint));
+    Ok(())
+}
+
+fn nothing_found(places: &[SearchFolder]) -> Error {
+    let mut text = "there is no checkpoint to resume from; these folders were searched:".to_owned();
+    for SearchFolder { folder, .. } in places {
+        text.push_str(&format!("\n  - {}", folder.display()));
+    }
+    Error::new(ErrorKind::Checkpoint, text)
+        .help("`Resume::LastOrStart` begins anew when there is none; `Resume::Path` names a file in another place")
+}
+
+/// The best checkpoint, as the last one knows it.
+fn best_beside(last: &Checkpoint) -> Result<Checkpoint> {
+    let callbacks = last.metadata.run.as_ref().map(|record| &record.callbacks);
+    let best = callbacks.into_iter().flatten().find_map(|(_, state)| state.get("best").and_then(Value::as_str));
+    let name = best.and_then(|best| Path::new(best).file_name()).ok_or_else(|| {
+        Error::checkpoint(last.path(), "the last checkpoint knows no best one")
+            .help("monitor a metric with `ModelCheckpoint::new(KEY)`, or use `Resume::Last`")
+    })?;
+    Checkpoint::open(&last.path().with_file_name(name))
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// The version of the run that wrote a checkpoint: the one whose folder it lies in, or whose list names it.
+fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'a str> {
+    let checkpoint = checkpoint.canonicalize().ok()?;
+    let is_listed = |folder: &Path| {
+        let listed = fs::read_to_string(folder.join(checkpoints::ELSEWHERE)).unwrap_or_default();
+        listed.lines().any(|line| Path::new(line).canonicalize().is_ok_and(|path| path == checkpoint))
+    };
+    let wrote =
+        |folder: &Path| folder.canonicalize().is_ok_and(|folder| checkpoint.starts_with(folder)) || is_listed(folder);
+    runs.iter().rev().find(|(_, folder)| wrote(folder)).map(|(version, _)| version.as_str())
+}
+
+/// Says which checkpoints of the folder a run that goes back leaves behind, and points to the one it goes on from, so that
+/// they are not taken for the last.
+fn leave_behind(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
+    let later = find::later_than(folder, batch_step);
+    if later.is_empty() {
+        return;
+    }
+    let names: Vec<String> = later.iter().map(|path| path.display().to_string()).collect();
+    run.warn(format!("the run goes on from an earlier checkpoint and leaves behind {}", names.join(", ")));
+    // The folder may be read-only: then no later run can be confused by what this one would write there.
+    let _ = writer::point(&folder.join("last.ckpt"), resumed);
+}
+
+/// Brings the module, the callbacks and the counters to where the checkpoint was taken, before the loaders are opened.
+///
+/// # Errors
+/// When the checkpoint does not fit the program.
+pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    run.declared_frozen = driver.frozen()?;
+    let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
+    let path = checkpoint.path().to_path_buf();
+    let Metadata { run: Some(record), .. } = &checkpoint.metadata else {
+        return Err(Error::checkpoint(&path, "the checkpoint has weights only: no run can be resumed from it")
+            .help("`trainer.load(&mut model, path)` gives the model its weights"));
+    };
+    loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
+    compare("setting", &record.settings, &settings_record(&run.settings), &mut run.differences);
+    run.progress = record.counters;
+    run.place = record.place;
+    run.progress.epoch = run.place.epoch;
+    run.last_epoch = checkpoint.metadata.epoch;
+    // Early stopping asks again by itself; a limit of time was that of another process.
+    run.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
+    run.metrics.restore(&record.metrics);
+    driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
+    let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
+    run.loss = loss.and_then(|data| float_on(&run.device, data)).map(Tensor::from_bridge);
+    run.resuming = Some(checkpoint);
+    driver.hook(Hook::OnLoadCheckpoint, run)
+}
+
+/// Brings the optimizers, the accumulation windows and the place in the data to where the checkpoint was taken.
+/// `train_batches` are the batches of an epoch, before limits.
+///
+/// # Errors
+/// When the checkpoint cannot be read.
+pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, train_batches: Option<u64>) -> Result<()> {
+    run.train_batches = train_batches;
+    let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
+    let path = checkpoint.path().to_path_buf();
+    let Metadata { run: Some(record), .. } = &checkpoint.metadata else { return Ok(()) };
+    let parameters = driver.parameters()?;
+    let mut notes = Vec::new();
+    let device = run.device.clone();
+    for optimizer in &mut run.optimizers {
+        let Some(stored) = record.optimizers.iter().find(|stored| stored.name == optimizer.name()) else {
+            notes.push(format!("the optimizer `{}` is not in the checkpoint: it starts anew", optimizer.name()));
+            continue;
+        };
+        if stored.numbers != optimizer.describe() {
+            notes.push(format!(
+                "the optimizer `{}` was {}, and is {}",
+                stored.name,
+                one_line(&stored.numbers),
+                one_line(optimizer.describe())
+            ));
+        }
+        optimizers::restore(optimizer, stored, &parameters, &checkpoint.container, &device, &mut notes)
+            .map_err(|error| error.at_path(&path))?;
+    }
+    for stored in &record.optimizers {
+        if !run.optimizers.iter().any(|optimizer| optimizer.name() == stored.name) {
+            notes.push(format!("the checkpoint's optimizer `{}` is not in the program", stored.name));
+        }
+    }
+    restore_windows(run, record, &checkpoint, &parameters)?;
+    loss_scaling::restore_scalers(run, &record.scaler, &mut notes);
+    if let (Some(before), Some(now)) = (record.train_batches, train_batches)
+        && before != now
+    {
+        notes.push(format!("an epoch had {before} batches, and has {now}"));
+        let place = &mut run.place;
+        // Another size of batch: as much of the epoch is over as was, and no item of a shuffled epoch comes twice.
+        let over = (u128::from(place.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
+        let over = u64::try_from(over).unwrap_or(u64::MAX).min(now);
+        if place.phase != Phase::EpochStart {
+            *place = match over.checked_sub(1).filter(|_| over == now) {
+                // Nothing is left of the epoch but its end.
+                Some(batch) if place.phase == Phase::Batch => {
+                    Place { batch, phase: Phase::AfterBatch { stepped: false }, ..*place }
+                }
+                Some(batch) => Place { batch, ..*place },
+                None => Place { batch: over, phase: Phase::Batch, ..*place },
+            };
+        }
+    }
+    run.differences.extend(notes);
+    let place = run.place;
+    run.print(&format!("resumed from {}: goes on with {place}", path.display()));
+    for difference in &run.differences.clone() {
+        run.print(&format!("  {difference}"));
+    }
+    Ok(())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Nested values by dotted names.
+pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
+    fn add(prefix: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+        if value.is_object() {
+            for (name, value) in &object(value) {
+                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                add(&name, value, all);
+            }
+        } else {
+            all.insert(prefix.to_owned(), value.to_string());
+        }
+    }
+    let mut all = BTreeMap::new();
+    add("", value, &mut all);
+    all
+}
+
+/// Notes which of the module's hyperparameters are not those of the checkpoint.
+pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
+    compare("hyperparameter", &flat(stored), &flat(now), differences);
+}
+
+/// Notes what the program has otherwise than the checkpoint.
+pub(crate) fn compare(
+    what: &str,
+    stored: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+    differences: &mut Vec<String>,
+) {
+    for (name, value) in now {
+        match stored.get(name) {
+            Some(before) if before == value => {}
+            Some(before) => differences.push(format!("the {what} `{name}` was {before}, and is {value}")),
+            None => differences.push(format!("the {what} `{name}` is {value}, and is not in the checkpoint")),
+        }
+    }
+    for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
+        differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_batch_follows_from_the_phase() {
+        let at = |phase| Place { epoch: 1, batch: 4, phase }.next_batch();
+        assert_eq!((at(Phase::EpochStart), at(Phase::Batch)), (4, 4));
+        assert_eq!((at(Phase::AfterBatch { stepped: true }), at(Phase::AfterValidation { stopping: true })), (5, 5));
+    }
+
+    #[test]
+    fn nested_hyperparameters_have_dotted_names() {
+        let value = serde_json::json!({ "a": { "b": 1, "c": [1, 2] }, "d": null });
+        let names: Vec<_> = flat(&value).into_iter().collect();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(names, [pair("a.b", "1"), pair("a.c", "[1,2]"), pair("d", "null")]);
+    }
+}

@@ -1,0 +1,125 @@
+//! Selects parameters: for the groups of an optimizer.
+//!
+//! ```
+//! use burn::{nn::LinearConfig, optim::AdamWConfig, prelude::*};
+//! use lightning_core::{optim::ParameterGroup, prelude::*};
+//!
+//! // No decay for biases and norms, as `group(params::rank_below(2), weight_decay = 0.0)` says in `#[optimizer(…)]`.
+//! let group = ParameterGroup::new(params::rank_below(2));
+//! # let _ = group;
+//! ```
+
+use std::fmt;
+
+use burn::module::ParamGroup;
+
+use crate::{
+    error::{Error, Result},
+    module::FieldKey,
+    optim::ParamInfo,
+};
+
+/// Says which parameters of a module are meant.
+#[derive(Clone)]
+pub struct ParamSelector {
+    rule: Rule,
+    text: String,
+}
+
+#[derive(Clone)]
+enum Rule {
+    Below(String),
+    RankBelow(usize),
+    Burn(ParamGroup),
+    Invalid(String),
+}
+
+impl ParamSelector {
+    /// Whether a parameter is meant.
+    pub(crate) fn matches(&self, param: &ParamInfo<'_>) -> bool {
+        match &self.rule {
+            Rule::Below(path) => is_below(param.path, path),
+            Rule::RankBelow(rank) => param.rank < *rank,
+            Rule::Burn(group) => group.matches(&param.id, Some(param.path)),
+            Rule::Invalid(_) => false,
+        }
+    }
+
+    /// # Errors
+    /// When the selector could not be made.
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.rule {
+            Rule::Invalid(what) => {
+                Err(Error::config(format!("{self}: {what}")).help("write a valid regular expression"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ParamSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for ParamSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whether `path` is `root` or lies below it.
+pub(crate) fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Parameters with fewer dimensions than `rank`: `rank_below(2)` are biases and the weights of norms.
+pub fn rank_below(rank: usize) -> ParamSelector {
+    ParamSelector { rule: Rule::RankBelow(rank), text: format!("params::rank_below({rank})") }
+}
+
+/// Parameters whose path (`blocks.0.norm.gamma`) the regular expression finds a match in. One that is invalid is an error
+/// at `fit`.
+pub fn regex(pattern: &str) -> ParamSelector {
+    let rule = match ParamGroup::from_regex(pattern) {
+        Ok(group) => Rule::Burn(group),
+        Err(error) => Rule::Invalid(format!("{error:?}")),
+    };
+    ParamSelector { rule, text: format!("params::regex({pattern:?})") }
+}
+
+/// Parameters at or below a path: `below("blocks.0")`.
+pub fn below(path: &str) -> ParamSelector {
+    ParamSelector { rule: Rule::Below(path.to_owned()), text: format!("params::below({path:?})") }
+}
+
+/// What `group(…)` takes first: a field, [`rank_below`], [`regex`](regex()), [`below`] or Burn's `ParamGroup`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` selects no parameters",
+    label = "expected a field, or a selector such as `params::rank_below(2)`",
+    note = "a group is `group(field, …)`, `group(params::rank_below(n), …)`, `group(params::regex(\"…\"), …)` or `group(ParamGroup, …)`"
+)]
+pub trait IntoParamSelector {
+    /// Converts it.
+    #[doc(hidden)]
+    fn into_selector(self) -> ParamSelector;
+}
+
+impl IntoParamSelector for ParamSelector {
+    fn into_selector(self) -> ParamSelector {
+        self
+    }
+}
+
+impl IntoParamSelector for ParamGroup {
+    fn into_selector(self) -> ParamSelector {
+        ParamSelector { text: format!("{self:?}"), rule: Rule::Burn(self) }
+    }
+}
+
+impl<M, O> IntoParamSelector for FieldKey<M, O> {
+    fn into_selector(self) -> ParamSelector {
+        ParamSelector { rule: Rule::Below(self.name().to_owned()), text: format!("`{}`", self.name()) }
+    }
+}

@@ -1,0 +1,287 @@
+//! What modules, data modules and callbacks keep in a checkpoint, on its way there and back.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    module::{Module, ParamId},
+    tensor::{Tensor, TensorData, kind::Basic, kind::BridgeTensor},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
+    tensor::handle::{Handle, with_data},
+};
+
+/// Collects what is to be kept in a checkpoint, by name: serde data, tensors, the parameters of a Burn module.
+///
+/// ```
+/// use lightning_core::{StateReader, StateWriter};
+///
+/// let mut writer = StateWriter::default();
+/// writer.put("seen", &12_u64)?;
+/// let value = writer.finish();
+///
+/// let mut seen = 0_u64;
+/// StateReader::new(&value).get("seen", &mut seen)?;
+/// assert_eq!(seen, 12);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct StateWriter {
+    fields: Map<String, Value>,
+    tensors: Vec<(String, Handle)>,
+}
+
+impl StateWriter {
+    /// Adds serde data.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON, with the field's name.
+    pub fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        let value = serde_json::to_value(value).map_err(|source| {
+            Error::new(ErrorKind::Checkpoint, format!("the state field `{name}` cannot be saved"))
+                .caused_by(source)
+                .help("mark it `#[state(skip)]` if it need not be kept")
+        })?;
+        self.fields.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// Adds a number that may be infinite or NaN, which JSON does not have.
+    pub fn put_number(&mut self, name: &str, value: f64) {
+        self.fields.insert(name.to_owned(), number(value));
+    }
+
+    /// Adds a tensor. Nothing is copied before the file is written.
+    pub fn put_tensor<const D: usize, K: Basic>(&mut self, name: &str, tensor: &Tensor<D, K>) {
+        self.tensors.push((name.to_owned(), Handle::other(tensor.clone())));
+    }
+
+    /// Adds every parameter and running statistic of a Burn module, under `name.<path>`.
+    ///
+    /// # Errors
+    /// When the module cannot be looked at.
+    pub fn put_module<M: Module>(&mut self, name: &str, module: &M) -> Result<()> {
+        struct Collect<'a>(&'a str, &'a mut Vec<(String, Handle)>);
+
+        impl ErasedVisitor for Collect<'_> {
+            fn float(&mut self, _index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+                self.1.push((format!("{}.{path}", self.0), param.handle()));
+                Ok(())
+            }
+
+            fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+                self.1.push((format!("{}.{path}", self.0), handle()));
+                Ok(())
+            }
+        }
+
+        // BatchNorm holds its last update back until somebody asks: evaluation form has it.
+        visit(&module.valid(), &mut Collect(name, &mut self.tensors))
+    }
+
+    /// Whether nothing has been added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.tensors.is_empty()
+    }
+
+    /// The serde data collected, as one JSON object.
+    pub fn finish(self) -> Value {
+        Value::Object(self.fields)
+    }
+
+    /// The serde data and the tensors.
+    pub(crate) fn into_parts(self) -> (Value, Vec<(String, Handle)>) {
+        (Value::Object(self.fields), self.tensors)
+    }
+}
+
+/// What a `#[state]` field may hold: anything that serde can write and read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in a checkpoint",
+    label = "not both `Serialize` and `Deserialize`",
+    note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
+    note = "or `#[state(skip)]` at the field, which then starts anew in every run"
+)]
+pub trait StateValue {
+    /// Adds it.
+    #[doc(hidden)]
+    fn save(&self, name: &str, state: &mut StateWriter) -> Result<()>;
+    /// Replaces it.
+    #[doc(hidden)]
+    fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()>;
+}
+
+// Of the two traits neither is to be spoken of alone.
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> StateValue for T {
+    fn save(&self, name: &str, state: &mut StateWriter) -> Result<()> {
+        state.put(name, self)
+    }
+
+    fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()> {
+        state.get(name, self)
+    }
+}
+
+/// The tensors a reader gives back, by name.
+pub(crate) type StoredTensors = BTreeMap<String, TensorData>;
+
+/// Gives back by name what a [`StateWriter`] collected.
+#[derive(Clone, Copy, Debug)]
+pub struct StateReader<'a> {
+    fields: Option<&'a Map<String, Value>>,
+    tensors: Option<&'a StoredTensors>,
+}
+
+impl<'a> StateReader<'a> {
+    /// Reads from the object a [`StateWriter`] made; it has no tensors.
+    pub fn new(value: &'a Value) -> Self {
+        Self { fields: value.as_object(), tensors: None }
+    }
+
+    pub(crate) fn with_tensors(value: &'a Value, tensors: &'a StoredTensors) -> Self {
+        Self { fields: value.as_object(), tensors: Some(tensors) }
+    }
+
+    /// Replaces `target` by the stored field; a field that is not stored stays as it is.
+    ///
+    /// # Errors
+    /// When the stored value has another type.
+    pub fn get<T: DeserializeOwned>(&self, name: &str, target: &mut T) -> Result<()> {
+        if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
+            *target = T::deserialize(value).map_err(|source| mistyped(name).caused_by(source))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces `target` by the stored number; one that is not stored stays as it is.
+    ///
+    /// # Errors
+    /// When what is stored is no number.
+    pub fn get_number(&self, name: &str, target: &mut f64) -> Result<()> {
+        if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
+            *target = to_number(value).ok_or_else(|| mistyped(name))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces `target` by the stored tensor, on the device and of the type that `target` has; one that is not stored stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// When the stored tensor has another shape.
+    pub fn get_tensor<const D: usize, K: Basic>(&self, name: &str, target: &mut Tensor<D, K>) -> Result<()> {
+        if let Some(data) = self.tensors.and_then(|tensors| tensors.get(name)) {
+            check_shape(name, data, target.dims().as_slice())?;
+            let value = with_data(target.clone().into_bridge(), data.clone());
+            *target = Tensor::from_bridge(value);
+        }
+        Ok(())
+    }
+
+    /// The tensors whose names begin so, by the rest of their names.
+    pub(crate) fn tensors_below(&self, prefix: &str) -> StoredTensors {
+        let all = self.tensors.into_iter().flatten();
+        all.filter_map(|(name, data)| Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))).collect()
+    }
+
+    /// Replaces every parameter of a Burn module by the one stored under `name.<path>`; where none is stored it stays as it is.
+    ///
+    /// # Errors
+    /// When a stored parameter has another shape; the module stays as it was.
+    pub fn get_module<M: Module>(&self, name: &str, module: &mut M) -> Result<()> {
+        let Some(tensors) = self.tensors else { return Ok(()) };
+        // Looked at first: a module shares its running statistics with its clones, so there is no way back from a change.
+        visit(module, &mut Fits { name, tensors })?;
+        let loaded = module.clone().map(&mut DynMapper::new(MapMode::Values(&mut Give { name, tensors })));
+        *module = loaded;
+        Ok(())
+    }
+}
+
+/// Whether the stored tensors have the shapes of a module's.
+struct Fits<'a> {
+    name: &'a str,
+    tensors: &'a StoredTensors,
+}
+
+impl Fits<'_> {
+    fn check(&self, path: &str, dims: &[usize]) -> Result<()> {
+        let name = format!("{}.{path}", self.name);
+        self.tensors.get(&name).map_or(Ok(()), |data| check_shape(&name, data, dims))
+    }
+}
+
+impl ErasedVisitor for Fits<'_> {
+    fn float(&mut self, _index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+        self.check(path, &param.dims())
+    }
+
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        self.check(path, &handle().dims())
+    }
+}
+
+/// Gives the stored tensors to a module.
+struct Give<'a> {
+    name: &'a str,
+    tensors: &'a StoredTensors,
+}
+
+impl ValueMapper for Give<'_> {
+    fn wants(&self, _index: usize, _id: ParamId) -> bool {
+        true
+    }
+
+    fn wants_others(&self) -> bool {
+        true
+    }
+
+    fn map(&mut self, _index: usize, path: &str, value: BridgeTensor) -> BridgeTensor {
+        match self.tensors.get(&format!("{}.{path}", self.name)) {
+            Some(data) => with_data(value, data.clone()),
+            None => value,
+        }
+    }
+}
+
+fn mistyped(name: &str) -> Error {
+    Error::new(ErrorKind::Checkpoint, format!("the stored state field `{name}` has another type"))
+}
+
+fn check_shape(name: &str, data: &TensorData, dims: &[usize]) -> Result<()> {
+    let stored = data.shape();
+    if stored.as_slice() == dims {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Checkpoint,
+        format!("the stored tensor `{name}` has shape {:?}, and {dims:?} is needed", stored.as_slice()),
+    ))
+}
+
+/// A number as JSON; one that is not finite is text.
+pub(crate) fn number(value: f64) -> Value {
+    match serde_json::Number::from_f64(value) {
+        Some(number) => Value::Number(number),
+        None => Value::String(value.to_string()),
+    }
+}
+
+/// The number that [`number`] wrote.
+pub(crate) fn to_number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => match text.as_str() {
+            "NaN" => Some(f64::NAN),
+            "inf" => Some(f64::INFINITY),
+            "-inf" => Some(f64::NEG_INFINITY),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! Which running statistics a run of 16 bits would spoil.
+
+use burn::module::{Module, ParamId};
+
+use super::is_kept;
+use crate::{
+    console::table,
+    error::{Error, Result},
+    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
+};
+
+/// One float parameter or running statistic.
+struct Seen {
+    id: ParamId,
+    path: String,
+    /// The type that it is a field of, in Burn's words.
+    container: String,
+    /// Whether an [`InF32`](super::InF32) is around it.
+    kept: bool,
+}
+
+#[derive(Default)]
+struct All {
+    containers: Vec<String>,
+    seen: Vec<Seen>,
+}
+
+impl ErasedVisitor for All {
+    fn enter(&mut self, _path: &str, container: &str) {
+        self.containers.push(container.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.containers.pop();
+    }
+
+    fn float(&mut self, _index: usize, id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
+        let container = self.containers.last().cloned().unwrap_or_default();
+        self.seen.push(Seen { id, path: path.to_owned(), container, kept: is_kept() });
+        Ok(())
+    }
+}
+
+/// # Errors
+/// When a module keeps running statistics outside of an [`InF32`](super::InF32): a mixed run neither can cast them, since copies share
+/// them, nor can it mix them with 16 bits.
+pub(crate) fn check<M: Module>(module: &M) -> Result<()> {
+    let mut all = All::default();
+    visit(module, &mut all)?;
+    // Burn shows statistics as parameters; what tells them apart is that nothing changes their id.
+    let mut other = All::default();
+    visit(&module.clone().map(&mut DynMapper::new(MapMode::Fresh)), &mut other)?;
+    let statistics = all.seen.iter().zip(&other.seen).filter(|(seen, other)| seen.id == other.id && !seen.kept);
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    for (seen, _) in statistics {
+        let field = seen.path.rsplit_once('.').map_or("", |(field, _)| field);
+        let ty = seen.container.split_once(':').map_or(&*seen.container, |(_, ty)| ty);
+        if !fields.contains(&(field, ty)) {
+            fields.push((field, ty));
+        }
+    }
+    let Some((first, ty)) = fields.first() else { return Ok(()) };
+    let help = if first.contains('.') {
+        format!("in the struct that has it, make it an `InF32<{ty}>`, built with `InF32::new(…)`")
+    } else {
+        format!("write `#[precision(f32)]` above `{first}: {ty}`, beside its `#[init(…)]`")
+    };
+    let keep = if fields.len() == 1 { "keeps" } else { "keep" };
+    let fields = table::listed(fields.iter().map(|(field, _)| *field));
+    Err(Error::config(format!("{fields} {keep} running statistics, for which 16 bits are too few")).help(help))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use burn::{
+        nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig},
+        tensor::Device,
+    };
+
+    use super::*;
+    use crate::precision::InF32;
+
+    #[derive(Module, Debug)]
+    struct Block {
+        linear: Linear,
+        norm: BatchNorm,
+    }
+
+    #[derive(Module, Debug)]
+    struct Net {
+        kept: InF32<BatchNorm>,
+        plain: Option<BatchNorm>,
+        blocks: Vec<Block>,
+    }
+
+    fn net(plain: bool, blocks: usize) -> Net {
+        let device = Device::default();
+        let norm = || BatchNormConfig::new(2).init(&device);
+        let block = |_| Block { linear: LinearConfig::new(2, 2).init(&device), norm: norm() };
+        Net { kept: InF32::new(norm()), plain: plain.then(norm), blocks: (0..blocks).map(block).collect() }
+    }
+
+    #[test]
+    fn what_is_marked_is_fine() {
+        check(&net(false, 0)).unwrap();
+        // Frozen parameters are no statistics.
+        check(&LinearConfig::new(2, 2).init(&Device::default()).freeze()).unwrap();
+    }
+
+    #[test]
+    fn a_field_is_named_with_what_to_write() {
+        let error = check(&net(true, 0)).unwrap_err();
+        assert_eq!(error.message(), "`plain` keeps running statistics, for which 16 bits are too few");
+        assert_eq!(error.remedy(), Some("write `#[precision(f32)]` above `plain: BatchNorm`, beside its `#[init(…)]`"));
+    }
+
+    #[test]
+    fn all_of_them_are_listed() {
+        let error = check(&net(false, 2)).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "`blocks.0.norm`, `blocks.1.norm` keep running statistics, for which 16 bits are too few"
+        );
+        assert_eq!(
+            error.remedy(),
+            Some("in the struct that has it, make it an `InF32<BatchNorm>`, built with `InF32::new(…)`")
+        );
+    }
+}

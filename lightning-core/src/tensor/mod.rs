@@ -1,0 +1,5 @@
+//! Tensors without their const rank, and the only ways back to the host.
+
+pub(crate) mod any_rank;
+pub(crate) mod handle;
+pub mod readback;

@@ -1,0 +1,370 @@
+//! The trainer: a thin typed shell around the engine.
+
+mod builder;
+pub(crate) mod devices;
+pub(crate) mod plan;
+pub(crate) mod report;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use burn::{
+    module::{Module, ParamId},
+    tensor::Device,
+};
+use serde_json::Value;
+
+pub use self::{
+    builder::TrainerBuilder,
+    plan::Plan,
+    report::{EvalReport, FitReport, StopReason},
+};
+pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
+use crate::{
+    callbacks::Callback,
+    checkpoint::{self, Checkpoint},
+    console::table,
+    data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
+    engine::{
+        self,
+        checkout::Owned,
+        driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
+        loss_scaling,
+        resume::{self, Place},
+        run::{Counters, RunState},
+        snapshot::callback_states,
+    },
+    error::{Error, ErrorKind, Result},
+    hooks::Step,
+    metrics::{MetricDef, ScopeId, StageSet},
+    module::{
+        ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, context::ActiveRun,
+    },
+    os::{files, signals::Signals},
+    params, random,
+    stage::Stage,
+};
+
+/// Runs modules of type `M`: trains, validates, tests and predicts.
+///
+/// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from
+/// one `fit` to the next: a second `fit` goes on where the first one ended.
+pub struct Trainer<M> {
+    run: RunState,
+    callbacks: Vec<Box<dyn Callback<M>>>,
+    /// The model whose weights are known to be something, and what they are.
+    known: Option<(ParamId, String)>,
+}
+
+impl<M> std::fmt::Debug for Trainer<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer").field("progress", &self.run.progress).field("device", &self.run.device).finish()
+    }
+}
+
+impl<M> Trainer<M> {
+    /// Starts a trainer's settings.
+    pub fn builder() -> TrainerBuilder<M> {
+        TrainerBuilder::new()
+    }
+
+    /// Finished epochs, over all `fit`s.
+    pub fn current_epoch(&self) -> u64 {
+        self.run.progress.epoch
+    }
+
+    /// Where the time of all runs went, with [`profiler`](TrainerBuilder::profiler).
+    pub fn profile(&self) -> Option<&Profile> {
+        self.run.profile.as_ref()
+    }
+
+    /// Optimizer steps, over all `fit`s.
+    pub fn global_step(&self) -> u64 {
+        self.run.progress.global_step
+    }
+
+    /// The device everything runs on.
+    pub fn device(&self) -> &Device {
+        &self.run.device
+    }
+
+    /// The folder of the run: the first logger's, else the root folder.
+    pub fn log_dir(&self) -> PathBuf {
+        self.run.log_dir()
+    }
+
+    /// The best checkpoint written so far.
+    pub fn best_checkpoint(&self) -> Option<&Path> {
+        self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
+    }
+
+    /// The monitored metric's value at [`best_checkpoint`](Self::best_checkpoint). A NaN counts as the worst value there is:
+    /// infinity for a metric to be minimised, minus infinity for one to be maximised.
+    pub fn best_model_score(&self) -> Option<f64> {
+        self.run.checkpoints.best.as_ref().and_then(|best| best.score.as_ref()).map(|(_, score)| *score)
+    }
+}
+
+impl<M: LightningModule> Trainer<M> {
+    /// Trains `module`, and validates it where it has a `validation_step` and the data a validation loader.
+    ///
+    /// The module comes back trained, in evaluation form, also when an error or a panic ends the run.
+    ///
+    /// # Errors
+    /// The first error of a step, hook, callback, loader or logger, with its place in the run.
+    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport>
+    where
+        M: TrainingStep + ConfigureOptimizers,
+    {
+        let source = data.into_source();
+        self.find_checkpoint()?;
+        let Self { run, callbacks, known } = self;
+        begin(run, module, source.hparams()?, Stage::Fit)?;
+        run.validation_only = validation_only_monitor(callbacks, M::METRICS);
+        let _active = (ActiveRun::start(), Signals::catch());
+        let (device, seed, numerics) = (run.device.clone(), run.seed, run.settings.numerics);
+        let owned = Owned::take(module, |module| for_training(module, &device, seed, numerics), true);
+        loss_scaling::take_up_module(run, owned.get()?, true)?;
+        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
+        let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        run.stage = Stage::Fit;
+        run.validates = false;
+        let evaluating = driver.set_mode(Mode::Eval);
+        drop(driver);
+        let stop_reason = result?;
+        evaluating?;
+        *known = identify(module).map(|id| {
+            let Counters { epoch, global_step, .. } = run.progress;
+            (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
+        });
+        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } = run.progress;
+        Ok(FitReport {
+            stop_reason,
+            current_epoch: epoch,
+            global_step,
+            batch_step,
+            skipped_batches,
+            skipped_steps,
+            validation_runs,
+            metrics: run.metrics.metrics()?.clone(),
+            best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
+            resumed_from: run.resumed_from.take().map(|from| from.path),
+            differences: std::mem::take(&mut run.differences),
+            seed: run.seed,
+            warnings: std::mem::take(&mut run.warnings),
+            best: run.metrics.best(),
+        })
+    }
+
+    /// Runs `validation_step` over the data. Printed, the report is a table.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    where
+        M: ValidationStep,
+    {
+        let source = data.into_source(Validation);
+        self.evaluate(module, source, Stage::Validate)
+    }
+
+    /// Runs `test_step` over the data, with the weights the module has now. Printed, the report is a table.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    where
+        M: TestStep,
+    {
+        let source = data.into_source(Testing);
+        self.evaluate(module, source, Stage::Test)
+    }
+
+    /// Runs `predict_step` over the data: one output a batch, in order, the loaders one after another.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn predict<D, T>(&mut self, module: &mut M, data: D) -> Result<Vec<T>>
+    where
+        M: PredictStep<Output = T>,
+        D: EvalData<M, Predicting<T>>,
+        T: Send + 'static,
+    {
+        let outputs: Shelf<T> = Arc::new(Mutex::new(Vec::new()));
+        let source = data.into_source(Predicting::new(outputs.clone()));
+        self.run.predictions = Some(Box::new(outputs.clone()));
+        let predicted = self.evaluate(module, source, Stage::Predict);
+        self.run.predictions = None;
+        predicted?;
+        let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
+        Ok(std::mem::take(&mut *outputs))
+    }
+
+    fn evaluate<'a>(
+        &'a mut self,
+        module: &'a mut M,
+        source: Box<dyn Source<M> + 'a>,
+        stage: Stage,
+    ) -> Result<EvalReport<M>> {
+        let weights = match (&self.known, identify(module)) {
+            (Some((known, what)), Some(id)) if *known == id => what.clone(),
+            _ => "as given".to_owned(),
+        };
+        let Self { run, callbacks, .. } = self;
+        begin(run, module, source.hparams()?, stage)?;
+        let _active = (ActiveRun::start(), Signals::catch());
+        let (device, seed) = (run.device.clone(), run.seed);
+        let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
+        loss_scaling::take_up_module(run, owned.get()?, false)?;
+        let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
+        let batches = engine::with_data(run, &mut driver, |run, driver| {
+            if engine::evaluation_limit(run).0.is_zero() {
+                return Ok(0);
+            }
+            let feeds = engine::opened(driver.open_eval(), run, stage)?;
+            if feeds.is_empty() {
+                return Err(
+                    Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")
+                );
+            }
+            engine::evaluate(run, driver, &feeds, None)
+        })?;
+        drop(driver);
+        Ok(EvalReport::new(stage, run.metrics.metrics()?.clone(), weights, batches))
+    }
+
+    /// Gives `module` the weights of the best checkpoint written by this trainer.
+    ///
+    /// # Errors
+    /// When there is none, or it does not fit.
+    pub fn load_best(&mut self, module: &mut M) -> Result<()> {
+        let best = self.run.checkpoints.best.clone().ok_or_else(|| {
+            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
+                match self.run.settings.fast_dev_run {
+                    Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
+                    None => {
+                        "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
+                    }
+                },
+            )
+        })?;
+        self.load(module, &best.path)?;
+        if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {
+            *what = format!("best checkpoint {} ({name} {})", best.path.display(), table::format_metric(*value));
+        }
+        Ok(())
+    }
+
+    /// Gives `module` the weights, buffers and state of a checkpoint.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or is of another module.
+    pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        Checkpoint::open(path)?.apply(module)?;
+        self.known = identify(module).map(|id| (id, format!("checkpoint {}", path.display())));
+        Ok(())
+    }
+
+    /// Writes a checkpoint of `module` and of where this trainer is, and waits until it is on disk. A run resumed from it goes on
+    /// where the last `fit` ended.
+    ///
+    /// # Errors
+    /// When the file cannot be written, with its path.
+    pub fn save_checkpoint(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
+        let Self { run, callbacks, .. } = self;
+        if run.hparams.is_null() {
+            // Nothing has been run.
+            run.seed = random::global_seed();
+        }
+        let mut module = module.valid().train();
+        let states = callback_states(callbacks)?;
+        run.loggers.save()?;
+        let image = take_image(&mut module, callbacks, states, None, None, run)?;
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            files::create_folder(folder)?;
+        }
+        image.write(path, false)
+    }
+
+    /// Finds the checkpoint that this `fit` resumes from; only the first one of a trainer does.
+    fn find_checkpoint(&mut self) -> Result<()> {
+        let Self { run, callbacks, .. } = self;
+        run.resuming = None;
+        run.resumed_from = None;
+        let resume = std::mem::take(&mut run.resume);
+        if run.settings.fast_dev_run.is_some() {
+            return Ok(());
+        }
+        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.checkpoint_folder()).collect();
+        resume::find(run, resume, folders)
+    }
+
+    /// What the trainer will do with `module`: its hooks, steps, metrics, parameters and optimizers, to print.
+    ///
+    /// # Errors
+    /// When the module's optimizers cannot be made.
+    pub fn plan(module: &M) -> Result<Plan>
+    where
+        M: ConfigureOptimizers,
+    {
+        Plan::of(module)
+    }
+}
+
+/// The id of a module's first parameter: enough to tell whether it is the one whose weights are known.
+fn identify<M: Module>(module: &M) -> Option<ParamId> {
+    struct First(Option<ParamId>);
+
+    impl params::ErasedVisitor for First {
+        fn float(&mut self, _index: usize, id: ParamId, _path: &str, _param: &dyn params::FloatParam) -> Result<()> {
+            self.0.get_or_insert(id);
+            Ok(())
+        }
+    }
+
+    let mut first = First(None);
+    params::visit(module, &mut first).ok()?;
+    first.0
+}
+
+fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
+    run.stage = stage;
+    if stage == Stage::Fit {
+        run.place = Place::start_of(run.progress.epoch);
+    }
+    run.stop = None;
+    run.started = Some(Instant::now());
+    run.told_minimum = false;
+    run.validated = None;
+    run.kept.clear();
+    run.skip_epoch = false;
+    run.windows.clear();
+    run.failing = false;
+    let hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.seed = match &run.resuming {
+        Some(checkpoint) => {
+            resume::compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.differences);
+            random::adopt_seed(checkpoint.metadata.seed, &mut run.differences)
+        }
+        None => random::global_seed(),
+    };
+    run.hparams = merge_hparams(hparams, data)?;
+    run.metrics.reset();
+    run.entries.clear();
+    run.batch_size = None;
+    run.scope = ScopeId::CLOSED;
+    run.loss = None;
+    run.output = None;
+    Ok(())
+}
+
+/// A metric that a callback reads and only validation gives: `fit` refuses to run without validation then.
+fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
+    let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
+    callbacks.iter().flat_map(|callback| callback.monitors()).find(is_validation_only)
+}

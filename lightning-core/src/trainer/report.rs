@@ -1,0 +1,195 @@
+//! What the entry points give back.
+
+use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    console::table,
+    metrics::{KeyRef, MetricKey, Metrics},
+    stage::Stage,
+};
+
+/// Why `fit` ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// `max_epochs` was reached.
+    MaxEpochs,
+    /// `max_steps` was reached.
+    MaxSteps,
+    /// `EarlyStopping` ended it; the text says what it saw.
+    EarlyStopped(String),
+    /// A hook or callback asked for it, with its reason.
+    Requested(String),
+    /// The time was up.
+    TimeLimit,
+    /// A signal ended it.
+    Interrupted,
+    /// `limit_train_batches(0)` said not to train.
+    NoTraining,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MaxEpochs => f.write_str("`max_epochs` reached"),
+            Self::MaxSteps => f.write_str("`max_steps` reached"),
+            Self::EarlyStopped(what) => write!(f, "early stopping: {what}"),
+            Self::Requested(reason) => write!(f, "stopped: {reason}"),
+            Self::TimeLimit => f.write_str("`max_time` reached"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::NoTraining => f.write_str("`limit_train_batches(0)`"),
+        }
+    }
+}
+
+/// How a `fit` went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FitReport {
+    /// Why it ended.
+    pub stop_reason: StopReason,
+    /// Finished epochs, counted over all `fit`s of the trainer.
+    pub current_epoch: u64,
+    /// Windows in which an optimizer stepped.
+    pub global_step: u64,
+    /// Training batches seen.
+    pub batch_step: u64,
+    /// Training batches whose step returned `None`.
+    pub skipped_batches: u64,
+    /// Optimizer steps left out because gradients were not finite, where losses are scaled (`16-mixed`). The first few of a run
+    /// are how the scale is found.
+    pub skipped_steps: u64,
+    /// Validation runs, the sanity check left out.
+    pub validation_runs: u64,
+    /// The last value of every metric.
+    pub metrics: Metrics,
+    /// The best checkpoint written.
+    pub best_checkpoint: Option<PathBuf>,
+    /// The checkpoint the run was resumed from.
+    pub resumed_from: Option<PathBuf>,
+    /// What the program has otherwise than that checkpoint: settings, hyperparameters, callbacks, data. The program's hold.
+    pub differences: Vec<String>,
+    /// The seed of the run.
+    pub seed: u64,
+    /// What was left out or looked wrong.
+    pub warnings: Vec<String>,
+    pub(crate) best: Vec<(String, f64, u64)>,
+}
+
+impl FitReport {
+    fn best<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<(f64, u64)> {
+        let name = KeyRef::from(key).metric();
+        self.best.iter().find(|(known, ..)| known == name).map(|(_, score, epoch)| (*score, *epoch))
+    }
+
+    /// The best epoch value of a metric that says which way is better.
+    pub fn best_score<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+        self.best(key).map(|(score, _)| score)
+    }
+
+    /// The epoch, from 0, of [`best_score`](Self::best_score).
+    pub fn best_epoch<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<u64> {
+        self.best(key).map(|(_, epoch)| epoch)
+    }
+}
+
+impl fmt::Display for FitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stop_reason, current_epoch, global_step, metrics, best_checkpoint, warnings, .. } = self;
+        write!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
+        for (name, value) in metrics.iter() {
+            let note = if value.is_nan() { "  (not a number)" } else { "" };
+            // Every digit: two runs that print the same are the same.
+            write!(f, "\n  {name} {value}{note}")?;
+        }
+        if let Some(path) = best_checkpoint {
+            write!(f, "\n  best checkpoint: {}", path.display())?;
+        }
+        if self.skipped_batches > 0 {
+            write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
+        }
+        if self.skipped_steps > 0 {
+            write!(f, "\n  skipped steps: {}", self.skipped_steps)?;
+        }
+        if let Some(path) = &self.resumed_from {
+            write!(f, "\n  resumed from: {}", path.display())?;
+        }
+        for difference in &self.differences {
+            write!(f, "\n  {difference}")?;
+        }
+        for warning in warnings {
+            write!(f, "\n  warning: {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The result of `validate` or `test` of the module `M`; printed, it is a table.
+#[non_exhaustive]
+pub struct EvalReport<M> {
+    /// What was run.
+    pub stage: Stage,
+    /// All metrics of all loaders; with several loaders the names end in the loader's name.
+    pub metrics: Metrics,
+    /// Which weights were used, as far as the trainer knows.
+    pub weights: String,
+    /// Batches seen.
+    pub batches: u64,
+    module: PhantomData<fn() -> M>,
+}
+
+impl<M> EvalReport<M> {
+    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64) -> Self {
+        Self { stage, metrics, weights, batches, module: PhantomData }
+    }
+
+    /// The value of a declared metric of this module.
+    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+        self.metrics.get(key)
+    }
+}
+
+impl<M> Clone for EvalReport<M> {
+    fn clone(&self) -> Self {
+        let Self { stage, metrics, weights, batches, module: _ } = self;
+        Self::new(*stage, metrics.clone(), weights.clone(), *batches)
+    }
+}
+
+impl<M> fmt::Debug for EvalReport<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, metrics, weights, batches, module: _ } = self;
+        f.debug_struct("EvalReport")
+            .field("stage", stage)
+            .field("metrics", metrics)
+            .field("weights", weights)
+            .field("batches", batches)
+            .finish()
+    }
+}
+
+impl<M> Index<&str> for EvalReport<M> {
+    type Output = f64;
+
+    /// The value under a name.
+    ///
+    /// # Panics
+    /// When there is no such metric; `report.metrics.value(name)` does not.
+    fn index(&self, name: &str) -> &f64 {
+        &self.metrics[name]
+    }
+}
+
+impl<M> fmt::Display for EvalReport<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<_> = self.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let footnote = format!("weights: {}", self.weights);
+        f.write_str(&table::results_table(self.stage, &rows, Some(&footnote)))?;
+        for (name, matrix) in self.metrics.matrices() {
+            write!(f, "\n{name}\n{matrix}")?;
+        }
+        Ok(())
+    }
+}
