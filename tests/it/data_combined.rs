@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use lightning_core::{
     CallbackContext, DataLoader, Result,
-    data::{Combined, Position, from_loader},
+    data::{Combined, EpochOffset, from_loader},
     prelude::*,
 };
 
@@ -72,7 +72,7 @@ fn a_combination_can_be_trained_on() {
             self.0.len()
         }
 
-        fn batches(&self, from: Position) -> Result<lightning_core::data::Batches<(Rows, Option<Rows>)>> {
+        fn batches(&self, from: EpochOffset) -> Result<lightning_core::data::Batches<(Rows, Option<Rows>)>> {
             let batches = self.0.resume(from)?;
             Ok(Box::new(batches.map(|batch| {
                 let (first, second) = batch?;
@@ -97,7 +97,7 @@ fn d3_indices_of_predicted_batches() {
         fn on_predict_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
             let batch = cx.batch_idx() as u64;
             let loader = self.loader.as_ref().ok_or("no loader")?;
-            let indices = loader.indices(Position { batch, ..Position::default() })?.ok_or("no indices")?;
+            let indices = loader.indices(EpochOffset { batch, ..EpochOffset::default() })?.ok_or("no indices")?;
             self.batches.lock().unwrap().push(indices);
             Ok(())
         }

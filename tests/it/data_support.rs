@@ -12,7 +12,7 @@ use std::{
 
 use lightning_core::{
     DataLoader, Result,
-    data::{Batches, Position},
+    data::{Batches, EpochOffset},
 };
 
 /// Runs `body` on a thread of its own; a minute without an end is a failure and not a hanging test.
@@ -69,15 +69,15 @@ impl Threads {
     }
 }
 
-pub fn at(seed: u64, epoch: u64, batch: u64) -> Position {
-    Position { seed, epoch, batch }
+pub fn at(seed: u64, epoch: u64, batch: u64) -> EpochOffset {
+    EpochOffset { seed, epoch, batch }
 }
 
 /// The start of the first epoch.
 pub fn open<B: 'static>(loader: &DataLoader<B>) -> Batches<B> {
-    loader.resume(Position::default()).unwrap()
+    loader.resume(EpochOffset::default()).unwrap()
 }
 
-pub fn read<B: 'static>(loader: &DataLoader<B>, from: Position) -> Vec<B> {
+pub fn read<B: 'static>(loader: &DataLoader<B>, from: EpochOffset) -> Vec<B> {
     loader.resume(from).unwrap().collect::<Result<_>>().unwrap()
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lightning_core::{DataLoader, Result, data::Position};
+use lightning_core::{DataLoader, Result, data::EpochOffset};
 
 use crate::data_support::*;
 
@@ -92,7 +92,7 @@ fn an_iterator_dropped_midway_joins_its_workers() {
             assert!(before.elapsed() < Duration::from_secs(5));
         }
         // At the end of an epoch they have gone as well.
-        let mut batches = loader.resume(Position { batch: 9_990, ..Position::default() }).unwrap();
+        let mut batches = loader.resume(EpochOffset { batch: 9_990, ..EpochOffset::default() }).unwrap();
         assert_eq!(batches.by_ref().count(), 10);
         drop(batches);
         assert_eq!(threads.alive(), 0);
@@ -185,7 +185,7 @@ fn a_step_does_not_wait_for_the_batch_after_its_own() {
             Some(2)
         }
 
-        fn batches(&self, _from: Position) -> Result<lightning_core::data::Batches<Rows>> {
+        fn batches(&self, _from: EpochOffset) -> Result<lightning_core::data::Batches<Rows>> {
             let stuck = std::iter::from_fn(|| {
                 loop {
                     std::thread::sleep(Duration::from_secs(1));
@@ -207,7 +207,7 @@ fn a_loader_that_gives_less_than_it_says_is_an_error() {
             Some(3)
         }
 
-        fn batches(&self, _from: Position) -> Result<lightning_core::data::Batches<Rows>> {
+        fn batches(&self, _from: EpochOffset) -> Result<lightning_core::data::Batches<Rows>> {
             Ok(Box::new(self.0.clone().into_iter().map(Ok)))
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lightning_core::data::{
-    DataLoader, Dataset, Image, Layout, Position,
+    DataLoader, Dataset, EpochOffset, Image, Layout,
     image_folder::ImageFolder,
     sentences,
     text::CharWindows,
@@ -90,7 +90,7 @@ fn a_folder_of_images() {
     assert_eq!(images.classes(), ["blue", "red"]);
     let loader = DataLoader::builder(images).batch_size(3).collate(Ok).build().unwrap();
     let read =
-        || loader.resume(Position::default()).unwrap().collect::<Vec<lightning_core::Result<Vec<(Image, usize)>>>>();
+        || loader.resume(EpochOffset::default()).unwrap().collect::<Vec<lightning_core::Result<Vec<(Image, usize)>>>>();
     let classes: Vec<usize> = read().into_iter().flat_map(|batch| batch.unwrap()).map(|(_, class)| class).collect();
     assert_eq!(classes, [0, 0, 1, 1]);
 

@@ -230,7 +230,7 @@ macro_rules! callback_hooks {
                 /// An error ends the run; the end hooks still run.
                 fn $method(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
                     let _ = module;
-                    cx.unwritten = Some(Identity::of(self));
+                    cx.not_implemented = Some(Identity::of(self));
                     Ok(())
                 }
             )*
@@ -244,12 +244,12 @@ macro_rules! callback_hooks {
             run: &mut RunState,
             module: &mut M,
         ) -> Result<bool> {
-            let mut cx = CallbackContext { run, unwritten: None };
+            let mut cx = CallbackContext { run, not_implemented: None };
             match hook {
                 $(Hook::$hook => callback.$method(&mut cx, module)?,)*
                 _ => return Ok(false),
             }
-            Ok(cx.unwritten.is_none_or(|unwritten| unwritten != callback.identity()))
+            Ok(cx.not_implemented.is_none_or(|not_implemented| not_implemented != callback.identity()))
         }
     };
 }
@@ -336,7 +336,7 @@ callback_hooks! {
 pub struct CallbackContext<'a> {
     pub(crate) run: &'a mut RunState,
     /// The callback whose method was the trait's own.
-    pub(crate) unwritten: Option<Identity>,
+    pub(crate) not_implemented: Option<Identity>,
 }
 
 /// One callback: its place, and its type's name, since the first field of a callback has the same place.

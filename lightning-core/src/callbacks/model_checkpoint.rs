@@ -21,7 +21,7 @@ use crate::{
     engine::checkpoints,
     error::{Error, Result},
     metrics::{Directed, Direction, KeyRef, Monitor, StageSet},
-    params::state::{StateReader, StateWriter, number, to_number},
+    params::state::{StateReader, StateWriter, f64_from_json, f64_to_json},
     stage::Stage,
 };
 
@@ -125,7 +125,7 @@ struct State {
     /// The pointer to the last checkpoint.
     pointer: Option<PathBuf>,
     /// Files that go with the checkpoint that has this state, in case the process is killed before they do.
-    doomed: Vec<PathBuf>,
+    to_delete: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -143,7 +143,7 @@ struct Record {
     last_step: Option<u64>,
     last: Option<String>,
     pointer: Option<String>,
-    doomed: Vec<String>,
+    to_delete: Vec<String>,
     waiting: Option<u64>,
 }
 
@@ -369,12 +369,12 @@ impl<M> ModelCheckpoint<M> {
             return Ok(());
         }
         let folder = self.folder(cx);
-        let mut doomed: Vec<PathBuf> = admitted.iter().filter_map(|(_, worst)| worst.clone()).collect();
+        let mut to_delete: Vec<PathBuf> = admitted.iter().filter_map(|(_, worst)| worst.clone()).collect();
         if self.save_last {
             let before = self.state.last.take();
-            doomed.extend(before.filter(|old| !self.state.kept.iter().any(|kept| kept.path == *old)));
+            to_delete.extend(before.filter(|old| !self.state.kept.iter().any(|kept| kept.path == *old)));
         }
-        let path = if keeps_none { self.last_path(cx, &folder) } else { self.new_path(cx, &folder, &doomed)? };
+        let path = if keeps_none { self.last_path(cx, &folder) } else { self.new_path(cx, &folder, &to_delete)? };
         if let Some((score, _)) = admitted {
             self.state.kept.push(Kept { path: path.clone(), score });
         }
@@ -387,11 +387,11 @@ impl<M> ModelCheckpoint<M> {
         }
         // The file that a user named as the start of this run is the user's.
         let named = cx.run.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
-        doomed.retain(|old| Some(old) != named.as_ref() && *old != path);
+        to_delete.retain(|old| Some(old) != named.as_ref() && *old != path);
         self.state.last_step = Some(step);
-        self.state.doomed.clone_from(&doomed);
+        self.state.to_delete.clone_from(&to_delete);
         request.weights_only = self.weights_only;
-        request.doomed = doomed;
+        request.to_delete = to_delete;
         if self.verbose {
             let score = admitted_score(self.monitor, self.state.kept.last(), &path);
             request.announce = Some(format!("saving {}{score}", path.display()));
@@ -427,7 +427,7 @@ impl<M> ModelCheckpoint<M> {
     }
 
     /// The name of the checkpoint at hand, in the folder. A file that goes for it may have the name.
-    fn new_path(&self, cx: &mut CallbackContext<'_>, folder: &Path, doomed: &[PathBuf]) -> Result<PathBuf> {
+    fn new_path(&self, cx: &mut CallbackContext<'_>, folder: &Path, to_delete: &[PathBuf]) -> Result<PathBuf> {
         let text = self.template.as_deref().unwrap_or(DEFAULT);
         let template = Template::parse(text).map_err(|(what, help)| Error::config(what).help(help))?;
         let (epoch, step) = (cx.epoch_of_files(), cx.global_step());
@@ -438,15 +438,15 @@ impl<M> ModelCheckpoint<M> {
             (None, "step") => Some(Shown::Integer(step)),
             (None, _) => None,
         });
-        Ok(self.free_path(cx, folder, &name, doomed))
+        Ok(self.free_path(cx, folder, &name, to_delete))
     }
 
     /// The first name that no other file has, and that nobody has asked for.
-    fn free_path(&self, cx: &CallbackContext<'_>, folder: &Path, name: &str, doomed: &[PathBuf]) -> PathBuf {
+    fn free_path(&self, cx: &CallbackContext<'_>, folder: &Path, name: &str, to_delete: &[PathBuf]) -> PathBuf {
         let saving = &cx.run.saving;
         let is_taken = |path: &PathBuf| {
             saving.has_asked_for(path)
-                || (self.count_versions && !doomed.contains(path) && (saving.is_writing(path) || path.exists()))
+                || (self.count_versions && !to_delete.contains(path) && (saving.is_writing(path) || path.exists()))
         };
         let mut path = folder.join(versioned(name, 0));
         let mut version = 0;
@@ -595,36 +595,36 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
     }
 
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
-        let State { kept, last_step, last, pointer, doomed } = &self.state;
+        let State { kept, last_step, last, pointer, to_delete } = &self.state;
         let record = Record {
-            kept: kept.iter().map(|kept| (name_of(&kept.path), number(kept.score))).collect(),
+            kept: kept.iter().map(|kept| (name_of(&kept.path), f64_to_json(kept.score))).collect(),
             best: self.best().map(|best| name_of(&best.path)),
             last_step: *last_step,
             last: last.as_deref().map(name_of),
             pointer: pointer.as_deref().map(name_of),
-            doomed: doomed.iter().map(|path| name_of(path)).collect(),
+            to_delete: to_delete.iter().map(|path| name_of(path)).collect(),
             waiting: self.waiting,
         };
-        let Record { kept, best, last_step, last, pointer, doomed, waiting } = &record;
+        let Record { kept, best, last_step, last, pointer, to_delete, waiting } = &record;
         state.put("kept", kept)?;
         state.put("best", best)?;
-        state.put("best_model_score", &self.best().map(|best| number(best.score)))?;
+        state.put("best_model_score", &self.best().map(|best| f64_to_json(best.score)))?;
         state.put("last_step", last_step)?;
         state.put("last", last)?;
         state.put("pointer", pointer)?;
         state.put("waiting", waiting)?;
-        state.put("doomed", doomed)
+        state.put("to_delete", to_delete)
     }
 
     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         let mut record = Record::default();
-        let Record { kept, best, last_step, last, pointer, doomed, waiting } = &mut record;
+        let Record { kept, best, last_step, last, pointer, to_delete, waiting } = &mut record;
         state.get("kept", kept)?;
         state.get("best", best)?;
         state.get("last_step", last_step)?;
         state.get("last", last)?;
         state.get("pointer", pointer)?;
-        state.get("doomed", doomed)?;
+        state.get("to_delete", to_delete)?;
         state.get("waiting", waiting)?;
         self.resumed = Some(record);
         Ok(())
@@ -632,7 +632,7 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
 
     fn on_load_checkpoint(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         let (Some(record), Some(from)) = (self.resumed.take(), cx.run.resumed_from.clone()) else { return Ok(()) };
-        let Record { kept, best, last_step, last, pointer, doomed, waiting } = record;
+        let Record { kept, best, last_step, last, pointer, to_delete, waiting } = record;
         let folder = self.folder(cx);
         // A name that leads out of the folder is not one that this callback has written.
         let here = |name: &String| -> Option<PathBuf> {
@@ -642,7 +642,7 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
         let (seed, step) = (cx.run.seed, cx.run.progress.batch_step);
         let ours = |path: &PathBuf| is_of_run(path, seed, step);
         for (name, score) in &kept {
-            match (here(name).filter(ours), to_number(score)) {
+            match (here(name).filter(ours), f64_from_json(score)) {
                 (Some(path), Some(score)) => self.state.kept.push(Kept { path, score }),
                 _ => cx.run.warn(format!("the checkpoint `{name}`, kept before, is not in {}", folder.display())),
             }
@@ -652,11 +652,11 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
         self.state.pointer = pointer.as_ref().and_then(here);
         self.waiting = waiting;
         // The process may have been killed before these went, or before the pointer was there.
-        for old in doomed.iter().filter_map(here).filter(|old| ours(old) && *old != from.path) {
+        for old in to_delete.iter().filter_map(here).filter(|old| ours(old) && *old != from.path) {
             writer::remove(&old)?;
         }
         // Named until the next save, as in the run that was not killed.
-        self.state.doomed = doomed.iter().filter_map(here).collect();
+        self.state.to_delete = to_delete.iter().filter_map(here).collect();
         if let (Some(pointer), Some(last)) = (&self.state.pointer, &self.state.last)
             && *last == from.path
             && pointer != last

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Callback, CallbackContext, prediction_files::PredictionFile};
 use crate::{
-    data::Shelf,
+    data::CollectedOutputs,
     error::{Error, Result},
 };
 
@@ -153,7 +153,7 @@ impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
 
 /// Runs `body` on the predictions made so far.
 fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
-    let Some(shelf) = cx.run.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<Shelf<T>>()) else {
+    let Some(shelf) = cx.run.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<CollectedOutputs<T>>()) else {
         let wanted = std::any::type_name::<T>();
         return Err(Error::config(format!(
             "`PredictionWriter` is to write `{wanted}`, which is not what `predict_step` returns"

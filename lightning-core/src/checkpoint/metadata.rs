@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    engine::{resume::Place, run::Counters},
+    engine::{resume::LoopPosition, run::Counters},
     metrics::MetricsRecord,
     optim::AddedGroup,
     trainer::report::StopReason,
@@ -55,7 +55,8 @@ pub struct Metadata {
 #[non_exhaustive]
 pub struct RunRecord {
     /// Where in the run it was.
-    pub(crate) place: Place,
+    #[serde(rename = "place")]
+    pub(crate) position: LoopPosition,
     pub(crate) counters: Counters,
     /// A stop that has been asked for and waits for `min_epochs` or `min_steps`, or has ended the run.
     pub(crate) stop: Option<StopReason>,
@@ -89,8 +90,8 @@ impl RunRecord {
             skipped_batches,
             skipped_steps,
             validation_runs,
-            self.place.epoch,
-            self.place.batch,
+            self.position.epoch,
+            self.position.batch,
         ];
         let others = [self.log_records, self.train_batches.unwrap_or_default()];
         let optimizers = self.optimizers.iter().map(|optimizer| optimizer.steps);

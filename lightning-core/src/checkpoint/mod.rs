@@ -38,7 +38,7 @@ pub(crate) use crate::engine::snapshot::hparams_value;
 use crate::{
     error::{Error, Result},
     module::{InitModule, InitOutput, LightningModule},
-    os::panics::catch,
+    os::panics::catch_panic,
 };
 
 /// The version of the format that this library writes, and the newest it reads.
@@ -70,7 +70,7 @@ pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Res
         Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
     })?;
     // The numbers are those of a file, and `init` is written for those of a program.
-    let mut module = catch(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
+    let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
         .map_err(|error| error.at_path(path))?;
     checkpoint.apply(&mut module)?;
     Ok(module.valid())

@@ -20,8 +20,8 @@ use crate::{
     engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
     optim::{Optimizer, Schedule},
-    os::panics::catch,
-    params::state::{number, to_number},
+    os::panics::catch_panic,
+    params::state::{f64_from_json, f64_to_json},
     tensor::handle::is_float,
 };
 
@@ -128,7 +128,7 @@ pub(crate) fn restore(
             source.insert_tensor(name, data);
         }
         // What is stored has been looked at; this is for states that want more of it than their shapes.
-        let state = catch(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
+        let state = catch_panic(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
         match state {
             Ok(Some(state)) if tensors_of(rule, &state) == count => optimizer.put_state(param.index, state),
             // An optimizer that needs less would take up another's state without a word.
@@ -207,7 +207,7 @@ fn read_lbfgs(lbfgs: Lbfgs, data: TensorData) -> Result<Lbfgs> {
     if !reader.scalars().iter().all(|(name, scalar)| is_length(name, scalar, tensors)) {
         return Err(damaged());
     }
-    catch(|| lbfgs.from_bytes(data.into_bytes()).map_err(|error| damaged().caused_by(error)))
+    catch_panic(|| lbfgs.from_bytes(data.into_bytes()).map_err(|error| damaged().caused_by(error)))
 }
 
 /// Whether a number is no length of a list, or one of a list that is there.
@@ -260,7 +260,7 @@ fn scalar_value(scalar: Scalar) -> Value {
     match scalar {
         Scalar::Int(value) => serde_json::json!({ "int": value }),
         Scalar::UInt(value) => serde_json::json!({ "uint": value }),
-        Scalar::Float(value) => serde_json::json!({ "float": number(value) }),
+        Scalar::Float(value) => serde_json::json!({ "float": f64_to_json(value) }),
         Scalar::Bool(value) => serde_json::json!({ "bool": value }),
     }
 }
@@ -270,7 +270,7 @@ fn to_scalar(value: &Value) -> Option<Scalar> {
     match kind.as_str() {
         "int" => value.as_i64().map(Scalar::Int),
         "uint" => value.as_u64().map(Scalar::UInt),
-        "float" => to_number(value).map(Scalar::Float),
+        "float" => f64_from_json(value).map(Scalar::Float),
         "bool" => value.as_bool().map(Scalar::Bool),
         _ => None,
     }

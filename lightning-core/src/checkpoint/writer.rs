@@ -24,23 +24,23 @@ pub(crate) struct SaveRequest {
     /// A file that is to point to this one.
     pub(crate) pointer: Option<PathBuf>,
     /// Files that go when this one is in place.
-    pub(crate) doomed: Vec<PathBuf>,
+    pub(crate) to_delete: Vec<PathBuf>,
     /// What to print when it is written.
     pub(crate) announce: Option<String>,
 }
 
 impl SaveRequest {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), weights_only: false, pointer: None, doomed: Vec::new(), announce: None }
+        Self { path: path.into(), weights_only: false, pointer: None, to_delete: Vec::new(), announce: None }
     }
 
     /// What follows once the file is there.
     fn finish(&self) -> Result<()> {
-        let Self { path, weights_only: _, pointer, doomed, announce: _ } = self;
+        let Self { path, weights_only: _, pointer, to_delete, announce: _ } = self;
         if let Some(pointer) = pointer {
             point(pointer, path)?;
         }
-        doomed.iter().try_for_each(|old| remove(old))
+        to_delete.iter().try_for_each(|old| remove(old))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// ```
 /// use lightning_core::{
 ///     Result,
-///     data::{BatchSampler, DataLoader, Position, SampleContext},
+///     data::{BatchSampler, DataLoader, EpochOffset, SampleContext},
 /// };
 ///
 /// /// Batches that grow: one item, two items, three items, …
@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 /// }
 ///
 /// let loader = DataLoader::builder((0..7).collect::<Vec<_>>()).batch_sampler(Growing).collate(Ok).build()?;
-/// let batches = loader.resume(Position::default())?.collect::<Result<Vec<Vec<i32>>>>()?;
+/// let batches = loader.resume(EpochOffset::default())?.collect::<Result<Vec<Vec<i32>>>>()?;
 /// assert_eq!(batches, [vec![0], vec![1, 2], vec![3, 4, 5]]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -59,11 +59,11 @@ pub trait BatchSampler<Item: Send>: Send + Sync + 'static {
 /// are shuffled. The lengths are those of the items of the dataset, before `map`; all are read once, when the loader is built.
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, LengthBuckets, Padded, Position};
+/// use lightning_core::data::{DataLoader, LengthBuckets, Padded, EpochOffset};
 ///
 /// let sentences = vec![vec![5], vec![1, 2, 3], vec![7], vec![4, 4, 4]];
 /// let loader = DataLoader::builder(sentences).batch_sampler(LengthBuckets::new(2, |words: &Vec<i32>| words.len())).build()?;
-/// for batch in loader.resume(Position::default())? {
+/// for batch in loader.resume(EpochOffset::default())? {
 ///     let batch: Padded = batch?;
 ///     let lengths = batch.lengths.into_data().try_to_vec::<i32>()?;
 ///     assert_eq!(lengths[0], lengths[1]);

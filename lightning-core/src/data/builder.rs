@@ -20,7 +20,7 @@ use crate::{
 /// The settings of a [`DataLoader`] in the making: what [`DataLoader::builder`] returns. [`build`](Self::build) checks them all together.
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, Position};
+/// use lightning_core::data::{DataLoader, EpochOffset};
 ///
 /// let loader = DataLoader::builder((0..100).collect::<Vec<i32>>())
 ///     .batch_size(8)
@@ -201,13 +201,13 @@ impl<D: Dataset + 'static, B, M> DataLoaderBuilder<D, B, NoCollate, M> {
     /// workers, and a resumed run has the same. It stands before `collate`, which gets what it returns.
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
     /// let loader = DataLoader::builder(vec![1.0, 2.0])
     ///     .map(|item, rng| item + 0.01 * rng.normal())
     ///     .collate(|items: Vec<f64>| Ok(items))
     ///     .build()?;
-    /// let epoch = |epoch| loader.resume(Position { epoch, ..Position::default() })?.collect::<lightning_core::Result<Vec<_>>>();
+    /// let epoch = |epoch| loader.resume(EpochOffset { epoch, ..EpochOffset::default() })?.collect::<lightning_core::Result<Vec<_>>>();
     /// assert_eq!(epoch(0)?, epoch(0)?);
     /// assert_ne!(epoch(0)?, epoch(1)?);
     /// # Ok::<(), lightning_core::Error>(())

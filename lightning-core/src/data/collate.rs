@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// use burn::tensor::{Int, Tensor};
 /// use lightning_core::{
 ///     Batch,
-///     data::{DataLoader, Position},
+///     data::{DataLoader, EpochOffset},
 /// };
 ///
 /// #[derive(Batch, Clone, Debug)]
@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 ///
 /// let items = vec![([0.0, 1.0], 0), ([1.0, 0.0], 1), ([0.5, 0.5], 1)];
 /// let loader = DataLoader::builder(items).batch_size(3).build()?;
-/// let batch: Points = loader.resume(Position::default())?.next().ok_or("no batch")??;
+/// let batch: Points = loader.resume(EpochOffset::default())?.next().ok_or("no batch")??;
 /// assert_eq!((batch.x.dims(), batch.class.dims()), ([3, 2], [3]));
 /// # Ok::<(), lightning_core::Error>(())
 /// ```

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use burn::tensor::Device;
 
 use super::{
-    Batches, DataLoader, Loader, Position,
+    Batches, DataLoader, EpochOffset, Loader,
     loader::{BatchSource, Description},
 };
 use crate::{
@@ -26,10 +26,10 @@ use crate::{
 /// different orders.
 ///
 /// ```
-/// use lightning_core::data::{Combined, Position, from_loader};
+/// use lightning_core::data::{Combined, EpochOffset, from_loader};
 ///
 /// let both = Combined::max_size_cycle((from_loader([1, 2, 3, 4]), from_loader(["a", "b", "c"])));
-/// let batches = both.resume(Position::default())?.collect::<Result<Vec<_>, _>>()?;
+/// let batches = both.resume(EpochOffset::default())?.collect::<Result<Vec<_>, _>>()?;
 /// assert_eq!(batches, [(1, "a"), (2, "b"), (3, "c"), (4, "a")]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -87,16 +87,16 @@ fn locked<B>(member: &Member<B>) -> MutexGuard<'_, dyn Loader<B> + 'static> {
 }
 
 /// The position of one loader of several, in one of its rounds: the first round of the first loader is the position itself.
-fn position(of: Position, loader: usize, round: u64, batch: u64) -> Position {
+fn position(of: EpochOffset, loader: usize, round: u64, batch: u64) -> EpochOffset {
     let mut seed = of.seed;
     if loader > 0 || round > 0 {
         // No epoch has this number.
         seed = Rng::derived(seed, Stream::Sample, u64::MAX, (loader as u64) << 48 | round).next_u64();
     }
-    Position { seed, epoch: of.epoch, batch }
+    EpochOffset { seed, epoch: of.epoch, batch }
 }
 
-fn start<B: 'static>(member: &Member<B>, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+fn start<B: 'static>(member: &Member<B>, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
     let loader = locked(member);
     match device {
         Some(device) => loader.batches_for(from, device),
@@ -113,7 +113,7 @@ fn named<T>(result: Result<T>, place: usize) -> Result<T> {
 struct Track<B> {
     member: Member<B>,
     place: usize,
-    from: Position,
+    from: EpochOffset,
     device: Option<Device>,
     round: u64,
     batches: Batches<B>,
@@ -122,7 +122,7 @@ struct Track<B> {
 }
 
 impl<B: 'static> Track<B> {
-    fn open(member: &Member<B>, place: usize, from: Position, device: Option<&Device>, mode: Mode) -> Result<Self> {
+    fn open(member: &Member<B>, place: usize, from: EpochOffset, device: Option<&Device>, mode: Mode) -> Result<Self> {
         let len = locked(member).len().map(|len| len as u64);
         let (round, batch, unread) = match (mode, len) {
             (Mode::MaxCycle, Some(len)) => {
@@ -172,7 +172,7 @@ fn together(lengths: &[Option<usize>], mode: Mode) -> Option<usize> {
 }
 
 /// Opens loaders of type `T` at a position.
-type Open<T, O> = fn(&T, Position, Option<&Device>, Mode) -> Result<Batches<O>>;
+type Open<T, O> = fn(&T, EpochOffset, Option<&Device>, Mode) -> Result<Batches<O>>;
 
 /// Loaders side by side; `O` is what a batch of all is.
 struct Parallel<T, O> {
@@ -191,7 +191,7 @@ impl<T: Send + Sync, O: 'static> BatchSource<O> for Parallel<T, O> {
         1
     }
 
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<O>> {
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<O>> {
         let batches = (self.open)(&self.members, from, device, self.mode)?;
         match self.len() {
             // So that nothing is read which the longest loader is too short for.
@@ -219,7 +219,7 @@ impl<B: Send + 'static> BatchSource<B> for Chained<B> {
         1
     }
 
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         Ok(Box::new(Chain {
             members: self.0.clone(),
             place: 0,
@@ -238,7 +238,7 @@ impl<B: Send + 'static> BatchSource<B> for Chained<B> {
 struct Chain<B> {
     members: Vec<Member<B>>,
     place: usize,
-    from: Position,
+    from: EpochOffset,
     device: Option<Device>,
     /// Batches still to be skipped.
     skipped: u64,
@@ -396,7 +396,7 @@ mod tests {
     use crate::data::from_loader;
 
     fn read<B: 'static>(loader: &DataLoader<B>, batch: u64) -> Vec<B> {
-        let from = Position { batch, ..Position::default() };
+        let from = EpochOffset { batch, ..EpochOffset::default() };
         loader.resume(from).unwrap().collect::<Result<_>>().unwrap()
     }
 
@@ -460,12 +460,12 @@ mod tests {
     fn a_failing_loader_is_named() {
         let failing = DataLoader::try_from_iter(|_, _| [Ok(1), Err(Error::msg("torn")), Ok(3)]);
         let pairs = Combined::min_size((vec!['a', 'b', 'c'], failing));
-        let read: Vec<Result<(char, i32)>> = pairs.resume(Position::default()).unwrap().collect();
+        let read: Vec<Result<(char, i32)>> = pairs.resume(EpochOffset::default()).unwrap().collect();
         assert_eq!(read[1].as_ref().unwrap_err().to_string(), "loader 1 of the combination: torn");
         // The others have gone on.
         assert_eq!(read[2].as_ref().unwrap(), &('c', 3));
         let empty = Combined::max_size_cycle((unknown(2), unknown(0)));
-        let error = empty.resume(Position::default()).unwrap().next().unwrap().unwrap_err();
+        let error = empty.resume(EpochOffset::default()).unwrap().next().unwrap().unwrap_err();
         assert_eq!(error.message(), "loader 1 of the combination has no batches");
     }
 }

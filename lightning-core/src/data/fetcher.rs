@@ -4,7 +4,7 @@ use std::{any::Any, iter::Peekable};
 
 use burn::tensor::{Device, FloatDType};
 
-use super::{Batches, DataLoader, FromLoader, Has, Loader, NoLoader, Position};
+use super::{Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader};
 use crate::{
     data::batch::{Batch, NoBatch, StepBatch},
     error::{Error, Result},
@@ -145,14 +145,14 @@ impl<M: TestStep> RunStep<M> for Testing {
 /// `predict_step`, with the shelf its outputs go to.
 #[doc(hidden)]
 pub struct Predicting<T> {
-    outputs: Shelf<T>,
+    outputs: CollectedOutputs<T>,
 }
 
 /// Outputs shared between the feeds that fill it and the caller that takes it.
-pub(crate) type Shelf<T> = std::sync::Arc<std::sync::Mutex<Vec<T>>>;
+pub(crate) type CollectedOutputs<T> = std::sync::Arc<std::sync::Mutex<Vec<T>>>;
 
 impl<T> Predicting<T> {
-    pub(crate) fn new(outputs: Shelf<T>) -> Self {
+    pub(crate) fn new(outputs: CollectedOutputs<T>) -> Self {
         Self { outputs }
     }
 }
@@ -198,11 +198,11 @@ pub(crate) struct StepCall {
 
 /// A loader and the step that takes its batches, erased: all the loop sees of either.
 #[doc(hidden)]
-pub(crate) trait Feed<M> {
+pub(crate) trait Fetcher<M> {
     /// Batches in an epoch, when known.
     fn len(&self) -> Option<u64>;
     /// Goes to a position.
-    fn start(&mut self, from: Position) -> Result<()>;
+    fn start(&mut self, from: EpochOffset) -> Result<()>;
     /// Makes the next batch ready on the device, its floats in a type; `false` at the end of the data.
     fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool>;
     /// Whether the batch that is ready is the epoch's last.
@@ -212,7 +212,7 @@ pub(crate) trait Feed<M> {
     /// The batch that is ready.
     fn ready(&self) -> Option<&dyn Any>;
     /// Reads the loader in the order of its data.
-    fn keep_order(&mut self);
+    fn disable_shuffle(&mut self);
     /// Runs a step on the ready batch.
     fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>>;
     /// Runs a step that changes the module on the ready batch.
@@ -227,11 +227,11 @@ pub(crate) trait Feed<M> {
     fn end(&mut self);
 }
 
-struct FeedOf<L, S, B> {
+struct LoaderFetcher<L, S, B> {
     loader: L,
     step: S,
     /// Where to start; the loader is opened when the first batch is asked for, and the device is known.
-    start: Option<Position>,
+    start: Option<EpochOffset>,
     batches: Option<Peekable<Batches<B>>>,
     /// Batches of the epoch, where the loader knows.
     total: Option<u64>,
@@ -241,7 +241,7 @@ struct FeedOf<L, S, B> {
     in_order: bool,
 }
 
-impl<L, S, B> FeedOf<L, S, B> {
+impl<L, S, B> LoaderFetcher<L, S, B> {
     fn new(loader: L, step: S) -> Self {
         Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None, in_order: false }
     }
@@ -263,18 +263,18 @@ impl<L, S, B> FeedOf<L, S, B> {
     }
 }
 
-impl<M, L, S> Feed<M> for FeedOf<L, S, S::Batch>
+impl<M, L, S> Fetcher<M> for LoaderFetcher<L, S, S::Batch>
 where
     S: RunStep<M>,
-    L: Gives<S::Batch>,
+    L: Supplies<S::Batch>,
 {
     fn len(&self) -> Option<u64> {
         self.loader.count().map(|len| len as u64)
     }
 
-    fn start(&mut self, from: Position) -> Result<()> {
-        Feed::<M>::end(self);
-        self.total = Feed::<M>::len(self);
+    fn start(&mut self, from: EpochOffset) -> Result<()> {
+        Fetcher::<M>::end(self);
+        self.total = Fetcher::<M>::len(self);
         self.next = from.batch;
         self.start = Some(from);
         Ok(())
@@ -314,7 +314,7 @@ where
         self.ready.as_ref().map(|batch| batch as &dyn Any)
     }
 
-    fn keep_order(&mut self) {
+    fn disable_shuffle(&mut self) {
         self.in_order = true;
     }
 
@@ -348,41 +348,41 @@ fn too_few(given: u64, total: u64) -> Error {
 
 /// A feed with the loader's name, where it has one.
 #[doc(hidden)]
-pub struct NamedFeed<M> {
+pub struct NamedFetcher<M> {
     pub(crate) name: Option<String>,
-    pub(crate) feed: Box<dyn Feed<M>>,
+    pub(crate) feed: Box<dyn Fetcher<M>>,
 }
 
-impl<M> std::fmt::Debug for NamedFeed<M> {
+impl<M> std::fmt::Debug for NamedFetcher<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "NamedFeed({:?})", self.name)
+        write!(f, "NamedFetcher({:?})", self.name)
     }
 }
 
-pub(super) fn feed<M, L, S>(name: Option<String>, loader: L, step: S) -> NamedFeed<M>
+pub(super) fn feed<M, L, S>(name: Option<String>, loader: L, step: S) -> NamedFetcher<M>
 where
     M: 'static,
     S: RunStep<M>,
-    L: Gives<S::Batch>,
+    L: Supplies<S::Batch>,
 {
-    NamedFeed { name, feed: Box::new(FeedOf::new(loader, step)) }
+    NamedFetcher { name, feed: Box::new(LoaderFetcher::new(loader, step)) }
 }
 
 /// A loader of the batches that a step takes; any loader where there is no step to take them.
 #[doc(hidden)]
-pub trait Gives<B>: 'static {
+pub trait Supplies<B>: 'static {
     /// How many batches an epoch has.
     fn count(&self) -> Option<usize>;
     /// The batches from the position to the end of its epoch, for a loop on a device; `in_order` without shuffling.
-    fn give(&self, from: Position, device: &Device, in_order: bool) -> Result<Batches<B>>;
+    fn give(&self, from: EpochOffset, device: &Device, in_order: bool) -> Result<Batches<B>>;
 }
 
-impl<B: Batch, L: Loader<B>> Gives<B> for L {
+impl<B: Batch, L: Loader<B>> Supplies<B> for L {
     fn count(&self) -> Option<usize> {
         self.len()
     }
 
-    fn give(&self, from: Position, device: &Device, in_order: bool) -> Result<Batches<B>> {
+    fn give(&self, from: EpochOffset, device: &Device, in_order: bool) -> Result<Batches<B>> {
         match in_order {
             true => self.batches_in_order(from, device),
             false => self.batches_for(from, device),
@@ -390,12 +390,12 @@ impl<B: Batch, L: Loader<B>> Gives<B> for L {
     }
 }
 
-impl<L: 'static> Gives<NoBatch> for L {
+impl<L: 'static> Supplies<NoBatch> for L {
     fn count(&self) -> Option<usize> {
         None
     }
 
-    fn give(&self, _from: Position, _device: &Device, _in_order: bool) -> Result<Batches<NoBatch>> {
+    fn give(&self, _from: EpochOffset, _device: &Device, _in_order: bool) -> Result<Batches<NoBatch>> {
         Err(Error::data("the module has no step that takes these batches"))
     }
 }
@@ -406,10 +406,10 @@ impl<L: 'static> Gives<NoBatch> for L {
     label = "found `{Self}`",
     note = "give a `DataLoader<B>` whose `B` is the batch type written in the step; several loaders go in a `Vec` or an array"
 )]
-pub trait Feeds<M, S> {
+pub trait IntoFetchers<M, S> {
     /// The feeds.
     #[doc(hidden)]
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
     where
         S: RunStep<M>;
 }
@@ -420,19 +420,19 @@ pub trait Feeds<M, S> {
     label = "found `{Self}`",
     note = "give a loader of the batches that `validation_step` takes, several in a `Vec` or an array, or none: `fit(&mut model, train)`"
 )]
-pub trait FeedsValidation<M> {
+pub trait IntoValidationFetchers<M> {
     /// The feeds.
     #[doc(hidden)]
-    fn into_validation_feeds(self) -> Vec<NamedFeed<M>>;
+    fn into_validation_feeds(self) -> Vec<NamedFetcher<M>>;
 }
 
 macro_rules! validation_loaders {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
-        $(impl<M: ValidationStep, $($generics)*> FeedsValidation<M> for $loader
+        $(impl<M: ValidationStep, $($generics)*> IntoValidationFetchers<M> for $loader
         where
-            $loader: Feeds<M, Validation>,
+            $loader: IntoFetchers<M, Validation>,
         {
-            fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+            fn into_validation_feeds(self) -> Vec<NamedFetcher<M>> {
                 self.into_feeds(Validation)
             }
         })*
@@ -441,25 +441,25 @@ macro_rules! validation_loaders {
 
 validation_loaders!([B] DataLoader<B>, [I] FromLoader<I>, [L] Vec<L>, [L, const N: usize] [L; N]);
 
-impl<M> FeedsValidation<M> for NoLoader {
-    fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+impl<M> IntoValidationFetchers<M> for NoLoader {
+    fn into_validation_feeds(self) -> Vec<NamedFetcher<M>> {
         Vec::new()
     }
 }
 
-impl<M, L: FeedsValidation<M>> FeedsValidation<M> for Has<L> {
-    fn into_validation_feeds(self) -> Vec<NamedFeed<M>> {
+impl<M, L: IntoValidationFetchers<M>> IntoValidationFetchers<M> for Has<L> {
+    fn into_validation_feeds(self) -> Vec<NamedFetcher<M>> {
         self.0.into_validation_feeds()
     }
 }
 
 macro_rules! single_loader {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
-        $(impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for $loader
+        $(impl<M: 'static, S: StepOf<M>, $($generics)*> IntoFetchers<M, S> for $loader
         where
-            $loader: Gives<S::Batch>,
+            $loader: Supplies<S::Batch>,
         {
-            fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+            fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
             where
                 S: RunStep<M>,
             {
@@ -474,23 +474,11 @@ single_loader!([B] DataLoader<B>, [I] FromLoader<I>);
 macro_rules! several_loaders {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
         $(
-            impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for Vec<$loader>
+            impl<M: 'static, S: StepOf<M>, $($generics)*> IntoFetchers<M, S> for Vec<$loader>
             where
-                $loader: Gives<S::Batch>,
+                $loader: Supplies<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
-            where
-                S: RunStep<M>,
-            {
-                    self.into_iter().map(|loader| feed(None, loader, step.clone())).collect()
-                }
-            }
-
-            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> Feeds<M, S> for [$loader; N]
-            where
-                $loader: Gives<S::Batch>,
-            {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+                fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
             where
                 S: RunStep<M>,
             {
@@ -498,11 +486,23 @@ macro_rules! several_loaders {
                 }
             }
 
-            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> Feeds<M, S> for [(&str, $loader); N]
+            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> IntoFetchers<M, S> for [$loader; N]
             where
-                $loader: Gives<S::Batch>,
+                $loader: Supplies<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+                fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
+            where
+                S: RunStep<M>,
+            {
+                    self.into_iter().map(|loader| feed(None, loader, step.clone())).collect()
+                }
+            }
+
+            impl<M: 'static, S: StepOf<M>, $($generics)*, const N: usize> IntoFetchers<M, S> for [(&str, $loader); N]
+            where
+                $loader: Supplies<S::Batch>,
+            {
+                fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
             where
                 S: RunStep<M>,
             {
@@ -510,11 +510,11 @@ macro_rules! several_loaders {
                 }
             }
 
-            impl<M: 'static, S: StepOf<M>, $($generics)*> Feeds<M, S> for Vec<(String, $loader)>
+            impl<M: 'static, S: StepOf<M>, $($generics)*> IntoFetchers<M, S> for Vec<(String, $loader)>
             where
-                $loader: Gives<S::Batch>,
+                $loader: Supplies<S::Batch>,
             {
-                fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+                fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
             where
                 S: RunStep<M>,
             {
@@ -528,11 +528,11 @@ macro_rules! several_loaders {
 several_loaders!([B] DataLoader<B>, [I] FromLoader<I>);
 
 /// A list of batches is one loader.
-impl<M: 'static, S: StepOf<M>, B: Batch> Feeds<M, S> for Vec<B>
+impl<M: 'static, S: StepOf<M>, B: Batch> IntoFetchers<M, S> for Vec<B>
 where
-    Vec<B>: Gives<S::Batch>,
+    Vec<B>: Supplies<S::Batch>,
 {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+    fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
     where
         S: RunStep<M>,
     {
@@ -540,8 +540,8 @@ where
     }
 }
 
-impl<M, S> Feeds<M, S> for NoLoader {
-    fn into_feeds(self, _step: S) -> Vec<NamedFeed<M>>
+impl<M, S> IntoFetchers<M, S> for NoLoader {
+    fn into_feeds(self, _step: S) -> Vec<NamedFetcher<M>>
     where
         S: RunStep<M>,
     {
@@ -549,8 +549,8 @@ impl<M, S> Feeds<M, S> for NoLoader {
     }
 }
 
-impl<M, S, L: Feeds<M, S>> Feeds<M, S> for Has<L> {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+impl<M, S, L: IntoFetchers<M, S>> IntoFetchers<M, S> for Has<L> {
+    fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
     where
         S: RunStep<M>,
     {

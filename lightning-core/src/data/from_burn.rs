@@ -17,11 +17,11 @@ pub struct FromBurn<D, I, E = DatasetError> {
 ///
 /// ```
 /// use burn::data::dataset::InMemDataset;
-/// use lightning_core::data::{DataLoader, Position, from_burn};
+/// use lightning_core::data::{DataLoader, EpochOffset, from_burn};
 ///
 /// let dataset = from_burn(InMemDataset::new(vec![1, 2, 3]));
 /// let loader = DataLoader::builder(dataset).batch_size(2).collate(|items: Vec<i32>| Ok(items)).build()?;
-/// assert_eq!(loader.resume(Position::default())?.count(), 2);
+/// assert_eq!(loader.resume(EpochOffset::default())?.count(), 2);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub fn from_burn<D, I, E>(dataset: D) -> FromBurn<D, I, E>

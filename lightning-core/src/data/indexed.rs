@@ -11,7 +11,7 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, Dataset, Position, Transform,
+    Batches, Collate, Dataset, EpochOffset, Transform,
     layout::{Layout, Order},
     loader::{BatchSource, Description},
     prefetch::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
     random::{Rng, Stream},
 };
 
@@ -61,7 +61,7 @@ where
         self.recipe.layout.batch_size
     }
 
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         let layout = &self.recipe.layout;
         // The position may be the end of an epoch, where no order is needed any more.
         let order = match self.first(from) < layout.batches {
@@ -71,14 +71,14 @@ where
         self.open_with(order, from, device)
     }
 
-    fn open_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn open_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         match self.recipe.layout.shuffles() {
             true => self.open_with(Order::Dataset, from, Some(device)),
             false => self.open(from, Some(device)),
         }
     }
 
-    fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+    fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {
         let layout = &self.recipe.layout;
         let order = layout.order(at, self.recipe.dataset.len())?;
         let batch = usize::try_from(at.batch).unwrap_or(usize::MAX);
@@ -104,12 +104,12 @@ where
     C: Collate<M::Output, B>,
 {
     /// The number of the first batch.
-    fn first(&self, from: Position) -> usize {
+    fn first(&self, from: EpochOffset) -> usize {
         let end = self.recipe.layout.batches;
         usize::try_from(from.batch).map_or(end, |batch| batch.min(end))
     }
 
-    fn open_with(&self, order: Order, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+    fn open_with(&self, order: Order, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         let (first, end) = (self.first(from), self.recipe.layout.batches);
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
             recipe: Arc::clone(&self.recipe),
@@ -184,10 +184,10 @@ where
         if let Err(stopped) = watch.reach(indices.first().copied().unwrap_or_default()) {
             return Some(Err(stopped));
         }
-        match catch(|| dataset.gather(indices)) {
+        match catch_panic(|| dataset.gather(indices)) {
             Ok(Some(gathered)) if gathered.len() == columns => {
                 watch.leave_items();
-                Some(catch(|| collate.collate_columns(gathered)))
+                Some(catch_panic(|| collate.collate_columns(gathered)))
             }
             // Item by item, the types say what does not fit.
             Ok(_) => None,
@@ -200,7 +200,7 @@ where
         let mut items = Vec::with_capacity(indices.len());
         for &index in indices {
             watch.reach(index)?;
-            let item = catch(|| dataset.get(index))
+            let item = catch_panic(|| dataset.get(index))
                 .map_err(|error| wrapped(error, format!("item {index} of the dataset could not be read")))?;
             items.push(mapped(map, item, index, (self.seed, self.epoch))?);
         }
@@ -215,13 +215,13 @@ pub(super) fn mapped<I, M: Transform<I>>(
     index: usize,
     (seed, epoch): (u64, u64),
 ) -> Result<M::Output> {
-    catch(|| map.apply(item, || Rng::derived(seed, Stream::Worker, epoch, index as u64)))
+    catch_panic(|| map.apply(item, || Rng::derived(seed, Stream::Worker, epoch, index as u64)))
         .map_err(|error| wrapped(error, format!("`map` failed on item {index} of the dataset")))
 }
 
 pub(super) fn collate<I, B, C: Collate<I, B>>(collate: &C, items: Vec<I>, batch: usize) -> Result<B> {
     let count = items.len();
-    catch(|| collate.collate(items))
+    catch_panic(|| collate.collate(items))
         .map_err(|error| wrapped(error, format!("`collate` failed on batch {batch} with {count} items")))
 }
 

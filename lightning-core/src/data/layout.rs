@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    BatchSampler, Dataset, Position, SampleContext, Sampler,
+    BatchSampler, Dataset, EpochOffset, SampleContext, Sampler,
     sampler::{RandomSampler, check_range},
 };
 use crate::error::{Error, Result};
@@ -141,7 +141,7 @@ impl Layout {
     ///
     /// # Errors
     /// When the dataset is not as long as it was, or a sampler of the user's gives what it must not.
-    pub(super) fn order(&self, at: Position, items: usize) -> Result<Order> {
+    pub(super) fn order(&self, at: EpochOffset, items: usize) -> Result<Order> {
         if items != self.items {
             return Err(Error::data(format!(
                 "the dataset has {items} items, and had {} when the loader was built",

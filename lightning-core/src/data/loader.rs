@@ -14,7 +14,7 @@ use crate::{
 
 /// Where reading starts: a plain value that a checkpoint stores and a resumed run hands back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Position {
+pub struct EpochOffset {
     /// The seed of the run.
     pub seed: u64,
     /// The epoch, from 0.
@@ -43,17 +43,17 @@ pub trait Loader<B>: Send + 'static {
     ///
     /// The order depends on `from.seed` and `from.epoch` alone, so that a run resumed at any batch sees the very same batches. Nothing
     /// before `from.batch` is read.
-    fn batches(&self, from: Position) -> Result<Batches<B>>;
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>>;
 
     /// As [`batches`](Self::batches), for a loop that moves them to `device`. A loader may put their memory where that is fast.
-    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         let _ = device;
         self.batches(from)
     }
 
     /// As [`batches_for`](Self::batches_for), in the order of the data: the trainer's `overfit_batches` reads a loader that shuffles this
     /// way. A loader with an order of its own keeps it.
-    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         self.batches_for(from, device)
     }
 }
@@ -61,7 +61,7 @@ pub trait Loader<B>: Send + 'static {
 /// Gives the batches of a dataset, of an iterable, or of other loaders; the type says only what a batch is.
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, Position};
+/// use lightning_core::data::{DataLoader, EpochOffset};
 ///
 /// let loader = DataLoader::builder(vec![1.0, 2.0, 3.0, 4.0, 5.0])
 ///     .batch_size(2)
@@ -71,7 +71,7 @@ pub trait Loader<B>: Send + 'static {
 ///     .build()?;
 /// assert_eq!(loader.len(), Some(3));
 ///
-/// let epoch = |epoch| loader.resume(Position { seed: 42, epoch, batch: 0 })?.collect::<Result<Vec<f64>, _>>();
+/// let epoch = |epoch| loader.resume(EpochOffset { seed: 42, epoch, batch: 0 })?.collect::<Result<Vec<f64>, _>>();
 /// assert_eq!(epoch(0)?, epoch(0)?);
 /// assert_eq!(epoch(0)?.iter().sum::<f64>(), 15.0);
 /// # Ok::<(), lightning_core::Error>(())
@@ -92,15 +92,15 @@ pub(super) trait BatchSource<B>: Send + Sync {
     fn batch_size(&self) -> usize;
 
     /// The batches from a position on, for a loop on a device.
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>>;
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>>;
 
     /// As [`open`](Self::open), without shuffling.
-    fn open_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn open_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         self.open(from, Some(device))
     }
 
     /// The indices of the items of one batch, where there are such.
-    fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+    fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {
         let _ = at;
         Ok(None)
     }
@@ -145,14 +145,14 @@ impl<B> DataLoader<B> {
     /// The indices, in the dataset, of the items of the batch at a position; `None` where items have no index. Nothing is read.
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
     /// let loader = DataLoader::builder(vec!['a', 'b', 'c', 'd', 'e']).batch_size(2).collate(Ok).build()?;
     /// # let _: &lightning_core::DataLoader<Vec<char>> = &loader;
-    /// assert_eq!(loader.indices(Position { batch: 2, ..Position::default() })?, Some(vec![4]));
+    /// assert_eq!(loader.indices(EpochOffset { batch: 2, ..EpochOffset::default() })?, Some(vec![4]));
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
-    pub fn indices(&self, at: Position) -> Result<Option<Vec<usize>>> {
+    pub fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {
         self.source.indices(at)
     }
 }
@@ -161,14 +161,14 @@ impl<B: 'static> DataLoader<B> {
     /// The batches from `position` to the end of its epoch. Nothing before it is read; an iterable, which has no index, is read through.
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
     /// let loader = DataLoader::builder((0..7).collect::<Vec<i32>>()).batch_size(3).collate(Ok).build()?;
-    /// let rest = loader.resume(Position { batch: 1, ..Position::default() })?;
+    /// let rest = loader.resume(EpochOffset { batch: 1, ..EpochOffset::default() })?;
     /// assert_eq!(rest.collect::<Result<Vec<Vec<i32>>, _>>()?, [vec![3, 4, 5], vec![6]]);
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
-    pub fn resume(&self, position: Position) -> Result<Batches<B>> {
+    pub fn resume(&self, position: EpochOffset) -> Result<Batches<B>> {
         self.source.open(position, None)
     }
 
@@ -178,11 +178,11 @@ impl<B: 'static> DataLoader<B> {
     /// The iterator runs on the thread of the loop. For items, workers and `collate` see [`iterable`](Self::iterable).
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
     /// let loader = DataLoader::from_iter(|_epoch, mut rng| (0..3).map(move |_| rng.uniform()));
     /// assert_eq!(loader.len(), None);
-    /// assert_eq!(loader.resume(Position::default())?.count(), 3);
+    /// assert_eq!(loader.resume(EpochOffset::default())?.count(), 3);
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
     #[expect(clippy::should_implement_trait, reason = "it takes what makes an iterator for each epoch")]
@@ -211,14 +211,14 @@ impl<B: 'static> DataLoader<B> {
     /// With several workers one of them at a time takes the items of a batch; `map` and `collate` run side by side.
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
     /// let loader = DataLoader::iterable(|epoch, _rng| epoch * 10..epoch * 10 + 5)
     ///     .batch_size(2)
     ///     .num_workers(2)
     ///     .collate(|items: Vec<u64>| Ok(items))
     ///     .build()?;
-    /// let epoch = loader.resume(Position { epoch: 1, ..Position::default() })?;
+    /// let epoch = loader.resume(EpochOffset { epoch: 1, ..EpochOffset::default() })?;
     /// assert_eq!(epoch.collect::<Result<Vec<_>, _>>()?, [vec![10, 11], vec![12, 13], vec![14]]);
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
@@ -246,7 +246,7 @@ impl<B: 'static> DataLoader<B> {
     /// Any loader as a `DataLoader`, so that it can stand where one is asked for.
     ///
     /// ```
-    /// use lightning_core::data::{Batches, DataLoader, Loader, Position};
+    /// use lightning_core::data::{Batches, DataLoader, Loader, EpochOffset};
     ///
     /// /// Counts down.
     /// struct Countdown(i32);
@@ -256,7 +256,7 @@ impl<B: 'static> DataLoader<B> {
     ///         usize::try_from(self.0).ok()
     ///     }
     ///
-    ///     fn batches(&self, from: Position) -> lightning_core::Result<Batches<i32>> {
+    ///     fn batches(&self, from: EpochOffset) -> lightning_core::Result<Batches<i32>> {
     ///         Ok(Box::new((0..self.0).rev().skip(from.batch as usize).map(Ok)))
     ///     }
     /// }
@@ -275,9 +275,9 @@ impl DataLoader<()> {
     /// is what the trainer's `limit_train_batches` or `max_steps` says.
     ///
     /// ```
-    /// use lightning_core::data::{DataLoader, Position};
+    /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
-    /// assert_eq!(DataLoader::ticks().resume(Position::default())?.take(3).count(), 3);
+    /// assert_eq!(DataLoader::ticks().resume(EpochOffset::default())?.take(3).count(), 3);
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
     pub fn ticks() -> Self {
@@ -300,15 +300,15 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
         self.source.len()
     }
 
-    fn batches(&self, from: Position) -> Result<Batches<B>> {
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         self.source.open(from, None)
     }
 
-    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         self.source.open(from, Some(device))
     }
 
-    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         self.source.open_in_order(from, device)
     }
 }
@@ -345,7 +345,7 @@ impl<B: Batch + Clone + Sync> BatchSource<B> for Ready<B> {
         self.0.first().and_then(B::batch_size).unwrap_or(1)
     }
 
-    fn open(&self, from: Position, _device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, _device: Option<&Device>) -> Result<Batches<B>> {
         self.0.batches(from)
     }
 
@@ -365,7 +365,7 @@ impl<B, L: Loader<B> + Sync> BatchSource<B> for Other<L> {
         1
     }
 
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         match device {
             Some(device) => self.0.batches_for(from, device),
             None => self.0.batches(from),
@@ -383,7 +383,7 @@ impl<B: Clone + Send + 'static> Loader<B> for Vec<B> {
         Some(self.len())
     }
 
-    fn batches(&self, from: Position) -> Result<Batches<B>> {
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         let skipped = usize::try_from(from.batch).unwrap_or(usize::MAX);
         let rest = self.as_slice().get(skipped..).map(<[B]>::to_vec).unwrap_or_default();
         Ok(Box::new(rest.into_iter().map(Ok)))
@@ -396,15 +396,15 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
         (**self).len()
     }
 
-    fn batches(&self, from: Position) -> Result<Batches<B>> {
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         (**self).batches(from)
     }
 
-    fn batches_for(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         (**self).batches_for(from, device)
     }
 
-    fn batches_in_order(&self, from: Position, device: &Device) -> Result<Batches<B>> {
+    fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         (**self).batches_in_order(from, device)
     }
 }
@@ -419,11 +419,11 @@ pub struct FromLoader<I>(I);
 /// the iterator knows better. The order is the iterable's own; it does not know seed and epoch.
 ///
 /// ```
-/// use lightning_core::data::{Loader, Position, from_loader};
+/// use lightning_core::data::{Loader, EpochOffset, from_loader};
 ///
 /// let loader = from_loader((0..4).map(|i| i * i));
 /// assert_eq!(loader.len(), Some(4));
-/// let rest = loader.batches(Position { batch: 2, ..Position::default() })?.collect::<Result<Vec<i32>, _>>()?;
+/// let rest = loader.batches(EpochOffset { batch: 2, ..EpochOffset::default() })?.collect::<Result<Vec<i32>, _>>()?;
 /// assert_eq!(rest, [4, 9]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -446,7 +446,7 @@ where
         most.filter(|most| *most == least)
     }
 
-    fn batches(&self, from: Position) -> Result<Batches<B>> {
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         let skipped = usize::try_from(from.batch).unwrap_or(usize::MAX);
         Ok(Box::new(self.0.clone().into_iter().skip(skipped).map(Ok)))
     }
@@ -472,7 +472,7 @@ mod tests {
     }
 
     fn read<B>(loader: &impl Loader<B>, seed: u64, epoch: u64, batch: u64) -> Vec<B> {
-        loader.batches(Position { seed, epoch, batch }).unwrap().collect::<Result<_>>().unwrap()
+        loader.batches(EpochOffset { seed, epoch, batch }).unwrap().collect::<Result<_>>().unwrap()
     }
 
     #[test]
@@ -505,7 +505,7 @@ mod tests {
         let loader = loader(50, 8, true, false);
         let epoch = read(&loader, 1, 1, 0);
         for start in 0..=epoch.len() + 1 {
-            let rest = loader.batches(Position { seed: 1, epoch: 1, batch: start as u64 }).unwrap();
+            let rest = loader.batches(EpochOffset { seed: 1, epoch: 1, batch: start as u64 }).unwrap();
             assert_eq!(rest.size_hint().0, epoch.len().saturating_sub(start));
             assert_eq!(rest.collect::<Result<Vec<_>>>().unwrap(), epoch.as_slice().get(start..).unwrap_or_default());
         }
@@ -539,7 +539,7 @@ mod tests {
     #[test]
     fn a_failing_item_is_named() {
         let loader = DataLoader::builder(Counted(Arc::default())).batch_size(5).collate(Ok).build().unwrap();
-        let batches: Vec<Result<Vec<usize>>> = loader.batches(Position::default()).unwrap().collect();
+        let batches: Vec<Result<Vec<usize>>> = loader.batches(EpochOffset::default()).unwrap().collect();
         let error = batches[2].as_ref().unwrap_err();
         assert_eq!(error.to_string(), "item 13 of the dataset could not be read: the disk is gone (batch 2)");
         assert!(batches[3].is_ok());
@@ -550,7 +550,8 @@ mod tests {
         let items = vec![1, 2, 3];
         let loader: DataLoader<i32> =
             DataLoader::builder(items).batch_size(2).collate(|_| Err(Error::msg("ragged"))).build().unwrap();
-        let error = loader.batches(Position { batch: 1, ..Position::default() }).unwrap().next().unwrap().unwrap_err();
+        let error =
+            loader.batches(EpochOffset { batch: 1, ..EpochOffset::default() }).unwrap().next().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "`collate` failed on batch 1 with 1 items: ragged (batch 1)");
     }
 

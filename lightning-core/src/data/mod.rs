@@ -54,15 +54,15 @@ pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
 #[doc(hidden)]
-pub(crate) use fetcher::Shelf;
+pub(crate) use fetcher::CollectedOutputs;
 pub(crate) use fetcher::StepCall;
-pub use fetcher::{Feeds, FeedsValidation};
-pub use fetcher::{Gives, NamedFeed, Predicting, RunStep, StepOf, Testing, Training, Validation};
+pub use fetcher::{IntoFetchers, IntoValidationFetchers};
+pub use fetcher::{NamedFetcher, Predicting, RunStep, StepOf, Supplies, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]
 pub use from_burn::{FromBurn, from_burn};
 pub use image::{Image, Layout, Pixel};
-pub use loader::{Batches, DataLoader, FromLoader, Loader, Position, from_loader};
+pub use loader::{Batches, DataLoader, EpochOffset, FromLoader, Loader, from_loader};
 #[doc(hidden)]
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
@@ -74,7 +74,7 @@ pub use readers::image_folder;
 pub use readers::{csv, idx, sentences, text, tokenizer};
 pub use rows::{ConvertedRows, Row, Rows};
 #[doc(hidden)]
-pub use run_data::Source;
+pub use run_data::RunData;
 pub use run_data::{EvalData, FitData};
 pub use sampler::{
     DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,

@@ -1,8 +1,8 @@
 //! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test` and `predict`.
 
 use super::{
-    EvalData, Feeds, FeedsValidation, FitData, Has, NamedFeed, Predicting, RunStep, Source, Testing, Training,
-    Validation,
+    EvalData, FitData, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, Predicting, RunData, RunStep, Testing,
+    Training, Validation,
 };
 use crate::{
     error::Result,
@@ -61,21 +61,21 @@ impl<L> HasOwnLoader for Has<L> {}
 /// The loaders of the module itself.
 struct OwnForFit;
 
-impl<M> Source<M> for OwnForFit
+impl<M> RunData<M> for OwnForFit
 where
     M: TrainingStep + ModuleLoaders,
-    M::Train: Feeds<M, Training>,
-    M::Val: FeedsValidation<M>,
+    M::Train: IntoFetchers<M, Training>,
+    M::Val: IntoValidationFetchers<M>,
 {
     fn can_reload(&self) -> bool {
         true
     }
 
-    fn train(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(module.train_dataloader()?.into_feeds(Training))
     }
 
-    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(module.val_dataloader()?.into_validation_feeds())
     }
 }
@@ -83,10 +83,10 @@ where
 impl<M> FitData<M> for ()
 where
     M: ModuleLoaders,
-    M::Train: Feeds<M, Training> + HasOwnLoader,
-    M::Val: FeedsValidation<M>,
+    M::Train: IntoFetchers<M, Training> + HasOwnLoader,
+    M::Val: IntoValidationFetchers<M>,
 {
-    fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: TrainingStep + 'a,
@@ -131,13 +131,13 @@ impl<M: ModuleLoaders, T> PickOwnLoader<M> for Predicting<T> {
 /// A loader of the module itself, with the step that takes its batches.
 struct OwnForStep<S>(S);
 
-impl<M, S> Source<M> for OwnForStep<S>
+impl<M, S> RunData<M> for OwnForStep<S>
 where
     M: ModuleLoaders,
     S: PickOwnLoader<M> + RunStep<M>,
-    S::Loader: Feeds<M, S>,
+    S::Loader: IntoFetchers<M, S>,
 {
-    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(S::pick(module)?.into_feeds(self.0.clone()))
     }
 }
@@ -146,9 +146,9 @@ impl<M, S> EvalData<M, S> for ()
 where
     M: ModuleLoaders,
     S: PickOwnLoader<M>,
-    S::Loader: Feeds<M, S> + HasOwnLoader,
+    S::Loader: IntoFetchers<M, S> + HasOwnLoader,
 {
-    fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self, step: S) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: 'a,

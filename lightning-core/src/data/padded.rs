@@ -13,12 +13,12 @@ use crate::{
 /// A loader makes it of items that are `Vec`s, filled up with 0; other fill values go through [`Padded::new`] in a `collate`:
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, Padded, Position};
+/// use lightning_core::data::{DataLoader, Padded, EpochOffset};
 ///
 /// const PAD: i32 = 9;
 /// let sentences = vec![vec![1, 2, 3], vec![4]];
 /// let loader = DataLoader::builder(sentences).batch_size(2).collate(|items: Vec<Vec<i32>>| Padded::new(&items, PAD)).build()?;
-/// let batch: Padded = loader.resume(Position::default())?.next().ok_or("no batch")??;
+/// let batch: Padded = loader.resume(EpochOffset::default())?.next().ok_or("no batch")??;
 /// assert_eq!(batch.values.into_data().try_to_vec::<i32>()?, [1, 2, 3, 4, 9, 9]);
 /// assert_eq!(batch.lengths.into_data().try_to_vec::<i32>()?, [3, 1]);
 /// assert_eq!(batch.mask_pad.into_data().iter::<bool>().collect::<Vec<_>>(), [false, false, false, false, true, true]);

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Element, TensorData};
 use super::dataset::{Dataset, out_of_range};
 use crate::{
     error::{Error, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
 };
 
 /// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.
@@ -21,12 +21,12 @@ use crate::{
 ///
 /// ```
 /// use burn::tensor::{Int, Tensor};
-/// use lightning_core::data::{DataLoader, Loader, Position, Rows, Zip};
+/// use lightning_core::data::{DataLoader, Loader, EpochOffset, Rows, Zip};
 ///
 /// let images = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?.convert(|pixel| f32::from(pixel) / 255.0);
 /// let labels = Rows::scalars(vec![7_i32, 3, 9]);
 /// let loader = DataLoader::builder(Zip::new((images, labels))?).batch_size(2).build()?;
-/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = loader.resume(Position::default())?.next().transpose()?;
+/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = loader.resume(EpochOffset::default())?.next().transpose()?;
 /// let (pixels, _labels) = batch.ok_or("no batch")?;
 /// assert_eq!(pixels.into_data().try_to_vec::<f32>()?, [0.0, 1.0, 0.2, 0.0]);
 /// # Ok::<(), lightning_core::Error>(())
@@ -128,7 +128,7 @@ impl<T: Element> Rows<T> {
         for value in self.values.iter() {
             first[usize::from(value.to_u8())] = Some(*value);
         }
-        catch(|| Ok(Box::new(first.map(|value| value.map_or_else(E::default, convert))))).ok()
+        catch_panic(|| Ok(Box::new(first.map(|value| value.map_or_else(E::default, convert))))).ok()
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(columns(&rows, &[0, 1, 2]), [TensorData::from([1.0_f32, 2.0, 1.0])]);
         let rows = Rows::scalars(vec![0_u8, 9]).convert(move |label| names[usize::from(label)]);
         assert_eq!(&*rows.get(0).unwrap(), [1.0]);
-        assert!(catch(|| rows.get(1)).is_err_and(|error| error.message().contains("index out of bounds")));
+        assert!(catch_panic(|| rows.get(1)).is_err_and(|error| error.message().contains("index out of bounds")));
     }
 
     #[test]

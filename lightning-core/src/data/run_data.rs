@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::{
-    DataLoader, DataModule, Feeds, FeedsValidation, FromLoader, Gives, Has, NamedFeed, NoLoader, Predicting, RunStep,
-    StepOf, Testing, Training, Validation, fetcher::feed,
+    DataLoader, DataModule, FromLoader, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, NoLoader, Predicting,
+    RunStep, StepOf, Supplies, Testing, Training, Validation, fetcher::feed,
 };
 use crate::{
     data::batch::Batch,
@@ -18,7 +18,7 @@ use crate::{
 
 /// Where a run's data comes from, erased: loaders, or a data module with its hooks.
 #[doc(hidden)]
-pub trait Source<M> {
+pub trait RunData<M> {
     /// The name of the data module, where it is one.
     fn name(&self) -> Option<&'static str> {
         None
@@ -56,12 +56,12 @@ pub trait Source<M> {
         false
     }
     /// The training feed.
-    fn train(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         let _ = module;
         Ok(Vec::new())
     }
     /// The feeds of validation, test or prediction.
-    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         let _ = module;
         Ok(Vec::new())
     }
@@ -77,7 +77,7 @@ pub trait Source<M> {
 pub trait FitData<M> {
     /// The source.
     #[doc(hidden)]
-    fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: TrainingStep + 'a;
@@ -91,26 +91,26 @@ struct Loaders<M, T, V> {
 
 struct TrainAndVal<M, T, V>(Loaders<M, T, V>);
 
-impl<M, T, V> Source<M> for TrainAndVal<M, T, V>
+impl<M, T, V> RunData<M> for TrainAndVal<M, T, V>
 where
     M: TrainingStep,
-    T: Feeds<M, Training>,
-    V: FeedsValidation<M>,
+    T: IntoFetchers<M, Training>,
+    V: IntoValidationFetchers<M>,
 {
-    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(self.0.train.take().map(|train| train.into_feeds(Training)).unwrap_or_default())
     }
 
-    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
-        Ok(self.0.eval.take().map(FeedsValidation::into_validation_feeds).unwrap_or_default())
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
+        Ok(self.0.eval.take().map(IntoValidationFetchers::into_validation_feeds).unwrap_or_default())
     }
 }
 
-fn train_and_val<'a, M, T, V>(train: T, val: V) -> Box<dyn Source<M> + 'a>
+fn train_and_val<'a, M, T, V>(train: T, val: V) -> Box<dyn RunData<M> + 'a>
 where
     M: TrainingStep + 'a,
-    T: Feeds<M, Training> + 'a,
-    V: FeedsValidation<M> + 'a,
+    T: IntoFetchers<M, Training> + 'a,
+    V: IntoValidationFetchers<M> + 'a,
 {
     Box::new(TrainAndVal(Loaders { train: Some(train), eval: Some(val), marker: PhantomData }))
 }
@@ -119,9 +119,9 @@ macro_rules! fit_with_training_only {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
         $(impl<M: LightningImpl, $($generics)*> FitData<M> for $loader
         where
-            $loader: Gives<M::TrainBatch>,
+            $loader: Supplies<M::TrainBatch>,
         {
-            fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
+            fn into_source<'a>(self) -> Box<dyn RunData<M> + 'a>
             where
                 Self: 'a,
                 M: TrainingStep + 'a,
@@ -137,8 +137,8 @@ fit_with_training_only!([B] DataLoader<B>, [I] FromLoader<I>, [B: Batch] Vec<B>)
 /// A single training loader: what stands first in `(train, val)`.
 struct Single<L>(L);
 
-impl<M: 'static, S: StepOf<M>, L: Gives<S::Batch>> Feeds<M, S> for Single<L> {
-    fn into_feeds(self, step: S) -> Vec<NamedFeed<M>>
+impl<M: 'static, S: StepOf<M>, L: Supplies<S::Batch>> IntoFetchers<M, S> for Single<L> {
+    fn into_feeds(self, step: S) -> Vec<NamedFetcher<M>>
     where
         S: RunStep<M>,
     {
@@ -149,10 +149,10 @@ impl<M: 'static, S: StepOf<M>, L: Gives<S::Batch>> Feeds<M, S> for Single<L> {
 impl<M, T, V> FitData<M> for (T, V)
 where
     M: LightningImpl,
-    T: Gives<M::TrainBatch>,
-    V: FeedsValidation<M>,
+    T: Supplies<M::TrainBatch>,
+    V: IntoValidationFetchers<M>,
 {
-    fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: TrainingStep + 'a,
@@ -163,12 +163,12 @@ where
 
 struct FitModule<'d, D>(&'d mut D);
 
-impl<M, D> Source<M> for FitModule<'_, D>
+impl<M, D> RunData<M> for FitModule<'_, D>
 where
     M: TrainingStep,
     D: DataModule,
-    D::Train: Feeds<M, Training>,
-    D::Val: FeedsValidation<M>,
+    D::Train: IntoFetchers<M, Training>,
+    D::Val: IntoValidationFetchers<M>,
 {
     fn name(&self) -> Option<&'static str> {
         Some(D::__lightning_name())
@@ -202,11 +202,11 @@ where
         true
     }
 
-    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn train(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(self.0.train_dataloader()?.into_feeds(Training))
     }
 
-    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(self.0.val_dataloader()?.into_validation_feeds())
     }
 }
@@ -225,10 +225,10 @@ impl<M, D> FitData<M> for &mut D
 where
     M: LightningImpl,
     D: DataModule,
-    D::Train: Feeds<M, Training> + HasTrainLoader,
-    D::Val: FeedsValidation<M>,
+    D::Train: IntoFetchers<M, Training> + HasTrainLoader,
+    D::Val: IntoValidationFetchers<M>,
 {
-    fn into_source<'a>(self) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: TrainingStep + 'a,
@@ -247,7 +247,7 @@ where
 pub trait EvalData<M, S> {
     /// The source.
     #[doc(hidden)]
-    fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self, step: S) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: 'a,
@@ -259,8 +259,8 @@ struct EvalLoaders<M, L, S> {
     marker: PhantomData<fn() -> M>,
 }
 
-impl<M, L: Feeds<M, S>, S: RunStep<M>> Source<M> for EvalLoaders<M, L, S> {
-    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+impl<M, L: IntoFetchers<M, S>, S: RunStep<M>> RunData<M> for EvalLoaders<M, L, S> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(self.loaders.take().map(|(loaders, step)| loaders.into_feeds(step)).unwrap_or_default())
     }
 }
@@ -269,9 +269,9 @@ macro_rules! eval_loaders {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
         $(impl<M, S, $($generics)*> EvalData<M, S> for $loader
         where
-            $loader: Feeds<M, S>,
+            $loader: IntoFetchers<M, S>,
         {
-            fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
+            fn into_source<'a>(self, step: S) -> Box<dyn RunData<M> + 'a>
             where
                 Self: 'a,
                 M: 'a,
@@ -338,11 +338,11 @@ struct EvalModule<'d, D, S> {
     step: S,
 }
 
-impl<M, D, S> Source<M> for EvalModule<'_, D, S>
+impl<M, D, S> RunData<M> for EvalModule<'_, D, S>
 where
     D: DataModule,
     S: PickLoader<D> + RunStep<M>,
-    S::Loader: Feeds<M, S>,
+    S::Loader: IntoFetchers<M, S>,
 {
     fn hparams(&self) -> Result<Option<Value>> {
         self.data.hparams_value().map(Some)
@@ -368,7 +368,7 @@ where
         self.data.teardown(stage)
     }
 
-    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFeed<M>>> {
+    fn eval(&mut self, _module: &mut M) -> Result<Vec<NamedFetcher<M>>> {
         Ok(S::pick(self.data)?.into_feeds(self.step.clone()))
     }
 }
@@ -377,9 +377,9 @@ impl<M, D, S> EvalData<M, S> for &mut D
 where
     D: DataModule,
     S: PickLoader<D>,
-    S::Loader: Feeds<M, S> + HasEvalLoader,
+    S::Loader: IntoFetchers<M, S> + HasEvalLoader,
 {
-    fn into_source<'a>(self, step: S) -> Box<dyn Source<M> + 'a>
+    fn into_source<'a>(self, step: S) -> Box<dyn RunData<M> + 'a>
     where
         Self: 'a,
         M: 'a,

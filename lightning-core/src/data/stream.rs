@@ -10,7 +10,7 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, DataLoader, NoCollate, NoMap, Position,
+    Batches, Collate, DataLoader, EpochOffset, NoCollate, NoMap,
     builder::{check_workers, worker_settings},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     data::batch::Batch,
     error::{Error, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
     random::{Rng, Stream},
 };
 
@@ -182,13 +182,13 @@ where
         self.recipe.batch_size
     }
 
-    fn open(&self, from: Position, device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         let first = usize::try_from(from.batch).unwrap_or(usize::MAX);
-        let mut items = catch(|| Ok((self.recipe.start)(from.epoch, rng(from))))
+        let mut items = catch_panic(|| Ok((self.recipe.start)(from.epoch, rng(from))))
             .map_err(|error| wrapped(error, format!("epoch {} of the iterable could not be started", from.epoch)))?;
         let skipped = first.saturating_mul(self.recipe.batch_size);
         // What stands before the position has to be read through; it is neither mapped nor collated.
-        let exhausted = skipped > 0 && catch(|| Ok(items.nth(skipped - 1).is_none()))?;
+        let exhausted = skipped > 0 && catch_panic(|| Ok(items.nth(skipped - 1).is_none()))?;
         let pulled = Pulled { items: if exhausted { None } else { Some(items) }, item: skipped, batch: first };
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IterableEpoch {
             recipe: Arc::clone(&self.recipe),
@@ -214,7 +214,7 @@ where
 }
 
 /// The random numbers of an epoch's items.
-pub(super) fn rng(from: Position) -> Rng {
+pub(super) fn rng(from: EpochOffset) -> Rng {
     Rng::derived(from.seed, Stream::Sample, from.epoch, 0)
 }
 
@@ -243,7 +243,7 @@ impl<I: Send + 'static> Pulled<I> {
         let (first, mut batch) = (self.item, Vec::new());
         while batch.len() < size {
             let place = self.item;
-            match catch(|| items.next().transpose()) {
+            match catch_panic(|| items.next().transpose()) {
                 Ok(Some(item)) => batch.push(item),
                 Ok(None) if batch.is_empty() || drop_last => return None,
                 Ok(None) => return Some((first, Ok(batch))),
@@ -321,7 +321,7 @@ where
         1
     }
 
-    fn open(&self, from: Position, _device: Option<&Device>) -> Result<Batches<B>> {
+    fn open(&self, from: EpochOffset, _device: Option<&Device>) -> Result<Batches<B>> {
         let batches = (self.0)(from.epoch, rng(from));
         Ok(Box::new(batches.skip(usize::try_from(from.batch).unwrap_or(usize::MAX))))
     }

@@ -12,17 +12,17 @@ use crate::{
 /// A clone left behind would keep every first buffer alive and double the memory; the stand-in has the same ids and
 /// shapes and no values. Dropping this gives the module back, after success, error and panic alike.
 #[derive(Debug)]
-pub(crate) struct Owned<'a, M: Module> {
+pub(crate) struct Checkout<'a, M: Module> {
     slot: &'a mut M,
     own: Option<M>,
 }
 
-impl<'a, M: Module> Owned<'a, M> {
+impl<'a, M: Module> Checkout<'a, M> {
     /// Takes the module; `prepare` puts it on the run's device and into the run's mode.
     pub(crate) fn take(slot: &'a mut M, prepare: impl FnOnce(M) -> M, hollow: bool) -> Self {
         let own = prepare(slot.clone());
         if hollow {
-            *slot = own.clone().map(&mut DynMapper::new(MapMode::Hollow));
+            *slot = own.clone().map(&mut DynMapper::new(MapMode::Placeholder));
         }
         Self { slot, own: Some(own) }
     }
@@ -49,7 +49,7 @@ impl<'a, M: Module> Owned<'a, M> {
     }
 }
 
-impl<M: Module> Owned<'_, M> {
+impl<M: Module> Checkout<'_, M> {
     /// Maps every parameter and flag.
     pub(crate) fn apply(&mut self, mode: MapMode<'_>) -> Result<()> {
         let own = self.own.take().ok_or_else(lost)?;
@@ -58,7 +58,7 @@ impl<M: Module> Owned<'_, M> {
     }
 }
 
-impl<M: Module> Drop for Owned<'_, M> {
+impl<M: Module> Drop for Checkout<'_, M> {
     fn drop(&mut self) {
         if let Some(own) = self.own.take() {
             *self.slot = own;
@@ -108,7 +108,7 @@ mod tests {
         let mut slot = net();
         let before = values(&slot);
         let id = slot.linear.weight.id;
-        let owned = Owned::take(&mut slot, |module| module, true);
+        let owned = Checkout::take(&mut slot, |module| module, true);
         assert_eq!(owned.slot.linear.weight.id, id);
         assert!(!owned.slot.linear.weight.is_initialized(), "it holds no memory");
         assert_eq!(values(owned.get().unwrap()), before, "hollowing leaves the statistics alone");
@@ -121,7 +121,7 @@ mod tests {
         let mut slot = net();
         let before = values(&slot);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut owned = Owned::take(&mut slot, |module| module, true);
+            let mut owned = Checkout::take(&mut slot, |module| module, true);
             owned.transform(|_| panic!("a broken change")).unwrap();
         }));
         assert!(panicked.is_err());
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn looking_at_a_stand_in_is_no_panic() {
         let mut slot = net();
-        let owned = Owned::take(&mut slot, |module| module, true);
+        let owned = Checkout::take(&mut slot, |module| module, true);
         assert_eq!(owned.slot.linear.weight.val().into_data().iter::<f32>().sum::<f32>(), 0.0);
     }
 }

@@ -107,7 +107,7 @@ pub(crate) fn answer_signal(run: &mut RunState) {
     let (epoch, step) = (run.last_epoch, run.progress.global_step);
     let path = default_folder(run).join(format!("requested-epoch={epoch}-step={step}.ckpt"));
     let mut request = SaveRequest::new(&path);
-    request.doomed.extend(run.saving.on_signal.replace(path.clone()).filter(|old| *old != path));
+    request.to_delete.extend(run.saving.on_signal.replace(path.clone()).filter(|old| *old != path));
     request.announce = Some(format!("SIGUSR1: saved {}", path.display()));
     run.saving.requests.push(request);
 }

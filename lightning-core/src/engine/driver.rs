@@ -11,9 +11,9 @@ use burn::{module::Module, tensor::Device};
 use crate::{
     callbacks::{Callback, CallbackContext, CallbackOrder, call},
     checkpoint::{Checkpoint, RunRecord, metadata::DataRecord, names},
-    data::{NamedFeed, Position, Source, StepCall},
+    data::{EpochOffset, NamedFetcher, RunData, StepCall},
     engine::{
-        checkout::Owned,
+        checkout::Checkout,
         loss_scaling::{Numerics, explain, loss_in_f32},
         resume::{compare, flat},
         run::RunState,
@@ -26,7 +26,7 @@ use crate::{
         context::{HookContext, StepContext, hook_label, record},
     },
     optim::{Optimizer, OptimizerSetup},
-    os::panics::catch,
+    os::panics::catch_panic,
     params::{
         ErasedVisitor, MapMode, ValueMapper, running_statistics,
         state::{StateReader, StateWriter},
@@ -39,14 +39,14 @@ use crate::{
 
 /// A feed of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FeedId {
+pub(crate) enum LoaderId {
     Train,
     Eval(usize),
 }
 
 /// What the engine needs to know of an opened feed.
 #[derive(Clone, Debug)]
-pub(crate) struct FeedInfo {
+pub(crate) struct LoaderInfo {
     pub(crate) name: Option<String>,
     pub(crate) len: Option<u64>,
 }
@@ -67,25 +67,25 @@ pub(crate) trait Driver {
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()>;
     /// Runs the monitoring and checkpoint callbacks for a hook whose turn for them is later.
     fn monitors(&mut self, hook: Hook, run: &mut RunState) -> Result<()>;
-    fn open_train(&mut self) -> Result<Option<FeedInfo>>;
-    fn open_eval(&mut self) -> Result<Vec<FeedInfo>>;
-    fn start(&mut self, feed: FeedId, from: Position) -> Result<()>;
+    fn open_train(&mut self) -> Result<Option<LoaderInfo>>;
+    fn open_eval(&mut self) -> Result<Vec<LoaderInfo>>;
+    fn start(&mut self, feed: LoaderId, from: EpochOffset) -> Result<()>;
     /// Makes the next batch ready; `false` at the end of the data.
-    fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool>;
-    fn is_last(&mut self, feed: FeedId) -> bool;
+    fn fetch(&mut self, feed: LoaderId, run: &mut RunState) -> Result<bool>;
+    fn is_last(&mut self, feed: LoaderId) -> bool;
     /// Whether the loaders can be opened again.
     fn can_reload(&self) -> bool;
     /// Reads the open loaders in the order of their data.
-    fn keep_order(&mut self);
-    fn end(&mut self, feed: FeedId);
+    fn disable_shuffle(&mut self);
+    fn end(&mut self, feed: LoaderId);
     /// Runs the step on the ready batch; what it logs is in the run's store afterwards.
-    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+    fn step(&mut self, feed: LoaderId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
     /// Runs the step of a module that optimizes by itself.
     fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>>;
     /// Takes the gradient away from what an optimizer does not train, and notes which parameters had one.
-    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()>;
+    fn freeze_others(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()>;
     /// Gives it back to them.
-    fn show(&mut self, hidden: &[usize]) -> Result<()>;
+    fn unfreeze_others(&mut self, hidden: &[usize]) -> Result<()>;
     /// Takes a checkpoint of everything.
     fn image(&mut self, run: &mut RunState) -> Result<Image>;
     /// Gives the module, the callbacks and the data module what a checkpoint has of them.
@@ -97,11 +97,11 @@ pub(crate) trait Driver {
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
     fn set_mode(&mut self, mode: Mode) -> Result<()>;
     /// Puts a copy of the module and of the callbacks' states aside.
-    fn keep(&mut self) -> Result<()>;
+    fn save_rollback(&mut self) -> Result<()>;
     /// Brings the module's copy back. `with_states`: the next checkpoint has the copied states of the callbacks.
-    fn restore_kept(&mut self, with_states: bool);
+    fn rollback(&mut self, with_states: bool);
     /// Drops the copy.
-    fn forget_kept(&mut self);
+    fn discard_rollback(&mut self);
     /// Lets the callbacks give the module its final weights; whether running statistics have to be computed anew.
     fn final_weights(&mut self, run: &mut RunState) -> Result<bool>;
     /// The places of running statistics among the float parameters, of a module in training form.
@@ -126,24 +126,24 @@ struct Kept<M> {
 
 /// The driver of a module type.
 pub(crate) struct ModuleDriver<'a, M: LightningModule> {
-    module: Owned<'a, M>,
+    module: Checkout<'a, M>,
     kept: Option<Kept<M>>,
     /// The callbacks' states of a copy that was brought back.
     kept_states: Option<CallbackStates>,
     callbacks: &'a mut [Box<dyn Callback<M>>],
-    source: Box<dyn Source<M> + 'a>,
+    source: Box<dyn RunData<M> + 'a>,
     configure: Option<Configure<M>>,
     numerics: Numerics,
     device: Device,
-    train: Option<NamedFeed<M>>,
-    eval: Vec<NamedFeed<M>>,
+    train: Option<NamedFetcher<M>>,
+    eval: Vec<NamedFetcher<M>>,
 }
 
 impl<'a, M: LightningModule> ModuleDriver<'a, M> {
     pub(crate) fn new(
-        module: Owned<'a, M>,
+        module: Checkout<'a, M>,
         callbacks: &'a mut [Box<dyn Callback<M>>],
-        source: Box<dyn Source<M> + 'a>,
+        source: Box<dyn RunData<M> + 'a>,
         configure: Option<Configure<M>>,
         run: &RunState,
     ) -> Self {
@@ -161,10 +161,10 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         }
     }
 
-    fn feed(&mut self, feed: FeedId) -> Result<&mut NamedFeed<M>> {
+    fn feed(&mut self, feed: LoaderId) -> Result<&mut NamedFetcher<M>> {
         match feed {
-            FeedId::Train => self.train.as_mut(),
-            FeedId::Eval(index) => self.eval.get_mut(index),
+            LoaderId::Train => self.train.as_mut(),
+            LoaderId::Eval(index) => self.eval.get_mut(index),
         }
         .ok_or_else(|| Error::data("the loader is not open"))
     }
@@ -214,21 +214,21 @@ fn run_callbacks<M: LightningModule>(
 ) -> Result<()> {
     let mut first = Ok(());
     let mut any = false;
-    run.unwritten.resize(callbacks.len(), HookSet::EMPTY);
+    run.not_implemented.resize(callbacks.len(), HookSet::EMPTY);
     for (index, callback) in callbacks.iter_mut().enumerate() {
-        if run.unwritten.get(index).is_some_and(|hooks| hooks.contains(hook)) || !wanted(callback.order()) {
+        if run.not_implemented.get(index).is_some_and(|hooks| hooks.contains(hook)) || !wanted(callback.order()) {
             continue;
         }
         any = true;
         let mut entries = std::mem::take(&mut run.entries);
         let (stage, host) = (run.stage, run.reads_at_once());
         let result =
-            record(None, stage, host, &mut entries, || catch(|| call(&mut **callback, hook, &mut *run, module)));
+            record(None, stage, host, &mut entries, || catch_panic(|| call(&mut **callback, hook, &mut *run, module)));
         run.entries = entries;
         match result {
             Ok(true) => {}
             Ok(false) => {
-                if let Some(hooks) = run.unwritten.get_mut(index) {
+                if let Some(hooks) = run.not_implemented.get_mut(index) {
                     *hooks = hooks.with(hook);
                 }
             }
@@ -245,7 +245,7 @@ fn run_callbacks<M: LightningModule>(
     if !any {
         return Ok(());
     }
-    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.drain_log().map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 fn run_own_hook<M: LightningModule>(
@@ -257,11 +257,11 @@ fn run_own_hook<M: LightningModule>(
     let mut entries = std::mem::take(&mut run.entries);
     let (stage, host) = (run.stage, run.reads_at_once());
     let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-        catch(|| module.run_hook(hook, &mut HookContext::new(run, hook, batch)))
+        catch_panic(|| module.run_hook(hook, &mut HookContext::new(run, hook, batch)))
     });
     run.entries = entries;
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-    run.absorb().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.drain_log().map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
@@ -303,20 +303,21 @@ fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
 
 impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn prepare_data(&mut self, run: &mut RunState) -> Result<()> {
-        catch(|| self.source.prepare_data())
+        catch_panic(|| self.source.prepare_data())
             .map_err(|error| error.at(run.location(Some("prepare_data".to_owned()), false)))?;
         self.own_hook(Hook::PrepareData, run)
     }
 
     fn setup(&mut self, run: &mut RunState) -> Result<()> {
         let stage = run.stage;
-        catch(|| self.source.setup(stage)).map_err(|error| error.at(run.location(Some("setup".to_owned()), false)))?;
+        catch_panic(|| self.source.setup(stage))
+            .map_err(|error| error.at(run.location(Some("setup".to_owned()), false)))?;
         self.hook(Hook::Setup, run)
     }
 
     fn teardown(&mut self, run: &mut RunState) -> Result<()> {
         let stage = run.stage;
-        let data = catch(|| self.source.teardown(stage))
+        let data = catch_panic(|| self.source.teardown(stage))
             .map_err(|error| error.at(run.location(Some("teardown".to_owned()), false)));
         self.train = None;
         self.eval.clear();
@@ -345,40 +346,40 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         self.callbacks(hook, run, |order| order != CallbackOrder::Normal)
     }
 
-    fn open_train(&mut self) -> Result<Option<FeedInfo>> {
+    fn open_train(&mut self) -> Result<Option<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
-        self.train = catch(|| source.train(module))?.pop();
-        Ok(self.train.as_ref().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }))
+        self.train = catch_panic(|| source.train(module))?.pop();
+        Ok(self.train.as_ref().map(|feed| LoaderInfo { name: feed.name.clone(), len: feed.feed.len() }))
     }
 
-    fn open_eval(&mut self) -> Result<Vec<FeedInfo>> {
+    fn open_eval(&mut self) -> Result<Vec<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
-        self.eval = catch(|| source.eval(module))?;
-        Ok(self.eval.iter().map(|feed| FeedInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
+        self.eval = catch_panic(|| source.eval(module))?;
+        Ok(self.eval.iter().map(|feed| LoaderInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
     }
 
-    fn start(&mut self, feed: FeedId, from: Position) -> Result<()> {
+    fn start(&mut self, feed: LoaderId, from: EpochOffset) -> Result<()> {
         let feed = self.feed(feed)?;
-        catch(|| feed.feed.start(from))
+        catch_panic(|| feed.feed.start(from))
     }
 
-    fn fetch(&mut self, feed: FeedId, run: &mut RunState) -> Result<bool> {
+    fn fetch(&mut self, feed: LoaderId, run: &mut RunState) -> Result<bool> {
         let device = match feed {
             // Batches join the graph's backend, or BatchNorm and Dropout on the input would not notice the training.
-            FeedId::Train => run.settings.numerics.training_device(&run.device),
-            FeedId::Eval(_) => run.device.clone(),
+            LoaderId::Train => run.settings.numerics.training_device(&run.device),
+            LoaderId::Eval(_) => run.device.clone(),
         };
         let floats = run.settings.numerics.batches();
         let since = run.clock();
         let feed = self.feed(feed)?;
-        let fetched = catch(|| feed.feed.fetch(&device, floats))
+        let fetched = catch_panic(|| feed.feed.fetch(&device, floats))
             .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
         run.batch_size = feed.feed.batch_size();
         run.measured(run.stage.loader(), since);
         Ok(fetched)
     }
 
-    fn is_last(&mut self, feed: FeedId) -> bool {
+    fn is_last(&mut self, feed: LoaderId) -> bool {
         self.feed(feed).is_ok_and(|feed| feed.feed.is_last())
     }
 
@@ -386,20 +387,20 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         self.source.can_reload()
     }
 
-    fn keep_order(&mut self) {
-        self.train.iter_mut().chain(&mut self.eval).for_each(|feed| feed.feed.keep_order());
+    fn disable_shuffle(&mut self) {
+        self.train.iter_mut().chain(&mut self.eval).for_each(|feed| feed.feed.disable_shuffle());
     }
 
-    fn end(&mut self, feed: FeedId) {
+    fn end(&mut self, feed: LoaderId) {
         if let Ok(feed) = self.feed(feed) {
             feed.feed.end();
         }
     }
 
-    fn step(&mut self, feed: FeedId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>> {
+    fn step(&mut self, feed: LoaderId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>> {
         let feed = match feed {
-            FeedId::Train => self.train.as_mut(),
-            FeedId::Eval(index) => self.eval.get_mut(index),
+            LoaderId::Train => self.train.as_mut(),
+            LoaderId::Eval(index) => self.eval.get_mut(index),
         }
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
@@ -409,7 +410,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.stage), ..call };
         let since = run.clock();
         let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
-            catch(|| match lowering {
+            catch_panic(|| match lowering {
                 Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
                 None => feed.feed.run(module, call, &cx),
             })
@@ -422,7 +423,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             let step = step_name(run.stage, M::TRAINING, call.step);
             explain(error, run).at(run.location(Some(hook_label::<M>(step)), true))
         })?;
-        run.absorb().map_err(|error| error.at(run.location(None, true)))?;
+        run.drain_log().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output.map(loss_in_f32))
     }
 
@@ -437,21 +438,21 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let since = run.clock();
         let mut optimizers = Optimizers::new(run, self.callbacks);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
+            catch_panic(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
         });
         run.entries = entries;
         run.measured("training_step", since);
         let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
-        run.absorb().map_err(|error| error.at(run.location(None, true)))?;
+        run.drain_log().map_err(|error| error.at(run.location(None, true)))?;
         Ok(output)
     }
 
-    fn hide(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
-        self.module.apply(MapMode::Hide { optimizer, hidden })
+    fn freeze_others(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
+        self.module.apply(MapMode::FreezeOthers { optimizer, hidden })
     }
 
-    fn show(&mut self, hidden: &[usize]) -> Result<()> {
-        self.module.apply(MapMode::Show { hidden })
+    fn unfreeze_others(&mut self, hidden: &[usize]) -> Result<()> {
+        self.module.apply(MapMode::Unfreeze { hidden })
     }
 
     fn image(&mut self, run: &mut RunState) -> Result<Image> {
@@ -491,7 +492,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>> {
         let module = self.module.get()?;
         match self.configure {
-            Some(configure) => catch(|| configure(module, cx)),
+            Some(configure) => catch_panic(|| configure(module, cx)),
             None => Ok(Vec::new()),
         }
     }
@@ -505,21 +506,21 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         })
     }
 
-    fn keep(&mut self) -> Result<()> {
+    fn save_rollback(&mut self) -> Result<()> {
         let module = self.module.get()?.clone();
         let frozen = snapshot::frozen(&module)?;
         self.kept = Some(Kept { module, callbacks: callback_states(self.callbacks)?, frozen });
         Ok(())
     }
 
-    fn restore_kept(&mut self, with_states: bool) {
+    fn rollback(&mut self, with_states: bool) {
         if let (Some(kept), Ok(module)) = (self.kept.take(), self.module.get_mut()) {
             *module = kept.module;
             self.kept_states = with_states.then_some(kept.callbacks);
         }
     }
 
-    fn forget_kept(&mut self) {
+    fn discard_rollback(&mut self) {
         self.kept = None;
     }
 
@@ -527,8 +528,9 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let module = self.module.get_mut()?;
         let mut stale = false;
         for callback in self.callbacks.iter_mut() {
-            stale |= catch(|| callback.final_weights(&mut CallbackContext { run, unwritten: None }, module))
-                .map_err(|error| error.at(run.location(Some("a callback's final_weights".to_owned()), false)))?;
+            stale |=
+                catch_panic(|| callback.final_weights(&mut CallbackContext { run, not_implemented: None }, module))
+                    .map_err(|error| error.at(run.location(Some("a callback's final_weights".to_owned()), false)))?;
         }
         Ok(stale)
     }
@@ -547,14 +549,14 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
 }
 
 /// What a checkpoint keeps of a data module.
-fn data_record<M>(source: &dyn Source<M>) -> Result<Option<DataRecord>> {
+fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
     let mut state = StateWriter::default();
     source.save_state(&mut state)?;
     Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
 }
 
-fn restore_data<M>(source: &mut dyn Source<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
+fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
     if stored.name != name {
         differences.push(format!("the data was that of `{}`, and is that of `{name}`", stored.name));
@@ -574,7 +576,7 @@ pub(crate) fn take_image<M: LightningModule>(
     run: &mut RunState,
 ) -> Result<Image> {
     let mut user = StateWriter::default();
-    catch(|| module.save_user_state(&mut user))
+    catch_panic(|| module.save_user_state(&mut user))
         .map_err(|error| error.at(run.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
     let mut shown = None;
     for callback in callbacks {

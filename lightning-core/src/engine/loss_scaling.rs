@@ -72,7 +72,7 @@ impl Numerics {
 ///
 /// # Errors
 /// When the module keeps what 16 bits would spoil.
-pub(crate) fn take_up_module<M: Module>(run: &mut RunState, module: &M, training: bool) -> Result<()> {
+pub(crate) fn check_precision<M: Module>(run: &mut RunState, module: &M, training: bool) -> Result<()> {
     run.lowering = None;
     let Some(precision) = run.settings.numerics.precision else { return Ok(()) };
     if precision.is_mixed() {

@@ -15,10 +15,10 @@ pub(crate) mod val_schedule;
 use std::time::Instant;
 
 use crate::{
-    data::{Position, StepCall},
+    data::{EpochOffset, StepCall},
     engine::{
-        driver::{Driver, FeedId, FeedInfo, Mode},
-        resume::{Phase, Place},
+        driver::{Driver, LoaderId, LoaderInfo, Mode},
+        resume::{LoopPosition, Phase},
         run::RunState,
         val_schedule::ValSchedule,
     },
@@ -166,7 +166,7 @@ struct FitPlan {
     train_batches: Option<u64>,
     /// The same without `fast_dev_run`.
     whole_batches: Option<u64>,
-    val: Vec<FeedInfo>,
+    val: Vec<LoaderInfo>,
     schedule: ValSchedule,
 }
 
@@ -176,7 +176,7 @@ struct FitPlan {
 /// The first error of a step, hook, callback, loader or logger, with its place in the run.
 pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
     with_data(run, driver, |run, driver| {
-        resume::take_up(run, driver)?;
+        resume::restore(run, driver)?;
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
@@ -194,10 +194,10 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             );
         }
         configure(run, driver, &plan)?;
-        resume::take_up_training(run, driver, plan.loader_batches)?;
+        resume::restore_training_state(run, driver, plan.loader_batches)?;
         if let Some(reason) = nothing_left(run) {
             // An epoch that a stop has cut short counts as one that the run has had.
-            run.progress.epoch += u64::from(run.place.phase != Phase::EpochStart);
+            run.progress.epoch += u64::from(run.position.phase != Phase::EpochStart);
             // The checkpoint of a last epoch is from before the final weights.
             finish_weights(run, driver, &plan)?;
             return Ok(reason);
@@ -236,7 +236,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
 /// Gives the module the weights that training ends with.
 fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     if driver.final_weights(run)? {
-        norm_statistics::refresh(run, driver, plan.train_batches)?;
+        norm_statistics::update_bn(run, driver, plan.train_batches)?;
     }
     Ok(())
 }
@@ -285,7 +285,7 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
     }
     let whole_batches = run.settings.whole.train.of(train.len, "limit_train_batches")?;
     if limits.overfit.is_some() {
-        driver.keep_order();
+        driver.disable_shuffle();
     }
     let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
     Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
@@ -329,7 +329,7 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
 
 /// Why no batch follows, where the end of an epoch does not either.
 fn nothing_left(run: &mut RunState) -> Option<StopReason> {
-    let in_epoch = matches!(run.place.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
+    let in_epoch = matches!(run.position.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
     // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
     reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
@@ -352,12 +352,12 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     if plan.val.is_empty() || steps == 0 || run.progress.batch_step > 0 || run.resumed_from.is_some() {
         return Ok(());
     }
-    driver.keep()?;
+    driver.save_rollback()?;
     run.sanity_checking = true;
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
     run.sanity_checking = false;
-    driver.restore_kept(false);
+    driver.rollback(false);
     let failed_warnings = std::mem::take(&mut run.warnings);
     run.metrics.reset();
     run.warnings = failed_warnings;
@@ -366,22 +366,22 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
 
 /// One epoch, or the rest of one that a checkpoint was taken in.
 fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
-    let place = run.place;
-    let epoch = place.epoch;
+    let position = run.position;
+    let epoch = position.epoch;
     (run.progress.epoch, run.last_epoch) = (epoch, epoch);
     let validates = !plan.val.is_empty() && val_schedule::is_in_epoch(&run.settings.validation, epoch);
-    run.batch_idx = place.batch;
+    run.batch_idx = position.batch;
     run.loader_idx = 0;
     let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
-    driver.start(FeedId::Train, Position { seed: run.seed, epoch: data_epoch, batch: place.next_batch() })?;
+    driver.start(LoaderId::Train, EpochOffset { seed: run.seed, epoch: data_epoch, batch: position.next_batch() })?;
     run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
     let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
-        if place.phase == Phase::EpochStart {
+        if position.phase == Phase::EpochStart {
             begin_epoch(run, driver)?;
         }
         train_batches(run, driver, plan, validates)
     });
-    driver.end(FeedId::Train);
+    driver.end(LoaderId::Train);
     let complete = batches?;
     let values = run.metrics.end_epoch(Stage::Fit, epoch)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
@@ -390,10 +390,10 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
     run.loggers.save()?;
     let RunState { bar, metrics, .. } = run;
     bar.end_epoch(metrics.bar());
-    run.place = match complete {
-        true => Place::start_of(epoch + 1),
+    run.position = match complete {
+        true => LoopPosition::start_of(epoch + 1),
         // A run that goes on with more steps goes on in the epoch.
-        false => Place { epoch, batch: run.batch_idx + 1, phase: Phase::Batch },
+        false => LoopPosition { epoch, batch: run.batch_idx + 1, phase: Phase::Batch },
     };
     checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
 }
@@ -401,7 +401,7 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
 fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
-    run.place.phase = Phase::Batch;
+    run.position.phase = Phase::Batch;
     Ok(())
 }
 
@@ -421,14 +421,14 @@ fn seed_generator(run: &RunState, draws: Draws) {
 
 /// The batches of an epoch from the place where the run is; whether the epoch came to its end.
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
-    if let Phase::AfterBatch { stepped } = run.place.phase {
+    if let Phase::AfterBatch { stepped } = run.position.phase {
         let last = is_last(run, driver, plan);
         run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
     }
     loop {
-        if run.place.phase == Phase::Batch {
+        if run.position.phase == Phase::Batch {
             seed_generator(run, Draws::Batch);
-            if plan.train_batches.is_some_and(|limit| run.batch_idx >= limit) || !driver.fetch(FeedId::Train, run)? {
+            if plan.train_batches.is_some_and(|limit| run.batch_idx >= limit) || !driver.fetch(LoaderId::Train, run)? {
                 break;
             }
             train_batch(run, driver, plan, validates)?;
@@ -441,18 +441,18 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             check_time(run);
         }
         let last = is_last(run, driver, plan);
-        let stopping = match run.place.phase {
+        let stopping = match run.position.phase {
             Phase::AfterValidation { stopping } => stopping,
             _ => may_stop(run, run.progress.epoch),
         };
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if let Phase::AfterBatch { .. } = run.place.phase
+        if let Phase::AfterBatch { .. } = run.position.phase
             && validates
             && (run.validation_follows || stopping)
         {
             seed_generator(run, Draws::Validation);
             validate(run, driver, &plan.val, None)?;
-            run.place.phase = Phase::AfterValidation { stopping };
+            run.position.phase = Phase::AfterValidation { stopping };
             safe_point(run, driver, true)?;
         }
         train_step::watch(run, Interval::Step)?;
@@ -461,7 +461,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             return Ok(last);
         }
         run.batch_idx += 1;
-        run.place = Place { epoch: run.place.epoch, batch: run.batch_idx, phase: Phase::Batch };
+        run.position = LoopPosition { epoch: run.position.epoch, batch: run.batch_idx, phase: Phase::Batch };
     }
     if run.batch_idx == 0 {
         return Err(Error::data("the training loader gave no batch").at(run.location(None, false)));
@@ -472,7 +472,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
 
 /// Whether the batch at hand, or just done, is the epoch's last.
 fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
-    plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(FeedId::Train)
+    plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(LoaderId::Train)
 }
 
 fn check_time(run: &mut RunState) {
@@ -515,7 +515,7 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     }
     let stepped = train_step::train(run, driver, last)?;
     run.progress.batch_step += 1;
-    run.place.phase = Phase::AfterBatch { stepped };
+    run.position.phase = Phase::AfterBatch { stepped };
     run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.batch_size = None;
@@ -526,10 +526,10 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
 }
 
 /// Validation inside `fit`: the module is in evaluation form meanwhile.
-fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], limit: Option<u64>) -> Result<()> {
+fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[LoaderInfo], limit: Option<u64>) -> Result<()> {
     let (scope, batch_idx) = (run.scope, run.batch_idx);
     if !run.sanity_checking {
-        driver.keep()?;
+        driver.save_rollback()?;
     }
     driver.set_mode(Mode::Eval)?;
     run.stage = Stage::Validate;
@@ -544,11 +544,11 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], lim
         && error.kind() == ErrorKind::Interrupted
     {
         // A validation that is cut short has not been: the checkpoint is of what was before it.
-        driver.restore_kept(true);
+        driver.rollback(true);
         checkpoints::save_interrupted(run, driver)?;
         return result;
     }
-    driver.forget_kept();
+    driver.discard_rollback();
     let mode = driver.set_mode(Mode::Train);
     run.validated = Some(Instant::now());
     result.and(mode)
@@ -558,7 +558,7 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[FeedInfo], lim
 pub(crate) fn evaluate(
     run: &mut RunState,
     driver: &mut dyn Driver,
-    feeds: &[FeedInfo],
+    feeds: &[LoaderInfo],
     limit: Option<u64>,
 ) -> Result<u64> {
     let stage = run.stage;
@@ -603,7 +603,7 @@ pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
     }
 }
 
-fn suffixes(feeds: &[FeedInfo]) -> Vec<String> {
+fn suffixes(feeds: &[LoaderInfo]) -> Vec<String> {
     let several = feeds.len() > 1;
     feeds
         .iter()
@@ -619,12 +619,12 @@ fn suffixes(feeds: &[FeedInfo]) -> Vec<String> {
 fn evaluate_loader(
     run: &mut RunState,
     driver: &mut dyn Driver,
-    info: &FeedInfo,
+    info: &LoaderInfo,
     index: usize,
     limit: Option<u64>,
     hooks: &EvalHooks,
 ) -> Result<u64> {
-    let feed = FeedId::Eval(index);
+    let feed = LoaderId::Eval(index);
     let (setting, name) = evaluation_limit(run);
     let batches = setting.of(info.len, name)?;
     let batches = match (batches, limit) {
@@ -632,7 +632,7 @@ fn evaluate_loader(
         (batches, limit) => batches.or(limit),
     };
     run.batch_idx = 0;
-    driver.start(feed, Position { seed: run.seed, epoch: 0, batch: 0 })?;
+    driver.start(feed, EpochOffset { seed: run.seed, epoch: 0, batch: 0 })?;
     // The sanity check leaves no trace, on the screen neither.
     let shown = !run.sanity_checking;
     if shown {

@@ -13,9 +13,9 @@ use burn::{
 };
 
 use crate::{
-    data::{Position, StepCall},
+    data::{EpochOffset, StepCall},
     engine::{
-        driver::{Driver, FeedId, Mode},
+        driver::{Driver, LoaderId, Mode},
         run::RunState,
     },
     error::{Error, Result},
@@ -36,7 +36,7 @@ type Statistics = BTreeMap<usize, BridgeTensor>;
 ///
 /// # Errors
 /// Those of the loader and the steps; the statistics are then as they were.
-pub(crate) fn refresh(run: &mut RunState, driver: &mut dyn Driver, batches: Option<u64>) -> Result<()> {
+pub(crate) fn update_bn(run: &mut RunState, driver: &mut dyn Driver, batches: Option<u64>) -> Result<()> {
     let places = driver.running_statistics()?;
     if places.is_empty() {
         return Ok(());
@@ -47,7 +47,7 @@ pub(crate) fn refresh(run: &mut RunState, driver: &mut dyn Driver, batches: Opti
     let computed = compute(run, driver, &before, batches.unwrap_or(u64::MAX));
     run.discards_logs = false;
     (run.progress, run.batch_idx, run.batch_size) = (progress, batch_idx, None);
-    driver.end(FeedId::Train);
+    driver.end(LoaderId::Train);
     let (statistics, result) = match computed {
         Ok(statistics) => (statistics, Ok(())),
         Err(error) => (before, Err(error)),
@@ -62,7 +62,7 @@ fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, bat
         |value: f64| -> Statistics { before.iter().map(|(place, like)| (*place, full(like.clone(), value))).collect() };
 
     start(run, driver)?;
-    if batches == 0 || !driver.fetch(FeedId::Train, run)? {
+    if batches == 0 || !driver.fetch(LoaderId::Train, run)? {
         return Err(Error::data("the training loader gave no batch to compute running statistics from"));
     }
     set(driver, filled(1.0))?;
@@ -73,7 +73,7 @@ fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, bat
     let mut sums: Statistics = BTreeMap::new();
     let mut momenta = BTreeMap::new();
     let mut count: u64 = 0;
-    while count < batches && driver.fetch(FeedId::Train, run)? {
+    while count < batches && driver.fetch(LoaderId::Train, run)? {
         set(driver, filled(0.0))?;
         forward(run, driver, count)?;
         let from_zero = collect(driver, &places)?;
@@ -102,7 +102,7 @@ fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, bat
 
 /// Begins the pass: in the order of the epoch that would come next.
 fn start(run: &RunState, driver: &mut dyn Driver) -> Result<()> {
-    driver.start(FeedId::Train, Position { seed: run.seed, epoch: run.progress.epoch, batch: 0 })
+    driver.start(LoaderId::Train, EpochOffset { seed: run.seed, epoch: run.progress.epoch, batch: 0 })
 }
 
 /// Runs the training steps on the ready batch, which is the n-th of the pass, and forgets what they give.
@@ -118,7 +118,7 @@ fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<(
     let seed = derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, DRAWS);
     with_generator(&run.device, seed, || ());
     for step in 0..steps {
-        driver.step(FeedId::Train, StepCall { step, keep: step + 1 < steps }, run)?;
+        driver.step(LoaderId::Train, StepCall { step, keep: step + 1 < steps }, run)?;
     }
     run.progress.batch_step = batch_step;
     // A layer holds its last update back until the module changes its form.

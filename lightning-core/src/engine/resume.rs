@@ -54,7 +54,7 @@ pub(crate) enum Phase {
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct LoopPosition {
     /// The epoch, from 0.
     pub(crate) epoch: u64,
     /// The batch of the epoch, from 0.
@@ -62,7 +62,7 @@ pub(crate) struct Place {
     pub(crate) phase: Phase,
 }
 
-impl Place {
+impl LoopPosition {
     /// Before the first batch of an epoch.
     pub(crate) const fn start_of(epoch: u64) -> Self {
         Self { epoch, batch: 0, phase: Phase::EpochStart }
@@ -77,7 +77,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LoopPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { epoch, batch, phase } = self;
         match phase {
@@ -290,7 +290,7 @@ fn leave_behind(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u
 ///
 /// # Errors
 /// When the checkpoint does not fit the program.
-pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     run.declared_frozen = driver.frozen()?;
     let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
@@ -301,8 +301,8 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
     compare("setting", &record.settings, &settings_record(&run.settings), &mut run.differences);
     run.progress = record.counters;
-    run.place = record.place;
-    run.progress.epoch = run.place.epoch;
+    run.position = record.position;
+    run.progress.epoch = run.position.epoch;
     run.last_epoch = checkpoint.metadata.epoch;
     // Early stopping asks again by itself; a limit of time was that of another process.
     run.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
@@ -319,7 +319,11 @@ pub(crate) fn take_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
 ///
 /// # Errors
 /// When the checkpoint cannot be read.
-pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, train_batches: Option<u64>) -> Result<()> {
+pub(crate) fn restore_training_state(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    train_batches: Option<u64>,
+) -> Result<()> {
     run.train_batches = train_batches;
     let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
@@ -354,24 +358,24 @@ pub(crate) fn take_up_training(run: &mut RunState, driver: &mut dyn Driver, trai
         && before != now
     {
         notes.push(format!("an epoch had {before} batches, and has {now}"));
-        let place = &mut run.place;
+        let position = &mut run.position;
         // Another size of batch: as much of the epoch is over as was, and no item of a shuffled epoch comes twice.
-        let over = (u128::from(place.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
+        let over = (u128::from(position.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
         let over = u64::try_from(over).unwrap_or(u64::MAX).min(now);
-        if place.phase != Phase::EpochStart {
-            *place = match over.checked_sub(1).filter(|_| over == now) {
+        if position.phase != Phase::EpochStart {
+            *position = match over.checked_sub(1).filter(|_| over == now) {
                 // Nothing is left of the epoch but its end.
-                Some(batch) if place.phase == Phase::Batch => {
-                    Place { batch, phase: Phase::AfterBatch { stepped: false }, ..*place }
+                Some(batch) if position.phase == Phase::Batch => {
+                    LoopPosition { batch, phase: Phase::AfterBatch { stepped: false }, ..*position }
                 }
-                Some(batch) => Place { batch, ..*place },
-                None => Place { batch: over, phase: Phase::Batch, ..*place },
+                Some(batch) => LoopPosition { batch, ..*position },
+                None => LoopPosition { batch: over, phase: Phase::Batch, ..*position },
             };
         }
     }
     run.differences.extend(notes);
-    let place = run.place;
-    run.print(&format!("resumed from {}: goes on with {place}", path.display()));
+    let position = run.position;
+    run.print(&format!("resumed from {}: goes on with {position}", path.display()));
     for difference in &run.differences.clone() {
         run.print(&format!("  {difference}"));
     }
@@ -429,7 +433,7 @@ mod tests {
 
     #[test]
     fn the_next_batch_follows_from_the_phase() {
-        let at = |phase| Place { epoch: 1, batch: 4, phase }.next_batch();
+        let at = |phase| LoopPosition { epoch: 1, batch: 4, phase }.next_batch();
         assert_eq!((at(Phase::EpochStart), at(Phase::Batch)), (4, 4));
         assert_eq!((at(Phase::AfterBatch { stepped: true }), at(Phase::AfterValidation { stopping: true })), (5, 5));
     }

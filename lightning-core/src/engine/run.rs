@@ -15,7 +15,7 @@ use crate::{
     console::{profiler::Profile, progress::Progress, table},
     engine::{
         checkpoints::Saving,
-        resume::{Phase, Place},
+        resume::{LoopPosition, Phase},
     },
     error::{Error, Location, Result},
     hooks::{Hook, HookSet},
@@ -82,7 +82,7 @@ pub(crate) struct RunState {
     pub(crate) seed: u64,
     pub(crate) progress: Counters,
     /// Where in the epochs the run is.
-    pub(crate) place: Place,
+    pub(crate) position: LoopPosition,
     /// The epoch begun last, which is what files are called by.
     pub(crate) last_epoch: u64,
     pub(crate) batch_idx: u64,
@@ -97,7 +97,7 @@ pub(crate) struct RunState {
     pub(crate) loss: Option<Tensor<1>>,
     /// What the last training step handed on with `Loss::output`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
-    /// Where a prediction run puts its outputs: a `Shelf` of them.
+    /// Where a prediction run puts its outputs: a `CollectedOutputs` of them.
     pub(crate) predictions: Option<Box<dyn Any + Send>>,
     pub(crate) optimizers: Vec<Optimizer>,
     /// How a batch is trained on.
@@ -118,7 +118,7 @@ pub(crate) struct RunState {
     pub(crate) trained: Vec<Vec<u64>>,
     pub(crate) loggers: Loggers,
     /// The hooks that each callback has not written.
-    pub(crate) unwritten: Vec<HookSet>,
+    pub(crate) not_implemented: Vec<HookSet>,
     pub(crate) bar: Progress,
     pub(crate) checkpoints: CheckpointBoard,
     pub(crate) saving: Saving,
@@ -184,7 +184,7 @@ impl RunState {
             device,
             seed: 0,
             progress: Counters::default(),
-            place: Place::default(),
+            position: LoopPosition::default(),
             last_epoch: 0,
             batch_idx: 0,
             loader_idx: 0,
@@ -192,7 +192,7 @@ impl RunState {
             scope: ScopeId::CLOSED,
             entries: Inbox::default(),
             discards_logs: false,
-            unwritten: Vec::new(),
+            not_implemented: Vec::new(),
             batch_size: None,
             loss: None,
             output: None,
@@ -325,7 +325,7 @@ impl RunState {
 
     /// Whether a batch that failed has added to an accumulation window, which cannot be undone.
     pub(crate) fn are_windows_spoilt(&self) -> bool {
-        self.place.phase == Phase::Batch && self.passes() != self.passes_before
+        self.position.phase == Phase::Batch && self.passes() != self.passes_before
     }
 
     /// Backward passes in all accumulation windows.
@@ -350,13 +350,13 @@ impl RunState {
     }
 
     /// Takes what was logged since the last call into the current scope.
-    pub(crate) fn absorb(&mut self) -> Result<()> {
+    pub(crate) fn drain_log(&mut self) -> Result<()> {
         if self.discards_logs || self.settings.barebones {
             self.entries.clear();
             return Ok(());
         }
         let Self { metrics, scope, entries, batch_size, host, .. } = self;
-        metrics.absorb(*scope, &mut entries.entries, *batch_size, *host)?;
+        metrics.drain_log(*scope, &mut entries.entries, *batch_size, *host)?;
         if self.entries.outputs.is_empty() { Ok(()) } else { self.show_outputs() }
     }
 
@@ -364,7 +364,7 @@ impl RunState {
     fn show_outputs(&mut self) -> Result<()> {
         for output in std::mem::take(&mut self.entries.outputs) {
             let batch = output.in_batch.then_some(self.batch_idx);
-            let position = self.position(batch);
+            let position = self.log_position(batch);
             if !self.sanity_checking {
                 self.loggers.show(output, position)?;
             }
@@ -372,13 +372,13 @@ impl RunState {
         Ok(())
     }
 
-    fn position(&self, batch: Option<u64>) -> LogPosition {
+    fn log_position(&self, batch: Option<u64>) -> LogPosition {
         let Counters { epoch, global_step, batch_step, .. } = self.progress;
         LogPosition::new(self.stage, epoch, batch, batch_step, global_step)
     }
 
     fn record(&self, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Record {
-        Record { position: self.position(batch), metrics }
+        Record { position: self.log_position(batch), metrics }
     }
 
     /// Sends the values of the step just done to the loggers when their interval has come round.
@@ -414,7 +414,7 @@ impl RunState {
     pub(crate) fn log_epoch(&mut self, values: &[EpochValue]) -> Result<()> {
         self.warn_of_nan();
         for (name, text) in self.metrics.take_tables() {
-            let position = self.position(None);
+            let position = self.log_position(None);
             self.loggers.show(Output::text(&name, &text, false), position)?;
         }
         let metrics: Vec<_> =

@@ -30,7 +30,7 @@ use crate::{
     os::files,
     params::{
         BufferVisitor, ErasedVisitor, FloatParam,
-        state::{StateWriter, number},
+        state::{StateWriter, f64_to_json},
         visit,
     },
     tensor::handle::{Handle, read_all},
@@ -283,7 +283,8 @@ impl Image {
         }
         let mut tensors = tensors.read()?;
         let optimizers = optimizers::save(&run.optimizers, &parameters, &mut tensors)?;
-        let metrics = run.metrics.metrics()?.iter().map(|(name, value)| (name.to_owned(), number(value))).collect();
+        let metrics =
+            run.metrics.metrics()?.iter().map(|(name, value)| (name.to_owned(), f64_to_json(value))).collect();
         let metadata = Metadata {
             format: FORMAT_VERSION,
             lightning: env!("CARGO_PKG_VERSION").to_owned(),
@@ -299,7 +300,7 @@ impl Image {
             seed: run.seed,
             metrics,
             run: Some(Box::new(RunRecord {
-                place: run.place,
+                position: run.position,
                 counters: run.progress,
                 stop: run.stop.clone(),
                 optimizers,

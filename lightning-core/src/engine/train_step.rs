@@ -11,7 +11,7 @@ use crate::{
     console::table,
     data::StepCall,
     engine::{
-        driver::{Driver, FeedId},
+        driver::{Driver, LoaderId},
         loss_scaling,
         run::RunState,
     },
@@ -19,7 +19,7 @@ use crate::{
     hooks::Hook,
     module::{BoundStep, TrainingMode, TrainingOutput},
     optim::{Binding, FlatParams, Interval, Optimizer, OptimizerSetup, Scaling},
-    os::panics::catch,
+    os::panics::catch_panic,
     params::{ErasedVisitor, FloatParam, GradientStore},
     tensor::{any_rank::with_rank, readback},
 };
@@ -173,10 +173,10 @@ fn take_turns(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], 
                 let call = StepCall { step: window, keep: turns > 0 };
                 hidden.clear();
                 if let Some(optimizer) = run.bound.get(window).and_then(|at| run.optimizers.get(*at)) {
-                    driver.hide(optimizer, &mut hidden)?;
+                    driver.freeze_others(optimizer, &mut hidden)?;
                 }
                 let passed = pass(run, driver, window, call);
-                driver.show(&hidden)?;
+                driver.unfreeze_others(&hidden)?;
                 passed?;
                 stepped |= close(run, driver, window, last && step.repeat == 1)?;
             }
@@ -208,7 +208,7 @@ fn range(run: &RunState, window: usize) -> Range<usize> {
 
 /// One step and its backward pass.
 fn pass(run: &mut RunState, driver: &mut dyn Driver, window: usize, call: StepCall) -> Result<()> {
-    match driver.step(FeedId::Train, call, run)? {
+    match driver.step(LoaderId::Train, call, run)? {
         Some(output) => differentiate(run, driver, window, output),
         None => {
             run.progress.skipped_batches += 1;
@@ -229,8 +229,8 @@ fn differentiate(run: &mut RunState, driver: &mut dyn Driver, window: usize, out
     driver.hook(Hook::OnBeforeBackward, run)?;
     let since = run.clock();
     let loss = loss_scaling::scaled(run, window, loss);
-    let mut gradients =
-        catch(|| Ok(loss.backward())).map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
+    let mut gradients = catch_panic(|| Ok(loss.backward()))
+        .map_err(|error| error.at(run.location(Some("backward".to_owned()), true)))?;
     // The graph's root goes before the update, or its buffers could not be reused there.
     drop(loss);
     let range = range(run, window);
@@ -291,7 +291,7 @@ fn search(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
         let (run, driver) = &mut *cell.borrow_mut();
         driver.update(values)?;
         let call = StepCall { step: 0, keep: true };
-        let Some(output) = driver.step(FeedId::Train, call, run)? else {
+        let Some(output) = driver.step(LoaderId::Train, call, run)? else {
             return Err(Error::data("`training_step` returned `None` in a search of L-BFGS")
                 .help("return a loss for every batch, or use another optimizer"));
         };

@@ -232,7 +232,7 @@ impl MetricStore {
     ///
     /// # Errors
     /// When a value cannot be a metric (several elements) or does not fit its stateful metric, with the metric's name.
-    pub(crate) fn absorb(
+    pub(crate) fn drain_log(
         &mut self,
         scope: ScopeId,
         entries: &mut Vec<Entry>,
@@ -572,7 +572,7 @@ mod tests {
     fn log_all(store: &mut MetricStore, scope: ScopeId, value: f64) {
         let entry = |slot| Entry { target: Target::Slot(slot), value: Logged::Value(value), weight: None };
         let mut entries: Vec<Entry> = (0..DEFS.len() as u32).map(entry).collect();
-        store.absorb(scope, &mut entries, Some(1), true).unwrap();
+        store.drain_log(scope, &mut entries, Some(1), true).unwrap();
     }
 
     fn names(metrics: &Metrics) -> BTreeSet<&str> {
@@ -595,7 +595,7 @@ mod tests {
         let scope = store.open(Stage::Fit, 0, "");
         let log = |store: &mut MetricStore, slot| {
             let value = Logged::Tensor(Tensor::from_data([f64::from(slot)], &burn::tensor::Device::default()));
-            store.absorb(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], None, false)
+            store.drain_log(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], None, false)
         };
         log(&mut store, 0).unwrap();
         store.end_step(scope);

@@ -6,12 +6,12 @@ use burn::tensor::{Gradients, Tensor};
 
 use crate::{
     callbacks::Callback,
-    engine::{checkout::Owned, driver::run_hooks, run::RunState, train_step::check_loss},
+    engine::{checkout::Checkout, driver::run_hooks, run::RunState, train_step::check_loss},
     error::{Error, Result},
     hooks::Hook,
     module::LightningModule,
     optim::{NamesOptimizer, Optimizer, Scaling, Weight},
-    os::panics::catch,
+    os::panics::catch_panic,
     params::{DynMapper, GradientStore, MapMode, visit},
     settings::ClipAlgorithm,
 };
@@ -122,7 +122,7 @@ impl<M: LightningModule> Optimizers<'_, M> {
         check_loss(&loss)?;
         self.run.loss = Some(loss.clone().inner());
         run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
-        let gradients = catch(|| Ok(loss.backward()))?;
+        let gradients = catch_panic(|| Ok(loss.backward()))?;
         drop(loss);
         run_hooks(self.callbacks, module, Hook::OnAfterBackward, self.run)?;
         Ok(LossGradients { gradients, clip: None, module: PhantomData })
@@ -146,7 +146,7 @@ impl<M: LightningModule> Optimizers<'_, M> {
         saving.writer.wait_for_memory();
         let scaling = Scaling::new(&mut window, optimizer, clip, *host);
         let mut update = optimizer.update(&mut window, scaling, device);
-        Owned::take(module, |module| module, true).update(&mut update)?;
+        Checkout::take(module, |module| module, true).update(&mut update)?;
         update.finish()?;
         self.run.stepped = true;
         Ok(())
@@ -165,10 +165,11 @@ impl<M: LightningModule> Optimizers<'_, M> {
     ) -> Result<T> {
         let optimizer = self.find(key.optimizer_name())?;
         let mut hidden = Vec::new();
-        let narrowed = module.clone().map(&mut DynMapper::new(MapMode::Hide { optimizer, hidden: &mut hidden }));
+        let narrowed =
+            module.clone().map(&mut DynMapper::new(MapMode::FreezeOthers { optimizer, hidden: &mut hidden }));
         *module = narrowed;
         let result = body(self, module);
-        let widened = module.clone().map(&mut DynMapper::new(MapMode::Show { hidden: &hidden }));
+        let widened = module.clone().map(&mut DynMapper::new(MapMode::Unfreeze { hidden: &hidden }));
         *module = widened;
         result
     }

@@ -214,7 +214,7 @@ impl StoredIn {
         if let Some(key) = key {
             store = store.with_top_level_key(key);
         }
-        let read = crate::os::panics::catch(|| {
+        let read = crate::os::panics::catch_panic(|| {
             store
                 .get_all_tensors()
                 .cloned()

@@ -16,7 +16,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Runs `body`; a panic in it becomes an [`ErrorKind::Panic`] error.
-pub(crate) fn catch<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
+pub(crate) fn catch_panic<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
     match std::panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
         Err(panic) => Err(Error::new(ErrorKind::Panic, format!("panicked: {}", panic_message(&*panic)))),

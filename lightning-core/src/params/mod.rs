@@ -247,11 +247,11 @@ pub(crate) trait ValueMapper {
 /// What a [`DynMapper`] does to each parameter.
 pub(crate) enum MapMode<'a> {
     /// Replace trained parameters by lazy ones of the same id and shape, which hold no memory.
-    Hollow,
+    Placeholder,
     /// Take the gradient away from the parameters that an optimizer does not train, and note which had one.
-    Hide { optimizer: &'a Optimizer, hidden: &'a mut Vec<usize> },
+    FreezeOthers { optimizer: &'a Optimizer, hidden: &'a mut Vec<usize> },
     /// Give it back to those noted, which are in order.
-    Show { hidden: &'a [usize] },
+    Unfreeze { hidden: &'a [usize] },
     /// Freeze or unfreeze everything below a path.
     Trainable { below: &'a str, on: bool },
     /// Freeze some parameters and flags, and unfreeze others, by path.
@@ -292,15 +292,15 @@ impl ModuleMapper for DynMapper<'_> {
         let index = self.index;
         self.index += 1;
         match &mut self.mode {
-            MapMode::Hollow => hollow(param),
-            MapMode::Hide { optimizer, hidden } => {
+            MapMode::Placeholder => hollow(param),
+            MapMode::FreezeOthers { optimizer, hidden } => {
                 if optimizer.trains(index, param.id) || !param.is_require_grad() {
                     return param;
                 }
                 hidden.push(index);
                 param.set_require_grad(false)
             }
-            MapMode::Show { hidden } => {
+            MapMode::Unfreeze { hidden } => {
                 if hidden.binary_search(&index).is_ok() {
                     param.set_require_grad(true)
                 } else {

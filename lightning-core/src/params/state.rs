@@ -52,7 +52,7 @@ impl StateWriter {
 
     /// Adds a number that may be infinite or NaN, which JSON does not have.
     pub fn put_number(&mut self, name: &str, value: f64) {
-        self.fields.insert(name.to_owned(), number(value));
+        self.fields.insert(name.to_owned(), f64_to_json(value));
     }
 
     /// Adds a tensor. Nothing is copied before the file is written.
@@ -164,7 +164,7 @@ impl<'a> StateReader<'a> {
     /// When what is stored is no number.
     pub fn get_number(&self, name: &str, target: &mut f64) -> Result<()> {
         if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
-            *target = to_number(value).ok_or_else(|| mistyped(name))?;
+            *target = f64_from_json(value).ok_or_else(|| mistyped(name))?;
         }
         Ok(())
     }
@@ -265,15 +265,15 @@ fn check_shape(name: &str, data: &TensorData, dims: &[usize]) -> Result<()> {
 }
 
 /// A number as JSON; one that is not finite is text.
-pub(crate) fn number(value: f64) -> Value {
+pub(crate) fn f64_to_json(value: f64) -> Value {
     match serde_json::Number::from_f64(value) {
         Some(number) => Value::Number(number),
         None => Value::String(value.to_string()),
     }
 }
 
-/// The number that [`number`] wrote.
-pub(crate) fn to_number(value: &Value) -> Option<f64> {
+/// The number that [`f64_to_json`] wrote.
+pub(crate) fn f64_from_json(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => match text.as_str() {

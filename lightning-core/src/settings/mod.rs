@@ -12,7 +12,7 @@ use crate::{
     console::profiler::Profiler,
     engine::loss_scaling::Numerics,
     error::{Error, Result},
-    settings::strategy::SpreadSettings,
+    settings::strategy::StrategySettings,
 };
 
 /// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
@@ -318,7 +318,7 @@ pub(crate) struct Settings {
     pub(crate) output: OutputSettings,
     pub(crate) numerics: Numerics,
     pub(crate) accelerator: Accelerator,
-    pub(crate) spread: SpreadSettings,
+    pub(crate) strategy: StrategySettings,
     pub(crate) fast_dev_run: Option<u64>,
     /// The run that `fast_dev_run` tries: what it would be without. Filled by [`check`](Self::check).
     pub(crate) whole: WholeRun,
@@ -607,7 +607,7 @@ impl Settings {
         if self.limits.reload_every_n_epochs == Some(0) {
             problems.add("`reload_dataloaders_every_n_epochs(0)` never comes", "leave it out to make the loaders once");
         }
-        self.spread.check(&mut problems);
+        self.strategy.check(&mut problems);
         self.check_validation(&mut problems);
         if self.output.log_every_n_steps == 0 {
             problems.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");

@@ -54,13 +54,13 @@ impl fmt::Display for Devices {
 
 /// How a run is spread over devices and machines.
 #[derive(Clone, Debug)]
-pub(crate) struct SpreadSettings {
+pub(crate) struct StrategySettings {
     pub(crate) devices: Devices,
     pub(crate) num_nodes: usize,
     pub(crate) strategy: String,
 }
 
-impl Default for SpreadSettings {
+impl Default for StrategySettings {
     fn default() -> Self {
         Self { devices: Devices::Count(1), num_nodes: 1, strategy: "auto".to_owned() }
     }
@@ -68,7 +68,7 @@ impl Default for SpreadSettings {
 
 const ONE_DEVICE: &str = "a run uses one device: leave it out, or choose one by its index, as in `devices([0])`";
 
-impl SpreadSettings {
+impl StrategySettings {
     pub(crate) fn check(&self, problems: &mut Problems) {
         let Self { devices, num_nodes, strategy } = self;
         let count = match devices {

@@ -317,21 +317,21 @@ impl<M> TrainerBuilder<M> {
     /// Which device: one of the accelerator's by its index (`[1]`), or their number, which is 1. Default: the first.
     #[must_use]
     pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
-        self.settings.spread.devices = devices.into();
+        self.settings.strategy.devices = devices.into();
         self
     }
 
     /// How many machines. Only 1, the default, is possible.
     #[must_use]
     pub fn num_nodes(mut self, machines: usize) -> Self {
-        self.settings.spread.num_nodes = machines;
+        self.settings.strategy.num_nodes = machines;
         self
     }
 
     /// How a run is spread over devices: `"auto"`, the default, and `"single_device"` are possible, and mean the same.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
-        self.settings.spread.strategy = strategy.into();
+        self.settings.strategy.strategy = strategy.into();
         self
     }
 
@@ -424,7 +424,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
         }
         check_barebones(&callbacks, &settings, &mut problems);
         let (accelerator, index, precision) =
-            (settings.accelerator, settings.spread.index(), settings.numerics.precision);
+            (settings.accelerator, settings.strategy.index(), settings.numerics.precision);
         let choose = || devices::choose(accelerator, index, precision);
         if let Some(devices::Choice { device, .. }) = problems.take(choose())
             && settings.deterministic

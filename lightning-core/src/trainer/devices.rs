@@ -4,7 +4,7 @@ use burn::tensor::{Device, DeviceType, FloatDType};
 
 use crate::{
     error::{Error, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
     precision::Precision,
     settings::{Accelerator, strategy::device_at},
 };
@@ -32,7 +32,7 @@ pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<P
         named if index > 0 => checked(named.name(), device_at(named, index)?, precision),
         Accelerator::Auto if std::env::var_os("BURN_DEVICE").is_some() => {
             // The environment decides, and Burn panics where it asks for what there is not.
-            let device = catch(|| Ok(Device::default())).map_err(|error| {
+            let device = catch_panic(|| Ok(Device::default())).map_err(|error| {
                 Error::config(error.message().to_owned()).help("unset `BURN_DEVICE`, or name another")
             })?;
             checked("BURN_DEVICE", device, precision)
@@ -132,7 +132,7 @@ fn offers() -> impl Iterator<Item = Offer> {
     ];
     let listed = kinds.iter().cloned().filter_map(|(name, kind)| {
         // A driver that is not there may end in a panic rather than in an empty list.
-        let devices = catch(|| Ok(Device::enumerate(kind).into_iter().collect::<Vec<_>>())).unwrap_or_default();
+        let devices = catch_panic(|| Ok(Device::enumerate(kind).into_iter().collect::<Vec<_>>())).unwrap_or_default();
         devices.into_iter().next().map(|device| Offer { name, device })
     });
     // LibTorch lists its GPUs only.

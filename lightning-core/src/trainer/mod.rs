@@ -27,13 +27,13 @@ use crate::{
     callbacks::Callback,
     checkpoint::{self, Checkpoint},
     console::table,
-    data::{EvalData, FitData, Predicting, Shelf, Source, Testing, Validation, merge_hparams},
+    data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, Testing, Validation, merge_hparams},
     engine::{
         self,
-        checkout::Owned,
+        checkout::Checkout,
         driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
         loss_scaling,
-        resume::{self, Place},
+        resume::{self, LoopPosition},
         run::{Counters, RunState},
         snapshot::callback_states,
     },
@@ -126,8 +126,8 @@ impl<M: LightningModule> Trainer<M> {
         run.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed, numerics) = (run.device.clone(), run.seed, run.settings.numerics);
-        let owned = Owned::take(module, |module| for_training(module, &device, seed, numerics), true);
-        loss_scaling::take_up_module(run, owned.get()?, true)?;
+        let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
+        loss_scaling::check_precision(run, owned.get()?, true)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
         let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.stage = Stage::Fit;
@@ -193,7 +193,7 @@ impl<M: LightningModule> Trainer<M> {
         D: EvalData<M, Predicting<T>>,
         T: Send + 'static,
     {
-        let outputs: Shelf<T> = Arc::new(Mutex::new(Vec::new()));
+        let outputs: CollectedOutputs<T> = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_source(Predicting::new(outputs.clone()));
         self.run.predictions = Some(Box::new(outputs.clone()));
         let predicted = self.evaluate(module, source, Stage::Predict);
@@ -206,7 +206,7 @@ impl<M: LightningModule> Trainer<M> {
     fn evaluate<'a>(
         &'a mut self,
         module: &'a mut M,
-        source: Box<dyn Source<M> + 'a>,
+        source: Box<dyn RunData<M> + 'a>,
         stage: Stage,
     ) -> Result<EvalReport<M>> {
         let weights = match (&self.known, identify(module)) {
@@ -217,8 +217,8 @@ impl<M: LightningModule> Trainer<M> {
         begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.device.clone(), run.seed);
-        let owned = Owned::take(module, |module| for_evaluation(module, &device, seed), false);
-        loss_scaling::take_up_module(run, owned.get()?, false)?;
+        let owned = Checkout::take(module, |module| for_evaluation(module, &device, seed), false);
+        loss_scaling::check_precision(run, owned.get()?, false)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
         let batches = engine::with_data(run, &mut driver, |run, driver| {
             if engine::evaluation_limit(run).0.is_zero() {
@@ -335,7 +335,7 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
     run.stage = stage;
     if stage == Stage::Fit {
-        run.place = Place::start_of(run.progress.epoch);
+        run.position = LoopPosition::start_of(run.progress.epoch);
     }
     run.stop = None;
     run.started = Some(Instant::now());

@@ -13,7 +13,7 @@ use std::{
 use burn::tensor::{Int, Tensor};
 use lightning_core::{
     DataLoader, Result,
-    data::{Dataset, Position, Rows, Zip, idx},
+    data::{Dataset, EpochOffset, Rows, Zip, idx},
 };
 
 const BATCH: usize = 64;
@@ -71,7 +71,7 @@ where
     for epoch in 0..EPOCHS {
         let start = Instant::now();
         let mut batches = 0;
-        for batch in loader.resume(Position { seed: 1, epoch, batch: 0 })? {
+        for batch in loader.resume(EpochOffset { seed: 1, epoch, batch: 0 })? {
             let (images, labels) = batch?;
             std::hint::black_box((&images, &labels));
             batches += 1;
@@ -93,7 +93,7 @@ fn overlap(step: Duration, load: fn(Duration)) -> Result<f64> {
         .build()?;
     let mut best = f64::INFINITY;
     for _ in 0..3 {
-        let mut batches = loader.resume(Position::default())?;
+        let mut batches = loader.resume(EpochOffset::default())?;
         // The first batch is nobody's to hide behind.
         batches.next().transpose()?;
         let start = Instant::now();

@@ -11,15 +11,15 @@ use std::{
 
 use super::{
     epoch::{Epoch, Job, Watch, in_batch},
-    workers::{Task, Team, Workers},
+    workers::{Task, WorkerPool, Workers},
 };
 use crate::{
     error::{Error, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
 };
 
 /// How long the end of an epoch waits for items that are still being read. One that takes longer may never come.
-const GRACE: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What workers and loop share.
 struct Shared<B> {
@@ -106,7 +106,7 @@ impl<B: Send> Task for Shared<B> {
                 return;
             };
             watch.start(batch);
-            let made = catch(|| make(watch)).map_err(|error| error.at(in_batch(batch)));
+            let made = catch_panic(|| make(watch)).map_err(|error| error.at(in_batch(batch)));
             watch.finish();
             self.deliver(batch, made);
         }
@@ -131,7 +131,7 @@ impl<B> Drop for Finished<'_, B> {
 pub(in crate::data) struct Ordered<B> {
     shared: Arc<Shared<B>>,
     workers: Workers,
-    team: Option<Team>,
+    team: Option<WorkerPool>,
     /// The number of the next batch.
     next: usize,
     ended: bool,
@@ -245,7 +245,7 @@ impl<B> Drop for Ordered<B> {
     fn drop(&mut self) {
         self.stop();
         let Some(team) = self.team.take() else { return };
-        if self.shared.idle_within(GRACE) {
+        if self.shared.idle_within(SHUTDOWN_TIMEOUT) {
             // A team that is not kept ends here, and its threads are joined.
             self.workers.release(team);
         } else {

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    os::panics::catch,
+    os::panics::catch_panic,
 };
 
 /// Prepares the thread of a worker, which has this number.
@@ -36,7 +36,7 @@ impl WorkerSettings {
 #[derive(Clone, Default)]
 pub(in crate::data) struct Workers {
     pub(in crate::data) settings: WorkerSettings,
-    waiting: Arc<Mutex<Option<Team>>>,
+    waiting: Arc<Mutex<Option<WorkerPool>>>,
 }
 
 impl Workers {
@@ -45,15 +45,15 @@ impl Workers {
     }
 
     /// A team of one's own: the one that waits, or a new one. Two epochs of one loader may be read at the same time.
-    pub(in crate::data) fn hire(&self) -> Result<Team> {
+    pub(in crate::data) fn hire(&self) -> Result<WorkerPool> {
         match self.waiting().take() {
             Some(team) => Ok(team),
-            None => Team::start(self.settings.count, self.settings.init.as_ref()),
+            None => WorkerPool::start(self.settings.count, self.settings.init.as_ref()),
         }
     }
 
     /// The team has no task any more: it waits for the next one, or is dismissed.
-    pub(in crate::data) fn release(&self, team: Team) {
+    pub(in crate::data) fn release(&self, team: WorkerPool) {
         if self.settings.persistent {
             // A second team, for a moment: it is dismissed outside of the lock.
             let second = self.waiting().replace(team);
@@ -61,7 +61,7 @@ impl Workers {
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Team>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<WorkerPool>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,7 +75,7 @@ pub(in crate::data) trait Task: Send + Sync {
 }
 
 /// Threads that work on one task after the other.
-pub(in crate::data) struct Team {
+pub(in crate::data) struct WorkerPool {
     workers: Vec<Worker>,
 }
 
@@ -84,7 +84,7 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
-impl Team {
+impl WorkerPool {
     fn start(count: usize, init: Option<&WorkerInit>) -> Result<Self> {
         let mut team = Self { workers: Vec::with_capacity(count) };
         for number in 0..count {
@@ -118,7 +118,7 @@ impl Team {
     }
 }
 
-impl Drop for Team {
+impl Drop for WorkerPool {
     fn drop(&mut self) {
         let (tasks, threads): (Vec<_>, Vec<_>) =
             self.workers.drain(..).map(|worker| (worker.tasks, worker.thread)).unzip();
@@ -136,7 +136,7 @@ fn run(worker: usize, init: Option<&WorkerInit>, tasks: &mpsc::Receiver<Arc<dyn 
     for task in tasks {
         if !ready
             && let Some(init) = init
-            && let Err(error) = catch(|| init(worker))
+            && let Err(error) = catch_panic(|| init(worker))
         {
             let failed = Error::new(error.kind(), format!("`worker_init` failed on worker {worker}"));
             task.decline(failed.caused_by(error));

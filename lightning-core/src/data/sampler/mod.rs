@@ -51,7 +51,7 @@ impl SampleContext {
 /// ```
 /// use lightning_core::{
 ///     Result,
-///     data::{DataLoader, Position, SampleContext, Sampler},
+///     data::{DataLoader, EpochOffset, SampleContext, Sampler},
 /// };
 ///
 /// /// Every second item, starting at another one in every epoch.
@@ -69,7 +69,7 @@ impl SampleContext {
 /// }
 ///
 /// let loader = DataLoader::builder(vec!['a', 'b', 'c', 'd']).sampler(EverySecond).batch_size(2).collate(Ok).build()?;
-/// let epoch = |epoch| loader.resume(Position { epoch, ..Position::default() })?.collect::<Result<Vec<Vec<char>>>>();
+/// let epoch = |epoch| loader.resume(EpochOffset { epoch, ..EpochOffset::default() })?.collect::<Result<Vec<Vec<char>>>>();
 /// assert_eq!((epoch(0)?, epoch(1)?), (vec![vec!['a', 'c']], vec![vec!['b', 'd']]));
 /// # Ok::<(), lightning_core::Error>(())
 /// ```

@@ -5,12 +5,12 @@ use serde_json::Value;
 use super::task::Task;
 use crate::{
     error::{Error, ErrorKind, Result},
-    params::state::{number, to_number},
+    params::state::{f64_from_json, f64_to_json},
 };
 
 /// A list of numbers.
 pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {
-    Value::Array(values.into_iter().map(number).collect())
+    Value::Array(values.into_iter().map(f64_to_json).collect())
 }
 
 /// The list under a key of an object.
@@ -19,7 +19,7 @@ pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {
 /// When there is none, or it is no list of numbers.
 pub(crate) fn numbers_of(state: &Value, key: &str) -> Result<Vec<f64>> {
     let list = state.get(key).and_then(Value::as_array);
-    list.and_then(|list| list.iter().map(to_number).collect()).ok_or_else(|| foreign(key))
+    list.and_then(|list| list.iter().map(f64_from_json).collect()).ok_or_else(|| foreign(key))
 }
 
 /// The list of whole numbers under a key of an object.

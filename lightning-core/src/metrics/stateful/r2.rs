@@ -7,7 +7,7 @@ use super::{Regression, accumulate::Rows, exact};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Metric, MetricValue},
-    params::state::to_number,
+    params::state::f64_from_json,
 };
 
 /// How the scores of several outputs become one.
@@ -233,7 +233,7 @@ impl Metric for R2Score {
 
     fn load_state(&mut self, state: &Value) -> Result<()> {
         self.reset();
-        let samples = state.get("samples").and_then(to_number).ok_or_else(|| exact::foreign("samples"))?;
+        let samples = state.get("samples").and_then(f64_from_json).ok_or_else(|| exact::foreign("samples"))?;
         let list = |key| exact::numbers_of(state, key);
         let moments = Moments { samples, mean: list("mean")?, spread: list("spread")?, residual: list("residual")? };
         let outputs = exact::size_of(state, "outputs")?;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::Result,
     metrics::{Matrix, MetricValue, Metrics},
-    params::state::{number, to_number},
+    params::state::{f64_from_json, f64_to_json},
     stage::Stage,
 };
 
@@ -20,14 +20,14 @@ struct Number(f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        number(self.0).serialize(serializer)
+        f64_to_json(self.0).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        to_number(&value).map(Self).ok_or_else(|| D::Error::custom(format!("expected a number, found {value}")))
+        f64_from_json(&value).map(Self).ok_or_else(|| D::Error::custom(format!("expected a number, found {value}")))
     }
 }
 
@@ -343,7 +343,7 @@ mod tests {
         let scope = store.reopen(stage, 0, "");
         let entry = |target| Entry { target, value: Logged::Value(value), weight: None };
         let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned()))];
-        store.absorb(scope, &mut entries, Some(3), true).unwrap();
+        store.drain_log(scope, &mut entries, Some(3), true).unwrap();
     }
 
     fn update<X: Metric>(store: &mut MetricStore, slot: u32, metric: X, labels: [i32; 4]) -> Result<()>
@@ -354,7 +354,7 @@ mod tests {
         let tensor = |labels: [i32; 4]| Tensor::<1, Int>::from_data(labels, &Device::default());
         let input = (tensor(labels), tensor([0, 1, 1, 0])).to_input().map(|input| Box::new(input) as _);
         let value = Logged::Metric(MetricUpdate { input, template: Some(Box::new(metric)) });
-        store.absorb(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], Some(4), true)
+        store.drain_log(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], Some(4), true)
     }
 
     fn through_text(store: &mut MetricStore) -> MetricStore {
