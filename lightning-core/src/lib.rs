@@ -94,6 +94,7 @@ mod tensor;
 pub mod testing;
 pub mod trainer;
 
+pub use crate::params::copy_of;
 pub use callbacks::{Callback, CallbackContext, EarlyStopping, ModelCheckpoint};
 pub use checkpoint::Resume;
 pub use data::{Batch, DataLoader, from_loader, random_split};
@@ -216,7 +217,7 @@ pub use loggers::{CsvLogger, Logger};
 pub use metrics::{MetricKey, Metrics};
 pub use module::{FitContext, HookContext, LightningModule, Loss, Optimizers, StepContext, Weights, log, log_dict};
 pub use optim::{OptimizerSetup, TorchDefaults, schedulers};
-pub use params::{StateReader, StateWriter, copy_of};
+pub use params::{StateReader, StateWriter};
 pub use precision::Precision;
 pub use random::{Rng, seed_everything};
 pub use stage::Stage;

@@ -6,13 +6,11 @@ use burn::module::{Module, ParamId};
 
 use super::{Callback, CallbackContext};
 use crate::{
-    engine::snapshot::parameters,
     error::{Error, Result},
     module::{FieldKey, LightningModule},
     optim::{AddedGroup, AddedRate, Optimizer},
     params::{
-        DynMapper, ErasedVisitor, FloatParam, MapMode,
-        select::is_below,
+        DynMapper, ErasedVisitor, FloatParam, MapMode, is_below, parameters,
         state::{StateReader, StateWriter},
         visit,
     },

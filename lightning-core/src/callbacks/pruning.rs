@@ -21,8 +21,8 @@ use crate::{
     module::LightningModule,
     optim::ParamInfo,
     params::{
-        DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics,
-        select::{IntoParamSelector, ParamSelector},
+        DynMapper, ErasedVisitor, FloatParam, IntoParamSelector, MapMode, ParamSelector, ValueMapper,
+        running_statistics,
         state::{StateReader, StateWriter, StoredTensors},
         visit,
     },

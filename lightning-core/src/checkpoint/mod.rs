@@ -17,6 +17,7 @@
 //!
 //! Any program reads it: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
 
+pub(crate) mod collect;
 pub(crate) mod container;
 pub(crate) mod find;
 pub(crate) mod git;
@@ -24,9 +25,16 @@ mod inspect;
 pub(crate) mod metadata;
 pub(crate) mod optimizers;
 pub(crate) mod reader;
+pub(crate) mod snapshot;
 pub(crate) mod writer;
 
 use std::path::Path;
+
+use crate::{
+    error::{Error, Result},
+    module::{InitModule, InitOutput, LightningModule},
+    os::panics::catch_panic,
+};
 
 pub(crate) use self::reader::Checkpoint;
 pub use self::{
@@ -34,13 +42,7 @@ pub use self::{
     inspect::{Inspection, TensorSummary, inspect},
     metadata::{Metadata, RunRecord},
 };
-pub(crate) use crate::engine::snapshot::hparams_value;
-use crate::{
-    error::{Error, Result},
-    module::{InitModule, InitOutput, LightningModule},
-    os::panics::catch_panic,
-};
-
+pub(crate) use crate::module::erased::hparams_value;
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::reader::pointer_text;
 use crate::{
-    engine::snapshot::Image,
+    checkpoint::snapshot::Image,
     error::{Error, ErrorKind, Location, Result},
     os::{files, panics::panic_message},
 };

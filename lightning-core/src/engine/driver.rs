@@ -10,25 +10,26 @@ use burn::{module::Module, tensor::Device};
 
 use crate::{
     callbacks::{Callback, CallbackContext, CallbackOrder, call},
-    checkpoint::{Checkpoint, RunRecord, metadata::DataRecord, names},
+    checkpoint::{Checkpoint, RunRecord, metadata::DataRecord, names, snapshot::Image},
     data::{EpochOffset, NamedFetcher, RunData, StepCall},
     engine::{
         checkout::Checkout,
         loss_scaling::{Numerics, explain, loss_in_f32},
         resume::{compare, flat},
         run::RunState,
-        snapshot::{self, Image, ParamName, Parts, Snapshot, callback_states, keyed},
+        snapshot::{Parts, callback_states, keyed},
     },
     error::{Error, Result},
     hooks::{Hook, HookSet},
     module::{
         FitContext, LightningModule, Optimizers, TrainingMode, TrainingOutput,
         context::{HookContext, StepContext, hook_label, record},
+        erased::Snapshot,
     },
     optim::{Optimizer, OptimizerSetup},
     os::panics::catch_panic,
     params::{
-        ErasedVisitor, MapMode, ValueMapper, running_statistics,
+        ErasedVisitor, MapMode, ParamName, ValueMapper, frozen, parameters, running_statistics,
         state::{StateReader, StateWriter},
         visit,
     },
@@ -469,7 +470,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
         checkpoint.apply_for_training(self.module.get_mut()?)?;
-        let now = snapshot::frozen(self.module.get()?)?;
+        let now = frozen(self.module.get()?)?;
         let (freeze, thaw) = record.trainable.changes(&now, &mut run.differences);
         if !(freeze.is_empty() && thaw.is_empty()) {
             self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
@@ -482,11 +483,11 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     }
 
     fn frozen(&self) -> Result<Vec<String>> {
-        snapshot::frozen(self.module.get()?)
+        frozen(self.module.get()?)
     }
 
     fn parameters(&self) -> Result<Vec<ParamName>> {
-        snapshot::parameters(self.module.get()?)
+        parameters(self.module.get()?)
     }
 
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>> {
@@ -508,7 +509,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
 
     fn save_rollback(&mut self) -> Result<()> {
         let module = self.module.get()?.clone();
-        let frozen = snapshot::frozen(&module)?;
+        let frozen = frozen(&module)?;
         self.kept = Some(Kept { module, callbacks: callback_states(self.callbacks)?, frozen });
         Ok(())
     }
@@ -582,7 +583,7 @@ pub(crate) fn take_image<M: LightningModule>(
     for callback in callbacks {
         shown = shown.or(callback.model_to_save(module)?);
     }
-    let frozen = frozen.map_or_else(|| snapshot::frozen(module), Ok)?;
+    let frozen = frozen.map_or_else(|| crate::params::frozen(module), Ok)?;
     let parts = Parts {
         module,
         shown: shown.as_ref().map(|shown| shown as &dyn Snapshot),

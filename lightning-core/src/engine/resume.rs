@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     checkpoint::{
         Checkpoint, Resume,
+        collect::Tensors,
         find::{self, Found, SearchFolder},
         metadata::{Metadata, RunRecord, WindowRecord, object},
         names, optimizers, writer,
@@ -22,11 +23,11 @@ use crate::{
         driver::Driver,
         loss_scaling,
         run::{ResumedFrom, RunState},
-        snapshot::{ParamName, Tensors},
     },
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Weight,
+    params::ParamName,
     settings::Settings,
     tensor::handle::{Handle, float_on},
     trainer::report::StopReason,

@@ -18,9 +18,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     module::{BoundStep, TrainingMode, TrainingOutput},
-    optim::{Binding, FlatParams, Interval, Optimizer, OptimizerSetup, Scaling},
+    optim::{Binding, FlatParams, Interval, Optimizer, OptimizerSetup, Scaling, gradients::GradientStore},
     os::panics::catch_panic,
-    params::{ErasedVisitor, FloatParam, GradientStore},
+    params::{ErasedVisitor, FloatParam},
     tensor::{any_rank::with_rank, readback},
 };
 

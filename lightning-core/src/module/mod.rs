@@ -1,6 +1,7 @@
 //! What `#[lightning_module]` implements: the struct's half, the impl's half, and one trait for each step.
 
 pub(crate) mod context;
+pub(crate) mod erased;
 pub(crate) mod optimizers;
 pub(crate) mod python_hints;
 pub(crate) mod weights;

@@ -10,9 +10,9 @@ use crate::{
     error::{Error, Result},
     hooks::Hook,
     module::LightningModule,
-    optim::{NamesOptimizer, Optimizer, Scaling, Weight},
+    optim::{NamesOptimizer, Optimizer, Scaling, Weight, gradients::GradientStore},
     os::panics::catch_panic,
-    params::{DynMapper, GradientStore, MapMode, visit},
+    params::{DynMapper, MapMode, visit},
     settings::ClipAlgorithm,
 };
 

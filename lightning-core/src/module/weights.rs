@@ -11,11 +11,11 @@ use burn::{module::ParamId, tensor::TensorData};
 
 use crate::{
     checkpoint::{
+        collect::Tensors,
         container::{self, Container},
         names,
         reader::Values,
     },
-    engine::snapshot::Tensors,
     error::{Error, ErrorKind, Result},
     module::{FieldKey, LightningModule, LightningStruct},
     os::files,
@@ -423,7 +423,7 @@ impl BufferVisitor for Matching<'_> {
 /// Writes the parameters, running statistics and buffers of a module.
 pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
     let mut tensors = Tensors::default();
-    crate::engine::snapshot::Snapshot::tensors(module, &mut tensors)?;
+    crate::module::erased::Snapshot::tensors(module, &mut tensors)?;
     let tensors = tensors.read()?;
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;

@@ -8,7 +8,8 @@ use burn::{
 
 use crate::{
     error::{Error, Result},
-    params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
+    optim::gradients::GradientStore,
+    params::{ErasedVisitor, FloatParam, ValueMapper},
     tensor::any_rank::with_rank,
 };
 

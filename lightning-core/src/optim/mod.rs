@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod fused;
+pub(crate) mod gradients;
 mod keys;
 mod lbfgs;
 mod optimizer;
@@ -15,6 +16,7 @@ pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 
+pub(crate) use crate::params::ParamInfo;
 pub(crate) use lbfgs::FlatParams;
-pub(crate) use optimizer::{AddedGroup, AddedRate, Binding, Optimizer, ParamInfo};
+pub(crate) use optimizer::{AddedGroup, AddedRate, Binding, Optimizer};
 pub(crate) use scaling::{Scaling, Weight};

@@ -8,33 +8,18 @@ use burn::{
     optim::{DynState, LBFGS},
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
-
 use serde::{Deserialize, Serialize};
 
 use super::{OptimizerKind, OptimizerSetup, Scaling, Schedule, config::Rule, setup::Rate};
 use crate::{
     console::table,
-    engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
-    optim::fused,
+    optim::{fused, gradients::GradientStore},
     os::panics::panic_message,
-    params::{
-        ErasedVisitor, FloatParam, GradientStore, ValueMapper,
-        select::{ParamSelector, is_below},
-    },
+    params::{ErasedVisitor, FloatParam, ParamInfo, ParamName, ParamSelector, ValueMapper, is_below},
     precision::{narrowed, widened},
     tensor::any_rank::with_rank,
 };
-
-/// A float parameter, as optimizers know it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ParamInfo<'a> {
-    /// Its place among the module's float parameters.
-    pub(crate) index: usize,
-    pub(crate) id: ParamId,
-    pub(crate) path: &'a str,
-    pub(crate) rank: usize,
-}
 
 /// Parameters that are updated with the same numbers. The first group of an optimizer has those that no other has.
 struct Group {
@@ -221,7 +206,7 @@ impl Optimizer {
             return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
                 .help("give a finite rate of at least 0"));
         }
-        let (kind, selector) = (first.kind.clone(), Some(crate::params::select::below(&added.below)));
+        let (kind, selector) = (first.kind.clone(), Some(crate::params::below(&added.below)));
         let number = self.groups.len();
         let mut found = false;
         for param in parameters.iter().filter(|param| is_below(&param.path, &added.below)) {

@@ -4,8 +4,7 @@ use burn::tensor::{Tensor, kind::BridgeTensor};
 
 use super::Optimizer;
 use crate::{
-    optim::fused,
-    params::GradientStore,
+    optim::{fused, gradients::GradientStore},
     settings::ClipAlgorithm,
     tensor::{any_rank::with_rank, readback},
 };

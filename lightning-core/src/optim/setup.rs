@@ -6,7 +6,7 @@ use super::{IntoLearningRate, IntoOptimizer, NamesOptimizer, OptimizerKind, Sche
 use crate::{
     error::{Error, Result},
     module::FieldKey,
-    params::select::{IntoParamSelector, ParamSelector},
+    params::{IntoParamSelector, ParamSelector},
 };
 
 /// One declared optimizer, made at the start of `fit`: by `#[optimizer(…)]`, or by hand in `configure_optimizers`.

@@ -17,12 +17,6 @@ use burn::{
 };
 use serde_json::Value;
 
-pub use self::{
-    builder::TrainerBuilder,
-    plan::Plan,
-    report::{EvalReport, FitReport, StopReason},
-};
-pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 use crate::{
     callbacks::Callback,
     checkpoint::{self, Checkpoint},
@@ -48,6 +42,12 @@ use crate::{
     stage::Stage,
 };
 
+pub use self::{
+    builder::TrainerBuilder,
+    plan::Plan,
+    report::{EvalReport, FitReport, StopReason},
+};
+pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 /// Runs modules of type `M`: trains, validates, tests and predicts.
 ///
 /// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from

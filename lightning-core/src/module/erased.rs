@@ -1,0 +1,57 @@
+//! A module as a checkpoint sees it.
+
+use burn::module::Module;
+use serde_json::Value;
+
+use crate::{
+    callbacks::Callback,
+    checkpoint::collect::Tensors,
+    error::{Error, Result},
+    module::{LightningModule, LightningStruct},
+    params::{ParamName, parameters, state::StateWriter, visit},
+};
+
+/// A module as a checkpoint sees it, erased: what writes is compiled once.
+pub(crate) trait Snapshot {
+    fn name(&self) -> &'static str;
+    /// Every parameter, running statistic and buffer.
+    fn tensors(&self, tensors: &mut Tensors) -> Result<()>;
+    /// Every float parameter.
+    fn parameters(&self) -> Result<Vec<ParamName>>;
+    fn state(&self) -> Result<Value>;
+    fn hparams(&self) -> Result<Value>;
+}
+
+impl<M: LightningModule> Snapshot for M {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn tensors(&self, tensors: &mut Tensors) -> Result<()> {
+        // BatchNorm holds its last update back until somebody asks: evaluation form has it.
+        visit(&self.valid(), tensors)?;
+        self.visit_buffers(tensors);
+        tensors.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn parameters(&self) -> Result<Vec<ParamName>> {
+        parameters(self)
+    }
+
+    fn state(&self) -> Result<Value> {
+        let mut state = StateWriter::default();
+        self.save_state(&mut state)?;
+        Ok(state.finish())
+    }
+
+    fn hparams(&self) -> Result<Value> {
+        hparams_value(&LightningStruct::hparams(self))
+    }
+}
+
+/// Hyperparameters as JSON.
+pub(crate) fn hparams_value(hparams: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(hparams).map_err(|error| {
+        Error::new(crate::ErrorKind::Checkpoint, "the hyperparameters cannot be written as JSON").caused_by(error)
+    })
+}
