@@ -1,8 +1,10 @@
 //! For unit tests of modules: what does a step log?
 
 use crate::{
-    metrics::{AnyMetric, MetricValue, Metrics},
-    module::context::{Entry, Inbox, Logged, Target, record},
+    metrics::{
+        AnyMetric, MetricValue, Metrics,
+        ambient::{Entry, Inbox, Logged, Target, record},
+    },
     stage::Stage,
 };
 

@@ -16,9 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     module::LightningModule,
     params::{
-        DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, running_statistics,
-        state::{StateReader, StateWriter},
-        visit,
+        DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, StateWriter, ValueMapper, running_statistics, visit,
     },
     tensor::{any_rank::with_rank, handle::with_data},
 };
@@ -351,7 +349,7 @@ impl Averaging {
     /// `on_load_checkpoint`: the model of the checkpoint is the average.
     pub(super) fn resume<M: LightningModule>(&mut self, cx: &CallbackContext<'_>, module: &M) -> Result<()> {
         self.prepare(cx, module)?;
-        match &cx.run.resuming {
+        match &cx.resume.checkpoint {
             Some(checkpoint) if self.stored > 0 => {
                 let stored = |path: &str| checkpoint.container.read(&format!("{}{path}", names::MODEL));
                 self.average.restore(self.stored, module, &self.left_out, &stored)

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    module::{FieldKey, LightningModule},
-    params::state::{StateReader, StateWriter},
+    module::LightningModule,
+    params::{FieldKey, StateReader, StateWriter},
 };
 
 /// Trains everything but a backbone at first, and the backbone too from some epoch on, with a rate of its own that grows.

@@ -8,7 +8,7 @@ use super::{Callback, CallbackContext, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Direction, KeyRef, Monitor},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 
@@ -226,7 +226,11 @@ impl<M> Callback<M> for EarlyStopping<M> {
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.is_quiet() || cx.monitors_at_epoch_end() || cx.stage() != Stage::Validate || !cx.run.validates {
+        if cx.is_quiet()
+            || cx.monitors_at_epoch_end()
+            || cx.stage() != Stage::Validate
+            || !cx.view.progress.validation.enabled
+        {
             return Ok(());
         }
         self.check(cx)

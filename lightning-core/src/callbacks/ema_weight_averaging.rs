@@ -6,7 +6,7 @@ use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, WeightAv
 use crate::{
     error::{Error, Result},
     module::LightningModule,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// Trains on, and validates, saves and ends with an exponential moving average of the weights.

@@ -7,12 +7,10 @@ use burn::module::{Module, ParamId};
 use super::{Callback, CallbackContext};
 use crate::{
     error::{Error, Result},
-    module::{FieldKey, LightningModule},
+    module::LightningModule,
     optim::{AddedGroup, AddedRate, Optimizer},
     params::{
-        DynMapper, ErasedVisitor, FloatParam, MapMode, is_below, parameters,
-        state::{StateReader, StateWriter},
-        visit,
+        DynMapper, ErasedVisitor, FieldKey, FloatParam, MapMode, StateReader, StateWriter, is_below, parameters, visit,
     },
     stage::Stage,
 };
@@ -133,7 +131,7 @@ impl<S> BaseFinetuning<S> {
 
 impl<M: LightningModule, S: FinetuningSchedule<M>> Callback<M> for BaseFinetuning<S> {
     fn state_key(&self) -> String {
-        format!("BaseFinetuning({})", crate::module::context::short_name::<S>())
+        format!("BaseFinetuning({})", crate::metrics::ambient::short_name::<S>())
     }
 
     fn setup(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
@@ -238,7 +236,7 @@ impl<M: LightningModule> FinetuningContext<'_, '_, M> {
 
 /// The optimizer that a field belongs to, else the first.
 pub(super) fn optimizer_of<'a>(cx: &'a mut CallbackContext<'_>, field: &str) -> Result<&'a mut Optimizer> {
-    let optimizers = &mut cx.run.optimizers;
+    let optimizers = &mut cx.view.train.optimizers;
     let owner = optimizers.iter().position(|optimizer| optimizer.owns(field)).unwrap_or(0);
     optimizers.get_mut(owner).ok_or_else(|| {
         Error::config(format!("there is no optimizer yet to train `{field}`"))

@@ -57,7 +57,7 @@ impl LearningRateMonitor {
 
     fn rates(&self, cx: &CallbackContext<'_>) -> Vec<(String, f64)> {
         let named = |name: &str| format!("{}lr-{name}", self.prefix);
-        match cx.run.optimizers.as_slice() {
+        match cx.view.train.optimizers.as_slice() {
             // One that trains the whole module has no name of its own worth showing.
             [only] => {
                 let (name, kind) = (only.name(), kind(only.describe()));

@@ -25,10 +25,21 @@ mod weight_averaging;
 
 use std::{
     collections::BTreeMap,
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
 };
 
-use burn::tensor::Device;
+use crate::{
+    checkpoint::{BestCheckpoint, CheckpointState, ResumeState, writer::SaveRequest},
+    error::{Error, ErrorKind, Result},
+    hooks::Hook,
+    loggers::Loggers,
+    metrics::{KeyRef, LogValue, ambient::short_name},
+    module::{LightningModule, ModuleInfo, RunView},
+    params::{StateReader, StateWriter},
+    progress::StopReason,
+    settings::Settings,
+};
 
 pub use backbone_finetuning::BackboneFinetuning;
 pub use device_stats_monitor::DeviceStatsMonitor;
@@ -50,20 +61,6 @@ pub use stochastic_weight_averaging::{IntoSwaRates, StochasticWeightAveraging};
 pub use throughput_monitor::ThroughputMonitor;
 pub use timer::Timer;
 pub use weight_averaging::{AveragingCounts, AveragingPoint, WeightAveraging};
-
-use crate::{
-    checkpoint::writer::SaveRequest,
-    engine::run::{BestCheckpoint, RunState},
-    error::{Error, ErrorKind, Result},
-    hooks::Hook,
-    metrics::{KeyRef, Metrics},
-    module::{
-        LightningModule,
-        context::{self, LogValue},
-    },
-    params::state::{StateReader, StateWriter},
-    trainer::report::StopReason,
-};
 
 /// When a callback runs, among the others of the same hook.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +138,7 @@ macro_rules! callback_hooks {
             /// Under which name its state is in a checkpoint: by default the type's name. A callback whose state belongs to a
             /// setting adds it, as in `EarlyStopping(val_loss, minimize)`. Of several with one key the order tells which is which.
             fn state_key(&self) -> String {
-                context::short_name::<Self>().to_owned()
+                short_name::<Self>().to_owned()
             }
 
             /// Writes what a resumed run needs of it: counters, best values, tensors, whole modules. By default nothing.
@@ -241,12 +238,11 @@ macro_rules! callback_hooks {
         pub(crate) fn call<M>(
             callback: &mut dyn Callback<M>,
             hook: Hook,
-            run: &mut RunState,
+            cx: &mut CallbackContext<'_>,
             module: &mut M,
         ) -> Result<bool> {
-            let mut cx = CallbackContext { run, not_implemented: None };
             match hook {
-                $(Hook::$hook => callback.$method(&mut cx, module)?,)*
+                $(Hook::$hook => callback.$method(cx, module)?,)*
                 _ => return Ok(false),
             }
             Ok(cx.not_implemented.is_none_or(|not_implemented| not_implemented != callback.identity()))
@@ -331,12 +327,34 @@ callback_hooks! {
     on_load_checkpoint = OnLoadCheckpoint,
 }
 
-/// What a callback may know and do.
+/// What a callback can see of the run and do to it.
+///
+/// The methods that callbacks share with the hooks of a module are those of
+/// [`RunView`](crate::module::RunView).
 #[derive(Debug)]
 pub struct CallbackContext<'a> {
-    pub(crate) run: &'a mut RunState,
-    /// The callback whose method was the trait's own.
+    pub(crate) view: RunView<'a>,
+    pub(crate) info: ModuleInfo,
+    pub(crate) settings: &'a Settings,
+    pub(crate) loggers: &'a mut Loggers,
+    pub(crate) checkpoints: &'a mut CheckpointState,
+    pub(crate) resume: &'a mut ResumeState,
+    /// The callback whose method was the default method of the trait.
     pub(crate) not_implemented: Option<Identity>,
+}
+
+impl<'a> Deref for CallbackContext<'a> {
+    type Target = RunView<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.view
+    }
+}
+
+impl DerefMut for CallbackContext<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.view
+    }
 }
 
 /// One callback: its place, and its type's name, since the first field of a callback has the same place.
@@ -350,12 +368,10 @@ impl Identity {
     }
 }
 
-context::run_methods!(CallbackContext);
-
 impl CallbackContext<'_> {
     /// Whether this is a `fast_dev_run`.
     pub fn is_fast_dev_run(&self) -> bool {
-        self.run.settings.fast_dev_run.is_some()
+        self.settings.fast_dev_run.is_some()
     }
 
     /// The loss of the last training batch. On a device other than the host this waits for the device.
@@ -363,7 +379,7 @@ impl CallbackContext<'_> {
     /// # Errors
     /// When the device fails.
     pub fn loss(&mut self) -> Result<Option<f64>> {
-        match self.run.loss.clone() {
+        match self.view.progress.loss.clone() {
             Some(loss) => Ok(crate::tensor::readback::read(vec![loss])?.first().copied()),
             None => Ok(None),
         }
@@ -371,12 +387,12 @@ impl CallbackContext<'_> {
 
     /// Logs a value under a name; see [`log`](crate::log).
     pub fn log<V: LogValue + ?Sized>(&mut self, name: &str, value: &V) {
-        context::log(name, value);
+        crate::module::log(name, value);
     }
 
     /// The folder of the run: the first logger's, else the root folder.
     pub fn log_dir(&self) -> PathBuf {
-        self.run.log_dir()
+        self.loggers.dir_or(&self.settings.output.root)
     }
 
     /// Asks for a checkpoint of `module` and of the run, in this file. It is taken at the next place where a run can go on from,
@@ -390,47 +406,49 @@ impl CallbackContext<'_> {
         if path.file_name().is_none() {
             return Err(Error::config(format!("`{}` is no file name for a checkpoint", path.display())));
         }
-        self.run.saving.requests.push(SaveRequest::new(path));
+        self.checkpoints.queue.requests.push(SaveRequest::new(path));
         Ok(())
     }
 
     pub(crate) fn stop_early(&mut self, what: String) {
-        self.run.stop.get_or_insert(StopReason::EarlyStopped(what));
+        self.view.progress.stop.get_or_insert(StopReason::EarlyStopped(what));
     }
 
     pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>) {
-        self.run.checkpoints.best = Some(BestCheckpoint { path, score });
+        self.checkpoints.best = Some(BestCheckpoint { path, score });
     }
 
     /// The epoch that files are called by: at the end of training the last one.
     pub(crate) fn epoch_of_files(&self) -> u64 {
-        self.run.last_epoch
+        self.view.progress.last_epoch
     }
 
     /// The value a monitoring callback reads; `None` before validation has given it for the first time.
     pub(crate) fn monitored(&mut self, key: KeyRef, strict: bool) -> Result<Option<f64>> {
         let name = key.display();
-        if let Some(value) = self.run.metrics.metrics()?.find(key) {
+        if let Some(value) = self.view.metrics.metrics()?.find(key) {
             return Ok(Some(value));
         }
-        let late = self.run.settings.validation.skips_epochs();
-        if !strict || (self.run.validates && self.run.progress.validation_runs == 0 && late) {
+        let late = self.settings.validation.skips_epochs();
+        if !strict
+            || (self.view.progress.validation.enabled && self.view.progress.counters.validation_runs == 0 && late)
+        {
             return Ok(None);
         }
-        let known = self.run.metrics.known().names();
+        let known = self.view.metrics.known().names();
         Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
             .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
-            .at(self.run.location(None, false)))
+            .at(self.view.progress.location(None, false)))
     }
 
     /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
     pub(crate) fn monitors_at_epoch_end(&self) -> bool {
-        self.run.settings.validation.is_once_an_epoch()
+        self.settings.validation.is_once_an_epoch()
     }
 
     /// Whether monitoring callbacks have to stay quiet.
     pub(crate) fn is_quiet(&self) -> bool {
-        let run = &self.run;
-        run.failing || run.sanity_checking || run.settings.fast_dev_run.is_some()
+        let progress = &*self.view.progress;
+        progress.failing || progress.sanity_checking || self.settings.fast_dev_run.is_some()
     }
 }

@@ -18,10 +18,12 @@ use crate::{
         Checkpoint, Metadata,
         writer::{self, SaveRequest},
     },
-    engine::checkpoints,
     error::{Error, Result},
     metrics::{Directed, Direction, KeyRef, Monitor, StageSet},
-    params::state::{StateReader, StateWriter, f64_from_json, f64_to_json},
+    params::{
+        StateReader, StateWriter,
+        state::{f64_from_json, f64_to_json},
+    },
     stage::Stage,
 };
 
@@ -329,7 +331,7 @@ impl<M> ModelCheckpoint<M> {
 
     /// Whether checkpoints by epochs are due at the end of the training epoch.
     fn is_at_epoch_end(&self, cx: &CallbackContext<'_>) -> bool {
-        self.at_epoch_end.unwrap_or(cx.monitors_at_epoch_end() || !cx.run.validates)
+        self.at_epoch_end.unwrap_or(cx.monitors_at_epoch_end() || !cx.view.progress.validation.enabled)
     }
 
     /// Whether `a` ranks strictly before `b`.
@@ -386,7 +388,7 @@ impl<M> ModelCheckpoint<M> {
             }
         }
         // The file that a user named as the start of this run is the user's.
-        let named = cx.run.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
+        let named = cx.resume.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
         to_delete.retain(|old| Some(old) != named.as_ref() && *old != path);
         self.state.last_step = Some(step);
         self.state.to_delete.clone_from(&to_delete);
@@ -396,7 +398,7 @@ impl<M> ModelCheckpoint<M> {
             let score = admitted_score(self.monitor, self.state.kept.last(), &path);
             request.announce = Some(format!("saving {}{score}", path.display()));
         }
-        cx.run.saving.requests.push(request);
+        cx.checkpoints.queue.requests.push(request);
         self.tell_best(cx);
         Ok(())
     }
@@ -423,7 +425,7 @@ impl<M> ModelCheckpoint<M> {
     }
 
     fn folder(&self, cx: &CallbackContext<'_>) -> PathBuf {
-        self.folder.clone().unwrap_or_else(|| checkpoints::default_folder(cx.run))
+        self.folder.clone().unwrap_or_else(|| cx.log_dir().join("checkpoints"))
     }
 
     /// The name of the checkpoint at hand, in the folder. A file that goes for it may have the name.
@@ -443,7 +445,7 @@ impl<M> ModelCheckpoint<M> {
 
     /// The first name that no other file has, and that nobody has asked for.
     fn free_path(&self, cx: &CallbackContext<'_>, folder: &Path, name: &str, to_delete: &[PathBuf]) -> PathBuf {
-        let saving = &cx.run.saving;
+        let saving = &cx.checkpoints.queue;
         let is_taken = |path: &PathBuf| {
             saving.has_asked_for(path)
                 || (self.count_versions && !to_delete.contains(path) && (saving.is_writing(path) || path.exists()))
@@ -520,13 +522,13 @@ impl<M> ModelCheckpoint<M> {
     /// Whether the monitored metric has no value yet, or gets another one right after this batch.
     fn waits_for_validation(&self, cx: &mut CallbackContext<'_>) -> Result<bool> {
         let Some((key, _)) = self.monitor else { return Ok(false) };
-        if !cx.run.validates {
+        if !cx.view.progress.validation.enabled {
             return Ok(false);
         }
         let missing = cx.metrics()?.value(&key.display()).is_none();
         let is_counted = matches!(key.metric(), "epoch" | "step");
-        Ok(match cx.run.declared_stages(key.metric()) {
-            Some(stages) => stages == StageSet::VAL && (missing || cx.run.validation_follows),
+        Ok(match cx.info.declared_stages(key.metric()) {
+            Some(stages) => stages == StageSet::VAL && (missing || cx.view.progress.validation.follows),
             None => missing && !is_counted,
         })
     }
@@ -631,7 +633,9 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
     }
 
     fn on_load_checkpoint(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        let (Some(record), Some(from)) = (self.resumed.take(), cx.run.resumed_from.clone()) else { return Ok(()) };
+        let (Some(record), Some(from)) = (self.resumed.take(), cx.resume.resumed_from.clone()) else {
+            return Ok(());
+        };
         let Record { kept, best, last_step, last, pointer, to_delete, waiting } = record;
         let folder = self.folder(cx);
         // A name that leads out of the folder is not one that this callback has written.
@@ -639,12 +643,15 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
             let plain = Path::new(name).file_name().is_some_and(|file| file == name.as_str());
             plain.then(|| folder.join(name))
         };
-        let (seed, step) = (cx.run.seed, cx.run.progress.batch_step);
+        let (seed, step) = (cx.view.progress.seed, cx.view.progress.counters.batch_step);
         let ours = |path: &PathBuf| is_of_run(path, seed, step);
         for (name, score) in &kept {
             match (here(name).filter(ours), f64_from_json(score)) {
                 (Some(path), Some(score)) => self.state.kept.push(Kept { path, score }),
-                _ => cx.run.warn(format!("the checkpoint `{name}`, kept before, is not in {}", folder.display())),
+                _ => cx
+                    .view
+                    .console
+                    .warn(format!("the checkpoint `{name}`, kept before, is not in {}", folder.display())),
             }
         }
         self.state.last_step = last_step;
@@ -664,7 +671,7 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
             writer::point(pointer, last)?;
         }
         self.tell_best(cx);
-        if cx.run.checkpoints.best.is_none()
+        if cx.checkpoints.best.is_none()
             && let Some(path) = best.map(|best| from.path.with_file_name(best)).filter(|path| path.is_file())
         {
             // The folder is another: what was best there stays so until something is written here.
@@ -697,7 +704,7 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.is_quiet() || cx.stage() != Stage::Validate || !cx.run.validates {
+        if cx.is_quiet() || cx.stage() != Stage::Validate || !cx.view.progress.validation.enabled {
             return Ok(());
         }
         let waited = self.waiting.take().is_some();
@@ -725,7 +732,7 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
         let mut request = SaveRequest::new(&path);
         request.weights_only = self.weights_only;
         request.announce = Some(format!("saving {} before the run ends with an error", path.display()));
-        cx.run.saving.requests.push(request);
+        cx.checkpoints.queue.requests.push(request);
         Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Prints what the module is made of, as deep as wanted.
 
 use super::{Callback, CallbackContext};
-use crate::{engine::summary, error::Result, module::LightningModule};
+use crate::{
+    error::Result,
+    module::{LightningModule, summary_of},
+};
 
 /// Prints the model summary with more than the module's own fields, in place of the trainer's.
 ///
@@ -61,7 +64,7 @@ impl<M: LightningModule> Callback<M> for ModelSummary {
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        let text = summary::summary_of(cx.run, self.depth, |visitor| crate::params::visit(&*module, visitor))?;
+        let text = summary_of(&cx.info, cx.view.train, self.depth, |visitor| crate::params::visit(&*module, visitor))?;
         cx.print(text);
         Ok(())
     }

@@ -153,7 +153,9 @@ impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
 
 /// Runs `body` on the predictions made so far.
 fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
-    let Some(shelf) = cx.run.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<CollectedOutputs<T>>()) else {
+    let Some(shelf) =
+        cx.view.outputs.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<CollectedOutputs<T>>())
+    else {
         let wanted = std::any::type_name::<T>();
         return Err(Error::config(format!(
             "`PredictionWriter` is to write `{wanted}`, which is not what `predict_step` returns"
@@ -178,7 +180,7 @@ where
         if cx.batch_idx() == 0 {
             self.seen = 0;
         }
-        let samples = self.seen..self.seen + cx.run.batch_size.unwrap_or(0) as u64;
+        let samples = self.seen..self.seen + cx.view.progress.batch_size.unwrap_or(0) as u64;
         self.seen = samples.end;
         let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx: cx.batch_idx(), samples };
         if self.interval != WriteInterval::Epoch {

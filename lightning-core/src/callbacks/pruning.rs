@@ -19,12 +19,9 @@ use crate::{
     console::table,
     error::{Error, ErrorKind, Result},
     module::LightningModule,
-    optim::ParamInfo,
     params::{
-        DynMapper, ErasedVisitor, FloatParam, IntoParamSelector, MapMode, ParamSelector, ValueMapper,
-        running_statistics,
-        state::{StateReader, StateWriter, StoredTensors},
-        visit,
+        DynMapper, ErasedVisitor, FloatParam, IntoParamSelector, MapMode, ParamInfo, ParamSelector, StateReader,
+        StateWriter, ValueMapper, running_statistics, state::StoredTensors, visit,
     },
     random::{Rng, Stream},
     tensor::{any_rank::with_rank, handle::with_data},
@@ -272,7 +269,7 @@ impl Pruning {
         if !(self.applies)(epoch) || amount.is_zero() {
             return Ok(());
         }
-        let mut rng = Rng::derived(cx.run.seed, Stream::Host, u64::MAX - epoch, 0);
+        let mut rng = Rng::derived(cx.view.progress.seed, Stream::Host, u64::MAX - epoch, 0);
         let mut layers = Vec::new();
         for Selected { index, path, value } in self.values(module)? {
             let importance = match self.importance {
@@ -394,7 +391,7 @@ impl<M: LightningModule> Callback<M> for Pruning {
     }
 
     fn on_before_optimizer_step(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        for window in &mut cx.run.windows {
+        for window in &mut cx.view.train.accumulators {
             for (index, mask) in &self.masks {
                 window.change(*index, |gradient| masked(gradient, &mask.pruned));
             }
@@ -415,7 +412,11 @@ impl<M: LightningModule> Callback<M> for Pruning {
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        if self.on_train_epoch_end || cx.is_failing() || cx.is_sanity_checking() || cx.run.windows.is_empty() {
+        if self.on_train_epoch_end
+            || cx.is_failing()
+            || cx.is_sanity_checking()
+            || cx.view.train.accumulators.is_empty()
+        {
             return Ok(());
         }
         self.prune(cx, module)

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     metrics::Direction,
     os::files::write_atomic,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// Ends a run with an error when the training loss jumps, and notes which batches to leave out next time.

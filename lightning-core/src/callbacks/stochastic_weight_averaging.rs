@@ -10,10 +10,7 @@ use crate::{
     error::{Error, Result},
     module::{LightningModule, TrainingMode},
     optim::schedulers::Annealing,
-    params::{
-        running_statistics,
-        state::{StateReader, StateWriter, StoredTensors},
-    },
+    params::{StateReader, StateWriter, running_statistics, state::StoredTensors},
     settings::Limit,
 };
 
@@ -175,7 +172,7 @@ impl StochasticWeightAveraging {
         let counted = match self.start {
             Limit::Batches(epoch) => u64::try_from(epoch).unwrap_or(1),
             Limit::Fraction(share) => {
-                let epochs = cx.run.settings.length.max_epochs.ok_or_else(|| {
+                let epochs = cx.settings.length.max_epochs.ok_or_else(|| {
                     Error::config(
                         "`StochasticWeightAveraging`: `swa_epoch_start` is a share of `max_epochs`, which is not set",
                     )
@@ -198,7 +195,7 @@ impl StochasticWeightAveraging {
         let last = |group: usize| rates.get(group).or(rates.first()).copied().unwrap_or_default();
         let now: Vec<f64> =
             first.iter().enumerate().map(|(group, lr)| self.annealing.between(*lr, last(group), share)).collect();
-        if let Some(optimizer) = cx.run.optimizers.first_mut() {
+        if let Some(optimizer) = cx.view.train.optimizers.first_mut() {
             optimizer.hold_schedule();
             optimizer.set_rates(&now);
         }
@@ -227,14 +224,14 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
         self.start_epoch(cx)?;
-        if cx.run.optimizers.len() != 1 {
+        if cx.view.train.optimizers.len() != 1 {
             return Err(Error::config(format!(
                 "`StochasticWeightAveraging` works with one optimizer, and there are {}",
-                cx.run.optimizers.len()
+                cx.view.train.optimizers.len()
             ))
             .help("`WeightAveraging` averages the weights of any number of optimizers"));
         }
-        let groups = cx.run.optimizers.first().map_or(0, |optimizer| optimizer.rates().count());
+        let groups = cx.view.train.optimizers.first().map_or(0, |optimizer| optimizer.rates().count());
         if self.rates.len() > 1 && self.rates.len() != groups {
             return Err(Error::config(format!(
                 "`StochasticWeightAveraging` has {} rates, and the optimizer {groups} groups of parameters",
@@ -258,7 +255,7 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
     fn on_train_epoch_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         let epoch = cx.current_epoch();
         if self.first_rates.is_none() && epoch >= self.start_epoch(cx)? {
-            self.first_rates = cx.run.optimizers.first().map(|optimizer| optimizer.rates().collect());
+            self.first_rates = cx.view.train.optimizers.first().map(|optimizer| optimizer.rates().collect());
             self.began = epoch;
         }
         self.set_rates(cx, epoch);
@@ -290,8 +287,8 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
         if running_statistics(module)?.is_empty() {
             return Ok(false);
         }
-        if matches!(cx.run.training, TrainingMode::Manual) {
-            cx.run.warn(
+        if matches!(cx.info.training, TrainingMode::Manual) {
+            cx.view.console.warn(
                 "`StochasticWeightAveraging` leaves the running statistics as they are: the module optimizes by itself, and \
                  cannot be run without"
                     .to_owned(),

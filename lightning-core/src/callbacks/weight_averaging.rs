@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     module::LightningModule,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// After what the average may be updated.

@@ -24,8 +24,10 @@ pub(crate) mod git;
 mod inspect;
 pub(crate) mod metadata;
 pub(crate) mod optimizers;
+pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod snapshot;
+mod state;
 pub(crate) mod writer;
 
 use std::path::Path;
@@ -36,11 +38,15 @@ use crate::{
     os::panics::catch_panic,
 };
 
-pub(crate) use self::reader::Checkpoint;
 pub use self::{
     find::Resume,
     inspect::{Inspection, TensorSummary, inspect},
     metadata::{Metadata, RunRecord},
+};
+pub(crate) use self::{
+    reader::Checkpoint,
+    snapshot::Snapshot,
+    state::{BestCheckpoint, CheckpointState, ResumeState, ResumedFrom},
 };
 pub(crate) use crate::module::erased::hparams_value;
 /// The version of the format that this library writes, and the newest it reads.

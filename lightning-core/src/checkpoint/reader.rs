@@ -17,9 +17,8 @@ use crate::{
     error::{Error, Result},
     module::LightningModule,
     params::{
-        BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper,
-        state::{StateReader, StoredTensors},
-        visit,
+        BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
+        state::StoredTensors, visit,
     },
     tensor::handle::{Handle, with_data},
 };

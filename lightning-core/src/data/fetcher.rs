@@ -4,13 +4,14 @@ use std::{any::Any, iter::Peekable};
 
 use burn::tensor::{Device, FloatDType};
 
-use super::{Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader};
+use super::{
+    Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader,
+    batch::{Batch, NoBatch, StepBatch},
+};
 use crate::{
-    data::batch::{Batch, NoBatch, StepBatch},
     error::{Error, Result},
     module::{
-        LightningImpl, Optimizers, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,
-        context::StepContext,
+        LightningImpl, Optimizers, PredictStep, StepContext, TestStep, TrainingOutput, TrainingStep, ValidationStep,
     },
 };
 

@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches};
+use super::{DataLoaderBuilder, Dataset, IterableBuilder, batch::Batch, stream::ReadyBatches};
 use crate::{
-    data::batch::Batch,
     error::{Error, Result},
     random::Rng,
 };

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::{DataLoader, FromLoader};
+use super::{DataLoader, FromLoader, batch::Batch};
 use crate::{
     checkpoint,
-    data::batch::Batch,
     error::{Error, Result},
     module::{FieldDef, Hparams},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 

@@ -2,11 +2,8 @@
 
 use burn::tensor::{Bool, Device, Element, Float, FloatDType, Int, Tensor, TensorData, kind::Basic};
 
-use super::{FromItems, collate::tensor};
-use crate::{
-    data::batch::Batch,
-    error::{Error, Result},
-};
+use super::{FromItems, batch::Batch, collate::tensor};
+use crate::error::{Error, Result};
 
 /// Sequences of different lengths, filled up to the longest of the batch.
 ///

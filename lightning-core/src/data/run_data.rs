@@ -6,13 +6,12 @@ use serde_json::Value;
 
 use super::{
     DataLoader, DataModule, FromLoader, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, NoLoader, Predicting,
-    RunStep, StepOf, Supplies, Testing, Training, Validation, fetcher::feed,
+    RunStep, StepOf, Supplies, Testing, Training, Validation, batch::Batch, fetcher::feed,
 };
 use crate::{
-    data::batch::Batch,
     error::Result,
     module::{LightningImpl, TrainingStep},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 

@@ -11,6 +11,7 @@ use burn::tensor::Device;
 
 use super::{
     Batches, Collate, DataLoader, EpochOffset, NoCollate, NoMap,
+    batch::Batch,
     builder::{check_workers, worker_settings},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
@@ -23,7 +24,6 @@ use super::{
     transform::{Fallible, Infallible, Then, Transform},
 };
 use crate::{
-    data::batch::Batch,
     error::{Error, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},

@@ -8,9 +8,10 @@ use std::{
 
 use burn::{module::Module, tensor::Device};
 
+use super::manual::ManualRun;
 use crate::{
-    callbacks::{Callback, CallbackContext, CallbackOrder, call},
-    checkpoint::{Checkpoint, RunRecord, metadata::DataRecord, names, snapshot::Image},
+    callbacks::{Callback, CallbackOrder, call},
+    checkpoint::{Checkpoint, RunRecord, Snapshot, metadata::DataRecord, names},
     data::{EpochOffset, NamedFetcher, RunData, StepCall},
     engine::{
         checkout::Checkout,
@@ -21,17 +22,16 @@ use crate::{
     },
     error::{Error, Result},
     hooks::{Hook, HookSet},
+    metrics::ambient::record,
     module::{
-        FitContext, LightningModule, Optimizers, TrainingMode, TrainingOutput,
-        context::{HookContext, StepContext, hook_label, record},
-        erased::Snapshot,
+        FitContext, HookContext, LightningModule, Optimizers, StepContext, TrainingMode, TrainingOutput,
+        erased::ErasedModule, hook_label,
     },
     optim::{Optimizer, OptimizerSetup},
     os::panics::catch_panic,
     params::{
-        ErasedVisitor, MapMode, ParamName, ValueMapper, frozen, parameters, running_statistics,
-        state::{StateReader, StateWriter},
-        visit,
+        ErasedVisitor, MapMode, ParamName, StateReader, StateWriter, ValueMapper, frozen, parameters,
+        running_statistics, visit,
     },
     precision::lowered,
     random::{Stream, derive_seed, with_generator},
@@ -88,7 +88,7 @@ pub(crate) trait Driver {
     /// Gives it back to them.
     fn unfreeze_others(&mut self, hidden: &[usize]) -> Result<()>;
     /// Takes a checkpoint of everything.
-    fn image(&mut self, run: &mut RunState) -> Result<Image>;
+    fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot>;
     /// Gives the module, the callbacks and the data module what a checkpoint has of them.
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
     /// The paths of what takes no gradient.
@@ -156,7 +156,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
             source,
             configure,
             numerics: run.settings.numerics,
-            device: run.device.clone(),
+            device: run.progress.device.clone(),
             train: None,
             eval: Vec::new(),
         }
@@ -183,12 +183,12 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
         }
         if hook == Hook::ConfigureGradientClipping {
             // What the module writes stands for what the trainer was set to.
-            run.clip = None;
+            run.train.clip = None;
         }
-        let feed = match run.stage {
+        let feed = match run.progress.stage {
             _ if !M::BATCH_HOOKS.contains(hook) => None,
             Stage::Fit => self.train.as_ref(),
-            _ => self.eval.get(run.loader_idx),
+            _ => self.eval.get(run.progress.loader_idx),
         };
         let batch = feed.and_then(|feed| feed.feed.ready());
         run_own_hook(self.module.get_mut()?, hook, batch, run)
@@ -215,21 +215,27 @@ fn run_callbacks<M: LightningModule>(
 ) -> Result<()> {
     let mut first = Ok(());
     let mut any = false;
-    run.not_implemented.resize(callbacks.len(), HookSet::EMPTY);
+    run.callbacks.not_implemented.resize(callbacks.len(), HookSet::EMPTY);
     for (index, callback) in callbacks.iter_mut().enumerate() {
-        if run.not_implemented.get(index).is_some_and(|hooks| hooks.contains(hook)) || !wanted(callback.order()) {
+        if run.callbacks.not_implemented.get(index).is_some_and(|hooks| hooks.contains(hook))
+            || !wanted(callback.order())
+        {
             continue;
         }
         any = true;
-        let mut entries = std::mem::take(&mut run.entries);
-        let (stage, host) = (run.stage, run.reads_at_once());
-        let result =
-            record(None, stage, host, &mut entries, || catch_panic(|| call(&mut **callback, hook, &mut *run, module)));
-        run.entries = entries;
+        let mut entries = std::mem::take(&mut run.log.inbox);
+        let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+        let result = record(None, stage, host, &mut entries, || {
+            catch_panic(|| {
+                let mut cx = run.callback_context();
+                call(&mut **callback, hook, &mut cx, module)
+            })
+        });
+        run.log.inbox = entries;
         match result {
             Ok(true) => {}
             Ok(false) => {
-                if let Some(hooks) = run.not_implemented.get_mut(index) {
+                if let Some(hooks) = run.callbacks.not_implemented.get_mut(index) {
                     *hooks = hooks.with(hook);
                 }
             }
@@ -246,7 +252,7 @@ fn run_callbacks<M: LightningModule>(
     if !any {
         return Ok(());
     }
-    run.drain_log().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 fn run_own_hook<M: LightningModule>(
@@ -255,25 +261,25 @@ fn run_own_hook<M: LightningModule>(
     batch: Option<&dyn Any>,
     run: &mut RunState,
 ) -> Result<()> {
-    let mut entries = std::mem::take(&mut run.entries);
-    let (stage, host) = (run.stage, run.reads_at_once());
+    let mut entries = std::mem::take(&mut run.log.inbox);
+    let (stage, host) = (run.progress.stage, run.log.reads_at_once());
     let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-        catch_panic(|| module.run_hook(hook, &mut HookContext::new(run, hook, batch)))
+        catch_panic(|| module.run_hook(hook, &mut HookContext::new(run.view(), hook, batch)))
     });
-    run.entries = entries;
+    run.log.inbox = entries;
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-    run.drain_log().map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
     StepContext {
-        stage: run.stage,
-        epoch: run.progress.epoch,
-        batch_idx: run.batch_idx as usize,
-        dataloader_idx: run.loader_idx,
-        global_step: run.progress.global_step,
-        batch_step: run.progress.batch_step,
-        seed: run.seed,
+        stage: run.progress.stage,
+        epoch: run.progress.counters.epoch,
+        batch_idx: run.progress.batch_idx as usize,
+        dataloader_idx: run.progress.loader_idx,
+        global_step: run.progress.counters.global_step,
+        batch_step: run.progress.counters.batch_step,
+        seed: run.progress.seed,
         device,
         draws: Cell::new(0),
         kept: RefCell::new(None),
@@ -299,27 +305,27 @@ fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str 
 }
 
 fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
-    error.at(run.location(Some(hook), at.is_in_batch()))
+    error.at(run.progress.location(Some(hook), at.is_in_batch()))
 }
 
 impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn prepare_data(&mut self, run: &mut RunState) -> Result<()> {
         catch_panic(|| self.source.prepare_data())
-            .map_err(|error| error.at(run.location(Some("prepare_data".to_owned()), false)))?;
+            .map_err(|error| error.at(run.progress.location(Some("prepare_data".to_owned()), false)))?;
         self.own_hook(Hook::PrepareData, run)
     }
 
     fn setup(&mut self, run: &mut RunState) -> Result<()> {
-        let stage = run.stage;
+        let stage = run.progress.stage;
         catch_panic(|| self.source.setup(stage))
-            .map_err(|error| error.at(run.location(Some("setup".to_owned()), false)))?;
+            .map_err(|error| error.at(run.progress.location(Some("setup".to_owned()), false)))?;
         self.hook(Hook::Setup, run)
     }
 
     fn teardown(&mut self, run: &mut RunState) -> Result<()> {
-        let stage = run.stage;
+        let stage = run.progress.stage;
         let data = catch_panic(|| self.source.teardown(stage))
-            .map_err(|error| error.at(run.location(Some("teardown".to_owned()), false)));
+            .map_err(|error| error.at(run.progress.location(Some("teardown".to_owned()), false)));
         self.train = None;
         self.eval.clear();
         self.hook(Hook::Teardown, run).and(data)
@@ -327,6 +333,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
         let since = run
+            .console
             .clock()
             .filter(|_| M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty()));
         let callbacks = match hook {
@@ -339,7 +346,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             return callbacks;
         }
         let own = self.own_hook(hook, run);
-        run.measured(hook.name(), since);
+        run.console.measured(hook.name(), since);
         callbacks.and(own)
     }
 
@@ -367,16 +374,16 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
     fn fetch(&mut self, feed: LoaderId, run: &mut RunState) -> Result<bool> {
         let device = match feed {
             // Batches join the graph's backend, or BatchNorm and Dropout on the input would not notice the training.
-            LoaderId::Train => run.settings.numerics.training_device(&run.device),
-            LoaderId::Eval(_) => run.device.clone(),
+            LoaderId::Train => run.settings.numerics.training_device(&run.progress.device),
+            LoaderId::Eval(_) => run.progress.device.clone(),
         };
         let floats = run.settings.numerics.batches();
-        let since = run.clock();
+        let since = run.console.clock();
         let feed = self.feed(feed)?;
         let fetched = catch_panic(|| feed.feed.fetch(&device, floats))
-            .map_err(|error| error.at(run.location(Some(run.stage.loader().to_owned()), true)))?;
-        run.batch_size = feed.feed.batch_size();
-        run.measured(run.stage.loader(), since);
+            .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
+        run.progress.batch_size = feed.feed.batch_size();
+        run.console.measured(run.progress.stage.loader(), since);
         Ok(fetched)
     }
 
@@ -405,58 +412,61 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         }
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
-        let mut entries = std::mem::take(&mut run.entries);
-        let cx = step_context(run, &run.device);
-        let (lowering, apart) = (run.lowering, run.stage != Stage::Fit);
-        let call = StepCall { keep: call.keep || keeps_batch::<M>(run.stage), ..call };
-        let since = run.clock();
-        let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
+        let mut entries = std::mem::take(&mut run.log.inbox);
+        let cx = step_context(run, &run.progress.device);
+        let (lowering, apart) = (run.train.lowering, run.progress.stage != Stage::Fit);
+        let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
+        let since = run.console.clock();
+        let result = record(Some(TypeId::of::<M>()), run.progress.stage, run.log.host, &mut entries, || {
             catch_panic(|| match lowering {
                 Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
                 None => feed.feed.run(module, call, &cx),
             })
         });
         let kept = cx.kept.into_inner();
-        run.kept.extend(kept);
-        run.entries = entries;
-        run.measured(step_name(run.stage, M::TRAINING, call.step), since);
+        run.outputs.evaluation.extend(kept);
+        run.log.inbox = entries;
+        run.console.measured(step_name(run.progress.stage, M::TRAINING, call.step), since);
         let output = result.map_err(|error| {
-            let step = step_name(run.stage, M::TRAINING, call.step);
-            explain(error, run).at(run.location(Some(hook_label::<M>(step)), true))
+            let step = step_name(run.progress.stage, M::TRAINING, call.step);
+            explain(error, run).at(run.progress.location(Some(hook_label::<M>(step)), true))
         })?;
-        run.drain_log().map_err(|error| error.at(run.location(None, true)))?;
+        run.log.drain(&run.progress).map_err(|error| error.at(run.progress.location(None, true)))?;
         Ok(output.map(loss_in_f32))
     }
 
     fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>> {
         let feed = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get_mut()?;
-        let mut entries = std::mem::take(&mut run.entries);
-        let device = run.device.clone();
+        let mut entries = std::mem::take(&mut run.log.inbox);
+        let device = run.progress.device.clone();
         let cx = step_context(run, &device);
-        let (stage, host) = (run.stage, run.reads_at_once());
+        let (stage, host) = (run.progress.stage, run.log.reads_at_once());
         let keep = keeps_batch::<M>(stage);
-        let since = run.clock();
-        let mut optimizers = Optimizers::new(run, self.callbacks);
+        let since = run.console.clock();
+        let mut manual = ManualRun { run, callbacks: self.callbacks };
+        let mut optimizers = Optimizers::new(&mut manual);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch_panic(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
         });
-        run.entries = entries;
-        run.measured("training_step", since);
-        let output = result.map_err(|error| error.at(run.location(Some(hook_label::<M>("training_step")), true)))?;
-        run.drain_log().map_err(|error| error.at(run.location(None, true)))?;
+        run.log.inbox = entries;
+        run.console.measured("training_step", since);
+        let output =
+            result.map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("training_step")), true)))?;
+        run.log.drain(&run.progress).map_err(|error| error.at(run.progress.location(None, true)))?;
         Ok(output)
     }
 
     fn freeze_others(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
-        self.module.apply(MapMode::FreezeOthers { optimizer, hidden })
+        let trains = |index, id| optimizer.trains(index, id);
+        self.module.apply(MapMode::FreezeOthers { trains: &trains, frozen: hidden })
     }
 
     fn unfreeze_others(&mut self, hidden: &[usize]) -> Result<()> {
-        self.module.apply(MapMode::Unfreeze { hidden })
+        self.module.apply(MapMode::Unfreeze { frozen: hidden })
     }
 
-    fn image(&mut self, run: &mut RunState) -> Result<Image> {
+    fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot> {
         self.hook(Hook::OnSaveCheckpoint, run)?;
         let data = data_record(&*self.source)?;
         let frozen = self.kept.as_ref().map(|kept| kept.frozen.clone());
@@ -464,20 +474,20 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
             Some(states) => states,
             None => callback_states(self.callbacks)?,
         };
-        take_image(self.module.get_mut()?, self.callbacks, callbacks, data, frozen, run)
+        take_snapshot(self.module.get_mut()?, self.callbacks, callbacks, data, frozen, run)
     }
 
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
         checkpoint.apply_for_training(self.module.get_mut()?)?;
         let now = frozen(self.module.get()?)?;
-        let (freeze, thaw) = record.trainable.changes(&now, &mut run.differences);
+        let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
         if !(freeze.is_empty() && thaw.is_empty()) {
             self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
         }
         restore_callbacks(self.callbacks, checkpoint, record, run)?;
         match &record.data {
-            Some(stored) => restore_data(&mut *self.source, stored, &mut run.differences),
+            Some(stored) => restore_data(&mut *self.source, stored, &mut run.resume.differences),
             None => Ok(()),
         }
     }
@@ -529,9 +539,9 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let module = self.module.get_mut()?;
         let mut stale = false;
         for callback in self.callbacks.iter_mut() {
-            stale |=
-                catch_panic(|| callback.final_weights(&mut CallbackContext { run, not_implemented: None }, module))
-                    .map_err(|error| error.at(run.location(Some("a callback's final_weights".to_owned()), false)))?;
+            stale |= catch_panic(|| callback.final_weights(&mut run.callback_context(), module)).map_err(|error| {
+                error.at(run.progress.location(Some("a callback's final_weights".to_owned()), false))
+            })?;
         }
         Ok(stale)
     }
@@ -568,17 +578,17 @@ fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences
 }
 
 /// Takes a checkpoint of a module and the run. `frozen` is known where the module is not in training form.
-pub(crate) fn take_image<M: LightningModule>(
+pub(crate) fn take_snapshot<M: LightningModule>(
     module: &mut M,
     callbacks: &[Box<dyn Callback<M>>],
     states: CallbackStates,
     data: Option<DataRecord>,
     frozen: Option<Vec<String>>,
     run: &mut RunState,
-) -> Result<Image> {
+) -> Result<Snapshot> {
     let mut user = StateWriter::default();
     catch_panic(|| module.save_user_state(&mut user))
-        .map_err(|error| error.at(run.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
+        .map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
     let mut shown = None;
     for callback in callbacks {
         shown = shown.or(callback.model_to_save(module)?);
@@ -586,13 +596,13 @@ pub(crate) fn take_image<M: LightningModule>(
     let frozen = frozen.map_or_else(|| crate::params::frozen(module), Ok)?;
     let parts = Parts {
         module,
-        shown: shown.as_ref().map(|shown| shown as &dyn Snapshot),
+        shown: shown.as_ref().map(|shown| shown as &dyn ErasedModule),
         user,
         callbacks: states,
         data,
         frozen,
     };
-    Image::take(parts, run)
+    super::snapshot::take(parts, run)
 }
 
 fn restore_callbacks<M>(
@@ -608,16 +618,16 @@ fn restore_callbacks<M>(
             let mut own = StateWriter::default();
             callback.save_state(&mut own)?;
             if !own.is_empty() {
-                run.differences.push(format!("the callback `{key}` is not in the checkpoint: it starts anew"));
+                run.resume.differences.push(format!("the callback `{key}` is not in the checkpoint: it starts anew"));
             }
             continue;
         };
         callback
             .load_state(&StateReader::with_tensors(state, &tensors))
-            .map_err(|error| error.at(run.location(Some(format!("load_state of {key}")), false)))?;
+            .map_err(|error| error.at(run.progress.location(Some(format!("load_state of {key}")), false)))?;
     }
     for key in record.callbacks.keys().filter(|key| !keys.contains(key)) {
-        run.differences.push(format!("the checkpoint's callback `{key}` is not in the program"));
+        run.resume.differences.push(format!("the checkpoint's callback `{key}` is not in the program"));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::{
     engine::run::RunState,
     error::{Error, ErrorKind, Result},
     module::{TrainingMode, TrainingOutput},
-    optim::{Optimizer, fused, gradients::GradientStore},
+    optim::{GradientStore, Optimizer, TrainState, fused},
     precision::{LossScaler, Precision, cast, half_precision_check, is_half, training_form},
     settings::Problems,
     tensor::{any_rank::with_rank, readback},
@@ -72,14 +72,14 @@ impl Numerics {
 /// # Errors
 /// When the module keeps what 16 bits would spoil.
 pub(crate) fn check_precision<M: Module>(run: &mut RunState, module: &M, training: bool) -> Result<()> {
-    run.lowering = None;
+    run.train.lowering = None;
     let Some(precision) = run.settings.numerics.precision else { return Ok(()) };
     if precision.is_mixed() {
         half_precision_check::check(module)?;
     }
     let computed = precision.computed();
     if (training && precision.is_mixed()) || (!training && !cast::is_in(module, computed)?) {
-        run.lowering = Some(computed);
+        run.train.lowering = Some(computed);
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
 pub(crate) fn start(run: &mut RunState) -> Result<()> {
     let precision = run.settings.numerics.precision.unwrap_or_default();
     if (precision.scales_losses() || is_half(precision.kept()))
-        && let Some(optimizer) = run.optimizers.iter().find(|optimizer| optimizer.is_lbfgs())
+        && let Some(optimizer) = run.train.optimizers.iter().find(|optimizer| optimizer.is_lbfgs())
     {
         return Err(Error::config(format!(
             "`{}` is L-BFGS, whose search for a step needs more than `{precision}` has",
@@ -127,18 +127,18 @@ pub(crate) fn start(run: &mut RunState) -> Result<()> {
         .help("use `bf16-mixed` or `32-true`, or another optimizer"));
     }
     if !precision.scales_losses() {
-        run.scalers.clear();
+        run.train.scalers.clear();
         return Ok(());
     }
-    run.scalers.resize_with(run.windows.len(), LossScaler::default);
+    run.train.scalers.resize_with(run.train.accumulators.len(), LossScaler::default);
     Ok(())
 }
 
 /// The loss as it is differentiated, and what it was multiplied by.
 pub(crate) fn scaled(run: &mut RunState, window: usize, loss: Tensor<1>) -> Tensor<1> {
-    let RunState { scalers, windows, .. } = run;
+    let TrainState { scalers, accumulators, .. } = &mut run.train;
     let scale = scalers.get(window).map_or(1.0, LossScaler::scale);
-    if let Some(window) = windows.get_mut(window) {
+    if let Some(window) = accumulators.get_mut(window) {
         window.set_loss_scale(scale);
     }
     if scale == 1.0 { loss } else { loss.mul_scalar(scale) }
@@ -149,25 +149,27 @@ pub(crate) fn scaled(run: &mut RunState, window: usize, loss: Tensor<1>) -> Tens
 /// # Errors
 /// When gradients are not finite at any scale.
 pub(crate) fn may_step(run: &mut RunState, window: usize, optimizers: Range<usize>) -> Result<bool> {
-    let RunState { scalers, windows, host, optimizers: all, .. } = run;
-    let (Some(scaler), Some(gradients)) = (scalers.get_mut(window), windows.get_mut(window)) else { return Ok(true) };
-    let finite = is_finite(gradients, all.get(optimizers).unwrap_or_default(), *host);
+    let TrainState { scalers, accumulators, optimizers: all, .. } = &mut run.train;
+    let (Some(scaler), Some(gradients)) = (scalers.get_mut(window), accumulators.get_mut(window)) else {
+        return Ok(true);
+    };
+    let finite = is_finite(gradients, all.get(optimizers).unwrap_or_default(), run.log.host);
     scaler.update(finite);
     if finite {
         return Ok(true);
     }
     let exhausted = scaler.is_exhausted();
-    run.progress.skipped_steps += 1;
+    run.progress.counters.skipped_steps += 1;
     if exhausted {
         return Err(Error::new(
             ErrorKind::Anomaly,
-            format!("no gradient is finite, whatever the losses are scaled by: {} steps were skipped", run.progress.skipped_steps),
+            format!("no gradient is finite, whatever the losses are scaled by: {} steps were skipped", run.progress.counters.skipped_steps),
         )
         .help(
             "look for what divides, takes a root or a logarithm, or exceeds 65504: `detect_anomaly(true)` with `32-true` names it; \
              `#[precision(f32)]` keeps a layer in float32, `bf16-mixed` has its range",
         )
-        .at(run.location(Some("backward".to_owned()), true)));
+        .at(run.progress.location(Some("backward".to_owned()), true)));
     }
     Ok(false)
 }
@@ -199,7 +201,7 @@ fn is_finite(gradients: &mut GradientStore, optimizers: &[Optimizer], host: bool
 
 /// The scalers, for a checkpoint.
 pub(crate) fn scalers_record(run: &RunState) -> Result<Value> {
-    if run.scalers.is_empty() { Ok(Value::Null) } else { Ok(serde_json::to_value(&run.scalers)?) }
+    if run.train.scalers.is_empty() { Ok(Value::Null) } else { Ok(serde_json::to_value(&run.train.scalers)?) }
 }
 
 /// The precision of a checkpoint's run, where the program set one.
@@ -228,14 +230,14 @@ pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> 
 pub(crate) fn restore_scalers(run: &mut RunState, stored: &Value, notes: &mut Vec<String>) {
     let stored: Vec<LossScaler> = serde_json::from_value(stored.clone()).unwrap_or_default();
     let usable = stored.iter().all(LossScaler::is_valid);
-    for (window, scaler) in run.windows.iter_mut().zip(&stored) {
-        if usable && window.passes() > 0 {
+    for (window, scaler) in run.train.accumulators.iter_mut().zip(&stored) {
+        if usable && window.micro_batches() > 0 {
             window.mark_loss_scale(scaler.scale());
         }
     }
-    if usable && stored.len() == run.scalers.len() {
-        run.scalers = stored;
-    } else if !run.scalers.is_empty() {
+    if usable && stored.len() == run.train.scalers.len() {
+        run.train.scalers = stored;
+    } else if !run.train.scalers.is_empty() {
         notes.push("the loss scale is not in the checkpoint: it starts anew".to_owned());
     }
 }

@@ -3,7 +3,9 @@
 pub(crate) mod checkout;
 pub(crate) mod checkpoints;
 pub(crate) mod driver;
+mod log_state;
 pub(crate) mod loss_scaling;
+mod manual;
 pub(crate) mod norm_statistics;
 pub(crate) mod resume;
 pub(crate) mod run;
@@ -18,7 +20,6 @@ use crate::{
     data::{EpochOffset, StepCall},
     engine::{
         driver::{Driver, LoaderId, LoaderInfo, Mode},
-        resume::{LoopPosition, Phase},
         run::RunState,
         val_schedule::ValSchedule,
     },
@@ -29,10 +30,10 @@ use crate::{
     module::FitContext,
     optim::Interval,
     os::signals,
+    progress::{LoopPosition, Phase, StopReason},
     random::{Stream, derive_seed, with_generator},
     settings::Limit,
     stage::Stage,
-    trainer::report::StopReason,
 };
 
 /// The hooks of one evaluation stage.
@@ -108,16 +109,16 @@ fn with_end<T>(
 
 /// Tells the callbacks, once, that an error is on its way out.
 fn fail(run: &mut RunState, driver: &mut dyn Driver) {
-    run.entries.clear();
-    if !std::mem::replace(&mut run.failing, true)
+    run.log.inbox.clear();
+    if !std::mem::replace(&mut run.progress.failing, true)
         && let Err(error) = driver.hook(Hook::OnException, run)
     {
         // The first error is the one to report; this one must not hide it, nor be lost.
-        run.warn(format!("`on_exception` failed as well: {error}"));
+        run.console.warn(format!("`on_exception` failed as well: {error}"));
     }
     // What a callback asked for, before the end hooks change anything.
     if let Err(error) = checkpoints::flush(run, driver) {
-        run.warn(format!("a checkpoint could not be written: {error}"));
+        run.console.warn(format!("a checkpoint could not be written: {error}"));
     }
 }
 
@@ -128,29 +129,29 @@ pub(crate) fn with_data<T>(
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
     let result = driver.prepare_data(run).and_then(|()| driver.setup(run)).and_then(|()| {
-        run.loggers.start(&run.hparams)?;
+        run.log.loggers.start(&run.hparams)?;
         body(run, driver)
     });
     let saved = checkpoints::flush_and_wait(run, driver);
     if let (Err(_), Err(error)) = (&result, &saved) {
-        run.warn(format!("a checkpoint could not be written: {error}"));
+        run.console.warn(format!("a checkpoint could not be written: {error}"));
     }
     if result.is_err() || saved.is_err() {
         fail(run, driver);
     }
     let torn_down = driver.teardown(run);
-    run.bar.finish();
-    if let Some(profile) = &mut run.profile {
-        profile.end(run.started);
+    run.console.bar.finish();
+    if let Some(profile) = &mut run.console.profile {
+        profile.end(run.progress.started);
         let text = profile.to_string();
-        run.print(&text);
+        run.console.print(&text);
     }
     let status = match (&result, &torn_down) {
         _ if signals::pending() => RunStatus::Interrupted,
         (Ok(_), Ok(())) => RunStatus::Success,
         _ => RunStatus::Failed,
     };
-    let closed = run.loggers.finalize(status);
+    let closed = run.log.loggers.finalize(status);
     let value = result?;
     saved?;
     torn_down?;
@@ -181,7 +182,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             return Ok(StopReason::NoTraining);
         }
         // A run that has been resumed takes up its optimizers even where nothing is left to do: its next checkpoint has them.
-        if run.resuming.is_none()
+        if run.resume.checkpoint.is_none()
             && let Some(reason) = nothing_left(run)
         {
             return Ok(reason);
@@ -189,7 +190,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         let mut plan = open_fit(run, driver, has_validation_step)?;
         let mut reload = false;
         if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
-            run.warn(
+            run.console.warn(
                 "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
             );
         }
@@ -197,22 +198,22 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         resume::restore_training_state(run, driver, plan.loader_batches)?;
         if let Some(reason) = nothing_left(run) {
             // An epoch that a stop has cut short counts as one that the run has had.
-            run.progress.epoch += u64::from(run.position.phase != Phase::EpochStart);
+            run.progress.counters.epoch += u64::from(run.progress.position.phase != Phase::EpochStart);
             // The checkpoint of a last epoch is from before the final weights.
             finish_weights(run, driver, &plan)?;
             return Ok(reason);
         }
         if run.settings.output.model_summary {
             let text = summary::model_summary(run, driver)?;
-            run.print(&text);
+            run.console.print(&text);
         }
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
             sanity_check(run, driver, &plan)?;
-            run.scope = run.metrics.reopen(Stage::Fit, 0, "");
+            run.log.scope = run.log.metrics.reopen(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
                 loop {
                     if let Some(reason) = nothing_left(run) {
-                        run.scope = ScopeId::CLOSED;
+                        run.log.scope = ScopeId::CLOSED;
                         finish_weights(run, driver, &plan)?;
                         return Ok(reason);
                     }
@@ -221,7 +222,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                         plan = open_fit(run, driver, has_validation_step)?;
                     }
                     train_epoch(run, driver, &plan)?;
-                    run.progress.epoch += 1;
+                    run.progress.counters.epoch += 1;
                     reload = is_time_to_reload(run, driver);
                 }
             })
@@ -247,7 +248,7 @@ fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.location(None, in_batch)))
+    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.progress.location(None, in_batch)))
 }
 
 /// Answers the signals that have come, and writes the checkpoints that have been asked for.
@@ -270,8 +271,8 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
         return Err(Error::config("the module has a `validation_step`, and there is no validation loader")
             .help("pass `(train, val)` or write `val_dataloader`; `limit_val_batches(0)` says that none is wanted"));
     }
-    run.validates = !val.is_empty();
-    if let (false, Some(metric)) = (run.validates, &run.validation_only) {
+    run.progress.validation.enabled = !val.is_empty();
+    if let (false, Some(metric)) = (run.progress.validation.enabled, &run.callbacks.validation_only) {
         return Err(Error::config(format!(
             "a callback monitors `{metric}`, which only validation gives, and there is none"
         ))
@@ -294,12 +295,12 @@ fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bo
 /// Whether the loaders are made anew before the next epoch.
 fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
     let every = run.settings.limits.reload_every_n_epochs;
-    driver.can_reload() && every.is_some_and(|every| run.progress.epoch.is_multiple_of(every as u64))
+    driver.can_reload() && every.is_some_and(|every| run.progress.counters.epoch.is_multiple_of(every as u64))
 }
 
 /// Says which loader an error came from.
 pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Result<T> {
-    result.map_err(|error| error.at(run.location(Some(stage.loader().to_owned()), false)))
+    result.map_err(|error| error.at(run.progress.location(Some(stage.loader().to_owned()), false)))
 }
 
 fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
@@ -313,13 +314,13 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
             .zip(plan.whole_batches)
             .map(|(epochs, batches)| run.settings.optimization.steps(epochs, batches)),
         batches_per_epoch: plan.whole_batches,
-        device: run.device.clone(),
+        device: run.progress.device.clone(),
     };
     // A second `fit` of the same trainer goes on with the optimizers it has.
-    if run.optimizers.is_empty() {
+    if run.train.optimizers.is_empty() {
         let setups = driver
             .configure_optimizers(&cx)
-            .map_err(|error| error.at(run.location(Some("configure_optimizers".to_owned()), false)))?;
+            .map_err(|error| error.at(run.progress.location(Some("configure_optimizers".to_owned()), false)))?;
         let fused = run.settings.optimization.fused;
         let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() }).collect();
         return train_step::configure(run, driver, setups);
@@ -329,52 +330,55 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
 
 /// Why no batch follows, where the end of an epoch does not either.
 fn nothing_left(run: &mut RunState) -> Option<StopReason> {
-    let in_epoch = matches!(run.position.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
+    let in_epoch = matches!(run.progress.position.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
     // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
     reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
 
 fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
-    if may_stop(run, run.progress.epoch) {
-        return run.stop.clone();
+    if may_stop(run, run.progress.counters.epoch) {
+        return run.progress.stop.clone();
     }
     if steps_are_done(run) {
         return Some(StopReason::MaxSteps);
     }
     let epochs = run.settings.length.max_epochs;
-    epochs.is_some_and(|epochs| run.progress.epoch >= epochs as u64).then_some(StopReason::MaxEpochs)
+    epochs.is_some_and(|epochs| run.progress.counters.epoch >= epochs as u64).then_some(StopReason::MaxEpochs)
 }
 
 /// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
 /// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
 fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let steps = run.settings.validation.sanity_steps;
-    if plan.val.is_empty() || steps == 0 || run.progress.batch_step > 0 || run.resumed_from.is_some() {
+    if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
         return Ok(());
     }
     driver.save_rollback()?;
-    run.sanity_checking = true;
+    run.progress.sanity_checking = true;
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
-    run.sanity_checking = false;
+    run.progress.sanity_checking = false;
     driver.rollback(false);
-    let failed_warnings = std::mem::take(&mut run.warnings);
-    run.metrics.reset();
-    run.warnings = failed_warnings;
+    let failed_warnings = std::mem::take(&mut run.console.warnings);
+    run.log.metrics.reset();
+    run.console.warnings = failed_warnings;
     result
 }
 
 /// One epoch, or the rest of one that a checkpoint was taken in.
 fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
-    let position = run.position;
+    let position = run.progress.position;
     let epoch = position.epoch;
-    (run.progress.epoch, run.last_epoch) = (epoch, epoch);
+    (run.progress.counters.epoch, run.progress.last_epoch) = (epoch, epoch);
     let validates = !plan.val.is_empty() && val_schedule::is_in_epoch(&run.settings.validation, epoch);
-    run.batch_idx = position.batch;
-    run.loader_idx = 0;
+    run.progress.batch_idx = position.batch;
+    run.progress.loader_idx = 0;
     let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
-    driver.start(LoaderId::Train, EpochOffset { seed: run.seed, epoch: data_epoch, batch: position.next_batch() })?;
-    run.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
+    driver.start(
+        LoaderId::Train,
+        EpochOffset { seed: run.progress.seed, epoch: data_epoch, batch: position.next_batch() },
+    )?;
+    run.console.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
     let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
         if position.phase == Phase::EpochStart {
             begin_epoch(run, driver)?;
@@ -383,17 +387,16 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
     });
     driver.end(LoaderId::Train);
     let complete = batches?;
-    let values = run.metrics.end_epoch(Stage::Fit, epoch)?;
+    let values = run.log.metrics.end_epoch(Stage::Fit, epoch)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
     train_step::watch(run, Interval::Epoch)?;
-    run.log_epoch(&values)?;
-    run.loggers.save()?;
-    let RunState { bar, metrics, .. } = run;
-    bar.end_epoch(metrics.bar());
-    run.position = match complete {
+    run.log.log_epoch(&values, &run.progress, &mut run.console)?;
+    run.log.loggers.save()?;
+    run.console.bar.end_epoch(run.log.metrics.bar());
+    run.progress.position = match complete {
         true => LoopPosition::start_of(epoch + 1),
         // A run that goes on with more steps goes on in the epoch.
-        false => LoopPosition { epoch, batch: run.batch_idx + 1, phase: Phase::Batch },
+        false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
     };
     checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
 }
@@ -401,7 +404,7 @@ fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> R
 fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
-    run.position.phase = Phase::Batch;
+    run.progress.position.phase = Phase::Batch;
     Ok(())
 }
 
@@ -415,44 +418,46 @@ enum Draws {
 }
 
 fn seed_generator(run: &RunState, draws: Draws) {
-    let seed = derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, draws as u64);
-    with_generator(&run.device, seed, || ());
+    let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, draws as u64);
+    with_generator(&run.progress.device, seed, || ());
 }
 
 /// The batches of an epoch from the place where the run is; whether the epoch came to its end.
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
-    if let Phase::AfterBatch { stepped } = run.position.phase {
+    if let Phase::AfterBatch { stepped } = run.progress.position.phase {
         let last = is_last(run, driver, plan);
-        run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
+        run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
     }
     loop {
-        if run.position.phase == Phase::Batch {
+        if run.progress.position.phase == Phase::Batch {
             seed_generator(run, Draws::Batch);
-            if plan.train_batches.is_some_and(|limit| run.batch_idx >= limit) || !driver.fetch(LoaderId::Train, run)? {
+            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit)
+                || !driver.fetch(LoaderId::Train, run)?
+            {
                 break;
             }
             train_batch(run, driver, plan, validates)?;
             safe_point(run, driver, true)?;
-            if std::mem::take(&mut run.skip_epoch) {
-                run.batch_size = None;
+            if std::mem::take(&mut run.progress.skip_epoch) {
+                run.progress.batch_size = None;
                 seed_generator(run, Draws::EpochEnd);
                 return Ok(true);
             }
             check_time(run);
         }
         let last = is_last(run, driver, plan);
-        let stopping = match run.position.phase {
+        let stopping = match run.progress.position.phase {
             Phase::AfterValidation { stopping } => stopping,
-            _ => may_stop(run, run.progress.epoch),
+            _ => may_stop(run, run.progress.counters.epoch),
         };
         // A run that was asked to stop validates once more, so that it ends with current values.
-        if let Phase::AfterBatch { .. } = run.position.phase
+        if let Phase::AfterBatch { .. } = run.progress.position.phase
             && validates
-            && (run.validation_follows || stopping)
+            && (run.progress.validation.follows || stopping)
         {
             seed_generator(run, Draws::Validation);
             validate(run, driver, &plan.val, None)?;
-            run.position.phase = Phase::AfterValidation { stopping };
+            run.progress.position.phase = Phase::AfterValidation { stopping };
             safe_point(run, driver, true)?;
         }
         train_step::watch(run, Interval::Step)?;
@@ -460,11 +465,12 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             seed_generator(run, Draws::EpochEnd);
             return Ok(last);
         }
-        run.batch_idx += 1;
-        run.position = LoopPosition { epoch: run.position.epoch, batch: run.batch_idx, phase: Phase::Batch };
+        run.progress.batch_idx += 1;
+        run.progress.position =
+            LoopPosition { epoch: run.progress.position.epoch, batch: run.progress.batch_idx, phase: Phase::Batch };
     }
-    if run.batch_idx == 0 {
-        return Err(Error::data("the training loader gave no batch").at(run.location(None, false)));
+    if run.progress.batch_idx == 0 {
+        return Err(Error::data("the training loader gave no batch").at(run.progress.location(None, false)));
     }
     seed_generator(run, Draws::EpochEnd);
     Ok(true)
@@ -472,32 +478,32 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
 
 /// Whether the batch at hand, or just done, is the epoch's last.
 fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
-    plan.train_batches == Some(run.batch_idx + 1) || driver.is_last(LoaderId::Train)
+    plan.train_batches == Some(run.progress.batch_idx + 1) || driver.is_last(LoaderId::Train)
 }
 
 fn check_time(run: &mut RunState) {
-    let elapsed = run.started.map(|started| started.elapsed());
+    let elapsed = run.progress.started.map(|started| started.elapsed());
     if let (Some(limit), Some(elapsed)) = (run.settings.length.max_time, elapsed)
         && elapsed >= limit
     {
-        run.stop.get_or_insert(StopReason::TimeLimit);
+        run.progress.stop.get_or_insert(StopReason::TimeLimit);
     }
 }
 
 fn steps_are_done(run: &RunState) -> bool {
-    run.settings.length.max_steps.is_some_and(|steps| run.progress.global_step >= steps)
+    run.settings.length.max_steps.is_some_and(|steps| run.progress.counters.global_step >= steps)
 }
 
 /// Whether a stop that was asked for may happen now, after `epochs` finished epochs.
 fn may_stop(run: &mut RunState, epochs: u64) -> bool {
-    if run.stop.is_none() {
+    if run.progress.stop.is_none() {
         return false;
     }
     let length = &run.settings.length;
     let (min_epochs, min_steps) = (length.min_epochs as u64, length.min_steps);
-    let met = epochs >= min_epochs && run.progress.global_step >= min_steps;
-    if !met && !std::mem::replace(&mut run.told_minimum, true) {
-        run.warn(format!(
+    let met = epochs >= min_epochs && run.progress.counters.global_step >= min_steps;
+    if !met && !std::mem::replace(&mut run.progress.told_minimum, true) {
+        run.console.warn(format!(
             "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
         ));
     }
@@ -507,36 +513,36 @@ fn may_stop(run: &mut RunState, epochs: u64) -> bool {
 /// Trains on the ready batch.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan);
-    run.passes_before = run.passes();
-    run.output = None;
+    run.progress.micro_batches_before = run.train.micro_batches();
+    run.outputs.training = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
-    if run.skip_epoch {
+    if run.progress.skip_epoch {
         return train_step::close_all(run, driver);
     }
     let stepped = train_step::train(run, driver, last)?;
-    run.progress.batch_step += 1;
-    run.position.phase = Phase::AfterBatch { stepped };
-    run.validation_follows = validates && plan.schedule.is_due(run, stepped, last);
+    run.progress.counters.batch_step += 1;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
-    run.batch_size = None;
-    run.log_step(stepped)?;
-    let RunState { bar, metrics, batch_idx, .. } = run;
-    bar.train_batch(*batch_idx, || metrics.bar());
+    run.progress.batch_size = None;
+    run.log.log_step(stepped, &run.progress, &mut run.console)?;
+    let RunState { console, log, progress, .. } = run;
+    console.bar.train_batch(progress.batch_idx, || log.metrics.bar());
     Ok(())
 }
 
 /// Validation inside `fit`: the module is in evaluation form meanwhile.
 fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[LoaderInfo], limit: Option<u64>) -> Result<()> {
-    let (scope, batch_idx) = (run.scope, run.batch_idx);
-    if !run.sanity_checking {
+    let (scope, batch_idx) = (run.log.scope, run.progress.batch_idx);
+    if !run.progress.sanity_checking {
         driver.save_rollback()?;
     }
     driver.set_mode(Mode::Eval)?;
-    run.stage = Stage::Validate;
+    run.progress.stage = Stage::Validate;
     let result = evaluate(run, driver, feeds, limit).map(|_| ());
-    run.stage = Stage::Fit;
-    (run.scope, run.batch_idx, run.loader_idx) = (scope, batch_idx, 0);
-    if run.sanity_checking {
+    run.progress.stage = Stage::Fit;
+    (run.log.scope, run.progress.batch_idx, run.progress.loader_idx) = (scope, batch_idx, 0);
+    if run.progress.sanity_checking {
         let mode = driver.set_mode(Mode::Train);
         return result.and(mode);
     }
@@ -550,7 +556,7 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[LoaderInfo], l
     }
     driver.discard_rollback();
     let mode = driver.set_mode(Mode::Train);
-    run.validated = Some(Instant::now());
+    run.progress.validation.ended = Some(Instant::now());
     result.and(mode)
 }
 
@@ -561,33 +567,33 @@ pub(crate) fn evaluate(
     feeds: &[LoaderInfo],
     limit: Option<u64>,
 ) -> Result<u64> {
-    let stage = run.stage;
+    let stage = run.progress.stage;
     let hooks = EvalHooks::of(stage);
     let suffixes = suffixes(feeds);
     // What epoch hooks log belongs to no loader.
-    let own_scope = run.metrics.open(stage, feeds.len(), "");
+    let own_scope = run.log.metrics.open(stage, feeds.len(), "");
     let mut scopes = Vec::with_capacity(feeds.len());
     for (index, suffix) in suffixes.iter().enumerate() {
-        scopes.push(run.metrics.open(stage, index, suffix));
+        scopes.push(run.log.metrics.open(stage, index, suffix));
     }
-    run.scope = own_scope;
-    run.kept.clear();
+    run.log.scope = own_scope;
+    run.outputs.evaluation.clear();
     with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
         let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
             let mut batches = 0;
             for (index, (info, scope)) in feeds.iter().zip(&scopes).enumerate() {
-                run.scope = *scope;
-                run.loader_idx = index;
+                run.log.scope = *scope;
+                run.progress.loader_idx = index;
                 batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
             }
-            run.scope = own_scope;
+            run.log.scope = own_scope;
             Ok(batches)
         })?;
-        run.scope = ScopeId::CLOSED;
-        if !run.sanity_checking {
-            run.progress.validation_runs += u64::from(stage == Stage::Validate);
-            let values = run.metrics.end_epoch(stage, run.progress.epoch)?;
-            run.log_epoch(&values)?;
+        run.log.scope = ScopeId::CLOSED;
+        if !run.progress.sanity_checking {
+            run.progress.counters.validation_runs += u64::from(stage == Stage::Validate);
+            let values = run.log.metrics.end_epoch(stage, run.progress.counters.epoch)?;
+            run.log.log_epoch(&values, &run.progress, &mut run.console)?;
         }
         Ok(batches)
     })
@@ -596,7 +602,7 @@ pub(crate) fn evaluate(
 /// How much of each loader an evaluation uses, and the setting that says so.
 pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
     let limits = &run.settings.limits;
-    match run.stage {
+    match run.progress.stage {
         Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
         Stage::Test => (limits.test, "limit_test_batches"),
         Stage::Predict => (limits.predict, "limit_predict_batches"),
@@ -631,28 +637,28 @@ fn evaluate_loader(
         (Some(batches), Some(limit)) => Some(batches.min(limit)),
         (batches, limit) => batches.or(limit),
     };
-    run.batch_idx = 0;
-    driver.start(feed, EpochOffset { seed: run.seed, epoch: 0, batch: 0 })?;
+    run.progress.batch_idx = 0;
+    driver.start(feed, EpochOffset { seed: run.progress.seed, epoch: 0, batch: 0 })?;
     // The sanity check leaves no trace, on the screen neither.
-    let shown = !run.sanity_checking;
+    let shown = !run.progress.sanity_checking;
     if shown {
-        run.bar.start_evaluation(run.stage, batches);
+        run.console.bar.start_evaluation(run.progress.stage, batches);
     }
-    while batches.is_none_or(|limit| run.batch_idx < limit) && driver.fetch(feed, run)? {
+    while batches.is_none_or(|limit| run.progress.batch_idx < limit) && driver.fetch(feed, run)? {
         driver.hook(hooks.batch_start, run)?;
         driver.step(feed, StepCall::default(), run)?;
         driver.hook(hooks.batch_end, run)?;
-        run.batch_size = None;
-        run.log_evaluated_batch()?;
+        run.progress.batch_size = None;
+        run.log.log_evaluated_batch(&run.progress)?;
         if shown {
-            run.bar.eval_batch(run.batch_idx);
+            run.console.bar.eval_batch(run.progress.batch_idx);
         }
         check_signals(run, true)?;
-        run.batch_idx += 1;
+        run.progress.batch_idx += 1;
     }
     if shown {
-        run.bar.end_evaluation();
+        run.console.bar.end_evaluation();
     }
     driver.end(feed);
-    Ok(run.batch_idx)
+    Ok(run.progress.batch_idx)
 }

@@ -3,6 +3,7 @@
 mod attachments;
 mod csv;
 mod image;
+mod list;
 mod memory;
 mod output;
 
@@ -11,12 +12,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use self::output::Output;
 pub use self::{
     csv::CsvLogger,
     memory::MemoryLogger,
     output::{OwnedFigure, OwnedImage, ToHistogram, ToImage, grid},
 };
+pub(crate) use self::{list::Loggers, output::Output};
 use crate::{
     error::{Error, Result},
     stage::Stage,

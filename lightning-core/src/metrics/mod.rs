@@ -1,19 +1,20 @@
 //! Metrics: typed keys, what was logged, the values a run has, and the stateful metrics that `#[log(metric = …)]` takes.
 
+pub(crate) mod ambient;
 mod key;
-mod log;
 mod metric;
 mod stateful;
 mod store;
+mod update;
 mod values;
 
+pub use crate::module::{MetricSlot, logged_metric};
+pub use ambient::LogValue;
 pub(crate) use key::KeyRef;
 pub use key::{
     AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricDef, MetricKey,
     Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
 };
-pub(crate) use log::MetricUpdate;
-pub use log::{MetricSlot, logged_metric};
 pub(crate) use metric::AnyMetric;
 pub use metric::{Matrix, Metric, MetricInput, MetricValue};
 pub use stateful::{
@@ -25,4 +26,5 @@ pub use stateful::{
 #[cfg(feature = "burn-train")]
 pub use stateful::{Adapted, AdaptedBurnMetric, BurnMetric};
 pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
+pub(crate) use update::MetricUpdate;
 pub use values::Metrics;

@@ -3,16 +3,16 @@
 use burn::module::Module;
 use serde_json::Value;
 
+use super::{lightning_module::LightningModule, traits::LightningStruct};
 use crate::{
     callbacks::Callback,
     checkpoint::collect::Tensors,
     error::{Error, Result},
-    module::{LightningModule, LightningStruct},
-    params::{ParamName, parameters, state::StateWriter, visit},
+    params::{ParamName, StateWriter, parameters, visit},
 };
 
 /// A module as a checkpoint sees it, erased: what writes is compiled once.
-pub(crate) trait Snapshot {
+pub(crate) trait ErasedModule {
     fn name(&self) -> &'static str;
     /// Every parameter, running statistic and buffer.
     fn tensors(&self, tensors: &mut Tensors) -> Result<()>;
@@ -22,7 +22,7 @@ pub(crate) trait Snapshot {
     fn hparams(&self) -> Result<Value>;
 }
 
-impl<M: LightningModule> Snapshot for M {
+impl<M: LightningModule> ErasedModule for M {
     fn name(&self) -> &'static str {
         M::NAME
     }

@@ -9,6 +9,7 @@ use std::{
 
 use burn::{module::ParamId, tensor::TensorData};
 
+use super::{lightning_module::LightningModule, traits::LightningStruct};
 use crate::{
     checkpoint::{
         collect::Tensors,
@@ -17,9 +18,8 @@ use crate::{
         reader::Values,
     },
     error::{Error, ErrorKind, Result},
-    module::{FieldKey, LightningModule, LightningStruct},
     os::files,
-    params::{BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
+    params::{BufferVisitor, DynMapper, ErasedVisitor, FieldKey, FloatParam, MapMode, visit},
     tensor::handle::Handle,
 };
 
@@ -423,7 +423,7 @@ impl BufferVisitor for Matching<'_> {
 /// Writes the parameters, running statistics and buffers of a module.
 pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
     let mut tensors = Tensors::default();
-    crate::module::erased::Snapshot::tensors(module, &mut tensors)?;
+    crate::module::erased::ErasedModule::tensors(module, &mut tensors)?;
     let tensors = tensors.read()?;
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;

@@ -7,8 +7,8 @@ use burn::{
 
 use crate::{
     error::Result,
-    optim::{Optimizer, ParamInfo, Weight},
-    params::{ErasedVisitor, FloatParam},
+    optim::{Optimizer, Weight},
+    params::{ErasedVisitor, FloatParam, ParamInfo},
     precision,
     tensor::any_rank::with_rank,
 };
@@ -42,7 +42,7 @@ impl GradientStore {
     }
 
     /// Backward passes since the window started.
-    pub(crate) fn passes(&self) -> u64 {
+    pub(crate) fn micro_batches(&self) -> u64 {
         self.passes
     }
 
@@ -111,7 +111,7 @@ impl GradientStore {
     }
 
     /// Says of how many backward passes the gradients are the sum, and what that is divided by to be a mean.
-    pub(crate) fn set_passes(&mut self, passes: u64, weight: Weight) {
+    pub(crate) fn set_micro_batches(&mut self, passes: u64, weight: Weight) {
         (self.passes, self.weight) = (passes, Some(weight));
     }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::module::FieldKey;
+use crate::params::FieldKey;
 
 /// The name of a module's optimizer as a typed constant, for one that is declared on the struct (`Net::OPTIMIZER`). An
 /// optimizer of a field goes by the field's key.

@@ -6,9 +6,9 @@ use burn::{
     tensor::{Tensor, kind::BridgeTensor},
 };
 
+use super::gradients::GradientStore;
 use crate::{
     error::{Error, Result},
-    optim::gradients::GradientStore,
     params::{ErasedVisitor, FloatParam, ValueMapper},
     tensor::any_rank::with_rank,
 };

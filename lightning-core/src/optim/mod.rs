@@ -2,7 +2,7 @@
 
 mod config;
 pub(crate) mod fused;
-pub(crate) mod gradients;
+mod gradients;
 mod keys;
 mod lbfgs;
 mod optimizer;
@@ -10,13 +10,15 @@ mod scaling;
 mod schedule;
 pub mod schedulers;
 mod setup;
+mod train_state;
 
 pub use config::{IntoLearningRate, IntoOptimizer, OptimizerKind, TorchDefaults, WeightDecay};
 pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 
-pub(crate) use crate::params::ParamInfo;
+pub(crate) use gradients::GradientStore;
 pub(crate) use lbfgs::FlatParams;
 pub(crate) use optimizer::{AddedGroup, AddedRate, Binding, Optimizer};
 pub(crate) use scaling::{Scaling, Weight};
+pub(crate) use train_state::TrainState;

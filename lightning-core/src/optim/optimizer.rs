@@ -10,11 +10,11 @@ use burn::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{OptimizerKind, OptimizerSetup, Scaling, Schedule, config::Rule, setup::Rate};
+use super::{OptimizerKind, OptimizerSetup, Scaling, Schedule, config::Rule, gradients::GradientStore, setup::Rate};
 use crate::{
     console::table,
     error::{Error, ErrorKind, Result},
-    optim::{fused, gradients::GradientStore},
+    optim::fused,
     os::panics::panic_message,
     params::{ErasedVisitor, FloatParam, ParamInfo, ParamName, ParamSelector, ValueMapper, is_below},
     precision::{narrowed, widened},

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use super::{IntoLearningRate, IntoOptimizer, NamesOptimizer, OptimizerKind, Schedule};
 use crate::{
     error::{Error, Result},
-    module::FieldKey,
-    params::{IntoParamSelector, ParamSelector},
+    params::{FieldKey, IntoParamSelector, ParamSelector},
 };
 
 /// One declared optimizer, made at the start of `fit`: by `#[optimizer(…)]`, or by hand in `configure_optimizers`.

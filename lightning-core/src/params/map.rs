@@ -8,7 +8,7 @@ use burn::{
 };
 
 use super::path::{PathStack, is_below};
-use crate::{optim::Optimizer, precision};
+use crate::precision;
 
 /// Changes the values of parameters, outside of any graph.
 pub(crate) trait ValueMapper {
@@ -36,9 +36,9 @@ pub(crate) enum MapMode<'a> {
     /// Replace trained parameters by lazy ones of the same id and shape, which hold no memory.
     Placeholder,
     /// Take the gradient away from the parameters that an optimizer does not train, and note which had one.
-    FreezeOthers { optimizer: &'a Optimizer, hidden: &'a mut Vec<usize> },
+    FreezeOthers { trains: &'a dyn Fn(usize, ParamId) -> bool, frozen: &'a mut Vec<usize> },
     /// Give it back to those noted, which are in order.
-    Unfreeze { hidden: &'a [usize] },
+    Unfreeze { frozen: &'a [usize] },
     /// Freeze or unfreeze everything below a path.
     Trainable { below: &'a str, on: bool },
     /// Freeze some parameters and flags, and unfreeze others, by path.
@@ -80,15 +80,15 @@ impl ModuleMapper for DynMapper<'_> {
         self.index += 1;
         match &mut self.mode {
             MapMode::Placeholder => hollow(param),
-            MapMode::FreezeOthers { optimizer, hidden } => {
-                if optimizer.trains(index, param.id) || !param.is_require_grad() {
+            MapMode::FreezeOthers { trains, frozen } => {
+                if trains(index, param.id) || !param.is_require_grad() {
                     return param;
                 }
-                hidden.push(index);
+                frozen.push(index);
                 param.set_require_grad(false)
             }
-            MapMode::Unfreeze { hidden } => {
-                if hidden.binary_search(&index).is_ok() {
+            MapMode::Unfreeze { frozen } => {
+                if frozen.binary_search(&index).is_ok() {
                     param.set_require_grad(true)
                 } else {
                     param

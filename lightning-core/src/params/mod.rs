@@ -6,6 +6,7 @@
 
 mod buffer;
 mod copy;
+mod field_key;
 mod map;
 mod names;
 mod path;
@@ -17,6 +18,7 @@ mod visit;
 pub use self::{
     buffer::{Buffer, BufferMapper, BufferVisitor},
     copy::copy_of,
+    field_key::FieldKey,
     select::{IntoParamSelector, ParamSelector, below, rank_below, regex},
     state::{StateReader, StateValue, StateWriter},
 };

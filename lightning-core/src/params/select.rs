@@ -13,12 +13,8 @@ use std::fmt;
 
 use burn::module::ParamGroup;
 
-use super::path::is_below;
-use crate::{
-    error::{Error, Result},
-    module::FieldKey,
-    optim::ParamInfo,
-};
+use super::{field_key::FieldKey, names::ParamInfo, path::is_below};
+use crate::error::{Error, Result};
 
 /// Says which parameters of a module are meant.
 #[derive(Clone)]

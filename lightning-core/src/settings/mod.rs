@@ -404,6 +404,11 @@ impl Default for OptimizationSettings {
 }
 
 impl OptimizationSettings {
+    /// How gradients are clipped, if they are.
+    pub(crate) fn clip(&self) -> Option<Clip> {
+        self.clip.map(|limit| Clip { limit, algorithm: self.clip_by })
+    }
+
     /// Batches in a window of an epoch.
     pub(crate) fn window(&self, epoch: u64) -> u64 {
         self.accumulation.range(..=epoch).next_back().map_or(self.accumulate, |(_, batches)| *batches)
@@ -447,6 +452,13 @@ pub enum ClipAlgorithm {
     Norm,
     /// Each element, to `[-c, c]`.
     Value,
+}
+
+/// How gradients are clipped, and at which limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Clip {
+    pub(crate) limit: f64,
+    pub(crate) algorithm: ClipAlgorithm,
 }
 
 /// What [`max_time`](crate::trainer::TrainerBuilder::max_time) takes: a [`Duration`] or `"DD:HH:MM:SS"`.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use burn::module::Module;
+
 use super::Trainer;
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
@@ -10,12 +12,11 @@ use crate::{
     engine::run::RunState,
     error::Result,
     loggers::{CsvLogger, Logger},
-    module::{LightningModule, TrainingMode},
+    module::{LightningImpl, LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::allocator,
     precision::IntoPrecision,
     settings::{
-        ClipAlgorithm, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval,
-        strategy::Devices,
+        ClipAlgorithm, Devices, IntoAccelerator, IntoMaxTime, Limit, Problems, ReadBack, Settings, ValCheckInterval,
     },
     tensor::readback,
     trainer::devices,
@@ -459,8 +460,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
         }
         callbacks.sort_by_key(|callback| callback.order());
-        let mut run = RunState::new::<M>(settings, device, loggers, resume);
-        run.warnings.extend(note);
+        let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
+        run.console.warnings.extend(note);
         Ok(Trainer { run, callbacks, known: None })
     }
 }
@@ -531,5 +532,11 @@ fn check_by_hand(settings: &Settings, problems: &mut Problems) {
             "`gradient_clip_val` is set, and the module optimizes by itself",
             "leave it out, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
         );
+    }
+}
+
+impl<M> StartsTrainer for TrainerBuilder<M> {
+    fn start() -> Self {
+        Trainer::builder()
     }
 }

@@ -2,28 +2,14 @@
 
 use std::{any::Any, marker::PhantomData};
 
-use super::{AnyMetric, Metric, MetricInput};
+use super::traits::LightningImpl;
 use crate::{
-    error::Result,
-    module::{
-        LightningImpl,
-        context::{Frame, Target, declared_name, declared_target, push_metric, stage_target},
+    metrics::{
+        AnyMetric, Metric, MetricInput, MetricUpdate,
+        ambient::{Frame, Target, push_metric},
     },
+    module::log::{declared_name, declared_target, stage_target},
 };
-
-/// One update of a stateful metric on its way to the store.
-pub(crate) struct MetricUpdate {
-    /// In the metric's own form; what did not fit is an error of the step.
-    pub(crate) input: Result<Box<dyn Any + Send>>,
-    /// The metric itself, where the store may not have it yet.
-    pub(crate) template: Option<Box<dyn AnyMetric>>,
-}
-
-impl std::fmt::Debug for MetricUpdate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MetricUpdate").field("template", &self.template).finish_non_exhaustive()
-    }
-}
 
 /// What `#[log(metric = make)]` becomes, as far as the value: the metric's type is known before the value is looked at, so that rustc
 /// says what the metric does not take.
@@ -61,7 +47,7 @@ impl<M: LightningImpl, X, F: FnOnce() -> X> MetricSlot<M, F> {
     }
 }
 
-fn push<X: Metric, V: MetricInput<X::Input> + ?Sized>(
+pub(crate) fn push<X: Metric, V: MetricInput<X::Input> + ?Sized>(
     target: impl FnOnce(&Frame) -> Option<Target>,
     make: impl FnOnce() -> X,
     value: &V,
