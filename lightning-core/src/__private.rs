@@ -15,22 +15,18 @@ pub use crate::{
     __module_methods as module_methods,
 };
 pub use crate::{
-    checkpoint::load_from_checkpoint,
-    data::{
-        Batch, BatchLen, DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoBatch,
-        NoLoader, batch::first_size,
-    },
+    batch::{Batch, BatchLen, NoBatch, first_size},
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
-    metrics::{
-        Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, logged_metric,
-    },
+    metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
         LightningModule, LightningStruct, ManualOutput, OutputOf, PredictStep, StepContext as StepCx, TestStep,
-        TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
+        TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
+        logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
     },
     optim::{

@@ -68,6 +68,7 @@ extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod batch;
 pub mod callbacks;
 pub mod checkpoint;
 mod console;

@@ -30,14 +30,6 @@ pub(crate) mod snapshot;
 mod state;
 pub(crate) mod writer;
 
-use std::path::Path;
-
-use crate::{
-    error::{Error, Result},
-    module::{InitModule, InitOutput, LightningModule},
-    os::panics::catch_panic,
-};
-
 pub use self::{
     find::Resume,
     inspect::{Inspection, TensorSummary, inspect},
@@ -48,7 +40,7 @@ pub(crate) use self::{
     snapshot::Snapshot,
     state::{BestCheckpoint, CheckpointState, ResumeState, ResumedFrom},
 };
-pub(crate) use crate::module::erased::hparams_value;
+pub(crate) use crate::module::hparams_value;
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
 
@@ -68,18 +60,4 @@ pub(crate) mod names {
     pub(crate) const CALLBACKS: &str = "callback.";
     pub(crate) const USER: &str = "user.";
     pub(crate) const LOSS: &str = "loss";
-}
-
-/// Rebuilds a module from a checkpoint: its stored hyperparameters, then its weights and state.
-#[doc(hidden)]
-pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Result<M> {
-    let checkpoint = Checkpoint::open(path)?;
-    let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
-        Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
-    })?;
-    // The numbers are those of a file, and `init` is written for those of a program.
-    let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
-        .map_err(|error| error.at_path(path))?;
-    checkpoint.apply(&mut module)?;
-    Ok(module.valid())
 }

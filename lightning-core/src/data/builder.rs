@@ -6,13 +6,13 @@ use burn::tensor::TensorData;
 
 use super::{
     BatchSampler, DataLoader, Dataset, FromItems, LengthBuckets, Sampler,
-    batch::Batch,
     indexed::{Indexed, Recipe, Stage},
     layout::{LayoutSettings, Problems},
     prefetch::workers::{WorkerSettings, Workers},
     transform::{Fallible, Infallible, NoMap, Then, Transform},
 };
 use crate::{
+    batch::Batch,
     error::{Error, Result},
     random::Rng,
 };

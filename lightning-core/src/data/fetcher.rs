@@ -4,11 +4,9 @@ use std::{any::Any, iter::Peekable};
 
 use burn::tensor::{Device, FloatDType};
 
-use super::{
-    Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader,
-    batch::{Batch, NoBatch, StepBatch},
-};
+use super::{Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader};
 use crate::{
+    batch::{Batch, NoBatch, StepBatch},
     error::{Error, Result},
     module::{
         LightningImpl, Optimizers, PredictStep, StepContext, TestStep, TrainingOutput, TrainingStep, ValidationStep,

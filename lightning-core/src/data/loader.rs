@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{DataLoaderBuilder, Dataset, IterableBuilder, batch::Batch, stream::ReadyBatches};
+use super::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches};
 use crate::{
+    batch::Batch,
     error::{Error, Result},
     random::Rng,
 };

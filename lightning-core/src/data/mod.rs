@@ -14,7 +14,6 @@
 
 mod adapters;
 mod augment;
-pub(crate) mod batch;
 mod batch_sampler;
 mod builder;
 mod collate;
@@ -42,12 +41,12 @@ mod subset;
 mod transform;
 
 #[doc(hidden)]
+pub use crate::batch::StepBatch;
+pub use crate::batch::{Batch, BatchLen, NoBatch};
+#[doc(hidden)]
 pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
 pub use augment::Size;
-#[doc(hidden)]
-pub use batch::StepBatch;
-pub use batch::{Batch, BatchLen, NoBatch};
 pub use batch_sampler::{BatchSampler, LengthBuckets};
 pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{DataLoader, FromLoader, batch::Batch};
+use super::{DataLoader, FromLoader};
 use crate::{
+    batch::Batch,
     checkpoint,
     error::{Error, Result},
     module::{FieldDef, Hparams},

@@ -2,8 +2,11 @@
 
 use burn::tensor::{Bool, Device, Element, Float, FloatDType, Int, Tensor, TensorData, kind::Basic};
 
-use super::{FromItems, batch::Batch, collate::tensor};
-use crate::error::{Error, Result};
+use super::{FromItems, collate::tensor};
+use crate::{
+    batch::Batch,
+    error::{Error, Result},
+};
 
 /// Sequences of different lengths, filled up to the longest of the batch.
 ///

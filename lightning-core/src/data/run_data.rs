@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::{
     DataLoader, DataModule, FromLoader, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, NoLoader, Predicting,
-    RunStep, StepOf, Supplies, Testing, Training, Validation, batch::Batch, fetcher::feed,
+    RunStep, StepOf, Supplies, Testing, Training, Validation, fetcher::feed,
 };
 use crate::{
+    batch::Batch,
     error::Result,
     module::{LightningImpl, TrainingStep},
     params::{StateReader, StateWriter},

@@ -11,7 +11,6 @@ use burn::tensor::Device;
 
 use super::{
     Batches, Collate, DataLoader, EpochOffset, NoCollate, NoMap,
-    batch::Batch,
     builder::{check_workers, worker_settings},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
@@ -24,6 +23,7 @@ use super::{
     transform::{Fallible, Infallible, Then, Transform},
 };
 use crate::{
+    batch::Batch,
     error::{Error, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},

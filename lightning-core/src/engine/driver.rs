@@ -15,7 +15,7 @@ use crate::{
     data::{EpochOffset, NamedFetcher, RunData, StepCall},
     engine::{
         checkout::Checkout,
-        loss_scaling::{Numerics, explain, loss_in_f32},
+        loss_scaling::explain,
         resume::{compare, flat},
         run::RunState,
         snapshot::{Parts, callback_states, keyed},
@@ -25,7 +25,7 @@ use crate::{
     metrics::ambient::record,
     module::{
         FitContext, HookContext, LightningModule, Optimizers, StepContext, TrainingMode, TrainingOutput,
-        erased::ErasedModule, hook_label,
+        apply_for_training, erased::ErasedModule, hook_label,
     },
     optim::{Optimizer, OptimizerSetup},
     os::panics::catch_panic,
@@ -33,7 +33,7 @@ use crate::{
         ErasedVisitor, MapMode, ParamName, StateReader, StateWriter, ValueMapper, frozen, parameters,
         running_statistics, visit,
     },
-    precision::lowered,
+    precision::{Numerics, loss_in_f32, lowered},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
 };
@@ -479,7 +479,7 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
 
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
-        checkpoint.apply_for_training(self.module.get_mut()?)?;
+        apply_for_training(checkpoint, self.module.get_mut()?)?;
         let now = frozen(self.module.get()?)?;
         let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
         if !(freeze.is_empty() && thaw.is_empty()) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::{
     module::Module,
-    tensor::{DType, Device, FloatDType, Tensor, kind::BridgeTensor},
+    tensor::{Tensor, kind::BridgeTensor},
 };
 use serde_json::Value;
 
@@ -12,60 +12,10 @@ use crate::{
     checkpoint::RunRecord,
     engine::run::RunState,
     error::{Error, ErrorKind, Result},
-    module::{TrainingMode, TrainingOutput},
     optim::{GradientStore, Optimizer, TrainState, fused},
-    precision::{LossScaler, Precision, cast, half_precision_check, is_half, training_form},
-    settings::Problems,
+    precision::{LossScaler, Precision, SETTING, cast, half_precision_check, is_half},
     tensor::{any_rank::with_rank, readback},
 };
-
-/// The setting's name in a checkpoint.
-pub(crate) const SETTING: &str = "precision";
-
-/// How a run computes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Numerics {
-    /// `None` leaves modules and batches in the types they have.
-    pub(crate) precision: Option<Precision>,
-    /// Whether the backward pass computes cheap activations again rather than keeping them.
-    pub(crate) gradient_checkpointing: bool,
-}
-
-impl Numerics {
-    pub(crate) fn check(self, training: TrainingMode, problems: &mut Problems) {
-        if let (Some(precision), TrainingMode::Manual) = (self.precision.filter(|it| it.is_mixed()), training) {
-            problems.add(
-                format!("`precision(\"{precision}\")` is set, and the module optimizes by itself"),
-                "use `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
-            );
-        }
-    }
-
-    /// The type that batches come in.
-    pub(crate) fn batches(self) -> Option<FloatDType> {
-        self.precision.map(Precision::computed)
-    }
-
-    /// The device with a graph.
-    pub(crate) fn training_device(self, device: &Device) -> Device {
-        let device = device.clone().autodiff();
-        if self.gradient_checkpointing { device.gradient_checkpointing() } else { device }
-    }
-
-    /// Puts a module, which is on the device, in training form.
-    pub(crate) fn train<M: Module>(self, module: M, device: &Device) -> M {
-        training_form::train(module, &self.training_device(device), self.gradient_checkpointing)
-    }
-
-    /// Puts a module in training form at the start of a run: its parameters in the type that the run keeps them in.
-    pub(crate) fn begin_training<M: Module>(self, module: M, device: &Device) -> M {
-        let module = self.train(module, device);
-        match self.precision {
-            Some(precision) => cast::kept_in(module, precision.kept()),
-            None => module,
-        }
-    }
-}
 
 /// Checks a module that a run takes, and decides whether its steps need a copy in another type.
 ///
@@ -82,12 +32,6 @@ pub(crate) fn check_precision<M: Module>(run: &mut RunState, module: &M, trainin
         run.train.lowering = Some(computed);
     }
     Ok(())
-}
-
-/// The loss in float32 where it came in 16 bits.
-pub(crate) fn loss_in_f32(output: TrainingOutput) -> TrainingOutput {
-    let is_half = matches!(output.loss.dtype(), DType::F16 | DType::BF16);
-    if is_half { TrainingOutput { loss: output.loss.cast(FloatDType::F32), ..output } } else { output }
 }
 
 /// Adds what to do to an error that comes of two float types in one operation.

@@ -22,6 +22,7 @@ use crate::{
     hooks::Hook,
     optim::Weight,
     params::ParamName,
+    precision::SETTING,
     progress::{LoopPosition, Phase, StopReason},
     settings::Settings,
     tensor::handle::{Handle, float_on},
@@ -49,7 +50,7 @@ pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
         ("overfit_batches", text(limits.overfit)),
     ];
     // Checkpoints of before have no precision, which is the same as one that is not set.
-    let precision = numerics.precision.map(|precision| (loss_scaling::SETTING, precision.to_string()));
+    let precision = numerics.precision.map(|precision| (SETTING, precision.to_string()));
     rows.into_iter().chain(precision).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

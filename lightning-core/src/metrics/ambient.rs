@@ -174,12 +174,6 @@ macro_rules! numbers {
 
 numbers!(f32, f64, u8, u16, u32, u64, usize, i8, i16, i32, i64, isize);
 
-impl<T> LogValue for crate::module::Loss<T> {
-    fn to_logged(&self) -> LoggedValue {
-        self.mean().to_logged()
-    }
-}
-
 pub(crate) fn push(
     target: impl FnOnce(&Frame) -> Option<Target>,
     value: LoggedValue,

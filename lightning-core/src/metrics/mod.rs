@@ -8,7 +8,6 @@ mod store;
 mod update;
 mod values;
 
-pub use crate::module::{MetricSlot, logged_metric};
 pub use ambient::LogValue;
 pub(crate) use key::KeyRef;
 pub use key::{

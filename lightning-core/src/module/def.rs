@@ -4,7 +4,7 @@ use burn::module::Module;
 
 use super::lightning_module::LightningModule;
 use crate::{
-    hooks::{HookSet, StepSet},
+    hooks::HookSet,
     metrics::{MetricDef, StageSet},
 };
 
@@ -134,12 +134,7 @@ pub(crate) struct ModuleInfo {
 impl ModuleInfo {
     /// What the macro says about `M`.
     pub(crate) const fn of<M: LightningModule>() -> Self {
-        Self {
-            fields: M::FIELDS,
-            metrics: M::METRICS,
-            hooks: M::HOOKS,
-            training: M::TRAINING,
-        }
+        Self { fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
     }
 
     /// Whether a declared metric is logged in validation only.

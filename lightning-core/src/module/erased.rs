@@ -3,11 +3,11 @@
 use burn::module::Module;
 use serde_json::Value;
 
-use super::{lightning_module::LightningModule, traits::LightningStruct};
+use super::{lightning_module::LightningModule, restore::hparams_value, traits::LightningStruct};
 use crate::{
     callbacks::Callback,
     checkpoint::collect::Tensors,
-    error::{Error, Result},
+    error::Result,
     params::{ParamName, StateWriter, parameters, visit},
 };
 
@@ -47,11 +47,4 @@ impl<M: LightningModule> ErasedModule for M {
     fn hparams(&self) -> Result<Value> {
         hparams_value(&LightningStruct::hparams(self))
     }
-}
-
-/// Hyperparameters as JSON.
-pub(crate) fn hparams_value(hparams: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(hparams).map_err(|error| {
-        Error::new(crate::ErrorKind::Checkpoint, "the hyperparameters cannot be written as JSON").caused_by(error)
-    })
 }

@@ -3,7 +3,12 @@
 use burn::tensor::{Int, Tensor};
 
 use super::outputs::{GivesOutput, IntoTrainingOutput, ManualOutput, TrainingOutput};
-use crate::{error::Result, optim::Weight, tensor::readback};
+use crate::{
+    error::Result,
+    metrics::{LogValue, ambient::LoggedValue},
+    optim::Weight,
+    tensor::readback,
+};
 
 /// What a training step hands to the loop: the loss, and whatever it wants its batch-end hook to see.
 #[derive(Debug)]
@@ -114,3 +119,9 @@ impl<T: Send + 'static> ManualOutput for Loss<T> {
 }
 
 impl<O> GivesOutput<O> for Loss<O> {}
+
+impl<T> LogValue for Loss<T> {
+    fn to_logged(&self) -> LoggedValue {
+        self.mean().to_logged()
+    }
+}

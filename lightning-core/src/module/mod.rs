@@ -12,6 +12,7 @@ pub(crate) mod metric_slot;
 mod optimizers;
 mod outputs;
 pub(crate) mod python_hints;
+mod restore;
 mod run_view;
 mod step_context;
 mod steps;
@@ -36,12 +37,19 @@ pub use self::{
     traits::{ConfigureOptimizers, Hparams, InitModule, InitOutput, LightningImpl, LightningStruct},
     weights::{Weights, WeightsReport},
 };
-pub(crate) use self::{context::hook_label, def::ModuleInfo, optimizers::ManualEngine, summary::summary_of};
+pub(crate) use self::{
+    context::hook_label,
+    def::ModuleInfo,
+    optimizers::ManualEngine,
+    restore::{apply, apply_for_training, hparams_value},
+    summary::summary_of,
+};
 #[doc(hidden)]
 pub use self::{
     def::{BoundStep, TrainingMode},
     metric_slot::{MetricSlot, logged_metric},
     outputs::TrainingOutput,
+    restore::load_from_checkpoint,
     traits::{DeclaresOptimizer, StartsTrainer, TrainsOptimizer},
 };
 pub use crate::{metrics::LogValue, params::FieldKey};

@@ -9,7 +9,7 @@ use super::{
     fit_context::FitContext,
 };
 use crate::{
-    data::StepBatch,
+    batch::StepBatch,
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,

@@ -9,13 +9,12 @@ use std::{
 
 use burn::{module::ParamId, tensor::TensorData};
 
-use super::{lightning_module::LightningModule, traits::LightningStruct};
+use super::{lightning_module::LightningModule, restore::StoredValues, traits::LightningStruct};
 use crate::{
     checkpoint::{
         collect::Tensors,
         container::{self, Container},
         names,
-        reader::Values,
     },
     error::{Error, ErrorKind, Result},
     os::files,
@@ -463,7 +462,7 @@ pub(crate) fn load<M: LightningModule>(module: &mut M, weights: &Weights<M>) -> 
     if report.applied.is_empty() {
         return Err(nothing_applied(M::NAME, path, &report));
     }
-    let mut values = Values::as_declared(found);
+    let mut values = StoredValues::as_declared(found);
     let mut changed = module.clone();
     LightningStruct::map_buffers(&mut changed, &mut values)?;
     *module = changed.map(&mut DynMapper::new(MapMode::Values(&mut values)));

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use burn::{
     module::{Flag, Module, ModuleMapper, Param, ParamId},
-    tensor::{Bool, Device, Int, Tensor, kind::BridgeTensor},
+    tensor::{Bool, Device, FloatDType, Int, Tensor, kind::BridgeTensor},
 };
 
 use super::path::{PathStack, is_below};
-use crate::precision;
 
 /// Changes the values of parameters, outside of any graph.
 pub(crate) trait ValueMapper {
@@ -47,8 +46,8 @@ pub(crate) enum MapMode<'a> {
     Values(&'a mut dyn ValueMapper),
     /// Give every parameter an id of its own.
     Fresh,
-    /// Compute in another type, inside the graph.
-    Lower,
+    /// Compute in another type, inside the graph; the function gives the type of the current parameter.
+    Lower { dtype: &'a dyn Fn() -> Option<FloatDType> },
     /// Put parameters and flags in training form on the graph of a device; what is no parameter stays outside of it.
     Train { device: &'a Device },
 }
@@ -118,7 +117,7 @@ impl ModuleMapper for DynMapper<'_> {
                 let (_, tensor, mapper) = param.consume();
                 Param::from_mapped_value(ParamId::new(), tensor, mapper)
             }
-            MapMode::Lower => match precision::Target::of_parameter() {
+            MapMode::Lower { dtype } => match dtype() {
                 Some(dtype) => param.map(|value| value.cast(dtype)),
                 None => param,
             },

@@ -85,7 +85,7 @@ pub(crate) fn narrowed(value: BridgeTensor, dtype: DType) -> BridgeTensor {
 pub(crate) fn lowered<M: Module>(module: &M, dtype: FloatDType, apart: bool) -> M {
     let _target = Target::set(dtype);
     let copy = if apart { module.valid() } else { module.clone() };
-    copy.map(&mut DynMapper::new(MapMode::Lower))
+    copy.map(&mut DynMapper::new(MapMode::Lower { dtype: &Target::of_parameter }))
 }
 
 #[cfg(test)]

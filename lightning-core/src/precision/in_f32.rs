@@ -8,7 +8,7 @@ use burn::{
 };
 
 use super::{Layer, is_half};
-use crate::data::Batch;
+use crate::batch::Batch;
 
 /// A module that is kept and computed in float32 in a run of 16 bits: what `#[precision(f32)]` makes of a field.
 ///

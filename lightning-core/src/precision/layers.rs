@@ -10,7 +10,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use crate::data::Batch;
+use crate::batch::Batch;
 
 /// A module with a `forward` of one input: what [`InF32::forward`](crate::precision::InF32::forward) calls. Burn's layers have it; implement it for a
 /// module of your own, or use [`InF32::call`](crate::precision::InF32::call).

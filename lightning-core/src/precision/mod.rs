@@ -4,6 +4,7 @@ pub(crate) mod cast;
 pub(crate) mod half_precision_check;
 mod in_f32;
 mod layers;
+mod numerics;
 mod scaler;
 pub(crate) mod training_form;
 
@@ -11,13 +12,14 @@ use std::{fmt, str::FromStr};
 
 use burn::tensor::FloatDType;
 
+use crate::error::{Error, Result};
+
 pub(crate) use cast::{lowered, narrowed, widened};
 pub use in_f32::InF32;
 pub(crate) use in_f32::{Target, is_kept};
 pub use layers::Layer;
+pub(crate) use numerics::{Numerics, SETTING, loss_in_f32};
 pub(crate) use scaler::LossScaler;
-
-use crate::error::{Error, Result};
 
 /// The float types of a run: what parameters are kept in, and what steps compute in.
 ///

@@ -10,8 +10,8 @@ use burn::tensor::Device;
 
 use crate::{
     console::profiler::Profiler,
-    engine::loss_scaling::Numerics,
     error::{Error, Result},
+    precision::Numerics,
     settings::strategy::StrategySettings,
 };
 

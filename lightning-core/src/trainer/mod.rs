@@ -8,7 +8,6 @@ pub(crate) mod report;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Instant,
 };
 
 use burn::{
@@ -19,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     callbacks::Callback,
-    checkpoint::{self, Checkpoint},
+    checkpoint::Checkpoint,
     console::table,
     data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, Testing, Validation, merge_hparams},
     engine::{
@@ -33,10 +32,12 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hooks::Step,
     metrics::{MetricDef, ScopeId, StageSet, ambient::ActiveRun},
-    module::{ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
+    module::{
+        ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
+    },
     os::{files, signals::Signals},
     params,
-    progress::{Counters, LoopPosition},
+    progress::Counters,
     random,
     stage::Stage,
 };
@@ -268,7 +269,7 @@ impl<M: LightningModule> Trainer<M> {
     /// When the file cannot be read, is damaged, or is of another module.
     pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        Checkpoint::open(path)?.apply(module)?;
+        apply(&Checkpoint::open(path)?, module)?;
         self.known = identify(module).map(|id| (id, format!("checkpoint {}", path.display())));
         Ok(())
     }
@@ -337,19 +338,14 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
 }
 
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
-    run.progress.stage = stage;
-    if stage == Stage::Fit {
-        run.progress.position = LoopPosition::start_of(run.progress.counters.epoch);
-    }
-    run.progress.stop = None;
-    run.progress.started = Some(Instant::now());
-    run.progress.told_minimum = false;
-    run.progress.validation.ended = None;
+    run.progress.begin(stage);
+    run.outputs.training = None;
     run.outputs.evaluation.clear();
-    run.progress.skip_epoch = false;
     run.train.accumulators.clear();
-    run.progress.failing = false;
-    let hparams = checkpoint::hparams_value(&module.hparams())?;
+    run.log.metrics.reset();
+    run.log.inbox.clear();
+    run.log.scope = ScopeId::CLOSED;
+    let hparams = hparams_value(&module.hparams())?;
     run.progress.seed = match &run.resume.checkpoint {
         Some(checkpoint) => {
             resume::compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.resume.differences);
@@ -358,12 +354,6 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
         None => random::global_seed(),
     };
     run.hparams = merge_hparams(hparams, data)?;
-    run.log.metrics.reset();
-    run.log.inbox.clear();
-    run.progress.batch_size = None;
-    run.log.scope = ScopeId::CLOSED;
-    run.progress.loss = None;
-    run.outputs.training = None;
     Ok(())
 }
 

@@ -1,0 +1,66 @@
+//! The precision of a run and what follows from it.
+
+use burn::{
+    module::Module,
+    tensor::{DType, Device, FloatDType},
+};
+
+use crate::{
+    module::{TrainingMode, TrainingOutput},
+    precision::{Precision, cast, training_form},
+    settings::Problems,
+};
+
+/// The setting's name in a checkpoint.
+pub(crate) const SETTING: &str = "precision";
+
+/// How a run computes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Numerics {
+    /// `None` leaves modules and batches in the types they have.
+    pub(crate) precision: Option<Precision>,
+    /// Whether the backward pass computes cheap activations again rather than keeping them.
+    pub(crate) gradient_checkpointing: bool,
+}
+
+impl Numerics {
+    pub(crate) fn check(self, training: TrainingMode, problems: &mut Problems) {
+        if let (Some(precision), TrainingMode::Manual) = (self.precision.filter(|it| it.is_mixed()), training) {
+            problems.add(
+                format!("`precision(\"{precision}\")` is set, and the module optimizes by itself"),
+                "use `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
+            );
+        }
+    }
+
+    /// The type that batches come in.
+    pub(crate) fn batches(self) -> Option<FloatDType> {
+        self.precision.map(Precision::computed)
+    }
+
+    /// The device with a graph.
+    pub(crate) fn training_device(self, device: &Device) -> Device {
+        let device = device.clone().autodiff();
+        if self.gradient_checkpointing { device.gradient_checkpointing() } else { device }
+    }
+
+    /// Puts a module, which is on the device, in training form.
+    pub(crate) fn train<M: Module>(self, module: M, device: &Device) -> M {
+        training_form::train(module, &self.training_device(device), self.gradient_checkpointing)
+    }
+
+    /// Puts a module in training form at the start of a run: its parameters in the type that the run keeps them in.
+    pub(crate) fn begin_training<M: Module>(self, module: M, device: &Device) -> M {
+        let module = self.train(module, device);
+        match self.precision {
+            Some(precision) => cast::kept_in(module, precision.kept()),
+            None => module,
+        }
+    }
+}
+
+/// The loss in float32 where it came in 16 bits.
+pub(crate) fn loss_in_f32(output: TrainingOutput) -> TrainingOutput {
+    let is_half = matches!(output.loss.dtype(), DType::F16 | DType::BF16);
+    if is_half { TrainingOutput { loss: output.loss.cast(FloatDType::F32), ..output } } else { output }
+}
