@@ -40,7 +40,6 @@ pub(crate) use self::{
     snapshot::Snapshot,
     state::{BestCheckpoint, CheckpointState, ResumeState, ResumedFrom},
 };
-pub(crate) use crate::module::hparams_value;
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
 

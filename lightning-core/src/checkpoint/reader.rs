@@ -14,9 +14,6 @@ use crate::{
     params::state::StoredTensors,
 };
 
-/// Problems listed in one error; the rest are counted.
-const SHOWN_PROBLEMS: usize = 8;
-
 /// No run gets as far; what is counted on from here cannot overflow.
 const MOST_COUNTED: u64 = 1 << 53;
 

@@ -2,8 +2,6 @@
 
 use std::{borrow::Borrow, path::Path};
 
-use burn::module::Module;
-
 use super::metadata::Metadata;
 use crate::{
     checkpoint::{

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::{DataLoader, FromLoader};
 use crate::{
     batch::Batch,
-    checkpoint,
     error::{Error, Result},
     module::{FieldDef, Hparams},
     params::{StateReader, StateWriter},
@@ -143,7 +142,7 @@ impl<D: DataStruct> DataParts<D> {
     pub(crate) fn of_struct() -> Self {
         Self {
             name: D::NAME,
-            hparams: |data| checkpoint::hparams_value(&data.hparams()),
+            hparams: |data| crate::module::hparams_value(&data.hparams()),
             save_state: D::save_state,
             load_state: D::load_state,
         }

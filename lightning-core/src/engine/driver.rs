@@ -8,7 +8,7 @@ use std::{
 
 use burn::{module::Module, tensor::Device};
 
-use super::manual::ManualRun;
+use super::{loss_scaling::loss_in_f32, manual::ManualRun};
 use crate::{
     callbacks::{Callback, CallbackOrder, call},
     checkpoint::{Checkpoint, RunRecord, Snapshot, metadata::DataRecord, names},
@@ -33,7 +33,7 @@ use crate::{
         ErasedVisitor, MapMode, ParamName, StateReader, StateWriter, ValueMapper, frozen, parameters,
         running_statistics, visit,
     },
-    precision::{Numerics, loss_in_f32, lowered},
+    precision::{Numerics, lowered},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
 };

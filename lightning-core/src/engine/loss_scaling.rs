@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::{
     module::Module,
-    tensor::{Tensor, kind::BridgeTensor},
+    tensor::{DType, FloatDType, Tensor, kind::BridgeTensor},
 };
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::{
     checkpoint::RunRecord,
     engine::run::RunState,
     error::{Error, ErrorKind, Result},
+    module::TrainingOutput,
     optim::{GradientStore, Optimizer, TrainState, fused},
     precision::{LossScaler, Precision, SETTING, cast, half_precision_check, is_half},
     tensor::{any_rank::with_rank, readback},
@@ -184,4 +185,10 @@ pub(crate) fn restore_scalers(run: &mut RunState, stored: &Value, notes: &mut Ve
     } else if !run.train.scalers.is_empty() {
         notes.push("the loss scale is not in the checkpoint: it starts anew".to_owned());
     }
+}
+
+/// The loss in float32 where it came in 16 bits.
+pub(crate) fn loss_in_f32(output: TrainingOutput) -> TrainingOutput {
+    let is_half = matches!(output.loss.dtype(), DType::F16 | DType::BF16);
+    if is_half { TrainingOutput { loss: output.loss.cast(FloatDType::F32), ..output } } else { output }
 }

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::Module;
-
 use super::{loss_scaling, resume, run::RunState};
 use crate::{
     callbacks::Callback,
@@ -18,7 +16,7 @@ use crate::{
         names, optimizers,
     },
     error::Result,
-    module::{LightningStruct, erased::ErasedModule},
+    module::erased::ErasedModule,
     params::{StateWriter, state::f64_to_json},
     tensor::handle::Handle,
 };

@@ -6,7 +6,7 @@ use std::{
     ops::{ControlFlow, Deref, DerefMut},
 };
 
-use super::{run_view::RunView, traits::LightningStruct};
+use super::run_view::RunView;
 use crate::{
     error::{Error, Result},
     hooks::Hook,
@@ -99,9 +99,4 @@ impl<'a> HookContext<'a> {
     pub fn follow(&mut self, flow: ControlFlow<()>) {
         self.view.progress.skip_epoch |= flow.is_break();
     }
-}
-
-/// The name of a step or hook of `M` in messages.
-pub(crate) fn hook_label<M: LightningStruct>(hook: &str) -> String {
-    format!("{}::{hook}", M::NAME)
 }

@@ -1,8 +1,5 @@
 //! What the macro says about a module, as plain data.
 
-use burn::module::Module;
-
-use super::lightning_module::LightningModule;
 use crate::{
     hooks::HookSet,
     metrics::{MetricDef, StageSet},
@@ -132,11 +129,6 @@ pub(crate) struct ModuleInfo {
 }
 
 impl ModuleInfo {
-    /// What the macro says about `M`.
-    pub(crate) const fn of<M: LightningModule>() -> Self {
-        Self { fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
-    }
-
     /// Whether a declared metric is logged in validation only.
     pub(crate) fn is_validation_only(&self, name: &str) -> bool {
         self.declared_stages(name).is_some_and(|stages| stages == StageSet::VAL)

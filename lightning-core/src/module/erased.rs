@@ -1,11 +1,12 @@
 //! A module as a checkpoint sees it.
 
-use burn::module::Module;
 use serde_json::Value;
 
-use super::{lightning_module::LightningModule, restore::hparams_value, traits::LightningStruct};
+use super::{
+    restore::hparams_value,
+    traits::{LightningImpl, LightningStruct},
+};
 use crate::{
-    callbacks::Callback,
     checkpoint::collect::Tensors,
     error::Result,
     params::{ParamName, StateWriter, parameters, visit},
@@ -22,7 +23,7 @@ pub(crate) trait ErasedModule {
     fn hparams(&self) -> Result<Value>;
 }
 
-impl<M: LightningModule> ErasedModule for M {
+impl<M: LightningStruct + LightningImpl> ErasedModule for M {
     fn name(&self) -> &'static str {
         M::NAME
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{
+    def::ModuleInfo,
     traits::{LightningImpl, LightningStruct},
     weights::{Weights, WeightsReport},
 };
@@ -45,3 +46,10 @@ pub trait LightningModule: LightningStruct + LightningImpl {
 }
 
 impl<M: LightningStruct + LightningImpl> LightningModule for M {}
+
+impl ModuleInfo {
+    /// What the macro says about `M`.
+    pub(crate) const fn of<M: LightningModule>() -> Self {
+        Self { fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
+    }
+}

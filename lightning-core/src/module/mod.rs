@@ -38,7 +38,6 @@ pub use self::{
     weights::{Weights, WeightsReport},
 };
 pub(crate) use self::{
-    context::hook_label,
     def::ModuleInfo,
     optimizers::ManualEngine,
     restore::{apply, apply_for_training, hparams_value},

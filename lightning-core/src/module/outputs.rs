@@ -2,7 +2,7 @@
 
 use std::{any::Any, ops::ControlFlow};
 
-use burn::{module::Module, tensor::Tensor};
+use burn::tensor::Tensor;
 
 use crate::{
     error::{Error, Result},

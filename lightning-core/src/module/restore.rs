@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use burn::{
-    module::{Module, ParamId},
+    module::ParamId,
     tensor::{TensorData, kind::BridgeTensor},
 };
 use serde_json::Value;
 
-use super::{lightning_module::LightningModule, traits::LightningStruct};
+use super::traits::{LightningImpl, LightningStruct};
 use crate::{
-    callbacks::Callback,
     checkpoint::{Checkpoint, names},
     error::{Error, Result},
     module::{InitModule, InitOutput},
@@ -26,7 +25,7 @@ use crate::{
 const SHOWN_PROBLEMS: usize = 8;
 /// Rebuilds a module from a checkpoint: its stored hyperparameters, then its weights and state.
 #[doc(hidden)]
-pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Result<M> {
+pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(path: &Path) -> Result<M> {
     let checkpoint = Checkpoint::open(path)?;
     let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
         Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
@@ -49,7 +48,7 @@ pub(crate) fn hparams_value(hparams: &impl serde::Serialize) -> Result<Value> {
 ///
 /// # Errors
 /// When the checkpoint belongs to another module or does not fit this one.
-pub(crate) fn apply<M: LightningModule>(checkpoint: &Checkpoint, module: &mut M) -> Result<()> {
+pub(crate) fn apply<M: LightningStruct + LightningImpl>(checkpoint: &Checkpoint, module: &mut M) -> Result<()> {
     apply_from(checkpoint, names::MODEL, |_| true, module)
 }
 
@@ -60,7 +59,10 @@ pub(crate) fn apply<M: LightningModule>(checkpoint: &Checkpoint, module: &mut M)
 ///
 /// # Errors
 /// As [`apply`].
-pub(crate) fn apply_for_training<M: LightningModule>(checkpoint: &Checkpoint, module: &mut M) -> Result<()> {
+pub(crate) fn apply_for_training<M: LightningStruct + LightningImpl>(
+    checkpoint: &Checkpoint,
+    module: &mut M,
+) -> Result<()> {
     let averaged = checkpoint.container.tensors().any(|(name, _)| name.starts_with(names::TRAINING));
     let prefix = if averaged { names::TRAINING } else { names::MODEL };
     let trainable = checkpoint.metadata.run.as_ref().map(|run| &run.trainable);
@@ -71,7 +73,7 @@ pub(crate) fn apply_for_training<M: LightningModule>(checkpoint: &Checkpoint, mo
     apply_from(checkpoint, prefix, is_untouched, module)
 }
 
-fn apply_from<M: LightningModule>(
+fn apply_from<M: LightningStruct + LightningImpl>(
     checkpoint: &Checkpoint,
     prefix: &'static str,
     as_declared: impl Fn(&str) -> bool,

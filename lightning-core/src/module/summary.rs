@@ -6,7 +6,6 @@ use burn::module::ParamId;
 
 use crate::{
     console::table::{self, SummaryRow, SummaryTotals},
-    engine::driver::Driver,
     error::Result,
     module::ModuleInfo,
     optim::TrainState,

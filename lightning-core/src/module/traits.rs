@@ -222,3 +222,8 @@ pub trait StartsTrainer {
     /// One with every setting at its default.
     fn start() -> Self;
 }
+
+/// The name of a step or hook of `M` in messages.
+pub(crate) fn hook_label<M: LightningStruct>(hook: &str) -> String {
+    format!("{}::{hook}", M::NAME)
+}

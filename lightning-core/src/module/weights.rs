@@ -9,7 +9,10 @@ use std::{
 
 use burn::{module::ParamId, tensor::TensorData};
 
-use super::{lightning_module::LightningModule, restore::StoredValues, traits::LightningStruct};
+use super::{
+    restore::StoredValues,
+    traits::{LightningImpl, LightningStruct},
+};
 use crate::{
     checkpoint::{
         collect::Tensors,
@@ -420,7 +423,7 @@ impl BufferVisitor for Matching<'_> {
 }
 
 /// Writes the parameters, running statistics and buffers of a module.
-pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
+pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) -> Result<()> {
     let mut tensors = Tensors::default();
     crate::module::erased::ErasedModule::tensors(module, &mut tensors)?;
     let tensors = tensors.read()?;
@@ -432,7 +435,7 @@ pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
 }
 
 /// Gives a module the weights of a file; it stays as it is when anything does not fit.
-pub(crate) fn load<M: LightningModule>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
+pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
     let path = &*weights.path;
     let stored = Stored::open(weights)?;
     let mut matching = Matching {

@@ -1,7 +1,7 @@
 //! The gradients of an accumulation window.
 
 use burn::{
-    module::{Module, ParamId},
+    module::ParamId,
     tensor::{Gradients, Tensor, kind::BridgeTensor},
 };
 

@@ -18,7 +18,7 @@ pub(crate) use cast::{lowered, narrowed, widened};
 pub use in_f32::InF32;
 pub(crate) use in_f32::{Target, is_kept};
 pub use layers::Layer;
-pub(crate) use numerics::{Numerics, SETTING, loss_in_f32};
+pub(crate) use numerics::{Numerics, SETTING};
 pub(crate) use scaler::LossScaler;
 
 /// The float types of a run: what parameters are kept in, and what steps compute in.

@@ -2,14 +2,10 @@
 
 use burn::{
     module::Module,
-    tensor::{DType, Device, FloatDType},
+    tensor::{Device, FloatDType},
 };
 
-use crate::{
-    module::{TrainingMode, TrainingOutput},
-    precision::{Precision, cast, training_form},
-    settings::Problems,
-};
+use super::{Precision, cast, training_form};
 
 /// The setting's name in a checkpoint.
 pub(crate) const SETTING: &str = "precision";
@@ -24,15 +20,6 @@ pub(crate) struct Numerics {
 }
 
 impl Numerics {
-    pub(crate) fn check(self, training: TrainingMode, problems: &mut Problems) {
-        if let (Some(precision), TrainingMode::Manual) = (self.precision.filter(|it| it.is_mixed()), training) {
-            problems.add(
-                format!("`precision(\"{precision}\")` is set, and the module optimizes by itself"),
-                "use `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
-            );
-        }
-    }
-
     /// The type that batches come in.
     pub(crate) fn batches(self) -> Option<FloatDType> {
         self.precision.map(Precision::computed)
@@ -57,10 +44,4 @@ impl Numerics {
             None => module,
         }
     }
-}
-
-/// The loss in float32 where it came in 16 bits.
-pub(crate) fn loss_in_f32(output: TrainingOutput) -> TrainingOutput {
-    let is_half = matches!(output.loss.dtype(), DType::F16 | DType::BF16);
-    if is_half { TrainingOutput { loss: output.loss.cast(FloatDType::F32), ..output } } else { output }
 }

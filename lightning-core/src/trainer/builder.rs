@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use burn::module::Module;
-
 use super::Trainer;
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
@@ -12,7 +10,7 @@ use crate::{
     engine::run::RunState,
     error::Result,
     loggers::{CsvLogger, Logger},
-    module::{LightningImpl, LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
+    module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::allocator,
     precision::IntoPrecision,
     settings::{
@@ -440,7 +438,6 @@ impl<M: LightningModule> TrainerBuilder<M> {
         if by_hand {
             check_by_hand(&settings, &mut problems);
         }
-        settings.numerics.check(M::TRAINING, &mut problems);
         check_together(&callbacks, &mut settings, &mut problems, by_hand);
         let mut settings = settings.check(problems)?;
         if callbacks.iter().any(|callback| callback.is_model_summary()) {
@@ -525,6 +522,12 @@ fn check_by_hand(settings: &Settings, problems: &mut Problems) {
         problems.add(
             "`accumulate_grad_batches` is set, and the module optimizes by itself",
             "leave it out, and step every n-th batch in `training_step`",
+        );
+    }
+    if let Some(precision) = settings.numerics.precision.filter(|precision| precision.is_mixed()) {
+        problems.add(
+            format!("`precision(\"{precision}\")` is set, and the module optimizes by itself"),
+            "use `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
         );
     }
     if optimization.clip.is_some() {
