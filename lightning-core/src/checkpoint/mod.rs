@@ -19,6 +19,7 @@
 
 pub(crate) mod collect;
 pub(crate) mod container;
+pub(crate) mod differences;
 pub(crate) mod find;
 pub(crate) mod git;
 mod inspect;

@@ -2,9 +2,10 @@
 
 use burn::tensor::{Gradients, Tensor};
 
-use super::{checkout::Checkout, driver::run_hooks, run::RunState, train_step::check_loss};
+use super::{checkout::Checkout, run::RunState, train_step::check_loss};
 use crate::{
     callbacks::Callback,
+    engine::hooks::run_hooks,
     error::Result,
     hooks::Hook,
     module::{LightningModule, ManualEngine},

@@ -3,9 +3,11 @@
 pub(crate) mod checkout;
 pub(crate) mod checkpoints;
 pub(crate) mod driver;
+mod hooks;
 mod log_state;
 pub(crate) mod loss_scaling;
 mod manual;
+pub(crate) mod module_driver;
 pub(crate) mod norm_statistics;
 pub(crate) mod resume;
 pub(crate) mod run;
@@ -16,6 +18,7 @@ pub(crate) mod val_schedule;
 
 use std::time::Instant;
 
+use self::driver::CallbackStatesAfter;
 use crate::{
     data::{EpochOffset, StepCall},
     engine::{
@@ -358,7 +361,7 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
     run.progress.sanity_checking = false;
-    driver.rollback(false);
+    driver.rollback(CallbackStatesAfter::Current);
     let failed_warnings = std::mem::take(&mut run.console.warnings);
     run.log.metrics.reset();
     run.console.warnings = failed_warnings;
@@ -550,7 +553,7 @@ fn validate(run: &mut RunState, driver: &mut dyn Driver, feeds: &[LoaderInfo], l
         && error.kind() == ErrorKind::Interrupted
     {
         // A validation that is cut short has not been: the checkpoint is of what was before it.
-        driver.rollback(true);
+        driver.rollback(CallbackStatesAfter::Saved);
         checkpoints::save_interrupted(run, driver)?;
         return result;
     }

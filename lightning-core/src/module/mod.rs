@@ -42,6 +42,7 @@ pub(crate) use self::{
     optimizers::ManualEngine,
     restore::{apply, apply_for_training, hparams_value},
     summary::summary_of,
+    traits::hook_label,
 };
 #[doc(hidden)]
 pub use self::{

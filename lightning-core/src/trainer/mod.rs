@@ -18,14 +18,16 @@ use serde_json::Value;
 
 use crate::{
     callbacks::Callback,
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, differences::compare_hparams},
     console::table,
     data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, Testing, Validation, merge_hparams},
     engine::{
         self,
         checkout::Checkout,
-        driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_snapshot},
-        loss_scaling, resume,
+        driver::{DriveModel, Mode},
+        loss_scaling,
+        module_driver::{ModuleDriver, for_evaluation, for_training, take_snapshot},
+        resume,
         run::RunState,
         snapshot::callback_states,
     },
@@ -348,7 +350,7 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     let hparams = hparams_value(&module.hparams())?;
     run.progress.seed = match &run.resume.checkpoint {
         Some(checkpoint) => {
-            resume::compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.resume.differences);
+            compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.resume.differences);
             random::adopt_seed(checkpoint.metadata.seed, &mut run.resume.differences)
         }
         None => random::global_seed(),
