@@ -23,8 +23,8 @@ pub use crate::{
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
-        LightningModule, LightningStruct, ManualOutput, OutputOf, PredictStep, StepContext as StepCx, TestStep,
-        TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
+        LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep, StepContext as StepCx,
+        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},

@@ -28,7 +28,7 @@ impl LoggedSteps {
 impl CallbackContext<'_> {
     /// Whether the record of a step goes to the loggers; steps count from 1.
     pub(super) fn logs_step(&self, step: u64) -> bool {
-        step.is_multiple_of(self.settings.output.log_every_n_steps)
+        step.is_multiple_of(self.settings.log_every_n_steps)
     }
 
     /// Sends a row that belongs to no batch to the loggers at once.

@@ -38,7 +38,6 @@ use crate::{
     module::{LightningModule, ModuleInfo, RunView},
     params::{StateReader, StateWriter},
     progress::StopReason,
-    settings::Settings,
 };
 
 pub use backbone_finetuning::BackboneFinetuning;
@@ -335,7 +334,7 @@ callback_hooks! {
 pub struct CallbackContext<'a> {
     pub(crate) view: RunView<'a>,
     pub(crate) info: ModuleInfo,
-    pub(crate) settings: &'a Settings,
+    pub(crate) settings: SettingsView<'a>,
     pub(crate) loggers: &'a mut Loggers,
     pub(crate) checkpoints: &'a mut CheckpointState,
     pub(crate) resume: &'a mut ResumeState,
@@ -357,6 +356,20 @@ impl DerefMut for CallbackContext<'_> {
     }
 }
 
+/// The settings that callbacks look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SettingsView<'a> {
+    pub(crate) fast_dev_run: bool,
+    pub(crate) max_epochs: Option<usize>,
+    pub(crate) log_every_n_steps: u64,
+    /// The folder for logs and checkpoints.
+    pub(crate) root: &'a Path,
+    /// Whether validation runs at the end of every epoch and at no other time.
+    pub(crate) validates_once_an_epoch: bool,
+    /// Whether an epoch may be without validation.
+    pub(crate) may_skip_validation: bool,
+}
+
 /// One callback: its place, and its type's name, since the first field of a callback has the same place.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,7 +384,7 @@ impl Identity {
 impl CallbackContext<'_> {
     /// Whether this is a `fast_dev_run`.
     pub fn is_fast_dev_run(&self) -> bool {
-        self.settings.fast_dev_run.is_some()
+        self.settings.fast_dev_run
     }
 
     /// The loss of the last training batch. On a device other than the host this waits for the device.
@@ -392,7 +405,7 @@ impl CallbackContext<'_> {
 
     /// The folder of the run: the first logger's, else the root folder.
     pub fn log_dir(&self) -> PathBuf {
-        self.loggers.dir_or(&self.settings.output.root)
+        self.loggers.dir_or(self.settings.root)
     }
 
     /// Asks for a checkpoint of `module` and of the run, in this file. It is taken at the next place where a run can go on from,
@@ -429,7 +442,7 @@ impl CallbackContext<'_> {
         if let Some(value) = self.view.metrics.metrics()?.find(key) {
             return Ok(Some(value));
         }
-        let late = self.settings.validation.skips_epochs();
+        let late = self.settings.may_skip_validation;
         if !strict
             || (self.view.progress.validation.enabled && self.view.progress.counters.validation_runs == 0 && late)
         {
@@ -443,12 +456,12 @@ impl CallbackContext<'_> {
 
     /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
     pub(crate) fn monitors_at_epoch_end(&self) -> bool {
-        self.settings.validation.is_once_an_epoch()
+        self.settings.validates_once_an_epoch
     }
 
     /// Whether monitoring callbacks have to stay quiet.
     pub(crate) fn is_quiet(&self) -> bool {
         let progress = &*self.view.progress;
-        progress.failing || progress.sanity_checking || self.settings.fast_dev_run.is_some()
+        progress.failing || progress.sanity_checking || self.settings.fast_dev_run
     }
 }

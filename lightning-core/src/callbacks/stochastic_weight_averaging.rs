@@ -11,7 +11,7 @@ use crate::{
     module::{LightningModule, TrainingMode},
     optim::schedulers::Annealing,
     params::{StateReader, StateWriter, running_statistics, state::StoredTensors},
-    settings::Limit,
+    progress::Limit,
 };
 
 /// Ends training with a learning rate of its own and gives the module the mean of the weights after each of the last epochs.
@@ -172,7 +172,7 @@ impl StochasticWeightAveraging {
         let counted = match self.start {
             Limit::Batches(epoch) => u64::try_from(epoch).unwrap_or(1),
             Limit::Fraction(share) => {
-                let epochs = cx.settings.length.max_epochs.ok_or_else(|| {
+                let epochs = cx.settings.max_epochs.ok_or_else(|| {
                     Error::config(
                         "`StochasticWeightAveraging`: `swa_epoch_start` is a share of `max_epochs`, which is not set",
                     )

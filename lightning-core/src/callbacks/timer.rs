@@ -10,8 +10,7 @@ use crate::{
     error::{Error, Result},
     optim::Interval,
     params::{StateReader, StateWriter},
-    progress::StopReason,
-    settings::IntoMaxTime,
+    progress::{IntoMaxTime, StopReason},
     stage::Stage,
 };
 

@@ -9,10 +9,9 @@ use crate::{
     error::Result,
     hooks::Hook,
     module::{LightningModule, ManualEngine},
-    optim::{GradientStore, Optimizer, Scaling, Weight},
+    optim::{Clip, GradientStore, Optimizer, Scaling, Weight},
     os::panics::catch_panic,
     params::visit,
-    settings::Clip,
 };
 
 /// The engine of a batch that the module optimizes manually.

@@ -33,9 +33,8 @@ use crate::{
     module::FitContext,
     optim::Interval,
     os::signals,
-    progress::{LoopPosition, Phase, StopReason},
+    progress::{Limit, LoopPosition, Phase, StopReason},
     random::{Stream, derive_seed, with_generator},
-    settings::Limit,
     stage::Stage,
 };
 

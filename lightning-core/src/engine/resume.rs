@@ -1,8 +1,7 @@
 //! Where a run is, and how a resumed run gets there.
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -23,37 +22,9 @@ use crate::{
     hooks::Hook,
     optim::Weight,
     params::ParamName,
-    precision::SETTING,
     progress::{LoopPosition, Phase, StopReason},
-    settings::Settings,
     tensor::handle::{Handle, float_on},
 };
-
-/// The settings that decide what a run computes, as the program wrote them.
-pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
-    fn text<T: fmt::Display>(value: Option<T>) -> String {
-        value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
-    }
-    let Settings { length, optimization, limits, validation, numerics, .. } = settings;
-    let rows = [
-        ("max_epochs", text(length.max_epochs)),
-        ("min_epochs", length.min_epochs.to_string()),
-        ("max_steps", text(length.max_steps)),
-        ("min_steps", length.min_steps.to_string()),
-        ("accumulate_grad_batches", optimization.accumulation_text()),
-        ("gradient_clip_val", text(optimization.clip)),
-        ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
-        ("fused_optimizers", optimization.fused.to_string()),
-        ("limit_train_batches", limits.train.to_string()),
-        ("limit_val_batches", limits.val.to_string()),
-        ("val_check_interval", validation.interval.to_string()),
-        ("check_val_every_n_epoch", text(validation.every_n_epochs)),
-        ("overfit_batches", text(limits.overfit)),
-    ];
-    // Checkpoints of before have no precision, which is the same as one that is not set.
-    let precision = numerics.precision.map(|precision| (SETTING, precision.to_string()));
-    rows.into_iter().chain(precision).map(|(name, value)| (name.to_owned(), value)).collect()
-}
 
 /// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.
 pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<WindowRecord> {
@@ -238,7 +209,7 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
             .help("`trainer.load(&mut model, path)` gives the model its weights"));
     };
     loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
-    compare("setting", &record.settings, &settings_record(&run.settings), &mut run.resume.differences);
+    compare("setting", &record.settings, &run.settings.record(), &mut run.resume.differences);
     run.progress.counters = record.counters;
     run.progress.position = record.position;
     run.progress.counters.epoch = run.progress.position.epoch;

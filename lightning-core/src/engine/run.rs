@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::log_state::LogState;
 use crate::{
-    callbacks::CallbackContext,
+    callbacks::{CallbackContext, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
     console::{output::Console, profiler::Profile, progress::Progress},
     hooks::HookSet,
@@ -57,14 +57,14 @@ impl RunState {
     ) -> Self {
         let log = LogState {
             host: Self::is_host(&settings, &device),
-            enabled: !settings.barebones,
+            enabled: !settings.run.barebones,
             every_n_steps: settings.output.log_every_n_steps,
             ..LogState::new(MetricStore::new(info.metrics), Loggers::new(loggers))
         };
         let console = Console {
             bar: Progress::new(settings.output.progress_bar),
             warnings: Vec::new(),
-            profile: settings.profiler.map(|_| Profile::default()),
+            profile: settings.run.profiler.map(|_| Profile::default()),
         };
         Self {
             info,
@@ -82,7 +82,7 @@ impl RunState {
     }
 
     pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
-        settings.readback == ReadBack::Auto && readback::is_host(device)
+        settings.run.readback == ReadBack::Auto && readback::is_host(device)
     }
 
     /// Whether a failed batch has already added to an accumulation buffer, which cannot be undone.
@@ -114,7 +114,14 @@ impl RunState {
         CallbackContext {
             view: RunView { progress, metrics: &mut log.metrics, train, outputs, console },
             info: *info,
-            settings,
+            settings: SettingsView {
+                fast_dev_run: settings.run.fast_dev_run.is_some(),
+                max_epochs: settings.length.max_epochs,
+                log_every_n_steps: settings.output.log_every_n_steps,
+                root: &settings.output.root,
+                validates_once_an_epoch: settings.validation.is_once_an_epoch(),
+                may_skip_validation: settings.validation.skips_epochs(),
+            },
             loggers: &mut log.loggers,
             checkpoints,
             resume,

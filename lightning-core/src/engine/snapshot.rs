@@ -124,7 +124,7 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
             log_records: run.log.loggers.records_at(run.progress.counters.batch_step),
             train_batches: run.resume.train_batches,
             trainable: Trainability { declared: run.resume.declared_frozen.clone(), frozen },
-            settings: resume::settings_record(&run.settings),
+            settings: run.settings.record(),
         })),
     };
     Ok(Snapshot { metadata, tensors })

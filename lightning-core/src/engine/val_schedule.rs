@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::{
     engine::run::RunState,
     error::{Error, Result},
-    settings::{Limit, ValCheckInterval, ValidationSettings},
+    progress::Limit,
+    settings::{ValCheckInterval, ValidationSettings},
 };
 
 /// After which batches validation runs.

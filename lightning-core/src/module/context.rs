@@ -10,8 +10,8 @@ use super::run_view::RunView;
 use crate::{
     error::{Error, Result},
     hooks::Hook,
+    optim::{Clip, ClipAlgorithm},
     random::{Rng, Stream, derive_seed},
-    settings::{Clip, ClipAlgorithm},
 };
 
 /// What the hook of a module can see of the run and do to it: a parameter `cx: &mut HookContext`.

@@ -7,9 +7,8 @@ use burn::tensor::{Gradients, Tensor};
 use super::lightning_module::LightningModule;
 use crate::{
     error::{Error, Result},
-    optim::{NamesOptimizer, Optimizer},
+    optim::{Clip, ClipAlgorithm, NamesOptimizer, Optimizer},
     params::{DynMapper, MapMode},
-    settings::{Clip, ClipAlgorithm},
 };
 
 /// The optimizers of a module that optimizes by itself.

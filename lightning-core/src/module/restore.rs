@@ -21,7 +21,7 @@ use crate::{
     tensor::handle::{Handle, with_data},
 };
 
-/// Problems that a message shows before it only counts them.
+/// ConfigErrors that a message shows before it only counts them.
 const SHOWN_PROBLEMS: usize = 8;
 /// Rebuilds a module from a checkpoint: its stored hyperparameters, then its weights and state.
 #[doc(hidden)]

@@ -25,7 +25,7 @@ use crate::{
     tensor::handle::Handle,
 };
 
-/// Problems listed in one error; the rest are counted.
+/// ConfigErrors listed in one error; the rest are counted.
 const SHOWN_PROBLEMS: usize = 8;
 
 /// How the tensors of a file are laid out and called.

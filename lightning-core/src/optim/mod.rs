@@ -1,5 +1,6 @@
 //! Optimizers: what the user declares, and the updates of the parameters.
 
+mod clip;
 mod config;
 pub(crate) mod fused;
 mod gradients;
@@ -12,6 +13,8 @@ pub mod schedulers;
 mod setup;
 mod train_state;
 
+pub(crate) use clip::Clip;
+pub use clip::ClipAlgorithm;
 pub use config::{IntoLearningRate, IntoOptimizer, OptimizerKind, TorchDefaults, WeightDecay};
 pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};

@@ -2,10 +2,13 @@
 
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
-use super::{Optimizer, gradients::GradientStore};
+use super::{
+    Optimizer,
+    clip::{Clip, ClipAlgorithm},
+    gradients::GradientStore,
+};
 use crate::{
     optim::fused,
-    settings::{Clip, ClipAlgorithm},
     tensor::{any_rank::with_rank, readback},
 };
 

@@ -2,12 +2,11 @@
 
 use burn::tensor::FloatDType;
 
-use super::{GradientStore, Optimizer};
+use super::{GradientStore, Optimizer, clip::Clip};
 use crate::{
     console::table,
     error::{Error, Result},
     precision::LossScaler,
-    settings::Clip,
 };
 
 /// The optimizers of a run and the gradients on their way to them.

@@ -2,12 +2,14 @@
 //!
 //! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read it.
 
+mod limit;
 mod loop_state;
+mod max_time;
 mod outputs;
 mod position;
 mod stop_reason;
 
-pub use self::stop_reason::StopReason;
+pub use self::{limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
 pub(crate) use self::{
     loop_state::LoopState,
     outputs::StepOutputs,

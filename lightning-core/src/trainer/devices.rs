@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     os::panics::catch_panic,
     precision::Precision,
-    settings::{Accelerator, strategy::device_at},
+    settings::{Accelerator, device_at},
 };
 
 /// A device that this build and this machine offer.

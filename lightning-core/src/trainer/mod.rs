@@ -45,12 +45,12 @@ use crate::{
 };
 
 pub use self::{
-    builder::TrainerBuilder,
     plan::Plan,
     report::{EvalReport, FitReport},
 };
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use crate::progress::StopReason;
+pub use crate::settings::TrainerBuilder;
 /// Runs modules of type `M`: trains, validates, tests and predicts.
 ///
 /// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from
@@ -250,7 +250,7 @@ impl<M: LightningModule> Trainer<M> {
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
             Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
-                match self.run.settings.fast_dev_run {
+                match self.run.settings.run.fast_dev_run {
                     Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
                     None => {
                         "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
@@ -304,7 +304,7 @@ impl<M: LightningModule> Trainer<M> {
         run.resume.checkpoint = None;
         run.resume.resumed_from = None;
         let resume = std::mem::take(&mut run.resume.requested);
-        if run.settings.fast_dev_run.is_some() {
+        if run.settings.run.fast_dev_run.is_some() {
             return Ok(());
         }
         let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.checkpoint_folder()).collect();

@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// The same rate throughout, or another one for the first steps.
 ///
@@ -65,7 +65,7 @@ impl Curve for ConstantRate {
         }
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         if let Some((factor, steps)) = self.first {
             curve::check_factor(Self::NAME, "factor", factor, problems);

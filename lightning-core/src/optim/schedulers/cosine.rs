@@ -7,7 +7,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// Half a cosine from `lr` down to `min_lr` (0 unless set).
 ///
@@ -67,7 +67,7 @@ impl Curve for Cosine {
         format!("cosine from {} to {} in {} steps", self.lr, self.min_lr, self.steps)
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         curve::check_floor(Self::NAME, self.min_lr, self.lr, problems);
@@ -151,7 +151,7 @@ impl Curve for CosineWarmRestarts {
         format!("cosine from {lr} to {min_lr} in {t_0} steps, restarting, each time {t_mult} times as long")
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         self.t_0.check_positive(Self::NAME, "t_0", problems);
         if self.t_mult < Steps::new(1) {

@@ -5,10 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{LrScheduler, state, steps::Steps};
-use crate::{
-    error::{Error, Result},
-    settings::Problems,
-};
+use crate::error::{ConfigErrors, Error, Result};
 
 /// A rate as a function of the step. Its state is the step, so a resumed schedule is bit by bit the same.
 pub(super) trait Curve: fmt::Debug + Clone + Send + Sync + 'static {
@@ -25,7 +22,7 @@ pub(super) trait Curve: fmt::Debug + Clone + Send + Sync + 'static {
 
     fn describe(&self) -> String;
 
-    fn check(&self, problems: &mut Problems);
+    fn check(&self, problems: &mut ConfigErrors);
 
     /// The number of steps after which it is over, for those that end.
     fn length(&mut self) -> Option<&mut Steps> {
@@ -38,7 +35,7 @@ pub(super) trait Curve: fmt::Debug + Clone + Send + Sync + 'static {
 /// # Errors
 /// One error with everything that is wrong.
 pub(super) fn scheduler<C: Curve>(mut curve: C, warmup: u64) -> Result<Box<dyn LrScheduler>> {
-    let mut problems = Problems::default();
+    let mut problems = ConfigErrors::default();
     curve.check(&mut problems);
     if let Some(length) = curve.length()
         && length.get() > 0
@@ -135,14 +132,14 @@ pub(super) fn short(lr: f64) -> f64 {
 }
 
 /// Reports a rate that a schedule cannot be made with.
-pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut Problems) {
+pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut ConfigErrors) {
     if !(lr.is_finite() && lr > 0.0) {
         problems.add(format!("`{owner}`: `{name}` is {lr:?}"), "give a finite rate above 0");
     }
 }
 
 /// Reports a lowest rate that is none.
-pub(super) fn check_floor(owner: &str, floor: f64, lr: f64, problems: &mut Problems) {
+pub(super) fn check_floor(owner: &str, floor: f64, lr: f64, problems: &mut ConfigErrors) {
     if !(floor.is_finite() && floor >= 0.0) {
         problems.add(format!("`{owner}`: `min_lr` is {floor:?}"), "give a finite rate of at least 0");
     } else if lr > 0.0 && floor > lr {
@@ -151,14 +148,14 @@ pub(super) fn check_floor(owner: &str, floor: f64, lr: f64, problems: &mut Probl
 }
 
 /// Reports a factor that would make rates negative or undefined.
-pub(super) fn check_factor(owner: &str, name: &str, factor: f64, problems: &mut Problems) {
+pub(super) fn check_factor(owner: &str, name: &str, factor: f64, problems: &mut ConfigErrors) {
     if !(factor.is_finite() && factor > 0.0) {
         problems.add(format!("`{owner}`: `{name}` is {factor:?}"), "give a finite factor above 0");
     }
 }
 
 /// Reports a range of momenta that is none.
-pub(super) fn check_momentum(owner: &str, range: Option<(f64, f64)>, problems: &mut Problems) {
+pub(super) fn check_momentum(owner: &str, range: Option<(f64, f64)>, problems: &mut ConfigErrors) {
     if let Some((base, max)) = range
         && !(0.0 <= base && base <= max && max < 1.0)
     {

@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// How the height of a cycle changes from one to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,7 +134,7 @@ impl Curve for Cyclic {
         format!("cycles from {base_lr} up to {max_lr} in {up} steps and down in {}{height}{momentum}", self.down())
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "base_lr", self.base_lr, problems);
         curve::check_base(Self::NAME, "max_lr", self.max_lr, problems);
         if self.max_lr < self.base_lr {

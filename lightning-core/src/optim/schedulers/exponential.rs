@@ -1,7 +1,7 @@
 //! A rate that is multiplied by the same number each step.
 
 use super::curve::{self, Curve};
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// `lr · gamma^step`
 ///
@@ -46,7 +46,7 @@ impl Curve for ExponentialDecay {
         format!("exponential from {}, times {} each step", self.lr, self.gamma)
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         curve::check_factor(Self::NAME, "gamma", self.gamma, problems);
     }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::curve::{self, Curve};
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// `lr · factor(step)` with a function of one's own.
 ///
@@ -57,7 +57,7 @@ impl Curve for LambdaRate {
         format!("{} times a function of the step", self.lr)
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
     }
 }

@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// From one share of the rate to another in equal steps, then the last one; from all of it to none unless set.
 ///
@@ -70,7 +70,7 @@ impl Curve for LinearDecay {
         format!("linear from {} to {} in {steps} steps", curve::short(lr * start_factor), curve::short(lr * end_factor))
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         for (name, factor) in [("start_factor", self.start_factor), ("end_factor", self.end_factor)] {

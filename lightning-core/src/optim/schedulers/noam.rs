@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// Up in equal steps for `warmup_steps`, then down with the inverse square root of the step.
 ///
@@ -69,7 +69,7 @@ impl Curve for Noam {
         )
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_factor(Self::NAME, "factor", self.factor, problems);
         self.warmup_steps.check_positive(Self::NAME, "warmup_steps", problems);
         if self.model_size < Steps::new(1) {

@@ -6,7 +6,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// The way from one rate to the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Curve for OneCycle {
         )
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "max_lr", self.max_lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         if !(0.0..=1.0).contains(&self.pct_start) {

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::{IntoScheduler, LrScheduler, StepCount, curve, state, steps::Steps};
 use crate::{
-    error::{Error, Result},
+    error::{ConfigErrors, Error, Result},
     metrics::Direction,
-    settings::Problems,
 };
 
 /// What the threshold of an improvement is measured in.
@@ -125,7 +124,7 @@ impl ReduceLROnPlateau {
         self
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         let Self { lr, direction: _, factor, patience, threshold, threshold_mode: _, cooldown, min_lr, eps } = self;
         curve::check_base(Self::NAME, "lr", *lr, problems);
         if !(*factor > 0.0 && *factor < 1.0) {
@@ -150,7 +149,7 @@ impl ReduceLROnPlateau {
 
 impl IntoScheduler for ReduceLROnPlateau {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
-        let mut problems = Problems::default();
+        let mut problems = ConfigErrors::default();
         self.check(&mut problems);
         problems.finish()?;
         let direction = self.direction.unwrap_or(Direction::Minimize);

@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// `lr · (1 − min(step, steps) / steps)^power`, the power 1 unless set.
 ///
@@ -58,7 +58,7 @@ impl Curve for PolynomialDecay {
         format!("polynomial of power {} from {} to 0 in {} steps", self.power, self.lr, self.steps)
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         if !(self.power.is_finite() && self.power > 0.0) {

@@ -5,7 +5,7 @@ use super::{
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// `lr · gamma^⌊step / step_size⌋`; a tenth each time unless set.
 ///
@@ -57,7 +57,7 @@ impl Curve for StepDecay {
         format!("{}, times {} every {} steps", self.lr, self.gamma, self.step_size)
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         self.step_size.check_positive(Self::NAME, "step_size", problems);
         curve::check_factor(Self::NAME, "gamma", self.gamma, problems);
@@ -118,7 +118,7 @@ impl Curve for MultiStepDecay {
         format!("{}, times {} at steps {}", self.lr, self.gamma, milestones.join(", "))
     }
 
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, problems: &mut ConfigErrors) {
         curve::check_base(Self::NAME, "lr", self.lr, problems);
         for milestone in &self.milestones {
             milestone.check_not_negative(Self::NAME, "milestones", problems);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// What a schedule takes as a number of steps: an integer of any of the usual types.
 #[diagnostic::on_unimplemented(
@@ -49,13 +49,13 @@ impl Steps {
         Self(self.0 - i128::from(steps))
     }
 
-    pub(super) fn check_positive(self, owner: &str, name: &str, problems: &mut Problems) {
+    pub(super) fn check_positive(self, owner: &str, name: &str, problems: &mut ConfigErrors) {
         if self.0 < 1 {
             problems.add(format!("`{owner}`: `{name}` is {self}"), "give at least one step");
         }
     }
 
-    pub(super) fn check_not_negative(self, owner: &str, name: &str, problems: &mut Problems) {
+    pub(super) fn check_not_negative(self, owner: &str, name: &str, problems: &mut ConfigErrors) {
         if self.0 < 0 {
             problems.add(format!("`{owner}`: `{name}` is {self}"), "count steps from 0");
         }

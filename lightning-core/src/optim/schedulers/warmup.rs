@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{IntoScheduler, LrScheduler, StepCount, Unmonitored, parts::Errors, state, steps::Steps};
-use crate::{error::Result, metrics::Direction, settings::Problems};
+use crate::{
+    error::{ConfigErrors, Result},
+    metrics::Direction,
+};
 
 /// A schedule with a warm-up; made by [`warmup`](IntoScheduler::warmup).
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +33,7 @@ impl<S> Warmup<S> {
     }
 
     fn check(&self) -> Result<()> {
-        let mut problems = Problems::default();
+        let mut problems = ConfigErrors::default();
         self.steps.check_positive(NAME, "steps", &mut problems);
         if let Some(factor) = self.start_factor
             && !(0.0..=1.0).contains(&factor)

@@ -1,5 +1,7 @@
 //! The one error type of the library: what happened, where in the run, and what to do about it.
 
+mod config_errors;
+
 use std::{
     error::Error as StdError,
     fmt,
@@ -8,6 +10,7 @@ use std::{
 
 use crate::stage::Stage;
 
+pub(crate) use self::config_errors::ConfigErrors;
 /// The result of everything in this library that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
