@@ -75,258 +75,207 @@ pub enum CallbackOrder {
     Checkpoint,
 }
 
-macro_rules! callback_hooks {
-    ($($(#[$doc:meta])* $method:ident = $hook:ident),* $(,)?) => {
-        /// Code that runs at the points of a run, beside the module `M`.
-        ///
-        /// All data comes through the context, so that new data breaks no callback. A callback runs before the module's hook
-        /// of the same name.
-        ///
-        /// ```
-        /// use lightning_core::{Callback, CallbackContext, Result};
-        ///
-        /// struct PrintEpoch;
-        ///
-        /// impl<M> Callback<M> for PrintEpoch {
-        ///     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        ///         let epoch = cx.current_epoch();
-        ///         let loss = cx.metrics()?.value("val_loss");
-        ///         cx.print(format!("epoch {epoch} is done, val_loss {loss:?}"));
-        ///         Ok(())
-        ///     }
-        /// }
-        /// ```
-        #[diagnostic::on_unimplemented(
-            message = "`{Self}` is no callback for `{M}`",
-            label = "not a callback of this trainer's module",
-            note = "a key belongs to the module that logs it: monitor one of `{M}`'s own metrics"
-        )]
-        pub trait Callback<M>: Send {
-            /// When it runs among the others.
-            fn order(&self) -> CallbackOrder {
-                CallbackOrder::Normal
-            }
-
-            /// Whether it writes checkpoints: the trainer then adds none of its own.
-            fn is_checkpoint(&self) -> bool {
-                false
-            }
-
-            /// Whether it prints the model's summary: the trainer then prints none of its own.
-            fn is_model_summary(&self) -> bool {
-                false
-            }
-
-            /// The metric names it reads, checked before the first batch: those that only validation gives need a
-            /// validation loader.
-            fn monitors(&self) -> Vec<String> {
-                Vec::new()
-            }
-
-            /// Whether its own settings can work together; reported by `build` with everything else that is wrong.
-            ///
-            /// # Errors
-            /// When they cannot.
-            fn check(&self) -> Result<()> {
-                Ok(())
-            }
-
-            /// The folder it was told to write checkpoints to, where [`Resume`](crate::Resume) looks for them; `None` for the run's own.
-            fn checkpoint_folder(&self) -> Option<PathBuf> {
-                None
-            }
-
-            /// Under which name its state is in a checkpoint: by default the type's name. A callback whose state belongs to a
-            /// setting adds it, as in `EarlyStopping(val_loss, minimize)`. Of several with one key the order tells which is which.
-            fn state_key(&self) -> String {
-                context::short_name::<Self>().to_owned()
-            }
-
-            /// Writes what a resumed run needs of it: counters, best values, tensors, whole modules. By default nothing.
-            ///
-            /// Settings do not belong here: those of the resumed program hold.
-            ///
-            /// ```
-            /// use lightning_core::{Callback, CallbackContext, Result, StateReader, StateWriter};
-            ///
-            /// #[derive(Default)]
-            /// struct CountBatches(u64);
-            ///
-            /// impl<M> Callback<M> for CountBatches {
-            ///     fn on_train_batch_end(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-            ///         self.0 += 1;
-            ///         Ok(())
-            ///     }
-            ///     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
-            ///         state.put("batches", &self.0)
-            ///     }
-            ///     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
-            ///         state.get("batches", &mut self.0)
-            ///     }
-            /// }
-            /// ```
-            ///
-            /// # Errors
-            /// When something cannot be written.
-            fn save_state(&self, state: &mut StateWriter) -> Result<()> {
-                let _ = state;
-                Ok(())
-            }
-
-            /// Takes up what [`save_state`](Self::save_state) wrote, before `on_fit_start` of a resumed run.
-            ///
-            /// # Errors
-            /// When what is stored does not fit.
-            fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
-                let _ = state;
-                Ok(())
-            }
-
-            /// The model that a checkpoint shows as the model, in place of the one in training: the averaged one of a callback that
-            /// averages weights. The weights in training are kept beside it, and a resumed run goes on with them.
-            ///
-            /// # Errors
-            /// When it cannot be made.
-            fn model_to_save(&self, module: &M) -> Result<Option<M>> {
-                let _ = module;
-                Ok(None)
-            }
-
-            /// Whether [`model_to_save`](Self::model_to_save) gives a model: at most one callback of a trainer may.
-            fn averages_weights(&self) -> bool {
-                false
-            }
-
-            /// Gives the module the weights that it ends training with, where they are not those of the last step: after the last
-            /// epoch and before `on_train_end`, unless an error or a signal ends the run. A run that is resumed after its last epoch
-            /// calls it once more.
-            ///
-            /// Says whether the running statistics of the module's normalisation layers are to be computed anew for these weights: in
-            /// one more pass over the training data, forward only, in which no hook runs, nothing is logged and nothing is counted.
+/// The method of each hook that callbacks have.
+macro_rules! define_methods {
+    ($({ $name:ident = $variant:ident, $doc:literal, $($flags:tt)* })*) => {
+        $(
+            #[doc = $doc]
             ///
             /// # Errors
             /// An error ends the run; the end hooks still run.
-            fn final_weights(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<bool> {
-                let _ = (cx, module);
-                Ok(false)
+            fn $name(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
+                let _ = module;
+                cx.unwritten = Some(Identity::of(self));
+                Ok(())
             }
+        )*
+    };
+}
 
-            #[doc(hidden)]
-            fn identity(&self) -> Identity {
-                Identity::of(self)
-            }
+/// Code that runs at the points of a run, beside the module `M`.
+///
+/// A callback runs before the module's hook of the same name. All data comes through the context,
+/// so that new data does not break existing callbacks.
+///
+/// ```
+/// use lightning_core::{Callback, CallbackContext, Result};
+///
+/// struct PrintEpoch;
+///
+/// impl<M> Callback<M> for PrintEpoch {
+///     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _: &mut M) -> Result<()> {
+///         let epoch = cx.current_epoch();
+///         let loss = cx.metrics()?.value("val_loss");
+///         cx.print(format!("epoch {epoch} is done, val_loss {loss:?}"));
+///         Ok(())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no callback for `{M}`",
+    label = "not a callback of this trainer's module",
+    note = "a key belongs to the module that logs it: monitor one of `{M}`'s own metrics"
+)]
+pub trait Callback<M>: Send {
+    /// Returns when the callback runs relative to the others.
+    fn order(&self) -> CallbackOrder {
+        CallbackOrder::Normal
+    }
 
-            /// How many batches make up an optimizer step, by the epoch from which on it holds; nothing for what the trainer says.
-            fn accumulation(&self) -> Option<BTreeMap<u64, u64>> {
-                None
-            }
+    /// Whether it writes checkpoints: the trainer then adds no `ModelCheckpoint`.
+    fn is_checkpoint(&self) -> bool {
+        false
+    }
 
-            $(
-                $(#[$doc])*
-                ///
-                /// # Errors
-                /// An error ends the run; the end hooks still run.
-                fn $method(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-                    let _ = module;
-                    cx.unwritten = Some(Identity::of(self));
-                    Ok(())
-                }
-            )*
-        }
+    /// Whether it prints the model's summary: the trainer then adds no `ModelSummary`.
+    fn is_model_summary(&self) -> bool {
+        false
+    }
 
-        /// Calls the method of one hook. Whether the callback has written one: a default method says so in the context, and has not
-        /// to be called again. One that a callback calls on others it holds says so of them.
-        pub(crate) fn call<M>(
+    /// Returns the names of the metrics that it reads, which are checked before the first batch:
+    /// a metric that only validation logs needs a validation loader.
+    fn monitors(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Checks its settings; `build` reports the error together with all other wrong settings.
+    ///
+    /// # Errors
+    /// If the settings are invalid or contradict each other.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the configured checkpoint folder, in which [`Resume`](crate::Resume) searches;
+    /// `None` for the folder of the run.
+    fn checkpoint_folder(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// Returns the key of its state in a checkpoint, by default the type's name. A callback whose
+    /// state depends on a setting adds it, as in `EarlyStopping(val_loss, minimize)`. Callbacks
+    /// with equal keys are told apart by their order.
+    fn state_key(&self) -> String {
+        context::short_name::<Self>().to_owned()
+    }
+
+    /// Writes the state that a resumed run needs: counters, best values, tensors, modules. The
+    /// default writes nothing.
+    ///
+    /// Settings are not state: a resumed run uses those of its own program.
+    ///
+    /// ```
+    /// use lightning_core::{Callback, CallbackContext, Result, StateReader, StateWriter};
+    ///
+    /// #[derive(Default)]
+    /// struct CountBatches(u64);
+    ///
+    /// impl<M> Callback<M> for CountBatches {
+    ///     fn on_train_batch_end(&mut self, _: &mut CallbackContext<'_>, _: &mut M) -> Result<()> {
+    ///         self.0 += 1;
+    ///         Ok(())
+    ///     }
+    ///     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+    ///         state.put("batches", &self.0)
+    ///     }
+    ///     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+    ///         state.get("batches", &mut self.0)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If a value cannot be written.
+    fn save_state(&self, state: &mut StateWriter) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Restores what [`save_state`](Self::save_state) wrote, before `on_fit_start` of a resumed
+    /// run.
+    ///
+    /// # Errors
+    /// If the stored state does not fit.
+    fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
+    /// Returns the model to save in place of the one in training, such as the averaged model of a
+    /// callback that averages weights. The checkpoint also keeps the weights in training, with
+    /// which a resumed run continues.
+    ///
+    /// # Errors
+    /// If the model cannot be created.
+    fn model_to_save(&self, module: &M) -> Result<Option<M>> {
+        let _ = module;
+        Ok(None)
+    }
+
+    /// Whether [`model_to_save`](Self::model_to_save) may return a model: at most one callback of a
+    /// trainer may do so.
+    fn averages_weights(&self) -> bool {
+        false
+    }
+
+    /// Gives the module its final weights, if they are not those of the last step: after the last
+    /// epoch and before `on_train_end`, unless an error or a signal ends the run. A run that is
+    /// resumed after its last epoch calls it again.
+    ///
+    /// Returns whether to recompute the running statistics of the module's normalization layers for
+    /// these weights. This takes another forward pass over the training data, in which no hook runs
+    /// and nothing is logged or counted.
+    ///
+    /// # Errors
+    /// An error ends the run; the end hooks still run.
+    fn final_weights(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<bool> {
+        let _ = (cx, module);
+        Ok(false)
+    }
+
+    #[doc(hidden)]
+    fn identity(&self) -> Identity {
+        Identity::of(self)
+    }
+
+    /// Returns the number of batches per optimizer step, keyed by the epoch from which it applies;
+    /// `None` for the trainer's setting.
+    fn accumulation(&self) -> Option<BTreeMap<u64, u64>> {
+        None
+    }
+
+    lightning_macros::with_hooks!(define_methods, callbacks);
+}
+
+macro_rules! define_call {
+    ($({ $name:ident = $variant:ident, $doc:literal, $($flags:tt)* })*) => {
+        fn call_method<M>(
             callback: &mut dyn Callback<M>,
             hook: Hook,
-            run: &mut RunState,
+            cx: &mut CallbackContext<'_>,
             module: &mut M,
-        ) -> Result<bool> {
-            let mut cx = CallbackContext { run, unwritten: None };
+        ) -> Result<()> {
             match hook {
-                $(Hook::$hook => callback.$method(&mut cx, module)?,)*
-                _ => return Ok(false),
+                $(Hook::$variant => callback.$name(cx, module),)*
+                // A hook of the module only.
+                _ => {
+                    cx.unwritten = Some(callback.identity());
+                    Ok(())
+                }
             }
-            Ok(cx.unwritten.is_none_or(|unwritten| unwritten != callback.identity()))
         }
     };
 }
 
-callback_hooks! {
-    /// Before a stage, after the data is set up.
-    setup = Setup,
-    /// After a stage.
-    teardown = Teardown,
-    /// At the start of `fit`.
-    on_fit_start = OnFitStart,
-    /// At the end of `fit`.
-    on_fit_end = OnFitEnd,
-    /// Before the sanity check.
-    on_sanity_check_start = OnSanityCheckStart,
-    /// After the sanity check.
-    on_sanity_check_end = OnSanityCheckEnd,
-    /// Before the first epoch.
-    on_train_start = OnTrainStart,
-    /// After the last epoch.
-    on_train_end = OnTrainEnd,
-    /// Before an epoch.
-    on_train_epoch_start = OnTrainEpochStart,
-    /// After an epoch, its validation included.
-    on_train_epoch_end = OnTrainEpochEnd,
-    /// Before a training batch, which is on the device already.
-    on_train_batch_start = OnTrainBatchStart,
-    /// After a training batch.
-    on_train_batch_end = OnTrainBatchEnd,
-    /// Before gradients are set to zero.
-    on_before_zero_grad = OnBeforeZeroGrad,
-    /// Before the backward pass.
-    on_before_backward = OnBeforeBackward,
-    /// After the backward pass.
-    on_after_backward = OnAfterBackward,
-    /// Before the optimizer's update.
-    on_before_optimizer_step = OnBeforeOptimizerStep,
-    /// Before a validation run.
-    on_validation_start = OnValidationStart,
-    /// After a validation run.
-    on_validation_end = OnValidationEnd,
-    /// Before the batches of a validation run.
-    on_validation_epoch_start = OnValidationEpochStart,
-    /// After the batches of a validation run.
-    on_validation_epoch_end = OnValidationEpochEnd,
-    /// Before a validation batch.
-    on_validation_batch_start = OnValidationBatchStart,
-    /// After a validation batch.
-    on_validation_batch_end = OnValidationBatchEnd,
-    /// Before a test run.
-    on_test_start = OnTestStart,
-    /// After a test run.
-    on_test_end = OnTestEnd,
-    /// Before the batches of a test run.
-    on_test_epoch_start = OnTestEpochStart,
-    /// After the batches of a test run.
-    on_test_epoch_end = OnTestEpochEnd,
-    /// Before a test batch.
-    on_test_batch_start = OnTestBatchStart,
-    /// After a test batch.
-    on_test_batch_end = OnTestBatchEnd,
-    /// Before a prediction run.
-    on_predict_start = OnPredictStart,
-    /// After a prediction run.
-    on_predict_end = OnPredictEnd,
-    /// Before the batches of a prediction run.
-    on_predict_epoch_start = OnPredictEpochStart,
-    /// After the batches of a prediction run.
-    on_predict_epoch_end = OnPredictEpochEnd,
-    /// Before a prediction batch.
-    on_predict_batch_start = OnPredictBatchStart,
-    /// After a prediction batch.
-    on_predict_batch_end = OnPredictBatchEnd,
-    /// When an error or a panic ends the run, before the end hooks.
-    on_exception = OnException,
-    /// Before the state of the run is taken for a checkpoint.
-    on_save_checkpoint = OnSaveCheckpoint,
-    /// When a run resumes, after everything has been restored and before `on_fit_start`.
-    on_load_checkpoint = OnLoadCheckpoint,
+lightning_macros::with_hooks!(define_call, callbacks);
+
+/// Calls the method of one hook. Returns whether the callback implements it: a default method
+/// records the callback in the context and does not have to be called again.
+pub(crate) fn call<M>(callback: &mut dyn Callback<M>, hook: Hook, run: &mut RunState, module: &mut M) -> Result<bool> {
+    let mut cx = CallbackContext { run, unwritten: None };
+    call_method(callback, hook, &mut cx, module)?;
+    // A callback may call the methods of callbacks that it holds: those record themselves.
+    Ok(cx.unwritten.is_none_or(|unwritten| unwritten != callback.identity()))
 }
 
 /// What a callback may know and do.

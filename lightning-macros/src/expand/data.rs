@@ -15,7 +15,7 @@ use super::{
     respan, scoped, wrapped_call,
 };
 use crate::{
-    hooks::{HOOKS, HookDef, Kind, Owner},
+    hooks::{HookDef, Kind, Owner},
     model::{Field, ImplModel, Meant, Method, Param, Role, StructModel},
     paths::{hparams_ident, plain},
 };
@@ -138,7 +138,7 @@ pub(super) fn expand_inert_own_loaders(model: &ImplModel) -> Option<TokenStream>
 }
 
 fn implement_own_loaders(model: &ImplModel, expand: impl Fn(&HookDef) -> TokenStream) -> Option<TokenStream> {
-    let rows = || HOOKS.iter().filter(|hook| hook.owner == Owner::Module && hook.kind == Kind::Loader);
+    let rows = || HookDef::of(Owner::Module).filter(|hook| hook.kind == Kind::Loader);
     rows().find(|hook| model.methods_of(hook).next().is_some())?;
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);

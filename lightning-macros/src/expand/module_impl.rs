@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     habits::read_fields,
-    hooks::{Arg, HOOKS, HookDef, Kind, Owner, StageDef, StepOutput},
+    hooks::{Arg, HookDef, Kind, Owner, StageDef, StepOutput},
     model::{Direction, ImplModel, LogForm, Method, Metric, Reduce, expand_placeholders},
     parse::modern_tensor,
     paths::{RuntimePath, constant_ident, plain, public_constant},
@@ -381,5 +381,5 @@ pub(super) fn parts(model: &ImplModel) -> (impl ToTokens + '_, &Type, Option<&sy
 
 /// The rows of the data module.
 pub(super) fn data_hooks() -> impl Iterator<Item = &'static HookDef> {
-    HOOKS.iter().filter(|hook| hook.owner == Owner::Data)
+    HookDef::of(Owner::Data)
 }

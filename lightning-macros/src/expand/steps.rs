@@ -14,7 +14,7 @@ use super::{
     training::own_step,
 };
 use crate::{
-    hooks::{Arg, HOOKS, HookDef, Kind, StepDef, StepOutput},
+    hooks::{Arg, HookDef, Kind, Owner, StepDef, StepOutput},
     model::{ImplModel, Method, Param},
     paths::RuntimePath,
     text::text_of,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The rows of the steps.
 pub(super) fn steps() -> impl Iterator<Item = (&'static HookDef, StepDef)> {
-    HOOKS.iter().filter_map(|hook| match hook.kind {
+    HookDef::of(Owner::Module).filter_map(|hook| match hook.kind {
         Kind::Step(step) => Some((hook, step)),
         _ => None,
     })

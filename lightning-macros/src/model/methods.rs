@@ -10,7 +10,7 @@ use crate::{
     diagnostics::{Diagnostics, listed, nearest, suggested},
     habits::Habits,
     hooks::{
-        FOREIGN, HOOKS, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
+        FOREIGN, HookDef, Kind, Logs, MANUAL_STEP, Owner, ParamDef, STAGE_WORDS, StageDef, StepDef, StepOutput,
         UNAVAILABLE,
     },
     parse::{copy_attrs, known_args, name_of, parse_args, take_attrs},
@@ -412,7 +412,7 @@ fn meant_by(owner: Owner, name: &str) -> Meant {
     {
         return Meant::NearMiss(Some(hook));
     }
-    let rows = HOOKS.iter().filter(|hook| hook.owner == owner).map(|hook| hook.name);
+    let rows = HookDef::of(owner).map(|hook| hook.name);
     if let Some(near) = nearest(name, rows) {
         return Meant::NearMiss(HookDef::find(owner, near));
     }

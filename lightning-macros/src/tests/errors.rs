@@ -29,7 +29,7 @@ fn near_miss_names() {
 "##,
         expect![[r#"
             `traning_step` is no hook of a module
-            = note: `training_step`: for each training batch: returns the loss
+            = note: `training_step`: for each training batch
             = help: did you mean `fn training_step(&self, batch: B) -> Tensor<1>`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
@@ -43,12 +43,12 @@ fn near_miss_names() {
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `validation_epoch_end` is no hook of a module
-            = note: `on_validation_epoch_end`: after the validation batches; `outputs` is what `validation_step` returned, loader after loader
+            = note: `on_validation_epoch_end`: after the validation batches
             = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
             `valid_dataloader` is no hook of a module
-            = note: `val_dataloader`: the validation batches, where `fit` or `validate` is given `()`
+            = note: `val_dataloader`: when `fit` or `validate` is given `()`, for the validation batches
             = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 
@@ -751,7 +751,7 @@ fn data_modules() {
             = help: write `#[hparam]`, `#[hparam(default = expr)]`, `#[state]` or `#[state(skip)]` before it
 
             `valid_dataloader` is no hook of a data module
-            = note: `val_dataloader`: the validation batches
+            = note: `val_dataloader`: at the start of `fit` and `validate`, for the validation batches
             = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
             = help: or mark the method `#[not_a_hook]` to keep the name
 

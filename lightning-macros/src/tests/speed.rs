@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use super::messages;
 use crate::{
     entry::lightning_module,
-    hooks::{HOOKS, HookDef, Kind, Logs, Owner},
+    hooks::{HookDef, Kind, Logs, Owner},
 };
 
 const METHODS: usize = 30;
@@ -18,10 +18,8 @@ const BUDGET: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 }
 
 /// An impl of thirty methods, each with two or three logged values.
 fn large_impl() -> String {
-    let logging = |hook: &&HookDef| {
-        hook.owner == Owner::Module && hook.logs != Logs::Never && matches!(hook.kind, Kind::Hook | Kind::Step(_))
-    };
-    let hooks: Vec<&HookDef> = HOOKS.iter().filter(logging).take(METHODS).collect();
+    let logging = |hook: &&HookDef| hook.logs != Logs::Never && matches!(hook.kind, Kind::Hook | Kind::Step(_));
+    let hooks: Vec<&HookDef> = HookDef::of(Owner::Module).filter(logging).take(METHODS).collect();
     let mut methods: Vec<String> =
         hooks.iter().map(|hook| hook.signature().replace("-> Tensor<1>", "-> Result<Tensor<1>>")).collect();
     methods.extend((methods.len()..METHODS).map(|at| format!("fn helper_{at}(&self, x: Tensor<2>)")));

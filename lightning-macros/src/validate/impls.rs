@@ -103,7 +103,7 @@ fn check_names(model: &ImplModel, diagnostics: &Diagnostics) {
 fn likely_hooks(name: &str) -> String {
     let words: Vec<&str> = name.split('_').collect();
     let shared = |hook: &HookDef| hook.name.split('_').filter(|word| words.contains(word)).count();
-    let hooks = crate::hooks::HOOKS.iter().filter(|hook| hook.owner == Owner::Module && hook.kind == Kind::Hook);
+    let hooks = HookDef::of(Owner::Module).filter(|hook| hook.kind == Kind::Hook);
     match hooks.max_by_key(|hook| (shared(hook), std::cmp::Reverse(hook.name.len()))) {
         Some(hook) => format!("the nearest is `{}`", hook.signature()),
         None => "see the table of hooks in the documentation of `#[lightning_module]`".to_owned(),
@@ -237,8 +237,8 @@ fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
                 Param::Unknown(input) => report_param(hook, input, diagnostics),
             }
         }
-        let arity_matters = hook.kind == Kind::Init || hook.needs_all;
-        for missing in hook.params.iter().filter(|param| arity_matters && !seen.contains(&param.name)) {
+        let all_needed = hook.kind == Kind::Init;
+        for missing in hook.params.iter().filter(|param| all_needed && !seen.contains(&param.name)) {
             diagnostics
                 .error(&method.sig.ident, format!("`{}` has no parameter `{}`", hook.name, missing.name))
                 .expected(format!("`{}`", hook.signature()))
