@@ -18,7 +18,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_params", "c03_parameters"),
     ("check_lent", "c03_parameters"),
     ("check_batches", "c03_parameters"),
-    ("check_habits", "c03_parameters"),
+    ("check_python_hints", "c03_parameters"),
     ("check_named_outputs", "c04_outputs"),
     ("check_generated_names", "c10_names_twice"),
     ("check_repeated_hooks", "c10_names_twice"),

@@ -22,11 +22,12 @@ mod diagnostics;
 mod entry;
 mod expand;
 mod fallback;
-mod habits;
 mod hooks;
 mod model;
 mod parse;
 mod paths;
+mod python_hints;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod text;

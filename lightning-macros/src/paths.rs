@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::{Ident, Path, ext::IdentExt};
 
-use crate::{expand::respan, text::text_of};
+use crate::{spans::respan, text::text_of};
 
 /// The macro call that stands for a logged value between model and expansion; it never reaches the output.
 pub(crate) const LOG_PLACEHOLDER: &str = "__lightning_log";

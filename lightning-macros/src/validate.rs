@@ -1,10 +1,20 @@
 //! The rules. Each `check_*` reports every break of one rule and never stops because another failed.
 
 mod batch;
+mod hparams;
 mod impls;
+mod log_options;
 mod logs;
+mod metrics;
+mod names;
 mod optimizers;
+mod outputs;
+mod overlaps;
+mod params;
+mod receivers;
+mod roles;
 mod structs;
+mod training_steps;
 
 pub(crate) use batch::validate_batch;
 pub(crate) use impls::{check_impl_attributes, check_impl_item, validate_impl};

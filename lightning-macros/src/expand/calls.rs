@@ -1,14 +1,15 @@
 //! Calls of the user's methods, underlined where the user wrote the types they are of.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Ident, Type};
+use syn::{Generics, Ident, Type};
 
-use super::{ends, local, respan, wrapped_call};
+use super::wrapped_call;
 use crate::{
-    hooks::{Arg, ParamDef},
-    model::{Method, Param},
+    hooks::{Arg, Kind, ParamDef},
+    model::{ImplModel, Method, Param},
     paths::RuntimePath,
+    spans::{ends, local, parens, respan},
 };
 
 /// What stands behind a reference.
@@ -49,8 +50,7 @@ pub(super) fn expand_given(p: &RuntimePath, ty: &Type, given: TokenStream) -> To
     let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
     let function = respan(quote!(#p::arg::<), first);
     let close = respan(quote!(>), last);
-    let mut given = Group::new(Delimiter::Parenthesis, given);
-    given.set_span(last);
+    let given = parens(given, last);
     quote!(#function #ty #close #given)
 }
 
@@ -62,10 +62,8 @@ pub(super) fn expand_fallible_call(p: &RuntimePath, method: &Method, args: &Toke
     let (first, last) = ends(ty);
     let mut name = method.sig.ident.clone();
     name.set_span(first);
-    let mut arguments = Group::new(Delimiter::Parenthesis, args.clone());
-    arguments.set_span(last);
-    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(first=> Self::#name #arguments));
-    call.set_span(last);
+    let arguments = parens(args.clone(), last);
+    let call = parens(quote_spanned!(first=> Self::#name #arguments), last);
     quote!(#convert #call)
 }
 
@@ -104,4 +102,15 @@ pub(super) fn expand_output_call(
         quote_spanned!(span=> Self::#name)
     };
     wrapped_call(p, output, path, args, at)
+}
+
+pub(super) fn methods_that(model: &ImplModel, kind: Kind) -> impl Iterator<Item = &Method> {
+    model.methods.iter().filter(move |method| matches!(method.hook(), Some(hook) if hook.kind == kind))
+}
+
+/// The generics, the type and the where clause of an `impl … for …`.
+pub(super) fn parts(model: &ImplModel) -> (impl ToTokens + '_, &Type, Option<&syn::WhereClause>) {
+    let generics: &Generics = &model.item.generics;
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    (impl_generics, &model.item.self_ty, where_clause)
 }

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 
-use super::local;
-use crate::{diagnostics::suggested, paths::plain};
+use crate::{diagnostics::suggested, paths::plain, spans::local};
 
 /// The words of an expression: a name that does not occur needs no variable. Those in strings count, since `"{hidden}"` may be
 /// a format.

@@ -1,17 +1,15 @@
 //! The hooks of a module: the set it has written, and the calls.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
-use super::{
-    calls::{expand_arg, expand_given, expand_output_call, known_params, referred},
-    ends, local, respan,
-};
+use super::calls::{expand_arg, expand_given, expand_output_call, known_params, referred};
 use crate::{
     hooks::{Arg, HookDef, Kind, StateDef},
     model::{ImplModel, Meant, Method},
     paths::RuntimePath,
+    spans::{ends, local, parens, respan},
 };
 
 /// ```text
@@ -134,8 +132,7 @@ fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenSt
             }
             Arg::Outputs(_) => {
                 let take = respan(quote!(#p::epoch_outputs), first);
-                let mut args = Group::new(Delimiter::Parenthesis, quote!(cx));
-                args.set_span(last);
+                let args = parens(quote!(cx), last);
                 quote!(let #name = #take::<#ty> #args ?;)
             }
             _ => return None,

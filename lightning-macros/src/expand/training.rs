@@ -4,16 +4,14 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use super::{
-    calls::{expand_arg, expand_output_call},
-    ends,
-    module_impl::{methods_that, parts},
+    calls::{expand_arg, expand_output_call, methods_that, parts},
     optimizer::{expand_batch, expand_bound},
-    respan,
 };
 use crate::{
     hooks::{Kind, StepDef},
     model::{Binding, ImplModel, Method, Param, name_hash},
     paths::plain,
+    spans::{ends, respan},
 };
 
 /// How the method itself is wired, where it is not as the row with its name says.

@@ -1,13 +1,17 @@
-//! `#[optimizer(…)]` and what binds steps to optimizers.
+//! `#[optimizer(…)]`.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Expr, Ident};
 
+use super::{
+    group::{GroupArg, read_group},
+    schedule::{IntervalArg, read_interval},
+};
 use crate::{
     diagnostics::{Diagnostics, listed, suggested},
     hooks::Owner,
-    parse::{Arg, known_args, name_of, parse_arg_tokens, parse_args},
+    parse::{Arg, known_args, parse_arg_tokens, parse_args},
     paths::plain,
 };
 
@@ -19,19 +23,6 @@ const OPTIONS: &[(&str, &str)] = &[
     ("monitor", "monitor = val_loss"),
     ("strict", "strict = false"),
     ("name", "name = …"),
-];
-
-/// What a group may change: the learning rate, the weight decay, and what Burn's configurations call by a name.
-const GROUP_OPTIONS: &[(&str, &str)] = &[
-    ("lr", "lr = …"),
-    ("weight_decay", "weight_decay = 0.0"),
-    ("beta_1", "beta_1 = …"),
-    ("beta_2", "beta_2 = …"),
-    ("beta_3", "beta_3 = …"),
-    ("epsilon", "epsilon = …"),
-    ("momentum", "momentum = …"),
-    ("alpha", "alpha = …"),
-    ("lr_decay", "lr_decay = …"),
 ];
 
 /// `#[optimizer(config, lr = expr, …)]`.
@@ -60,30 +51,6 @@ pub(crate) struct Optimizer {
     pub(crate) fields: Vec<Ident>,
     /// Whether an argument was reported already, so that a missing one is a consequence.
     pub(crate) reported: bool,
-}
-
-/// What a schedule counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IntervalArg {
-    /// Optimizer steps.
-    Step,
-    /// Epochs.
-    Epoch,
-}
-
-/// `group(selector, key = value, …)`
-pub(crate) struct GroupArg {
-    /// What it selects.
-    pub(crate) selector: Expr,
-    /// What it changes.
-    pub(crate) options: Vec<(Ident, Expr)>,
-}
-
-impl GroupArg {
-    /// The selector when it is a bare word.
-    pub(crate) fn word(&self) -> Option<&Ident> {
-        word(&self.selector)
-    }
 }
 
 impl Optimizer {
@@ -212,131 +179,11 @@ impl Optimizer {
     }
 }
 
-fn word(expr: &Expr) -> Option<&Ident> {
+pub(super) fn word(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
         _ => None,
     }
-}
-
-fn read_interval(value: &Expr, diagnostics: &Diagnostics) -> Option<IntervalArg> {
-    let written = match (word(value), value) {
-        (Some(word), _) => plain(word),
-        (None, Expr::Lit(literal)) => match &literal.lit {
-            syn::Lit::Str(text) => text.value(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    match (written.as_str(), word(value).is_some()) {
-        ("step", true) => return Some(IntervalArg::Step),
-        ("epoch", true) => return Some(IntervalArg::Epoch),
-        _ => {}
-    }
-    let report = diagnostics
-        .error(value, "`interval` is neither `step` nor `epoch`")
-        .note("a schedule goes on at each step of the optimizer, or at the end of each epoch");
-    match written.as_str() {
-        "step" | "epoch" => report.help(format!("write `interval = {written}`, without quotes")).emit(),
-        "batch" | "steps" | "iteration" => report.help("write `interval = step`").emit(),
-        "epochs" => report.help("write `interval = epoch`").emit(),
-        _ => report.help("write `interval = step` or `interval = epoch`").emit(),
-    }
-    None
-}
-
-fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnostics) -> Option<GroupArg> {
-    let mut args = parse_arg_tokens(list, diagnostics);
-    let selector: Option<Expr> = match args.first() {
-        Some(Arg::Positional(selector)) => Some(selector.clone()),
-        Some(Arg::Flag(name)) => syn::parse2(name.to_token_stream()).ok(),
-        Some(Arg::List(name, list)) => syn::parse2(quote::quote!(#name(#list))).ok(),
-        _ => None,
-    };
-    let Some(selector) = selector else {
-        diagnostics
-            .error(key, "`group(…)` does not say which parameters it has")
-            .help("write a field or a selector first: `group(backbone, lr = lr * 0.1)`, `group(params::rank_below(2), weight_decay = 0.0)`")
-            .emit();
-        return None;
-    };
-    args.remove(0);
-    let before = diagnostics.len();
-    let options: Vec<(Ident, Expr)> = known_args(args, "optimizer", GROUP_OPTIONS, diagnostics)
-        .into_iter()
-        .filter_map(|arg| match arg {
-            Arg::Value(key, value) => Some((key, value)),
-            _ => None,
-        })
-        .collect();
-    if options.is_empty() && diagnostics.len() == before {
-        diagnostics
-            .error(key, "this group changes nothing")
-            .help("give it a number of its own, such as `lr = lr * 0.1` or `weight_decay = 0.0`")
-            .emit();
-    }
-    Some(GroupArg { selector, options })
-}
-
-/// `#[training_step(optimizer = critic, every = 5, repeat = 2)]`
-pub(crate) struct Binding {
-    /// The optimizer's name, as written.
-    pub(crate) optimizer: Ident,
-    /// After how many batches.
-    pub(crate) every: Option<Expr>,
-    /// How often on one batch.
-    pub(crate) repeat: Option<Expr>,
-}
-
-impl Binding {
-    /// Reads the attribute; what is wrong is reported.
-    pub(crate) fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Self> {
-        let known: &[(&str, &str)] =
-            &[("optimizer", "optimizer = critic"), ("every", "every = 5"), ("repeat", "repeat = 2")];
-        let before = diagnostics.len();
-        let args = known_args(parse_args(attr, diagnostics), &name_of(attr), known, diagnostics);
-        let (mut optimizer, mut every, mut repeat) = (None, None, None);
-        for arg in args {
-            let Arg::Value(key, value) = arg else { continue };
-            match plain(&key).as_str() {
-                "every" => every = positive(&key, value, diagnostics),
-                "repeat" => repeat = positive(&key, value, diagnostics),
-                _ => match word(&value) {
-                    Some(name) => optimizer = Some(name.clone()),
-                    None => diagnostics
-                        .error(value, "the name of an optimizer is a word")
-                        .help("write the field that `#[optimizer(…)]` stands on: `optimizer = critic`")
-                        .emit(),
-                },
-            }
-        }
-        let Some(optimizer) = optimizer else {
-            if diagnostics.len() == before {
-                diagnostics
-                    .error(attr.path(), "`#[training_step]` does not say which optimizer it trains")
-                    .help(
-                        "write `#[training_step(optimizer = critic)]`, or call the method `training_step` for one loss",
-                    )
-                    .emit();
-            }
-            return None;
-        };
-        Some(Self { optimizer, every, repeat })
-    }
-}
-
-/// The value of `every` and the like: no 0.
-fn positive(key: &Ident, value: Expr, diagnostics: &Diagnostics) -> Option<Expr> {
-    if is_zero(&value) {
-        diagnostics.error(value, format!("`{key} = 0` would never run")).help("write at least 1").emit();
-        return None;
-    }
-    Some(value)
-}
-
-/// Whether it is the literal 0.
-pub(crate) fn is_zero(value: &Expr) -> bool {
-    matches!(value, Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) if number.base10_digits() == "0")
 }
 
 /// The word nearest to `name`, in a sentence; all of them where none is near.

@@ -4,7 +4,7 @@ use syn::Ident;
 
 use crate::{
     diagnostics::Diagnostics,
-    model::{Binding, ImplModel, Meant, Method, Optimizer, Role, StructModel, is_zero, suggestion},
+    model::{Optimizer, Role, StructModel, is_zero, suggestion},
     paths::plain,
 };
 
@@ -90,56 +90,6 @@ pub(super) fn check_groups(model: &StructModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// Two optimizers over one field (C12)
-pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
-    for (at, second) in model.optimizers.iter().enumerate() {
-        let earlier = model.optimizers.iter().take(at);
-        let Some((first, shared)) = earlier.into_iter().find_map(|first| Some((first, shared(first, second)?))) else {
-            continue;
-        };
-        let report = match (shared, second.field.is_some() && first.field == second.field) {
-            (_, true) => diagnostics.error(second.attr.path(), "`#[optimizer]` is written twice"),
-            (Shared::All, _)
-                if first.field.is_none()
-                    && second.field.is_none()
-                    && second.fields.is_empty()
-                    && first.fields.is_empty() =>
-            {
-                diagnostics.error(second.attr.path(), "`#[optimizer]` is written twice")
-            }
-            (Shared::All, _) => diagnostics
-                .error(second.attr.path(), format!("this optimizer and `{}` train the same field", first.name())),
-            (Shared::Field(field), _) => {
-                diagnostics.error(field, format!("`{field}` is trained by the optimizer `{}` already", first.name()))
-            }
-        };
-        let report = report.note("both would step the same parameters");
-        let over_all = first.field.is_none() && first.fields.is_empty();
-        match shared {
-            _ if over_all && second.field.is_some() => {
-                report.help("write `fields(…)` in the one on the struct, or keep one of the two").emit();
-            }
-            Shared::Field(_) if first.field != second.field => report.help("take it out of one of the two").emit(),
-            _ => report.help("keep one of the two").emit(),
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Shared<'a> {
-    All,
-    Field(&'a Ident),
-}
-
-fn shared<'a>(first: &Optimizer, second: &'a Optimizer) -> Option<Shared<'a>> {
-    let (ones, others) = (first.trained(), second.trained());
-    if ones.is_empty() || others.is_empty() {
-        return Some(Shared::All);
-    }
-    let field = others.into_iter().find(|field| ones.contains(field))?;
-    Some(if second.field.is_some() { Shared::All } else { Shared::Field(field) })
-}
-
 fn is_module(model: &StructModel, name: &Ident) -> bool {
     module_names(model).contains(&plain(name))
 }
@@ -149,49 +99,4 @@ fn module_names(model: &StructModel) -> Vec<String> {
     let module =
         |field: &&crate::model::Field| field.reported || matches!(model.role(field), Some(Role::Module(_)) | None);
     model.fields.iter().filter(module).map(crate::model::Field::name).collect()
-}
-
-/// Plain, bound and manual steps beside each other; two steps for one optimizer (C12)
-pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics) {
-    let mut bound: Vec<(&Method, &Binding)> = Vec::new();
-    for method in &model.methods {
-        if let Some(binding) = &method.binding {
-            if let Some((first, _)) = bound.iter().find(|(_, known)| known.optimizer == binding.optimizer) {
-                diagnostics
-                    .error(&binding.optimizer, format!("`{}` trains `{}` already", first.name(), binding.optimizer))
-                    .help("keep one of the two: one step can add several losses")
-                    .emit();
-            }
-            bound.push((method, binding));
-        }
-    }
-    if bound.is_empty() {
-        return;
-    }
-    let plain = |method: &&Method| !method.attributed && method.is_training_step();
-    for method in model.methods.iter().filter(plain) {
-        diagnostics
-            .error(&method.sig.ident, "`training_step` stands beside steps that are bound to optimizers")
-            .note("it would train every optimizer a second time")
-            .help("write `#[training_step(optimizer = …)]` above it, or remove it")
-            .emit();
-    }
-}
-
-/// Hooks that can never run where the module optimizes by itself (C19)
-pub(super) fn check_manual(model: &ImplModel, diagnostics: &Diagnostics) {
-    const NEVER: &[&str] = &["on_before_zero_grad", "configure_gradient_clipping"];
-    if !model.is_manual() {
-        return;
-    }
-    for method in &model.methods {
-        let Meant::Hook(hook) = method.meant else { continue };
-        if NEVER.contains(&hook.name) {
-            diagnostics
-                .error(&method.sig.ident, format!("`{}` can never run: the module optimizes by itself", hook.name))
-                .note("with `#[manual_optimization]` the trainer neither clips gradients nor sets them to zero")
-                .help("do it in `training_step`: `optimizers.step(KEY, self, gradients.clip_norm(1.0))`")
-                .emit();
-        }
-    }
 }

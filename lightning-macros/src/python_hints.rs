@@ -1,16 +1,18 @@
-//! What a user of PyTorch Lightning writes on `self`, and what to write instead.
+//! Names that a user of PyTorch Lightning writes on `self`, and what to write instead.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote_spanned};
+mod fields;
+
+pub(crate) use fields::{field_trait, read_fields};
+
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{
-    Block, Expr, ExprField, ExprMethodCall, FnArg, Ident, Item, Macro, Member, ReceiverKind, Signature,
+    Block, Expr, ExprField, ExprMethodCall, Ident, Macro, Member,
     visit::{self, Visit},
-    visit_mut::{self, VisitMut},
 };
 
-use crate::paths::{RuntimePath, plain};
+use crate::paths::plain;
 
-/// Names that the runtime's trait `Habits` answers. It is brought into scope where one of them is used: the module may have a method
+/// Names that the runtime's trait `PythonHints` answers. It is brought into scope where one of them is used: the module may have a method
 /// or a field of the name, which only rustc knows.
 const ON_SELF: &[&str] = &[
     "log",
@@ -24,15 +26,6 @@ const ON_SELF: &[&str] = &[
     "global_step",
     "device",
     "logger",
-];
-
-/// Fields of a module in Python, with the runtime's trait of a module that has such a field of its own.
-const FIELDS: &[(&str, &str)] = &[
-    ("current_epoch", "CurrentEpochField"),
-    ("global_step", "GlobalStepField"),
-    ("device", "DeviceField"),
-    ("logger", "LoggerField"),
-    ("trainer", "TrainerField"),
 ];
 
 /// What `self.trainer` has in Python, and where it is here.
@@ -54,21 +47,21 @@ const OF_TRAINER: &[(&str, &str)] = &[
     ("datamodule", "a field of the module: data modules are given to `fit`"),
 ];
 
-/// The habits in one body.
+/// The hints in one body.
 #[derive(Default)]
-pub(crate) struct Habits {
+pub(crate) struct PythonHints {
     /// Whether something is used that the runtime answers.
     pub(crate) on_self: bool,
     /// Each `self.trainer.name`, with what to write.
     pub(crate) of_trainer: Vec<(Ident, &'static str)>,
 }
 
-impl Habits {
+impl PythonHints {
     /// Looks for them.
     pub(crate) fn of(block: &Block) -> Self {
-        let mut habits = Self::default();
-        habits.visit_block(block);
-        habits
+        let mut hints = Self::default();
+        hints.visit_block(block);
+        hints
     }
 
     /// `self.name`
@@ -124,7 +117,7 @@ impl Habits {
     }
 }
 
-impl<'ast> Visit<'ast> for Habits {
+impl<'ast> Visit<'ast> for PythonHints {
     fn visit_expr_field(&mut self, expr: &'ast ExprField) {
         if let Member::Named(member) = &expr.member {
             self.see(&expr.base, member);
@@ -139,51 +132,6 @@ impl<'ast> Visit<'ast> for Habits {
 
     fn visit_macro(&mut self, call: &'ast Macro) {
         self.look(call.tokens.clone());
-    }
-}
-
-/// The runtime's trait of a module with a field of the name.
-pub(crate) fn field_trait(field: &Ident) -> Option<Ident> {
-    let name = plain(field);
-    FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| format_ident!("{field}"))
-}
-
-/// Reads `self.current_epoch` as `<Self as P::CurrentEpochField>::read(self)` does, which says in our words that there is no such field:
-/// the macro on the impl cannot know. Only where `self` is shared, so that it makes no difference what else is borrowed.
-pub(crate) fn read_fields(p: &RuntimePath, sig: &Signature, block: &mut Block) {
-    struct Reads<'a> {
-        p: &'a RuntimePath,
-    }
-    impl VisitMut for Reads<'_> {
-        fn visit_expr_mut(&mut self, expr: &mut Expr) {
-            if let Some(read) = self.read(expr) {
-                *expr = read;
-                return;
-            }
-            visit_mut::visit_expr_mut(self, expr);
-        }
-        /// Another `self`.
-        fn visit_item_mut(&mut self, _: &mut Item) {}
-    }
-    impl Reads<'_> {
-        fn read(&self, expr: &Expr) -> Option<Expr> {
-            let Expr::Field(ExprField { base, member: Member::Named(member), attrs, .. }) = expr else { return None };
-            if !is_self(base) || !attrs.is_empty() {
-                return None;
-            }
-            let (base, span) = (base.to_token_stream(), member.span());
-            let mut name = field_trait(member)?;
-            name.set_span(span);
-            let p = self.p.at(span);
-            let mut args = Group::new(proc_macro2::Delimiter::Parenthesis, base);
-            args.set_span(span);
-            syn::parse2(quote_spanned!(span=> (*<Self as #p::#name>::read #args))).ok()
-        }
-    }
-    let shared = matches!(sig.inputs.first(), Some(FnArg::Receiver(receiver))
-        if matches!(receiver.kind, ReceiverKind::Reference(_, _, None)));
-    if shared {
-        Reads { p }.visit_block_mut(block);
     }
 }
 

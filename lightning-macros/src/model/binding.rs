@@ -1,0 +1,66 @@
+//! `#[training_step(…)]`, which binds a step to an optimizer.
+
+use syn::{Attribute, Expr, Ident};
+
+use super::{optimizer::word, schedule::is_zero};
+use crate::{
+    diagnostics::Diagnostics,
+    parse::{Arg, known_args, name_of, parse_args},
+    paths::plain,
+};
+
+/// `#[training_step(optimizer = critic, every = 5, repeat = 2)]`
+pub(crate) struct Binding {
+    /// The optimizer's name, as written.
+    pub(crate) optimizer: Ident,
+    /// After how many batches.
+    pub(crate) every: Option<Expr>,
+    /// How often on one batch.
+    pub(crate) repeat: Option<Expr>,
+}
+
+impl Binding {
+    /// Reads the attribute; what is wrong is reported.
+    pub(crate) fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Self> {
+        let known: &[(&str, &str)] =
+            &[("optimizer", "optimizer = critic"), ("every", "every = 5"), ("repeat", "repeat = 2")];
+        let before = diagnostics.len();
+        let args = known_args(parse_args(attr, diagnostics), &name_of(attr), known, diagnostics);
+        let (mut optimizer, mut every, mut repeat) = (None, None, None);
+        for arg in args {
+            let Arg::Value(key, value) = arg else { continue };
+            match plain(&key).as_str() {
+                "every" => every = positive(&key, value, diagnostics),
+                "repeat" => repeat = positive(&key, value, diagnostics),
+                _ => match word(&value) {
+                    Some(name) => optimizer = Some(name.clone()),
+                    None => diagnostics
+                        .error(value, "the name of an optimizer is a word")
+                        .help("write the field that `#[optimizer(…)]` stands on: `optimizer = critic`")
+                        .emit(),
+                },
+            }
+        }
+        let Some(optimizer) = optimizer else {
+            if diagnostics.len() == before {
+                diagnostics
+                    .error(attr.path(), "`#[training_step]` does not say which optimizer it trains")
+                    .help(
+                        "write `#[training_step(optimizer = critic)]`, or call the method `training_step` for one loss",
+                    )
+                    .emit();
+            }
+            return None;
+        };
+        Some(Self { optimizer, every, repeat })
+    }
+}
+
+/// The value of `every` and the like: no 0.
+fn positive(key: &Ident, value: Expr, diagnostics: &Diagnostics) -> Option<Expr> {
+    if is_zero(&value) {
+        diagnostics.error(value, format!("`{key} = 0` would never run")).help("write at least 1").emit();
+        return None;
+    }
+    Some(value)
+}

@@ -1,0 +1,47 @@
+//! The metrics that all `#[log]`s of an impl define together.
+
+use proc_macro2::Span;
+use syn::Attribute;
+
+use super::log_options::{Direction, Reduce};
+use crate::hooks::StageDef;
+
+/// All that two `#[log]`s of one metric must agree in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MetricOptions {
+    pub(crate) direction: Direction,
+    pub(crate) prog_bar: bool,
+    pub(crate) on_step: bool,
+    pub(crate) on_epoch: bool,
+    pub(crate) no_logger: bool,
+    pub(crate) reduce: Reduce,
+    /// The stateful metric, as written.
+    pub(crate) metric: Option<String>,
+}
+
+/// One slot of `METRICS`.
+pub(crate) struct Metric {
+    /// The metric's name in logs.
+    pub(crate) name: String,
+    /// The variable, without `r#`, that the constant is named after.
+    pub(crate) variable: String,
+    /// Where the variable is bound first.
+    pub(crate) span: Span,
+    /// The stages that log it.
+    pub(crate) stages: Vec<StageDef>,
+    /// Its options.
+    pub(crate) options: MetricOptions,
+    /// Whether `per_stage` made it, with a neighbour for each other stage.
+    pub(crate) per_stage: bool,
+    /// The methods that log it.
+    pub(crate) methods: Vec<String>,
+    /// The `#[cfg]`s of each place that logs it.
+    pub(crate) cfgs: Vec<Vec<Attribute>>,
+}
+
+impl Metric {
+    /// The name of the metric's constant.
+    pub(crate) fn constant_name(&self) -> String {
+        self.variable.to_uppercase()
+    }
+}

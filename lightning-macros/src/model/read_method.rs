@@ -1,0 +1,153 @@
+//! Reads a method: its attributes, the meaning of its name, its parameters.
+
+use syn::{Attribute, FnArg, ImplItemFn, Pat};
+
+use super::{
+    binding::Binding,
+    log_collector::collect_logs,
+    method::{Meant, Method, Param, Parameters},
+};
+use crate::{
+    diagnostics::{Diagnostics, listed, nearest, suggested},
+    hooks::{FOREIGN, HookDef, Kind, MANUAL_STEP, Owner, STAGE_WORDS, UNAVAILABLE},
+    parse::{copy_attrs, known_args, name_of, parse_args, take_attrs},
+    paths::plain,
+    python_hints::PythonHints,
+};
+
+/// Everything ours that may stand in an impl.
+const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
+/// Announced for later, or written on the wrong item: reported, never passed on to rustc.
+const ALIEN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
+
+pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
+    let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
+    let kept = ours.iter().any(|attr| name_of(attr) == "not_a_hook");
+    let ordinary = report_aliens(owner, &mut function.attrs, diagnostics) || kept;
+    let cfgs = copy_attrs(&function.attrs, "cfg");
+    let name = plain(&function.sig.ident);
+    let mut meant = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
+    let mut binding = None;
+    for attr in ours.iter().filter(|attr| name_of(attr) != "not_a_hook") {
+        if owner == Owner::Data || kept {
+            diagnostics
+                .error(attr.path(), format!("`#[{}]` has no meaning here", name_of(attr)))
+                .help("it belongs to a training step of a module")
+                .emit();
+            continue;
+        }
+        let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
+        match name_of(attr).as_str() {
+            "training_step" if binding.is_none() => {
+                binding = Binding::read(attr, diagnostics);
+                // A step whatever it is called, also where the attribute is wrong.
+                meant = HookDef::find(owner, "training_step").map_or(Meant::Ordinary, Meant::Hook);
+            }
+            "training_step" => {
+                diagnostics.error(attr.path(), "`#[training_step]` is written twice").help("keep one of the two").emit()
+            }
+            _ if training && binding.is_none() => {
+                known_args(parse_args(attr, diagnostics), "manual_optimization", &[], diagnostics);
+                meant = Meant::Hook(MANUAL_STEP);
+            }
+            _ if training => diagnostics
+                .error(attr.path(), "a step that is bound to an optimizer cannot optimize by itself")
+                .help("keep one of the two attributes")
+                .emit(),
+            _ => diagnostics
+                .error(attr.path(), format!("`#[manual_optimization]` stands on `{name}`"))
+                .expected(format!("`{}`", MANUAL_STEP.signature()))
+                .help("write it above `training_step`")
+                .emit(),
+        }
+    }
+    let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
+    let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
+    let params = match meant {
+        Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
+        _ => Parameters::default(),
+    };
+    let hints = if owner == Owner::Module { PythonHints::of(&function.block) } else { PythonHints::default() };
+    let sig = function.sig.clone();
+    Method { index, cfgs, sig, meant, binding, attributed, params, logs, hints, slots: Vec::new() }
+}
+
+/// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.
+fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> bool {
+    let mut ordinary = false;
+    attrs.retain(|attr| {
+        let name = name_of(attr);
+        let near = suggested(&name, METHOD_ATTRS.iter().copied());
+        if near.is_none() && !ALIEN_ATTRS.contains(&name.as_str()) {
+            return true;
+        }
+        ordinary |= near.is_some();
+        let report = diagnostics
+            .error(attr.path(), format!("`#[{name}]` is no attribute of a method of {}", owner.noun()))
+            .note(format!("the attributes of a method are {}", listed(METHOD_ATTRS.iter().copied())));
+        match near {
+            Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
+            None if name == "log" => report.help("write `#[log]` above the `let` whose value is logged").emit(),
+            None => report.emit(),
+        }
+        false
+    });
+    ordinary
+}
+
+/// What the name says the method is.
+fn meant_by(owner: Owner, name: &str) -> Meant {
+    if let Some(hook) = HookDef::find(owner, name) {
+        return Meant::Hook(hook);
+    }
+    if let Some((_, instead)) = UNAVAILABLE.iter().find(|(known, _)| *known == name) {
+        return Meant::Unavailable(instead);
+    }
+    if owner == Owner::Data
+        && let Some(hook) = HookDef::find(Owner::Module, name).filter(|hook| hook.kind != Kind::Init)
+    {
+        return Meant::Misplaced(hook);
+    }
+    // `train_loader` is an ordinary name on a module, `valid_dataloader` is not.
+    let ordinary =
+        |target: &str| owner == Owner::Module && target.ends_with("_dataloader") && !name.ends_with("_dataloader");
+    if let Some((_, target)) = FOREIGN.iter().find(|(known, _)| *known == name)
+        && !ordinary(target)
+        && let Some(hook) = HookDef::find(owner, target)
+    {
+        return Meant::NearMiss(Some(hook));
+    }
+    let rows = HookDef::of(owner).map(|hook| hook.name);
+    if let Some(near) = nearest(name, rows) {
+        return Meant::NearMiss(HookDef::find(owner, near));
+    }
+    let mut words = name.split('_');
+    if words.next() == Some("on") && words.next().is_some_and(|word| STAGE_WORDS.contains(&word)) {
+        return Meant::NearMiss(None);
+    }
+    Meant::Ordinary
+}
+
+/// Sorts the parameters by the names that the row knows.
+fn read_params(hook: &'static HookDef, sig: &syn::Signature) -> Parameters {
+    let mut params = Parameters::default();
+    for input in &sig.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        let name = match &*typed.pat {
+            Pat::Ident(binding) => plain(&binding.ident),
+            _ => String::new(),
+        };
+        // `_batch_idx` is the way to say that it is not used yet.
+        let known = hook.params.iter().find(|param| param.name == name.trim_start_matches('_'));
+        let param = match known {
+            Some(known) => Param::Known(known, (*typed.ty).clone()),
+            None if matches!(hook.kind, Kind::Step(_)) && params.batch.is_none() => {
+                params.batch = Some((*typed.ty).clone());
+                Param::Batch
+            }
+            None => Param::Unknown(input.clone()),
+        };
+        params.all.push(param);
+    }
+    params
+}

@@ -1,0 +1,48 @@
+//! Hyperparameters (C14).
+
+use crate::{diagnostics::Diagnostics, model::StructModel};
+
+/// `#[hparam] device: String`: the expressions in attributes see these names already (C14).
+pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics) {
+    const TAKEN: &[&str] = &["device", "hparams", "self", "cx"];
+    for (field, _) in model.hparams() {
+        let name = field.name();
+        if TAKEN.contains(&name.as_str()) {
+            diagnostics
+                .error(&field.ident, format!("a hyperparameter cannot be called `{name}`"))
+                .note(format!("expressions in attributes see another `{name}`"))
+                .help(format!("choose another name, such as `{name}_name`"))
+                .emit();
+        }
+    }
+}
+
+/// `#[hparam] x: T` in `struct Net<T>`: the hyperparameters are no generic struct.
+pub(super) fn check_hparam_generics(model: &StructModel, diagnostics: &Diagnostics) {
+    for (field, _) in model.hparams() {
+        if let Some(param) = model.generic_of(field) {
+            diagnostics
+                .error(&field.ty, format!("hyperparameter `{}` cannot use the generic `{param}`", field.ident))
+                .note("the hyperparameters are a struct of their own, without generics")
+                .help("give it a concrete type")
+                .emit();
+        }
+    }
+}
+
+/// `#[serde(flatten)]`: unknown keys of a configuration could not be told apart any more.
+pub(super) fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics) {
+    for (field, _) in model.hparams() {
+        for attr in &field.serde {
+            let Ok(list) = attr.meta.require_list() else { continue };
+            let flatten = list.tokens.clone().into_iter().find(|token| token.to_string() == "flatten");
+            if let Some(flatten) = flatten {
+                diagnostics
+                    .error(flatten, format!("hyperparameter `{}` cannot be flattened", field.ident))
+                    .note("an unknown key in a configuration file could not be reported")
+                    .help("remove `flatten`: the field's keys are written under its name")
+                    .emit();
+            }
+        }
+    }
+}
