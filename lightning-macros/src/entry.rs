@@ -53,7 +53,7 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
         Some(other) => {
             let attribute = owner.attribute();
             diagnostics
-                .error(head(&other), format!("`#[{attribute}]` stands on an item that is neither struct nor impl"))
+                .error(head(&other), format!("`#[{attribute}]` must be on a struct or its impl"))
                 .help("write it on a struct with named fields, and on the struct's `impl`")
                 .emit();
             fall_back_item(other)
@@ -130,7 +130,7 @@ pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut item_struct = match syn::parse2::<ItemStruct>(item.clone()) {
         Ok(item_struct) => item_struct,
         Err(_) => {
-            let message = "`#[optimizer]` belongs on the struct of a module\n= help: write it below `#[lightning_module]` on the struct";
+            let message = "`#[optimizer]` must be on the struct of a module\n= help: write it on the struct, below `#[lightning_module]`";
             diagnostics.syntax(syn::Error::new(Span::call_site(), message));
             let error = diagnostics.finish();
             return quote!(#error #item);
@@ -142,7 +142,7 @@ pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
         None => {
             let name = &item_struct.ident;
             diagnostics
-                .error(name, format!("`{name}` has an `#[optimizer]` and no `#[lightning_module]`"))
+                .error(name, format!("`#[optimizer]` needs `#[lightning_module]`, found none on `{name}`"))
                 .help("write `#[lightning_module]` above `#[optimizer(…)]`")
                 .emit();
             // What it would have taken away: rustc knows none of these.

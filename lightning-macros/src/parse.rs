@@ -5,7 +5,7 @@ mod attrs;
 mod options;
 mod tokens;
 
-pub(crate) use args::{Arg, parse_arg_tokens, parse_args, parse_expr};
+pub(crate) use args::{Arg, parse_arg_tokens, parse_args, parse_expr, word};
 pub(crate) use attrs::{copy_attrs, doc_text, mend_attrs, name_of, take_attrs};
 pub(crate) use options::known_args;
 pub(crate) use tokens::{attributes_of, modern_tensor, strip_tokens};
@@ -13,7 +13,7 @@ pub(crate) use tokens::{attributes_of, modern_tensor, strip_tokens};
 use proc_macro2::TokenStream;
 use syn::{Expr, Item, Path, parse2};
 
-use crate::{diagnostics::Diagnostics, paths::Paths};
+use crate::{diagnostics::Diagnostics, paths::Paths, text::text_of};
 
 /// Reads the macro's own arguments: nothing, or `crate = path`.
 pub(crate) fn parse_macro_args(args: TokenStream, attribute: &str, diagnostics: &Diagnostics) -> Paths {
@@ -28,7 +28,7 @@ pub(crate) fn crate_path(args: Vec<Arg>, attribute: &str, diagnostics: &Diagnost
         Arg::Value(_, Expr::Path(path)) if path.qself.is_none() => Some(path.path),
         Arg::Value(_, value) => {
             diagnostics
-                .error(value, "`crate` takes a path")
+                .error(&value, format!("`crate` must be a path, found `{}`", text_of(&value)))
                 .help("write `crate = path::to::lightning_core`, without quotes")
                 .emit();
             None

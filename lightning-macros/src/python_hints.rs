@@ -28,23 +28,23 @@ const ON_SELF: &[&str] = &[
     "logger",
 ];
 
-/// What `self.trainer` has in Python, and where it is here.
+/// What `self.trainer` has in Python, and what to do instead.
 const OF_TRAINER: &[(&str, &str)] = &[
-    ("current_epoch", "`cx.current_epoch()`"),
-    ("global_step", "`cx.global_step()`"),
-    ("callback_metrics", "`cx.metrics()`, in a hook"),
-    ("logged_metrics", "`cx.metrics()`, in a hook"),
-    ("progress_bar_metrics", "`cx.metrics()`, in a hook"),
-    ("should_stop", "`cx.stop(\"reason\")`, in a hook"),
-    ("sanity_checking", "`cx.is_sanity_checking()`, in a hook"),
-    ("estimated_stepping_batches", "`cx.estimated_optimizer_steps()?`, in `#[optimizer(…)]` on the struct"),
-    ("optimizers", "`cx.learning_rates()` and `cx.set_lr(KEY, lr)`, in a hook"),
-    ("lr_scheduler_configs", "`cx.learning_rates()`, in a hook"),
-    ("max_epochs", "`cx.max_epochs()`, in `#[optimizer(…)]` on the struct"),
-    ("device", "`cx.device()`"),
-    ("logger", "`#[log]` above a `let`, or `log(\"name\", &value)`"),
-    ("loggers", "`#[log]` above a `let`, or `log(\"name\", &value)`"),
-    ("datamodule", "a field of the module: data modules are given to `fit`"),
+    ("current_epoch", "write `cx.current_epoch()`"),
+    ("global_step", "write `cx.global_step()`"),
+    ("callback_metrics", "write `cx.metrics()` in a hook"),
+    ("logged_metrics", "write `cx.metrics()` in a hook"),
+    ("progress_bar_metrics", "write `cx.metrics()` in a hook"),
+    ("should_stop", "write `cx.stop(\"reason\")` in a hook"),
+    ("sanity_checking", "write `cx.is_sanity_checking()` in a hook"),
+    ("estimated_stepping_batches", "write `cx.estimated_optimizer_steps()?` in `#[optimizer(…)]` on the struct"),
+    ("optimizers", "write `cx.learning_rates()` or `cx.set_lr(KEY, lr)` in a hook"),
+    ("lr_scheduler_configs", "write `cx.learning_rates()` in a hook"),
+    ("max_epochs", "write `cx.max_epochs()` in `#[optimizer(…)]` on the struct"),
+    ("device", "write `cx.device()`"),
+    ("logger", "write `#[log]` above a `let`, or `log(\"name\", &value)`"),
+    ("loggers", "write `#[log]` above a `let`, or `log(\"name\", &value)`"),
+    ("datamodule", "store the value in a field of the module: `fit` takes the data module as an argument"),
 ];
 
 /// The hints in one body.

@@ -31,8 +31,9 @@ pub(crate) fn check_tensors(ty: &Type, diagnostics: &Diagnostics) {
         fn visit_type(&mut self, ty: &'ast Type) {
             let Some(modern) = modern_tensor(ty) else { return syn::visit::visit_type(self, ty) };
             self.0
-                .error(ty, format!("`{}` is the tensor of an older Burn", text_of(ty)))
-                .help(format!("Burn 0.22 has no backend parameter: write `{}`", text_of(modern)))
+                .error(ty, format!("`Tensor` has no backend parameter, found `{}`", text_of(ty)))
+                .note("Burn 0.22 removed the backend parameter")
+                .help(format!("write `{}`", text_of(modern)))
                 .emit();
         }
     }

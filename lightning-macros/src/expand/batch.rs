@@ -2,20 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Generics, Ident};
 
 use super::{
     assert_at,
-    batch_bodies::{expand_enum, expand_struct},
+    batch_bodies::{bounded, expand_enum, expand_struct},
     calls::qualified,
     from_items::expand_from_items,
     scoped,
 };
-use crate::{
-    model::BatchModel,
-    paths::{RuntimePath, plain},
-    text::text_of,
-};
+use crate::{model::BatchModel, paths::plain, text::text_of};
 
 /// ```text
 /// impl P::Batch for DigitBatch {
@@ -39,7 +34,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
         return scoped(&model.paths, &[], [implementation]);
     }
     let message = format!(
-        "nothing in `{0}` carries the batch size\n= help: add a tensor field, or write `#[batch(size)]` on a `Vec` of the samples or a `usize` with their number",
+        "`{0}` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count `#[batch(size)]`",
         plain(ident)
     );
     let assertion = assert_at(p, &quote!(assert), ident.span(), &[], quote!(<#ident as #p::Batch>::SIZED, #message));
@@ -84,17 +79,6 @@ fn implement_batch(
             }
         }
     }
-}
-
-/// A type parameter is taken to be, or to hold, a part of the batch.
-pub(super) fn bounded(generics: &Generics, p: &RuntimePath) -> Generics {
-    let mut generics = generics.clone();
-    let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
-    if !params.is_empty() {
-        let predicates = &mut generics.make_where_clause().predicates;
-        predicates.extend(params.iter().map(|param| -> syn::WherePredicate { syn::parse_quote!(#param: #p::Batch) }));
-    }
-    generics
 }
 
 /// `<Tensor<2> as P::Batch>::SIZED || <Tensor<1, Int> as P::Batch>::SIZED`

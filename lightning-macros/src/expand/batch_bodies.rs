@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::{Ident, Member};
+use syn::{Generics, Ident, Member};
 
 use super::calls::qualified;
 use crate::{
@@ -110,4 +110,15 @@ fn expand_moved(
     let span = ends(&field.ty).0;
     let (batch, place) = (qualified(p, &field.ty, &quote!(Batch::#function)), respan(place, span));
     quote!(#member: #batch(#place, #arg))
+}
+
+/// A type parameter is taken to be, or to hold, a part of the batch.
+pub(super) fn bounded(generics: &Generics, p: &RuntimePath) -> Generics {
+    let mut generics = generics.clone();
+    let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
+    if !params.is_empty() {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.extend(params.iter().map(|param| -> syn::WherePredicate { syn::parse_quote!(#param: #p::Batch) }));
+    }
+    generics
 }

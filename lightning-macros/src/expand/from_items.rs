@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::{batch::bounded, batch_bodies::binding};
+use super::batch_bodies::{binding, bounded};
 use crate::model::BatchModel;
 
 /// Members of the longest tuple that has `FromItems`.

@@ -8,7 +8,6 @@ use super::{
     hparam_values::{expand_locals, expand_mentioned},
     implement_at,
     mentions::Mentions,
-    module_struct::expand_type,
 };
 use crate::{
     model::{Field, Role, StructModel},
@@ -107,4 +106,13 @@ fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<
     let value = if field.precision.is_some() { quote!(#p::InF32::new(#value)) } else { value };
     let value = if field.frozen.is_some() { quote!(#p::frozen(#value)) } else { value };
     Some(quote!(#(#hparams)* #(#cfgs)* let #ident: #ty = #value;))
+}
+
+/// The field's type: `P::InF32<BatchNorm>` for `#[precision(f32)] norm: BatchNorm`.
+pub(super) fn expand_type(model: &StructModel, field: &Field) -> syn::Type {
+    let (p, ty) = (model.paths.outer(), &field.ty);
+    if field.precision.is_none() {
+        return ty.clone();
+    }
+    syn::parse_quote!(#p::InF32<#ty>)
 }

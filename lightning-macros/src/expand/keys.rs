@@ -3,12 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{
-    module_struct::{expand_type, module_fields},
-    optimizer::expand_keys,
-};
+use super::{init::expand_type, optimizer::expand_keys};
 use crate::{
-    model::{Field, StructModel},
+    model::{Field, Role, StructModel},
     paths::public_constant,
     python_hints::field_trait,
 };
@@ -57,4 +54,9 @@ pub(super) fn expand_python_fields(model: &StructModel) -> impl Iterator<Item = 
             }
         }
     })
+}
+
+/// The fields that are modules.
+pub(super) fn module_fields(model: &StructModel) -> impl Iterator<Item = &Field> {
+    model.fields.iter().filter(|field| matches!(model.role(field), Some(Role::Module(_))))
 }

@@ -6,8 +6,8 @@ use quote::quote;
 use super::{
     assert_at,
     hparams::{expand_definition, expand_hparams},
-    init::{expand_body, expand_init_module},
-    keys::{expand_keys_of_fields, expand_python_fields},
+    init::{expand_body, expand_init_module, expand_type},
+    keys::{expand_keys_of_fields, expand_python_fields, module_fields},
     optimizer::{expand_inert_optimizers, expand_optimizers},
     scoped,
     struct_impl::{expand_inert_lightning_struct, expand_lightning_struct},
@@ -79,25 +79,12 @@ fn expand_item(model: &StructModel) -> TokenStream {
     }
 }
 
-/// The field's type: `P::InF32<BatchNorm>` for `#[precision(f32)] norm: BatchNorm`.
-pub(super) fn expand_type(model: &StructModel, field: &Field) -> syn::Type {
-    let (p, ty) = (model.paths.outer(), &field.ty);
-    if field.precision.is_none() {
-        return ty.clone();
-    }
-    syn::parse_quote!(#p::InF32<#ty>)
-}
-
 /// `P::module_methods!(Net, [], [Net], []);`
 fn expand_methods(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
     quote!(#p::module_methods!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]);)
-}
-
-pub(super) fn module_fields(model: &StructModel) -> impl Iterator<Item = &Field> {
-    model.fields.iter().filter(|field| matches!(model.role(field), Some(Role::Module(_))))
 }
 
 /// `const _: () = P::assert_not_tensor!(Linear, "fc");`: a bare tensor would be neither trained nor a buffer.

@@ -2,11 +2,12 @@
 
 use syn::{Attribute, Expr, Ident};
 
-use super::{optimizer::word, schedule::is_zero};
+use super::schedule::is_zero;
 use crate::{
     diagnostics::Diagnostics,
-    parse::{Arg, known_args, name_of, parse_args},
+    parse::{Arg, known_args, name_of, parse_args, word},
     paths::plain,
+    text::text_of,
 };
 
 /// `#[training_step(optimizer = critic, every = 5, repeat = 2)]`
@@ -35,8 +36,8 @@ impl Binding {
                 _ => match word(&value) {
                     Some(name) => optimizer = Some(name.clone()),
                     None => diagnostics
-                        .error(value, "the name of an optimizer is a word")
-                        .help("write the field that `#[optimizer(…)]` stands on: `optimizer = critic`")
+                        .error(&value, format!("`optimizer` must be an identifier, found `{}`", text_of(&value)))
+                        .help("write the name of an optimizer: `optimizer = critic`")
                         .emit(),
                 },
             }
@@ -44,9 +45,9 @@ impl Binding {
         let Some(optimizer) = optimizer else {
             if diagnostics.len() == before {
                 diagnostics
-                    .error(attr.path(), "`#[training_step]` does not say which optimizer it trains")
+                    .error(attr.path(), "`#[training_step]` needs an `optimizer`")
                     .help(
-                        "write `#[training_step(optimizer = critic)]`, or call the method `training_step` for one loss",
+                        "write `#[training_step(optimizer = critic)]`, or name the method `training_step` to train all",
                     )
                     .emit();
             }
@@ -59,7 +60,10 @@ impl Binding {
 /// The value of `every` and the like: no 0.
 fn positive(key: &Ident, value: Expr, diagnostics: &Diagnostics) -> Option<Expr> {
     if is_zero(&value) {
-        diagnostics.error(value, format!("`{key} = 0` would never run")).help("write at least 1").emit();
+        diagnostics
+            .error(value, format!("`{key}` must be positive, found 0"))
+            .help(format!("write `{key} = 1` or more"))
+            .emit();
         return None;
     }
     Some(value)

@@ -115,8 +115,8 @@ fn report_alien(owner: Owner, attr: &Attribute, name: &str, diagnostics: &Diagno
     }
     let known = if owner == Owner::Module { FIELD_ATTRS } else { DATA_ATTRS };
     diagnostics
-        .error(attr.path(), format!("`#[{name}]` is no attribute of a field of {}", owner.noun()))
-        .note(format!("the attributes of a field are {}", listed(known.iter().copied())))
+        .error(attr.path(), format!("unknown attribute `#[{name}]` on a field of {}", owner.noun()))
+        .note(format!("available attributes: {}", listed(known.iter().copied())))
         .emit();
     true
 }

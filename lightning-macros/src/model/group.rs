@@ -1,13 +1,11 @@
 //! `group(…)` in `#[optimizer(…)]`.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
 use syn::{Expr, Ident};
 
-use super::optimizer::word;
 use crate::{
     diagnostics::Diagnostics,
-    parse::{Arg, known_args, parse_arg_tokens},
+    parse::{Arg, known_args, parse_arg_tokens, word},
 };
 
 /// What a group may change: the learning rate, the weight decay, and what Burn's configurations call by a name.
@@ -40,16 +38,12 @@ impl GroupArg {
 
 pub(super) fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnostics) -> Option<GroupArg> {
     let mut args = parse_arg_tokens(list, diagnostics);
-    let selector: Option<Expr> = match args.first() {
-        Some(Arg::Positional(selector)) => Some(selector.clone()),
-        Some(Arg::Flag(name)) => syn::parse2(name.to_token_stream()).ok(),
-        Some(Arg::List(name, list)) => syn::parse2(quote::quote!(#name(#list))).ok(),
-        _ => None,
-    };
-    let Some(selector) = selector else {
+    let Some(selector) = args.first().and_then(Arg::as_expr) else {
         diagnostics
-            .error(key, "`group(…)` does not say which parameters it has")
-            .help("write a field or a selector first: `group(backbone, lr = lr * 0.1)`, `group(params::rank_below(2), weight_decay = 0.0)`")
+            .error(key, "`group(…)` needs a field or a selector")
+            .help(
+                "write it first: `group(backbone, lr = lr * 0.1)`, `group(params::rank_below(2), weight_decay = 0.0)`",
+            )
             .emit();
         return None;
     };
@@ -64,8 +58,8 @@ pub(super) fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnosti
         .collect();
     if options.is_empty() && diagnostics.len() == before {
         diagnostics
-            .error(key, "this group changes nothing")
-            .help("give it a number of its own, such as `lr = lr * 0.1` or `weight_decay = 0.0`")
+            .error(key, "`group(…)` must change an option")
+            .help("add an option, such as `lr = lr * 0.1` or `weight_decay = 0.0`")
             .emit();
     }
     Some(GroupArg { selector, options })

@@ -62,7 +62,7 @@ impl Collector<'_> {
         let log = logs.next()?;
         if let Some(second) = logs.next() {
             self.diagnostics
-                .error(second.path(), "`#[log]` is written twice on one `let`")
+                .error(second.path(), "duplicate `#[log]` on one `let`")
                 .help("write all options in one `#[log(…)]`")
                 .emit();
         }

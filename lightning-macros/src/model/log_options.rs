@@ -2,7 +2,6 @@
 
 use syn::{Attribute, Expr, Ident};
 
-use super::metric::MetricOptions;
 use crate::{
     diagnostics::Diagnostics,
     parse::{Arg, known_args, parse_args},
@@ -81,6 +80,19 @@ pub(crate) enum Direction {
     Undirected,
 }
 
+/// All that two `#[log]`s of one metric must agree in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MetricOptions {
+    pub(crate) direction: Direction,
+    pub(crate) prog_bar: bool,
+    pub(crate) on_step: bool,
+    pub(crate) on_epoch: bool,
+    pub(crate) no_logger: bool,
+    pub(crate) reduce: Reduce,
+    /// The stateful metric, as written.
+    pub(crate) metric: Option<String>,
+}
+
 impl LogOptions {
     pub(super) fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Self {
         let mut options = Self::default();
@@ -142,7 +154,7 @@ fn read_flag(arg: &Arg, diagnostics: &Diagnostics) -> bool {
         Arg::Value(_, Expr::Lit(syn::ExprLit { lit: syn::Lit::Bool(value), .. })) => value.value,
         Arg::Value(key, value) => {
             diagnostics
-                .error(value, format!("`{key}` is switched on or off"))
+                .error(value, format!("`{key}` must be `true` or `false`, found `{}`", text_of(value)))
                 .help(format!("write `{key}` or `{key} = false`"))
                 .emit();
             true
@@ -160,7 +172,7 @@ fn read_reduce(arg: &Arg, diagnostics: &Diagnostics) -> Option<Reduce> {
     let found = Reduce::NAMES.iter().find(|(known, _)| *known == name).map(|(_, reduce)| *reduce);
     if found.is_none() {
         diagnostics
-            .error(value, format!("`reduce` does not know `{}`", text_of(value)))
+            .error(value, format!("unknown reduction `{}`", text_of(value)))
             .help("write `reduce = mean`, `sum`, `min` or `max`")
             .emit();
     }
@@ -176,7 +188,7 @@ fn read_name(arg: &Arg, diagnostics: &Diagnostics) -> Option<syn::LitStr> {
         }
         _ => {
             diagnostics
-                .error(value, "`name` takes the metric's name as a string")
+                .error(value, format!("`name` must be a non-empty string, found `{}`", text_of(value)))
                 .help("write `name = \"val/loss\"`")
                 .emit();
             None

@@ -3,21 +3,8 @@
 use proc_macro2::Span;
 use syn::Attribute;
 
-use super::log_options::{Direction, Reduce};
+use super::log_options::MetricOptions;
 use crate::hooks::StageDef;
-
-/// All that two `#[log]`s of one metric must agree in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MetricOptions {
-    pub(crate) direction: Direction,
-    pub(crate) prog_bar: bool,
-    pub(crate) on_step: bool,
-    pub(crate) on_epoch: bool,
-    pub(crate) no_logger: bool,
-    pub(crate) reduce: Reduce,
-    /// The stateful metric, as written.
-    pub(crate) metric: Option<String>,
-}
 
 /// One slot of `METRICS`.
 pub(crate) struct Metric {

@@ -1,7 +1,6 @@
 //! `#[optimizer(…)]`.
 
 use proc_macro2::TokenStream;
-use quote::ToTokens;
 use syn::{Attribute, Expr, Ident};
 
 use super::{
@@ -11,8 +10,9 @@ use super::{
 use crate::{
     diagnostics::{Diagnostics, listed, suggested},
     hooks::Owner,
-    parse::{Arg, known_args, parse_arg_tokens, parse_args},
+    parse::{Arg, known_args, parse_arg_tokens, parse_args, word},
     paths::plain,
+    text::text_of,
 };
 
 /// The options of `#[optimizer(…)]` that have a value.
@@ -24,6 +24,9 @@ const OPTIONS: &[(&str, &str)] = &[
     ("strict", "strict = false"),
     ("name", "name = …"),
 ];
+
+/// The options that have a list.
+const LISTS: &[(&str, &str)] = &[("group", "group(field, …)"), ("fields", "fields(a, b)")];
 
 /// `#[optimizer(config, lr = expr, …)]`.
 pub(crate) struct Optimizer {
@@ -81,26 +84,39 @@ impl Optimizer {
     ) -> Option<Self> {
         if owner == Owner::Data {
             diagnostics
-                .error(attr.path(), "`#[optimizer]` belongs to a module, this is a data module")
+                .error(attr.path(), "`#[optimizer]` must be on a module, found on a data module")
                 .help("write it on the `#[lightning_module]` struct")
                 .emit();
             return None;
         }
         let before = diagnostics.len();
         let mut args = parse_args(&attr, diagnostics);
-        let config = match args.first() {
-            Some(Arg::Positional(config)) => Some(config.clone()),
-            // A configuration held by a constant, and a call of a plain function.
-            Some(Arg::Flag(name)) => syn::parse2(name.to_token_stream()).ok(),
-            Some(Arg::List(name, list)) if name != "group" && name != "fields" => {
-                syn::parse2(quote::quote!(#name(#list))).ok()
-            }
-            _ => None,
-        };
+        let config = args.first().filter(|arg| !is_list(arg)).and_then(Arg::as_expr);
         if config.is_some() {
             args.remove(0);
         }
-        let mut optimizer = Self {
+        let mut optimizer = Self::empty(attr, field, config);
+        let mut others = Vec::new();
+        for arg in args {
+            match arg {
+                Arg::List(key, list) if key == "group" => {
+                    optimizer.groups.extend(read_group(&key, list, diagnostics));
+                }
+                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, list, diagnostics),
+                other => others.push(other),
+            }
+        }
+        let all: Vec<(&str, &str)> = OPTIONS.iter().chain(LISTS).copied().collect();
+        for arg in known_args(others, "optimizer", &all, diagnostics) {
+            let Arg::Value(key, value) = arg else { continue };
+            optimizer.take(key, value, diagnostics);
+        }
+        optimizer.reported = diagnostics.len() > before;
+        Some(optimizer)
+    }
+
+    fn empty(attr: Attribute, field: Option<&Ident>, config: Option<Expr>) -> Self {
+        Self {
             attr,
             field: field.cloned(),
             config,
@@ -113,25 +129,7 @@ impl Optimizer {
             groups: Vec::new(),
             fields: Vec::new(),
             reported: false,
-        };
-        let mut others = Vec::new();
-        for arg in args {
-            match arg {
-                Arg::List(key, list) if key == "group" => {
-                    optimizer.groups.extend(read_group(&key, list, diagnostics));
-                }
-                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, list, diagnostics),
-                other => others.push(other),
-            }
         }
-        let all: Vec<(&str, &str)> =
-            OPTIONS.iter().copied().chain([("group", "group(field, …)"), ("fields", "fields(a, b)")]).collect();
-        for arg in known_args(others, "optimizer", &all, diagnostics) {
-            let Arg::Value(key, value) = arg else { continue };
-            optimizer.take(key, value, diagnostics);
-        }
-        optimizer.reported = diagnostics.len() > before;
-        Some(optimizer)
     }
 
     fn take(&mut self, key: Ident, value: Expr, diagnostics: &Diagnostics) {
@@ -144,22 +142,25 @@ impl Optimizer {
             "name" => match word(&value) {
                 Some(name) if self.field.is_none() => self.name = Some(name.clone()),
                 Some(_) => diagnostics
-                    .error(key, "an optimizer of a field is called like the field")
+                    .error(key, "`name` must not be set for the optimizer of a field")
                     .help("remove `name`")
                     .emit(),
                 None => diagnostics
-                    .error(value, "the name of an optimizer is a word")
+                    .error(&value, format!("`name` must be an identifier, found `{}`", text_of(&value)))
                     .help("write `name = encoder`, without quotes")
                     .emit(),
             },
-            _ => diagnostics.error(&key, format!("`{key}` takes a list")).help(format!("write `{key}(…)`")).emit(),
+            _ => diagnostics
+                .error(&key, format!("`{key}` must be a list, found a value"))
+                .help(format!("write `{key}(…)`"))
+                .emit(),
         }
     }
 
     fn read_fields(&mut self, key: &Ident, list: TokenStream, diagnostics: &Diagnostics) {
         if self.field.is_some() {
             diagnostics
-                .error(key, "`fields(…)` belongs to an optimizer on the struct, this one stands on a field")
+                .error(key, "`fields(…)` must be in an optimizer of the struct, found on a field")
                 .help("write `#[optimizer(…, fields(a, b))]` above the struct")
                 .emit();
             return;
@@ -168,29 +169,30 @@ impl Optimizer {
             match arg {
                 Arg::Flag(field) => self.fields.push(field),
                 other => diagnostics
-                    .error(other, "`fields(…)` takes names of fields")
+                    .error(other, "`fields(…)` must contain names of fields")
                     .help("write `fields(encoder, decoder)`")
                     .emit(),
             }
         }
         if self.fields.is_empty() {
-            diagnostics.error(key, "`fields(…)` names no field").help("write `fields(encoder, decoder)`").emit();
+            diagnostics
+                .error(key, "`fields(…)` must name at least one field")
+                .help("write `fields(encoder, decoder)`")
+                .emit();
         }
     }
 }
 
-pub(super) fn word(expr: &Expr) -> Option<&Ident> {
-    match expr {
-        Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
-        _ => None,
-    }
+/// Whether it is `group(…)` or `fields(…)`, which are no configurations.
+fn is_list(arg: &Arg) -> bool {
+    matches!(arg, Arg::List(name, _) if LISTS.iter().any(|(list, _)| name == list))
 }
 
 /// The word nearest to `name`, in a sentence; all of them where none is near.
 pub(crate) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match suggested(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the fields with parameters are {}", listed(known)),
+        None => format!("fields with parameters: {}", listed(known)),
     }
 }
 

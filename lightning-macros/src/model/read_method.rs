@@ -22,45 +22,17 @@ const ALIEN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "st
 
 pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
     let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
-    let kept = ours.iter().any(|attr| name_of(attr) == "not_a_hook");
-    let ordinary = report_aliens(owner, &mut function.attrs, diagnostics) || kept;
+    let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
+    let ordinary = report_aliens(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
     let cfgs = copy_attrs(&function.attrs, "cfg");
     let name = plain(&function.sig.ident);
-    let mut meant = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
-    let mut binding = None;
-    for attr in ours.iter().filter(|attr| name_of(attr) != "not_a_hook") {
-        if owner == Owner::Data || kept {
-            diagnostics
-                .error(attr.path(), format!("`#[{}]` has no meaning here", name_of(attr)))
-                .help("it belongs to a training step of a module")
-                .emit();
-            continue;
-        }
-        let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
-        match name_of(attr).as_str() {
-            "training_step" if binding.is_none() => {
-                binding = Binding::read(attr, diagnostics);
-                // A step whatever it is called, also where the attribute is wrong.
-                meant = HookDef::find(owner, "training_step").map_or(Meant::Ordinary, Meant::Hook);
-            }
-            "training_step" => {
-                diagnostics.error(attr.path(), "`#[training_step]` is written twice").help("keep one of the two").emit()
-            }
-            _ if training && binding.is_none() => {
-                known_args(parse_args(attr, diagnostics), "manual_optimization", &[], diagnostics);
-                meant = Meant::Hook(MANUAL_STEP);
-            }
-            _ if training => diagnostics
-                .error(attr.path(), "a step that is bound to an optimizer cannot optimize by itself")
-                .help("keep one of the two attributes")
-                .emit(),
-            _ => diagnostics
-                .error(attr.path(), format!("`#[manual_optimization]` stands on `{name}`"))
-                .expected(format!("`{}`", MANUAL_STEP.signature()))
-                .help("write it above `training_step`")
-                .emit(),
-        }
-    }
+    let named = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
+    let (meant, binding) = if owner == Owner::Data || !kept.is_empty() {
+        report_misplaced(&ours, diagnostics);
+        (named, None)
+    } else {
+        read_step_attrs(&ours, named, &name, diagnostics)
+    };
     let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
     let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
     let params = match meant {
@@ -70,6 +42,54 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
     let hints = if owner == Owner::Module { PythonHints::of(&function.block) } else { PythonHints::default() };
     let sig = function.sig.clone();
     Method { index, cfgs, sig, meant, binding, attributed, params, logs, hints, slots: Vec::new() }
+}
+
+fn report_misplaced(attrs: &[Attribute], diagnostics: &Diagnostics) {
+    for attr in attrs {
+        let name = name_of(attr);
+        diagnostics
+            .error(attr.path(), format!("`#[{name}]` must be on a training step of a module"))
+            .help(format!("remove `#[{name}]`"))
+            .emit();
+    }
+}
+
+/// Reads `#[training_step(…)]` and `#[manual_optimization]`, which change what a method is.
+fn read_step_attrs(
+    attrs: &[Attribute],
+    mut meant: Meant,
+    name: &str,
+    diagnostics: &Diagnostics,
+) -> (Meant, Option<Binding>) {
+    let mut binding = None;
+    for attr in attrs {
+        let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
+        match name_of(attr).as_str() {
+            "training_step" if binding.is_none() => {
+                binding = Binding::read(attr, diagnostics);
+                // A step whatever its name is, even if the attribute is wrong.
+                meant = HookDef::find(Owner::Module, "training_step").map_or(Meant::Ordinary, Meant::Hook);
+            }
+            "training_step" => diagnostics
+                .error(attr.path(), "duplicate attribute `#[training_step]`")
+                .help("remove one of the two")
+                .emit(),
+            _ if training && binding.is_none() => {
+                known_args(parse_args(attr, diagnostics), "manual_optimization", &[], diagnostics);
+                meant = Meant::Hook(MANUAL_STEP);
+            }
+            _ if training => diagnostics
+                .error(attr.path(), "`#[manual_optimization]` cannot be combined with `#[training_step]`")
+                .help("remove one of the two")
+                .emit(),
+            _ => diagnostics
+                .error(attr.path(), format!("`#[manual_optimization]` must be on `training_step`, found on `{name}`"))
+                .expected(format!("`{}`", MANUAL_STEP.signature()))
+                .help("write it above `training_step`")
+                .emit(),
+        }
+    }
+    (meant, binding)
 }
 
 /// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.
@@ -83,11 +103,11 @@ fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnos
         }
         ordinary |= near.is_some();
         let report = diagnostics
-            .error(attr.path(), format!("`#[{name}]` is no attribute of a method of {}", owner.noun()))
-            .note(format!("the attributes of a method are {}", listed(METHOD_ATTRS.iter().copied())));
+            .error(attr.path(), format!("unknown attribute `#[{name}]` on a method of {}", owner.noun()))
+            .note(format!("available attributes: {}", listed(METHOD_ATTRS.iter().copied())));
         match near {
             Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
-            None if name == "log" => report.help("write `#[log]` above the `let` whose value is logged").emit(),
+            None if name == "log" => report.help("write `#[log]` above the `let` whose value to log").emit(),
             None => report.emit(),
         }
         false

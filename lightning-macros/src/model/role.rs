@@ -49,7 +49,7 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
             match args.first() {
                 Some(Arg::Value(key, _)) => {
                     diagnostics
-                        .error(key, "`skip` takes no value")
+                        .error(key, "option `skip` takes no value")
                         .help("write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint")
                         .emit();
                     Role::Skipped
@@ -67,7 +67,7 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
 pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
     for (number, attr) in attrs.iter().enumerate() {
         if number > 0 {
-            diagnostics.error(attr.path(), "`#[precision]` is written twice").help("keep one of the two").emit();
+            diagnostics.error(attr.path(), "duplicate attribute `#[precision]`").help("remove one of the two").emit();
             continue;
         }
         let args = parse_args(attr, diagnostics);
@@ -77,15 +77,12 @@ pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
             (Meta::NameValue(_), _) => {}
             (_, []) => diagnostics
                 .error(attr.path(), "`#[precision]` needs a type")
-                .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
+                .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
                 .emit(),
             (_, [first, ..]) => diagnostics
-                .error(
-                    args.iter().find(|arg| !is_f32(arg)).unwrap_or(first),
-                    "`#[precision]` takes `f32` and nothing else",
-                )
-                .note("the precision of the run is a setting of the trainer: `precision(\"bf16-mixed\")`")
-                .help("write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits")
+                .error(args.iter().find(|arg| !is_f32(arg)).unwrap_or(first), "`#[precision]` must be `f32`")
+                .note("the precision of the run is a trainer setting: `precision(\"bf16-mixed\")`")
+                .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
                 .emit(),
         }
     }

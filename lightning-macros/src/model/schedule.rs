@@ -2,8 +2,7 @@
 
 use syn::Expr;
 
-use super::optimizer::word;
-use crate::{diagnostics::Diagnostics, paths::plain};
+use crate::{diagnostics::Diagnostics, parse::word, paths::plain, text::text_of};
 
 /// What a schedule counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,8 +28,8 @@ pub(super) fn read_interval(value: &Expr, diagnostics: &Diagnostics) -> Option<I
         _ => {}
     }
     let report = diagnostics
-        .error(value, "`interval` is neither `step` nor `epoch`")
-        .note("a schedule goes on at each step of the optimizer, or at the end of each epoch");
+        .error(value, format!("`interval` must be `step` or `epoch`, found `{}`", text_of(value)))
+        .note("a schedule advances at each optimizer step or at the end of each epoch");
     match written.as_str() {
         "step" | "epoch" => report.help(format!("write `interval = {written}`, without quotes")).emit(),
         "batch" | "steps" | "iteration" => report.help("write `interval = step`").emit(),

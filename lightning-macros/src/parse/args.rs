@@ -33,6 +33,17 @@ impl Arg {
             Self::Positional(_) => None,
         }
     }
+
+    /// The argument as an expression, unless it is `key = value`: a constant and a call of a plain
+    /// function look like a flag and a list.
+    pub(crate) fn as_expr(&self) -> Option<Expr> {
+        match self {
+            Self::Positional(expr) => Some(expr.clone()),
+            Self::Flag(name) => parse2(name.to_token_stream()).ok(),
+            Self::List(name, list) => parse2(quote!(#name(#list))).ok(),
+            Self::Value(..) => None,
+        }
+    }
 }
 
 impl ToTokens for Arg {
@@ -81,7 +92,7 @@ pub(crate) fn parse_args(attr: &Attribute, diagnostics: &Diagnostics) -> Vec<Arg
         Meta::NameValue(meta) => {
             let name = name_of(attr);
             diagnostics
-                .error(meta, format!("`#[{name} = …]` is not a form of `#[{name}]`"))
+                .error(meta, format!("`#[{name}]` takes its options in parentheses"))
                 .help(format!("write `#[{name}(…)]`"))
                 .emit();
             Vec::new()
@@ -131,7 +142,7 @@ pub(crate) fn parse_expr(attr: &Attribute, diagnostics: &Diagnostics) -> Option<
             Ok(expr) => Some(expr),
             Err(error) => {
                 let name = name_of(attr);
-                let help = format!("`#[{name}(…)]` takes one expression, as in `#[{name}(build(device))]`");
+                let help = format!("write one expression, as in `#[{name}(build(device))]`");
                 diagnostics.syntax(syn::Error::new(error.span(), format!("{error}\n= help: {help}")));
                 // Stands for what could not be read, so that nobody complains of a missing expression as well.
                 Some(Expr::Verbatim(quote!(::core::unreachable!())))
@@ -141,5 +152,13 @@ pub(crate) fn parse_expr(attr: &Attribute, diagnostics: &Diagnostics) -> Option<
             parse_args(attr, diagnostics);
             None
         }
+    }
+}
+
+/// The expression as an identifier, if it is one.
+pub(crate) fn word(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Path(path) if path.qself.is_none() => path.path.get_ident(),
+        _ => None,
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn mend_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, d
         }
         let Some(near) = suggested(&name, known.iter().copied()) else { continue };
         diagnostics
-            .error(attr.path(), format!("`#[{name}]` is no attribute of {place}"))
+            .error(attr.path(), format!("unknown attribute `#[{name}]` on {place}"))
             .help(format!("did you mean `#[{near}]`?"))
             .emit();
         let path = match &mut attr.meta {

@@ -9,8 +9,8 @@ pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics)
         let name = field.name();
         if TAKEN.contains(&name.as_str()) {
             diagnostics
-                .error(&field.ident, format!("a hyperparameter cannot be called `{name}`"))
-                .note(format!("expressions in attributes see another `{name}`"))
+                .error(&field.ident, format!("a hyperparameter must not be named `{name}`"))
+                .note(format!("`{name}` has another meaning in the expressions of attributes"))
                 .help(format!("choose another name, such as `{name}_name`"))
                 .emit();
         }
@@ -22,9 +22,12 @@ pub(super) fn check_hparam_generics(model: &StructModel, diagnostics: &Diagnosti
     for (field, _) in model.hparams() {
         if let Some(param) = model.generic_of(field) {
             diagnostics
-                .error(&field.ty, format!("hyperparameter `{}` cannot use the generic `{param}`", field.ident))
-                .note("the hyperparameters are a struct of their own, without generics")
-                .help("give it a concrete type")
+                .error(
+                    &field.ty,
+                    format!("hyperparameter `{}` must not use the generic parameter `{param}`", field.ident),
+                )
+                .note("the generated struct of hyperparameters has no generic parameters")
+                .help("write a concrete type")
                 .emit();
         }
     }
@@ -38,8 +41,8 @@ pub(super) fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics)
             let flatten = list.tokens.clone().into_iter().find(|token| token.to_string() == "flatten");
             if let Some(flatten) = flatten {
                 diagnostics
-                    .error(flatten, format!("hyperparameter `{}` cannot be flattened", field.ident))
-                    .note("an unknown key in a configuration file could not be reported")
+                    .error(flatten, format!("hyperparameter `{}` must not be flattened", field.ident))
+                    .note("with `flatten` an unknown key in a configuration file could not be reported")
                     .help("remove `flatten`: the field's keys are written under its name")
                     .emit();
             }

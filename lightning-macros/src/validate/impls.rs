@@ -44,7 +44,7 @@ pub(crate) fn check_impl_item(owner: Owner, item: &ItemImpl, diagnostics: &Diagn
     let attribute = owner.attribute();
     if let Some((path, _)) = &item.trait_ {
         diagnostics
-            .error(path, format!("`#[{attribute}]` stands on an impl of a trait"))
+            .error(path, format!("`#[{attribute}]` must be on an inherent impl, found a trait impl"))
             .note("hooks are methods of the type itself")
             .help(format!("move the attribute to `impl {}`", text_of(&item.self_ty)))
             .emit();
@@ -57,7 +57,7 @@ pub(crate) fn check_impl_item(owner: Owner, item: &ItemImpl, diagnostics: &Diagn
 pub(crate) fn check_impl_attributes(attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) {
     for attr in take_attrs(attrs, &["optimizer"]) {
         diagnostics
-            .error(attr.path(), "`#[optimizer]` stands on the impl")
+            .error(attr.path(), "`#[optimizer]` must be on the struct, found on the impl")
             .help("write it on the struct, below `#[lightning_module]`")
             .emit();
     }
@@ -77,11 +77,9 @@ fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
     for method in &model.methods {
         if generated.contains(&method.name().as_str()) {
             diagnostics
-                .error(
-                    &method.sig.ident,
-                    format!("`{}` exists already: `#[{}]` writes it", method.sig.ident, model.owner.attribute()),
-                )
-                .help("choose another name")
+                .error(&method.sig.ident, format!("duplicate method `{}`", method.sig.ident))
+                .note(format!("`#[{}]` on the struct generates a method of this name", model.owner.attribute()))
+                .help("rename the method")
                 .emit();
         }
     }
@@ -92,8 +90,8 @@ fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
 fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
     for method in model.repeated() {
         diagnostics
-            .error(&method.sig.ident, format!("`{}` is written twice", method.name()))
-            .help("keep one of the two")
+            .error(&method.sig.ident, format!("duplicate hook `{}`", method.name()))
+            .help("remove one of the two")
             .emit();
     }
 }
@@ -102,9 +100,9 @@ fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
 fn check_python_hints(model: &ImplModel, diagnostics: &Diagnostics) {
     for (member, instead) in model.methods.iter().flat_map(|method| &method.hints.of_trainer) {
         diagnostics
-            .error(member, format!("a module has no trainer to ask for `{member}`"))
-            .note("what a step or hook may know of the run is in its parameter `cx`")
-            .help(format!("write {instead}"))
+            .error(member, format!("`self.trainer.{member}` is not available"))
+            .note("a module has no `trainer`: steps and hooks read the state of the run from `cx`")
+            .help(*instead)
             .emit();
     }
 }

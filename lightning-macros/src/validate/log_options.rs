@@ -15,8 +15,8 @@ pub(super) fn check_log_options(model: &ImplModel, diagnostics: &Diagnostics) {
         check_views(method, site, diagnostics);
         if let (Some(name), true) = (&site.options.name, site.bindings.len() > 1) {
             diagnostics
-                .error(name, "one `name` for several variables")
-                .help("remove `name`: each variable is logged by its own name")
+                .error(name, "`name` must name one variable, found several")
+                .help("remove `name`: each variable is logged under its own name")
                 .emit();
         }
     }
@@ -26,8 +26,8 @@ pub(super) fn check_log_options(model: &ImplModel, diagnostics: &Diagnostics) {
 fn check_direction(site: &LogSite, diagnostics: &Diagnostics) {
     if let (Some(_), Some(second)) = (&site.options.minimize, &site.options.maximize) {
         diagnostics
-            .error(second, "`minimize` and `maximize` exclude each other")
-            .help("keep the one that says which values are better")
+            .error(second, "`minimize` and `maximize` are mutually exclusive")
+            .help("remove one of the two")
             .emit();
     }
 }
@@ -40,15 +40,15 @@ fn check_stateful(site: &LogSite, diagnostics: &Diagnostics) {
     }
     if let Some((key, _)) = &options.reduce {
         diagnostics
-            .error(key, "`reduce` cannot be written beside `metric`")
-            .note("a stateful metric says itself what the values of an epoch come to")
-            .help("keep one of the two")
+            .error(key, "`reduce` cannot be combined with `metric`")
+            .note("a stateful metric computes the value of the epoch itself")
+            .help("remove one of the two")
             .emit();
     }
     if let Some(size) = &options.batch_size {
         diagnostics
-            .error(size, "`batch_size` cannot be written beside `metric`")
-            .note("a stateful metric counts what it is given")
+            .error(size, "`batch_size` cannot be combined with `metric`")
+            .note("a stateful metric counts its samples itself")
             .help("remove `batch_size`")
             .emit();
     }
@@ -60,7 +60,7 @@ fn check_views(method: &Method, site: &LogSite, diagnostics: &Diagnostics) {
     let logs_to = method.logs_to();
     if let (Some(Logs::Epoch(_)), Some((key, true)), None) = (logs_to, &options.on_step, &options.per_stage) {
         diagnostics
-            .error(key, format!("`{}` runs once an epoch, there is no step to log", method.name()))
+            .error(key, format!("`on_step` is not available in `{}`, which runs once per epoch", method.name()))
             .help("remove `on_step`")
             .emit();
         return;
@@ -76,8 +76,8 @@ fn check_views(method: &Method, site: &LogSite, diagnostics: &Diagnostics) {
     if let (true, Some((key, _))) = (nothing, off) {
         let other = if key == "on_step" { "on_epoch" } else { "on_step" };
         diagnostics
-            .error(key, format!("with `{key} = false` nothing is left to log"))
-            .help(format!("write `{other}` beside it, or remove `{key} = false`"))
+            .error(key, format!("`{key} = false` leaves nothing to log"))
+            .help(format!("add `{other}`, or remove `{key} = false`"))
             .emit();
     }
 }

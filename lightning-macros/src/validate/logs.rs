@@ -16,7 +16,7 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
         let name = method.name();
         if model.owner == Owner::Data {
             diagnostics
-                .error(site, "a data module logs nothing")
+                .error(site, "`#[log]` must be in a module, found in a data module")
                 .help("log the value in a step or hook of the `#[lightning_module]`")
                 .emit();
             continue;
@@ -27,13 +27,13 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
         }
         match method.logs_to() {
             None if site.options.per_stage.is_none() => diagnostics
-                .error(site, format!("`{name}` is no step and no hook, so this metric belongs to no stage"))
-                .note("several stages may call the method")
+                .error(site, format!("`#[log]` must be in a step or hook, found in `{name}`"))
+                .note("several stages may call the method, so the metric belongs to none")
                 .help("write `#[log(per_stage)]` for one metric per stage, or log the result in the step")
                 .emit(),
             Some(Logs::Never) => diagnostics
-                .error(site, format!("`{name}` logs nothing"))
-                .note("no stage collects metrics when it runs")
+                .error(site, format!("`#[log]` is not available in `{name}`"))
+                .note("no stage collects metrics while it runs")
                 .help("log the value in a training, validation or test step, or in an epoch hook")
                 .emit(),
             _ => {}
@@ -46,32 +46,32 @@ pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
     for (_, site) in sites(model) {
         match (site.form, site.bindings.len(), site.enclosed) {
             (LogForm::Other, _, _) => diagnostics
-                .error(site, "`#[log]` stands on no `let`")
+                .error(site, "`#[log]` must be on a `let`")
                 .help("bind the value first: `#[log] let val_acc = …;`")
                 .emit(),
             (_, _, Some(Enclosed::Elsewhere(place))) => diagnostics
-                .error(site, format!("`#[log]` stands in {place}"))
-                .note("the value may come into being on another thread, or after the step")
-                .help("log it where the result is bound in the step itself")
+                .error(site, format!("`#[log]` must not be in {place}"))
+                .note("the value may be computed on another thread, or after the step")
+                .help("log the result where the step itself binds it")
                 .emit(),
             (LogForm::Declaration, _, _) => diagnostics
-                .error(site, "this `let` has no value yet")
-                .help("write `#[log]` on a `let` with a value: `#[log] let val_acc = …;`")
+                .error(site, "`#[log]` must be on a `let` with a value")
+                .help("write `#[log] let val_acc = …;`")
                 .emit(),
             (_, 0, _) => diagnostics
-                .error(site, "this `let` binds no variable")
+                .error(site, "`#[log]` must be on a `let` that binds a variable")
                 .note("the variable's name is the metric's name")
-                .help("name the value: `#[log] let val_acc = …;`")
+                .help("write `#[log] let val_acc = …;`")
                 .emit(),
             (LogForm::LetElse, 2.., _) => diagnostics
-                .error(site, "`let … else` with several variables cannot be logged")
-                .help("log each variable by a `let` of its own")
+                .error(site, "`#[log]` on `let … else` must bind one variable, found several")
+                .help("log each variable with a separate `let`")
                 .emit(),
             // A stateful metric says itself what the rounds make together.
             (_, _, Some(Enclosed::Loop)) if site.options.reduce.is_none() && site.options.metric.is_none() => {
                 diagnostics
-                    .error(site, "`#[log]` stands in a loop")
-                    .note("the value is logged in every round, and nothing says what the rounds make together")
+                    .error(site, "`#[log]` in a loop needs `reduce`")
+                    .note("the value is logged in every iteration")
                     .help("write `reduce = mean`, `sum`, `min` or `max`, or log once after the loop")
                     .emit()
             }

@@ -11,20 +11,21 @@ pub(super) fn check_metric_conflicts(model: &ImplModel, diagnostics: &Diagnostic
     for conflict in &model.conflicts {
         let name = &conflict.name;
         let (headline, help) = match conflict.kind {
-            ConflictKind::Metric => {
-                (format!("two metrics would both have the constant `{name}`"), "rename one of the two variables")
-            }
-            ConflictKind::Variable => (format!("two variables are logged as `{name}`"), "give them different names"),
+            ConflictKind::Metric => (format!("duplicate metric constant `{name}`"), "rename one of the two variables"),
+            ConflictKind::Variable => (
+                format!("metric `{name}` must be logged from one variable, found two"),
+                "write a different `name` for each variable",
+            ),
             ConflictKind::View | ConflictKind::Options => (
-                format!("metric `{name}` is logged twice, with different options"),
-                "write the same options at both, or rename one of the two variables",
+                format!("metric `{name}` must be logged with the same options everywhere"),
+                "write the same options in both places, or rename one of the variables",
             ),
         };
         let report =
-            diagnostics.error(&conflict.variable, headline).note(format!("it is logged first in `{}`", conflict.first));
+            diagnostics.error(&conflict.variable, headline).note(format!("it is first logged in `{}`", conflict.first));
         let report = match conflict.kind {
             ConflictKind::View => report
-                .note("training logs each step, everything else the epoch, unless `on_step` or `on_epoch` says so"),
+                .note("by default training logs each step and all other stages the epoch; `on_step` and `on_epoch` override this"),
             _ => report,
         };
         report.help(help).emit();
@@ -39,8 +40,9 @@ pub(super) fn check_metric_constants(model: &ImplModel, diagnostics: &Diagnostic
             model.metrics.iter().find(|metric| constant_ident(&metric.variable, metric.span) == constant.ident);
         if let Some(metric) = metric {
             diagnostics
-                .error(&constant.ident, format!("`{}` is the constant of the metric `{}`", constant.ident, metric.name))
-                .help("rename the constant, or the logged variable")
+                .error(&constant.ident, format!("duplicate constant `{}`", constant.ident))
+                .note(format!("`#[log]` generates a constant of this name for the metric `{}`", metric.name))
+                .help("rename the constant or the logged variable")
                 .emit();
         }
     }

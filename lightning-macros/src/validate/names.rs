@@ -8,31 +8,28 @@ use crate::{
 
 /// `fn train_step(…)` (C1)
 pub(super) fn check_names(model: &ImplModel, diagnostics: &Diagnostics) {
-    let keep = "or mark the method `#[not_a_hook]` to keep the name";
-    let noun = model.owner.noun();
+    let keep = "mark the method `#[not_a_hook]` to keep the name";
     for method in &model.methods {
         let name = method.name();
         let ident = &method.sig.ident;
         match method.meant {
             Meant::Hook(_) | Meant::Ordinary => {}
             Meant::NearMiss(Some(hook)) => diagnostics
-                .error(ident, format!("`{name}` is no hook of {noun}"))
-                .note(format!("`{}`: {}", hook.name, hook.when()))
+                .error(ident, format!("unknown hook `{name}`"))
+                .note(format!("`{}` runs {}", hook.name, hook.when()))
                 .help(format!("did you mean `{}`?", hook.signature()))
                 .help(keep)
                 .emit(),
-            Meant::NearMiss(None) => diagnostics
-                .error(ident, format!("`{name}` looks like a hook, but {noun} has no such hook"))
-                .help(likely_hooks(&name))
-                .help(keep)
-                .emit(),
+            Meant::NearMiss(None) => {
+                diagnostics.error(ident, format!("unknown hook `{name}`")).help(likely_hooks(&name)).help(keep).emit()
+            }
             Meant::Unavailable(instead) => diagnostics
-                .error(ident, format!("`{name}` is not available as a hook of {noun}"))
+                .error(ident, format!("hook `{name}` of PyTorch Lightning is not available"))
                 .help(instead)
                 .help(keep)
                 .emit(),
             Meant::Misplaced(_) => diagnostics
-                .error(ident, format!("`{name}` is a hook of a module, this is a data module"))
+                .error(ident, format!("`{name}` must be in a module, found in a data module"))
                 .help("move it to the `#[lightning_module]` impl")
                 .help(keep)
                 .emit(),
@@ -46,7 +43,7 @@ fn likely_hooks(name: &str) -> String {
     let shared = |hook: &HookDef| hook.name.split('_').filter(|word| words.contains(word)).count();
     let hooks = HookDef::of(Owner::Module).filter(|hook| hook.kind == Kind::Hook);
     match hooks.max_by_key(|hook| (shared(hook), std::cmp::Reverse(hook.name.len()))) {
-        Some(hook) => format!("the nearest is `{}`", hook.signature()),
+        Some(hook) => format!("the closest hook is `{}`", hook.signature()),
         None => "see the table of hooks in the documentation of `#[lightning_module]`".to_owned(),
     }
 }

@@ -13,12 +13,12 @@ pub(super) fn check_parts(model: &StructModel, diagnostics: &Diagnostics) {
     for optimizer in model.optimizers.iter().filter(|optimizer| !optimizer.reported) {
         let missing = match (&optimizer.config, &optimizer.lr) {
             (Some(_), Some(_)) => continue,
-            (None, Some(_)) => "configuration",
-            (Some(_), None) => "learning rate",
-            (None, None) => "configuration and no learning rate",
+            (None, Some(_)) => "a configuration",
+            (Some(_), None) => "a learning rate",
+            (None, None) => "a configuration and a learning rate",
         };
         diagnostics
-            .error(optimizer.attr.path(), format!("`#[optimizer]` has no {missing}"))
+            .error(optimizer.attr.path(), format!("`#[optimizer]` needs {missing}"))
             .help("write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`")
             .emit();
     }
@@ -30,21 +30,21 @@ pub(super) fn check_schedules(model: &StructModel, diagnostics: &Diagnostics) {
         let Optimizer { frequency, monitor, strict, interval, .. } = optimizer;
         if let Some((_, value)) = frequency.as_ref().filter(|(_, value)| is_zero(value)) {
             diagnostics
-                .error(value, "`frequency = 0` would never run")
-                .help("leave `frequency` out for every step or epoch, or write at least 1")
+                .error(value, "`frequency` must be positive, found 0")
+                .help("write `frequency = 1`, or remove `frequency` to schedule every step or epoch")
                 .emit();
         }
         if interval.is_none()
             && let Some((key, _)) = [frequency, monitor, strict].into_iter().flatten().next()
         {
             diagnostics
-                .error(key, format!("`{key}` belongs to a schedule, and there is no `interval`"))
+                .error(key, format!("`{key}` needs an `interval`"))
                 .help("write `interval = step` or `interval = epoch` beside it")
                 .emit();
         }
         if let (Some((key, _)), None) = (strict, monitor) {
             diagnostics
-                .error(key, "`strict` belongs to `monitor`, which is not there")
+                .error(key, "`strict` needs a `monitor`")
                 .help("write `monitor = val_loss`, or remove `strict`")
                 .emit();
         }
@@ -56,14 +56,17 @@ pub(super) fn check_fields(model: &StructModel, diagnostics: &Diagnostics) {
     for optimizer in &model.optimizers {
         if let Some(field) = optimizer.field.as_ref().filter(|field| !is_module(model, field)) {
             diagnostics
-                .error(optimizer.attr.path(), format!("`#[optimizer]` has no meaning on field `{field}`"))
-                .note("only a field with `#[init]` has parameters that could be trained")
-                .help("remove it, or write it on the struct")
+                .error(
+                    optimizer.attr.path(),
+                    format!("`#[optimizer]` must be on a field with `#[init]`, found on `{field}`"),
+                )
+                .note("only such a field has trainable parameters")
+                .help("write it on the struct, or remove it")
                 .emit();
         }
         for field in optimizer.fields.iter().filter(|field| !is_module(model, field)) {
             diagnostics
-                .error(field, format!("`{field}` is no field with parameters"))
+                .error(field, format!("`{field}` must be a field with parameters"))
                 .help(suggestion(&plain(field), module_names(model).iter().map(String::as_str)))
                 .emit();
         }
@@ -71,8 +74,8 @@ pub(super) fn check_fields(model: &StructModel, diagnostics: &Diagnostics) {
             && model.fields.iter().any(|field| field.ident == *name)
         {
             diagnostics
-                .error(name, format!("the optimizer `{name}` is called like a field"))
-                .help("choose another name: an optimizer of one field is written on the field")
+                .error(name, format!("the optimizer must not have the name of a field, found `{name}`"))
+                .help("choose another name, or write the optimizer on the field")
                 .emit();
         }
     }
@@ -83,8 +86,8 @@ pub(super) fn check_groups(model: &StructModel, diagnostics: &Diagnostics) {
     for group in model.optimizers.iter().flat_map(|optimizer| &optimizer.groups) {
         let Some(field) = group.word().filter(|field| !is_module(model, field)) else { continue };
         diagnostics
-            .error(field, format!("`{field}` is no field with parameters"))
-            .note("a group takes a field, `params::rank_below(n)`, `params::regex(\"…\")` or Burn's `ParamGroup`")
+            .error(field, format!("`{field}` must be a field with parameters"))
+            .note("a group selects a field, `params::rank_below(n)`, `params::regex(\"…\")` or a `ParamGroup` of Burn")
             .help(suggestion(&plain(field), module_names(model).iter().map(String::as_str)))
             .emit();
     }

@@ -7,24 +7,26 @@ use crate::{
     diagnostics::Diagnostics,
     hooks::{Kind, StepOutput},
     model::ImplModel,
+    text::text_of,
 };
 
 /// `fn train_dataloader(&self) -> impl Loader<Batch>`: the type becomes an associated type, which has to be named.
 pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, hook) in hooks(model) {
-        let (what, help) = match hook.kind {
-            Kind::Loader => ("loader", "write `DataLoader<B>`, or `Result<DataLoader<B>>`"),
+        let help = match hook.kind {
+            Kind::Loader => "write `DataLoader<B>` or `Result<DataLoader<B>>`",
             Kind::Step(step) if step.output == StepOutput::Prediction => {
-                ("prediction", "write the type that the step returns")
+                "write the name of the type that the step returns"
             }
             _ => continue,
         };
         match method.output() {
             Some(ty) if contains_impl(ty) => {
-                diagnostics.error(ty, format!("name the {what}'s type")).help(help).emit();
+                let headline = format!("`{}` must return a named type, found `{}`", hook.name, text_of(ty));
+                diagnostics.error(ty, headline).help(help).emit();
             }
             None if hook.kind == Kind::Loader => diagnostics
-                .error(&method.sig.ident, format!("`{}` returns nothing", hook.name))
+                .error(&method.sig.ident, format!("`{}` must return a loader, found no return type", hook.name))
                 .expected(format!("`{}`", hook.signature()))
                 .help(help)
                 .emit(),

@@ -15,29 +15,31 @@ pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
             continue;
         };
         let report = match (shared, second.field.is_some() && first.field == second.field) {
-            (_, true) => diagnostics.error(second.attr.path(), "`#[optimizer]` is written twice"),
+            (_, true) => diagnostics.error(second.attr.path(), "duplicate `#[optimizer]`"),
             (Shared::All, _)
                 if first.field.is_none()
                     && second.field.is_none()
                     && second.fields.is_empty()
                     && first.fields.is_empty() =>
             {
-                diagnostics.error(second.attr.path(), "`#[optimizer]` is written twice")
+                diagnostics.error(second.attr.path(), "duplicate `#[optimizer]`")
             }
             (Shared::All, _) => diagnostics
-                .error(second.attr.path(), format!("this optimizer and `{}` train the same field", first.name())),
+                .error(second.attr.path(), format!("optimizer `{}` already trains the same field", first.name())),
             (Shared::Field(field), _) => {
-                diagnostics.error(field, format!("`{field}` is trained by the optimizer `{}` already", first.name()))
+                diagnostics.error(field, format!("optimizer `{}` already trains `{field}`", first.name()))
             }
         };
         let report = report.note("both would step the same parameters");
         let over_all = first.field.is_none() && first.fields.is_empty();
         match shared {
             _ if over_all && second.field.is_some() => {
-                report.help("write `fields(…)` in the one on the struct, or keep one of the two").emit();
+                report.help("write `fields(…)` in the optimizer of the struct, or remove one of the two").emit();
             }
-            Shared::Field(_) if first.field != second.field => report.help("take it out of one of the two").emit(),
-            _ => report.help("keep one of the two").emit(),
+            Shared::Field(field) if first.field != second.field => {
+                report.help(format!("remove `{field}` from one of the two")).emit()
+            }
+            _ => report.help("remove one of the two").emit(),
         }
     }
 }

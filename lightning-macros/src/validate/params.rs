@@ -21,16 +21,15 @@ pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
             match param {
                 Param::Batch => {}
                 Param::Known(known, _) if seen.contains(&known.name) => diagnostics
-                    .error(input, format!("`{}` is asked for twice", known.name))
-                    .help("keep one of the two")
+                    .error(input, format!("duplicate parameter `{}` of `{}`", known.name, hook.name))
+                    .help("remove one of the two")
                     .emit(),
                 Param::Known(known, ty) => {
                     seen.push(known.name);
                     if contains_impl(ty) {
                         diagnostics
-                            .error(ty, format!("`{}` cannot be generic", hook.name))
-                            .expected(format!("`{}: {}`", known.name, known.ty))
-                            .help("name the type")
+                            .error(ty, format!("`{}` must not be generic, found `{}`", hook.name, text_of(ty)))
+                            .help(format!("write `{}`", known.text()))
                             .emit();
                     }
                     check_lent(hook, known, ty, diagnostics);
@@ -41,9 +40,9 @@ pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
         let all_needed = hook.kind == Kind::Init;
         for missing in hook.params.iter().filter(|param| all_needed && !seen.contains(&param.name)) {
             diagnostics
-                .error(&method.sig.ident, format!("`{}` has no parameter `{}`", hook.name, missing.name))
+                .error(&method.sig.ident, format!("missing parameter `{}` of `{}`", missing.name, hook.name))
                 .expected(format!("`{}`", hook.signature()))
-                .help(format!("add `{}: {}`", missing.name, missing.ty))
+                .help(format!("add `{}`", missing.text()))
                 .emit();
         }
     }
@@ -58,7 +57,7 @@ fn check_lent(hook: &HookDef, known: &ParamDef, ty: &Type, diagnostics: &Diagnos
     };
     if known.arg.is_lent() {
         diagnostics
-            .error(ty, format!("`{}` sees its `{}` by reference, found `{}`", hook.name, known.name, text_of(ty)))
+            .error(ty, format!("`{}` must take `{}` by shared reference, found `{}`", hook.name, known.name, text_of(ty)))
             .expected(format!("`{}`", hook.signature()))
             .help(format!("write `&{}`", text_of(lent)))
             .emit();
@@ -71,18 +70,18 @@ fn report_param(hook: &HookDef, input: &FnArg, diagnostics: &Diagnostics) {
         syn::Pat::Ident(binding) => plain(&binding.ident),
         pattern => text_of(pattern),
     };
-    let report = diagnostics.error(&typed.pat, format!("`{}` has no parameter `{name}`", hook.name));
-    let known: Vec<String> = hook.params.iter().map(|param| format!("`{}: {}`", param.name, param.ty)).collect();
+    let report = diagnostics.error(&typed.pat, format!("unknown parameter `{name}` of `{}`", hook.name));
+    let known: Vec<String> = hook.params.iter().map(|param| format!("`{}`", param.text())).collect();
     let report = match (known.is_empty(), hook.kind) {
-        (true, _) => report.note("it takes no parameters"),
+        (true, _) => report.note(format!("`{}` takes no parameters", hook.name)),
         (false, Kind::Step(_)) => {
-            report.note(format!("its parameters are the batch, then any of {}", known.join(", ")))
+            report.note(format!("available parameters: the batch, then any of {}", known.join(", ")))
         }
-        (false, _) => report.note(format!("its parameters, recognised by name, are {}", known.join(", "))),
+        (false, _) => report.note(format!("available parameters, recognized by name: {}", known.join(", "))),
     };
     match suggested(&name, hook.params.iter().map(|param| param.name)) {
         Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
-        None => report.help("remove it").emit(),
+        None => report.help(format!("remove `{name}`")).emit(),
     }
 }
 
@@ -92,16 +91,16 @@ pub(super) fn check_batches(model: &ImplModel, diagnostics: &Diagnostics) {
         let Kind::Step(_) = hook.kind else { continue };
         match &method.params.batch {
             None => diagnostics
-                .error(&method.sig.ident, format!("`{}` takes a batch, found none", hook.name))
+                .error(&method.sig.ident, format!("`{}` must take a batch, found none", hook.name))
                 .expected(format!("`{}`", hook.signature()))
-                .help("add `batch: B`, where `B` is the type that the loader gives")
+                .help("add `batch: B`, where `B` is the batch type of the loader")
                 .emit(),
             Some(ty @ Type::Reference(reference)) => diagnostics
-                .error(ty, format!("`{}` takes its batch by value, found a reference", hook.name))
-                .help(format!("write `{}`: the step owns the batch", text_of(&reference.elem)))
+                .error(ty, format!("`{}` must take the batch by value, found a reference", hook.name))
+                .help(format!("write `{}`", text_of(&reference.elem)))
                 .emit(),
             Some(ty @ Type::ImplTrait(_)) => diagnostics
-                .error(ty, format!("the batch of `{}` needs a named type", hook.name))
+                .error(ty, format!("the batch of `{}` must have a named type, found `{}`", hook.name, text_of(ty)))
                 .help("write the type that derives `Batch`")
                 .emit(),
             Some(_) => {}

@@ -28,22 +28,22 @@ pub(super) fn check_receivers(model: &ImplModel, diagnostics: &Diagnostics) {
             continue;
         }
         let report = match (receiver, hook.receiver) {
-            (Some(receiver), Receiver::Absent) => {
-                diagnostics.error(receiver, format!("`{name}` takes no receiver, found `{}`", receiver_text(receiver)))
+            (Some(receiver), Receiver::Absent) => diagnostics
+                .error(receiver, format!("`{name}` must not take `self`, found `{}`", receiver_text(receiver))),
+            (Some(receiver), _) => diagnostics
+                .error(receiver, format!("`{name}` must take `{wanted}`, found `{}`", receiver_text(receiver))),
+            (None, _) => {
+                diagnostics.error(&method.sig.ident, format!("`{name}` must take `{wanted}`, found no receiver"))
             }
-            (Some(receiver), _) => {
-                diagnostics.error(receiver, format!("`{name}` takes `{wanted}`, found `{}`", receiver_text(receiver)))
-            }
-            (None, _) => diagnostics.error(&method.sig.ident, format!("`{name}` takes `{wanted}`, found no receiver")),
         };
         let report = report.expected(format!("`{}`", hook.signature()));
         match hook.kind {
             Kind::Step(_) if found.as_deref() == Some("&mut self") => report
-                .help(format!(
-                    "write `{wanted}`; what changes from batch to batch goes into a hook, such as `on_train_batch_end`"
-                ))
+                .help(format!("write `{wanted}`, and change fields in a hook such as `on_train_batch_end`"))
                 .emit(),
-            Kind::Init => report.help("remove it, or mark the method `#[not_a_hook]` to keep the name").emit(),
+            Kind::Init => {
+                report.help("remove the receiver, or mark the method `#[not_a_hook]` to keep the name").emit()
+            }
             _ => report.help(format!("write `{wanted}`")).emit(),
         }
     }
@@ -76,13 +76,9 @@ pub(super) fn check_qualifiers(model: &ImplModel, diagnostics: &Diagnostics) {
         let Generics { params, .. } = generics;
         let report = |tokens: &dyn ToTokens, found: &str| {
             diagnostics
-                .error(tokens.to_token_stream(), format!("`{name}` cannot be {found}"))
+                .error(tokens.to_token_stream(), format!("`{name}` must not be {found}"))
                 .expected(format!("`{}`", hook.signature()))
-                .help(if found == "generic" {
-                    "write the types themselves, such as `batch: Tensor<2>`"
-                } else {
-                    "remove it"
-                })
+                .help(if found == "generic" { "write concrete types, such as `batch: Tensor<2>`" } else { "remove it" })
                 .emit();
         };
         if let Some(constness) = constness {

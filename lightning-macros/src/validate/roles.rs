@@ -12,9 +12,9 @@ pub(super) fn check_one_role(model: &StructModel, diagnostics: &Diagnostics) {
         let [first, others @ ..] = field.roles.as_slice() else { continue };
         for other in others {
             diagnostics
-                .error(other, format!("field `{}` has two roles", field.ident))
-                .note(format!("the first is `#[{}]`", crate::parse::name_of(&first.attr)))
-                .help("keep one of the two")
+                .error(other, format!("field `{}` must have one role, found two", field.ident))
+                .note(format!("the first role is `#[{}]`", crate::parse::name_of(&first.attr)))
+                .help("remove one of the two")
                 .emit();
         }
     }
@@ -29,7 +29,7 @@ pub(super) fn check_every_role(model: &StructModel, diagnostics: &Diagnostics) {
         Owner::Data => "write `#[hparam]`, `#[hparam(default = expr)]`, `#[state]` or `#[state(skip)]` before it",
     };
     for field in model.fields.iter().filter(|field| !field.reported && model.role(field).is_none()) {
-        diagnostics.error(&field.ident, format!("field `{}` has no role", field.ident)).help(help).emit();
+        diagnostics.error(&field.ident, format!("field `{}` needs a role", field.ident)).help(help).emit();
     }
 }
 
@@ -45,9 +45,9 @@ pub(super) fn check_expressions(model: &StructModel, diagnostics: &Diagnostics) 
             _ => continue,
         };
         diagnostics
-            .error(role, format!("`#[{name}]` needs an expression here"))
-            .note("other fields say how they are built, so this one has to as well")
-            .help(format!("write `#[{name}(expr)]`, or build all fields in `fn init` in the impl"))
+            .error(role, format!("`#[{name}]` needs an expression"))
+            .note("other fields have one, so this field is not built by `fn init`")
+            .help(format!("write `#[{name}(expr)]`, or build all fields in `fn init` of the impl"))
             .emit();
     }
 }
@@ -60,8 +60,8 @@ pub(super) fn check_frozen(model: &StructModel, diagnostics: &Diagnostics) {
             continue;
         }
         diagnostics
-            .error(frozen.path(), format!("`#[frozen]` has no meaning on field `{}`", field.ident))
-            .note("only a field with `#[init]` has parameters that could be trained")
+            .error(frozen.path(), format!("`#[frozen]` must be on a field with `#[init]`, found on `{}`", field.ident))
+            .note("only such a field has trainable parameters")
             .help("remove `#[frozen]`")
             .emit();
     }
@@ -74,12 +74,13 @@ pub(super) fn check_precision(model: &StructModel, diagnostics: &Diagnostics) {
         let note = match model.role(field) {
             Some(Role::Module(_)) | None => continue,
             Some(Role::Buffer(_)) => "a buffer is never cast",
-            Some(Role::Hparam(_) | Role::State | Role::Skipped) => {
-                "only a field with `#[init]` has parameters that are cast"
-            }
+            Some(Role::Hparam(_) | Role::State | Role::Skipped) => "only such a field has parameters to cast",
         };
         diagnostics
-            .error(precision.path(), format!("`#[precision]` has no meaning on field `{}`", field.ident))
+            .error(
+                precision.path(),
+                format!("`#[precision]` must be on a field with `#[init]`, found on `{}`", field.ident),
+            )
             .note(note)
             .help("remove `#[precision]`")
             .emit();

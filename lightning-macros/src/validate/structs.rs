@@ -39,7 +39,10 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
             let unnamed = |field: &&syn::Field| field.ident.as_ref().is_none_or(|ident| ident == "_");
             let unnamed: Vec<_> = fields.named.iter().filter(unnamed).collect();
             for field in &unnamed {
-                diagnostics.error(&field.ident, "a field needs a name").help("write one instead of `_`").emit();
+                diagnostics
+                    .error(&field.ident, "a field must have a name, found `_`")
+                    .help("write a name instead of `_`")
+                    .emit();
             }
             return unnamed.is_empty();
         }
@@ -48,9 +51,8 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
         Fields::Unit if owner == Owner::Data => return true,
         Fields::Unit => ("a unit struct", "Digits {}"),
     };
-    let attribute = owner.attribute();
     diagnostics
-        .error(&item.ident, format!("`#[{attribute}]` needs named fields, `{}` is {found}", item.ident))
+        .error(&item.ident, format!("`{}` must have named fields, found {found}", item.ident))
         .help(format!("write `struct {}`", tokens.replacen("Digits", &plain(&item.ident), 1)))
         .emit();
     false
@@ -60,8 +62,8 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
 fn check_repeated_fields(model: &StructModel, diagnostics: &Diagnostics) {
     for field in model.repeated() {
         diagnostics
-            .error(&field.ident, format!("two fields are called `{}`", field.ident))
-            .note("a hyperparameter is a field as well")
+            .error(&field.ident, format!("duplicate field `{}`", field.ident))
+            .note("a hyperparameter is also a field")
             .help("rename one of the two")
             .emit();
     }

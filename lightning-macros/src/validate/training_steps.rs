@@ -12,8 +12,8 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
         if let Some(binding) = &method.binding {
             if let Some((first, _)) = bound.iter().find(|(_, known)| known.optimizer == binding.optimizer) {
                 diagnostics
-                    .error(&binding.optimizer, format!("`{}` trains `{}` already", first.name(), binding.optimizer))
-                    .help("keep one of the two: one step can add several losses")
+                    .error(&binding.optimizer, format!("`{}` already trains `{}`", first.name(), binding.optimizer))
+                    .help("remove one of the two: one step can add several losses")
                     .emit();
             }
             bound.push((method, binding));
@@ -25,7 +25,7 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
     let plain = |method: &&Method| !method.attributed && method.is_training_step();
     for method in model.methods.iter().filter(plain) {
         diagnostics
-            .error(&method.sig.ident, "`training_step` stands beside steps that are bound to optimizers")
+            .error(&method.sig.ident, "`training_step` cannot be combined with steps that are bound to optimizers")
             .note("it would train every optimizer a second time")
             .help("write `#[training_step(optimizer = …)]` above it, or remove it")
             .emit();
@@ -42,9 +42,9 @@ pub(super) fn check_manual(model: &ImplModel, diagnostics: &Diagnostics) {
         let Meant::Hook(hook) = method.meant else { continue };
         if NEVER.contains(&hook.name) {
             diagnostics
-                .error(&method.sig.ident, format!("`{}` can never run: the module optimizes by itself", hook.name))
-                .note("with `#[manual_optimization]` the trainer neither clips gradients nor sets them to zero")
-                .help("do it in `training_step`: `optimizers.step(KEY, self, gradients.clip_norm(1.0))`")
+                .error(&method.sig.ident, format!("`{}` never runs with manual optimization", hook.name))
+                .note("with `#[manual_optimization]` the trainer does not clip gradients or set them to zero")
+                .help("write it in `training_step`, as in `optimizers.step(KEY, self, gradients.clip_norm(1.0))`")
                 .emit();
         }
     }

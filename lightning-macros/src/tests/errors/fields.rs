@@ -33,68 +33,68 @@ fn roles() {
 }
 "##,
         expect![[r#"
-            `#[hparams]` is no attribute of a field of a module
+            unknown attribute `#[hparams]` on a field of a module
             = help: did you mean `#[hparam]`?
 
             `#[precision]` needs a type
-            = help: write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits
+            = help: write `#[precision(f32)]` to keep the field in float32 in a 16-bit run
 
-            `#[precision]` takes `f32` and nothing else
-            = note: the precision of the run is a setting of the trainer: `precision("bf16-mixed")`
-            = help: write `#[precision(f32)]`: the field stays in float32 where the run computes in 16 bits
+            `#[precision]` must be `f32`
+            = note: the precision of the run is a trainer setting: `precision("bf16-mixed")`
+            = help: write `#[precision(f32)]` to keep the field in float32 in a 16-bit run
 
-            `#[precision = …]` is not a form of `#[precision]`
+            `#[precision]` takes its options in parentheses
             = help: write `#[precision(…)]`
 
-            `#[precision]` is written twice
-            = help: keep one of the two
+            duplicate attribute `#[precision]`
+            = help: remove one of the two
 
-            `#[hparam]` has no option `defualt`
-            = note: its options are `default`
+            unknown option `defualt` of `#[hparam]`
+            = note: available options: `default`
             = help: did you mean `default`?
 
-            `default` needs a value
+            option `default` needs a value
             = help: write `default = …`
 
-            `skip` takes no value
+            option `skip` takes no value
             = help: write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint
 
             unexpected token
-            = help: `#[init(…)]` takes one expression, as in `#[init(build(device))]`
+            = help: write one expression, as in `#[init(build(device))]`
 
-            field `both` has two roles
-            = note: the first is `#[hparam]`
-            = help: keep one of the two
+            field `both` must have one role, found two
+            = note: the first role is `#[hparam]`
+            = help: remove one of the two
 
-            field `plain` has no role
+            field `plain` needs a role
             = help: write `#[init(expr)]`, `#[hparam]`, `#[hparam(default = expr)]`, `#[buffer(expr)]` or `#[state]` before it
 
-            `#[init]` needs an expression here
-            = note: other fields say how they are built, so this one has to as well
-            = help: write `#[init(expr)]`, or build all fields in `fn init` in the impl
+            `#[init]` needs an expression
+            = note: other fields have one, so this field is not built by `fn init`
+            = help: write `#[init(expr)]`, or build all fields in `fn init` of the impl
 
-            `#[buffer]` needs an expression here
-            = note: other fields say how they are built, so this one has to as well
-            = help: write `#[buffer(expr)]`, or build all fields in `fn init` in the impl
+            `#[buffer]` needs an expression
+            = note: other fields have one, so this field is not built by `fn init`
+            = help: write `#[buffer(expr)]`, or build all fields in `fn init` of the impl
 
-            `#[frozen]` has no meaning on field `cold`
-            = note: only a field with `#[init]` has parameters that could be trained
+            `#[frozen]` must be on a field with `#[init]`, found on `cold`
+            = note: only such a field has trainable parameters
             = help: remove `#[frozen]`
 
-            `#[precision]` has no meaning on field `table`
+            `#[precision]` must be on a field with `#[init]`, found on `table`
             = note: a buffer is never cast
             = help: remove `#[precision]`
 
-            `#[precision]` has no meaning on field `size`
-            = note: only a field with `#[init]` has parameters that are cast
+            `#[precision]` must be on a field with `#[init]`, found on `size`
+            = note: only such a field has parameters to cast
             = help: remove `#[precision]`
 
-            a hyperparameter cannot be called `device`
-            = note: expressions in attributes see another `device`
+            a hyperparameter must not be named `device`
+            = note: `device` has another meaning in the expressions of attributes
             = help: choose another name, such as `device_name`
 
-            hyperparameter `nested` cannot be flattened
-            = note: an unknown key in a configuration file could not be reported
+            hyperparameter `nested` must not be flattened
+            = note: with `flatten` an unknown key in a configuration file could not be reported
             = help: remove `flatten`: the field's keys are written under its name"#]],
     );
 }
@@ -106,13 +106,13 @@ fn generic_hparams() {
 #[lightning_module] struct Net<T, const N: usize> { layer: T, #[hparam] value: Vec<T>, #[hparam] array: [f64; N] }
 "##,
         expect![[r#"
-            hyperparameter `value` cannot use the generic `T`
-            = note: the hyperparameters are a struct of their own, without generics
-            = help: give it a concrete type
+            hyperparameter `value` must not use the generic parameter `T`
+            = note: the generated struct of hyperparameters has no generic parameters
+            = help: write a concrete type
 
-            hyperparameter `array` cannot use the generic `N`
-            = note: the hyperparameters are a struct of their own, without generics
-            = help: give it a concrete type"#]],
+            hyperparameter `array` must not use the generic parameter `N`
+            = note: the generated struct of hyperparameters has no generic parameters
+            = help: write a concrete type"#]],
     );
 }
 
@@ -125,23 +125,23 @@ fn batches() {
 #[derive(Batch)] #[batch(host)] struct C {}
 "##,
         expect![[r#"
-            `#[batch]` has no option `hots`
-            = note: its options are `size` and `host`
+            unknown option `hots` of `#[batch]`
+            = note: available options: `size` and `host`
             = help: did you mean `host`?
 
-            `#[batch(size)]` is written on two fields
-            = help: keep it on the field that carries the batch size
+            duplicate `#[batch(size)]`
+            = help: keep it only on the field that holds the batch size
 
-            a batch owns its data, `A` borrows it
+            a batch must own its data, found the lifetime `'a`
             = help: remove `'a` and store owned values
 
-            `#[batch]` on a variant has no meaning
+            `#[batch]` must be on a field, found on a variant
             = help: write it on a field of the variant
 
-            `size` takes no value
+            option `size` takes no value
             = help: write `#[batch(size)]`
 
-            `#[batch]` has no option `host`
-            = note: its options are `crate`"#]],
+            unknown option `host` of `#[batch]`
+            = note: available options: `crate`"#]],
     );
 }

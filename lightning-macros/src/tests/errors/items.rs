@@ -11,7 +11,7 @@ fn impls_of_traits() {
 #[lightning_module] impl Model for Net { fn training_step(&self) {} }
 "##,
         expect![[r#"
-            `#[lightning_module]` stands on an impl of a trait
+            `#[lightning_module]` must be on an inherent impl, found a trait impl
             = note: hooks are methods of the type itself
             = help: move the attribute to `impl Net`"#]],
     );
@@ -29,23 +29,23 @@ fn wrong_items() {
 #[derive(Batch)] union U { a: u8 }
 "##,
         expect![[r#"
-            `#[lightning_module]` stands on an item that is neither struct nor impl
+            `#[lightning_module]` must be on a struct or its impl
             = help: write it on a struct with named fields, and on the struct's `impl`
 
-            `#[lightning_module]` stands on an item that is neither struct nor impl
+            `#[lightning_module]` must be on a struct or its impl
             = help: write it on a struct with named fields, and on the struct's `impl`
 
-            `#[data_module]` stands on an item that is neither struct nor impl
+            `#[data_module]` must be on a struct or its impl
             = help: write it on a struct with named fields, and on the struct's `impl`
 
-            `#[lightning_module]` needs named fields, `Unit` is a unit struct
+            `Unit` must have named fields, found a unit struct
             = help: write `struct Unit {}`
 
-            `#[lightning_module]` needs named fields, `Tuple` is a tuple struct
+            `Tuple` must have named fields, found a tuple struct
             = help: write `struct Tuple { layer: Linear }`
 
-            `Batch` cannot be derived for the union `U`
-            = help: write a struct or an enum"#]],
+            `Batch` must be derived for a struct or an enum, found the union `U`
+            = help: write `struct U` or `enum U`"#]],
     );
 }
 
@@ -58,14 +58,14 @@ fn macro_arguments() {
 #[lightning_module(crate)] impl Net {}
 "##,
         expect![[r#"
-            `#[lightning_module]` has no option `krate`
-            = note: its options are `crate`
+            unknown option `krate` of `#[lightning_module]`
+            = note: available options: `crate`
             = help: did you mean `crate`?
 
-            `crate` takes a path
+            `crate` must be a path, found `"x"`
             = help: write `crate = path::to::lightning_core`, without quotes
 
-            `crate` needs a value
+            option `crate` needs a value
             = help: write `crate = path::to::lightning_core`"#]],
     );
 }
@@ -85,33 +85,34 @@ fn data_modules() {
 }
 "##,
         expect![[r#"
-            `#[init]` is no attribute of a field of a data module
-            = note: the attributes of a field are `hparam` and `state`
+            unknown attribute `#[init]` on a field of a data module
+            = note: available attributes: `hparam` and `state`
 
-            field `plain` has no role
+            field `plain` needs a role
             = help: write `#[hparam]`, `#[hparam(default = expr)]`, `#[state]` or `#[state(skip)]` before it
 
-            `valid_dataloader` is no hook of a data module
-            = note: `val_dataloader`: at the start of `fit` and `validate`, for the validation batches
+            unknown hook `valid_dataloader`
+            = note: `val_dataloader` runs at the start of `fit` and `validate`, for the validation batches
             = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `training_step` is a hook of a module, this is a data module
+            `training_step` must be in a module, found in a data module
             = help: move it to the `#[lightning_module]` impl
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `setup` takes `&mut self`, found `&self`
+            `setup` must take `&mut self`, found `&self`
             = note: expected `fn setup(&mut self, stage: Stage) -> Result<()>`
             = help: write `&mut self`
 
-            name the loader's type
-            = help: write `DataLoader<B>`, or `Result<DataLoader<B>>`
+            `train_dataloader` must return a named type, found `impl Loader<B>`
+            = help: write `DataLoader<B>` or `Result<DataLoader<B>>`
 
-            `test_dataloader` returns nothing
+            `test_dataloader` must return a loader, found no return type
             = note: expected `fn test_dataloader(&self) -> Result<DataLoader<B>>`
-            = help: write `DataLoader<B>`, or `Result<DataLoader<B>>`
+            = help: write `DataLoader<B>` or `Result<DataLoader<B>>`
 
-            `new` exists already: `#[data_module]` writes it
-            = help: choose another name"#]],
+            duplicate method `new`
+            = note: `#[data_module]` on the struct generates a method of this name
+            = help: rename the method"#]],
     );
 }

@@ -31,61 +31,61 @@ fn log_options() {
 }
 "##,
         expect![[r#"
-            `#[log]` has no option `minimise`
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
+            unknown option `minimise` of `#[log]`
+            = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
             = help: did you mean `minimize`?
 
-            `prog_bar` is written twice in `#[log]`
-            = help: keep one of the two
+            duplicate option `prog_bar` of `#[log]`
+            = help: remove one of the two
 
-            `reduce` does not know `median`
+            unknown reduction `median`
             = help: write `reduce = mean`, `sum`, `min` or `max`
 
-            `name` takes the metric's name as a string
+            `name` must be a non-empty string, found `3`
             = help: write `name = "val/loss"`
 
-            `#[log]` has no option `metrics`
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
+            unknown option `metrics` of `#[log]`
+            = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
             = help: did you mean `metric`?
 
-            `batch_size` needs a value
+            option `batch_size` needs a value
             = help: write `batch_size = …`
 
-            `#[log]` takes no value without a name here
-            = note: its options are `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
+            unnamed value in `#[log]`
+            = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
 
-            `logger` is switched on or off
+            `logger` must be `true` or `false`, found `3`
             = help: write `logger` or `logger = false`
 
             expected `,`
 
-            `#[log = …]` is not a form of `#[log]`
+            `#[log]` takes its options in parentheses
             = help: write `#[log(…)]`
 
-            `metric` needs a value
+            option `metric` needs a value
             = help: write `metric = Accuracy::new()`
 
-            `minimize` and `maximize` exclude each other
-            = help: keep the one that says which values are better
+            `minimize` and `maximize` are mutually exclusive
+            = help: remove one of the two
 
-            with `on_step = false` nothing is left to log
-            = help: write `on_epoch` beside it, or remove `on_step = false`
+            `on_step = false` leaves nothing to log
+            = help: add `on_epoch`, or remove `on_step = false`
 
-            one `name` for several variables
-            = help: remove `name`: each variable is logged by its own name
+            `name` must name one variable, found several
+            = help: remove `name`: each variable is logged under its own name
 
-            `reduce` cannot be written beside `metric`
-            = note: a stateful metric says itself what the values of an epoch come to
-            = help: keep one of the two
+            `reduce` cannot be combined with `metric`
+            = note: a stateful metric computes the value of the epoch itself
+            = help: remove one of the two
 
-            `batch_size` cannot be written beside `metric`
-            = note: a stateful metric counts what it is given
+            `batch_size` cannot be combined with `metric`
+            = note: a stateful metric counts its samples itself
             = help: remove `batch_size`
 
-            with `on_epoch = false` nothing is left to log
-            = help: write `on_step` beside it, or remove `on_epoch = false`
+            `on_epoch = false` leaves nothing to log
+            = help: add `on_step`, or remove `on_epoch = false`
 
-            `on_train_epoch_end` runs once an epoch, there is no step to log
+            `on_step` is not available in `on_train_epoch_end`, which runs once per epoch
             = help: remove `on_step`"#]],
     );
 }
@@ -115,28 +115,29 @@ fn metric_conflicts() {
 }
 "##,
         expect![[r#"
-            two metrics would both have the constant `LOSS`
-            = note: it is logged first in `training_step`
+            duplicate metric constant `LOSS`
+            = note: it is first logged in `training_step`
             = help: rename one of the two variables
 
-            two variables are logged as `loss`
-            = note: it is logged first in `training_step`
-            = help: give them different names
+            metric `loss` must be logged from one variable, found two
+            = note: it is first logged in `training_step`
+            = help: write a different `name` for each variable
 
-            metric `loss` is logged twice, with different options
-            = note: it is logged first in `training_step`
-            = note: training logs each step, everything else the epoch, unless `on_step` or `on_epoch` says so
-            = help: write the same options at both, or rename one of the two variables
+            metric `loss` must be logged with the same options everywhere
+            = note: it is first logged in `training_step`
+            = note: by default training logs each step and all other stages the epoch; `on_step` and `on_epoch` override this
+            = help: write the same options in both places, or rename one of the variables
 
-            metric `top` is logged twice, with different options
-            = note: it is logged first in `validation_step`
-            = help: write the same options at both, or rename one of the two variables
+            metric `top` must be logged with the same options everywhere
+            = note: it is first logged in `validation_step`
+            = help: write the same options in both places, or rename one of the variables
 
-            metric `train_thing` is logged twice, with different options
-            = note: it is logged first in `shared`
-            = help: write the same options at both, or rename one of the two variables
+            metric `train_thing` must be logged with the same options everywhere
+            = note: it is first logged in `shared`
+            = help: write the same options in both places, or rename one of the variables
 
-            `ACC` is the constant of the metric `acc`
-            = help: rename the constant, or the logged variable"#]],
+            duplicate constant `ACC`
+            = note: `#[log]` generates a constant of this name for the metric `acc`
+            = help: rename the constant or the logged variable"#]],
     );
 }

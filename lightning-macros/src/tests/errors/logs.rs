@@ -18,19 +18,19 @@ fn logs_in_wrong_places() {
 }
 "##,
         expect![[r#"
-            `predict_step` logs nothing
-            = note: no stage collects metrics when it runs
+            `#[log]` is not available in `predict_step`
+            = note: no stage collects metrics while it runs
             = help: log the value in a training, validation or test step, or in an epoch hook
 
-            `on_fit_start` logs nothing
-            = note: no stage collects metrics when it runs
+            `#[log]` is not available in `on_fit_start`
+            = note: no stage collects metrics while it runs
             = help: log the value in a training, validation or test step, or in an epoch hook
 
-            `helper` is no step and no hook, so this metric belongs to no stage
-            = note: several stages may call the method
+            `#[log]` must be in a step or hook, found in `helper`
+            = note: several stages may call the method, so the metric belongs to none
             = help: write `#[log(per_stage)]` for one metric per stage, or log the result in the step
 
-            a data module logs nothing
+            `#[log]` must be in a module, found in a data module
             = help: log the value in a step or hook of the `#[lightning_module]`"#]],
     );
 }
@@ -59,48 +59,48 @@ fn logs_of_wrong_forms() {
 }
 "##,
         expect![[r#"
-            `#[log]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`, `training_step` and `manual_optimization`
-            = help: write `#[log]` above the `let` whose value is logged
+            unknown attribute `#[log]` on a method of a module
+            = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
+            = help: write `#[log]` above the `let` whose value to log
 
-            `#[log]` is written twice on one `let`
+            duplicate `#[log]` on one `let`
             = help: write all options in one `#[log(…)]`
 
-            this `let` has no value yet
-            = help: write `#[log]` on a `let` with a value: `#[log] let val_acc = …;`
+            `#[log]` must be on a `let` with a value
+            = help: write `#[log] let val_acc = …;`
 
-            this `let` binds no variable
+            `#[log]` must be on a `let` that binds a variable
             = note: the variable's name is the metric's name
-            = help: name the value: `#[log] let val_acc = …;`
+            = help: write `#[log] let val_acc = …;`
 
-            `let … else` with several variables cannot be logged
-            = help: log each variable by a `let` of its own
+            `#[log]` on `let … else` must bind one variable, found several
+            = help: log each variable with a separate `let`
 
-            this `let` binds no variable
+            `#[log]` must be on a `let` that binds a variable
             = note: the variable's name is the metric's name
-            = help: name the value: `#[log] let val_acc = …;`
+            = help: write `#[log] let val_acc = …;`
 
-            `#[log]` stands on no `let`
+            `#[log]` must be on a `let`
             = help: bind the value first: `#[log] let val_acc = …;`
 
-            `#[log]` stands in a closure
-            = note: the value may come into being on another thread, or after the step
-            = help: log it where the result is bound in the step itself
+            `#[log]` must not be in a closure
+            = note: the value may be computed on another thread, or after the step
+            = help: log the result where the step itself binds it
 
-            `#[log]` stands in an `async` block
-            = note: the value may come into being on another thread, or after the step
-            = help: log it where the result is bound in the step itself
+            `#[log]` must not be in an `async` block
+            = note: the value may be computed on another thread, or after the step
+            = help: log the result where the step itself binds it
 
-            `#[log]` stands in a nested item
-            = note: the value may come into being on another thread, or after the step
-            = help: log it where the result is bound in the step itself
+            `#[log]` must not be in a nested item
+            = note: the value may be computed on another thread, or after the step
+            = help: log the result where the step itself binds it
 
-            `#[log]` stands in a loop
-            = note: the value is logged in every round, and nothing says what the rounds make together
+            `#[log]` in a loop needs `reduce`
+            = note: the value is logged in every iteration
             = help: write `reduce = mean`, `sum`, `min` or `max`, or log once after the loop
 
-            `#[log]` stands in a loop
-            = note: the value is logged in every round, and nothing says what the rounds make together
+            `#[log]` in a loop needs `reduce`
+            = note: the value is logged in every iteration
             = help: write `reduce = mean`, `sum`, `min` or `max`, or log once after the loop"#]],
     );
 }

@@ -19,33 +19,33 @@ fn near_miss_names() {
 }
 "##,
         expect![[r#"
-            `traning_step` is no hook of a module
-            = note: `training_step`: for each training batch
+            unknown hook `traning_step`
+            = note: `training_step` runs for each training batch
             = help: did you mean `fn training_step(&self, batch: B) -> Tensor<1>`?
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `val_step` is no hook of a module
-            = note: `validation_step`: for each validation batch
+            unknown hook `val_step`
+            = note: `validation_step` runs for each validation batch
             = help: did you mean `fn validation_step(&self, batch: B)`?
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `on_validation_epoch_finished` looks like a hook, but a module has no such hook
-            = help: the nearest is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            unknown hook `on_validation_epoch_finished`
+            = help: the closest hook is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `validation_epoch_end` is no hook of a module
-            = note: `on_validation_epoch_end`: after the validation batches
+            unknown hook `validation_epoch_end`
+            = note: `on_validation_epoch_end` runs after the validation batches
             = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `valid_dataloader` is no hook of a module
-            = note: `val_dataloader`: when `fit` or `validate` is given `()`, for the validation batches
+            unknown hook `valid_dataloader`
+            = note: `val_dataloader` runs when `fit` or `validate` is given `()`, for the validation batches
             = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
-            = help: or mark the method `#[not_a_hook]` to keep the name
+            = help: mark the method `#[not_a_hook]` to keep the name
 
-            `optimizer_step` is not available as a hook of a module
-            = help: the trainer steps the optimizer: use `on_before_optimizer_step` to look at the gradients before it does
-            = help: or mark the method `#[not_a_hook]` to keep the name"#]],
+            hook `optimizer_step` of PyTorch Lightning is not available
+            = help: write `on_before_optimizer_step` to inspect gradients before the trainer steps the optimizer
+            = help: mark the method `#[not_a_hook]` to keep the name"#]],
     );
 }
 
@@ -60,11 +60,12 @@ fn generated_and_repeated_names() {
 }
 "##,
         expect![[r#"
-            `freeze` exists already: `#[lightning_module]` writes it
-            = help: choose another name
+            duplicate method `freeze`
+            = note: `#[lightning_module]` on the struct generates a method of this name
+            = help: rename the method
 
-            `training_step` is written twice
-            = help: keep one of the two"#]],
+            duplicate hook `training_step`
+            = help: remove one of the two"#]],
     );
 }
 
@@ -80,15 +81,15 @@ fn alien_method_attributes() {
 }
 "##,
         expect![[r#"
-            `#[not_hook]` is no attribute of a method of a module
-            = note: the attributes of a method are `not_a_hook`, `training_step` and `manual_optimization`
+            unknown attribute `#[not_hook]` on a method of a module
+            = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
             = help: did you mean `#[not_a_hook]`?
 
-            `training_step` takes `&mut self`, found `&self`
+            `training_step` must take `&mut self`, found `&self`
             = note: expected `fn training_step(&mut self, batch: B, optimizers: &mut Optimizers<Self>) -> Result<()>`
             = help: write `&mut self`
 
-            `training_step` stands beside steps that are bound to optimizers
+            `training_step` cannot be combined with steps that are bound to optimizers
             = note: it would train every optimizer a second time
             = help: write `#[training_step(optimizer = …)]` above it, or remove it"#]],
     );

@@ -16,24 +16,24 @@ fn optimizers() {
 #[data_module] #[optimizer(Adam::new(), lr = lr)] struct F { #[hparam] lr: f64 }
 "##,
         expect![[r#"
-            `#[optimizer]` has no configuration
+            `#[optimizer]` needs a configuration
             = help: write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`
 
-            `#[optimizer]` has no learning rate
+            `#[optimizer]` needs a learning rate
             = help: write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`
 
-            `#[optimizer]` has no configuration and no learning rate
+            `#[optimizer]` needs a configuration and a learning rate
             = help: write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`
 
-            `#[optimizer]` is written twice
+            duplicate `#[optimizer]`
             = note: both would step the same parameters
-            = help: keep one of the two
+            = help: remove one of the two
 
-            `backbone` is no field with parameters
-            = note: a group takes a field, `params::rank_below(n)`, `params::regex("…")` or Burn's `ParamGroup`
-            = help: the fields with parameters are `x`
+            `backbone` must be a field with parameters
+            = note: a group selects a field, `params::rank_below(n)`, `params::regex("…")` or a `ParamGroup` of Burn
+            = help: fields with parameters: `x`
 
-            `#[optimizer]` belongs to a module, this is a data module
+            `#[optimizer]` must be on a module, found on a data module
             = help: write it on the `#[lightning_module]` struct"#]],
     );
 }

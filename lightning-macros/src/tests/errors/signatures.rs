@@ -17,25 +17,25 @@ fn wrong_receivers() {
 }
 "##,
         expect![[r#"
-            `training_step` takes `&self`, found `&mut self`
+            `training_step` must take `&self`, found `&mut self`
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
-            = help: write `&self`; what changes from batch to batch goes into a hook, such as `on_train_batch_end`
+            = help: write `&self`, and change fields in a hook such as `on_train_batch_end`
 
-            `validation_step` takes `&self`, found no receiver
+            `validation_step` must take `&self`, found no receiver
             = note: expected `fn validation_step(&self, batch: B)`
             = help: write `&self`
 
-            `on_fit_start` takes `&mut self`, found `self`
+            `on_fit_start` must take `&mut self`, found `self`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: write `&mut self`
 
-            `on_fit_end` takes `&mut self`, found `&self`
+            `on_fit_end` must take `&mut self`, found `&self`
             = note: expected `fn on_fit_end(&mut self, cx: &mut HookContext)`
             = help: write `&mut self`
 
-            `init` takes no receiver, found `&self`
+            `init` must not take `self`, found `&self`
             = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
-            = help: remove it, or mark the method `#[not_a_hook]` to keep the name"#]],
+            = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name"#]],
     );
 }
 
@@ -50,25 +50,25 @@ fn qualifiers() {
 }
 "##,
         expect![[r#"
-            `training_step` cannot be `async`
+            `training_step` must not be `async`
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
             = help: remove it
 
-            `on_fit_start` cannot be `const`
+            `on_fit_start` must not be `const`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove it
 
-            `on_fit_start` cannot be `unsafe`
+            `on_fit_start` must not be `unsafe`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove it
 
-            `on_fit_start` cannot be `extern`
+            `on_fit_start` must not be `extern`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove it
 
-            `test_step` cannot be generic
+            `test_step` must not be generic
             = note: expected `fn test_step(&self, batch: B)`
-            = help: write the types themselves, such as `batch: Tensor<2>`"#]],
+            = help: write concrete types, such as `batch: Tensor<2>`"#]],
     );
 }
 
@@ -87,42 +87,42 @@ fn wrong_parameters() {
 }
 "##,
         expect![[r#"
-            `training_step` has no parameter `batch_index`
-            = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
+            unknown parameter `batch_index` of `training_step`
+            = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
             = help: did you mean `batch_idx`?
 
-            `training_step` has no parameter `optimizers`
-            = note: its parameters are the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove it
+            unknown parameter `optimizers` of `training_step`
+            = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
+            = help: remove `optimizers`
 
-            `on_train_epoch_end` has no parameter `outputs`
-            = note: its parameters, recognised by name, are `cx: &mut HookContext`
-            = help: remove it
+            unknown parameter `outputs` of `on_train_epoch_end`
+            = note: available parameters, recognized by name: `cx: &mut HookContext`
+            = help: remove `outputs`
 
-            `on_train_batch_start` sees its `batch` by reference, found `B`
+            `on_train_batch_start` must take `batch` by reference, found `B`
             = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
 
-            `on_test_batch_end` sees its `batch` by reference, found `&mut B`
+            `on_test_batch_end` must take `batch` by reference, found `&mut B`
             = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
 
-            `on_train_batch_end` sees its `outputs` by reference, found `T`
+            `on_train_batch_end` must take `outputs` by reference, found `T`
             = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&T`
 
-            `cx` is asked for twice
-            = help: keep one of the two
+            duplicate parameter `cx` of `on_train_batch_end`
+            = help: remove one of the two
 
-            `on_train_batch_end` has no parameter `(a, b)`
-            = note: its parameters, recognised by name, are `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
-            = help: remove it
+            unknown parameter `(a, b)` of `on_train_batch_end`
+            = note: available parameters, recognized by name: `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
+            = help: remove `(a, b)`
 
-            `prepare_data` has no parameter `stage`
-            = note: it takes no parameters
-            = help: remove it
+            unknown parameter `stage` of `prepare_data`
+            = note: `prepare_data` takes no parameters
+            = help: remove `stage`
 
-            `init` has no parameter `device`
+            missing parameter `device` of `init`
             = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
             = help: add `device: &Device`"#]],
     );
@@ -140,18 +140,18 @@ fn wrong_batches() {
 }
 "##,
         expect![[r#"
-            `training_step` takes a batch, found none
+            `training_step` must take a batch, found none
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
-            = help: add `batch: B`, where `B` is the type that the loader gives
+            = help: add `batch: B`, where `B` is the batch type of the loader
 
-            `validation_step` takes its batch by value, found a reference
-            = help: write `B`: the step owns the batch
+            `validation_step` must take the batch by value, found a reference
+            = help: write `B`
 
-            the batch of `test_step` needs a named type
+            the batch of `test_step` must have a named type, found `impl Batch`
             = help: write the type that derives `Batch`
 
-            name the prediction's type
-            = help: write the type that the step returns"#]],
+            `predict_step` must return a named type, found `impl Iterator<Item = f32>`
+            = help: write the name of the type that the step returns"#]],
     );
 }
 
@@ -166,16 +166,20 @@ fn old_tensors() {
 #[derive(Batch)] struct Images { images: Tensor<B, 4> }
 "##,
         expect![[r#"
-            `Tensor<B, 2>` is the tensor of an older Burn
-            = help: Burn 0.22 has no backend parameter: write `Tensor<2>`
+            `Tensor` has no backend parameter, found `Tensor<B, 2>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<2>`
 
-            `Tensor<B, 3, Int>` is the tensor of an older Burn
-            = help: Burn 0.22 has no backend parameter: write `Tensor<3, Int>`
+            `Tensor` has no backend parameter, found `Tensor<B, 3, Int>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<3, Int>`
 
-            `Tensor<B, 2>` is the tensor of an older Burn
-            = help: Burn 0.22 has no backend parameter: write `Tensor<2>`
+            `Tensor` has no backend parameter, found `Tensor<B, 2>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<2>`
 
-            `Tensor<B, 4>` is the tensor of an older Burn
-            = help: Burn 0.22 has no backend parameter: write `Tensor<4>`"#]],
+            `Tensor` has no backend parameter, found `Tensor<B, 4>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<4>`"#]],
     );
 }
