@@ -1,4 +1,5 @@
-//! Model to tokens. Reached by correct input only, so nothing here can fail; every body is a call into the runtime.
+//! Model to tokens. The model is valid here, so nothing can fail; every body is a call into the
+//! runtime.
 
 mod batch;
 mod batch_bodies;
@@ -41,7 +42,7 @@ use crate::{
     spans::{braces, ends, parens, respan},
 };
 
-/// Impls beside the user's item, in a block of their own where the runtime has a short name; under the item's `#[cfg]`s.
+/// Wraps impls in a block in which the runtime has a short name, with the `#[cfg]`s of the item.
 ///
 /// ```text
 /// const _: () = { use ::lightning_core::__private::{self as __p, …}; … };
@@ -49,8 +50,9 @@ use crate::{
 pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
     let outer = paths.outer();
     let items = items.into_iter();
-    // A program need not use every constant and setter, nor an expression every hyperparameter; an undocumented field makes an
-    // undocumented setter; the rest is what clippy would say of a user who wrote this, and of a module in a function.
+    // A program may leave constants, setters and hyperparameters unused; an undocumented field has
+    // an undocumented setter. The others are lints for code that the user did not write, also for a
+    // module inside of a function.
     quote! {
         #(#cfgs)*
         #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
@@ -62,7 +64,8 @@ pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator
     }
 }
 
-/// `#[cfg(any(all(a, b), c))]` for several places with several `#[cfg]`s each; nothing when one place has none.
+/// The predicate `any(all(a, b), c)` for several places with several `#[cfg]`s each; `None` if one
+/// place has none.
 pub(crate) fn any_of(places: &[Vec<Attribute>]) -> Option<TokenStream> {
     if places.iter().any(Vec::is_empty) {
         return None;
@@ -88,7 +91,7 @@ fn all_of(cfgs: &[Attribute]) -> TokenStream {
     }
 }
 
-/// `P::hook_output(Self::on_fit_end(self))`, all of it underlined as `at`.
+/// `P::hook_output(Self::on_fit_end(self))`, spanned at `at`.
 pub(crate) fn wrapped_call(
     p: &RuntimePath,
     wrap: &TokenStream,
@@ -104,7 +107,7 @@ pub(crate) fn wrapped_call(
     quote!(#wrap #call)
 }
 
-/// `impl … for Net { … }` whose head is underlined as the user's tokens: two impls of one trait are reported at their heads.
+/// `impl … for Net { … }` with the head at the span, where rustc reports two impls of one trait.
 pub(crate) fn implement_at(
     span: Span,
     head: TokenStream,
@@ -116,8 +119,8 @@ pub(crate) fn implement_at(
     quote!(#head #where_clause #body)
 }
 
-/// `const _: () = P::assert!(condition, message);`, all of it spanned at one place: a constant that panics is underlined where its macro is
-/// called.
+/// `const _: () = P::assert!(condition, message);`, with all tokens at one span: a constant that
+/// panics is reported where its macro is called.
 pub(crate) fn assert_at(
     p: &RuntimePath,
     assert: &TokenStream,

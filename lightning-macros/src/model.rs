@@ -1,4 +1,4 @@
-//! The intermediate representation: the user's item, sorted by meaning, each part with its tokens.
+//! The intermediate representation: the user's item by meaning; each part keeps its tokens.
 
 mod batch;
 mod binding;

@@ -1,4 +1,5 @@
-//! Tokens to syn items and spanned attribute arguments. Reports syntax errors only; knows no hook and no role.
+//! Parses tokens into syn items and spanned attribute arguments. Reports syntax errors only; does
+//! not know hooks or roles.
 
 mod args;
 mod attrs;
@@ -37,7 +38,7 @@ pub(crate) fn crate_path(args: Vec<Arg>, attribute: &str, diagnostics: &Diagnost
     })
 }
 
-/// What the attribute stands on; `None`, reported, for tokens that are no item.
+/// Parses the item with the attribute; reports tokens that are not an item and returns `None`.
 pub(crate) fn parse_item(item: TokenStream, diagnostics: &Diagnostics) -> Option<Item> {
     match parse2(item) {
         Ok(item) => Some(item),

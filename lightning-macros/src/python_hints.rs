@@ -1,4 +1,4 @@
-//! Names that a user of PyTorch Lightning writes on `self`, and what to write instead.
+//! Uses of PyTorch Lightning's API on `self`, and what to write instead.
 
 mod fields;
 
@@ -12,8 +12,8 @@ use syn::{
 
 use crate::paths::plain;
 
-/// Names that the runtime's trait `PythonHints` answers. It is brought into scope where one of them is used: the module may have a method
-/// or a field of the name, which only rustc knows.
+/// Names that the runtime's trait `Habits` has methods for. The trait is imported where one of them
+/// is used: the module may have a method or field of the name, which only rustc knows.
 const ON_SELF: &[&str] = &[
     "log",
     "log_dict",
@@ -47,17 +47,17 @@ const OF_TRAINER: &[(&str, &str)] = &[
     ("datamodule", "store the value in a field of the module: `fit` takes the data module as an argument"),
 ];
 
-/// The hints in one body.
+/// The uses of Python's API in one body.
 #[derive(Default)]
 pub(crate) struct PythonHints {
-    /// Whether something is used that the runtime answers.
+    /// Whether a name of `ON_SELF` is used.
     pub(crate) on_self: bool,
-    /// Each `self.trainer.name`, with what to write.
+    /// Each `self.trainer.name`, with a help text.
     pub(crate) of_trainer: Vec<(Ident, &'static str)>,
 }
 
 impl PythonHints {
-    /// Looks for them.
+    /// Searches the body.
     pub(crate) fn of(block: &Block) -> Self {
         let mut hints = Self::default();
         hints.visit_block(block);
@@ -87,7 +87,7 @@ impl PythonHints {
         }
     }
 
-    /// What is inside of `println!(…)` is no expression yet.
+    /// The arguments of a macro such as `println!(…)` are not parsed, so this searches tokens.
     fn look(&mut self, tokens: TokenStream) {
         let mut path: Vec<Ident> = Vec::new();
         let mut after_dot = false;

@@ -3,9 +3,10 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::ToTokens;
 
-/// The spans of the first and last token: a call from the one to the other is underlined as the whole.
-/// They are the user's own, so that rustc speaks of the user's tokens and not of a macro; what clippy then takes for
-/// the user's code is allowed where it is emitted.
+/// The spans of the first and last token: a call that spans both is underlined as a whole.
+///
+/// These are spans of the user's source, so that rustc reports the user's tokens and not a macro.
+/// The lints that clippy then raises for generated code are allowed where it is emitted.
 pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
@@ -13,13 +14,13 @@ pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     (first, last)
 }
 
-/// A local of generated code, underlined as the user's token: with the user's own span a module made by a `macro_rules!` would
-/// not find it, since locals are hygienic there.
+/// A local variable of generated code, underlined as the user's token. With the span itself a
+/// module from a `macro_rules!` would not find the variable, since locals are hygienic.
 pub(crate) fn local(name: &str, span: Span) -> Ident {
     Ident::new(name, Span::call_site().located_at(span))
 }
 
-/// Moves a path of ours to the user's tokens.
+/// Sets the span of all tokens.
 pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     let respanned = tokens.into_iter().map(|mut token| {
         token.set_span(span);

@@ -1,4 +1,5 @@
-//! The rules. Each `check_*` reports every break of one rule and never stops because another failed.
+//! The rules. Each `check_*` reports all violations of one rule, and runs whether or not another
+//! check failed.
 
 mod batch;
 mod hparams;

@@ -15,12 +15,23 @@ use crate::{model::BatchModel, paths::plain, text::text_of};
 /// ```text
 /// impl P::Batch for DigitBatch {
 ///     const SIZED: bool = <Tensor<2> as P::Batch>::SIZED;
-///     fn batch_size(&self) -> P::Option<usize> { P::first_size([P::Batch::batch_size(&self.images)]) }
-///     fn to_device(self, device: &P::Device) -> Self { Self { images: P::Batch::to_device(self.images, device) } }
-///     fn cast(self, dtype: P::FloatDType) -> Self { Self { images: P::Batch::cast(self.images, dtype) } }
-///     fn stage(self, device: &P::Device) -> Self { Self { images: P::Batch::stage(self.images, device) } }
+///     fn batch_size(&self) -> P::Option<usize> {
+///         P::first_size([P::Batch::batch_size(&self.images)])
+///     }
+///     fn to_device(self, device: &P::Device) -> Self {
+///         Self { images: P::Batch::to_device(self.images, device) }
+///     }
+///     fn cast(self, dtype: P::FloatDType) -> Self {
+///         Self { images: P::Batch::cast(self.images, dtype) }
+///     }
+///     fn stage(self, device: &P::Device) -> Self {
+///         Self { images: P::Batch::stage(self.images, device) }
+///     }
 /// }
-/// impl<__LightningItem0> P::FromItems<__LightningItem0> for DigitBatch where Tensor<2>: P::FromItems<__LightningItem0> { … }
+/// impl<__LightningItem0> P::FromItems<__LightningItem0> for DigitBatch
+/// where Tensor<2>: P::FromItems<__LightningItem0> {
+///     …
+/// }
 /// ```
 pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let p = model.paths.private();
@@ -41,11 +52,11 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     scoped(&model.paths, &[], [implementation, assertion])
 }
 
-/// The impl with bodies that never run.
+/// The impl after an error: its bodies are never called.
 pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
     let body = || quote!(::core::unreachable!());
     if model.input.generics.lifetimes().next().is_some() {
-        // Reported already: a batch of borrowed data cannot be `'static`.
+        // Already reported: a batch must be `'static`.
         return TokenStream::new();
     }
     let batch = implement_batch(model, &quote!(true), [body(), body(), body(), body()]);

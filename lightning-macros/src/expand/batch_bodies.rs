@@ -44,7 +44,6 @@ pub(super) fn expand_enum(model: &BatchModel) -> [TokenStream; 4] {
                     quote!(#member: #binding)
                 });
                 let body = body(members);
-                // A variant of the batch size needs one of its fields only.
                 quote!(Self::#variant { #(#pattern),* } => #body)
             })
             .collect()
@@ -58,7 +57,7 @@ pub(super) fn expand_enum(model: &BatchModel) -> [TokenStream; 4] {
     let to_device = arms(&|members| rebuilt(members, &quote!(to_device), &quote!(device)));
     let cast = arms(&|members| rebuilt(members, &quote!(cast), &quote!(dtype)));
     let stage = arms(&|members| rebuilt(members, &quote!(stage), &quote!(device)));
-    // A reference to an empty enum has to be matched behind the reference.
+    // rustc accepts an empty `match` only on the enum itself, not on a reference.
     let subject = if model.variants.is_empty() { quote!(*self) } else { quote!(self) };
     [
         quote!(match #subject { #(#size,)* }),
@@ -93,7 +92,7 @@ fn expand_size(p: &RuntimePath, members: &Members, reference: impl Fn(&Member) -
     quote!(#p::first_size([#(#sizes),*]))
 }
 
-/// `images: P::Batch::to_device(self.images, device)`; a host field stays as it is.
+/// `images: P::Batch::to_device(self.images, device)`; a host field is left unchanged.
 fn expand_moved(
     p: &RuntimePath,
     field: &BatchField,
@@ -106,13 +105,13 @@ fn expand_moved(
     if field.host {
         return quote!(#member: #place);
     }
-    // Spanned at the type: one that is no batch is reported there.
+    // Spanned at the type, where rustc reports a missing `Batch`.
     let span = ends(&field.ty).0;
     let (batch, place) = (qualified(p, &field.ty, &quote!(Batch::#function)), respan(place, span));
     quote!(#member: #batch(#place, #arg))
 }
 
-/// A type parameter is taken to be, or to hold, a part of the batch.
+/// Assumes that each type parameter is a part of the batch.
 pub(super) fn bounded(generics: &Generics, p: &RuntimePath) -> Generics {
     let mut generics = generics.clone();
     let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();

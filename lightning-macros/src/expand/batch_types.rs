@@ -12,13 +12,13 @@ use crate::{
     text::text_of,
 };
 
-/// `type TrainBatch = DigitBatch;`, with the other case where the step stands under a `#[cfg]`.
+/// `type TrainBatch = DigitBatch;`, and `P::NoBatch` where the `#[cfg]` of the step is false.
 pub(super) fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef) -> TokenStream {
     let p = model.paths.private();
     let name = format_ident!("{}", step.batch);
     let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
     let once = model.methods_of(hook).filter(|method| !repeated.contains(&method.index));
-    // Several steps share the batch of the first.
+    // Bound steps share the batch type of the first.
     let first = model.methods_of(hook).find(|method| method.cfgs.is_empty()).map(|method| method.index);
     let shares = move |method: &Method| method.cfgs.is_empty() && Some(method.index) != first;
     let written = once.filter(move |method| !shares(method)).filter_map(|method| Some((method, batch_type(method)?)));
@@ -32,8 +32,8 @@ pub(super) fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef
     quote!(#(#types)* #absent)
 }
 
-/// `const _: () = P::assert_counted!(DigitBatch);`: means over an epoch are weighted by the number of samples. `()` is a tick, and a
-/// generic batch is asked at `fit`.
+/// `const _: () = P::assert_counted!(DigitBatch);`: means over an epoch are weighted by the number
+/// of samples. `()` has none, and a generic batch is checked by `fit`.
 pub(super) fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
     if !model.item.generics.params.is_empty() {
         return Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
     assertions
 }
 
-/// The batch's type; in an impl with mistakes what stands behind a reference.
+/// The batch type, also of an invalid `batch: &Batch`.
 pub(super) fn batch_type(method: &Method) -> Option<Type> {
     let mut ty = match method.params.batch.as_ref()? {
         Type::Reference(reference) => (*reference.elem).clone(),

@@ -25,7 +25,7 @@ pub(super) fn expand_configure(model: &ImplModel, method: &Method) -> TokenStrea
     implement_configure(model, method, call)
 }
 
-/// Spanned at the name, where it is reported that `#[optimizer(…)]` declares optimizers as well.
+/// Spanned at the name, where rustc reports a conflicting `#[optimizer(…)]`.
 pub(super) fn implement_configure(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
@@ -44,7 +44,9 @@ pub(super) fn implement_configure(model: &ImplModel, method: &Method, body: Toke
 /// ```text
 /// impl P::InitModule for Net {
 ///     type Built = Self;
-///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self { Self::init(&hparams, device) }
+///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self {
+///         Self::init(&hparams, device)
+///     }
 /// }
 /// ```
 pub(super) fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
@@ -64,7 +66,7 @@ fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) 
     let (impl_generics, ident, where_clause) = parts(model);
     let cfgs = &method.cfgs;
     let built = method.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
-    // Spanned at the name, where it is reported that the fields say how they are built as well.
+    // Spanned at the name, where rustc reports conflicting `#[init(…)]`s.
     let head = quote!(impl #impl_generics #p::InitModule for #ident);
     let body = quote! {
         type Built = #built;

@@ -1,4 +1,4 @@
-//! Calls of the user's methods, underlined where the user wrote the types they are of.
+//! Calls of the user's methods, spanned at the types in their signatures.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -12,7 +12,7 @@ use crate::{
     spans::{ends, local, parens, respan},
 };
 
-/// What stands behind a reference.
+/// The type behind a reference.
 pub(super) fn referred(ty: &Type) -> &Type {
     match ty {
         Type::Reference(reference) => &reference.elem,
@@ -20,7 +20,7 @@ pub(super) fn referred(ty: &Type) -> &Type {
     }
 }
 
-/// The parameters that the row knows, in the user's order.
+/// The parameters of the row, in the user's order.
 pub(super) fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
     let known = method.params.all.iter().filter_map(|param| match param {
         Param::Known(param, ty) => Some((*param, ty)),
@@ -43,8 +43,8 @@ pub(super) fn expand_arg(p: &RuntimePath, param: &ParamDef, ty: &Type) -> TokenS
     expand_given(p, ty, given)
 }
 
-/// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
-/// is given, without which rustc underlines the attribute.
+/// Spanned at the type in the signature, where rustc reports a wrong type together with the right
+/// one. Call and argument have the same hygiene; otherwise rustc underlines the attribute.
 pub(super) fn expand_given(p: &RuntimePath, ty: &Type, given: TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
@@ -54,8 +54,9 @@ pub(super) fn expand_given(p: &RuntimePath, ty: &Type, given: TokenStream) -> To
     quote!(#function #ty #close #given)
 }
 
-/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
-/// here as for the associated type, and rustc prints it once.
+/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: for a
+/// type other than `Result` the error is equal to that of the associated type, so rustc prints it
+/// once.
 pub(super) fn expand_fallible_call(p: &RuntimePath, method: &Method, args: &TokenStream) -> TokenStream {
     let Some(ty) = method.output() else { return TokenStream::new() };
     let convert = qualified(p, ty, &quote!(FallibleOutput::into_fallible_output));
@@ -67,7 +68,8 @@ pub(super) fn expand_fallible_call(p: &RuntimePath, method: &Method, args: &Toke
     quote!(#convert #call)
 }
 
-/// Tokens of ours, underlined as the type: the first as its first, the others as its last.
+/// Generated tokens that are underlined as the type: the first token has the type's first span, the
+/// others its last.
 pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
     let (first, last) = ends(ty);
     let mut tokens = tokens.into_iter();
@@ -76,7 +78,7 @@ pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
     quote!(#head #rest)
 }
 
-/// `<Ty as P::Trait>::item`, underlined as the type.
+/// `<Ty as P::Trait>::item`, spanned at the type.
 pub(super) fn qualified(p: &RuntimePath, ty: &Type, item: &TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let open = respan(quote!(<), first);
@@ -87,7 +89,8 @@ pub(super) fn qualified(p: &RuntimePath, ty: &Type, item: &TokenStream) -> Token
     quote!(#open #ty #implements #rest)
 }
 
-/// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
+/// `P::training_output(Self::training_step(self, …))`, spanned at the return type, or at the name
+/// without one.
 pub(super) fn expand_output_call(
     p: &RuntimePath,
     method: &Method,

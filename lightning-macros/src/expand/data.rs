@@ -28,7 +28,11 @@ use crate::{
 /// struct Data { dir: PathBuf }
 /// struct DataHparams { … }                      // hparams.rs
 /// const _: () = {
-///     impl P::DataStruct for Data { type Hparams = DataHparams; const NAME: &'static str = "Data"; const FIELDS … fn hparams … }
+///     impl P::DataStruct for Data {
+///         type Hparams = DataHparams;
+///         const NAME: &'static str = "Data";
+///         const FIELDS … fn hparams …
+///     }
 ///     impl Data { fn new … fn hparams … }
 /// };
 /// ```
@@ -47,7 +51,7 @@ pub(crate) fn expand_data_struct(model: &StructModel) -> TokenStream {
     implement_data_struct(model, expand_rebuild(model), expand_state(model), quote!(#locals Self { #(#fields),* }))
 }
 
-/// The same names and types with bodies that never run.
+/// The same names and types after an error; the bodies are never called.
 pub(crate) fn expand_inert_data_struct(model: &StructModel) -> TokenStream {
     let body = || quote!(::core::unreachable!());
     implement_data_struct(model, body(), TokenStream::new(), body())
@@ -103,8 +107,12 @@ fn implement_data_struct(
 /// impl P::DataModule for Data {
 ///     fn __lightning_declared() -> P::DataParts<Self> { P::data_declared::<Self>() }
 ///     type Train = P::Has<<DataLoader<B> as P::LoaderOutput>::Loader>; type Val = P::NoLoader; …
-///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> { P::hook_output(<Data>::setup(self, stage)) }
-///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { P::Result::Ok(P::Has(P::LoaderOutput::into_loader(<Data>::train_dataloader(self))?)) }
+///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> {
+///         P::hook_output(<Data>::setup(self, stage))
+///     }
+///     fn train_dataloader(&mut self) -> P::Result<Self::Train> {
+///         P::Result::Ok(P::Has(P::LoaderOutput::into_loader(<Data>::train_dataloader(self))?))
+///     }
 ///     fn val_dataloader(&mut self) -> P::Result<Self::Val> { P::Result::Ok(P::NoLoader) }
 ///     …
 /// }
@@ -118,7 +126,7 @@ pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
     implement_data_module(model, item.to_token_stream(), members.collect())
 }
 
-/// The impl with the loaders' types and bodies that never run.
+/// The impl after an error, with the types of the loaders; the bodies are never called.
 pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
     let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| expand_inert_loader(model, hook));
     implement_data_module(model, expand_inert_item(model), members.collect())
@@ -129,7 +137,7 @@ fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStr
     let (impl_generics, ident, where_clause) = parts(model);
     let declared = expand_declared(p, ident, &quote!(data_declared));
     let declared = quote!(fn __lightning_declared() -> #p::DataParts<Self> { #declared });
-    // Spanned at the type, where a second impl is reported.
+    // Spanned at the type, where rustc reports a second impl.
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
     let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));
     let implementation = quote!(#[automatically_derived] #implementation);
@@ -159,7 +167,8 @@ fn expand_data_hook(model: &ImplModel, method: &Method, hook: &HookDef) -> Token
     }
 }
 
-/// `P::hook_output(<Data>::setup(self, stage))`: the inherent function wins over the trait's.
+/// `P::hook_output(<Data>::setup(self, stage))`: the inherent function has priority over the
+/// trait's.
 fn expand_inherent_call(model: &ImplModel, method: &Method, wrap: &TokenStream, args: &TokenStream) -> TokenStream {
     let ident = &model.item.self_ty;
     let name = &method.sig.ident;

@@ -7,14 +7,22 @@ use syn::Ident;
 use super::batch_bodies::{binding, bounded};
 use crate::model::BatchModel;
 
-/// Members of the longest tuple that has `FromItems`.
+/// The length of the longest tuple with an impl of `FromItems`.
 const LONGEST: usize = 8;
 
 /// ```text
-/// impl<__LightningItem0, __LightningItem1> P::FromItems<(__LightningItem0, __LightningItem1)> for DigitBatch
-/// where Tensor<2>: P::FromItems<__LightningItem0>, Tensor<1, Int>: P::FromItems<__LightningItem1> {
-///     const COLUMNS: P::Option<usize> = <(Tensor<2>, Tensor<1, Int>) as P::FromItems<(…)>>::COLUMNS;
-///     fn from_items(items: P::Vec<(…)>) -> P::Result<Self> { let (images, targets) = <(…) as P::FromItems<(…)>>::from_items(items)?; … }
+/// impl<__LightningItem0, __LightningItem1>
+///     P::FromItems<(__LightningItem0, __LightningItem1)> for DigitBatch
+/// where
+///     Tensor<2>: P::FromItems<__LightningItem0>,
+///     Tensor<1, Int>: P::FromItems<__LightningItem1>,
+/// {
+///     const COLUMNS: P::Option<usize> =
+///         <(Tensor<2>, Tensor<1, Int>) as P::FromItems<(…)>>::COLUMNS;
+///     fn from_items(items: P::Vec<(…)>) -> P::Result<Self> {
+///         let (images, targets) = <(…) as P::FromItems<(…)>>::from_items(items)?;
+///         …
+///     }
 ///     fn from_columns(columns: …) -> P::Result<Self> { … }
 /// }
 /// ```

@@ -31,14 +31,16 @@ pub(super) fn expand_rebuild(model: &StructModel) -> TokenStream {
     quote!(#ident { #(#fields),* })
 }
 
-/// `P::Clone::clone(&self.hidden)`, spanned at the type: one that is not `Clone` is reported there, once.
+/// `P::Clone::clone(&self.hidden)`, spanned at the type, where rustc reports a missing `Clone`
+/// once.
 fn clone_of(model: &StructModel, Field { ident, ty, .. }: &Field, place: &str) -> TokenStream {
     let (p, span) = (model.paths.private(), ty.span());
     let place = local(place, span);
     quote_spanned!(span=> #p::Clone::clone(&#place.#ident))
 }
 
-/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter that an expression under the `#[cfg]`s mentions.
+/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter in an expression with these
+/// `#[cfg]`s.
 pub(super) fn expand_mentioned<'a>(
     model: &'a StructModel,
     mentioned: &'a Mentions,

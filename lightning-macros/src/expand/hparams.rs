@@ -13,7 +13,7 @@ use crate::{
 /// A hyperparameter and its default.
 pub(super) type Hparam<'a> = (&'a Field, Option<&'a Expr>);
 
-/// The hyperparameters that can be written down: after an error, those of one name and without generics.
+/// The hyperparameters to emit: after an error without duplicates and generic types.
 fn usable(model: &StructModel) -> Vec<Hparam<'_>> {
     let mut seen: Vec<&Ident> = Vec::new();
     let mut usable = Vec::new();
@@ -47,12 +47,11 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
             let path = format!("{ident}::{}", default_fn_ident(name));
             quote!(#[serde(default = #path)])
         });
-        // Where the field is, which a derive underlines from the first word on.
+        // Spanned at the field, since a derive underlines it from its first token on.
         let vis = respan(vis.to_token_stream(), name.span());
         quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
     });
-    // A field without a doc comment is private in the user's struct, where nobody asks for one.
-    // The empty set of hyperparameters has neither setters nor values to write a default of.
+    // A private field of the user's struct needs no doc comment, so its setter has none.
     let rest = match hparams.is_empty() {
         true => quote!(#[derive(::core::default::Default)]),
         false => quote!(#[allow(missing_docs)] #[must_use]),
@@ -78,7 +77,7 @@ pub(super) fn expand_hparams(model: &StructModel) -> Vec<TokenStream> {
     vec![expand_default(model, &hparams), expand_methods(model, &hparams)]
 }
 
-/// Whether every hyperparameter has a default, so that the whole has one.
+/// Whether all hyperparameters have defaults.
 fn all_have_defaults(hparams: &[Hparam<'_>]) -> bool {
     hparams.iter().all(|(_, default)| default.is_some())
 }
@@ -90,7 +89,7 @@ fn expand_default(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
     let p = model.paths.private();
     let ident = hparams_ident(&model.item.ident);
     let fields = hparams.iter().map(|(Field { ident, cfgs, .. }, default)| quote!(#(#cfgs)* #ident: #default));
-    // The user's own expressions are in here and in the constructors: those impls are not `automatically_derived`.
+    // The impls with the user's expressions are not `automatically_derived`, so that lints apply.
     quote! {
         impl #p::Default for #ident {
             fn default() -> Self {

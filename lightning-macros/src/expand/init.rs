@@ -29,7 +29,7 @@ pub(super) fn expand_init_module(model: &StructModel, body: TokenStream) -> Toke
         .iter()
         .flat_map(|field| &field.roles)
         .find(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
-    // Spanned at the first `#[init(…)]`, where it is reported that `fn init` builds the struct as well.
+    // Spanned at the first `#[init(…)]`, where rustc reports a conflicting `fn init`.
     let span = written.map_or(ident.span(), |role| ends(role).0);
     let head = quote!(impl #impl_generics #p::InitModule for #ident #ty_generics);
     let exprs = model.fields.iter().filter_map(|field| match model.role(field) {
@@ -76,15 +76,16 @@ pub(super) fn expand_body(model: &StructModel) -> TokenStream {
     quote!(#(#lets)* #locals Self { #(#fields),* })
 }
 
-/// `<Vec<f32> as P::Default>::default()`, spanned at the type: one that has no default is reported there.
+/// `<Vec<f32> as P::Default>::default()`, spanned at the type, where rustc reports a missing
+/// `Default`.
 pub(super) fn expand_default_of(model: &StructModel, field: &Field) -> TokenStream {
     let default = qualified(model.paths.private(), &field.ty, &quote!(Default::default));
     let nothing = parens(TokenStream::new(), ends(&field.ty).1);
     quote!(#default #nothing)
 }
 
-/// `let hidden = P::Clone::clone(&hparams.hidden); let fc1: Linear = <expr>;`, with what the expression mentions; in a block where that
-/// is a field above, which is a reference there.
+/// `let hidden = P::Clone::clone(&hparams.hidden); let fc1: Linear = <expr>;`, with the
+/// hyperparameters in the expression. A field above that occurs in it is a reference, in a block.
 fn expand_local(model: &StructModel, field: &Field, above: &[&Field]) -> Option<TokenStream> {
     let p = model.paths.private();
     let expr = match model.role(field)? {

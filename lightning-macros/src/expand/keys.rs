@@ -35,7 +35,8 @@ pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
 }
 
-/// `impl P::CurrentEpochField for Net { … }` for a field that has a name of PyTorch Lightning's: reading it is no mistake.
+/// `impl P::CurrentEpochField for Net { … }` for a field that has a name of PyTorch Lightning's:
+/// reading it is no mistake.
 pub(super) fn expand_python_fields(model: &StructModel) -> impl Iterator<Item = TokenStream> {
     let p = model.paths.private();
     let own = model.fields.iter().filter_map(|field| Some((field, field_trait(&field.ident)?)));

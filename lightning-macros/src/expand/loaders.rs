@@ -17,16 +17,16 @@ use crate::{
 /// ```text
 /// impl P::ModuleLoaders for Net {
 ///     type Train = P::Has<…>; type Val = P::NoLoader; …
-///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { … }       // as in a data module
+///     fn train_dataloader(&mut self) -> P::Result<Self::Train> { … } // as in a data module
 ///     …
 /// }
 /// ```
-/// for a module that has a loader.
+/// for a module with a loader.
 pub(super) fn expand_own_loaders(model: &ImplModel) -> Option<TokenStream> {
     implement_own_loaders(model, |hook| expand_loader(model, hook))
 }
 
-/// The loaders' types with bodies that never run.
+/// The types of the loaders after an error; the bodies are never called.
 pub(super) fn expand_inert_own_loaders(model: &ImplModel) -> Option<TokenStream> {
     implement_own_loaders(model, |hook| expand_inert_loader(model, hook))
 }
@@ -58,7 +58,7 @@ pub(super) fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let function = expand_loader_fn(model, hook, |method| match method {
         Some(method) => {
             let call = expand_loader_call(model, method);
-            // Underlined as the type, as all that needs it to give a loader.
+            // Spanned at the type, like everything that requires it to be a loader.
             let span = method.output().map_or_else(Span::call_site, |ty| ends(ty).0);
             let (ok, has) = (respan(quote!(#p::Result::Ok), span), respan(quote!(#p::Has), span));
             let question = syn::Token![?](span);
@@ -71,8 +71,9 @@ pub(super) fn expand_loader(model: &ImplModel, hook: &HookDef) -> TokenStream {
     quote!(#ty #function)
 }
 
-/// `<Result<DataLoader<B>> as P::LoaderOutput>::into_loader(<Data>::train_dataloader(self))`: a type that is no loader gives the same error
-/// here as for the associated type, and rustc prints it once.
+/// `<Result<DataLoader<B>> as P::LoaderOutput>::into_loader(<Data>::train_dataloader(self))`: for a
+/// type that is not a loader the error is equal to that of the associated type, so rustc prints it
+/// once.
 fn expand_loader_call(model: &ImplModel, method: &Method) -> TokenStream {
     let Some(ty) = method.output() else { return TokenStream::new() };
     let (first, last) = ends(ty);
@@ -92,7 +93,7 @@ fn expand_loader_type(model: &ImplModel, hook: &HookDef) -> TokenStream {
     let written = loaders(model, hook).map(|(Method { cfgs, .. }, ty)| {
         let loader = qualified(p, ty, &quote!(LoaderOutput::Loader));
         let (first, last) = ends(ty);
-        // All of it, or rustc would report a type that is no loader once more, for the attribute.
+        // All tokens are spanned at the type; otherwise rustc also reports the attribute.
         let (open, close) = (respan(quote!(type #name = #p::Has<), first), respan(quote!(>;), last));
         quote!(#(#cfgs)* #open #loader #close)
     });
@@ -114,7 +115,7 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     let returned = quote!(#p::Result<Self::#ty>);
     let written = loaders(model, hook).map(|(method, written)| {
         let cfgs = &method.cfgs;
-        // Spanned at the written type, where it is reported that it gives no loader.
+        // Spanned at the return type, where rustc reports a type that is not a loader.
         let function = function(ends(written).0, stretch(returned.clone(), written), body(Some(method)));
         quote!(#(#cfgs)* #function)
     });
@@ -122,7 +123,7 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     quote!(#(#written)* #absent)
 }
 
-/// The methods that give the loader, with their return types; after an error, those whose type has a name.
+/// The methods that return the loader, with their types; after an error, those with a named type.
 fn loaders<'a>(model: &'a ImplModel, hook: &'a HookDef) -> impl Iterator<Item = (&'a Method, &'a Type)> {
     let spelt_right = |method: &Method| matches!(method.meant, Meant::Hook(_) | Meant::NearMiss(_));
     model.methods_of(hook).filter(move |method| spelt_right(method)).filter_map(|method| match method.output()? {
@@ -131,7 +132,7 @@ fn loaders<'a>(model: &'a ImplModel, hook: &'a HookDef) -> impl Iterator<Item = 
     })
 }
 
-/// The item for a loader that is not there, under the `#[cfg]` that says so.
+/// The item for a missing loader, with the inverse of the methods' `#[cfg]`s.
 fn absence(model: &ImplModel, hook: &HookDef, item: TokenStream) -> TokenStream {
     let places: Vec<_> = loaders(model, hook).map(|(method, _)| method.cfgs.clone()).collect();
     match any_of(&places) {

@@ -50,14 +50,14 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     quote!(#item #scope)
 }
 
-/// The same names and types with bodies that never run, for an impl with mistakes.
+/// The same names and types for an impl with mistakes; the bodies are never called.
 pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
     let item = expand_inert_item(model);
     let mut items = vec![expand_inherent(model), expand_inert_lightning_module(model)];
     for (hook, step) in steps() {
         items.extend(model.methods_of(hook).take(1).map(|method| expand_inert_step(model, method, step)));
     }
-    // What a step with a mistake trains is not known: nobody is to say that it trains nothing.
+    // It is unknown what a step with a mistake trains, so no optimizer is reported as untrained.
     items.push(expand_trains_all(model));
     items.extend(methods_that(model, Kind::Init).take(1).map(|method| expand_inert_init_module(model, method)));
     let configure = methods_that(model, Kind::Optimizers).take(1);
@@ -72,10 +72,15 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 ///     const __LIGHTNING_DECLARED: () = P::declared::<Self>();
 ///     type Builder = P::TrainerBuilder<Self>;
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
-///     const METRICS: &'static [P::MetricDef] = &[P::MetricDef::train("train_loss").minimize().on_step()];
+///     const METRICS: &'static [P::MetricDef] =
+///         &[P::MetricDef::train("train_loss").minimize().on_step()];
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
-///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> { match hook { … } }
-///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
+///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> {
+///         match hook { … }
+///     }
+///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> {
+///         P::hook_output(Self::on_save_checkpoint(self, state))
+///     }
 /// }
 /// ```
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
@@ -101,7 +106,7 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     let batch_hooks = expand_hook_set(model, "BATCH_HOOKS", takes_batch);
     let declared = expand_declared(p, ident, &quote!(declared));
     let training = expand_training(model);
-    // Spanned at the type, where a second impl is reported.
+    // Spanned at the type, where rustc reports a second impl.
     let head = quote!(impl #impl_generics #p::LightningImpl for #ident);
     let body = quote! {
         const __LIGHTNING_DECLARED: () = #declared;
@@ -117,7 +122,8 @@ fn implement_lightning_module(model: &ImplModel, run_hook: TokenStream) -> Token
     quote!(#[automatically_derived] #implementation)
 }
 
-/// `P::declared::<Self>()`, spanned at the type: a struct without the attribute is reported there, once.
+/// `P::declared::<Self>()`, spanned at the type, where rustc reports a struct without the attribute
+/// once.
 pub(super) fn expand_declared(p: &RuntimePath, ident: &Type, function: &TokenStream) -> TokenStream {
     let (first, last) = ends(ident);
     let path = respan(quote!(#p::#function), first);

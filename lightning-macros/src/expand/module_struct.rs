@@ -25,7 +25,7 @@ use crate::{
 ///     impl P::LightningStruct for Net { … }
 ///     impl P::InitModule for Net { … }          // where the fields say how they are built
 ///     impl Net { const FC: P::FieldKey<Self> … }
-///     P::module_methods! { … }                  // new, new_on, trainer, hparams, freeze, unfreeze, load_from_checkpoint
+///     P::module_methods! { … }                  // new, new_on, trainer, hparams, freeze, …
 ///     impl P::ConfigureOptimizers for Net { … } // optimizer.rs
 ///     const _: () = P::assert_not_tensor!(Linear, "fc");
 /// };
@@ -37,7 +37,7 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
     expand_with(model, expand_lightning_struct(model), init, rest)
 }
 
-/// The same names and types with bodies that never run, for a struct with mistakes.
+/// The same names and types for a struct with mistakes; the bodies are never called.
 pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
     let never = quote!(::core::unreachable!());
     let init = model.initialises_itself().then(|| expand_init_module(model, never));
@@ -62,7 +62,7 @@ fn expand_with(
     quote!(#item #hparams #scope)
 }
 
-/// The user's struct with Burn's derive; what Burn is not to look into is skipped.
+/// The user's struct with Burn's derive, which skips all fields but modules and buffers.
 fn expand_item(model: &StructModel) -> TokenStream {
     let p = model.paths.outer();
     let mut item = model.item.clone();
@@ -87,7 +87,8 @@ fn expand_methods(model: &StructModel) -> TokenStream {
     quote!(#p::module_methods!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]);)
 }
 
-/// `const _: () = P::assert_not_tensor!(Linear, "fc");`: a bare tensor would be neither trained nor a buffer.
+/// `const _: () = P::assert_not_tensor!(Linear, "fc");`: a tensor without a role would be neither
+/// trained nor a buffer.
 fn expand_assertions(model: &StructModel) -> Vec<TokenStream> {
     if model.is_generic() {
         return Vec::new();

@@ -40,7 +40,8 @@ pub(super) fn expand_inert_optimizers(model: &StructModel) -> Vec<TokenStream> {
     items
 }
 
-/// `impl P::ConfigureOptimizers for Net`, spanned at the attribute: a `configure_optimizers` beside it is reported there.
+/// `impl P::ConfigureOptimizers for Net`, spanned at the attribute, where rustc reports a
+/// conflicting `configure_optimizers`.
 fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
@@ -57,7 +58,7 @@ fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream 
     let checks = (!trained.is_empty()).then(|| quote!(fn __lightning_trained() { #trained }));
     let span = model.optimizers.first().map_or_else(Span::call_site, attribute_span);
     let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident #ty_generics);
-    // A schedule may be wrong, which clippy takes for needless where there is nothing else.
+    // Without other statements clippy reports the `?` of a schedule as needless.
     let scheduled = model.optimizers.iter().any(|optimizer| optimizer.interval.is_some());
     let scheduled = scheduled.then(|| quote!(#[allow(clippy::needless_question_mark)]));
     let body = quote! {
@@ -71,7 +72,7 @@ fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream 
     implement_at(span, head, where_clause, body)
 }
 
-/// Whether a step may be bound to it by a name of its own; the one optimizer of all fields is trained by any step.
+/// Whether a step can be bound to it by name; any step trains the one optimizer of all fields.
 fn is_named(optimizer: &Optimizer) -> bool {
     optimizer.field.is_some() || optimizer.name.is_some() || !optimizer.fields.is_empty()
 }
@@ -93,10 +94,11 @@ fn expand_declarations(model: &StructModel) -> Vec<TokenStream> {
     hashes.into_iter().map(declare).collect()
 }
 
-/// `pub const OPTIMIZER: P::OptimizerKey<Self> = P::optimizer_key("optimizer");` for those that are not a field's.
+/// `pub const OPTIMIZER: P::OptimizerKey<Self> = P::optimizer_key("optimizer");` for each optimizer
+/// that is not on a field.
 pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
-    // One that is called like a field goes by the field's key.
+    // An optimizer with the name of a field uses the field's key.
     let is_field = |name: &str| model.fields.iter().any(|field| field.name() == name);
     let mut names: Vec<String> = Vec::new();
     let own = model.optimizers.iter().filter(|optimizer| {
@@ -113,7 +115,7 @@ pub(super) fn expand_keys(model: &StructModel) -> TokenStream {
     keys.collect()
 }
 
-/// `P::bound::<Self, 7265u64>();`, underlined as the name in `#[training_step(optimizer = …)]`.
+/// `P::bound::<Self, 7265u64>();`, spanned at the name in `#[training_step(optimizer = …)]`.
 pub(super) fn expand_bound(p: &RuntimePath, optimizer: &Ident) -> TokenStream {
     let span = optimizer.span();
     let path = respan(quote!(#p::bound), span);
@@ -124,7 +126,7 @@ pub(super) fn expand_bound(p: &RuntimePath, optimizer: &Ident) -> TokenStream {
     quote_spanned!(span=> #path::<#this, #hash> #args;)
 }
 
-/// The batch of a bound step, underlined as the type it is written with: steps share one batch type.
+/// The batch of a bound step, spanned at its type: all bound steps share one batch type.
 pub(super) fn expand_batch(ty: &syn::Type) -> TokenStream {
     local("batch", ends(ty).0).into_token_stream()
 }

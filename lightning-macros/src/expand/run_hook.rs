@@ -1,4 +1,4 @@
-//! The hooks of a module: the set it has written, and the calls.
+//! The hooks of a module: the set that it implements, and the calls.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -13,8 +13,12 @@ use crate::{
 };
 
 /// ```text
-/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
-/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { P::hook_output(Self::on_load_checkpoint(self, state)) }
+/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> {
+///     P::hook_output(Self::on_save_checkpoint(self, state))
+/// }
+/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> {
+///     P::hook_output(Self::on_load_checkpoint(self, state))
+/// }
 /// ```
 pub(super) fn expand_user_states(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
@@ -48,8 +52,8 @@ fn hook_methods(model: &ImplModel) -> impl Iterator<Item = (&Method, &'static Ho
     })
 }
 
-/// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` where there are any; a hook under a `#[cfg]` is
-/// added by a statement.
+/// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` if there are any;
+/// a statement adds a hook with a `#[cfg]`.
 pub(super) fn expand_hook_set(
     model: &ImplModel,
     name: &str,
@@ -74,7 +78,7 @@ pub(super) fn expand_hook_set(
     Some(quote!(const #name: #p::HookSet = { let set = #always; #(#statements)* set };))
 }
 
-/// The hook that asks for something, with the type it is to have.
+/// The hook with a parameter of this kind, and the type of the parameter.
 pub(super) fn hook_that_takes(model: &ImplModel, takes: impl Fn(&HookDef, Arg) -> bool) -> Option<(&Method, &Type)> {
     hook_methods(model).find_map(|(method, hook)| {
         let known = known_params(method).into_iter().find(|(param, _)| takes(hook, param.arg));
@@ -114,7 +118,8 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
     }
 }
 
-/// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
+/// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; values are read from `cx`
+/// before it is borrowed.
 fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
     let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
@@ -143,7 +148,7 @@ fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenSt
         let span = ends(ty).0;
         match param.arg {
             Arg::FromContext if lends => expand_given(p, ty, local(param.name, span).into_token_stream()),
-            // What it returns goes to the context as well.
+            // The returned control flow is passed to `cx` afterwards, so `cx` is reborrowed.
             Arg::Context if hook.controls_flow() => {
                 let cx = local("cx", span);
                 expand_given(p, ty, quote_spanned!(span=> &mut *#cx))

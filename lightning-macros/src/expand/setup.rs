@@ -37,7 +37,7 @@ pub(super) fn expand_setup(p: &RuntimePath, optimizer: &Optimizer) -> TokenStrea
     quote!(#setup #(.field(Self::#fields))* #(.group(#groups))*)
 }
 
-/// `Self::VAL_LOSS` for `val_loss`, the name of the logged variable; any other expression as it is.
+/// `Self::VAL_LOSS` for the logged variable `val_loss`; any other expression unchanged.
 fn expand_key(value: &Expr) -> TokenStream {
     match value {
         Expr::Path(path) if path.qself.is_none() => match path.path.get_ident() {
@@ -52,7 +52,8 @@ fn expand_key(value: &Expr) -> TokenStream {
     }
 }
 
-/// `P::ParameterGroup::new(Self::BACKBONE).lr(lr * 0.1).config(P::WeightDecay::weight_decay(config, 0.0))`
+/// `P::ParameterGroup::new(Self::BACKBONE).lr(lr * 0.1).config(P::WeightDecay::weight_decay(config,
+/// 0.0))`
 fn expand_group(p: &RuntimePath, config: Option<&Expr>, group: &GroupArg) -> TokenStream {
     let selector = match group.word() {
         Some(field) => {

@@ -15,7 +15,7 @@ use crate::{
     spans::{ends, parens, respan},
 };
 
-/// What becomes of what a step returns, where nothing is handed on.
+/// Converts the result of a step whose output no hook takes.
 pub(super) fn expand_step_output(
     p: &RuntimePath,
     method: &Method,
@@ -36,7 +36,7 @@ pub(super) fn expand_step_output(
 /// use P::PlainOutput as _;
 /// P::kept_output::<Vec<f64>, _, _>(cx, P::Evaluated(Self::validation_step(self, batch)).given())
 /// ```
-/// `P::evaluation_output(…)` where no hook takes the outputs, and `P::no_output(…)` where there are none.
+/// `P::evaluation_output(…)` if no hook takes the outputs, `P::no_output(…)` without a return type.
 fn expand_evaluation(
     p: &RuntimePath,
     method: &Method,
@@ -84,7 +84,7 @@ fn expand_evaluation(
     }
 }
 
-/// `type Output = Tensor<2>;`, or what is inside where the written type is a `Result`.
+/// `type Output = Tensor<2>;`, or the type inside of a `Result`.
 pub(super) fn expand_prediction(p: &RuntimePath, method: &Method) -> TokenStream {
     match method.output() {
         None => quote!(

@@ -26,7 +26,9 @@ pub(super) fn steps() -> impl Iterator<Item = (&'static HookDef, StepDef)> {
 
 /// ```text
 /// impl P::TrainingStep for Net {
-///     fn run_training_step(&self, batch: Self::TrainBatch, cx: &P::StepCx<'_>) -> P::Result<P::Option<P::TrainingOutput>> {
+///     fn run_training_step(
+///         &self, batch: Self::TrainBatch, cx: &P::StepCx<'_>,
+///     ) -> P::Result<P::Option<P::TrainingOutput>> {
 ///         P::training_output(Self::training_step(self, batch))
 ///     }
 /// }
@@ -83,7 +85,7 @@ fn implement_step(
         StepOutput::Prediction => (Some(expand_prediction(p, method)), quote!(Self::Output)),
     };
     let returned = quote!(#p::Result<#output>);
-    // Spanned at a written type that is to be a `Result`, where its errors are.
+    // Spanned at the return type if it should be a `Result`, where rustc reports its errors.
     let (span, returned) = match method.output() {
         Some(ty) if associated.is_some() && method.is_fallible() => (ends(ty).0, stretch(returned, ty)),
         _ => (Span::call_site(), returned),
@@ -109,7 +111,8 @@ fn implement_step(
     }
 }
 
-/// `const AGAIN: P::Again<Self::TrainBatch> = P::again!();`; where the hook after the batch takes it too, it has to be `Clone`.
+/// `const AGAIN: P::Again<Self::TrainBatch> = P::again!();`; if a hook after the batch takes it
+/// too, the batch must be `Clone`.
 fn expand_again(model: &ImplModel, step: StepDef) -> Option<TokenStream> {
     let p = model.paths.private();
     let batch = format_ident!("{}", step.batch);

@@ -10,8 +10,13 @@ use crate::{
 };
 
 /// ```text
-/// fn visit_buffers(&self, visitor: &mut dyn P::BufferVisitor) { <Tensor<1> as P::Buffer>::visit(&self.noise, "noise", visitor); }
-/// fn map_buffers(&mut self, mapper: &mut dyn P::BufferMapper) -> P::Result<()> { <Tensor<1> as P::Buffer>::replace(&mut self.noise, "noise", mapper)?; P::Result::Ok(()) }
+/// fn visit_buffers(&self, visitor: &mut dyn P::BufferVisitor) {
+///     <Tensor<1> as P::Buffer>::visit(&self.noise, "noise", visitor);
+/// }
+/// fn map_buffers(&mut self, mapper: &mut dyn P::BufferMapper) -> P::Result<()> {
+///     <Tensor<1> as P::Buffer>::replace(&mut self.noise, "noise", mapper)?;
+///     P::Result::Ok(())
+/// }
 /// ```
 pub(super) fn expand_buffers(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
@@ -20,7 +25,8 @@ pub(super) fn expand_buffers(model: &StructModel) -> TokenStream {
     if buffers.is_empty() {
         return TokenStream::new();
     }
-    // Spanned at the type: a buffer that is no tensor is reported there, and being the same error both times it is printed once.
+    // Spanned at the type, where rustc reports a buffer that is not a tensor. The error is equal in
+    // both functions, so it is printed once.
     let call = |field: &&Field, function: TokenStream, reference: TokenStream, last: TokenStream| {
         let Field { ident, cfgs, ty, .. } = field;
         let name = field.name();
@@ -48,8 +54,14 @@ pub(super) fn expand_buffers(model: &StructModel) -> TokenStream {
 }
 
 /// ```text
-/// fn save_state(&self, state: &mut P::StateWriter) -> P::Result<()> { <usize as P::StateValue>::save(&self.head, "head", state)?; P::Result::Ok(()) }
-/// fn load_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { <usize as P::StateValue>::load(&mut self.head, "head", state)?; P::Result::Ok(()) }
+/// fn save_state(&self, state: &mut P::StateWriter) -> P::Result<()> {
+///     <usize as P::StateValue>::save(&self.head, "head", state)?;
+///     P::Result::Ok(())
+/// }
+/// fn load_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> {
+///     <usize as P::StateValue>::load(&mut self.head, "head", state)?;
+///     P::Result::Ok(())
+/// }
 /// ```
 pub(super) fn expand_state(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
@@ -58,7 +70,8 @@ pub(super) fn expand_state(model: &StructModel) -> TokenStream {
     if fields.is_empty() {
         return TokenStream::new();
     }
-    // Spanned at the type, where it is reported that serde cannot write or read it: the same error both times, printed once.
+    // Spanned at the type, where rustc reports a missing serde impl. The error is equal in both
+    // functions, so it is printed once.
     let call = |field: &&Field, function: TokenStream, reference: TokenStream| {
         let Field { ident, cfgs, ty, .. } = field;
         let name = field.name();

@@ -30,7 +30,8 @@ pub(super) fn expand_lightning_struct(model: &StructModel) -> TokenStream {
     implement_lightning_struct(model, rebuild, quote!(#built #buffers #state))
 }
 
-/// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name: with neither `#[init(…)]` nor `fn init` this is where it is reported.
+/// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name, where rustc reports a
+/// struct with neither `#[init(…)]` nor `fn init`.
 fn expand_built(model: &StructModel) -> TokenStream {
     if model.initialises_itself() {
         return TokenStream::new();
@@ -70,7 +71,8 @@ fn implement_lightning_struct(model: &StructModel, rebuild: TokenStream, methods
     }
 }
 
-/// `const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::module("fc", "Linear"), P::FieldDef::hparam("hidden", "usize").default("128")];`
+/// `const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::module("fc", "Linear"),
+/// P::FieldDef::hparam("hidden", "usize").default("128")];`
 pub(super) fn expand_rows(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let rows = model.fields.iter().map(|field| expand_field_row(model, field));

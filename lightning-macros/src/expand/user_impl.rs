@@ -22,7 +22,7 @@ pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize
                 read_fields(p, &method.sig, &mut function.block);
             }
             if method.hints.on_self {
-                // A method of the user's own comes first, so it may well be unused.
+                // A method of the module has priority, and the import is then unused.
                 let words = syn::parse_quote!(#[allow(unused_imports)] use #p::Habits as _;);
                 function.block.stmts.insert(0, words);
             }
@@ -37,7 +37,7 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
     let (Some(log), Some(slots)) = (method.logs.get(site), method.slots.get(site)) else { return TokenStream::new() };
     let cfgs = &log.own_cfgs;
     let calls = slots.iter().map(|(variable, slot)| {
-        // Spanned at the variable, where a type that cannot be logged is reported.
+        // Spanned at the variable, where rustc reports a type that cannot be logged.
         let span = variable.span();
         let (p, slot) = (p.at(span), Literal::usize_unsuffixed(*slot));
         let options = &log.options;
@@ -56,17 +56,17 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
             }
             (None, None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
         };
-        // The closure is there so that the metric is made once a run.
+        // The closure delays the construction of the metric, which happens once per run.
         let allow = options.metric.as_ref().map(|_| quote!(#[allow(clippy::redundant_closure)]));
         quote!(#(#cfgs)* #allow #call)
     });
     calls.collect()
 }
 
-/// The user's impl with its logged values used and its old tensors written as today.
+/// The user's impl after an error: logged variables are used, and old tensor types are replaced.
 pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     let mut item = expand_item(model, |method, site| {
-        // A variable without a value cannot be used yet.
+        // A variable without a value cannot be used.
         let logged = method.logs.get(site).filter(|site| site.form != LogForm::Declaration);
         let bindings = logged.map(|site| site.bindings.as_slice()).unwrap_or_default();
         quote!(#(let _ = &#bindings;)*)
@@ -80,7 +80,8 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     item
 }
 
-/// Drops the bodies that ask for a trainer: that is reported, and rustc would report the field once more.
+/// Replaces the bodies that use `self.trainer`: this is already reported, and rustc would report
+/// the missing field again.
 fn drop_python_bodies(model: &ImplModel, item: &mut syn::ItemImpl) {
     for method in model.methods.iter().filter(|method| !method.hints.of_trainer.is_empty()) {
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
@@ -90,7 +91,7 @@ fn drop_python_bodies(model: &ImplModel, item: &mut syn::ItemImpl) {
     }
 }
 
-/// Drops what has the name of something that the macros write, so that rustc does not report it again.
+/// Removes items with the name of a generated item, so that rustc does not report them again.
 fn drop_colliding(model: &ImplModel, item: &mut syn::ItemImpl) {
     let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
     let mut index = 0;
@@ -109,7 +110,7 @@ fn drop_colliding(model: &ImplModel, item: &mut syn::ItemImpl) {
     });
 }
 
-/// Writes `Tensor<B, 2>` as `Tensor<2>`, so that rustc does not report it again.
+/// Replaces `Tensor<B, 2>` with `Tensor<2>`, so that rustc does not report it again.
 pub(crate) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
     struct Tensors;
     impl VisitMut for Tensors {

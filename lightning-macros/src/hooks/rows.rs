@@ -34,7 +34,10 @@ impl Parse for Input {
 
 /// ```text
 /// define_hook! {
-///     { on_fit_end = OnFitEnd, "At the end of `fit`.", module: true, callbacks: true, end: true, in_batch: false }
+///     {
+///         on_fit_end = OnFitEnd, "At the end of `fit`.",
+///         module: true, callbacks: true, end: true, in_batch: false
+///     }
 ///     …
 /// }
 /// ```

@@ -1,4 +1,4 @@
-//! `#[derive(Batch)]`: a struct is an enum of one nameless variant.
+//! `#[derive(Batch)]`: a struct is treated as an enum with one unnamed variant.
 
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, Member, Type, spanned::Spanned};
 
@@ -41,7 +41,7 @@ pub(crate) struct BatchField {
 }
 
 impl BatchModel {
-    /// Sorts what the user wrote.
+    /// Reads the item and reports malformed attributes.
     pub(crate) fn new(mut input: DeriveInput, diagnostics: &Diagnostics) -> Self {
         let container = take_attrs(&mut input.attrs, &["batch"]);
         let args = container.iter().flat_map(|attr| parse_args(attr, diagnostics)).collect();

@@ -14,14 +14,14 @@ use crate::{
 pub(crate) struct Binding {
     /// The optimizer's name, as written.
     pub(crate) optimizer: Ident,
-    /// After how many batches.
+    /// Batches between two calls.
     pub(crate) every: Option<Expr>,
-    /// How often on one batch.
+    /// Calls per batch.
     pub(crate) repeat: Option<Expr>,
 }
 
 impl Binding {
-    /// Reads the attribute; what is wrong is reported.
+    /// Reads the attribute and reports mistakes.
     pub(crate) fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Self> {
         let known: &[(&str, &str)] =
             &[("optimizer", "optimizer = critic"), ("every", "every = 5"), ("repeat", "repeat = 2")];
@@ -57,7 +57,7 @@ impl Binding {
     }
 }
 
-/// The value of `every` and the like: no 0.
+/// The value of `every` or `repeat`; reports 0.
 fn positive(key: &Ident, value: Expr, diagnostics: &Diagnostics) -> Option<Expr> {
     if is_zero(&value) {
         diagnostics

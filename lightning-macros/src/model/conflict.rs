@@ -4,7 +4,7 @@ use syn::Ident;
 
 use super::metric::Metric;
 
-/// Two `#[log]`s that make one name mean two things.
+/// Two `#[log]`s that use one name for different metrics.
 pub(crate) struct Conflict {
     /// The second variable.
     pub(crate) variable: Ident,
@@ -19,11 +19,11 @@ pub(crate) struct Conflict {
 /// What differs between two `#[log]`s that share a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConflictKind {
-    /// The metrics' names: only their constants are called the same.
+    /// The names of the metrics: only their constants share a name.
     Metric,
-    /// The variables: both say the same `name = "…"`.
+    /// The variables: both have the same `name = "…"`.
     Variable,
-    /// Whether steps or epochs are logged, which depends on the method where nothing is written.
+    /// Whether steps or epochs are logged; the default depends on the method.
     View,
     /// Another option.
     Options,
@@ -43,7 +43,8 @@ impl Metric {
         if self.variable != other.variable {
             return Some(ConflictKind::Variable);
         }
-        // The three slots of one `per_stage` are adjacent, so a second use has to be `per_stage` too.
+        // The three slots of one `per_stage` are adjacent, so a second use has to be `per_stage`
+        // too.
         if self.options == other.options && self.per_stage == other.per_stage {
             return None;
         }

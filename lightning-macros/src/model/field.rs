@@ -11,13 +11,13 @@ use crate::{
     text::text_of,
 };
 
-/// The attributes of a module's field, with the role each gives.
+/// The attributes of a field of a module.
 const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision"];
-/// The same, and what belongs to the optimizers.
+/// The same, with `#[optimizer]`.
 pub(super) const FIELD_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision", "optimizer"];
 /// The attributes of a data module's field.
 const DATA_ATTRS: &[&str] = &["hparam", "state"];
-/// Announced for later, or written on the wrong item: reported, never passed on to rustc.
+/// Our attributes on the wrong item: reported, and not passed on to rustc.
 const FOREIGN_ATTRS: &[&str] = &["batch", "log", "not_a_hook"];
 
 /// One field.
@@ -30,15 +30,15 @@ pub(crate) struct Field {
     pub(crate) cfgs: Vec<Attribute>,
     /// Its doc comment.
     pub(crate) docs: Vec<Attribute>,
-    /// Its `#[serde(…)]`s, which belong to the hyperparameter.
+    /// Its `#[serde(…)]`s, which are moved to the hyperparameter.
     pub(crate) serde: Vec<Attribute>,
-    /// Every role written on it; more than one is an error.
+    /// Its roles; more than one is an error.
     pub(crate) roles: Vec<RoleAttr>,
     /// `#[frozen]`.
     pub(crate) frozen: Option<Attribute>,
     /// `#[precision(f32)]`.
     pub(crate) precision: Option<Attribute>,
-    /// Whether an attribute was reported already, so that the field's lack of a role is a consequence.
+    /// Whether one of its attributes is already reported: a missing role may be a consequence.
     pub(crate) reported: bool,
 }
 
@@ -58,7 +58,7 @@ impl Field {
         doc_text(&self.docs)
     }
 
-    /// The hyperparameter's default: `None` for another role, `Some(None)` for a required one.
+    /// The default of the hyperparameter: `None` for another role, `Some(None)` without a default.
     pub(crate) fn hparam(&self) -> Option<Option<&Expr>> {
         match &self.roles.first()?.role {
             Role::Hparam(default) => Some(default.as_ref()),
@@ -67,7 +67,7 @@ impl Field {
     }
 }
 
-/// Splits the field's attributes into ours, which are removed, and the others, which stay.
+/// Removes our attributes from the field and reads them.
 pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -> Option<Field> {
     let ident = field.ident.clone()?;
     let known = if owner == Owner::Module { MODULE_ATTRS } else { DATA_ATTRS };
@@ -92,7 +92,7 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
         known_args(parse_args(attr, diagnostics), "frozen", &[], diagnostics);
     }
     read_precision(&precision, diagnostics);
-    // On the struct's own field a `#[serde]` would belong to no derive.
+    // The user's struct has no serde derive that could read the attribute.
     let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(_)));
     let serde = if hparam { take_attrs(&mut field.attrs, &["serde"]) } else { Vec::new() };
     Some(Field {
@@ -108,7 +108,7 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
     })
 }
 
-/// Reports an attribute that is ours on another item.
+/// Reports one of our attributes that belongs on another item.
 fn report_alien(owner: Owner, attr: &Attribute, name: &str, diagnostics: &Diagnostics) -> bool {
     if !FOREIGN_ATTRS.contains(&name) && !MODULE_ATTRS.contains(&name) {
         return false;

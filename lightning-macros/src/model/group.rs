@@ -8,7 +8,8 @@ use crate::{
     parse::{Arg, known_args, parse_arg_tokens, word},
 };
 
-/// What a group may change: the learning rate, the weight decay, and what Burn's configurations call by a name.
+/// The options of a group: the learning rate, the weight decay, and the setters of Burn's
+/// configurations.
 const GROUP_OPTIONS: &[(&str, &str)] = &[
     ("lr", "lr = …"),
     ("weight_decay", "weight_decay = 0.0"),
@@ -30,7 +31,7 @@ pub(crate) struct GroupArg {
 }
 
 impl GroupArg {
-    /// The selector when it is a bare word.
+    /// The selector, if it is an identifier.
     pub(crate) fn word(&self) -> Option<&Ident> {
         word(&self.selector)
     }

@@ -18,24 +18,24 @@ use crate::{
 
 /// A `#[lightning_module]` or `#[data_module]` impl.
 pub(crate) struct ImplModel {
-    /// Which of the two.
+    /// Module or data module.
     pub(crate) owner: Owner,
     /// Where the runtime is.
     pub(crate) paths: Paths,
-    /// The impl without our attributes; placeholders stand where values are logged.
+    /// The impl without our attributes, with a placeholder after each logged `let`.
     pub(crate) item: ItemImpl,
-    /// Its `#[cfg]`s, repeated on all that is emitted.
+    /// Its `#[cfg]`s, which are repeated on all generated items.
     pub(crate) cfgs: Vec<Attribute>,
     /// The methods and associated functions, in order.
     pub(crate) methods: Vec<Method>,
-    /// The slots.
+    /// The metrics; the index is the slot.
     pub(crate) metrics: Vec<Metric>,
-    /// Metrics of one name that differ.
+    /// Metrics that share a name and differ.
     pub(crate) conflicts: Vec<Conflict>,
 }
 
 impl ImplModel {
-    /// Sorts what the user wrote.
+    /// Reads the item and reports malformed attributes.
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemImpl, diagnostics: &Diagnostics) -> Self {
         let cfgs = copy_attrs(&item.attrs, "cfg");
         let mut methods = Vec::new();
@@ -49,12 +49,13 @@ impl ImplModel {
         model
     }
 
-    /// The methods that are the hook, or were meant to be; several only under different `#[cfg]`s.
+    /// The methods that are the hook or a misspelling of it; several only under different
+    /// `#[cfg]`s.
     pub(crate) fn methods_of<'a>(&'a self, hook: &'a HookDef) -> impl Iterator<Item = &'a Method> + Clone {
         self.methods.iter().filter(move |method| method.hook().is_some_and(|found| found.name == hook.name))
     }
 
-    /// Whether the module optimizes by itself.
+    /// Whether the module has a step with manual optimization.
     pub(crate) fn is_manual(&self) -> bool {
         self.methods.iter().any(Method::is_manual)
     }
@@ -64,7 +65,7 @@ impl ImplModel {
         self.methods.iter().filter_map(|method| Some((method, method.binding.as_ref()?)))
     }
 
-    /// The hooks that stand here a second time, under no `#[cfg]`.
+    /// The duplicates of hooks, without those under a `#[cfg]`.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = &Method> {
         let plain = |method: &Method| match method.meant {
             Meant::Hook(hook) if method.cfgs.is_empty() && !method.attributed => Some(hook.name),

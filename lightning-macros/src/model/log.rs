@@ -8,23 +8,23 @@ use super::log_options::LogOptions;
 
 /// One `#[log]`.
 pub(crate) struct LogSite {
-    /// As written.
+    /// The attribute.
     pub(crate) attr: Attribute,
-    /// What it says.
+    /// Its meaning.
     pub(crate) options: LogOptions,
-    /// What it stands on.
+    /// The statement with the attribute.
     pub(crate) form: LogForm,
     /// The variables it logs.
     pub(crate) bindings: Vec<Ident>,
     /// The enclosing loop, closure or nested item.
     pub(crate) enclosed: Option<Enclosed>,
-    /// The `#[cfg]`s of the statement and of all that encloses it.
+    /// The `#[cfg]`s of the statement and of all enclosing items.
     pub(crate) cfgs: Vec<Attribute>,
-    /// Those of the statement alone: they go to the call.
+    /// The `#[cfg]`s of the statement, which are repeated on the log call.
     pub(crate) own_cfgs: Vec<Attribute>,
 }
 
-/// What a `#[log]` stands on.
+/// The statement with a `#[log]`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogForm {
     /// `let pattern = value;`
@@ -40,9 +40,9 @@ pub(crate) enum LogForm {
 /// What encloses a `#[log]`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enclosed {
-    /// A loop: the body may run several times.
+    /// A loop, whose body may run several times.
     Loop,
-    /// Code that may run elsewhere, or later; as a message calls it.
+    /// Code that may run on another thread or later; the text is for messages.
     Elsewhere(&'static str),
 }
 

@@ -34,7 +34,7 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn inside(&mut self, enclosed: Enclosed, visit: impl FnOnce(&mut Self)) {
         let before = self.enclosed;
-        // Code that runs elsewhere stays that, whatever it is made of.
+        // A loop inside a closure still runs elsewhere.
         if !matches!(before, Some(Enclosed::Elsewhere(_))) {
             self.enclosed = Some(enclosed);
         }
@@ -55,7 +55,8 @@ impl Collector<'_> {
         self.sites.push(LogSite { attr, options, form, bindings, enclosed: self.enclosed, cfgs, own_cfgs });
     }
 
-    /// Takes the statement's own `#[log]`, which only a `let` may have.
+    /// Removes the `#[log]` of a statement, which only a `let` may have, and returns its
+    /// placeholder.
     fn take_log(&mut self, local: &mut Local) -> Option<TokenStream> {
         mend_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
         let mut logs = take_attrs(&mut local.attrs, &["log"]).into_iter();
@@ -144,7 +145,7 @@ impl VisitMut for Collector<'_> {
         self.inside(Enclosed::Elsewhere("a nested item"), |this| visit_mut::visit_item_mut(this, item));
     }
 
-    // Reached for every attribute list but those of a `let`, which has given its `#[log]` away by then.
+    // Called for all attribute lists; the `#[log]` of a `let` is removed before.
     fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
         for log in take_attrs(attrs, &["log"]) {
             self.record(log, LogForm::Other, Vec::new(), Vec::new());
@@ -152,7 +153,7 @@ impl VisitMut for Collector<'_> {
     }
 }
 
-/// The variables that a pattern binds.
+/// Collects the variables that a pattern binds.
 fn collect_bindings(pat: &Pat, refutable: bool, found: &mut Vec<Ident>) {
     match pat {
         Pat::Ident(binding) => {

@@ -9,7 +9,7 @@ use crate::{
     text::text_of,
 };
 
-/// The options of `#[log]` and how each is written.
+/// The options of `#[log]` and their forms.
 const LOG_OPTIONS: &[(&str, &str)] = &[
     ("minimize", "minimize"),
     ("maximize", "maximize"),
@@ -24,7 +24,7 @@ const LOG_OPTIONS: &[(&str, &str)] = &[
     ("per_stage", "per_stage"),
 ];
 
-/// How an epoch's values become one.
+/// How the values of an epoch are reduced to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reduce {
     /// `mean`
@@ -42,7 +42,7 @@ impl Reduce {
         &[("mean", Self::Mean), ("sum", Self::Sum), ("min", Self::Min), ("max", Self::Max)];
 }
 
-/// What a `#[log]` says.
+/// The options of one `#[log]`.
 #[derive(Clone, Default)]
 pub(crate) struct LogOptions {
     /// `minimize`, with the key.
@@ -69,18 +69,18 @@ pub(crate) struct LogOptions {
     pub(crate) per_stage: Option<Ident>,
 }
 
-/// Which way a metric is better.
+/// The direction in which a metric improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// Smaller.
+    /// Smaller is better.
     Minimize,
-    /// Larger.
+    /// Larger is better.
     Maximize,
-    /// Not said.
+    /// Not declared.
     Undirected,
 }
 
-/// All that two `#[log]`s of one metric must agree in.
+/// The options that must be equal in all `#[log]`s of one metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MetricOptions {
     pub(crate) direction: Direction,
@@ -89,7 +89,7 @@ pub(crate) struct MetricOptions {
     pub(crate) on_epoch: bool,
     pub(crate) no_logger: bool,
     pub(crate) reduce: Reduce,
-    /// The stateful metric, as written.
+    /// The expression of the stateful metric as text.
     pub(crate) metric: Option<String>,
 }
 
@@ -120,10 +120,10 @@ impl LogOptions {
         }
     }
 
-    /// The options with a stage's defaults filled in.
+    /// The options, with the defaults of a stage.
     pub(crate) fn resolve(&self, step_by_default: bool) -> MetricOptions {
         let named = |option: &Option<(Ident, bool)>| option.as_ref().map(|(_, on)| *on);
-        // A stateful metric is there for the value of the whole epoch.
+        // A stateful metric is meant for the whole epoch.
         let step_by_default = step_by_default && self.metric.is_none();
         MetricOptions {
             direction: match (&self.minimize, &self.maximize) {
@@ -176,7 +176,7 @@ fn read_reduce(arg: &Arg, diagnostics: &Diagnostics) -> Option<Reduce> {
             .help("write `reduce = mean`, `sum`, `min` or `max`")
             .emit();
     }
-    // What was meant is unknown; that something was written is enough for the checks that follow.
+    // The intended reduction is unknown; later checks only need to know that there is one.
     found.or(Some(Reduce::Mean))
 }
 

@@ -1,4 +1,4 @@
-//! A method, what its name says it is, and its parameters.
+//! A method, the meaning of its name, and its parameters.
 
 use syn::{Attribute, FnArg, Ident, ReturnType, Type};
 
@@ -9,36 +9,36 @@ use crate::{
     python_hints::PythonHints,
 };
 
-/// A method, with what it is meant to be.
+/// A method of the impl.
 pub(crate) struct Method {
-    /// Its place among the impl's items.
+    /// Its index among the items of the impl.
     pub(crate) index: usize,
     /// Its `#[cfg]`s.
     pub(crate) cfgs: Vec<Attribute>,
     /// Its signature.
     pub(crate) sig: syn::Signature,
-    /// What its name says it is.
+    /// The meaning of its name.
     pub(crate) meant: Meant,
     /// `#[training_step(optimizer = …)]`
     pub(crate) binding: Option<Binding>,
-    /// Whether `#[training_step]` stands here, be it right or wrong.
+    /// Whether it has `#[training_step]`, valid or not.
     pub(crate) attributed: bool,
     /// Its parameters after the receiver.
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.
     pub(crate) logs: Vec<LogSite>,
-    /// What in its body is written as in Python.
+    /// The uses of Python's API in its body.
     pub(crate) hints: PythonHints,
     /// The slot of each binding of each `#[log]`.
     pub(crate) slots: Vec<Vec<(Ident, usize)>>,
 }
 
-/// What a method's name says.
+/// The meaning of a method's name.
 #[derive(Clone, Copy)]
 pub(crate) enum Meant {
     /// A hook.
     Hook(&'static HookDef),
-    /// A misspelt or foreign name for a hook.
+    /// A misspelled name of a hook, or its name in another framework.
     NearMiss(Option<&'static HookDef>),
     /// A hook of PyTorch Lightning that does not exist here, with the alternative.
     Unavailable(&'static str),
@@ -48,7 +48,7 @@ pub(crate) enum Meant {
     Ordinary,
 }
 
-/// The parameters of a hook, sorted.
+/// The parameters of a hook.
 #[derive(Default)]
 pub(crate) struct Parameters {
     /// The batch of a step.
@@ -61,14 +61,14 @@ pub(crate) struct Parameters {
 pub(crate) enum Param {
     /// The batch.
     Batch,
-    /// One that the row knows.
+    /// A parameter of the row.
     Known(&'static ParamDef, Type),
-    /// One that it does not.
+    /// Any other parameter.
     Unknown(FnArg),
 }
 
 impl Method {
-    /// The hook it is, or would be if it were spelt right.
+    /// The hook that it is, or is a misspelling of.
     pub(crate) fn hook(&self) -> Option<&'static HookDef> {
         match self.meant {
             Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => Some(hook),
@@ -76,7 +76,8 @@ impl Method {
         }
     }
 
-    /// Where its logged values belong; `None` for an ordinary method, which several stages may call.
+    /// Where its logged values belong; `None` for an ordinary method, which several stages may
+    /// call.
     pub(crate) fn logs_to(&self) -> Option<Logs> {
         match self.meant {
             Meant::Hook(hook) | Meant::NearMiss(Some(hook)) | Meant::Misplaced(hook) => Some(hook.logs),
@@ -95,12 +96,12 @@ impl Method {
         matches!(self.meant, Meant::Hook(hook) if hook.name == "training_step")
     }
 
-    /// Whether it optimizes by itself.
+    /// Whether it has `#[manual_optimization]`.
     pub(crate) fn is_manual(&self) -> bool {
         matches!(self.meant, Meant::Hook(HookDef { kind: Kind::Step(StepDef { output: StepOutput::Manual, .. }), .. }))
     }
 
-    /// The written return type.
+    /// The return type, if there is one.
     pub(crate) fn output(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,

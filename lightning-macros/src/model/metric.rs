@@ -10,15 +10,15 @@ use crate::hooks::StageDef;
 pub(crate) struct Metric {
     /// The metric's name in logs.
     pub(crate) name: String,
-    /// The variable, without `r#`, that the constant is named after.
+    /// The variable, without `r#`, from which the name of the constant is derived.
     pub(crate) variable: String,
-    /// Where the variable is bound first.
+    /// The span of the first binding of the variable.
     pub(crate) span: Span,
     /// The stages that log it.
     pub(crate) stages: Vec<StageDef>,
     /// Its options.
     pub(crate) options: MetricOptions,
-    /// Whether `per_stage` made it, with a neighbour for each other stage.
+    /// Whether it is from `per_stage`, with adjacent slots for the other stages.
     pub(crate) per_stage: bool,
     /// The methods that log it.
     pub(crate) methods: Vec<String>,

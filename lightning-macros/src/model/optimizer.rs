@@ -30,9 +30,9 @@ const LISTS: &[(&str, &str)] = &[("group", "group(field, …)"), ("fields", "fie
 
 /// `#[optimizer(config, lr = expr, …)]`.
 pub(crate) struct Optimizer {
-    /// As written.
+    /// The attribute.
     pub(crate) attr: Attribute,
-    /// The field it stands on.
+    /// The field with the attribute; `None` on the struct.
     pub(crate) field: Option<Ident>,
     /// The optimizer's configuration.
     pub(crate) config: Option<Expr>,
@@ -52,12 +52,12 @@ pub(crate) struct Optimizer {
     pub(crate) groups: Vec<GroupArg>,
     /// `fields(…)`
     pub(crate) fields: Vec<Ident>,
-    /// Whether an argument was reported already, so that a missing one is a consequence.
+    /// Whether one of its arguments is already reported: a missing one may be a consequence.
     pub(crate) reported: bool,
 }
 
 impl Optimizer {
-    /// The name that steps and constants know it by.
+    /// The name that steps and constants refer to.
     pub(crate) fn name(&self) -> String {
         match (&self.field, &self.name) {
             (Some(field), _) => plain(field),
@@ -67,7 +67,7 @@ impl Optimizer {
         }
     }
 
-    /// The fields it trains; none for all.
+    /// The fields that it trains; empty for all.
     pub(crate) fn trained(&self) -> Vec<&Ident> {
         match &self.field {
             Some(field) => vec![field],
@@ -183,12 +183,13 @@ impl Optimizer {
     }
 }
 
-/// Whether it is `group(…)` or `fields(…)`, which are no configurations.
+/// Whether it is `group(…)` or `fields(…)`, and not the call of a function that returns a
+/// configuration.
 fn is_list(arg: &Arg) -> bool {
     matches!(arg, Arg::List(name, _) if LISTS.iter().any(|(list, _)| name == list))
 }
 
-/// The word nearest to `name`, in a sentence; all of them where none is near.
+/// A help text with the closest known name, or with all of them.
 pub(crate) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match suggested(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -196,8 +197,8 @@ pub(crate) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str> + 
     }
 }
 
-/// A hash of an optimizer's name (FNV-1a), the same in the macro on the struct and in the one on the impl, which never see
-/// each other's item.
+/// The hash of an optimizer's name (FNV-1a). The macro on the struct and the macro on the impl do
+/// not see each other's item; both compute the same hash.
 pub(crate) fn name_hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,4 +1,4 @@
-//! Replaces the placeholders that stand after logged statements.
+//! Replaces the placeholders after logged statements.
 
 use proc_macro2::TokenStream;
 use syn::{
@@ -8,7 +8,7 @@ use syn::{
 
 use crate::paths::LOG_PLACEHOLDER;
 
-/// Puts `replacement(site)` where the site's placeholder stands.
+/// Replaces the placeholder of each site with `replacement(site)`.
 pub(crate) fn expand_placeholders(block: &mut Block, replacement: impl FnMut(usize) -> TokenStream) {
     Expander { replacement }.visit_block_mut(block);
 }

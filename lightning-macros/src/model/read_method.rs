@@ -15,9 +15,9 @@ use crate::{
     python_hints::PythonHints,
 };
 
-/// Everything ours that may stand in an impl.
+/// Our attributes of methods.
 const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
-/// Announced for later, or written on the wrong item: reported, never passed on to rustc.
+/// Our attributes on the wrong item: reported, and not passed on to rustc.
 const ALIEN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
 
 pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
@@ -92,7 +92,8 @@ fn read_step_attrs(
     (meant, binding)
 }
 
-/// Reports attributes that are ours on another item, or nearly ours; true for a misspelt `#[not_a_hook]`.
+/// Reports our attributes that belong on another item and misspelled ones. Returns true for a
+/// misspelled `#[not_a_hook]`.
 fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> bool {
     let mut ordinary = false;
     attrs.retain(|attr| {
@@ -115,7 +116,7 @@ fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnos
     ordinary
 }
 
-/// What the name says the method is.
+/// Finds the meaning of a method's name.
 fn meant_by(owner: Owner, name: &str) -> Meant {
     if let Some(hook) = HookDef::find(owner, name) {
         return Meant::Hook(hook);
@@ -148,7 +149,7 @@ fn meant_by(owner: Owner, name: &str) -> Meant {
     Meant::Ordinary
 }
 
-/// Sorts the parameters by the names that the row knows.
+/// Reads the parameters: the batch, those of the row, and unknown ones.
 fn read_params(hook: &'static HookDef, sig: &syn::Signature) -> Parameters {
     let mut params = Parameters::default();
     for input in &sig.inputs {
@@ -157,7 +158,7 @@ fn read_params(hook: &'static HookDef, sig: &syn::Signature) -> Parameters {
             Pat::Ident(binding) => plain(&binding.ident),
             _ => String::new(),
         };
-        // `_batch_idx` is the way to say that it is not used yet.
+        // A leading underscore marks a parameter as unused.
         let known = hook.params.iter().find(|param| param.name == name.trim_start_matches('_'));
         let param = match known {
             Some(known) => Param::Known(known, (*typed.ty).clone()),

@@ -11,24 +11,24 @@ use crate::{
 
 /// A role attribute.
 pub(crate) struct RoleAttr {
-    /// As written.
+    /// The attribute.
     pub(crate) attr: Attribute,
-    /// What it says.
+    /// Its meaning.
     pub(crate) role: Role,
 }
 
-/// What a field is for.
+/// The role of a field.
 #[derive(Clone)]
 pub(crate) enum Role {
-    /// A Burn module; without an expression `fn init` builds it.
+    /// A Burn module; without an expression it is built by `fn init`.
     Module(Option<Expr>),
     /// A hyperparameter and its default.
     Hparam(Option<Expr>),
     /// A tensor that is never trained.
     Buffer(Option<Expr>),
-    /// Data kept in the checkpoint.
+    /// Data that is saved in the checkpoint.
     State,
-    /// Data that is not kept.
+    /// Data that is not saved.
     Skipped,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
     Some(RoleAttr { attr, role })
 }
 
-/// `#[precision(f32)]`, once and in this form.
+/// Reports anything but a single `#[precision(f32)]`.
 pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
     for (number, attr) in attrs.iter().enumerate() {
         if number > 0 {
@@ -73,7 +73,7 @@ pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
         let args = parse_args(attr, diagnostics);
         match (&attr.meta, args.as_slice()) {
             (Meta::List(_), [Arg::Flag(dtype)]) if dtype == "f32" => {}
-            // Reported where it was read.
+            // `parse_args` has reported it.
             (Meta::NameValue(_), _) => {}
             (_, []) => diagnostics
                 .error(attr.path(), "`#[precision]` needs a type")

@@ -4,7 +4,7 @@ use syn::Expr;
 
 use crate::{diagnostics::Diagnostics, parse::word, paths::plain, text::text_of};
 
-/// What a schedule counts.
+/// The unit in which a schedule advances.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IntervalArg {
     /// Optimizer steps.

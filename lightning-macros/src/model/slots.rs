@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl ImplModel {
-    /// Gives every logged variable its slot.
+    /// Assigns a slot to each logged variable.
     pub(super) fn collect_metrics(&mut self) {
         let mut methods = std::mem::take(&mut self.methods);
         for method in &mut methods {
@@ -32,7 +32,8 @@ impl ImplModel {
         self.methods = methods;
     }
 
-    /// The slot of a variable: the first of three for `per_stage`, `None` where nothing can be logged.
+    /// The slot of a variable: the first of three for `per_stage`, `None` where nothing can be
+    /// logged.
     fn slot(&mut self, site: &LogSite, variable: &Ident, logs_to: Option<Logs>, method: &str) -> Option<usize> {
         if site.options.per_stage.is_some() {
             let slots = [StageDef::Train, StageDef::Val, StageDef::Test].map(|stage| {
@@ -59,7 +60,7 @@ impl ImplModel {
         method: &str,
     ) -> usize {
         let written = format!("{prefix}{}", plain(variable));
-        // One `name` for several variables is reported: each is then known by its own.
+        // One `name` for several variables is an error: each then keeps its own name.
         let renamed = site.options.name.as_ref().filter(|_| site.bindings.len() == 1);
         let new = Metric {
             name: renamed.map_or_else(|| written.clone(), |name| format!("{prefix}{}", name.value())),
@@ -79,7 +80,8 @@ impl ImplModel {
         self.metrics.len() - 1
     }
 
-    /// Adds another place that logs the metric of a slot, or records that the two are different metrics.
+    /// Adds another place that logs the metric of a slot, or records that the two are different
+    /// metrics.
     fn merge(&mut self, slot: usize, new: Metric, variable: &Ident) {
         let Some(metric) = self.metrics.get_mut(slot) else { return };
         if let Some(kind) = metric.conflict_with(&new) {

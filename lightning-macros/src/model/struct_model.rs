@@ -16,19 +16,19 @@ use crate::{
     paths::Paths,
 };
 
-/// Everything ours that may stand on a struct or its fields.
+/// All our attributes of structs and fields.
 pub(crate) const STRUCT_ATTRS: &[&str] =
     &["init", "hparam", "buffer", "state", "frozen", "optimizer", "precision", "log", "not_a_hook"];
 
 /// A `#[lightning_module]` or `#[data_module]` struct.
 pub(crate) struct StructModel {
-    /// Which of the two.
+    /// Module or data module.
     pub(crate) owner: Owner,
     /// Where the runtime is.
     pub(crate) paths: Paths,
-    /// The struct without its fields' and its own lightning attributes; fields keep all others.
+    /// The struct without our attributes; fields keep all others.
     pub(crate) item: ItemStruct,
-    /// Its `#[cfg]`s, repeated on all that is emitted.
+    /// Its `#[cfg]`s, which are repeated on all generated items.
     pub(crate) cfgs: Vec<Attribute>,
     /// The named fields, in order.
     pub(crate) fields: Vec<Field>,
@@ -37,7 +37,7 @@ pub(crate) struct StructModel {
 }
 
 impl StructModel {
-    /// Sorts what the user wrote.
+    /// Reads the item and reports malformed attributes.
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> Self {
         if owner == Owner::Module {
             mend_attrs(&mut item.attrs, &["optimizer"], "a module", diagnostics);
@@ -69,7 +69,7 @@ impl StructModel {
         self.fields.iter().filter_map(|field| field.hparam().map(|default| (field, default)))
     }
 
-    /// Whether the fields say how to build the struct, so that no `fn init` does.
+    /// Whether the attributes of the fields build the struct, so that no `fn init` is needed.
     pub(crate) fn initialises_itself(&self) -> bool {
         let mut roles = self.fields.iter().flat_map(|field| &field.roles);
         let written = roles.any(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
@@ -79,7 +79,8 @@ impl StructModel {
         self.owner == Owner::Data || written || nothing_to_build
     }
 
-    /// The field's role: the first one written, or a module where `fn init` builds what has none.
+    /// The role of the field: the first one, or a module if there is none and `fn init` builds the
+    /// struct.
     pub(crate) fn role<'a>(&self, field: &'a Field) -> Option<&'a Role> {
         match field.roles.first() {
             Some(role) => Some(&role.role),
@@ -88,7 +89,7 @@ impl StructModel {
         }
     }
 
-    /// The fields that have the name of an earlier one.
+    /// The fields with the name of an earlier field.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().enumerate().filter_map(|(at, field)| {
             let twice = |earlier: &Field| earlier.ident == field.ident && earlier.cfgs.is_empty();
@@ -96,11 +97,12 @@ impl StructModel {
         })
     }
 
-    /// Takes out what was reported and rustc would report again: fields written twice, and types that nothing can be made of.
+    /// Removes what is already reported and rustc would report again: duplicate fields and
+    /// hyperparameters with generic types.
     pub(crate) fn make_harmless(&mut self, modernise: impl Fn(&mut Type)) {
         let mut seen: Vec<Ident> = Vec::new();
         let mut keep = Vec::new();
-        // A hyperparameter that cannot be one goes too: Burn would report its generic once more.
+        // Burn's derive would report the generic type of such a hyperparameter again.
         let generic: Vec<bool> =
             self.fields.iter().map(|field| field.hparam().is_some() && self.generic_of(field).is_some()).collect();
         for (field, generic) in self.fields.iter_mut().zip(generic) {
@@ -126,7 +128,7 @@ impl StructModel {
         !self.item.generics.params.is_empty()
     }
 
-    /// The generic parameter that the field's type names.
+    /// The generic parameter that the type of the field uses.
     pub(crate) fn generic_of(&self, field: &Field) -> Option<String> {
         struct Names<'a> {
             params: &'a [String],
@@ -157,7 +159,7 @@ impl StructModel {
     }
 }
 
-/// Drops what we derive ourselves from the user's derives.
+/// Removes the traits that we derive from the user's `#[derive(…)]`.
 fn drop_derives(attrs: &mut Vec<Attribute>) {
     attrs.retain_mut(|attr| {
         if !attr.path().is_ident("derive") {

@@ -84,7 +84,7 @@ impl Parse for Arg {
     }
 }
 
-/// The arguments of an attribute, as far as they can be read; the first syntax error is reported.
+/// Parses the arguments of an attribute as far as possible and reports the first syntax error.
 pub(crate) fn parse_args(attr: &Attribute, diagnostics: &Diagnostics) -> Vec<Arg> {
     match &attr.meta {
         Meta::Path(_) => Vec::new(),
@@ -100,7 +100,7 @@ pub(crate) fn parse_args(attr: &Attribute, diagnostics: &Diagnostics) -> Vec<Arg
     }
 }
 
-/// The arguments between the parentheses of an attribute.
+/// Parses the arguments between the parentheses of an attribute.
 pub(crate) fn parse_arg_tokens(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Arg> {
     let parser = |input: ParseStream<'_>| {
         let mut args = Vec::new();
@@ -109,7 +109,7 @@ pub(crate) fn parse_arg_tokens(tokens: TokenStream, diagnostics: &Diagnostics) -
                 Ok(arg) => args.push(arg),
                 Err(error) => {
                     diagnostics.syntax(error);
-                    // The rest cannot be told apart any more.
+                    // The rest cannot be split into arguments.
                     input.parse::<TokenStream>()?;
                     return Ok(args);
                 }
@@ -117,7 +117,7 @@ pub(crate) fn parse_arg_tokens(tokens: TokenStream, diagnostics: &Diagnostics) -
             if !input.is_empty()
                 && let Err(error) = input.parse::<Token![,]>()
             {
-                // What stands before the missing comma is not what was meant either.
+                // The argument before the missing comma is incomplete as well.
                 args.pop();
                 diagnostics.syntax(error);
                 input.parse::<TokenStream>()?;
@@ -134,7 +134,7 @@ pub(crate) fn parse_arg_tokens(tokens: TokenStream, diagnostics: &Diagnostics) -
     }
 }
 
-/// The single expression in `#[init(expr)]`; `None` for a bare `#[init]`.
+/// Parses the single expression in `#[init(expr)]`; `None` for a bare `#[init]`.
 pub(crate) fn parse_expr(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Expr> {
     match &attr.meta {
         Meta::Path(_) => None,
@@ -144,7 +144,8 @@ pub(crate) fn parse_expr(attr: &Attribute, diagnostics: &Diagnostics) -> Option<
                 let name = name_of(attr);
                 let help = format!("write one expression, as in `#[{name}(build(device))]`");
                 diagnostics.syntax(syn::Error::new(error.span(), format!("{error}\n= help: {help}")));
-                // Stands for what could not be read, so that nobody complains of a missing expression as well.
+                // Stands for the unreadable expression, so that no missing expression is reported
+                // as well.
                 Some(Expr::Verbatim(quote!(::core::unreachable!())))
             }
         },

@@ -4,7 +4,7 @@ use syn::{Attribute, Expr, Ident, Meta, ext::IdentExt, spanned::Spanned};
 
 use crate::diagnostics::{Diagnostics, suggested};
 
-/// The attribute's name when it is a single word.
+/// The name of the attribute, empty for a path of several segments.
 pub(crate) fn name_of(attr: &Attribute) -> String {
     attr.path().get_ident().map(|name| name.unraw().to_string()).unwrap_or_default()
 }
@@ -14,10 +14,11 @@ pub(crate) fn take_attrs(attrs: &mut Vec<Attribute>, names: &[&str]) -> Vec<Attr
     attrs.extract_if(.., |attr| names.contains(&name_of(attr).as_str())).collect()
 }
 
-/// Attributes that rustc or a derive of ours knows.
+/// Attributes of rustc and of the derives that we emit.
 const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "expect", "module", "serde"];
 
-/// Reports each attribute that is nearly one of `known`, and puts right what it is called: the rest is then read as it was meant.
+/// Reports each attribute whose name is close to one of `known`, and corrects the name, so that the
+/// arguments are read as intended.
 pub(crate) fn mend_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, diagnostics: &Diagnostics) {
     for attr in attrs {
         let name = name_of(attr);

@@ -8,7 +8,7 @@ use crate::{
     paths::plain,
 };
 
-/// Keeps the arguments whose key is among `known`, each once; reports the others.
+/// Keeps the arguments whose key is in `known`, each once; reports the others.
 pub(crate) fn known_args(
     args: Vec<Arg>,
     attribute: &str,
@@ -37,7 +37,7 @@ pub(crate) fn known_args(
     kept
 }
 
-/// The key of an argument and how it is written; `None`, reported, for an unknown one.
+/// The key of an argument and its form; reports an unknown argument and returns `None`.
 fn known_form<'a>(
     arg: &'a Arg,
     attribute: &str,

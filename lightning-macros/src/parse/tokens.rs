@@ -3,7 +3,7 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 use syn::{Expr, Type};
 
-/// Removes our attributes from tokens that could not be parsed, wherever they stand.
+/// Removes our attributes, at any depth, from tokens that cannot be parsed.
 pub(crate) fn strip_tokens(tokens: TokenStream, names: &[&str]) -> TokenStream {
     let mut kept: Vec<TokenTree> = Vec::new();
     for token in tokens {
@@ -26,7 +26,7 @@ pub(crate) fn strip_tokens(tokens: TokenStream, names: &[&str]) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// What stands in the brackets of the attributes with these names, wherever they are.
+/// The contents of all attributes with these names, at any depth.
 pub(crate) fn attributes_of(tokens: TokenStream, names: &[&str]) -> Vec<TokenStream> {
     let mut found = Vec::new();
     let mut after_hash = false;
@@ -44,7 +44,7 @@ pub(crate) fn attributes_of(tokens: TokenStream, names: &[&str]) -> Vec<TokenStr
     found
 }
 
-/// Burn's older backend-generic tensor: the type of today for `Tensor<B, 2>`, which nothing in Burn 0.22 accepts.
+/// The current type for the backend-generic `Tensor<B, 2>` of Burn before 0.22.
 pub(crate) fn modern_tensor(ty: &Type) -> Option<Type> {
     let Type::Path(path) = ty else { return None };
     let mut path = path.clone();

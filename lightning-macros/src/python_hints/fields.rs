@@ -1,4 +1,4 @@
-//! Fields of a Python module that a module in Rust does not have.
+//! Fields of a module in Python that a module in Rust does not have.
 
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{
@@ -10,7 +10,8 @@ use super::is_self;
 use crate::paths::{RuntimePath, plain};
 use crate::spans::parens;
 
-/// Fields of a module in Python, with the runtime's trait of a module that has such a field of its own.
+/// Fields of a module in Python, with the runtime's trait for modules that declare such a field
+/// themselves.
 const FIELDS: &[(&str, &str)] = &[
     ("current_epoch", "CurrentEpochField"),
     ("global_step", "GlobalStepField"),
@@ -19,14 +20,15 @@ const FIELDS: &[(&str, &str)] = &[
     ("trainer", "TrainerField"),
 ];
 
-/// The runtime's trait of a module with a field of the name.
+/// The runtime's trait for a module with this field.
 pub(crate) fn field_trait(field: &Ident) -> Option<Ident> {
     let name = plain(field);
     FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| format_ident!("{field}"))
 }
 
-/// Reads `self.current_epoch` as `<Self as P::CurrentEpochField>::read(self)` does, which says in our words that there is no such field:
-/// the macro on the impl cannot know. Only where `self` is shared, so that it makes no difference what else is borrowed.
+/// Replaces `self.current_epoch` with `<Self as P::CurrentEpochField>::read(self)`, whose error
+/// message says what to write: the macro on the impl does not know the fields. Only where `self` is
+/// a shared reference, since the call borrows all of `self`.
 pub(crate) fn read_fields(p: &RuntimePath, sig: &Signature, block: &mut Block) {
     struct Reads<'a> {
         p: &'a RuntimePath,
@@ -39,7 +41,7 @@ pub(crate) fn read_fields(p: &RuntimePath, sig: &Signature, block: &mut Block) {
             }
             visit_mut::visit_expr_mut(self, expr);
         }
-        /// Another `self`.
+        /// Has another `self`.
         fn visit_item_mut(&mut self, _: &mut Item) {}
     }
     impl Reads<'_> {

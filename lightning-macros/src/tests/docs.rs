@@ -45,7 +45,7 @@ fn a_table_is_replaced_between_its_markers() {
     assert_eq!(replace_table(&fresh, "<!-- hooks: data -->", "| new |\n"), fresh);
 }
 
-/// What the core is handed: the names and the order are public, through `Hook::ALL`.
+/// The names and the order are public, through `Hook::ALL`.
 #[test]
 fn the_rows_are_those_of_the_enum() {
     let names = |input: &str| -> Vec<String> {

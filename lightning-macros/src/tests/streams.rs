@@ -1,4 +1,4 @@
-//! Token streams that nobody would write: programs with tokens changed, items put together at random, and plain noise.
+//! Random token streams: programs with changed tokens, random items, and noise.
 
 mod words;
 
@@ -14,11 +14,11 @@ use super::programs;
 
 use crate::hooks::{FOREIGN, HOOKS, UNAVAILABLE};
 
-/// A generator of its own, so that a round can be repeated by its number.
+/// A random generator with which a round can be repeated by its number.
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// SplitMix64, so that neighbouring seeds have nothing in common.
+    /// SplitMix64: adjacent seeds give unrelated sequences.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -44,7 +44,7 @@ impl Random {
     }
 }
 
-/// What one round hands to a macro.
+/// The input of a macro.
 pub(crate) struct Input {
     pub(crate) args: TokenStream,
     pub(crate) item: TokenStream,
@@ -63,7 +63,7 @@ impl Streams {
         Self { items: items(), names: hooks.chain(others).chain(NAMES.iter().copied()).collect() }
     }
 
-    /// The input of a round.
+    /// Creates the input of a round.
     pub(crate) fn input(&self, round: u64) -> Input {
         let mut random = Random::new(round);
         let mut item = match random.below(10) {
@@ -82,7 +82,7 @@ impl Streams {
         Input { args, item }
     }
 
-    /// An item of parts that each could be right.
+    /// A random item from valid parts.
     fn item(&self, random: &mut Random) -> String {
         let mut text = String::new();
         for _ in 0..random.below(3) {
@@ -152,12 +152,12 @@ fn block(random: &mut Random, depth: usize) -> String {
     text + "}"
 }
 
-/// Parts that are wrong Rust in some combinations; those are then noise.
+/// Parses the text; some combinations of parts are not valid Rust and become empty.
 fn parsed(text: &str) -> TokenStream {
     text.parse().unwrap_or_default()
 }
 
-/// The lightning items of all programs, without their attribute.
+/// The items of all programs, without our macros.
 fn items() -> Vec<TokenStream> {
     let mut items = Vec::new();
     for program in programs::ALL {
@@ -172,7 +172,7 @@ fn items() -> Vec<TokenStream> {
     items
 }
 
-/// Changes one token somewhere in the tree.
+/// Changes one token at any depth.
 fn mutate(tokens: TokenStream, random: &mut Random) -> TokenStream {
     let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
     if trees.is_empty() {

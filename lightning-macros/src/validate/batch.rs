@@ -22,7 +22,7 @@ fn check_one_size(model: &BatchModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// `struct Batch<'a>`: a loader hands its batches over for good.
+/// `struct Batch<'a>`: a loader gives ownership of its batches.
 fn check_lifetimes(model: &BatchModel, diagnostics: &Diagnostics) {
     for param in model.input.generics.lifetimes() {
         diagnostics

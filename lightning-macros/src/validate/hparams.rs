@@ -2,7 +2,7 @@
 
 use crate::{diagnostics::Diagnostics, model::StructModel};
 
-/// `#[hparam] device: String`: the expressions in attributes see these names already (C14).
+/// `#[hparam] device: String`: the expressions in attributes already use these names (C14).
 pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics) {
     const TAKEN: &[&str] = &["device", "hparams", "self", "cx"];
     for (field, _) in model.hparams() {
@@ -17,7 +17,7 @@ pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics)
     }
 }
 
-/// `#[hparam] x: T` in `struct Net<T>`: the hyperparameters are no generic struct.
+/// `#[hparam] x: T` in `struct Net<T>`: the struct of hyperparameters is not generic.
 pub(super) fn check_hparam_generics(model: &StructModel, diagnostics: &Diagnostics) {
     for (field, _) in model.hparams() {
         if let Some(param) = model.generic_of(field) {
@@ -33,7 +33,7 @@ pub(super) fn check_hparam_generics(model: &StructModel, diagnostics: &Diagnosti
     }
 }
 
-/// `#[serde(flatten)]`: unknown keys of a configuration could not be told apart any more.
+/// `#[serde(flatten)]`: unknown keys of a configuration could not be reported.
 pub(super) fn check_hparam_serde(model: &StructModel, diagnostics: &Diagnostics) {
     for (field, _) in model.hparams() {
         for attr in &field.serde {

@@ -11,7 +11,7 @@ use crate::{
     text::text_of,
 };
 
-/// The checks of an impl, each on its own.
+/// The checks, which are independent of each other.
 const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     names::check_names,
     receivers::check_receivers,
@@ -39,7 +39,8 @@ pub(crate) fn validate_impl(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// `#[lightning_module] impl Trait for Digits`: a hook is an inherent method (C17). False where nothing else can be checked.
+/// `#[lightning_module] impl Trait for Digits`: a hook is an inherent method (C17). Returns false
+/// if nothing else can be checked.
 pub(crate) fn check_impl_item(owner: Owner, item: &ItemImpl, diagnostics: &Diagnostics) -> bool {
     let attribute = owner.attribute();
     if let Some((path, _)) = &item.trait_ {
@@ -63,7 +64,7 @@ pub(crate) fn check_impl_attributes(attrs: &mut Vec<Attribute>, diagnostics: &Di
     }
 }
 
-/// The methods that are checked as hooks: a misspelt one is reported for its name alone.
+/// The methods that are checked as hooks; a misspelled one is reported for its name only.
 pub(super) fn hooks(model: &ImplModel) -> impl Iterator<Item = (&Method, &'static HookDef)> {
     model.methods.iter().filter_map(|method| match method.meant {
         Meant::Hook(hook) => Some((method, hook)),
@@ -71,7 +72,7 @@ pub(super) fn hooks(model: &ImplModel) -> impl Iterator<Item = (&Method, &'stati
     })
 }
 
-/// `fn freeze(…)`: the attribute on the struct emits it.
+/// `fn freeze(…)`: the macro on the struct generates it.
 fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
     let generated = model.owner.generated();
     for method in &model.methods {
@@ -85,8 +86,8 @@ fn check_generated_names(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// Two `fn training_step` under one set of `#[cfg]`s: rustc reports the pair, at the second name, better than we could,
-/// but only once the traits are implemented once.
+/// Two `fn training_step` under the same `#[cfg]`s. rustc would report the second method better
+/// than we can, but also the duplicate trait impls.
 fn check_repeated_hooks(model: &ImplModel, diagnostics: &Diagnostics) {
     for method in model.repeated() {
         diagnostics

@@ -7,7 +7,7 @@ use crate::{
     model::{ImplModel, LogSite, Method},
 };
 
-/// Options that exclude each other, or have no meaning where they stand.
+/// Options that exclude each other or do not apply.
 pub(super) fn check_log_options(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, site) in sites(model) {
         check_direction(site, diagnostics);

@@ -10,7 +10,7 @@ pub(super) fn sites(model: &ImplModel) -> impl Iterator<Item = (&Method, &LogSit
     model.methods.iter().flat_map(|method| method.logs.iter().map(move |site| (method, site)))
 }
 
-/// A `#[log]` where logging means nothing.
+/// A `#[log]` in a method that belongs to no stage.
 pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, site) in sites(model) {
         let name = method.name();
@@ -21,7 +21,7 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
                 .emit();
             continue;
         }
-        // A name that was reported decides nothing about its values.
+        // A misspelled name, which is already reported, does not decide where its values belong.
         if method.hook().is_none() && method.logs_to().is_some() {
             continue;
         }
@@ -41,7 +41,7 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// A `#[log]` on something that is no value, or on a value that may never be seen.
+/// A `#[log]` on a statement without a value, or with a value that may never be logged.
 pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
     for (_, site) in sites(model) {
         match (site.form, site.bindings.len(), site.enclosed) {
@@ -67,7 +67,7 @@ pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
                 .error(site, "`#[log]` on `let … else` must bind one variable, found several")
                 .help("log each variable with a separate `let`")
                 .emit(),
-            // A stateful metric says itself what the rounds make together.
+            // A stateful metric defines the reduction itself.
             (_, _, Some(Enclosed::Loop)) if site.options.reduce.is_none() && site.options.metric.is_none() => {
                 diagnostics
                     .error(site, "`#[log]` in a loop needs `reduce`")

@@ -6,7 +6,7 @@ use crate::{
     paths::constant_ident,
 };
 
-/// One name, two meanings (C10).
+/// Two different metrics with one name (C10).
 pub(super) fn check_metric_conflicts(model: &ImplModel, diagnostics: &Diagnostics) {
     for conflict in &model.conflicts {
         let name = &conflict.name;
@@ -32,7 +32,7 @@ pub(super) fn check_metric_conflicts(model: &ImplModel, diagnostics: &Diagnostic
     }
 }
 
-/// A metric's constant and an associated constant of the user (C10).
+/// The constant of a metric, and a constant of the user (C10).
 pub(super) fn check_metric_constants(model: &ImplModel, diagnostics: &Diagnostics) {
     for member in &model.item.items {
         let syn::ImplItem::Const(constant) = member else { continue };

@@ -37,7 +37,7 @@ pub(super) fn check_names(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// The hooks that share the most words with a name that is near to none.
+/// The hook that shares the most words with a name that is close to none.
 fn likely_hooks(name: &str) -> String {
     let words: Vec<&str> = name.split('_').collect();
     let shared = |hook: &HookDef| hook.name.split('_').filter(|word| words.contains(word)).count();

@@ -97,7 +97,8 @@ fn is_module(model: &StructModel, name: &Ident) -> bool {
     module_names(model).contains(&plain(name))
 }
 
-/// The fields that may have parameters. One whose role was reported counts: it may have been meant as one.
+/// The fields that may have parameters. A field whose attribute is already reported counts, since
+/// it may be one of them.
 fn module_names(model: &StructModel) -> Vec<String> {
     let module =
         |field: &&crate::model::Field| field.reported || matches!(model.role(field), Some(Role::Module(_)) | None);

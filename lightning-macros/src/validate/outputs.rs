@@ -10,7 +10,7 @@ use crate::{
     text::text_of,
 };
 
-/// `fn train_dataloader(&self) -> impl Loader<Batch>`: the type becomes an associated type, which has to be named.
+/// `fn train_dataloader(&self) -> impl Loader<Batch>`: an associated type must be named.
 pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, hook) in hooks(model) {
         let help = match hook.kind {

@@ -48,7 +48,7 @@ pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// `fn on_train_batch_end(&mut self, batch: Pixels)`: the step has the batch, the hook sees it.
+/// `fn on_train_batch_end(&mut self, batch: Pixels)`: the step owns the batch, a hook borrows it.
 fn check_lent(hook: &HookDef, known: &ParamDef, ty: &Type, diagnostics: &Diagnostics) {
     let lent = match ty {
         Type::Reference(reference) if reference.mutability.is_none() => return,
@@ -57,7 +57,10 @@ fn check_lent(hook: &HookDef, known: &ParamDef, ty: &Type, diagnostics: &Diagnos
     };
     if known.arg.is_lent() {
         diagnostics
-            .error(ty, format!("`{}` must take `{}` by shared reference, found `{}`", hook.name, known.name, text_of(ty)))
+            .error(
+                ty,
+                format!("`{}` must take `{}` by shared reference, found `{}`", hook.name, known.name, text_of(ty)),
+            )
             .expected(format!("`{}`", hook.signature()))
             .help(format!("write `&{}`", text_of(lent)))
             .emit();

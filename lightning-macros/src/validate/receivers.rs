@@ -49,7 +49,7 @@ pub(super) fn check_receivers(model: &ImplModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// The receiver as it would be written in short.
+/// The receiver in its short form.
 fn receiver_text(receiver: &syn::Receiver) -> String {
     let mutability = |mutable: bool| if mutable { "&mut self" } else { "&self" };
     match &receiver.kind {

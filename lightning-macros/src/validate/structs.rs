@@ -5,7 +5,7 @@ use syn::{Fields, ItemStruct};
 use super::{check_tensors, hparams, optimizers, overlaps, roles};
 use crate::{diagnostics::Diagnostics, hooks::Owner, model::StructModel, paths::plain};
 
-/// The checks of a struct, each on its own.
+/// The checks, which are independent of each other.
 const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     check_repeated_fields,
     roles::check_one_role,
@@ -31,8 +31,8 @@ pub(crate) fn validate_struct(model: &StructModel, diagnostics: &Diagnostics) {
     }
 }
 
-/// `struct Digits(Linear);`: a field's name is its path in the checkpoint, so it needs one (C17). False where nothing else can be
-/// checked.
+/// `struct Digits(Linear);`: the name of a field is its path in a checkpoint (C17). Returns false
+/// if nothing else can be checked.
 pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &Diagnostics) -> bool {
     let (found, tokens) = match &item.fields {
         Fields::Named(fields) => {
@@ -47,7 +47,7 @@ pub(crate) fn check_struct_shape(owner: Owner, item: &ItemStruct, diagnostics: &
             return unnamed.is_empty();
         }
         Fields::Unnamed(_) => ("a tuple struct", "Digits { layer: Linear }"),
-        // Its loaders may make everything.
+        // The loaders of a data module may not need fields.
         Fields::Unit if owner == Owner::Data => return true,
         Fields::Unit => ("a unit struct", "Digits {}"),
     };

@@ -1,11 +1,11 @@
-//! Training steps beside each other (C12), and hooks that never run (C19).
+//! Combinations of training steps (C12), and hooks that never run (C19).
 
 use crate::{
     diagnostics::Diagnostics,
     model::{Binding, ImplModel, Meant, Method},
 };
 
-/// Plain, bound and manual steps beside each other; two steps for one optimizer (C12)
+/// Plain steps beside bound ones; two steps for one optimizer (C12)
 pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics) {
     let mut bound: Vec<(&Method, &Binding)> = Vec::new();
     for method in &model.methods {
@@ -32,7 +32,7 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
     }
 }
 
-/// Hooks that can never run where the module optimizes by itself (C19)
+/// Hooks that never run with manual optimization (C19)
 pub(super) fn check_manual(model: &ImplModel, diagnostics: &Diagnostics) {
     const NEVER: &[&str] = &["on_before_zero_grad", "configure_gradient_clipping"];
     if !model.is_manual() {

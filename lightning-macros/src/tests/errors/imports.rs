@@ -1,8 +1,8 @@
-//! The imports beside an item with mistakes.
+//! The imports that are kept for an item with mistakes.
 
 use crate::tests::expand;
 
-/// The `use … as _;` that an expansion has beside its errors.
+/// The paths of `use … as _;` in an expansion with errors.
 fn kept_imports(source: &str) -> Vec<String> {
     let text = expand(source).to_string().replace(' ', "");
     assert!(text.contains("compile_error!"), "{text}");
@@ -24,7 +24,7 @@ struct Net<E, const N: usize> {
 ";
     let kept = kept_imports(source);
     assert_eq!(kept, ["optim::AdamConfig", "Beta", "Cosine", "LinearConfig", "PathBuf"]);
-    // What a `#[cfg]` leaves out may have no import.
+    // An item under a false `#[cfg]` may have no import.
     let conditional = source.replace("#[init(Self", "#[cfg(unix)] #[init(Self");
     assert!(kept_imports(&conditional).is_empty());
 }

@@ -99,15 +99,15 @@ fn wrong_parameters() {
             = note: available parameters, recognized by name: `cx: &mut HookContext`
             = help: remove `outputs`
 
-            `on_train_batch_start` must take `batch` by reference, found `B`
+            `on_train_batch_start` must take `batch` by shared reference, found `B`
             = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
 
-            `on_test_batch_end` must take `batch` by reference, found `&mut B`
+            `on_test_batch_end` must take `batch` by shared reference, found `&mut B`
             = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
 
-            `on_train_batch_end` must take `outputs` by reference, found `T`
+            `on_train_batch_end` must take `outputs` by shared reference, found `T`
             = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&T`
 

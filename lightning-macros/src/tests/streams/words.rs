@@ -1,4 +1,4 @@
-//! The parts that random items are made of.
+//! The parts of random items.
 
 #[rustfmt::skip]
 pub(super) const WORDS: &[&str] = &[
