@@ -31,7 +31,7 @@ pub(crate) use batch::{expand_batch, expand_inert_batch};
 pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};
 pub(crate) use module_impl::{expand_impl, expand_inert_impl};
 pub(crate) use module_struct::{expand_inert_struct, expand_struct};
-pub(crate) use user_impl::modernise;
+pub(crate) use user_impl::modernize;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};

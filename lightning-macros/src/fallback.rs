@@ -8,7 +8,7 @@ use syn::{Attribute, GenericParam, Item, visit_mut::VisitMut};
 use crate::{
     expand::{
         expand_inert_batch, expand_inert_data_impl, expand_inert_data_struct, expand_inert_impl, expand_inert_struct,
-        modernise,
+        modernize,
     },
     hooks::Owner,
     model::{BatchModel, ImplModel, STRUCT_ATTRS, StructModel},
@@ -17,7 +17,7 @@ use crate::{
 
 /// The output for a struct with mistakes.
 pub(crate) fn fall_back_struct(mut model: StructModel) -> TokenStream {
-    model.make_harmless(|ty| modernise(|tensors| tensors.visit_type_mut(ty)));
+    model.remove_reported(|ty| modernize(|tensors| tensors.visit_type_mut(ty)));
     let model = &model;
     match model.owner {
         Owner::Module => expand_inert_struct(model),

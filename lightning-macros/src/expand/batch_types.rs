@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 
-use super::{any_of, assert_at, user_impl::modernise};
+use super::{any_of, assert_at, user_impl::modernize};
 use crate::{
     hooks::{HookDef, Kind, StepDef},
     model::{ImplModel, Method},
@@ -61,6 +61,6 @@ pub(super) fn batch_type(method: &Method) -> Option<Type> {
         Type::ImplTrait(_) => return None,
         ty => ty.clone(),
     };
-    modernise(|tensors| tensors.visit_type_mut(&mut ty));
+    modernize(|tensors| tensors.visit_type_mut(&mut ty));
     Some(ty)
 }

@@ -36,8 +36,8 @@ impl Mentions {
     /// the name.
     pub(super) fn contains(&self, name: &Ident) -> bool {
         let name = plain(name);
-        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
-        self.0.contains_key(&name) || (name.len() > 3 && self.0.keys().any(misspelt))
+        let misspelled = |word: &String| suggested(word, [name.as_str()]).is_some();
+        self.0.contains_key(&name) || (name.len() > 3 && self.0.keys().any(misspelled))
     }
 
     /// The identifiers to bind for a variable: one, or two if both origins use it.

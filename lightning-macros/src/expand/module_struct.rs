@@ -31,7 +31,7 @@ use crate::{
 /// };
 /// ```
 pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
-    let init = model.initialises_itself().then(|| expand_init_module(model, expand_body(model)));
+    let init = model.is_built_by_attributes().then(|| expand_init_module(model, expand_body(model)));
     let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_optimizers(model) };
     let rest = optimizers.into_iter().chain(expand_assertions(model));
     expand_with(model, expand_lightning_struct(model), init, rest)
@@ -40,7 +40,7 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
 /// The same names and types for a struct with mistakes; the bodies are never called.
 pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
     let never = quote!(::core::unreachable!());
-    let init = model.initialises_itself().then(|| expand_init_module(model, never));
+    let init = model.is_built_by_attributes().then(|| expand_init_module(model, never));
     let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_inert_optimizers(model) };
     expand_with(model, expand_inert_lightning_struct(model), init, optimizers)
 }

@@ -122,6 +122,7 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
 /// before it is borrowed.
 fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
+    // A hook with `cx` borrows the context, so all other values are read from it before the call.
     let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
     let reads = known.iter().filter_map(|(param, ty)| {
         let (first, last) = ends(ty);

@@ -42,17 +42,19 @@ pub(super) fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, st
         Param::Unknown(_) => None,
     });
     let args = quote!(self #(, #args)*);
-    let handed_on = hook_that_takes(model, |_, arg| arg == Arg::Output).filter(|(hook, _)| hook.cfgs.is_empty());
-    let handed_on = handed_on.map(|(_, ty)| referred(ty));
+    // Under a `#[cfg]` the hook may be absent, and its type cannot decide the step's output.
+    let output_type = hook_that_takes(model, |_, arg| arg == Arg::Output).filter(|(hook, _)| hook.cfgs.is_empty());
+    let output_type = output_type.map(|(_, ty)| referred(ty));
     let kept = match step.output {
         StepOutput::Evaluation => hook_that_takes(model, |_, arg| arg == Arg::Outputs(step.batch)),
         _ => None,
     };
-    let body = match (step.output, handed_on) {
+    let body = match (step.output, output_type) {
         (StepOutput::Training, Some(ty)) => expand_output_call(p, method, &quote!(training_output_of::<#ty, _>), &args),
         (StepOutput::Manual, Some(ty)) => expand_output_call(p, method, &quote!(manual_output_of::<#ty, _>), &args),
         (output, _) => expand_step_output(p, method, output, kept, &args),
     };
+    // The name of an unused parameter starts with an underscore, as in code that a user would write.
     let takes_cx = kept.is_some()
         || hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
     implement_step(model, method, step, if takes_cx { quote!(cx) } else { quote!(_cx) }, quote!(batch), body)

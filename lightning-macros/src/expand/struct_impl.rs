@@ -33,7 +33,7 @@ pub(super) fn expand_lightning_struct(model: &StructModel) -> TokenStream {
 /// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name, where rustc reports a
 /// struct with neither `#[init(…)]` nor `fn init`.
 fn expand_built(model: &StructModel) -> TokenStream {
-    if model.initialises_itself() {
+    if model.is_built_by_attributes() {
         return TokenStream::new();
     }
     let p = model.paths.private();

@@ -74,7 +74,7 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
         drop_python_bodies(model, &mut parsed);
         drop_colliding(model, &mut parsed);
-        modernise(|tensors| tensors.visit_item_impl_mut(&mut parsed));
+        modernize(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
     }
     item
@@ -111,7 +111,7 @@ fn drop_colliding(model: &ImplModel, item: &mut syn::ItemImpl) {
 }
 
 /// Replaces `Tensor<B, 2>` with `Tensor<2>`, so that rustc does not report it again.
-pub(crate) fn modernise(visit: impl FnOnce(&mut dyn VisitMut)) {
+pub(crate) fn modernize(visit: impl FnOnce(&mut dyn VisitMut)) {
     struct Tensors;
     impl VisitMut for Tensors {
         fn visit_type_mut(&mut self, ty: &mut Type) {

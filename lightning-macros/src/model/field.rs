@@ -6,7 +6,7 @@ use super::role::{Role, RoleAttr, read_precision, read_role};
 use crate::{
     diagnostics::{Diagnostics, listed},
     hooks::Owner,
-    parse::{copy_attrs, doc_text, known_args, mend_attrs, name_of, parse_args, take_attrs},
+    parse::{copy_attrs, correct_attrs, doc_text, known_args, name_of, parse_args, take_attrs},
     paths::plain,
     text::text_of,
 };
@@ -71,7 +71,7 @@ impl Field {
 pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -> Option<Field> {
     let ident = field.ident.clone()?;
     let known = if owner == Owner::Module { MODULE_ATTRS } else { DATA_ATTRS };
-    mend_attrs(&mut field.attrs, known, &format!("a field of {}", owner.noun()), diagnostics);
+    correct_attrs(&mut field.attrs, known, &format!("a field of {}", owner.noun()), diagnostics);
     let mut ours = Vec::new();
     let mut reported = false;
     field.attrs.retain(|attr| {
@@ -80,7 +80,7 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
             ours.push(attr.clone());
             return false;
         }
-        let alien = report_alien(owner, attr, &name, diagnostics);
+        let alien = report_foreign(owner, attr, &name, diagnostics);
         reported |= alien;
         !alien
     });
@@ -109,7 +109,7 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
 }
 
 /// Reports one of our attributes that belongs on another item.
-fn report_alien(owner: Owner, attr: &Attribute, name: &str, diagnostics: &Diagnostics) -> bool {
+fn report_foreign(owner: Owner, attr: &Attribute, name: &str, diagnostics: &Diagnostics) -> bool {
     if !FOREIGN_ATTRS.contains(&name) && !MODULE_ATTRS.contains(&name) {
         return false;
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostics,
-    parse::{copy_attrs, mend_attrs, take_attrs},
+    parse::{copy_attrs, correct_attrs, take_attrs},
     paths::{LOG_PLACEHOLDER, plain},
 };
 
@@ -58,7 +58,7 @@ impl Collector<'_> {
     /// Removes the `#[log]` of a statement, which only a `let` may have, and returns its
     /// placeholder.
     fn take_log(&mut self, local: &mut Local) -> Option<TokenStream> {
-        mend_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
+        correct_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
         let mut logs = take_attrs(&mut local.attrs, &["log"]).into_iter();
         let log = logs.next()?;
         if let Some(second) = logs.next() {

@@ -18,12 +18,12 @@ use crate::{
 /// Our attributes of methods.
 const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
 /// Our attributes on the wrong item: reported, and not passed on to rustc.
-const ALIEN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
+const FOREIGN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
 
 pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
     let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
     let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
-    let ordinary = report_aliens(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
+    let ordinary = report_foreign(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
     let cfgs = copy_attrs(&function.attrs, "cfg");
     let name = plain(&function.sig.ident);
     let named = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
@@ -94,12 +94,12 @@ fn read_step_attrs(
 
 /// Reports our attributes that belong on another item and misspelled ones. Returns true for a
 /// misspelled `#[not_a_hook]`.
-fn report_aliens(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> bool {
+fn report_foreign(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> bool {
     let mut ordinary = false;
     attrs.retain(|attr| {
         let name = name_of(attr);
         let near = suggested(&name, METHOD_ATTRS.iter().copied());
-        if near.is_none() && !ALIEN_ATTRS.contains(&name.as_str()) {
+        if near.is_none() && !FOREIGN_ATTRS.contains(&name.as_str()) {
             return true;
         }
         ordinary |= near.is_some();

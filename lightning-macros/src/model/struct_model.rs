@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diagnostics::Diagnostics,
     hooks::Owner,
-    parse::{copy_attrs, mend_attrs, take_attrs},
+    parse::{copy_attrs, correct_attrs, take_attrs},
     paths::Paths,
 };
 
@@ -40,7 +40,7 @@ impl StructModel {
     /// Reads the item and reports malformed attributes.
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> Self {
         if owner == Owner::Module {
-            mend_attrs(&mut item.attrs, &["optimizer"], "a module", diagnostics);
+            correct_attrs(&mut item.attrs, &["optimizer"], "a module", diagnostics);
         }
         let optimizers = take_attrs(&mut item.attrs, &["optimizer"])
             .into_iter()
@@ -54,7 +54,7 @@ impl StructModel {
         let mut fields = Vec::new();
         for field in &mut item.fields {
             if owner == Owner::Module {
-                mend_attrs(&mut field.attrs, FIELD_ATTRS, "a field of a module", diagnostics);
+                correct_attrs(&mut field.attrs, FIELD_ATTRS, "a field of a module", diagnostics);
             }
             let on_field = take_attrs(&mut field.attrs, &["optimizer"]);
             fields.extend(read_field(owner, field, diagnostics));
@@ -70,7 +70,7 @@ impl StructModel {
     }
 
     /// Whether the attributes of the fields build the struct, so that no `fn init` is needed.
-    pub(crate) fn initialises_itself(&self) -> bool {
+    pub(crate) fn is_built_by_attributes(&self) -> bool {
         let mut roles = self.fields.iter().flat_map(|field| &field.roles);
         let written = roles.any(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
         let nothing_to_build = self.fields.iter().all(|field| {
@@ -84,7 +84,7 @@ impl StructModel {
     pub(crate) fn role<'a>(&self, field: &'a Field) -> Option<&'a Role> {
         match field.roles.first() {
             Some(role) => Some(&role.role),
-            None if self.initialises_itself() => None,
+            None if self.is_built_by_attributes() => None,
             None => Some(&Role::Module(None)),
         }
     }
@@ -99,7 +99,7 @@ impl StructModel {
 
     /// Removes what is already reported and rustc would report again: duplicate fields and
     /// hyperparameters with generic types.
-    pub(crate) fn make_harmless(&mut self, modernise: impl Fn(&mut Type)) {
+    pub(crate) fn remove_reported(&mut self, modernize: impl Fn(&mut Type)) {
         let mut seen: Vec<Ident> = Vec::new();
         let mut keep = Vec::new();
         // Burn's derive would report the generic type of such a hyperparameter again.
@@ -109,7 +109,7 @@ impl StructModel {
             let twice = field.cfgs.is_empty() && seen.contains(&field.ident);
             keep.push(!(generic || twice));
             seen.push(field.ident.clone());
-            modernise(&mut field.ty);
+            modernize(&mut field.ty);
         }
         let mut kept = keep.iter();
         self.fields.retain(|_| kept.next().copied().unwrap_or(true));

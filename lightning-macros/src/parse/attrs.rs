@@ -19,7 +19,7 @@ const BUILT_IN: &[&str] = &["doc", "cfg", "cfg_attr", "allow", "warn", "deny", "
 
 /// Reports each attribute whose name is close to one of `known`, and corrects the name, so that the
 /// arguments are read as intended.
-pub(crate) fn mend_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, diagnostics: &Diagnostics) {
+pub(crate) fn correct_attrs(attrs: &mut [Attribute], known: &[&str], place: &str, diagnostics: &Diagnostics) {
     for attr in attrs {
         let name = name_of(attr);
         if name.is_empty() || known.contains(&name.as_str()) || BUILT_IN.contains(&name.as_str()) {

@@ -35,7 +35,7 @@ pub(super) fn check_every_role(model: &StructModel, diagnostics: &Diagnostics) {
 
 /// `#[init] x: T` beside `#[init(…)] y: U`
 pub(super) fn check_expressions(model: &StructModel, diagnostics: &Diagnostics) {
-    if !model.initialises_itself() {
+    if !model.is_built_by_attributes() {
         return;
     }
     for role in model.fields.iter().flat_map(|field| field.roles.first()) {

@@ -16,7 +16,7 @@ fn roles() {
     #[hparam] #[state] both: usize,
     #[frozen] #[hparam] cold: usize,
     #[hparam] device: String,
-    #[hparams] misspelt: usize,
+    #[hparams] misspelled: usize,
     #[precision(f32)] #[init(norm())] norm: BatchNorm,
     #[precision] #[init(norm())] untyped: BatchNorm,
     #[precision(f16)] #[init(norm())] half: BatchNorm,
