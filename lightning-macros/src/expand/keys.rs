@@ -36,7 +36,7 @@ pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
 }
 
 /// `impl P::CurrentEpochField for Net { … }` for a field that has a name of PyTorch Lightning's:
-/// reading it is no mistake.
+/// reading it is valid.
 pub(super) fn expand_python_fields(model: &StructModel) -> impl Iterator<Item = TokenStream> {
     let p = model.paths.private();
     let own = model.fields.iter().filter_map(|field| Some((field, field_trait(&field.ident)?)));
