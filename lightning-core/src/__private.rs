@@ -187,17 +187,17 @@ pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
 
 /// What the steps of an evaluation returned.
 pub fn epoch_outputs<O: EpochOutputs>(cx: &mut Cx<'_>) -> Result<O> {
-    O::take(std::mem::take(&mut cx.outputs.evaluation))
+    O::take(std::mem::take(&mut cx.outputs_mut().evaluation))
 }
 
 /// Runs a hook on what the training step handed on; where there is no such thing the hook is left out.
 pub fn with_outputs<O: 'static, T: HookOutput>(cx: &mut Cx<'_>, hook: impl FnOnce(&O, &mut Cx<'_>) -> T) -> Result<()> {
-    let Some(output) = cx.outputs.training.take() else { return Ok(()) };
+    let Some(output) = cx.outputs_mut().training.take() else { return Ok(()) };
     let result = match output.downcast_ref() {
         Some(outputs) => hook(outputs, cx).into_hook_output(),
         None => Ok(()),
     };
-    cx.outputs.training = Some(output);
+    cx.outputs_mut().training = Some(output);
     result
 }
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Callback, CallbackContext, CallbackOrder};
+use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Direction, KeyRef, Monitor},
@@ -184,12 +184,8 @@ impl<M> EarlyStopping<M> {
 }
 
 impl<M> Callback<M> for EarlyStopping<M> {
-    fn order(&self) -> CallbackOrder {
-        CallbackOrder::Monitor
-    }
-
-    fn monitors(&self) -> Vec<String> {
-        vec![self.key.metric().to_owned()]
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().order(CallbackOrder::Monitor).monitors([self.key.metric().to_owned()])
     }
 
     fn state_key(&self) -> String {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, WeightAveraging};
+use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, CallbackInfo, WeightAveraging};
 use crate::{
     error::{Error, Result},
     module::LightningModule,
@@ -119,8 +119,8 @@ impl EmaWeightAveraging {
 }
 
 impl<M: LightningModule> Callback<M> for EmaWeightAveraging {
-    fn averages_weights(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().averages_weights()
     }
 
     fn check(&self) -> Result<()> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::file_name::{DEFAULT, Shown, Template, versioned};
-use super::{Callback, CallbackContext, CallbackOrder};
+use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
     checkpoint::{
         Checkpoint, Metadata,
@@ -543,16 +543,11 @@ fn is_of_run(path: &Path, seed: u64, batch_step: u64) -> bool {
 }
 
 impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
-    fn order(&self) -> CallbackOrder {
-        CallbackOrder::Checkpoint
-    }
-
-    fn is_checkpoint(&self) -> bool {
-        true
-    }
-
-    fn monitors(&self) -> Vec<String> {
-        self.monitor.iter().map(|(key, _)| key.metric().to_owned()).collect()
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new()
+            .order(CallbackOrder::Checkpoint)
+            .writes_checkpoints(self.folder.clone())
+            .monitors(self.monitor.iter().map(|(key, _)| key.metric().to_owned()))
     }
 
     fn check(&self) -> Result<()> {
@@ -577,10 +572,6 @@ impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
             .help("call `.auto_insert_metric_name(false)` and write the text around the value yourself"));
         }
         Ok(())
-    }
-
-    fn checkpoint_folder(&self) -> Option<PathBuf> {
-        self.folder.clone()
     }
 
     fn state_key(&self) -> String {

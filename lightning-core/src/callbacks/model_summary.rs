@@ -1,6 +1,6 @@
 //! Prints what the module is made of, as deep as wanted.
 
-use super::{Callback, CallbackContext};
+use super::{Callback, CallbackContext, CallbackInfo};
 use crate::{
     error::Result,
     module::{LightningModule, summary_of},
@@ -59,8 +59,8 @@ impl ModelSummary {
 }
 
 impl<M: LightningModule> Callback<M> for ModelSummary {
-    fn is_model_summary(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().prints_model_summary()
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

@@ -8,7 +8,7 @@ use std::{
 use burn::tensor::Tensor;
 
 use super::{
-    Callback, CallbackContext,
+    Callback, CallbackContext, CallbackInfo,
     average::{Averaging, Rule},
 };
 use crate::{
@@ -184,8 +184,8 @@ pub(super) fn equally(average: Tensor<1>, weights: Tensor<1>, averaged: u64) -> 
 }
 
 impl<M: LightningModule> Callback<M> for WeightAveraging {
-    fn averages_weights(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().averages_weights()
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

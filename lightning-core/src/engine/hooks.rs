@@ -35,7 +35,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
     run.callbacks.not_implemented.resize(callbacks.len(), HookSet::EMPTY);
     for (index, callback) in callbacks.iter_mut().enumerate() {
         if run.callbacks.not_implemented.get(index).is_some_and(|hooks| hooks.contains(hook))
-            || !wanted(callback.order())
+            || !run.callbacks.orders.get(index).copied().is_none_or(wanted)
         {
             continue;
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::log_state::LogState;
 use crate::{
-    callbacks::{CallbackContext, SettingsView},
+    callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
     console::{output::Console, profiler::Profile, progress::Progress},
     hooks::HookSet,
@@ -40,6 +40,8 @@ pub(crate) struct RunState {
 /// What the engine remembers of the callbacks.
 #[derive(Debug, Default)]
 pub(crate) struct CallbackState {
+    /// When each callback is called. Asked once: `Callback::info` may allocate.
+    pub(crate) orders: Vec<CallbackOrder>,
     /// The hooks that each callback does not implement.
     pub(crate) not_implemented: Vec<HookSet>,
     /// A monitored metric that only validation logs.

@@ -3,20 +3,23 @@
 use std::{
     any::Any,
     cell::Cell,
-    ops::{ControlFlow, Deref, DerefMut},
+    ops::{ControlFlow, Deref},
 };
 
 use super::run_view::RunView;
 use crate::{
     error::{Error, Result},
     hooks::Hook,
-    optim::{Clip, ClipAlgorithm},
+    loggers::{Figure, Output, ToHistogram, ToImage},
+    metrics::Metrics,
+    optim::{Clip, ClipAlgorithm, NamesOptimizer},
+    progress::StepOutputs,
     random::{Rng, Stream, derive_seed},
 };
 
 /// What the hook of a module can see of the run and do to it: a parameter `cx: &mut HookContext`.
 ///
-/// The methods that hooks share with callbacks are those of [`RunView`].
+/// What it can see is [`RunView`], which it dereferences to.
 #[derive(Debug)]
 pub struct HookContext<'a> {
     view: RunView<'a>,
@@ -35,9 +38,64 @@ impl<'a> Deref for HookContext<'a> {
     }
 }
 
-impl DerefMut for HookContext<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.view
+impl HookContext<'_> {
+    // The methods that change the run are written out here rather than reached through `DerefMut`: only a
+    // method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
+
+    /// Returns the current values of everything logged. On a device other than the host this waits
+    /// for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&mut self) -> Result<&Metrics> {
+        self.view.metrics()
+    }
+
+    /// Ends the run after this batch, with a reason for the report.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.view.stop(reason.into());
+    }
+
+    /// Sets the learning rate of an optimizer. Its parameter groups keep their ratio to it.
+    ///
+    /// # Errors
+    /// When there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a schedule.
+    pub fn set_lr<M>(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
+        self.view.set_lr(key.optimizer_name(), lr)
+    }
+
+    /// Returns the number of steps that an optimizer has taken.
+    ///
+    /// # Errors
+    /// When there is no such optimizer.
+    pub fn optimizer_steps<M>(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
+        self.view.optimizer_steps(key.optimizer_name())
+    }
+
+    /// Prints a line above the progress bar.
+    pub fn print(&mut self, text: impl AsRef<str>) {
+        self.view.console.print(text.as_ref());
+    }
+
+    /// Passes a text to the loggers; see [`StepContext::log_text`](crate::StepContext::log_text).
+    pub fn log_text(&mut self, name: &str, text: impl AsRef<str>) {
+        self.view.push(name, |in_batch| Output::text(name, text.as_ref(), in_batch));
+    }
+
+    /// Passes an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
+    pub fn log_image(&mut self, name: &str, image: impl ToImage) {
+        self.view.push(name, |in_batch| Output::image(name, &image, in_batch));
+    }
+
+    /// Passes a histogram to the loggers; see
+    /// [`StepContext::log_histogram`](crate::StepContext::log_histogram).
+    pub fn log_histogram(&mut self, name: &str, values: impl ToHistogram) {
+        self.view.push(name, |in_batch| Output::histogram(name, &values, in_batch));
+    }
+
+    /// Passes a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
+    pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
+        self.view.push(name, |in_batch| Output::figure(name, figure, in_batch));
     }
 }
 
@@ -92,6 +150,11 @@ impl<'a> HookContext<'a> {
         }
         self.view.train.clip = Some(Clip { limit, algorithm });
         Ok(())
+    }
+
+    /// The outputs of steps, for the hooks that take them.
+    pub(crate) fn outputs_mut(&mut self) -> &mut StepOutputs {
+        self.view.outputs
     }
 
     /// Follows what `on_train_batch_start` returned about the rest of the epoch.

@@ -5,14 +5,14 @@ use burn::tensor::Device;
 use crate::{
     console::output::Console,
     error::Result,
-    loggers::{Figure, Output, ToHistogram, ToImage},
+    loggers::Output,
     metrics::{MetricStore, Metrics, ambient::push_output},
-    optim::{NamesOptimizer, TrainState},
+    optim::TrainState,
     progress::{LoopState, StepOutputs, StopReason},
     stage::Stage,
 };
 
-/// The view of a run that module hooks and callbacks share: [`HookContext`](super::HookContext) and
+/// What module hooks and callbacks can see of a run: [`HookContext`](super::HookContext) and
 /// [`CallbackContext`](crate::CallbackContext) dereference to it.
 #[derive(Debug)]
 pub struct RunView<'a> {
@@ -69,20 +69,6 @@ impl RunView<'_> {
         self.progress.sanity_checking
     }
 
-    /// Returns the current values of everything logged. On a device other than the host this waits
-    /// for the device.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn metrics(&mut self) -> Result<&Metrics> {
-        self.metrics.metrics()
-    }
-
-    /// Ends the run after this batch, with a reason for the report.
-    pub fn stop(&mut self, reason: impl Into<String>) {
-        self.progress.request_stop(StopReason::Requested(reason.into()));
-    }
-
     /// Returns what the last training step passed on with
     /// [`Loss::output`](crate::Loss::output), if it is a `T`.
     pub fn outputs<T: 'static>(&self) -> Option<&T> {
@@ -93,51 +79,30 @@ impl RunView<'_> {
     pub fn learning_rates(&self) -> Vec<(String, f64)> {
         self.train.learning_rates()
     }
+}
 
-    /// Sets the learning rate of an optimizer. Its parameter groups keep their ratio to it.
-    ///
-    /// # Errors
-    /// When there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a schedule.
-    pub fn set_lr<M>(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
-        self.train.optimizer(key.optimizer_name())?.set_lr(lr)
+/// What the contexts of hooks and callbacks do to a run.
+impl RunView<'_> {
+    pub(crate) fn metrics(&mut self) -> Result<&Metrics> {
+        self.metrics.metrics()
     }
 
-    /// Returns the number of steps that an optimizer has taken.
-    ///
-    /// # Errors
-    /// When there is no such optimizer.
-    pub fn optimizer_steps<M>(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
-        self.train.optimizer(key.optimizer_name()).map(|optimizer| optimizer.steps)
+    pub(crate) fn stop(&mut self, reason: String) {
+        self.progress.request_stop(StopReason::Requested(reason));
     }
 
-    /// Prints a line above the progress bar.
-    pub fn print(&mut self, text: impl AsRef<str>) {
-        self.console.print(text.as_ref());
+    pub(crate) fn set_lr(&mut self, optimizer: &str, lr: f64) -> Result<()> {
+        self.train.optimizer(optimizer)?.set_lr(lr)
     }
 
-    /// Passes a text to the loggers; see [`StepContext::log_text`](crate::StepContext::log_text).
-    pub fn log_text(&mut self, name: &str, text: impl AsRef<str>) {
-        push_output(name, || Output::text(name, text.as_ref(), self.is_in_batch()));
+    pub(crate) fn optimizer_steps(&mut self, optimizer: &str) -> Result<u64> {
+        self.train.optimizer(optimizer).map(|optimizer| optimizer.steps)
     }
 
-    /// Passes an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
-    pub fn log_image(&mut self, name: &str, image: impl ToImage) {
-        push_output(name, || Output::image(name, &image, self.is_in_batch()));
-    }
-
-    /// Passes a histogram to the loggers; see
-    /// [`StepContext::log_histogram`](crate::StepContext::log_histogram).
-    pub fn log_histogram(&mut self, name: &str, values: impl ToHistogram) {
-        push_output(name, || Output::histogram(name, &values, self.is_in_batch()));
-    }
-
-    /// Passes a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
-    pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
-        push_output(name, || Output::figure(name, figure, self.is_in_batch()));
-    }
-
-    /// Whether there is a current batch, to which an output belongs.
-    fn is_in_batch(&self) -> bool {
-        self.progress.batch_size.is_some()
+    /// Passes an output to the loggers; `output` is told whether there is a current batch, to which it
+    /// belongs.
+    pub(crate) fn push(&self, name: &str, output: impl FnOnce(bool) -> Output) {
+        let in_batch = self.progress.batch_size.is_some();
+        push_output(name, || output(in_batch));
     }
 }

@@ -25,7 +25,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
                 problems.add(error.message().to_owned(), error.remedy().unwrap_or("see its documentation"));
             }
         }
-        let has_checkpoint = callbacks.iter().any(|callback| callback.is_checkpoint());
+        let has_checkpoint = callbacks.iter().any(|callback| callback.info().is_checkpoint);
         if has_checkpoint && !settings.output.checkpointing {
             problems.add(
                 "`enable_checkpointing(false)` is set and a `ModelCheckpoint` is given",
@@ -51,7 +51,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
         }
         check_together(&callbacks, &mut settings, &mut problems, by_hand);
         let mut settings = settings.check(problems)?;
-        if callbacks.iter().any(|callback| callback.is_model_summary()) {
+        if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;
         }
         let devices::Choice { device, note } = choose()?;
@@ -67,8 +67,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
         if !has_checkpoint && settings.output.checkpointing {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
         }
-        callbacks.sort_by_key(|callback| callback.order());
+        callbacks.sort_by_key(|callback| callback.info().order);
         let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
+        run.callbacks.orders = callbacks.iter().map(|callback| callback.info().order).collect();
         run.console.warnings.extend(note);
         Ok(Trainer { run, callbacks, known: None })
     }
@@ -81,10 +82,10 @@ fn check_together<M>(
     problems: &mut ConfigErrors,
     optimizes_by_itself: bool,
 ) {
-    if callbacks.iter().filter(|callback| callback.averages_weights()).count() > 1 {
+    if callbacks.iter().filter(|callback| callback.info().averages_weights).count() > 1 {
         problems.add("two callbacks average the weights", "leave one of them out: a checkpoint shows one average");
     }
-    let mut schedules = callbacks.iter().filter_map(|callback| callback.accumulation());
+    let mut schedules = callbacks.iter().filter_map(|callback| callback.info().accumulation);
     let Some(schedule) = schedules.next() else { return };
     if schedules.next().is_some() {
         problems.add("two callbacks schedule the accumulation of gradients", "leave one of them out");
@@ -112,13 +113,13 @@ fn check_barebones<M>(callbacks: &[Box<dyn Callback<M>>], settings: &Settings, p
     if !settings.run.barebones {
         return;
     }
-    if callbacks.iter().any(|callback| callback.is_checkpoint()) {
+    if callbacks.iter().any(|callback| callback.info().is_checkpoint) {
         problems.add(
             "`barebones(true)` is set and a `ModelCheckpoint` is given, and a barebones run has no such thing",
             "leave one of the two out",
         );
     }
-    for metric in callbacks.iter().flat_map(|callback| callback.monitors()) {
+    for metric in callbacks.iter().flat_map(|callback| callback.info().monitors) {
         problems.add(
             format!("`barebones(true)` is set, and a callback reads `{metric}`, which is not logged then"),
             "leave one of the two out",

@@ -307,7 +307,7 @@ impl<M: LightningModule> Trainer<M> {
         if run.settings.run.fast_dev_run.is_some() {
             return Ok(());
         }
-        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.checkpoint_folder()).collect();
+        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
         resume::find(run, resume, folders)
     }
 
@@ -362,5 +362,5 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
 /// A metric that a callback reads and only validation gives: `fit` refuses to run without validation then.
 fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
     let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
-    callbacks.iter().flat_map(|callback| callback.monitors()).find(is_validation_only)
+    callbacks.iter().flat_map(|callback| callback.info().monitors).find(is_validation_only)
 }
