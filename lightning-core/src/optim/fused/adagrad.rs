@@ -4,7 +4,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Penalty,
-    algorithm::{Algorithm, Buffers, Leaf, Step},
+    optimizer::{Algorithm, Buffers, Leaf, Step},
     pass::{Kernel, Real, run},
 };
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    algorithm::{Algorithm, Buffers, Leaf, Step},
+    optimizer::{Algorithm, Buffers, Leaf, Step},
     pass::{Kernel, Real, run},
 };
 

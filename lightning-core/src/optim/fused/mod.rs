@@ -19,16 +19,16 @@
 
 mod adagrad;
 mod adam;
-mod algorithm;
 mod lion;
 mod norm;
+mod optimizer;
 mod pass;
 mod rmsprop;
-mod rule;
 mod sgd;
 mod state;
 #[cfg(test)]
 mod tests;
+mod update_rule;
 
 use std::{any::Any, sync::Arc};
 
@@ -38,9 +38,9 @@ use burn::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use algorithm::{Algorithm, Erased};
 pub(crate) use norm::sum_of_squares;
-pub(crate) use rule::{Rule, SharedLeaf};
+use optimizer::{Algorithm, Erased};
+pub(crate) use update_rule::{Rule, SharedLeaf};
 
 /// The rule of a configuration: `burn` is Burn's optimizer of it, and what is fused is fused.
 pub(crate) fn rule_for<C: Config + Any>(config: &C, burn: impl DynOptimizer + 'static) -> Rule {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     pass::{ALONE, GRAIN, Real},
-    rule::{from_data, host_device, into_data},
+    update_rule::{from_data, host_device, into_data},
 };
 
 /// Sums that grow side by side, so that they fit vector registers.

@@ -5,7 +5,7 @@ use burn::{
     tensor::{DType, Element, TensorData},
 };
 
-use super::algorithm::Erased;
+use super::optimizer::Erased;
 
 /// What an optimizer keeps of one parameter between steps.
 #[derive(Clone, Debug, Default)]

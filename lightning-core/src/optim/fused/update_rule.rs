@@ -8,7 +8,7 @@ use burn::{
 };
 
 use super::{
-    algorithm::{Erased, Step},
+    optimizer::{Erased, Step},
     state::HostState,
 };
 use crate::tensor::{any_rank::with_rank, readback};
