@@ -1,18 +1,19 @@
-//! What an optimizer has to say to be fused.
+//! The trait of a fused optimizer.
 
 use burn::tensor::{DType, TensorData};
 
-use super::pass::Real;
+use super::float::Float;
 
-/// A tensor of an optimizer's state, under its name in Burn's record.
+/// A tensor of an optimizer's state.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Leaf {
+pub(super) struct StateTensor {
+    /// The name in Burn's record.
     pub(super) name: &'static str,
-    /// Whether a record without it is complete: it counts as zeros then.
+    /// Whether a record may lack the tensor, which is zeros then.
     pub(super) optional: bool,
 }
 
-impl Leaf {
+impl StateTensor {
     pub(super) const fn required(name: &'static str) -> Self {
         Self { name, optional: false }
     }
@@ -25,81 +26,82 @@ impl Leaf {
 /// The numbers of one step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
+    /// The learning rate.
     pub(super) lr: f64,
-    /// What the gradient is multiplied with.
-    pub(super) factor: f64,
-    /// Steps of this parameter, this one included.
+    /// What the gradient is multiplied by.
+    pub(super) gradient_scale: f64,
+    /// The steps of this parameter, including this one.
     pub(super) time: usize,
-    /// Whether the parameter had no state: all of it is zeros.
-    pub(super) fresh: bool,
+    /// Whether this is the first step with this state, which is all zeros then.
+    pub(super) is_first: bool,
 }
 
-/// The state of a parameter, lent to one step.
+/// The state of a parameter during one step.
 #[derive(Debug)]
-pub(super) struct Buffers<'a>(pub(super) &'a mut [TensorData]);
+pub(super) struct StateBuffers<'a>(pub(super) &'a mut [TensorData]);
 
-impl<'a> Buffers<'a> {
-    /// The first `N` tensors. A [`Rule`](super::Rule) has made sure of their number, type and size.
-    pub(super) fn take<F: Real, const N: usize>(self) -> [&'a mut [F]; N] {
+impl<'a> StateBuffers<'a> {
+    /// Returns the first `N` tensors. [`DynFusedOptimizer`] has checked their number, type and size.
+    pub(super) fn take<F: Float, const N: usize>(self) -> [&'a mut [F]; N] {
         let mut tensors = self.0.iter_mut();
         std::array::from_fn(|_| tensors.next().and_then(|data| data.as_mut_slice().ok()).unwrap_or_default())
     }
 }
 
 /// An optimizer that updates a parameter in one pass.
-pub(super) trait Algorithm: Send + Sync + 'static {
-    /// The tensors of the state, in the order in which `update` takes them.
-    fn leaves(&self) -> &'static [Leaf];
+pub(super) trait FusedOptimizer: Send + Sync + 'static {
+    /// Returns the tensors of the state, in the order in which `update` takes them.
+    fn state_tensors(&self) -> &'static [StateTensor];
 
-    /// The name of the step counter in Burn's record, where there is one.
-    fn clock(&self) -> Option<&'static str> {
+    /// Returns the name of the step counter in Burn's record, if it has one.
+    fn step_counter(&self) -> Option<&'static str> {
         None
     }
 
-    /// A tensor of Burn's record that follows from the others.
-    fn derived(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
+    /// Computes a tensor of Burn's record that follows from the state and is not part of it.
+    fn derived_tensor(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
         let _ = state;
         None
     }
 
-    /// The pass. `value` and `gradient` are equally long, and so is everything in `state`.
-    fn update<F: Real>(&self, step: &Step, value: &mut [F], gradient: &[F], state: Buffers<'_>);
+    /// Runs the pass. `value`, `gradient` and all tensors of `state` have equal lengths.
+    fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>);
 }
 
-/// An [`Algorithm`] for any type of number.
-pub(super) trait Erased: Send + Sync {
-    fn leaves(&self) -> &'static [Leaf];
-    fn clock(&self) -> Option<&'static str>;
-    fn derived(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)>;
-    /// Whether the pass was made; when not, nothing has changed.
+/// A [`FusedOptimizer`] without its float type, as a trait object.
+pub(super) trait DynFusedOptimizer: Send + Sync {
+    fn state_tensors(&self) -> &'static [StateTensor];
+    fn step_counter(&self) -> Option<&'static str>;
+    fn derived_tensor(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)>;
+    /// Runs the pass and returns whether it ran. If it did not, nothing has changed.
     fn update(&self, step: &Step, value: &mut TensorData, gradient: &TensorData, state: &mut [TensorData]) -> bool;
 }
 
-impl<A: Algorithm> Erased for A {
-    fn leaves(&self) -> &'static [Leaf] {
-        Algorithm::leaves(self)
+impl<O: FusedOptimizer> DynFusedOptimizer for O {
+    fn state_tensors(&self) -> &'static [StateTensor] {
+        FusedOptimizer::state_tensors(self)
     }
 
-    fn clock(&self) -> Option<&'static str> {
-        Algorithm::clock(self)
+    fn step_counter(&self) -> Option<&'static str> {
+        FusedOptimizer::step_counter(self)
     }
 
-    fn derived(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
-        Algorithm::derived(self, state)
+    fn derived_tensor(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
+        FusedOptimizer::derived_tensor(self, state)
     }
 
     fn update(&self, step: &Step, value: &mut TensorData, gradient: &TensorData, state: &mut [TensorData]) -> bool {
         match value.dtype() {
-            DType::F32 => update::<f32, A>(self, step, value, gradient, state),
-            DType::F64 => update::<f64, A>(self, step, value, gradient, state),
+            DType::F32 => update::<f32, O>(self, step, value, gradient, state),
+            DType::F64 => update::<f64, O>(self, step, value, gradient, state),
             _ => None,
         }
         .is_some()
     }
 }
 
-fn update<F: Real, A: Algorithm>(
-    algorithm: &A,
+fn update<F: Float, O: FusedOptimizer>(
+    optimizer: &O,
     step: &Step,
     value: &mut TensorData,
     gradient: &TensorData,
@@ -108,6 +110,7 @@ fn update<F: Real, A: Algorithm>(
     let value = value.as_mut_slice::<F>().ok()?;
     let gradient = gradient.as_slice::<F>().ok()?;
     let fits = |data: &TensorData| data.as_slice::<F>().is_ok_and(|slice| slice.len() == value.len());
-    let all = gradient.len() == value.len() && state.len() == algorithm.leaves().len() && state.iter().all(fits);
-    all.then(|| algorithm.update(step, value, gradient, Buffers(state)))
+    let all_fit =
+        gradient.len() == value.len() && state.len() == optimizer.state_tensors().len() && state.iter().all(fits);
+    all_fit.then(|| optimizer.update(step, value, gradient, StateBuffers(state)))
 }

@@ -1,55 +1,65 @@
-//! The update of one parameter: fused where that is possible, Burn's elsewhere.
+//! The update of one parameter: fused where possible, Burn's elsewhere.
 
 use std::{fmt, sync::Arc};
 
 use burn::{
     optim::{DynOptimizer, DynState, LearningRate, StateSink, StateSource},
-    tensor::{DType, Device, Tensor, TensorData, kind::BridgeTensor},
+    tensor::{Device, TensorData, kind::BridgeTensor},
 };
 
 use super::{
-    optimizer::{Erased, Step},
+    bridge::{device, from_data, host_device, into_data, scaled},
+    optimizer::{DynFusedOptimizer, Step},
     state::HostState,
 };
-use crate::tensor::{any_rank::with_rank, readback};
+use crate::tensor::readback;
 
-/// An optimizer of one parameter at a time: Burn's, with a fused pass in its place where there is one.
+/// Updates one parameter at a time: in a fused pass where there is one, by Burn's optimizer
+/// elsewhere.
 #[derive(Clone)]
-pub(crate) struct Rule {
+pub(crate) struct UpdateRule {
     burn: Arc<dyn DynOptimizer>,
-    fused: Option<Arc<dyn Erased>>,
+    fused: Option<Arc<dyn DynFusedOptimizer>>,
 }
 
-impl fmt::Debug for Rule {
+impl fmt::Debug for UpdateRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.fused.is_some() { "fused" } else { "Burn's" })
     }
 }
 
-/// What a [`DynState`] of a [`Rule`] holds.
+/// The content of a [`DynState`] of an [`UpdateRule`].
 #[derive(Clone)]
-enum Held {
+enum RuleState {
     Host(HostState),
     Burn(DynState),
 }
 
-impl Rule {
-    pub(super) fn new(burn: Arc<dyn DynOptimizer>, fused: Option<Arc<dyn Erased>>) -> Self {
-        Self { burn, fused }
+impl UpdateRule {
+    /// Creates a rule without a fused pass.
+    pub(super) fn burn(optimizer: impl DynOptimizer + 'static) -> Self {
+        Self { burn: Arc::new(optimizer), fused: None }
     }
 
-    /// The same optimizer, by Burn's operations alone.
+    /// Adds the fused pass of the same configuration, if there is one.
+    #[must_use]
+    pub(super) fn fused_by(self, fused: Option<Arc<dyn DynFusedOptimizer>>) -> Self {
+        Self { fused, ..self }
+    }
+
+    /// Returns the same rule without the fused pass.
     #[must_use]
     pub(crate) fn unfused(self) -> Self {
         Self { fused: None, ..self }
     }
 
-    /// Whether there is a fused pass.
+    /// Returns whether there is a fused pass.
     pub(crate) fn is_fused(&self) -> bool {
         self.fused.is_some()
     }
 
-    /// [`step_dyn`](DynOptimizer::step_dyn) with the gradient multiplied by `factor`, in the same pass where that is fused.
+    /// Updates a parameter as [`step_dyn`](DynOptimizer::step_dyn) does, with the gradient
+    /// multiplied by `gradient_scale`, which a fused pass does in the same loop.
     pub(crate) fn step_scaled(
         &self,
         rank: usize,
@@ -57,42 +67,44 @@ impl Rule {
         value: BridgeTensor,
         gradient: BridgeTensor,
         state: Option<DynState>,
-        factor: f64,
+        gradient_scale: f64,
     ) -> (BridgeTensor, Option<DynState>) {
-        let held = state.map(DynState::downcast::<Held>);
+        let state = state.map(DynState::downcast::<RuleState>);
         let device = host_device(&value).filter(|_| self.is_fused() && gradient.dtype() == value.dtype());
-        let (Some(algorithm), Some(device)) = (&self.fused, device) else {
-            return self.step_burn(rank, lr, value, gradient, held, factor);
+        let (Some(fused), Some(device)) = (&self.fused, device) else {
+            return self.step_burn(rank, lr, value, gradient, state, gradient_scale);
         };
-        let mut state = match held {
+        let mut state = match state {
             None => HostState::default(),
-            Some(Held::Host(state)) => state,
-            Some(Held::Burn(state)) => match self.to_host(&**algorithm, &state) {
+            Some(RuleState::Host(state)) => state,
+            Some(RuleState::Burn(state)) => match self.to_host(&**fused, &state) {
                 Some(state) => state,
-                None => return self.step_burn(rank, lr, value, gradient, Some(Held::Burn(state)), factor),
+                None => {
+                    return self.step_burn(rank, lr, value, gradient, Some(RuleState::Burn(state)), gradient_scale);
+                }
             },
         };
         let (mut value, gradient) = (into_data(value), into_data(gradient));
-        let fresh = state.fill(algorithm.leaves().len(), &value);
-        let step = Step { lr, factor, time: state.time + 1, fresh };
-        if algorithm.update(&step, &mut value, &gradient, &mut state.tensors) {
+        let is_first = state.resize(fused.state_tensors().len(), &value);
+        let step = Step { lr, gradient_scale, time: state.time + 1, is_first };
+        if fused.update(&step, &mut value, &gradient, &mut state.tensors) {
             state.time = step.time;
-            return (from_data(value, &device), Some(DynState::create(Held::Host(state), rank)));
+            return (from_data(value, &device), Some(DynState::create(RuleState::Host(state), rank)));
         }
-        let held = (!fresh).then_some(Held::Host(state));
-        self.step_burn(rank, lr, from_data(value, &device), from_data(gradient, &device), held, factor)
+        let state = (!is_first).then_some(RuleState::Host(state));
+        self.step_burn(rank, lr, from_data(value, &device), from_data(gradient, &device), state, gradient_scale)
     }
 
-    /// [`state_flatten`](DynOptimizer::state_flatten) without a copy of what is in host memory: that is given back, and is as it is now
-    /// as long as it is held.
-    pub(crate) fn share_state(&self, prefix: &str, state: &DynState, out: &mut StateSink) -> Vec<SharedLeaf> {
-        let (Held::Host(host), Some(algorithm)) = (state.downcast_ref::<Held>(), &self.fused) else {
+    /// Writes a state as [`state_flatten`](DynOptimizer::state_flatten) does, except for the tensors
+    /// in host memory, which are returned without a copy.
+    pub(crate) fn share_state(&self, prefix: &str, state: &DynState, out: &mut StateSink) -> Vec<SharedTensor> {
+        let (RuleState::Host(host), Some(fused)) = (state.downcast_ref::<RuleState>(), &self.fused) else {
             self.state_flatten(prefix, state, out);
             return Vec::new();
         };
-        host.flatten_numbers(&**algorithm, prefix, out);
-        let names = host.names(&**algorithm, prefix).enumerate();
-        names.map(|(at, name)| SharedLeaf { name, state: state.clone(), at }).collect()
+        host.flatten_derived(&**fused, prefix, out);
+        let names = host.names(&**fused, prefix).enumerate();
+        names.map(|(index, name)| SharedTensor { name, state: state.clone(), index }).collect()
     }
 
     fn step_burn(
@@ -101,35 +113,35 @@ impl Rule {
         lr: LearningRate,
         value: BridgeTensor,
         gradient: BridgeTensor,
-        state: Option<Held>,
-        factor: f64,
+        state: Option<RuleState>,
+        gradient_scale: f64,
     ) -> (BridgeTensor, Option<DynState>) {
         let state = match state {
-            Some(Held::Host(state)) => self.to_burn(rank, &state, &device(&value)),
-            Some(Held::Burn(state)) => Some(state),
+            Some(RuleState::Host(state)) => self.to_burn(rank, &state, &device(&value)),
+            Some(RuleState::Burn(state)) => Some(state),
             None => None,
         };
-        let gradient = if factor == 1.0 { gradient } else { scaled(gradient, factor) };
+        let gradient = if gradient_scale == 1.0 { gradient } else { scaled(gradient, gradient_scale) };
         let (value, state) = self.burn.step_dyn(rank, lr, value, gradient, state);
-        (value, state.map(|state| DynState::create(Held::Burn(state), rank)))
+        (value, state.map(|state| DynState::create(RuleState::Burn(state), rank)))
     }
 
-    /// Burn's form of a state; `None`, for a parameter that starts anew, where Burn cannot read it.
+    /// Converts a state to Burn's form. `None` if Burn cannot read it; the state then starts over.
     fn to_burn(&self, rank: usize, state: &HostState, device: &Device) -> Option<DynState> {
         let mut sink = StateSink::default();
         state.flatten(&**self.fused.as_ref()?, "", &mut sink);
         self.burn.state_unflatten(rank, "", &mut source(sink), device)
     }
 
-    fn to_host(&self, algorithm: &dyn Erased, state: &DynState) -> Option<HostState> {
+    fn to_host(&self, fused: &dyn DynFusedOptimizer, state: &DynState) -> Option<HostState> {
         let mut sink = StateSink::default();
         self.burn.state_flatten("", state, &mut sink);
-        HostState::unflatten(algorithm, "", &mut source(sink))
+        HostState::unflatten(fused, "", &mut source(sink))
     }
 }
 
-/// A [`Rule`] is an optimizer as Burn's are, and its states are its own.
-impl DynOptimizer for Rule {
+/// The states of a rule are [`RuleState`]s, which no other optimizer reads.
+impl DynOptimizer for UpdateRule {
     fn step_dyn(
         &self,
         rank: usize,
@@ -143,19 +155,19 @@ impl DynOptimizer for Rule {
 
     fn to_device_dyn(&self, state: DynState, device: &Device) -> DynState {
         let rank = state.rank();
-        let held = match state.downcast::<Held>() {
-            Held::Burn(state) => Held::Burn(self.burn.to_device_dyn(state, device)),
-            // A step on another device takes it there.
+        let state = match state.downcast::<RuleState>() {
+            RuleState::Burn(state) => RuleState::Burn(self.burn.to_device_dyn(state, device)),
+            // The next step on another device moves it there.
             host => host,
         };
-        DynState::create(held, rank)
+        DynState::create(state, rank)
     }
 
     fn state_flatten(&self, prefix: &str, state: &DynState, out: &mut StateSink) {
-        match (state.downcast_ref::<Held>(), &self.fused) {
-            (Held::Burn(state), _) => self.burn.state_flatten(prefix, state, out),
-            (Held::Host(state), Some(algorithm)) => state.flatten(&**algorithm, prefix, out),
-            (Held::Host(_), None) => {}
+        match (state.downcast_ref::<RuleState>(), &self.fused) {
+            (RuleState::Burn(state), _) => self.burn.state_flatten(prefix, state, out),
+            (RuleState::Host(state), Some(fused)) => state.flatten(&**fused, prefix, out),
+            (RuleState::Host(_), None) => {}
         }
     }
 
@@ -166,36 +178,39 @@ impl DynOptimizer for Rule {
         source: &mut StateSource,
         device: &Device,
     ) -> Option<DynState> {
-        let held = match &self.fused {
-            Some(algorithm) if readback::is_host(device) => {
-                Held::Host(HostState::unflatten(&**algorithm, prefix, source)?)
+        let state = match &self.fused {
+            Some(fused) if readback::is_host(device) => {
+                RuleState::Host(HostState::unflatten(&**fused, prefix, source)?)
             }
-            _ => Held::Burn(self.burn.state_unflatten(rank, prefix, source, device)?),
+            _ => RuleState::Burn(self.burn.state_unflatten(rank, prefix, source, device)?),
         };
-        Some(DynState::create(held, rank))
+        Some(DynState::create(state, rank))
     }
 }
 
-/// A tensor of a state. The optimizer goes on with the state, and copies it when it changes it.
-pub(crate) struct SharedLeaf {
-    /// Its name in Burn's record.
+/// A tensor of a state, shared with the optimizer.
+///
+/// It keeps its values while the training continues: the optimizer copies a shared state before it
+/// changes it.
+pub(crate) struct SharedTensor {
+    /// The name in Burn's record.
     pub(crate) name: String,
     state: DynState,
-    at: usize,
+    index: usize,
 }
 
-impl fmt::Debug for SharedLeaf {
+impl fmt::Debug for SharedTensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedLeaf").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("SharedTensor").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl SharedLeaf {
-    /// `None` for no leaf that [`Rule::share_state`] has given.
+impl SharedTensor {
+    /// Returns the values. Always `Some` for a tensor from [`UpdateRule::share_state`].
     pub(crate) fn data(&self) -> Option<&TensorData> {
-        match self.state.downcast_ref::<Held>() {
-            Held::Host(state) => state.tensors.get(self.at),
-            Held::Burn(_) => None,
+        match self.state.downcast_ref::<RuleState>() {
+            RuleState::Host(state) => state.tensors.get(self.index),
+            RuleState::Burn(_) => None,
         }
     }
 }
@@ -206,33 +221,4 @@ fn source(sink: StateSink) -> StateSource {
         source.insert_tensor(name, data);
     }
     source
-}
-
-fn device(tensor: &BridgeTensor) -> Device {
-    with_rank!(tensor.rank(), D => Tensor::<D>::from_bridge(tensor.clone()).device(), Device::default())
-}
-
-/// The device of a tensor that a pass can work on: of numbers in host memory.
-pub(super) fn host_device(tensor: &BridgeTensor) -> Option<Device> {
-    let computes = matches!(tensor.dtype(), DType::F32 | DType::F64) && (1..=8).contains(&tensor.rank());
-    computes.then(|| device(tensor)).filter(readback::is_host)
-}
-
-/// The values, without a copy where nobody else holds them.
-pub(super) fn into_data(tensor: BridgeTensor) -> TensorData {
-    // sync: none, the data of a host device is there when the operation returns.
-    with_rank!(tensor.rank(), D => Tensor::<D>::from_bridge(tensor).into_data(), TensorData::new(Vec::<f32>::new(), [0]))
-}
-
-pub(super) fn from_data(data: TensorData, device: &Device) -> BridgeTensor {
-    let dtype = data.dtype();
-    with_rank!(
-        data.rank(),
-        D => Tensor::<D>::from_data(data, (device, dtype)).into_bridge(),
-        Tensor::<1>::from_data(data, (device, dtype)).into_bridge()
-    )
-}
-
-fn scaled(gradient: BridgeTensor, factor: f64) -> BridgeTensor {
-    with_rank!(gradient.rank(), D => Tensor::<D>::from_bridge(gradient).mul_scalar(factor).into_bridge(), gradient)
 }
