@@ -50,8 +50,8 @@ mod parts;
 mod plateau;
 mod polynomial;
 mod sequential;
-mod staircase;
 mod state;
+mod step_decay;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -73,7 +73,7 @@ pub use one_cycle::{Annealing, OneCycle};
 pub use plateau::{ReduceLROnPlateau, ThresholdMode};
 pub use polynomial::PolynomialDecay;
 pub use sequential::SequentialSchedule;
-pub use staircase::{MultiStepDecay, StepDecay};
+pub use step_decay::{MultiStepDecay, StepDecay};
 pub use steps::StepCount;
 pub use warmup::Warmup;
 
