@@ -1,27 +1,26 @@
-//! A rate that falls when a metric stops getting better.
+//! A rate that falls when a metric stops improving.
 
-use serde_json::{Value, json};
+mod scheduler;
 
-use super::{IntoScheduler, LrScheduler, StepCount, curve, state, steps::Steps};
-use crate::{
-    error::{Error, Result},
-    metrics::Direction,
-    settings::Problems,
-};
+use super::{IntoScheduler, LrScheduler, StepCount, checks, steps::Steps};
+use crate::{error::Result, metrics::Direction, settings::Problems};
+use scheduler::PlateauScheduler;
 
-/// What the threshold of an improvement is measured in.
+/// The unit of the threshold of an improvement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThresholdMode {
-    /// A share of the best value: better is below `best · (1 − threshold)`, or above `best · (1 + threshold)`.
+    /// A fraction of the best value: a value improves if it is below `best · (1 − threshold)`, or
+    /// above `best · (1 + threshold)` if the metric is maximized.
     #[default]
     Relative,
-    /// The metric's own unit: better is below `best − threshold`, or above `best + threshold`.
+    /// The unit of the metric: a value improves if it is below `best − threshold`, or above
+    /// `best + threshold` if the metric is maximized.
     Absolute,
 }
 
-/// Multiplies the rate by `factor` once a metric has not improved for more than `patience` checks in a row.
+/// Multiplies the rate by `factor` when a metric has not improved for more than `patience` checks.
 ///
-/// It wants a metric: name one with `monitor = …`, whose direction it takes over. A value that is NaN is no improvement.
+/// The metric is named with `monitor = …`, and its key has the direction. NaN is not an improvement.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::ReduceLROnPlateau};
@@ -36,8 +35,8 @@ pub enum ThresholdMode {
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `ReduceLROnPlateau(optimizer, mode, factor=0.1, patience=10, threshold=1e-4, threshold_mode, cooldown=0, min_lr=0,
-/// eps=1e-8)`, with the same defaults.
+/// PyTorch: `ReduceLROnPlateau(optimizer, mode, factor=0.1, patience=10, threshold=1e-4,
+/// threshold_mode, cooldown=0, min_lr=0, eps=1e-8)`, with the same defaults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceLROnPlateau {
     lr: f64,
@@ -54,7 +53,8 @@ pub struct ReduceLROnPlateau {
 impl ReduceLROnPlateau {
     const NAME: &'static str = "ReduceLROnPlateau";
 
-    /// Starts at `lr` and goes to a tenth of it when 11 checks in a row bring no improvement.
+    /// Creates a schedule that starts at `lr` and divides the rate by 10 after 11 checks in a row
+    /// without an improvement.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -69,56 +69,59 @@ impl ReduceLROnPlateau {
         }
     }
 
-    /// Which way the metric gets better, where its key does not say so; smaller unless told.
+    /// Sets the direction in which the metric improves, for a metric whose key has none;
+    /// [`Direction::Minimize`] by default.
     #[must_use]
     pub fn mode(mut self, direction: Direction) -> Self {
         self.direction = Some(direction);
         self
     }
 
-    /// What the rate is multiplied by, between 0 and 1.
+    /// Sets what the rate is multiplied by, between 0 and 1; 0.1 by default.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
-    /// The checks without an improvement that are let pass; the next one lowers the rate.
+    /// Sets the number of checks without an improvement after which the next one lowers the rate;
+    /// 10 by default.
     #[must_use]
     pub fn patience(mut self, checks: impl StepCount) -> Self {
         self.patience = Steps::new(checks);
         self
     }
 
-    /// How much better than the best a value has to be to count.
+    /// Sets by how much a value must be better than the best to be an improvement; 1e-4 by default.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = threshold;
         self
     }
 
-    /// What the threshold is measured in.
+    /// Sets the unit of the threshold; [`ThresholdMode::Relative`] by default.
     #[must_use]
     pub fn threshold_mode(mut self, mode: ThresholdMode) -> Self {
         self.threshold_mode = mode;
         self
     }
 
-    /// The checks after a reduction during which nothing is counted.
+    /// Sets the number of checks after a reduction that are not counted; 0 by default.
     #[must_use]
     pub fn cooldown(mut self, checks: impl StepCount) -> Self {
         self.cooldown = Steps::new(checks);
         self
     }
 
-    /// The lowest rate.
+    /// Sets the lowest rate; 0 by default.
     #[must_use]
     pub fn min_lr(mut self, min_lr: f64) -> Self {
         self.min_lr = min_lr;
         self
     }
 
-    /// The smallest reduction worth making: the rate stays when it would fall by no more than this.
+    /// Sets the smallest reduction: the rate stays if it would fall by no more than this; 1e-8 by
+    /// default.
     #[must_use]
     pub fn eps(mut self, eps: f64) -> Self {
         self.eps = eps;
@@ -127,21 +130,27 @@ impl ReduceLROnPlateau {
 
     fn check(&self, problems: &mut Problems) {
         let Self { lr, direction: _, factor, patience, threshold, threshold_mode: _, cooldown, min_lr, eps } = self;
-        curve::check_base(Self::NAME, "lr", *lr, problems);
+        checks::check_base(Self::NAME, "lr", *lr, problems);
         if !(*factor > 0.0 && *factor < 1.0) {
-            problems.add(format!("`ReduceLROnPlateau`: `factor` is {factor:?}"), "give one above 0 and below 1");
+            problems.add(
+                format!("`ReduceLROnPlateau`: `factor` must be above 0 and below 1, found {factor:?}"),
+                "write a factor such as 0.1",
+            );
         }
         patience.check_not_negative(Self::NAME, "patience", problems);
         cooldown.check_not_negative(Self::NAME, "cooldown", problems);
         for (name, value) in [("threshold", threshold), ("eps", eps)] {
             if !(value.is_finite() && *value >= 0.0) {
-                problems
-                    .add(format!("`ReduceLROnPlateau`: `{name}` is {value:?}"), "give a finite number of at least 0");
+                problems.add(
+                    format!("`ReduceLROnPlateau`: `{name}` must be finite and at least 0, found {value:?}"),
+                    "write 0.0 or a small number such as 1e-4",
+                );
             }
         }
-        curve::check_floor(Self::NAME, *min_lr, *lr, problems);
+        checks::check_floor(Self::NAME, *min_lr, *lr, problems);
     }
 
+    /// Returns the rate after a reduction.
     fn reduced(&self, lr: f64) -> f64 {
         let lower = (lr * self.factor).max(self.min_lr);
         if lr - lower > self.eps { lower } else { lr }
@@ -153,152 +162,6 @@ impl IntoScheduler for ReduceLROnPlateau {
         let mut problems = Problems::default();
         self.check(&mut problems);
         problems.finish()?;
-        let direction = self.direction.unwrap_or(Direction::Minimize);
-        Ok(Box::new(Plateau {
-            lr: self.lr,
-            direction,
-            best: direction.worst(),
-            bad_checks: 0,
-            cooling: 0,
-            reductions: 0,
-            settings: self,
-        }))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Plateau {
-    settings: ReduceLROnPlateau,
-    direction: Direction,
-    lr: f64,
-    best: f64,
-    bad_checks: u64,
-    cooling: u64,
-    /// How often the rate was lowered: what is stored in the rate's place, so that the program's numbers win on resume.
-    reductions: u64,
-}
-
-impl Plateau {
-    fn improves(&self, value: f64) -> bool {
-        let (best, threshold) = (self.best, self.settings.threshold);
-        match (self.direction, self.settings.threshold_mode) {
-            (Direction::Minimize, ThresholdMode::Relative) => value < best * (1.0 - threshold),
-            (Direction::Minimize, ThresholdMode::Absolute) => value < best - threshold,
-            (Direction::Maximize, ThresholdMode::Relative) => value > best * (1.0 + threshold),
-            (Direction::Maximize, ThresholdMode::Absolute) => value > best + threshold,
-        }
-    }
-
-    fn reduce(&mut self) {
-        let lower = self.settings.reduced(self.lr);
-        if lower < self.lr {
-            self.lr = lower;
-            self.reductions += 1;
-        }
-    }
-}
-
-impl LrScheduler for Plateau {
-    fn base_lr(&self) -> f64 {
-        self.settings.lr
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr
-    }
-
-    fn step(&mut self, monitored: Option<f64>) -> Result<()> {
-        let Some(value) = monitored else {
-            return Err(Error::config("`ReduceLROnPlateau` has no metric to watch")
-                .help("name one beside it, as in `monitor = VAL_LOSS`"));
-        };
-        if self.improves(value) {
-            self.best = value;
-            self.bad_checks = 0;
-        } else {
-            self.bad_checks = self.bad_checks.saturating_add(1);
-        }
-        if self.cooling > 0 {
-            self.cooling -= 1;
-            self.bad_checks = 0;
-        }
-        if self.bad_checks > self.settings.patience.get() {
-            self.reduce();
-            self.cooling = self.settings.cooldown.get();
-            self.bad_checks = 0;
-        }
-        Ok(())
-    }
-
-    fn wants_metric(&self) -> bool {
-        true
-    }
-
-    fn watch(&mut self, direction: Direction) -> Result<()> {
-        if let Some(mode) = self.settings.direction
-            && mode != direction
-        {
-            return Err(Error::config(format!(
-                "`ReduceLROnPlateau` is to {} a metric that is logged with `{}`",
-                direction_word(mode),
-                direction_word(direction),
-            ))
-            .help("leave `mode(…)` out: the metric's key says which way is better"));
-        }
-        if direction != self.direction {
-            self.direction = direction;
-            self.best = direction.worst();
-        }
-        Ok(())
-    }
-
-    fn state(&self) -> Value {
-        json!({
-            "best": state::number(self.best),
-            "bad_checks": self.bad_checks,
-            "cooling": self.cooling,
-            "reductions": self.reductions,
-        })
-    }
-
-    fn load_state(&mut self, state: &Value) -> Result<()> {
-        let name = ReduceLROnPlateau::NAME;
-        let best = state::read_number(state, "best", name)?;
-        let bad_checks = state::count(state, "bad_checks", name)?;
-        let cooling = state::count(state, "cooling", name)?;
-        let reductions = state::count(state, "reductions", name)?;
-        let mut lr = self.settings.lr;
-        for _ in 0..reductions {
-            let lower = self.settings.reduced(lr);
-            if lower == lr {
-                break;
-            }
-            lr = lower;
-        }
-        *self = Self { lr, best, bad_checks, cooling, reductions, settings: self.settings.clone(), ..*self };
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        let ReduceLROnPlateau { lr, factor, patience, threshold, threshold_mode, cooldown, min_lr, .. } =
-            &self.settings;
-        let unit = match threshold_mode {
-            ThresholdMode::Relative => "of the best",
-            ThresholdMode::Absolute => "absolute",
-        };
-        format!(
-            "{lr}, times {factor} after more than {patience} checks without improvement (threshold {threshold} {unit}, cooldown {cooldown}, min {min_lr})"
-        )
-    }
-
-    fn boxed_clone(&self) -> Box<dyn LrScheduler> {
-        Box::new(self.clone())
-    }
-}
-
-fn direction_word(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Minimize => "minimize",
-        Direction::Maximize => "maximize",
+        Ok(Box::new(PlateauScheduler::new(self)))
     }
 }
