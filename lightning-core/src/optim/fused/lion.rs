@@ -40,7 +40,7 @@ impl<F: Float> Kernel<F, 1> for LionKernel<F> {
     fn element(&self, value: F, gradient: F, [momentum]: [F; 1]) -> (F, [F; 1]) {
         let gradient = gradient * self.gradient_scale;
         let direction = sign(momentum * self.beta_1 + gradient * self.one_minus_beta_1);
-        // Nothing is flushed: the sign of the smallest number counts as much as that of the largest.
+        // Nothing is flushed: the sign of a tiny number counts as much as that of a large one.
         let momentum = momentum * self.beta_2 + gradient * self.one_minus_beta_2;
         (value * self.decay_factor - direction * self.lr, [momentum])
     }

@@ -41,7 +41,7 @@ pub(super) struct Step {
 pub(super) struct StateBuffers<'a>(pub(super) &'a mut [TensorData]);
 
 impl<'a> StateBuffers<'a> {
-    /// Returns the first `N` tensors. [`DynFusedOptimizer`] has checked their number, type and size.
+    /// Returns the first `N` tensors. [`DynFusedOptimizer`] checks their number, type and size.
     pub(super) fn take<F: Float, const N: usize>(self) -> [&'a mut [F]; N] {
         let mut tensors = self.0.iter_mut();
         std::array::from_fn(|_| tensors.next().and_then(|data| data.as_mut_slice().ok()).unwrap_or_default())

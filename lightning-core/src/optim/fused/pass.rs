@@ -78,7 +78,7 @@ impl<F: Float, K: Kernel<F, N>, const N: usize> WithSimd for Pass<'_, F, K, N> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { kernel, value, gradient, state } = self;
-        // One length for all slices lets the compiler drop the bounds checks and vectorize the loop.
+        // A common length lets the compiler drop the bounds checks and vectorize the loop.
         let length = value.len();
         let gradient = &gradient[..length];
         let mut state = state.map(|slice| &mut slice[..length]);

@@ -1,7 +1,7 @@
 //! RMSprop.
 //!
-//! Hinton, *Neural Networks for Machine Learning*, lecture 6e, 2012; the centered form after Graves,
-//! *Generating Sequences With Recurrent Neural Networks*, 2013.
+//! Hinton, *Neural Networks for Machine Learning*, lecture 6e, 2012; the centered form after
+//! Graves, *Generating Sequences With Recurrent Neural Networks*, 2013.
 
 use burn::tensor::{DType, TensorData};
 use serde::{Deserialize, de::IgnoredAny};

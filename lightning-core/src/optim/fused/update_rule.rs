@@ -95,8 +95,8 @@ impl UpdateRule {
         self.step_burn(rank, lr, from_data(value, &device), from_data(gradient, &device), state, gradient_scale)
     }
 
-    /// Writes a state as [`state_flatten`](DynOptimizer::state_flatten) does, except for the tensors
-    /// in host memory, which are returned without a copy.
+    /// Writes a state as [`state_flatten`](DynOptimizer::state_flatten) does, except for tensors in
+    /// host memory, which are returned without a copy.
     pub(crate) fn share_state(&self, prefix: &str, state: &DynState, out: &mut StateSink) -> Vec<SharedTensor> {
         let (RuleState::Host(host), Some(fused)) = (state.downcast_ref::<RuleState>(), &self.fused) else {
             self.state_flatten(prefix, state, out);

@@ -74,8 +74,8 @@ fn describe(config: &LrSchedulerConfig) -> String {
 
 /// Returns the highest rate of a Noam schedule, which is its base rate.
 ///
-/// The first rate of other schedules is their base rate, but Noam's is close to 0 and does not stand
-/// for the rate of the run.
+/// The first rate of other schedules is their base rate, but Noam's is close to 0 and says little
+/// about the rates of the run.
 fn noam_peak(config: &NoamLrSchedulerConfig) -> Option<f64> {
     let numbers = serde_json::to_value(config).ok()?;
     let number = |name| numbers.get(name).and_then(Value::as_f64);
@@ -87,7 +87,8 @@ fn noam_peak(config: &NoamLrSchedulerConfig) -> Option<f64> {
 /// Burn returns the rate of a step while it takes the step, so `running` is one step ahead.
 ///
 /// The state is the number of steps, which are repeated on resume. Burn's records hold rates that
-/// were computed with the settings of the run that saved them; those of the program take precedence.
+/// were computed with the settings of the run that saved them, and those of the program take
+/// precedence.
 #[derive(Clone)]
 struct BurnScheduler {
     text: String,

@@ -15,7 +15,10 @@ use crate::{
 /// The product of several schedules: `lr · ∏ lrᵢ(step) / lr`.
 ///
 /// ```
-/// use lightning_core::{prelude::*, schedulers::{ChainedSchedule, ExponentialDecay, StepDecay}};
+/// use lightning_core::{
+///     prelude::*,
+///     schedulers::{ChainedSchedule, ExponentialDecay, StepDecay},
+/// };
 ///
 /// let mut schedule = ChainedSchedule::new(ExponentialDecay::new(0.1, 0.5))
 ///     .and(StepDecay::new(0.1, 2))

@@ -11,8 +11,8 @@ use crate::settings::Problems;
 
 /// Cosine annealing: half a cosine from `lr` down to `min_lr`.
 ///
-/// `min_lr + (lr − min_lr) · (1 + cos(π · step / steps)) / 2`. It is meant to end with the run: after
-/// `steps` steps the rate rises again and the curve repeats, as in PyTorch.
+/// `min_lr + (lr − min_lr) · (1 + cos(π · step / steps)) / 2`. It is meant to end with the run:
+/// after `steps` steps the rate rises again and the curve repeats, as in PyTorch.
 ///
 /// From "SGDR: Stochastic Gradient Descent with Warm Restarts" (Loshchilov and Hutter, 2017).
 ///

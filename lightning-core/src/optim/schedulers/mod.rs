@@ -14,7 +14,7 @@
 //! | [`ReduceLROnPlateau`] | `ReduceLROnPlateau` |
 //! | [`LambdaRate`] | `LambdaLR` |
 //! | [`SequentialSchedule`], [`ChainedSchedule`] | `SequentialLR`, `ChainedScheduler` |
-//! | [`warmup`](IntoScheduler::warmup) of any of them | `SequentialLR` of a `LinearLR` and the schedule |
+//! | [`warmup`](IntoScheduler::warmup) of any of them | `SequentialLR` after a `LinearLR` |
 //!
 //! A schedule is declared with its settings, checked once by [`IntoScheduler::into_scheduler`], and
 //! runs as an [`LrScheduler`]. A step of a schedule is an optimizer step or an epoch, depending on

@@ -16,7 +16,10 @@ use crate::{
 /// Several schedules one after another, each starting from its own step 0.
 ///
 /// ```
-/// use lightning_core::{prelude::*, schedulers::{ConstantRate, ExponentialDecay, SequentialSchedule}};
+/// use lightning_core::{
+///     prelude::*,
+///     schedulers::{ConstantRate, ExponentialDecay, SequentialSchedule},
+/// };
 ///
 /// let mut schedule = SequentialSchedule::new(ConstantRate::new(0.1))
 ///     .then(2, ExponentialDecay::new(0.1, 0.5))

@@ -20,7 +20,8 @@ pub enum ThresholdMode {
 
 /// Multiplies the rate by `factor` when a metric has not improved for more than `patience` checks.
 ///
-/// The metric is named with `monitor = …`, and its key has the direction. NaN is not an improvement.
+/// The metric is named with `monitor = …`, and its key has the direction. NaN is never an
+/// improvement.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::ReduceLROnPlateau};
