@@ -32,7 +32,7 @@ use crate::{
         state::{StateReader, StateWriter},
         visit,
     },
-    precision::lowered,
+    precision::{RunningStatistics, lowered},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
 };
@@ -406,12 +406,16 @@ impl<M: LightningModule> Driver for ModuleDriver<'_, M> {
         let module = self.module.get()?;
         let mut entries = std::mem::take(&mut run.entries);
         let cx = step_context(run, &run.device);
-        let (lowering, apart) = (run.lowering, run.stage != Stage::Fit);
+        let lowering = run.lowering;
+        let statistics = match run.stage {
+            Stage::Fit => RunningStatistics::Shared,
+            _ => RunningStatistics::Copied,
+        };
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.stage), ..call };
         let since = run.clock();
         let result = record(Some(TypeId::of::<M>()), run.stage, run.host, &mut entries, || {
             catch_panic(|| match lowering {
-                Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
+                Some(dtype) => feed.feed.run(&lowered(module, dtype, statistics), call, &cx),
                 None => feed.feed.run(module, call, &cx),
             })
         });

@@ -331,7 +331,7 @@ impl ModuleMapper for DynMapper<'_> {
                 let (_, tensor, mapper) = param.consume();
                 Param::from_mapped_value(ParamId::new(), tensor, mapper)
             }
-            MapMode::Lower => match precision::Target::of_parameter() {
+            MapMode::Lower => match precision::CastTarget::of_parameter() {
                 Some(dtype) => param.map(|value| value.cast(dtype)),
                 None => param,
             },

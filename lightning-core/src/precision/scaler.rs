@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Multiplies losses so that gradients which float16 would round to zero stay in its range, and finds the multiplier by itself: a step
-/// whose gradients are not finite is skipped and the scale halved; after 2000 steps without one it is doubled.
+/// The scale that losses are multiplied by, so that float16 does not round small gradients to zero.
 ///
-/// The method is that of Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3.2, with the numbers of
-/// `torch.amp.GradScaler`.
+/// A step whose gradients are not finite is skipped and halves the scale. After 2000 steps without
+/// one the scale is doubled.
+///
+/// The method is that of Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3.2,
+/// with the constants of `torch.amp.GradScaler`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LossScaler {
-    /// In `f32`, as torch has it: the largest scale is the largest `f32`.
+    /// In `f32`, as in torch, which limits the scale to the largest `f32`.
     scale: f32,
-    /// Steps since the scale was changed last.
+    /// The steps since the last change of the scale.
     steps: u32,
 }
 
@@ -20,20 +22,21 @@ impl LossScaler {
     const GROWTH: f32 = 2.0;
     const BACKOFF: f32 = 0.5;
     const GROWTH_INTERVAL: u32 = 2000;
-    /// Below it gradients of an ordinary size vanish, so what is not finite is not the scale's fault (fairseq's `min_loss_scale`).
+    /// The smallest useful scale, that of fairseq's `min_loss_scale`. Below it, gradients of
+    /// ordinary size are rounded to zero, so the scale is not what makes gradients infinite.
     const SMALLEST: f32 = 1e-4;
 
-    /// What losses are multiplied by.
+    /// Returns what losses are multiplied by.
     pub(crate) fn scale(&self) -> f64 {
         f64::from(self.scale)
     }
 
-    /// Whether no scale helps any more.
+    /// Returns whether the scale is too small to be useful.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.scale < Self::SMALLEST
     }
 
-    /// Takes note of a step, after its gradients have been looked at.
+    /// Adjusts the scale after a step, depending on whether its gradients were `finite`.
     pub(crate) fn update(&mut self, finite: bool) {
         if !finite {
             self.scale *= Self::BACKOFF;
@@ -50,7 +53,7 @@ impl LossScaler {
         }
     }
 
-    /// Whether it can be gone on with: a damaged file could say anything.
+    /// Returns whether the scale is a positive number, which a damaged checkpoint may violate.
     pub(crate) fn is_valid(&self) -> bool {
         self.scale.is_finite() && self.scale > 0.0
     }
@@ -67,15 +70,15 @@ impl Default for LossScaler {
 mod tests {
     use super::*;
 
-    /// A sequence of finite (`1`) and infinite (`0`) gradients, and what `torch.amp.GradScaler` makes of it: made by
-    /// `tests/reference/grad_scaler.py`.
+    /// A sequence of finite and infinite gradients and the scales of `torch.amp.GradScaler` for it,
+    /// from `tests/reference/grad_scaler.py`.
     #[derive(Deserialize)]
     struct Reference {
-        /// Runs of equal steps: whether they are finite, and how many.
+        /// Runs of equal steps: whether their gradients are finite, and their number.
         runs: Vec<(bool, u32)>,
-        /// Scale and growth tracker after each run.
+        /// The scale and the growth tracker after each run.
         after: Vec<(f64, u32)>,
-        /// After which steps the scale changed, and to what.
+        /// The steps after which the scale changed, and the new scale.
         changes: Vec<(u32, f64)>,
     }
 
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_scaler_goes_on() {
+    fn a_stored_scaler_is_restored() {
         let mut scaler = LossScaler::default();
         scaler.update(false);
         scaler.update(true);
