@@ -28,7 +28,7 @@ pub(crate) fn check_precision<M: Module>(run: &mut RunState, module: &M, trainin
     if precision.is_mixed() {
         half_precision_check::check(module)?;
     }
-    let computed = precision.computed();
+    let computed = precision.compute_dtype();
     if (training && precision.is_mixed()) || (!training && !cast::is_in(module, computed)?) {
         run.train.lowering = Some(computed);
     }
@@ -44,7 +44,7 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
     }
     error.help(match run.settings.numerics.precision {
         None => "the module and the batch are in different float types: set `precision(…)`, which casts both".to_owned(),
-        Some(precision) if is_half(precision.computed()) => format!(
+        Some(precision) if is_half(precision.compute_dtype()) => format!(
             "`{precision}` casts parameters and batches, and nothing else: write `#[precision(f32)]` above a layer that keeps \
              tables or states in float32 (BatchNorm, an RNN, a positional encoding), and `.cast(x.dtype())` on a buffer or a \
              tensor made in the step"
@@ -62,7 +62,7 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
 /// When an optimizer cannot work in so few bits.
 pub(crate) fn start(run: &mut RunState) -> Result<()> {
     let precision = run.settings.numerics.precision.unwrap_or_default();
-    if (precision.scales_losses() || is_half(precision.kept()))
+    if (precision.scales_losses() || is_half(precision.param_dtype()))
         && let Some(optimizer) = run.train.optimizers.iter().find(|optimizer| optimizer.is_lbfgs())
     {
         return Err(Error::config(format!(
@@ -159,7 +159,7 @@ fn stored_precision(record: &RunRecord) -> Option<Precision> {
 pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> {
     let (stored, now) =
         (stored_precision(record).unwrap_or_default(), run.settings.numerics.precision.unwrap_or_default());
-    if stored.kept() == now.kept() {
+    if stored.param_dtype() == now.param_dtype() {
         return Ok(());
     }
     Err(Error::new(

@@ -40,7 +40,7 @@ use crate::{
         ErasedVisitor, MapMode, ParamName, StateReader, StateWriter, ValueMapper, frozen, parameters,
         running_statistics, visit,
     },
-    precision::{Numerics, lowered},
+    precision::{Numerics, RunningStatistics, lowered},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
 };
@@ -283,12 +283,16 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
         let module = self.module.get()?;
         let mut entries = std::mem::take(&mut run.log.inbox);
         let cx = step_context(run, &run.progress.device);
-        let (lowering, apart) = (run.train.lowering, run.progress.stage != Stage::Fit);
+        let lowering = run.train.lowering;
+        let statistics = match run.progress.stage {
+            Stage::Fit => RunningStatistics::Shared,
+            Stage::Validate | Stage::Test | Stage::Predict => RunningStatistics::Copied,
+        };
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
         let since = run.console.clock();
         let result = record(Some(TypeId::of::<M>()), run.progress.stage, run.log.host, &mut entries, || {
             catch_panic(|| match lowering {
-                Some(dtype) => feed.feed.run(&lowered(module, dtype, apart), call, &cx),
+                Some(dtype) => feed.feed.run(&lowered(module, dtype, statistics), call, &cx),
                 None => feed.feed.run(module, call, &cx),
             })
         });

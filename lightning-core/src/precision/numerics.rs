@@ -22,7 +22,7 @@ pub(crate) struct Numerics {
 impl Numerics {
     /// The type that batches come in.
     pub(crate) fn batches(self) -> Option<FloatDType> {
-        self.precision.map(Precision::computed)
+        self.precision.map(Precision::compute_dtype)
     }
 
     /// The device with a graph.
@@ -40,7 +40,7 @@ impl Numerics {
     pub(crate) fn begin_training<M: Module>(self, module: M, device: &Device) -> M {
         let module = self.train(module, device);
         match self.precision {
-            Some(precision) => cast::kept_in(module, precision.kept()),
+            Some(precision) => cast::kept_in(module, precision.param_dtype()),
             None => module,
         }
     }

@@ -1,13 +1,13 @@
 //! Rates that drop at certain steps.
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
 use crate::error::ConfigErrors;
 
-/// `lr · gamma^⌊step / step_size⌋`; a tenth each time unless set.
+/// Drops at regular intervals: `lr · gamma^⌊step / step_size⌋`.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::StepDecay};
@@ -20,7 +20,7 @@ use crate::error::ConfigErrors;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `StepLR(optimizer, step_size, gamma)`.
+/// PyTorch: `StepLR(optimizer, step_size, gamma)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepDecay {
     lr: f64,
@@ -29,12 +29,12 @@ pub struct StepDecay {
 }
 
 impl StepDecay {
-    /// A tenth of the rate after every `step_size` steps.
+    /// Creates a schedule that divides the rate by 10 after every `step_size` steps.
     pub fn new(lr: f64, step_size: impl StepCount) -> Self {
         Self { lr, step_size: Steps::new(step_size), gamma: 0.1 }
     }
 
-    /// What the rate is multiplied by.
+    /// Sets what the rate is multiplied by at each drop; 0.1 by default.
     #[must_use]
     pub fn gamma(mut self, gamma: f64) -> Self {
         self.gamma = gamma;
@@ -58,13 +58,13 @@ impl Curve for StepDecay {
     }
 
     fn check(&self, problems: &mut ConfigErrors) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
         self.step_size.check_positive(Self::NAME, "step_size", problems);
-        curve::check_factor(Self::NAME, "gamma", self.gamma, problems);
+        checks::check_factor(Self::NAME, "gamma", self.gamma, problems);
     }
 }
 
-/// `lr · gamma^n`, `n` the number of milestones reached; a tenth each time unless set.
+/// Drops at milestones: `lr · gamma^n`, where `n` is the number of milestones reached.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::MultiStepDecay};
@@ -77,7 +77,9 @@ impl Curve for StepDecay {
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `MultiStepLR(optimizer, milestones, gamma)`; a milestone given twice counts twice.
+/// A milestone that is given twice counts twice.
+///
+/// PyTorch: `MultiStepLR(optimizer, milestones, gamma)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiStepDecay {
     lr: f64,
@@ -86,14 +88,14 @@ pub struct MultiStepDecay {
 }
 
 impl MultiStepDecay {
-    /// A tenth of the rate from each of these steps on.
+    /// Creates a schedule that divides the rate by 10 at each of these steps.
     pub fn new<S: StepCount>(lr: f64, milestones: impl IntoIterator<Item = S>) -> Self {
         let mut milestones: Vec<_> = milestones.into_iter().map(Steps::new).collect();
         milestones.sort_unstable();
         Self { lr, milestones, gamma: 0.1 }
     }
 
-    /// What the rate is multiplied by.
+    /// Sets what the rate is multiplied by at each drop; 0.1 by default.
     #[must_use]
     pub fn gamma(mut self, gamma: f64) -> Self {
         self.gamma = gamma;
@@ -119,11 +121,11 @@ impl Curve for MultiStepDecay {
     }
 
     fn check(&self, problems: &mut ConfigErrors) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
         for milestone in &self.milestones {
             milestone.check_not_negative(Self::NAME, "milestones", problems);
         }
-        curve::check_factor(Self::NAME, "gamma", self.gamma, problems);
+        checks::check_factor(Self::NAME, "gamma", self.gamma, problems);
     }
 }
 
