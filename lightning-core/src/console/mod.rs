@@ -1,5 +1,5 @@
 //! What is printed: progress, tables, the profile.
 
 pub(crate) mod profiler;
-pub(crate) mod progress;
+pub(crate) mod progress_bar;
 pub(crate) mod table;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     checkpoint::{Checkpoint, Resume},
-    console::{profiler::Profile, progress::Progress, table},
+    console::{profiler::Profile, progress_bar::Progress, table},
     engine::{
         checkpoints::Saving,
         resume::{LoopPosition, Phase},

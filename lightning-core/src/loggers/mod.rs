@@ -2,9 +2,9 @@
 
 mod attachments;
 mod csv;
-mod image;
 mod memory;
 mod output;
+mod png;
 
 use std::{
     fmt,

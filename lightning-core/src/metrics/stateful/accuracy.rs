@@ -1,6 +1,6 @@
 //! Accuracy.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{Average, average::ratio, classification::stat_score_metric, stat_scores::StatScores};
 use crate::{error::Result, metrics::MetricValue};
 
 /// The share of right predictions: by default over all samples, with [`Average::Macro`] the mean of the shares of each class.

@@ -2,8 +2,8 @@
 
 use super::{
     average::ratio,
-    curve::{Curve, Curves},
-    options::curve_metric,
+    classification::curve_metric,
+    curves::{Curve, Curves},
 };
 
 /// The area under the receiver operating characteristic: how likely a sample of the class has a higher score than another sample.

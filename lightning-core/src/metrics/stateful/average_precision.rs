@@ -2,8 +2,8 @@
 
 use super::{
     average::ratio,
-    curve::{Curve, Curves},
-    options::curve_metric,
+    classification::curve_metric,
+    curves::{Curve, Curves},
 };
 
 /// The average precision, which is the area under the precision-recall curve in steps: `Σ (Rₙ − Rₙ₋₁)·Pₙ` over the thresholds.

@@ -3,7 +3,7 @@
 use super::{
     Average,
     average::{Stats, ratio},
-    options::stat_score_metric,
+    classification::stat_score_metric,
     stat_scores::StatScores,
 };
 use crate::{

@@ -8,21 +8,20 @@ mod average_precision;
 mod bleu;
 #[cfg(feature = "burn-train")]
 mod burn_train;
+mod classification;
 mod confusion_matrix;
-mod curve;
+mod curves;
 mod exact;
 mod f_beta;
 mod input;
 mod mean_absolute_error;
 mod mean_squared_error;
-mod options;
 mod perplexity;
 mod precision;
 mod r2;
 mod recall;
 #[cfg(test)]
 mod reference;
-mod samples;
 mod stat_scores;
 mod task;
 

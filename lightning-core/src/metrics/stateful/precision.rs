@@ -1,6 +1,6 @@
 //! Precision.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{Average, average::ratio, classification::stat_score_metric, stat_scores::StatScores};
 use crate::{error::Result, metrics::MetricValue};
 
 /// The share of right predictions among those of a class: `TP / (TP + FP)`, by default the mean over the classes.

@@ -1,6 +1,6 @@
 //! Recall.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{Average, average::ratio, classification::stat_score_metric, stat_scores::StatScores};
 use crate::{error::Result, metrics::MetricValue};
 
 /// The share of a class that is found: `TP / (TP + FN)`, by default the mean over the classes.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Accuracy, Auroc, Average, AveragePrecision, Bleu, Classification, ConfusionMatrix, FBeta, MeanAbsoluteError,
     MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score, Recall, Regression, RootMeanSquaredError,
-    TokenScores, Translations, curve::evenly,
+    TokenScores, Translations, curves::evenly,
 };
 use crate::{
     metrics::{Metric, MetricInput, MetricValue},

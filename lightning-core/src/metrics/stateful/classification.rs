@@ -112,28 +112,28 @@ macro_rules! curve_metric {
             /// Over the scores of all labels together, where each label is yes or no; an error with classes of which one is right.
             #[must_use]
             pub fn micro_average(mut self) -> Self {
-                self.curves.average = super::curve::CurveAverage::Micro;
+                self.curves.average = super::curves::CurveAverage::Micro;
                 self
             }
 
             /// The mean over the classes, each against the rest: the default.
             #[must_use]
             pub fn macro_average(mut self) -> Self {
-                self.curves.average = super::curve::CurveAverage::Macro;
+                self.curves.average = super::curves::CurveAverage::Macro;
                 self
             }
 
             /// The mean over the classes, weighted by how often each is the target.
             #[must_use]
             pub fn weighted_average(mut self) -> Self {
-                self.curves.average = super::curve::CurveAverage::Weighted;
+                self.curves.average = super::curves::CurveAverage::Weighted;
                 self
             }
 
             /// A value for each class, under its own name.
             #[must_use]
             pub fn per_class(mut self) -> Self {
-                self.curves.average = super::curve::CurveAverage::PerClass;
+                self.curves.average = super::curves::CurveAverage::PerClass;
                 self
             }
 
@@ -148,7 +148,7 @@ macro_rules! curve_metric {
             /// and the value is an approximation. At least 2.
             #[must_use]
             pub fn thresholds(mut self, count: usize) -> Self {
-                self.curves.bin(super::curve::evenly(count));
+                self.curves.bin(super::curves::evenly(count));
                 self
             }
 

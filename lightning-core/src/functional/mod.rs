@@ -337,7 +337,7 @@ mod tests {
     }
 
     fn cases(function: &str) -> Vec<Case> {
-        let text = include_str!("../../tests/reference/functional.json");
+        let text = include_str!("../../../tests/reference/functional.json");
         let mut reference: Reference = serde_json::from_str(text).expect("the reference numbers");
         reference.cases.remove(function).expect("cases of the function")
     }

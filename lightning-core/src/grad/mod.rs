@@ -359,7 +359,7 @@ mod tests {
 
     fn cases() -> Vec<Case> {
         let reference: Reference =
-            serde_json::from_str(include_str!("../../tests/reference/grad.json")).expect("the reference numbers");
+            serde_json::from_str(include_str!("../../../tests/reference/grad.json")).expect("the reference numbers");
         reference.cases
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor, Transaction};
 
-use super::{curve::Curve, task::Task};
+use super::{super::task::Task, Curve};
 use crate::{
     error::{Error, ErrorKind, Result},
     tensor::readback,

@@ -3,6 +3,8 @@
 //! Either every score is kept, and the curve has a point at each of them; or scores are counted between fixed thresholds, which takes the
 //! same memory however many there are.
 
+mod samples;
+
 use std::{ops::Range, sync::Arc};
 
 use burn::tensor::{
@@ -11,12 +13,12 @@ use burn::tensor::{
 };
 use serde_json::{Value, json};
 
+use self::samples::{Samples, columns_of, no_such_class};
 use super::{
     accumulate::Counts,
     average::ratio,
     exact,
     input::{Classification, Predictions},
-    samples::{Samples, columns_of, no_such_class},
     stat_scores::{ScoreKind, as_int, count_places, no_class},
     task::Task,
 };
