@@ -1,48 +1,50 @@
-//! Images as PNG files.
+//! Images as PNG files (ISO/IEC 15948).
 
 use std::io::{self, Write};
 
 use flate2::{Compression, Crc, write::ZlibEncoder};
 
-use super::Image;
+use super::ImageView;
 use crate::error::{Error, Result};
 
 /// The first bytes of every PNG file.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-impl Image<'_> {
-    /// The bytes of a PNG file: the chunks `IHDR`, `IDAT` and `IEND` of ISO/IEC 15948, with rows that are compressed and not filtered.
+impl ImageView<'_> {
+    /// Encodes the image as a PNG file: the chunks `IHDR`, `IDAT` and `IEND` of ISO/IEC 15948, with
+    /// compressed rows without a filter.
     ///
     /// # Errors
-    /// When the image has no pixels, or more in a row than a PNG file can say.
+    /// If the image has no pixels, or a side is longer than the format allows.
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let Self { width, height, channels, pixels } = *self;
         let fault =
-            |what: &str| Error::data(format!("an image of {width} x {height} pixels cannot be a PNG file: {what}"));
+            |what: &str| Error::data(format!("an image of {width} x {height} pixels is not a PNG file: {what}"));
         if width == 0 || height == 0 {
-            return Err(fault("it is empty"));
+            return Err(fault("it has no pixels"));
         }
-        let side = |pixels: usize| u32::try_from(pixels).map_err(|_| fault("it is too large"));
+        let u32_of = |len: usize| u32::try_from(len).map_err(|_| fault("it is too large"));
+        // The color types of section 11.2.1: grayscale, truecolor, truecolor with alpha.
         let color = match channels {
             1 => 0,
             3 => 2,
             _ => 6,
         };
         let mut header = Vec::new();
-        header.extend(side(width)?.to_be_bytes());
-        header.extend(side(height)?.to_be_bytes());
-        // Eight bits a channel; compression, filter and interlacing are the only ones there are, or none.
+        header.extend(u32_of(width)?.to_be_bytes());
+        header.extend(u32_of(height)?.to_be_bytes());
+        // Eight bits per channel; the only compression and filter methods, and no interlacing.
         header.extend([8, color, 0, 0, 0]);
         let rows = compress(pixels, width * channels).map_err(|error| fault(&error.to_string()))?;
         let mut file = SIGNATURE.to_vec();
         for (kind, data) in [(b"IHDR", header), (b"IDAT", rows), (b"IEND", Vec::new())] {
-            write_chunk(&mut file, *kind, &data, side(data.len())?);
+            write_chunk(&mut file, *kind, &data, u32_of(data.len())?);
         }
         Ok(file)
     }
 }
 
-/// Each row after a byte that says that it is not filtered.
+/// Compresses the rows, each after a byte that names its filter: 0, none.
 fn compress(pixels: &[u8], row: usize) -> io::Result<Vec<u8>> {
     let mut rows = ZlibEncoder::new(Vec::new(), Compression::default());
     for row in pixels.chunks(row) {
@@ -52,6 +54,7 @@ fn compress(pixels: &[u8], row: usize) -> io::Result<Vec<u8>> {
     rows.finish()
 }
 
+/// Appends a chunk: its length, kind, data, and the CRC of kind and data.
 fn write_chunk(file: &mut Vec<u8>, kind: [u8; 4], data: &[u8], len: u32) {
     let mut crc = Crc::new();
     crc.update(&kind);
@@ -78,7 +81,7 @@ mod tests {
     fn a_png_file_has_the_pixels_in_its_chunks() -> Result<()> {
         for (channels, color) in [(1, 0), (3, 2), (4, 6)] {
             let pixels: Vec<u8> = (0..3 * 2 * channels).map(|byte| (byte * 11) as u8).collect();
-            let file = Image::new(3, 2, channels, &pixels)?.to_png()?;
+            let file = ImageView::new(3, 2, channels, &pixels)?.to_png()?;
             let mut rest = file.strip_prefix(SIGNATURE).unwrap_or_default();
             let mut chunks = Vec::new();
             while !rest.is_empty() {
@@ -99,7 +102,7 @@ mod tests {
                 pixels.chunks(3 * channels).flat_map(|row| std::iter::once(0).chain(row.iter().copied())).collect();
             assert_eq!(read, expected);
         }
-        assert!(Image::new(0, 2, 1, &[])?.to_png().is_err_and(|error| error.to_string().contains("0 x 2")));
+        assert!(ImageView::new(0, 2, 1, &[])?.to_png().is_err_and(|error| error.to_string().contains("0 x 2")));
         Ok(())
     }
 }
