@@ -1,4 +1,4 @@
-//! What is printed: progress, tables, the profile.
+//! What is printed: progress, tables and the profile of a run.
 
 pub(crate) mod profiler;
 pub(crate) mod progress_bar;
