@@ -1,0 +1,17 @@
+//! The inputs of metrics: tuples of tensors, converted to one form each.
+//!
+//! Tensors are detached here, so that no metric keeps a graph alive, and half precision is cast to
+//! float32, because sums and comparisons need the precision.
+
+mod classification;
+mod regression;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub(crate) use self::classification::Predictions;
+pub use self::{
+    classification::{ClassPredictions, ClassTargets, Classification},
+    regression::{RealValues, Regression},
+    tokens::{TokenLogits, TokenScores},
+};
