@@ -8,9 +8,9 @@ use crate::{
 
 /// Runs `body`, and returns its value and everything it logged, as numbers by name.
 ///
-/// A name that is logged several times has its last value; a stateful metric has the value of all its
-/// updates. What cannot be a metric (a tensor of several elements, an input that a metric rejects) is a
-/// NaN. Metrics logged with `per_stage` have the names of their stage.
+/// A name that is logged several times has its last value; a stateful metric has the value of all
+/// its updates. What cannot be a metric (a tensor of several elements, an input that a metric
+/// rejects) is a NaN. Metrics logged with `per_stage` have the names of their stage.
 ///
 /// ```
 /// use lightning_core::{log, testing::capture};

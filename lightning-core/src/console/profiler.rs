@@ -65,8 +65,8 @@ impl IntoProfiler for &str {
 
 /// The actions of a trainer's runs and their times. Its `Display` form is a table, longest first.
 ///
-/// On an asynchronous device the time of an action is that of enqueuing its work. An action that waits
-/// for a result includes the time of all work before it.
+/// On an asynchronous device the time of an action is that of enqueuing its work. An action that
+/// waits for a result includes the time of all work before it.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     actions: Vec<ProfiledAction>,

@@ -26,8 +26,8 @@ const LINE: Duration = Duration::from_secs(30);
 
 /// Shows the progress of a run.
 ///
-/// The engine reports what happens; what is drawn, and how often, is decided here. The call per batch
-/// reads the clock once, and formats nothing unless something is drawn.
+/// The engine reports what happens; what is drawn, and how often, is decided here. The call per
+/// batch reads the clock once, and formats nothing unless something is drawn.
 pub(crate) struct Progress {
     view: View,
     /// Standard error, or the buffer of a test.
@@ -40,8 +40,8 @@ pub(crate) struct Progress {
     evaluation: Option<Evaluation>,
     /// The metrics of the last draw or end of an epoch.
     metrics: Vec<String>,
-    /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at the
-    /// end: an epoch that starts removes them.
+    /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at
+    /// the end: an epoch that starts removes them.
     pending: Vec<String>,
 }
 
@@ -67,8 +67,8 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Shows progress on standard error: a bar on a terminal, lines otherwise. Without `enabled` only
-    /// the text of [`println`](Self::println) is shown.
+    /// Shows progress on standard error: a bar on a terminal, lines otherwise. Without `enabled`
+    /// only the text of [`println`](Self::println) is shown.
     pub(crate) fn new(enabled: bool) -> Self {
         let view = match enabled {
             false => View::Quiet,
@@ -95,7 +95,8 @@ impl Progress {
         self.begin(now);
     }
 
-    /// Counts a training batch, numbered from 0 in its epoch. `metrics` is called only if it is drawn.
+    /// Counts a training batch, numbered from 0 in its epoch. `metrics` is called only if it is
+    /// drawn.
     pub(crate) fn train_batch<'m>(&mut self, batch: u64, metrics: impl FnOnce() -> &'m Metrics) {
         if let View::Quiet = self.view {
             return;

@@ -8,9 +8,9 @@ use super::dtype::{check_shapes, same_dtype};
 /// `Σ target·(log target − log_input) / batch`.
 ///
 /// `log_input` holds logarithms of probabilities and `target` probabilities; both have the same
-/// shape, with the batch as dimension 0. This is torch's `kl_div` with `reduction="batchmean"`, which
-/// agrees with the definition (Kullback and Leibler, "On Information and Sufficiency", 1951), and not
-/// torch's default. A target of 0 contributes nothing.
+/// shape, with the batch as dimension 0. This is torch's `kl_div` with `reduction="batchmean"`,
+/// which agrees with the definition (Kullback and Leibler, "On Information and Sufficiency", 1951),
+/// and not torch's default. A target of 0 contributes nothing.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

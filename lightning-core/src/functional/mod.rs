@@ -3,7 +3,7 @@
 //! | function | input, target | loss |
 //! |---|---|---|
 //! | [`cross_entropy`] | logits `[batch, classes]`, classes `[batch]` | one of several classes |
-//! | [`nll_loss`] | log probabilities `[batch, classes]`, classes `[batch]` | the same, after a log softmax |
+//! | [`nll_loss`] | log probabilities `[batch, classes]`, classes `[batch]` | after a log softmax |
 //! | [`bce_with_logits`] | logits and probabilities of one shape | independent binary decisions |
 //! | [`mse_loss`], [`l1_loss`], [`huber`] | two tensors of one shape | regression |
 //! | [`kl_div`] | log probabilities and probabilities of one shape | distributions |

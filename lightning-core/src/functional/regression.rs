@@ -53,9 +53,10 @@ pub fn l1_loss<const D: usize>(pred: Tensor<D>, target: Tensor<D>) -> Tensor<1> 
 /// Returns Huber's loss: the mean of `d²/2` where `|d| ≤ delta` and of `delta·(|d| − delta/2)`
 /// elsewhere, for `d = pred − target`.
 ///
-/// Both tensors have the same shape. The loss is quadratic for small errors and linear for large ones
-/// (Peter J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35,
-/// 1964), as in `torch.nn.functional.huber_loss`. A `delta` that is not positive gives NaN.
+/// Both tensors have the same shape. The loss is quadratic for small errors and linear for large
+/// ones (Peter J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical
+/// Statistics 35, 1964), as in `torch.nn.functional.huber_loss`. A `delta` that is not positive
+/// gives NaN.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -77,8 +78,8 @@ pub fn huber<const D: usize>(pred: Tensor<D>, target: Tensor<D>, delta: f64) -> 
     if delta.is_nan() || delta <= 0.0 {
         return (error * f64::NAN).mean();
     }
-    // With c = d clamped to ±delta, both branches are c·(d − c/2), whose gradient is c. So c may be a
-    // constant of the graph.
+    // With c = d clamped to ±delta, both branches are c·(d − c/2), whose gradient is c. So c may be
+    // a constant of the graph.
     let clamped = error.clone().without_autodiff().clamp(-delta, delta);
     let half = clamped.clone() * 0.5;
     ((error - half) * clamped).mean()

@@ -11,8 +11,8 @@ use super::constant;
 /// if each row of the output depends on its own row of the input alone.
 ///
 /// The result has the shape of `x` and is a constant: nothing that is computed from it reaches the
-/// parameters. `forward` receives the module with frozen parameters, so that their gradients are not
-/// computed. The module may be in training or in evaluation form.
+/// parameters. `forward` receives the module with frozen parameters, so that their gradients are
+/// not computed. The module may be in training or in evaluation form.
 ///
 /// ```
 /// use burn::{nn::LinearConfig, prelude::*};

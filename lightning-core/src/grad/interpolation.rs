@@ -4,12 +4,12 @@ use burn::tensor::{Distribution, Tensor};
 
 use super::constant;
 
-/// Returns random points between real and fake samples, `εᵢ realᵢ + (1 − εᵢ) fakeᵢ` with one `εᵢ` per
-/// row, uniform in [0, 1].
+/// Returns random points between real and fake samples, `εᵢ realᵢ + (1 − εᵢ) fakeᵢ` with one `εᵢ`
+/// per row, uniform in [0, 1].
 ///
-/// These are the points at which WGAN-GP penalizes the gradient of the critic (Gulrajani et al. 2017,
-/// algorithm 1, line 6). Both tensors have the same shape, with the batch as dimension 0. The result is
-/// a constant: no gradient reaches a generator through it.
+/// These are the points at which WGAN-GP penalizes the gradient of the critic (Gulrajani et al.
+/// 2017, algorithm 1, line 6). Both tensors have the same shape, with the batch as dimension 0. The
+/// result is a constant: no gradient reaches a generator through it.
 ///
 /// ```
 /// use burn::prelude::*;

@@ -8,11 +8,11 @@ use burn::{
 use super::{constant, input_gradient};
 use crate::functional::at_least_f32;
 
-/// Returns a penalty on the length of the input gradient, `meanᵢ( (‖∇ₓ f(xᵢ)‖₂ − target)² )`, which is
-/// differentiable in the parameters of `module`.
+/// Returns a penalty on the length of the input gradient, `meanᵢ( (‖∇ₓ f(xᵢ)‖₂ − target)² )`, which
+/// is differentiable in the parameters of `module`.
 ///
-/// Dimension 0 of `x` is the batch, and the norm is taken over all other dimensions. `forward` returns
-/// one row per row of `x`; several values of a row are summed. With
+/// Dimension 0 of `x` is the batch, and the norm is taken over all other dimensions. `forward`
+/// returns one row per row of `x`; several values of a row are summed. With
 /// [`interpolate`](super::interpolate) and a target of 1 it is the penalty of WGAN-GP (Gulrajani et
 /// al., "Improved Training of Wasserstein GANs", 2017, equation 3; there times 10). On real samples
 /// with a target of 0 it is R₁ (Mescheder, Geiger and Nowozin, "Which Training Methods for GANs do
@@ -21,11 +21,11 @@ use crate::functional::at_least_f32;
 /// # Method
 ///
 /// The value is that of the exact input gradient. The derivative of the norm `nᵢ = ‖∇ₓ f(xᵢ)‖` with
-/// respect to a parameter θ is, with the constant direction `vᵢ = ∇ₓ f(xᵢ) / nᵢ`, the mixed derivative
-/// `∂/∂θ ( vᵢ · ∇ₓ f(xᵢ) )`: that of the slope of `f` along `vᵢ`. The slope is computed as the central
-/// difference `( f(xᵢ + h vᵢ) − f(xᵢ − h vᵢ) ) / 2h`. Its truncation error is of order h² and its
-/// rounding error of order ε/h. `h` is the cube root of the machine epsilon times the root mean square
-/// of `x`, which nearly minimizes their sum.
+/// respect to a parameter θ is, with the constant direction `vᵢ = ∇ₓ f(xᵢ) / nᵢ`, the mixed
+/// derivative `∂/∂θ ( vᵢ · ∇ₓ f(xᵢ) )`: that of the slope of `f` along `vᵢ`. The slope is computed
+/// as the central difference `( f(xᵢ + h vᵢ) − f(xᵢ − h vᵢ) ) / 2h`. Its truncation error is of
+/// order h² and its rounding error of order ε/h. `h` is the cube root of the machine epsilon times
+/// the root mean square of `x`, which nearly minimizes their sum.
 ///
 /// On networks with smooth activations the parameter gradient agrees with torch's double backward
 /// within some 10⁻⁴ in float32 if `x` has the scale of standardized inputs (within 10⁻² on inputs a
@@ -37,9 +37,9 @@ use crate::functional::at_least_f32;
 /// - Rows must neither influence each other nor be random: no BatchNorm (which WGAN-GP rules out as
 ///   well) and no dropout, whose two masks would make the difference meaningless.
 /// - At the kinks of ReLU and similar activations, double backward sees nothing while a difference
-///   sees a jump, which is rare but large. In the mean over many batches it is right, because it is
-///   the part of the true derivative that double backward leaves out; in a single batch it is noise.
-///   Smooth activations (tanh, SiLU, GELU, softplus) avoid it.
+/// sees a jump, which is rare but large. In the mean over many batches it is right, because it is
+/// the part of the true derivative that double backward leaves out; in a single batch it is noise.
+/// Smooth activations (tanh, SiLU, GELU, softplus) avoid it.
 /// - Half precision cannot represent the difference: `x` in float16 or bfloat16 is cast to float32,
 ///   and the module has to be in float32.
 ///
@@ -54,8 +54,8 @@ use crate::functional::at_least_f32;
 /// let x = Tensor::<2>::ones([4, 3], &device);
 /// let penalty = grad::gradient_penalty(&critic, x, 1.0, |critic, x| critic.forward(x));
 ///
-/// // The gradient of a linear critic is its weight w: the penalty is (‖w‖ − 1)², and its own gradient
-/// // 2 (‖w‖ − 1) w / ‖w‖.
+/// // The gradient of a linear critic is its weight w: the penalty is (‖w‖ − 1)², and its own
+/// // gradient 2 (‖w‖ − 1) w / ‖w‖.
 /// let w = critic.weight.val();
 /// let norm = w.clone().square().sum().sqrt();
 /// let expected = (norm.clone() - 1.0).square();
@@ -103,8 +103,8 @@ fn zeros_to_ones<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     tensor.mask_fill(is_zero, 1.0)
 }
 
-/// Returns the step for inputs of size 1: the cube root of the machine epsilon, which balances the two
-/// errors of a central difference (Press et al., "Numerical Recipes", section 5.7).
+/// Returns the step for inputs of size 1: the cube root of the machine epsilon, which balances the
+/// two errors of a central difference (Press et al., "Numerical Recipes", section 5.7).
 fn relative_step(dtype: DType) -> f64 {
     let epsilon = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
     epsilon.cbrt()

@@ -80,8 +80,8 @@ impl Case {
         self.forward(network, x.clone().neg()).mean() - self.forward(network, x).mean() + penalty * 10.0
     }
 
-    /// `of_value` and `of_gradient` bound the errors, relative to a number's size but at least a tenth
-    /// of the largest of its kind.
+    /// `of_value` and `of_gradient` bound the errors, relative to a number's size but at least a
+    /// tenth of the largest of its kind.
     fn check(&self, dtype: DType, of_value: f64, of_gradient: f64) {
         let network = self.network(dtype);
         let x = self.points(dtype);
@@ -146,8 +146,8 @@ fn the_penalty_trains_as_torchs_double_backward_in_float32() {
     }
 }
 
-/// The steps are a thousand times smaller than in float32, and no point of the batch is that near to
-/// a kink.
+/// The steps are a thousand times smaller than in float32, and no point of the batch is that near
+/// to a kink.
 #[test]
 fn the_penalty_trains_as_torchs_double_backward_in_float64() {
     for case in cases() {

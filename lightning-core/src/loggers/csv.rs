@@ -24,20 +24,21 @@ use crate::{
 /// Buffered rows are written at this size, whatever the interval.
 const BUFFER: usize = 64 * 1024;
 
-/// Writes metrics to `<folder>[/<name>]/version_N/metrics.csv`, and hyperparameters to `hparams.json`
-/// in the same folder.
+/// Writes metrics to `<folder>[/<name>]/version_N/metrics.csv`, and hyperparameters to
+/// `hparams.json` in the same folder.
 ///
-/// `N` is one more than the highest present; two processes that start at the same time get two folders.
+/// `N` is one more than the highest present; two processes that start at the same time get two
+/// folders.
 ///
-/// The columns of `metrics.csv` are `epoch`, `stage`, `batch`, `batch_step`, `global_step`, and every
-/// metric in the order of its first appearance. A metric that appears late adds its column to the
-/// existing rows. Numbers are the shortest text that reads back exactly; `NaN`, `inf` and `-inf` are
-/// written as such. A metric with the name of one of the first five columns is written as
-/// `metric_epoch` and so on.
+/// The columns of `metrics.csv` are `epoch`, `stage`, `batch`, `batch_step`, `global_step`, and
+/// every metric in the order of its first appearance. A metric that appears late adds its column to
+/// the existing rows. Numbers are the shortest text that reads back exactly; `NaN`, `inf` and
+/// `-inf` are written as such. A metric with the name of one of the first five columns is written
+/// as `metric_epoch` and so on.
 ///
-/// Other outputs of a step become files: `texts/<name>/validate-epoch=3-step=400.txt`, `images/….png`,
-/// `histograms/….json` and `figures/….svg`, where `step` counts training batches. A `/` in the name
-/// creates a folder.
+/// Other outputs of a step become files: `texts/<name>/validate-epoch=3-step=400.txt`,
+/// `images/….png`, `histograms/….json` and `figures/….svg`, where `step` counts training batches. A
+/// `/` in the name creates a folder.
 ///
 /// ```
 /// use lightning_core::{
@@ -92,8 +93,8 @@ impl CsvLogger {
 
     /// Sets the folder of this run, instead of `version_N`.
     ///
-    /// The rows of an earlier run in that folder are kept: they move to `metrics.0.csv`, or the next
-    /// free number.
+    /// The rows of an earlier run in that folder are kept: they move to `metrics.0.csv`, or the
+    /// next free number.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Version::Given(version.into());
@@ -102,8 +103,8 @@ impl CsvLogger {
 
     /// Writes buffered rows to disk every `steps` training batches. Default: 100.
     ///
-    /// A trainer also writes them after every epoch. With a smaller number, less is lost if the process
-    /// is killed.
+    /// A trainer also writes them after every epoch. With a smaller number, less is lost if the
+    /// process is killed.
     #[must_use]
     pub fn flush_every_n_steps(mut self, steps: u64) -> Self {
         self.flush_every = steps.max(1);
@@ -138,8 +139,8 @@ impl CsvLogger {
         let mut file = MetricsFile::new(folder);
         match (self.kept.take(), &self.version) {
             (Some(kept), _) => file.resume(kept)?,
-            // A version that this logger chose is continued; one that the program chose may contain the
-            // rows of another run.
+            // A version that this logger chose is continued; one that the program chose may contain
+            // the rows of another run.
             (None, Version::Known(_)) => file.resume(Kept::ALL)?,
             (None, _) => file.set_aside()?,
         }
@@ -187,7 +188,8 @@ impl Logger for CsvLogger {
         let file = self.open()?;
         file.push(record)?;
         let step = record.position.batch_step;
-        // A counter that decreased belongs to another run, so its distance counts in either direction.
+        // A counter that decreased belongs to another run, so its distance counts in either
+        // direction.
         if file.buffer.len() >= BUFFER || step.abs_diff(file.flushed_at) >= flush_every {
             file.flushed_at = step;
             file.flush()?;

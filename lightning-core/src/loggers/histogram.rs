@@ -46,7 +46,8 @@ impl Histogram {
         let bins = bins.max(1);
         let low = finite.iter().copied().reduce(f64::min).unwrap_or(0.0);
         let high = finite.iter().copied().reduce(f64::max).unwrap_or(0.0);
-        // Halved before the subtraction, so that the range of the largest doubles does not overflow.
+        // Halved before the subtraction, so that the range of the largest doubles does not
+        // overflow.
         let width = (high / 2.0 - low / 2.0) / bins as f64 * 2.0;
         let mut counts = vec![0; bins];
         for value in &finite {

@@ -129,8 +129,8 @@ impl<T: ToImage + ?Sized> ToImage for &T {
     }
 }
 
-/// Arranges a batch of images `[batch, channels, height, width]` as one image with `columns` images per
-/// row, separated and surrounded by two black pixels, as torchvision's `make_grid` does.
+/// Arranges a batch of images `[batch, channels, height, width]` as one image with `columns` images
+/// per row, separated and surrounded by two black pixels, as torchvision's `make_grid` does.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -7,9 +7,9 @@ use crate::error::Result;
 
 /// A destination for the metrics of a run.
 ///
-/// A trainer calls [`start`](Logger::start), [`log_hyperparams`](Logger::log_hyperparams), any number
-/// of `log_…` and [`save`](Logger::save), and [`finalize`](Logger::finalize) however the run ends. It
-/// may repeat this: a `test` after a `fit` continues the same run.
+/// A trainer calls [`start`](Logger::start), [`log_hyperparams`](Logger::log_hyperparams), any
+/// number of `log_…` and [`save`](Logger::save), and [`finalize`](Logger::finalize) however the run
+/// ends. It may repeat this: a `test` after a `fit` continues the same run.
 ///
 /// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required. An error of a
 /// logger ends the run.
@@ -47,8 +47,8 @@ pub trait Logger: Send {
 
     /// Announces, before [`start`](Logger::start), that an earlier run continues.
     ///
-    /// `version` is what [`version`](Logger::version) returned in that run. What it logged after its
-    /// `batch_step`-th training batch will be logged again.
+    /// `version` is what [`version`](Logger::version) returned in that run. What it logged after
+    /// its `batch_step`-th training batch will be logged again.
     ///
     /// # Errors
     /// If the logger cannot continue that version.

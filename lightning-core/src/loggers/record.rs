@@ -6,8 +6,8 @@ use crate::stage::Stage;
 
 /// Where in a run something was logged: all counters that it may be plotted against.
 ///
-/// The validation inside `fit` has [`Stage::Validate`] and the counters of the surrounding training, so
-/// that training and validation curves share their axes.
+/// The validation inside `fit` has [`Stage::Validate`] and the counters of the surrounding
+/// training, so that training and validation curves share their axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct LogPosition {

@@ -15,8 +15,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Returns whether `a` is strictly better than `b`. A NaN is never better, and any number is better
-    /// than a NaN.
+    /// Returns whether `a` is strictly better than `b`. A NaN is never better, and any number is
+    /// better than a NaN.
     ///
     /// ```
     /// use lightning_core::metrics::Direction;

@@ -1,5 +1,5 @@
-//! Typed metric keys: a misspelt metric, one of another module, or one that its reader can never see
-//! does not compile.
+//! Typed metric keys: a misspelt metric, one of another module, or one that its reader can never
+//! see does not compile.
 
 mod lookup;
 
@@ -130,8 +130,8 @@ type Marker<M, D, S> = PhantomData<fn() -> (M, D, S)>;
 
 /// A metric of module `M` with direction `D`, logged in stages `S`: `Digits::VAL_LOSS`.
 ///
-/// `#[log]` emits one key per metric, as a constant of the module. A misspelt metric, one of another
-/// module, or one that its reader can never see does not compile. [`step`](Self::step) and
+/// `#[log]` emits one key per metric, as a constant of the module. A misspelt metric, one of
+/// another module, or one that its reader can never see does not compile. [`step`](Self::step) and
 /// [`epoch`](Self::epoch) select one of the two values of a metric that is logged for both, and
 /// [`loader`](Self::loader) selects one of several evaluation loaders.
 ///

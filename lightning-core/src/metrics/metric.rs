@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::MetricValue;
 use crate::error::Result;
 
-/// A stateful metric: one that keeps a state over the batches of an epoch, because it is not the mean
-/// of the values of the batches.
+/// A stateful metric: one that keeps a state over the batches of an epoch, because it is not the
+/// mean of the values of the batches.
 ///
-/// With `#[log(metric = Accuracy::new())]` on a `let`, the trainer updates the metric with the value,
-/// computes it at the end of the epoch, and resets it. It can also be used without a trainer:
+/// With `#[log(metric = Accuracy::new())]` on a `let`, the trainer updates the metric with the
+/// value, computes it at the end of the epoch, and resets it. It can also be used without a
+/// trainer:
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -28,9 +29,9 @@ use crate::error::Result;
 ///
 /// # Implementing a metric
 ///
-/// The six methods without a body are required. Keep the state on the device of the data and read it
-/// in [`compute`](Metric::compute) only: an update that reads a tensor makes every step wait for the
-/// device.
+/// The six methods without a body are required. Keep the state on the device of the data and read
+/// it in [`compute`](Metric::compute) only: an update that reads a tensor makes every step wait for
+/// the device.
 ///
 /// ```
 /// use lightning_core::{Error, Result, metrics::{Metric, MetricValue}};
@@ -95,8 +96,8 @@ pub trait Metric: Clone + Send + 'static {
     /// If the input does not fit the metric or the batches before, or the device fails.
     fn accumulate(&mut self, input: &Self::Input) -> Result<()>;
 
-    /// Computes the value of all batches since the last reset. It may be called at any time, and does not
-    /// change the value.
+    /// Computes the value of all batches since the last reset. It may be called at any time, and
+    /// does not change the value.
     ///
     /// # Errors
     /// If the state has no value, or the device fails.
@@ -105,8 +106,8 @@ pub trait Metric: Clone + Send + 'static {
     /// Removes the state, and keeps the options.
     fn reset(&mut self);
 
-    /// Adds the state of another metric with the same options: the value is then that of the batches of
-    /// both.
+    /// Adds the state of another metric with the same options: the value is then that of the
+    /// batches of both.
     ///
     /// # Errors
     /// If the two states do not fit each other, or the device fails.
@@ -135,8 +136,8 @@ pub trait Metric: Clone + Send + 'static {
 
 /// The trait of values that can be converted to the input `I` of a metric.
 ///
-/// Every cloneable value is its own input, so an implementation of [`Metric`] needs no more. The metrics
-/// of this crate take tuples of tensors, owned or borrowed: see
+/// Every cloneable value is its own input, so an implementation of [`Metric`] needs no more. The
+/// metrics of this crate take tuples of tensors, owned or borrowed: see
 /// [`Classification`](super::Classification), [`Regression`](super::Regression),
 /// [`TokenScores`](super::TokenScores) and [`Translations`](super::Translations).
 #[diagnostic::on_unimplemented(

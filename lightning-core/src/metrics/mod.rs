@@ -1,19 +1,20 @@
 //! Metrics: what a module logs, the keys to look it up, and the stateful metrics.
 //!
-//! A `#[log]` value is averaged over the epoch. A measure that is not such a mean keeps a state, and is
-//! logged with `#[log(metric = …)]`:
+//! A `#[log]` value is averaged over the epoch. A measure that is not such a mean keeps a state,
+//! and is logged with `#[log(metric = …)]`:
 //!
 //! | metric | input |
 //! |---|---|
 //! | [`Accuracy`], [`Precision`], [`Recall`], [`FBeta`] | [`Classification`] |
 //! | [`ConfusionMatrix`] | [`Classification`] |
 //! | [`Auroc`], [`AveragePrecision`] | [`Classification`] with scores |
-//! | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`], [`R2Score`] | [`Regression`] |
+//! | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`] | [`Regression`] |
+//! | [`R2Score`] | [`Regression`] |
 //! | [`Perplexity`] | [`TokenScores`] |
 //! | [`Bleu`] | [`Translations`] |
 //!
-//! Other metrics implement [`Metric`]. Their values are in the reports of a run, as [`Metrics`], and
-//! callbacks monitor them by their [`MetricKey`].
+//! Other metrics implement [`Metric`]. Their values are in the reports of a run, as [`Metrics`],
+//! and callbacks monitor them by their [`MetricKey`].
 
 mod any_metric;
 mod definition;

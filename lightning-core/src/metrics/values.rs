@@ -85,8 +85,8 @@ impl Metrics {
         self.matrices.iter().map(|(name, matrix)| (name.as_str(), matrix))
     }
 
-    /// Sets the value of a stateful metric; `view` and `suffix` are those of step or epoch and of the
-    /// loader.
+    /// Sets the value of a stateful metric; `view` and `suffix` are those of step or epoch and of
+    /// the loader.
     pub(crate) fn set_value(&mut self, name: &str, view: &str, suffix: &str, value: &MetricValue) {
         match value {
             MetricValue::Scalar(value) => self.set(&format!("{name}{view}{suffix}"), *value),

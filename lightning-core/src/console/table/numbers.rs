@@ -1,7 +1,7 @@
 //! How numbers are written in tables and next to the progress bar.
 
-/// Formats a metric for a narrow column: at least three significant digits, three decimals from 0.1 on,
-/// and an exponent for very small and very large values.
+/// Formats a metric for a narrow column: at least three significant digits, three decimals from 0.1
+/// on, and an exponent for very small and very large values.
 pub(crate) fn format_metric(value: f64) -> String {
     match value.abs() {
         size if size == 0.0 || (0.1..1e6).contains(&size) => format!("{value:.3}"),

@@ -25,8 +25,8 @@ pub(super) fn append(path: &Path, bytes: &[u8], how: Append) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(create).open(path)?;
     let end = file.seek(SeekFrom::End(0))?;
     file.write_all(bytes).inspect_err(|_| {
-        // Half a row would run into the next one. If truncating fails as well, the first error is the
-        // one to report.
+        // Half a row would run into the next one. If truncating fails as well, the first error is
+        // the one to report.
         let _ = file.set_len(end);
     })
 }

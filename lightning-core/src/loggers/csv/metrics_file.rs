@@ -106,8 +106,8 @@ impl MetricsFile {
         if self.written { self.rewrite(Kept::ALL) } else { Ok(()) }
     }
 
-    /// Writes the buffered rows. On a failure the file ends where it ended before, and the rows stay in
-    /// the buffer.
+    /// Writes the buffered rows. On a failure the file ends where it ended before, and the rows
+    /// stay in the buffer.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -136,10 +136,11 @@ impl MetricsFile {
         error.help("the file or its folder was removed during the run: keep it until the run ends")
     }
 
-    /// Copies the file to the present columns, without a row that was cut short and without the rows
-    /// that are not kept.
+    /// Copies the file to the present columns, without a row that was cut short and without the
+    /// rows that are not kept.
     ///
-    /// The copy is made row by row, so that a long file takes no memory, and replaces the file at once.
+    /// The copy is made row by row, so that a long file takes no memory, and replaces the file at
+    /// once.
     fn rewrite(&self, kept: Kept) -> Result<()> {
         let path = &self.path;
         let header: Vec<&str> = self.header().collect();
@@ -227,8 +228,8 @@ fn position_cells(position: LogPosition) -> [String; 5] {
     [epoch.to_string(), stage.name().to_owned(), batch, batch_step.to_string(), global_step.to_string()]
 }
 
-/// Returns the shortest text that reads back as the same number, with an exponent if that is shorter:
-/// the `Debug` form of a float.
+/// Returns the shortest text that reads back as the same number, with an exponent if that is
+/// shorter: the `Debug` form of a float.
 fn number_text(value: f64) -> String {
     format!("{value:?}")
 }

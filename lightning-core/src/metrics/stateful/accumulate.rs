@@ -1,5 +1,5 @@
-//! Accumulators on the device of the data, read back when the value is computed or before a limit is
-//! reached.
+//! Accumulators on the device of the data, read back when the value is computed or before a limit
+//! is reached.
 //!
 //! On a host device a number is read at once, which is cheaper than further operations on scalars;
 //! `readback::at_once` tells them apart.

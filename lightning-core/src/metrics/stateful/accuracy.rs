@@ -5,12 +5,13 @@ use super::{
 };
 use crate::{error::Result, metrics::MetricValue};
 
-/// The share of right predictions: over all samples by default, and with [`Average::Macro`] the mean
-/// of the shares of the classes.
+/// The share of right predictions: over all samples by default, and with [`Average::Macro`] the
+/// mean of the shares of the classes.
 ///
 /// It takes a [`Classification`](super::Classification), with the options of
-/// [`ClassificationMetric`]. If several scores are equally large, the first class is the prediction.
-/// Without any samples the value is 0. The numbers are those of torchmetrics' `Accuracy`.
+/// [`ClassificationMetric`]. If several scores are equally large, the first class is the
+/// prediction. Without any samples the value is 0. The numbers are those of torchmetrics'
+/// `Accuracy`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};

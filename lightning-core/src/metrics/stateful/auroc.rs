@@ -38,8 +38,8 @@ impl CurveArea for RocArea {
         let (positives, negatives) = (curve.positives as f64, curve.negatives as f64);
         let rates =
             curve.points.iter().map(|(tp, fp)| (ratio(*fp as f64, negatives, 0.0), ratio(*tp as f64, positives, 0.0)));
-        // A curve of all scores begins above the highest of them, and one of fixed thresholds at the
-        // highest threshold.
+        // A curve of all scores begins above the highest of them, and one of fixed thresholds at
+        // the highest threshold.
         let mut last = if curve.binned { None } else { Some((0.0, 0.0)) };
         let mut area = 0.0;
         for (x, y) in rates {

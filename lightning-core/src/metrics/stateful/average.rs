@@ -7,8 +7,8 @@ use crate::metrics::MetricValue;
 pub enum Average {
     /// One value of all samples: the counts of all classes are added first.
     Micro,
-    /// The mean over the classes. A class that is neither predicted nor a target is left out, except in
-    /// a multilabel task.
+    /// The mean over the classes. A class that is neither predicted nor a target is left out,
+    /// except in a multilabel task.
     #[default]
     Macro,
     /// The mean over the classes, weighted by their numbers of targets.

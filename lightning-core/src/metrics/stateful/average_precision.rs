@@ -8,8 +8,8 @@ use super::{CurveMetric, average::ratio, curve_metric::CurveArea, curves::Curve}
 /// It takes a [`Classification`](super::Classification) with scores, and has the options of
 /// [`CurveMetric`]. The numbers are those of torchmetrics' `BinaryAveragePrecision`,
 /// `MulticlassAveragePrecision` and `MultilabelAveragePrecision`; in particular, a class without a
-/// target is left out of the mean if every score is kept, and counts as 0 between thresholds. Without
-/// any samples the value is NaN.
+/// target is left out of the mean if every score is kept, and counts as 0 between thresholds.
+/// Without any samples the value is NaN.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -37,8 +37,8 @@ impl CurveArea for PrecisionRecallArea {
             return f64::NAN;
         }
         if curve.positives == 0 {
-            // Recall is undefined. torchmetrics sets it to 1, and the area to 0, for fixed thresholds and
-            // if every target is class 0.
+            // Recall is undefined. torchmetrics sets it to 1, and the area to 0, for fixed
+            // thresholds and if every target is class 0.
             return if curve.binned || curve.only_first { 0.0 } else { f64::NAN };
         }
         let mut recall = 0.0;

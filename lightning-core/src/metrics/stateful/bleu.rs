@@ -14,13 +14,13 @@ use crate::{
     metrics::{Metric, MetricValue},
 };
 
-/// The BLEU of a corpus of translations: the geometric mean of the precisions of 1- to n-grams, times a
-/// penalty for being shorter than the references.
+/// The BLEU of a corpus of translations: the geometric mean of the precisions of 1- to n-grams,
+/// times a penalty for being shorter than the references.
 ///
 /// It takes [`Translations`]. Counts are summed over the epoch, as in the definition for a corpus
-/// (Kishore Papineni, Salim Roukos, Todd Ward, Wei-Jing Zhu, "BLEU: a Method for Automatic Evaluation of
-/// Machine Translation", ACL 2002). Without a common n-gram of some length the value is 0, smoothed or
-/// not. The number is that of torchmetrics' `BLEUScore`.
+/// (Kishore Papineni, Salim Roukos, Todd Ward, Wei-Jing Zhu, "BLEU: a Method for Automatic
+/// Evaluation of Machine Translation", ACL 2002). Without a common n-gram of some length the value
+/// is 0, smoothed or not. The number is that of torchmetrics' `BLEUScore`.
 ///
 /// ```
 /// use lightning_core::metrics::{Bleu, Metric};
@@ -67,17 +67,17 @@ impl Bleu {
         self
     }
 
-    /// Uses as many lengths of n-grams as there are weights; each weight is the exponent of a precision.
-    /// Default: 0.25 for each of 4 lengths.
+    /// Uses as many lengths of n-grams as there are weights; each weight is the exponent of a
+    /// precision. Default: 0.25 for each of 4 lengths.
     #[must_use]
     pub fn weights(mut self, weights: impl IntoIterator<Item = f64>) -> Self {
         self.weights = weights.into_iter().collect();
         self
     }
 
-    /// Adds 1 to the matches and to the n-grams of every length except 1 (Chin-Yew Lin, Franz Josef Och,
-    /// "Automatic Evaluation of Machine Translation Quality Using Longest Common Subsequence and
-    /// Skip-Bigram Statistics", ACL 2004). Default: no.
+    /// Adds 1 to the matches and to the n-grams of every length except 1 (Chin-Yew Lin, Franz Josef
+    /// Och, "Automatic Evaluation of Machine Translation Quality Using Longest Common Subsequence
+    /// and Skip-Bigram Statistics", ACL 2004). Default: no.
     #[must_use]
     pub fn smooth(mut self, smooth: bool) -> Self {
         self.smooth = smooth;
@@ -200,7 +200,8 @@ impl Metric for Bleu {
 
 /// Returns the BLEU of pairs of a candidate and its references, with n-grams up to length `n`.
 ///
-/// It is [`Bleu`] as a function, for example for the outputs of an evaluation in its epoch-end hook.
+/// It is [`Bleu`] as a function, for example for the outputs of an evaluation in its epoch-end
+/// hook.
 ///
 /// ```
 /// use lightning_core::metrics::bleu;

@@ -17,10 +17,10 @@ use crate::{
 /// It takes the types that burn-train's `Adaptor` converts to the metric's input, such as
 /// `ClassificationOutput`. [`input`](Self::input) accepts any other type.
 ///
-/// The metric behaves as in burn-train: most of them read their tensors at every update, which waits
-/// for the device, and shares are in percent. Two metrics cannot be merged, and the state is not part of
-/// a checkpoint: after resuming in the middle of an epoch, the value is that of the rest of the epoch,
-/// with a warning.
+/// The metric behaves as in burn-train: most of them read their tensors at every update, which
+/// waits for the device, and shares are in percent. Two metrics cannot be merged, and the state is
+/// not part of a checkpoint: after resuming in the middle of an epoch, the value is that of the
+/// rest of the epoch, with a warning.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};

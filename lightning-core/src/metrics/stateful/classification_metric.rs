@@ -17,8 +17,8 @@ use crate::{
 /// [`Accuracy`](super::Accuracy), [`Precision`](super::Precision), [`Recall`](super::Recall) or
 /// [`FBeta`](super::FBeta).
 ///
-/// It takes a [`Classification`]: multiclass, binary or multilabel. `S` is the score that is computed
-/// from the counts; everything else is the same for all of them.
+/// It takes a [`Classification`]: multiclass, binary or multilabel. `S` is the score that is
+/// computed from the counts; everything else is the same for all of them.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -79,7 +79,8 @@ impl<S: ClassScore> ClassificationMetric<S> {
         self
     }
 
-    /// Sets the probability above which a binary or multilabel prediction is positive. Default: 0.5.
+    /// Sets the probability above which a binary or multilabel prediction is positive.
+    /// Default: 0.5.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.counts.options.threshold = threshold;
@@ -118,8 +119,8 @@ impl<S: ClassScore> ClassificationMetric<S> {
 
     /// Takes binary and multilabel scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), a batch with a score outside of [0, 1]
-    /// is taken as logits, as in torchmetrics.
+    /// Without this and [`probabilities`](Self::probabilities), a batch with a score
+    /// below 0 or above 1 is taken as logits, as in torchmetrics.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.counts.options.kind = ScoreKind::Logits;

@@ -29,8 +29,8 @@ pub enum Normalize {
 /// How often each class (row) was predicted as each class (column).
 ///
 /// It takes a [`Classification`]. Loggers receive it as a text, and reports as
-/// [`Metrics::matrix`](crate::Metrics::matrix). It is not a single number, so it cannot be monitored. A
-/// multilabel task has one matrix per label,
+/// [`Metrics::matrix`](crate::Metrics::matrix). It is not a single number, so it cannot be
+/// monitored. A multilabel task has one matrix per label,
 /// [`Metrics::matrix_part`](crate::Metrics::matrix_part). The numbers are those of torchmetrics'
 /// `ConfusionMatrix`.
 ///
@@ -55,8 +55,8 @@ pub struct ConfusionMatrix {
     options: Options,
     normalize: Option<Normalize>,
     task: Option<Task>,
-    /// A place per pair of target and prediction, row by row, matrix by matrix; then one for ignored
-    /// samples, and one for what is not a class.
+    /// A place per pair of target and prediction, row by row, matrix by matrix; then one for
+    /// ignored samples, and one for what is not a class.
     counts: Counts,
 }
 
@@ -103,7 +103,8 @@ impl ConfusionMatrix {
         self
     }
 
-    /// Sets the probability above which a binary or multilabel prediction is positive. Default: 0.5.
+    /// Sets the probability above which a binary or multilabel prediction is positive.
+    /// Default: 0.5.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.options.threshold = threshold;

@@ -18,11 +18,11 @@ use crate::{
 /// [`AveragePrecision`](super::AveragePrecision).
 ///
 /// It takes a [`Classification`] with scores: of class 1, of all classes, each of which is compared
-/// with the rest, or of all labels. `C` is the area that is computed from a curve; everything else is
-/// the same for all of them.
+/// with the rest, or of all labels. `C` is the area that is computed from a curve; everything else
+/// is the same for all of them.
 ///
-/// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four bytes
-/// each.
+/// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four
+/// bytes each.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -92,11 +92,11 @@ impl<C: CurveArea> CurveMetric<C> {
         self
     }
 
-    /// Counts the scores between `count` evenly spaced thresholds from 0 to 1, instead of keeping each
-    /// score.
+    /// Counts the scores between `count` evenly spaced thresholds from 0 to 1, instead of keeping
+    /// each score.
     ///
-    /// The memory does not grow with the data, and the value is an approximation. `count` is at least
-    /// 2.
+    /// The memory does not grow with the data, and the value is an approximation. `count` is at
+    /// least 2.
     #[must_use]
     pub fn thresholds(mut self, count: usize) -> Self {
         self.curves.bin(evenly(count));
@@ -120,8 +120,8 @@ impl<C: CurveArea> CurveMetric<C> {
 
     /// Takes scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), a batch with a score outside of [0, 1]
-    /// is taken as logits, as in torchmetrics.
+    /// Without this and [`probabilities`](Self::probabilities), a batch with a score
+    /// below 0 or above 1 is taken as logits, as in torchmetrics.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.curves.kind = ScoreKind::Logits;

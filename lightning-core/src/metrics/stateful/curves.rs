@@ -1,8 +1,8 @@
-//! Scores of one class against the rest: what the areas under the ROC curve and the precision-recall
-//! curve are made of.
+//! Scores of one class against the rest: what the areas under the ROC curve and the
+//! precision-recall curve are made of.
 //!
-//! Either every score is kept, and the curve has a point at each of them; or scores are counted between
-//! fixed thresholds, which takes constant memory.
+//! Either every score is kept, and the curve has a point at each of them; or scores are counted
+//! between fixed thresholds, which takes constant memory.
 
 mod bins;
 mod curve;
@@ -184,8 +184,8 @@ impl Curves {
         })
     }
 
-    /// Returns the score of the positive class, or the average over the classes. A class whose score is
-    /// NaN is left out of an average.
+    /// Returns the score of the positive class, or the average over the classes. A class whose
+    /// score is NaN is left out of an average.
     ///
     /// # Errors
     /// If a target is not a class, or the device fails.

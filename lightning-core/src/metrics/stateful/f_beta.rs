@@ -11,12 +11,11 @@ use crate::{
     metrics::MetricValue,
 };
 
-/// The weighted harmonic mean of precision and recall,
-/// `(1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)`: the mean over the classes by default, and in a binary
-/// task that of class 1.
+/// The weighted harmonic mean of precision and recall, `(1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)`:
+/// the mean over the classes by default, and in a binary task that of class 1.
 ///
-/// Recall counts β times as much as precision (C. J. van Rijsbergen, "Information Retrieval", 1979).
-/// It takes a [`Classification`](super::Classification), with the options of
+/// Recall counts β times as much as precision (C. J. van Rijsbergen, "Information Retrieval",
+/// 1979). It takes a [`Classification`](super::Classification), with the options of
 /// [`ClassificationMetric`]. The numbers are those of torchmetrics' `FBetaScore`.
 ///
 /// ```
@@ -54,8 +53,8 @@ impl FBeta {
         Self::new()
     }
 
-    /// Creates the F-beta score, in which recall counts `beta` times as much as precision. `beta` is
-    /// larger than 0.
+    /// Creates the F-beta score, in which recall counts `beta` times as much as precision. `beta`
+    /// is larger than 0.
     pub fn with_beta(beta: f64) -> Self {
         Self::with_score(FBetaScore { beta, ..FBetaScore::default() })
     }

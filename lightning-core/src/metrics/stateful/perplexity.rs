@@ -9,11 +9,12 @@ use crate::{
     metrics::{Metric, MetricValue},
 };
 
-/// The perplexity of a language model: `exp` of the mean negative log likelihood of the target tokens.
+/// The perplexity of a language model: `exp` of the mean negative log likelihood of the target
+/// tokens.
 ///
 /// It takes [`TokenScores`]. Without any tokens it is NaN. The number is that of torchmetrics'
-/// `Perplexity`. Here the likelihood is computed by a log softmax and not by the logarithm of a softmax,
-/// so that a token of tiny probability does not make it infinite.
+/// `Perplexity`. Here the likelihood is computed by a log softmax and not by the logarithm of a
+/// softmax, so that a token of tiny probability does not make it infinite.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -33,8 +34,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Perplexity {
     ignore_index: Option<i64>,
-    /// The sum of the negative log likelihoods, the number of tokens, and the number of targets that are
-    /// not in the vocabulary.
+    /// The sum of the negative log likelihoods, the number of tokens, and the number of targets
+    /// that are not in the vocabulary.
     sums: Sums,
 }
 

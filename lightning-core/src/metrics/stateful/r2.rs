@@ -25,14 +25,15 @@ pub enum MultiOutput {
     Raw,
 }
 
-/// Sums of squares up to this are taken as 0, because rounding alone may reach it; as in torchmetrics.
+/// Sums of squares up to this are taken as 0, because rounding alone may reach it; as in
+/// torchmetrics.
 const NEGLIGIBLE: f64 = 1e-4;
 
 /// The coefficient of determination R²: `1 − Σ (target − prediction)² / Σ (target − mean target)²`.
 ///
-/// It takes a [`Regression`] of `[samples]` or `[samples, outputs]`. Constant targets have the score 1 if
-/// they are predicted exactly, and 0 otherwise. Fewer than two samples are an error. The number is that
-/// of torchmetrics' `R2Score`.
+/// It takes a [`Regression`] of `[samples]` or `[samples, outputs]`. Constant targets have the
+/// score 1 if they are predicted exactly, and 0 otherwise. Fewer than two samples are an error. The
+/// number is that of torchmetrics' `R2Score`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -73,8 +74,8 @@ impl R2Score {
     }
 
     /// Computes the adjusted score for `k` independent regressors,
-    /// `1 − (1 − R²)·(n − 1) / (n − k − 1)`, if there are more than `k + 1` samples. Default: 0, the plain
-    /// score.
+    /// `1 − (1 − R²)·(n − 1) / (n − k − 1)`, if there are more than `k + 1` samples. Default: 0,
+    /// the plain score.
     #[must_use]
     pub fn adjusted(mut self, k: u64) -> Self {
         self.adjusted = k;

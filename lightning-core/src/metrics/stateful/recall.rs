@@ -5,8 +5,8 @@ use super::{
 };
 use crate::{error::Result, metrics::MetricValue};
 
-/// The share of the samples of a class that are predicted as such, `TP / (TP + FN)`: the mean over the
-/// classes by default, and in a binary task that of class 1.
+/// The share of the samples of a class that are predicted as such, `TP / (TP + FN)`: the mean over
+/// the classes by default, and in a binary task that of class 1.
 ///
 /// It takes a [`Classification`](super::Classification), with the options of
 /// [`ClassificationMetric`]. The numbers are those of torchmetrics' `Recall`.

@@ -8,10 +8,11 @@ use crate::{
     metrics::{Metric, MetricValue},
 };
 
-/// The root of the [`MeanSquaredError`] of the whole epoch, which is not the mean of the roots of its
-/// batches.
+/// The root of the [`MeanSquaredError`] of the whole epoch, which is not the mean of the roots of
+/// its batches.
 ///
-/// It takes a [`Regression`]. The number is that of torchmetrics' `MeanSquaredError(squared=False)`.
+/// It takes a [`Regression`]. The number is that of torchmetrics'
+/// `MeanSquaredError(squared=False)`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

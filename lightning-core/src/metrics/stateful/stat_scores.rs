@@ -27,8 +27,9 @@ use crate::{error::Result, metrics::MetricValue};
 pub struct StatScores {
     pub(crate) options: Options,
     task: Option<Task>,
-    /// Groups of right predictions, of predictions and of targets, and in a multilabel task one of all
-    /// samples. Each has a place per class, one for ignored samples, and one for what is not a class.
+    /// Groups of right predictions, of predictions and of targets, and in a multilabel task one of
+    /// all samples. Each has a place per class, one for ignored samples, and one for what is not a
+    /// class.
     counts: Counts,
 }
 
@@ -67,8 +68,8 @@ impl StatScores {
 
     /// Rejects targets and labels that are not classes.
     ///
-    /// On a device other than the host this is known at the end only: an update must not wait for the
-    /// device.
+    /// On a device other than the host this is known at the end only: an update must not wait for
+    /// the device.
     ///
     /// # Errors
     /// If a target or label is not a class.
@@ -122,8 +123,8 @@ impl StatScores {
 
     /// Returns the score of the positive class in a binary task, else the average over the classes.
     ///
-    /// `absent` says which classes are left out of a macro average; in a multilabel task every label
-    /// counts, because predicting none of them is an answer as well.
+    /// `absent` says which classes are left out of a macro average; in a multilabel task every
+    /// label counts, because predicting none of them is an answer as well.
     ///
     /// # Errors
     /// If the device fails, or a target was not a class.

@@ -61,8 +61,8 @@ impl Task {
         }
     }
 
-    /// Returns the task of a [`name`](Self::name) and a number of [`classes`](Self::classes); `None` if
-    /// the two do not fit.
+    /// Returns the task of a [`name`](Self::name) and a number of [`classes`](Self::classes);
+    /// `None` if the two do not fit.
     pub(crate) fn named(name: &str, classes: usize) -> Option<Self> {
         let task = match name {
             "binary" => Self::Binary,

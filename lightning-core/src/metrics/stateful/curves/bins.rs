@@ -43,9 +43,9 @@ pub(super) fn check_thresholds(thresholds: &[f32]) -> Result<()> {
 
 /// Counts the scores of one batch between thresholds.
 ///
-/// The counts are, for each column, those of other and of own targets; of each, how many scores reach
-/// no threshold, just the lowest, …, all of them. Two more count ignored samples and targets that are
-/// not classes.
+/// The counts are, for each column, those of other and of own targets; of each, how many scores
+/// reach no threshold, just the lowest, …, all of them. Two more count ignored samples and targets
+/// that are not classes.
 pub(super) fn count_bins(
     scores: &Tensor<2>,
     targets: &Tensor<1, Int>,

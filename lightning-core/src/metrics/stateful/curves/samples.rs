@@ -5,7 +5,8 @@ use burn::tensor::{Int, Tensor, Transaction};
 use super::{super::task::Task, Curve};
 use crate::{error::Result, tensor::readback};
 
-/// The number of scores on a device before they move to the host, so that the device does not fill up.
+/// The number of scores on a device before they move to the host, so that the device does not fill
+/// up.
 const KEPT_ON_DEVICE: usize = 1 << 22;
 
 /// Scores and targets, row by row.

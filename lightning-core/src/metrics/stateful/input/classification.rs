@@ -19,20 +19,22 @@ pub enum Predictions {
     Binary(Tensor<1>),
     /// The predicted class: `[samples]`.
     Labels(Tensor<1, Int>),
-    /// A score per label, any number of which may be true: `[samples, labels]`, at least two labels.
+    /// A score per label, any number of which may be true: `[samples, labels]`, at least two
+    /// labels.
     Multilabel(Tensor<2>),
 }
 
 /// The predictions and targets of one batch of a classification.
 ///
-/// It is made of a tuple, each part of which may be borrowed. Scores are logits or probabilities:
+/// It is made of a tuple, each part of which may be borrowed. Scores are logits or probabilities,
+/// and the targets of binary and multilabel tasks may be `Int` or `Bool`:
 ///
-/// | predictions | targets | task |
+/// | task | predictions | targets |
 /// |---|---|---|
-/// | `Tensor<2>`: scores `[samples, classes]` | `Tensor<1, Int>` | multiclass |
-/// | `Tensor<1>`: scores of class 1; or `Tensor<2>` of one column | `Tensor<1, Int>`, `Tensor<1, Bool>` | binary |
-/// | `Tensor<2>`: scores `[samples, labels]` | `Tensor<2, Int>`, `Tensor<2, Bool>`, same shape | multilabel |
-/// | `Tensor<D, Int>`: labels | `Tensor<D, Int>` | multiclass |
+/// | multiclass | `Tensor<2>`: scores `[samples, classes]` | `Tensor<1, Int>` |
+/// | multiclass | `Tensor<D, Int>`: labels | `Tensor<D, Int>` |
+/// | binary | `Tensor<1>`: scores of class 1; or `Tensor<2>` with one column | `Tensor<1, Int>` |
+/// | multilabel | `Tensor<2>`: scores `[samples, labels]` | `Tensor<2, Int>` of the same shape |
 #[derive(Clone, Debug)]
 pub struct Classification {
     pub(crate) predictions: Predictions,

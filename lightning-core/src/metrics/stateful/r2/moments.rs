@@ -13,9 +13,9 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Adds other samples, by the pairwise update of T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms
-    /// for computing the sample variance", 1983: sums of squares would lose the variance of targets far
-    /// from 0.
+    /// Adds other samples, by the pairwise update of T. F. Chan, G. H. Golub, R. J. LeVeque,
+    /// "Algorithms for computing the sample variance", 1983: sums of squares would lose the
+    /// variance of targets far from 0.
     pub(super) fn add(&mut self, other: &Self) {
         let outputs = other.mean.len();
         if self.samples == 0.0 {
@@ -37,8 +37,8 @@ impl Moments {
         self.samples = all;
     }
 
-    /// Adds one row from the device: the number of samples, then means, spreads and residuals of all
-    /// outputs.
+    /// Adds one row from the device: the number of samples, then means, spreads and residuals of
+    /// all outputs.
     pub(super) fn add_row(&mut self, row: &[f64]) {
         let Some((samples, rest)) = row.split_first() else { return };
         let outputs = rest.len() / 3;

@@ -77,8 +77,8 @@ fn with_same_type(predicted: Tensor<1, Int>, targets: Tensor<1, Int>) -> (Tensor
 
 /// Returns whether each target is among the `top_k` classes with the largest scores.
 ///
-/// Of equal scores that of the lower class counts as the larger, as for `argmax`. A target that is not
-/// a class, or whose score is NaN, is not among them.
+/// Of equal scores that of the lower class counts as the larger, as for `argmax`. A target that is
+/// not a class, or whose score is NaN, is not among them.
 fn is_among_best(scores: &Tensor<2>, targets: &Tensor<1, Int>, classes: usize, top_k: usize) -> Tensor<1, Bool> {
     let [samples, _] = scores.dims();
     let none = no_class(targets, classes);
