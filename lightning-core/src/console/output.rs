@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{profiler::Profile, progress::Progress};
+use super::{profiler::Profile, progress_bar::Progress};
 
 /// What a run prints, and where its time goes.
 #[derive(Debug)]

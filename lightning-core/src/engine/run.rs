@@ -9,7 +9,7 @@ use super::log_state::LogState;
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
-    console::{output::Console, profiler::Profile, progress::Progress},
+    console::{output::Console, profiler::Profile, progress_bar::Progress},
     hooks::HookSet,
     loggers::{Logger, Loggers},
     metrics::MetricStore,

@@ -79,7 +79,7 @@ impl StepContext<'_> {
         push_output(name, || Output::text(name, text.as_ref(), true));
     }
 
-    /// Shows an image to the loggers: an [`Image`](crate::loggers::Image), or a tensor of `[channels, height, width]` or `[height,
+    /// Shows an image to the loggers: an [`ImageView`](crate::loggers::ImageView), or a tensor of `[channels, height, width]` or `[height,
     /// width]` with values from 0 to 1; [`grid`](crate::loggers::grid) makes one image of a batch. A tensor is read at once, which waits
     /// for its device. What is no image is an error of the step. Outside a run, and in the sanity check, it does nothing.
     pub fn log_image(&self, name: &str, image: impl ToImage) {

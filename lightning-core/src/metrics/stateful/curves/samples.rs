@@ -1,39 +1,41 @@
-//! Scores and targets that are kept until the end of an epoch.
+//! Every score and target of an epoch.
 
 use burn::tensor::{Int, Tensor, Transaction};
 
-use super::{curve::Curve, task::Task};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    tensor::readback,
-};
+use super::{super::task::Task, Curve};
+use crate::{error::Result, tensor::readback};
 
-/// Samples kept on a device before they move to the host, so that the device does not fill up.
+/// The number of scores on a device before they move to the host, so that the device does not fill
+/// up.
 const KEPT_ON_DEVICE: usize = 1 << 22;
 
-/// Every score and target, row by row.
+/// Scores and targets, row by row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
     pub(crate) scores: Vec<f32>,
     pub(crate) targets: Vec<i64>,
-    /// What has not been read from the device.
+    /// What is still on the device.
     waiting: Vec<(Tensor<2>, Tensor<1, Int>)>,
     waiting_elements: usize,
-    /// How many of the targets are known to be classes.
+    /// The number of targets that are known to be classes.
     checked: usize,
 }
 
 impl Samples {
-    /// Samples that lie in host memory.
+    /// Creates samples from host memory.
     pub(crate) fn new(scores: Vec<f32>, targets: Vec<i64>) -> Self {
         Self { scores, targets, ..Self::default() }
     }
 
-    /// Whether nothing is left on a device.
+    /// Returns whether nothing is left on a device.
     pub(crate) fn is_known(&self) -> bool {
         self.waiting.is_empty()
     }
 
+    /// Adds one batch.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub(crate) fn push(&mut self, scores: Tensor<2>, targets: Tensor<1, Int>) -> Result<()> {
         if readback::at_once(&scores.device()) {
             self.scores.extend(scores.into_data().iter::<f32>());
@@ -45,6 +47,10 @@ impl Samples {
         if self.waiting_elements >= KEPT_ON_DEVICE { self.flush() } else { Ok(()) }
     }
 
+    /// Reads what is left on the device.
+    ///
+    /// # Errors
+    /// If the device fails.
     pub(crate) fn flush(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
@@ -53,7 +59,7 @@ impl Samples {
         let transaction = std::mem::take(&mut self.waiting)
             .into_iter()
             .fold(Transaction::default(), |all, (scores, targets)| all.register(scores).register(targets));
-        // sync: once an epoch, or when the limit is reached.
+        // sync: once per epoch, or when the limit is reached.
         for (index, data) in readback::execute(transaction)?.iter().enumerate() {
             if index % 2 == 0 {
                 self.scores.extend(data.iter::<f32>());
@@ -64,6 +70,7 @@ impl Samples {
         Ok(())
     }
 
+    /// Adds the samples of another metric, which may be on another device.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut other = other.clone();
         self.flush()?;
@@ -73,10 +80,10 @@ impl Samples {
         Ok(())
     }
 
-    /// Looks at the targets that have come since the last call.
+    /// Checks the targets since the last call.
     ///
     /// # Errors
-    /// When a target is no class.
+    /// If a target is not a class.
     pub(crate) fn check(&mut self, task: Task, ignore_index: Option<i64>) -> Result<()> {
         let classes = task.targets();
         let foreign = self
@@ -90,16 +97,17 @@ impl Samples {
                 self.checked = self.targets.len();
                 Ok(())
             }
-            count => Err(no_such_class(count as u64, task)),
+            count => Err(task.no_such_class("targets", count as u64)),
         }
     }
 
+    /// Returns the curve of each column of scores.
     pub(crate) fn curves(&self, task: Task, ignore_index: Option<i64>) -> Vec<Curve> {
-        let columns = columns_of(task);
+        let columns = task.columns();
         (0..columns)
             .map(|column| {
-                // Of the targets, those of the column where each label has its own.
-                let (first, step) = if matches!(task, Task::Multilabel(_)) { (column, columns) } else { (0, 1) };
+                // In a multilabel task each column has its own targets.
+                let (first, step) = if task.is_multilabel() { (column, columns) } else { (0, 1) };
                 let class = if matches!(task, Task::Multiclass(_)) { column as i64 } else { 1 };
                 let targets = self.targets.iter().skip(first).step_by(step);
                 let counted = |target: &i64| Some(*target) != ignore_index;
@@ -118,15 +126,4 @@ impl Samples {
             })
             .collect()
     }
-}
-
-/// How many scores a sample has: one where it is yes or no.
-pub(crate) fn columns_of(task: Task) -> usize {
-    if task == Task::Binary { 1 } else { task.classes() }
-}
-
-/// Targets that are no class.
-pub(crate) fn no_such_class(count: u64, task: Task) -> Error {
-    Error::new(ErrorKind::Metric, format!("{count} targets are none of the classes 0 to {}", task.targets() - 1))
-        .help("write `.ignore_index(…)` where a target marks what does not count")
 }
