@@ -44,7 +44,8 @@ use crate::{
 /// // Frozen in the epochs 0 and 1; a rate of 1e-4 in epoch 2, then 1.5e-4, 2.25e-4, … up to 1e-3.
 /// let finetuning = BackboneFinetuning::new(Net::BACKBONE).unfreeze_backbone_at_epoch(2).lambda_func(|_epoch| 1.5);
 /// let mut trainer = Net::trainer().max_epochs(4).callback(finetuning)
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// # Ok::<(), lightning_core::Error>(())

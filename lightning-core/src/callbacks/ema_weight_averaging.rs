@@ -35,7 +35,8 @@ use crate::{
 ///
 /// let ema = EmaWeightAveraging::new().decay(0.99).update_starting_at_step(10);
 /// let mut trainer = Net::trainer().max_epochs(2).callback(ema.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// assert_eq!(ema.counts().n_averaged, 6); // steps 10 to 15

@@ -80,7 +80,8 @@ impl Default for UnfrozenRate {
 /// # let mut net = Net::new(NetHparams::default());
 /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 3])?;
 /// let mut trainer = Net::trainer().max_epochs(4).callback(BaseFinetuning::new(Thaw))
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// # Ok::<(), lightning_core::Error>(())

@@ -31,7 +31,8 @@ use crate::error::{Error, Result};
 /// // A step on every batch in the epochs 0 and 1, on every fourth from epoch 2 on.
 /// let accumulation = GradientAccumulationScheduler::new([(2, 4)]);
 /// let mut trainer = Net::trainer().max_epochs(3).callback(accumulation)
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// let report = trainer.fit(&mut net, data)?; // of 8 batches
 /// assert_eq!(report.global_step, 8 + 8 + 2);

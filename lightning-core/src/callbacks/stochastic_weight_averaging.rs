@@ -49,7 +49,8 @@ use crate::{
 /// // The last quarter of eight epochs.
 /// let swa = StochasticWeightAveraging::new(0.05).swa_epoch_start(0.75).annealing_epochs(2);
 /// let mut trainer = Net::trainer().max_epochs(8).callback(swa.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// assert_eq!(swa.counts().n_averaged, 3); // of the sixth, seventh and eighth

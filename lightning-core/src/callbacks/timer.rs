@@ -39,7 +39,8 @@ use crate::{
 ///
 /// let timer = Timer::new("00:12:00:00"); // twelve hours
 /// let mut trainer = Net::trainer().max_epochs(2).callback(timer.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// println!("trained for {:?}", timer.time_elapsed(Stage::Fit));

@@ -77,7 +77,8 @@ pub struct AveragingCounts {
 /// // The mean of the weights after the epochs 2, 3 and 4.
 /// let averaging = WeightAveraging::new().should_update(|at| matches!(at, AveragingPoint::Epoch(2..)));
 /// let mut trainer = Net::trainer().max_epochs(5).callback(averaging.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// assert_eq!(averaging.counts().n_averaged, 3);
