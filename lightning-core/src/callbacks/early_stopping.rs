@@ -37,7 +37,8 @@ use crate::{
 /// #         let val_loss = self.layer.forward(batch).mean();
 /// #     }
 /// # }
-/// let trainer = Net::trainer().callback(EarlyStopping::new(Net::VAL_LOSS).patience(3).min_delta(0.01)).build()?;
+/// let stopping = EarlyStopping::new(Net::VAL_LOSS).patience(5).min_delta(0.01);
+/// let trainer = Net::trainer().callback(stopping).build()?;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Debug)]
