@@ -4,10 +4,10 @@ use burn::tensor::{Distribution, Tensor};
 
 use super::*;
 
-/// The global seed and the generator of flex are one for all threads of the test binary.
+/// All threads of the test binary share the global seed and the generator of flex.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// The first outputs for seed 1234567, as published with the reference implementation and used by other libraries as test vector.
+/// The first outputs for seed 1234567, published with the reference implementation.
 #[test]
 fn the_published_outputs() {
     let mut rng = Rng::new(1_234_567);
@@ -36,7 +36,7 @@ fn a_drawn_seed_gives_way_to_the_stored_one() {
 }
 
 #[test]
-fn neighbouring_arguments_give_different_seeds() {
+fn neighboring_arguments_give_different_seeds() {
     let streams =
         [Stream::Init, Stream::Dropout, Stream::Shuffle, Stream::Worker, Stream::Host, Stream::Split, Stream::Sample];
     let mut seen = HashSet::new();
@@ -51,13 +51,13 @@ fn neighbouring_arguments_give_different_seeds() {
     }
 }
 
-/// Stored runs depend on these numbers: a change breaks resuming.
+/// Resuming depends on these numbers.
 #[test]
 fn derived_seeds_are_stable() {
-    let by_hand = |words: [u64; 3]| {
+    let expected = |words: [u64; 3]| {
         words.into_iter().fold(Rng::new(42).next_u64(), |hash, word| Rng::new(hash ^ word).next_u64())
     };
-    assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), by_hand([3, 1, 2]));
+    assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), expected([3, 1, 2]));
     assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), 13_765_192_535_198_879_185);
 }
 
