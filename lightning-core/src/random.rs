@@ -1,8 +1,9 @@
-//! Random numbers as a pure function of a seed: the seed of the run, the seeds derived from it, and a small generator.
+//! Reproducible random numbers: the global seed, seeds derived from it, and a small generator.
 //!
-//! Everything here is SplitMix64, published in: Guy L. Steele Jr., Doug Lea, Christine H. Flood, "Fast Splittable Pseudorandom Number
-//! Generators", OOPSLA 2014, with the finaliser "Mix13" of David Stafford. It passes BigCrush, has a state of one word, and gives the
-//! same numbers on every machine. It is no source of secrets.
+//! The generator is SplitMix64 (Guy L. Steele Jr., Doug Lea, Christine H. Flood, "Fast Splittable
+//! Pseudorandom Number Generators", OOPSLA 2014) with David Stafford's finalizer "Mix13". It passes
+//! BigCrush, its state is one word, and it returns the same numbers on every machine. It is not
+//! cryptographically secure.
 
 use std::{
     cell::Cell,
@@ -15,30 +16,30 @@ use std::{
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-/// The odd integer nearest to 2^64 / φ: the step of the generator's counter.
+/// The increment of the generator's counter: the odd integer nearest to 2^64 / φ.
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[derive(Clone, Copy)]
 struct Seed {
     seed: u64,
-    /// Models built since it was set.
+    /// The number of models built since it was set.
     inits: u64,
-    /// Whether nobody chose it.
+    /// Whether it was drawn, not chosen by the program.
     drawn: bool,
 }
 
-/// The seed of threads that have set none of their own.
+/// The seed of threads that have not called `seed_everything`.
 static SHARED: Mutex<Option<Seed>> = Mutex::new(None);
 
 thread_local! {
     static OWN: Cell<Option<Seed>> = const { Cell::new(None) };
 }
 
-/// Held while a device's generator, which all threads share, is seeded and drawn from.
+/// Held while the generator of a device, which all threads share, is seeded and drawn from.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
 fn shared() -> MutexGuard<'static, Option<Seed>> {
-    // A plain value, whole at any time: a panic of another thread cannot have left it broken.
+    // A plain value, which is consistent even if a thread panicked with the lock.
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -46,13 +47,16 @@ fn current() -> Seed {
     OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(|| Seed { seed: draw_seed(), inits: 0, drawn: true }))
 }
 
-/// Fixes the seed of everything random: initial weights, dropout, data order, host randomness.
+/// Sets the global seed, which determines initial weights, dropout, data order and random numbers
+/// on the host.
 ///
-/// Call it first in `main`. Without it the seed is drawn anew for every process. It holds for this thread and for all threads that
-/// never call it, so that trials on threads of their own can have seeds of their own.
+/// Call it first in `main`. Without it every process draws a new seed. It applies to the calling
+/// thread and to all threads that do not call it themselves, so that trials on separate threads can
+/// have separate seeds.
 ///
-/// Burn's generator belongs to the device, which threads share: models that train side by side in one process and draw random numbers
-/// in their steps, as dropout does, mix them up. Give such trials processes of their own.
+/// Burn's generator belongs to the device and is shared by threads. Models that train concurrently
+/// in one process and draw random numbers in their steps, as dropout does, are not reproducible.
+/// Run such trials in separate processes.
 ///
 /// ```
 /// use lightning_core::{random::global_seed, seed_everything};
@@ -66,12 +70,14 @@ pub fn seed_everything(seed: u64) {
     *shared() = Some(fixed);
 }
 
-/// The seed in force: the one given to [`seed_everything`], else one drawn from the operating system at the first call.
+/// Returns the global seed: the argument of [`seed_everything`], or a seed that is drawn at the
+/// first call.
 pub fn global_seed() -> u64 {
     current().seed
 }
 
-/// The seed of a run that goes on from a checkpoint: the stored one, unless the program has chosen another.
+/// Returns the seed of a resumed run: the stored one, unless the program has chosen another, which
+/// is added to `differences`.
 pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
     let Seed { seed, inits, drawn } = current();
     if drawn {
@@ -90,8 +96,9 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
 
 /// Seeds Burn's generator of `device` for the initial weights of one model.
 ///
-/// Two models built after one [`seed_everything`] differ from each other, and are the same two in every run of the program: the seed is
-/// derived from the seed in force and from how many models were built since it was set.
+/// The seed is derived from the global seed and from the number of models built since it was set.
+/// Two models built after one [`seed_everything`] have different weights, and the same weights in
+/// every run of the program.
 pub fn seed_init(device: &Device) {
     let Seed { seed, inits, drawn } = current();
     let next = Some(Seed { seed, inits: inits.wrapping_add(1), drawn });
@@ -102,16 +109,16 @@ pub fn seed_init(device: &Device) {
     with_generator(device, derive_seed(seed, Stream::Init, inits, 0), || ());
 }
 
-/// Seeds the device's generator and runs `body` while no other thread does the same.
+/// Seeds the generator of `device` and calls `body`, while no other thread does the same.
 pub(crate) fn with_generator<R>(device: &Device, seed: u64, body: impl FnOnce() -> R) -> R {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(seed);
     body()
 }
 
-/// What a derived seed is used for: two purposes never share their random numbers.
+/// The purpose of a derived seed. Different purposes have independent random numbers.
 ///
-/// The numbers behind the variants are part of what makes a resumed run the same run; they never change.
+/// The discriminants never change, since the random numbers of resumed runs depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 #[repr(u64)]
@@ -120,29 +127,29 @@ pub enum Stream {
     Init = 1,
     /// The device's generator during a step: dropout and other noise.
     Dropout = 2,
-    /// The order of the items of an epoch.
+    /// The order of the items in an epoch.
     Shuffle = 3,
-    /// What a data worker does to an item.
+    /// Augmentation of an item by a data worker.
     Worker = 4,
-    /// Host randomness inside a step or hook.
+    /// Random numbers on the host in a step or hook.
     Host = 5,
-    /// Splitting a dataset into parts.
+    /// Splits of a dataset.
     Split = 6,
-    /// Drawing items with a sampler.
+    /// Items drawn by a sampler.
     Sample = 7,
 }
 
-/// The seed for one purpose at one place, from the seed of the run: `a` and `b` are counters such as epoch and step.
+/// Derives a seed from the seed of the run, for a purpose and two counters such as epoch and step.
 ///
-/// Each word passes through the finaliser of SplitMix64 before the next is taken in, so that neighbouring arguments have nothing in
-/// common: seed 42 at step 1 is not seed 43 at step 0.
+/// Each word passes through the finalizer of SplitMix64 before the next is added, so that
+/// neighboring arguments give unrelated seeds: seed 42 at step 1 differs from seed 43 at step 0.
 pub(crate) fn derive_seed(seed: u64, stream: Stream, a: u64, b: u64) -> u64 {
-    [stream as u64, a, b].into_iter().fold(finalise(seed.wrapping_add(GOLDEN_GAMMA)), |hash, word| {
-        finalise((hash ^ word).wrapping_add(GOLDEN_GAMMA))
+    [stream as u64, a, b].into_iter().fold(finalize(seed.wrapping_add(GOLDEN_GAMMA)), |hash, word| {
+        finalize((hash ^ word).wrapping_add(GOLDEN_GAMMA))
     })
 }
 
-/// A small, fast, reproducible generator: SplitMix64, whose whole state is one number.
+/// A small, fast, reproducible random number generator: SplitMix64.
 ///
 /// ```
 /// use lightning_core::Rng;
@@ -157,53 +164,58 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// A generator that starts at `seed`.
+    /// Creates a generator that starts at `seed`.
     pub fn new(seed: u64) -> Self {
         Self { state: seed }
     }
 
-    /// The generator for one purpose at one place: `Rng::new(derive_seed(seed, stream, a, b))`.
+    /// Creates a generator for a purpose and two counters, such as epoch and step.
+    ///
+    /// Equal arguments give equal generators; different ones are independent.
     pub fn derived(seed: u64, stream: Stream, a: u64, b: u64) -> Self {
         Self::new(derive_seed(seed, stream, a, b))
     }
 
-    /// The next 64 random bits.
+    /// Returns 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN_GAMMA);
-        finalise(self.state)
+        finalize(self.state)
     }
 
-    /// A number of `range`, each equally likely. An empty range gives its start.
+    /// Returns a uniformly distributed number of `range`, or its start if it is empty.
     pub fn random_range(&mut self, range: Range<usize>) -> usize {
         let Range { start, end } = range;
         start + self.below(end.saturating_sub(start) as u64) as usize
     }
 
-    /// A number in `[0, 1)`, with 53 random bits.
+    /// Returns a uniformly distributed number in `[0, 1)`, with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// True with probability `p`: never for 0 and less, always for 1 and more.
+    /// Returns `true` with probability `p`: never for `p ≤ 0`, always for `p ≥ 1`.
     pub fn random_bool(&mut self, p: f64) -> bool {
         self.uniform() < p
     }
 
-    /// A number of the normal distribution with mean 0 and variance 1, by the method of Box and Muller (1958).
+    /// Returns a number of the standard normal distribution.
+    ///
+    /// Source: G. E. P. Box, M. E. Muller, "A Note on the Generation of Random Normal Deviates",
+    /// Ann. Math. Statist. 29, 1958.
     pub fn normal(&mut self) -> f64 {
-        // 1 - u lies in (0, 1], where the logarithm is finite.
+        // `1 - u` is in (0, 1], where the logarithm is finite.
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Brings `items` into a random order, every order equally likely (Fisher and Yates).
+    /// Shuffles `items`; every order is equally likely (Fisher–Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.random_range(0..last + 1));
         }
     }
 
-    /// The numbers `0..n` in a random order.
+    /// Returns the numbers `0..n` in a random order.
     ///
     /// ```
     /// use lightning_core::Rng;
@@ -218,9 +230,13 @@ impl Rng {
         order
     }
 
-    /// A number below `bound`, without bias: Daniel Lemire, "Fast Random Integer Generation in an Interval", 2019. Below 0 it is 0.
+    /// Returns a uniformly distributed number below `bound`, or 0 if `bound` is 0.
+    ///
+    /// Source: D. Lemire, "Fast Random Integer Generation in an Interval", ACM Trans. Model.
+    /// Comput. Simul. 29, 2019.
     fn below(&mut self, bound: u64) -> u64 {
         let mut product = u128::from(self.next_u64()) * u128::from(bound);
+        // The division is needed with probability `bound / 2^64` only.
         if (product as u64) < bound {
             let threshold = bound.wrapping_neg() % bound;
             while (product as u64) < threshold {
@@ -231,170 +247,19 @@ impl Rng {
     }
 }
 
-/// The finaliser of SplitMix64: a bijection in which every input bit reaches every output bit.
-fn finalise(mut word: u64) -> u64 {
+/// The finalizer of SplitMix64: a bijection in which every input bit affects every output bit.
+fn finalize(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
 }
 
-/// A seed nobody chose: the standard library's per-process random keys, and the clock.
+/// Draws a seed from the standard library's random hash keys and the clock.
 fn draw_seed() -> u64 {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as u64);
-    finalise(RandomState::new().hash_one(clock))
+    finalize(RandomState::new().hash_one(clock))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use std::collections::HashSet;
-
-    use burn::tensor::{Distribution, Tensor};
-
-    use super::*;
-
-    /// The global seed and the generator of flex are one for all threads of the test binary.
-    static ALONE: Mutex<()> = Mutex::new(());
-
-    /// The first outputs for seed 1234567, as published with the reference implementation and used by other libraries as test vector.
-    #[test]
-    fn the_published_outputs() {
-        let mut rng = Rng::new(1_234_567);
-        let outputs: Vec<u64> = (0..5).map(|_| rng.next_u64()).collect();
-        assert_eq!(
-            outputs,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423,
-                4_593_380_528_125_082_431,
-                16_408_922_859_458_223_821
-            ]
-        );
-    }
-
-    #[test]
-    fn a_drawn_seed_gives_way_to_the_stored_one() {
-        let mut differences = Vec::new();
-        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: true }));
-        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (8, 8));
-        assert!(differences.is_empty());
-        OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
-        assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
-        assert_eq!(differences, ["the seed was 8, and is 7"]);
-    }
-
-    #[test]
-    fn neighbouring_arguments_give_different_seeds() {
-        let streams = [
-            Stream::Init,
-            Stream::Dropout,
-            Stream::Shuffle,
-            Stream::Worker,
-            Stream::Host,
-            Stream::Split,
-            Stream::Sample,
-        ];
-        let mut seen = HashSet::new();
-        for seed in 0..50 {
-            for stream in streams {
-                for a in 0..20 {
-                    for b in 0..20 {
-                        assert!(seen.insert(derive_seed(seed, stream, a, b)), "{seed} {stream:?} {a} {b}");
-                    }
-                }
-            }
-        }
-    }
-
-    /// Stored runs depend on these numbers: a change breaks resuming.
-    #[test]
-    fn derived_seeds_are_stable() {
-        let by_hand = |words: [u64; 3]| {
-            words.into_iter().fold(Rng::new(42).next_u64(), |hash, word| Rng::new(hash ^ word).next_u64())
-        };
-        assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), by_hand([3, 1, 2]));
-        assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), 13_765_192_535_198_879_185);
-    }
-
-    #[test]
-    fn ranges_are_even_and_keep_their_bounds() {
-        let mut rng = Rng::new(7);
-        let mut counts = [0_u32; 7];
-        for _ in 0..70_000 {
-            counts[rng.random_range(3..10) - 3] += 1;
-        }
-        assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
-        assert_eq!(rng.random_range(4..4), 4);
-        assert_eq!(rng.random_range(4..5), 4);
-        assert!(rng.random_range(0..usize::MAX) < usize::MAX);
-    }
-
-    #[test]
-    fn uniform_and_normal_have_their_moments() {
-        let mut rng = Rng::new(11);
-        let n = 100_000;
-        let mean = |draw: &mut dyn FnMut() -> f64| (0..n).map(|_| draw()).sum::<f64>() / f64::from(n);
-        assert!((mean(&mut || rng.uniform()) - 0.5).abs() < 0.005);
-        assert!(mean(&mut || rng.normal()).abs() < 0.02);
-        assert!((mean(&mut || rng.normal().powi(2)) - 1.0).abs() < 0.03);
-        assert!((mean(&mut || f64::from(u8::from(rng.random_bool(0.3)))) - 0.3).abs() < 0.01);
-        assert!(!rng.random_bool(0.0) && rng.random_bool(1.0));
-    }
-
-    #[test]
-    fn every_order_of_three_is_equally_likely() {
-        let mut rng = Rng::new(5);
-        let mut counts = std::collections::HashMap::new();
-        for _ in 0..60_000 {
-            *counts.entry(rng.permutation(3)).or_insert(0) += 1;
-        }
-        assert_eq!(counts.len(), 6);
-        assert!(counts.values().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
-        assert!(rng.permutation(0).is_empty());
-    }
-
-    #[test]
-    fn a_stored_generator_goes_on() {
-        let mut rng = Rng::derived(1, Stream::Host, 2, 3);
-        rng.next_u64();
-        let text = serde_json::to_string(&rng).unwrap();
-        let mut restored: Rng = serde_json::from_str(&text).unwrap();
-        assert_eq!(restored.next_u64(), rng.next_u64());
-    }
-
-    #[test]
-    fn models_differ_and_are_reproducible() {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let device = Device::default().autodiff();
-        let weights = || {
-            seed_init(&device);
-            Tensor::<1>::random([8], Distribution::Default, &device).into_data()
-        };
-        seed_everything(42);
-        let (first, second) = (weights(), weights());
-        assert_ne!(first, second);
-        seed_everything(42);
-        assert_eq!((first, second), (weights(), weights()));
-        assert_eq!(global_seed(), 42);
-    }
-
-    #[test]
-    fn a_drawn_seed_stays() {
-        // On a thread that has set none.
-        let (one, other) = std::thread::spawn(|| (global_seed(), global_seed())).join().unwrap();
-        assert_eq!(one, other);
-        assert_ne!(draw_seed(), draw_seed());
-    }
-
-    #[test]
-    fn a_thread_has_a_seed_of_its_own() {
-        seed_everything(5);
-        let other = std::thread::spawn(|| {
-            seed_everything(6);
-            global_seed()
-        });
-        assert_eq!(other.join().unwrap(), 6);
-        assert_eq!(global_seed(), 5);
-    }
-}
+mod tests;

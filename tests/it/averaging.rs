@@ -359,10 +359,10 @@ fn settings_that_cannot_work_are_reported_together() {
         .accumulate_grad_batches(2);
     let text = trainer.build().unwrap_err().to_string();
     for what in [
-        "a decay of 1.5",
+        "`decay` must be from 0.0 to 1.0, found 1.5",
         "two callbacks average",
-        "`swa_lrs` are [0.0]",
-        "0 batches a step from epoch 3",
+        "`swa_lrs` must be positive, found [0.0]",
+        "must be at least 1, found 0 from epoch 3",
         "accumulate_grad_batches(2)",
     ] {
         assert!(text.contains(what), "{what} in {text}");

@@ -86,7 +86,7 @@ fn a_run_without_errors_leaves_nothing() {
 fn a_filename_is_no_path() {
     let callback = OnExceptionCheckpoint::new("here").filename("../there");
     let error = fit(&[1.0], 1, callback).unwrap_err().to_string();
-    assert!(error.contains("`../there` is no file name"), "{error}");
+    assert!(error.contains("without folders, found `../there`"), "{error}");
 }
 
 fn skipped(path: &Path) -> Vec<u64> {
@@ -101,7 +101,7 @@ fn a_spike_ends_the_run_and_is_noted() {
     let error = fit(&[1.0, 1.0, 1.0, 1.0, 3.0, 1.0], 2, spikes()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Hook);
     let text = error.to_string();
-    assert!(text.contains("jumps to 3 in training batch 4") && text.contains("skip_batches.json"), "{text}");
+    assert!(text.contains("spikes to 3 in training batch 4") && text.contains("skip_batches.json"), "{text}");
     assert_eq!(skipped(&folder.path().join("notes/skip_batches.json")), [3, 4]);
 
     fit(&[1.0, 1.0, 1.0, 1.0, 2.9, 1.0], 2, spikes()).unwrap();
@@ -118,10 +118,10 @@ fn a_spike_in_the_first_batch_names_that_one() {
 #[test]
 fn tolerances_that_cannot_work_are_refused() {
     for (spikes, what) in [
-        (SpikeDetection::new().rtol(None), "both off"),
-        (SpikeDetection::new().rtol(-1.0), "negative"),
-        (SpikeDetection::new().atol(f64::NAN), "no number"),
-        (SpikeDetection::new().window(0), "`window` is 0"),
+        (SpikeDetection::new().rtol(None), "found `None` for both"),
+        (SpikeDetection::new().rtol(-1.0), "`rtol` must be at least 0, found -1"),
+        (SpikeDetection::new().atol(f64::NAN), "`atol` must be at least 0, found NaN"),
+        (SpikeDetection::new().window(0), "`window` must be at least 1, found 0"),
     ] {
         let error = fit(&[1.0], 1, spikes).unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains(what), "{error}");

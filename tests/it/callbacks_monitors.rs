@@ -213,7 +213,7 @@ fn throughput_of_other_stages_is_a_row_at_the_end() {
 fn a_window_of_one_batch_is_refused() {
     let mut trainer = Net::quiet().max_epochs(1).callback(ThroughputMonitor::new().window_size(1)).build().unwrap();
     let error = trainer.fit(&mut Net::new(NetHparams::default()), (loader(&[4]), loader(&[4]))).unwrap_err();
-    assert!(error.to_string().contains("`window_size` is 1"), "{error}");
+    assert!(error.to_string().contains("`window_size` must be at least 2, found 1"), "{error}");
 }
 
 #[cfg(target_os = "linux")]

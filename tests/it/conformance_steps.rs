@@ -129,10 +129,10 @@ fn a6_a_search_has_no_backward_call_too_many() {
 fn a5_schedules_of_windows_that_cannot_be() {
     // Epochs and numbers are `u64`: negative ones and text do not compile.
     for (schedule, what) in [
-        (vec![(0, 0)], "0 batches a step from epoch 0"),
-        (vec![(1, 2), (4, 0)], "0 batches a step from epoch 4"),
-        (vec![(1, 2), (1, 3)], "epoch 1 is given twice"),
-        (vec![], "the schedule is empty"),
+        (vec![(0, 0)], "found 0 from epoch 0"),
+        (vec![(1, 2), (4, 0)], "found 0 from epoch 4"),
+        (vec![(1, 2), (1, 3)], "found epoch 1 twice"),
+        (vec![], "the schedule must not be empty"),
     ] {
         let trainer = Net::quiet().callback(GradientAccumulationScheduler::new(schedule));
         let error = trainer.build().unwrap_err().to_string();

@@ -137,8 +137,8 @@ fn amounts_and_names_that_cannot_be_are_reported() {
             Ok(mut trainer) => trainer.fit(&mut model, (loader(), loader())).unwrap_err().to_string(),
         }
     };
-    assert!(refused(Pruning::l1_unstructured().amount(1.5)).contains("an amount of 1.5"));
-    assert!(refused(Pruning::l1_unstructured().amount(-3)).contains("an amount of -3.0"));
-    assert!(refused(Pruning::l1_unstructured().amount(10_000)).contains("10000 weights cannot be pruned"));
-    assert!(refused(Pruning::l1_unstructured().parameters(params::below("tail"))).contains("no parameters to prune"));
+    assert!(refused(Pruning::l1_unstructured().amount(1.5)).contains("from 0.0 to 1.0, found 1.5"));
+    assert!(refused(Pruning::l1_unstructured().amount(-3)).contains("from 0.0 to 1.0, found -3.0"));
+    assert!(refused(Pruning::l1_unstructured().amount(10_000)).contains("remain, found 10000"));
+    assert!(refused(Pruning::l1_unstructured().parameters(params::below("tail"))).contains("to prune, found none in"));
 }

@@ -1,10 +1,10 @@
-//! Trains a head first, and the backbone below it from some epoch on.
+//! Trains the rest of a module first, and a pretrained backbone from a given epoch.
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use super::{
     Callback, CallbackContext,
-    finetuning::{FinetuningContext, UnfrozenRate, begins, optimizer_of, set_lr, set_trainable},
+    finetuning::{FinetuningContext, UnfrozenRate, begins, freeze, optimizer_of, set_lr},
 };
 use crate::{
     error::{Error, Result},
@@ -12,12 +12,13 @@ use crate::{
     params::{FieldKey, StateReader, StateWriter},
 };
 
-/// Trains everything but a backbone at first, and the backbone too from some epoch on, with a rate of its own that grows.
+/// Freezes a backbone for some epochs, then trains it with a growing learning rate of its own.
 ///
-/// The backbone is frozen before the optimizers are made: no gradient, evaluation behaviour. Before the epoch
-/// `unfreeze_backbone_at_epoch` it becomes a group of its own in the optimizer, with the rate `lr · backbone_initial_ratio_lr`, where `lr`
-/// is the optimizer's. Before each epoch after that, its rate is multiplied by `lambda_func(epoch)`, the epoch counted from 1; with
-/// `should_align` it ends at the optimizer's rate, which it follows from there on.
+/// The backbone is frozen before the optimizers are made: it gets no gradient and behaves as in
+/// evaluation. Before the epoch `unfreeze_backbone_at_epoch` it becomes a parameter group with the
+/// learning rate `lr · backbone_initial_ratio_lr`, where `lr` is that of the optimizer. Before each
+/// later epoch that learning rate is multiplied by `lambda_func(epoch)`, with the epoch counted
+/// from 1. With `should_align` it is limited to the optimizer's learning rate.
 ///
 /// ```
 /// use burn::{nn::*, optim::AdamConfig, prelude::*};
@@ -41,19 +42,25 @@ use crate::{
 ///
 /// # let mut net = Net::new(NetHparams::default());
 /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 3])?;
-/// // Frozen in the epochs 0 and 1; a rate of 1e-4 in epoch 2, then 1.5e-4, 2.25e-4, … up to 1e-3.
-/// let finetuning = BackboneFinetuning::new(Net::BACKBONE).unfreeze_backbone_at_epoch(2).lambda_func(|_epoch| 1.5);
+/// // Frozen in epochs 0 and 1; learning rate 1e-4 in epoch 2, then 1.5e-4, 2.25e-4, … up to 1e-3.
+/// let finetuning = BackboneFinetuning::new(Net::BACKBONE)
+///     .unfreeze_backbone_at_epoch(2)
+///     .lambda_func(|_epoch| 1.5);
 /// let mut trainer = Net::trainer().max_epochs(4).callback(finetuning)
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// The field is any field of the module, named by its key, and the optimizer may be declared over all fields: PyTorch Lightning wants an
-/// attribute called `backbone` and an optimizer without its parameters. The schedule of the optimizer does not touch the backbone's rate.
-/// What is trained, the group and its rate are in the checkpoint: a resumed run goes on with them, bit by bit. For schedules of your own see
-/// [`FinetuningSchedule`](super::FinetuningSchedule).
+/// The optimizer's schedule does not change the learning rate of the backbone. The group and its
+/// learning rate are part of a checkpoint: a resumed run continues with the same numbers. For other
+/// schedules see [`FinetuningSchedule`](super::FinetuningSchedule).
+///
+/// Difference from PyTorch Lightning: the backbone is any field, named by its key, and the
+/// optimizer may include it from the start. There the attribute must be called `backbone`, and its
+/// parameters must be left out of the optimizer.
 pub struct BackboneFinetuning<M> {
     field: &'static str,
     unfreeze_at: u64,
@@ -63,7 +70,7 @@ pub struct BackboneFinetuning<M> {
     should_align: bool,
     train_bn: bool,
     verbose: bool,
-    /// The backbone's rate, once it is trained.
+    /// The learning rate of the backbone, once it is unfrozen.
     backbone_lr: Option<f64>,
     module: PhantomData<fn() -> M>,
 }
@@ -78,7 +85,8 @@ impl<M> fmt::Debug for BackboneFinetuning<M> {
 }
 
 impl<M> BackboneFinetuning<M> {
-    /// The field is frozen for ten epochs, begins with a tenth of the optimizer's rate, and doubles its rate in each epoch.
+    /// Freezes `backbone` for ten epochs; its learning rate then starts at a tenth of the
+    /// optimizer's and doubles in each epoch.
     pub fn new<O>(backbone: FieldKey<M, O>) -> Self {
         Self {
             field: backbone.name(),
@@ -94,43 +102,46 @@ impl<M> BackboneFinetuning<M> {
         }
     }
 
-    /// The first epoch, from 0, in which the backbone is trained.
+    /// Sets the first epoch, counted from 0, in which the backbone is trained. Default 10.
     #[must_use]
     pub fn unfreeze_backbone_at_epoch(self, epoch: u64) -> Self {
         Self { unfreeze_at: epoch, ..self }
     }
 
-    /// What the backbone's rate is multiplied by before an epoch, which is counted from 1.
+    /// Sets the factor that the backbone's learning rate is multiplied by before an epoch, counted
+    /// from 1. Default 2.
     #[must_use]
     pub fn lambda_func(self, factor: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
         Self { lambda: Arc::new(factor), ..self }
     }
 
-    /// The share of the optimizer's rate that the backbone begins with.
+    /// Sets the initial learning rate of the backbone as a fraction of the optimizer's. Default
+    /// 0.1.
     #[must_use]
     pub fn backbone_initial_ratio_lr(self, ratio: f64) -> Self {
         Self { ratio, ..self }
     }
 
-    /// The rate that the backbone begins with, instead of a share.
+    /// Sets the initial learning rate of the backbone, in place of a fraction of the optimizer's.
     #[must_use]
     pub fn backbone_initial_lr(self, lr: f64) -> Self {
         Self { initial: Some(lr), ..self }
     }
 
-    /// Whether the backbone's rate ends at the optimizer's; yes unless told.
+    /// Sets whether the backbone's learning rate is limited to the optimizer's. Default `true`.
     #[must_use]
     pub fn should_align(self, align: bool) -> Self {
         Self { should_align: align, ..self }
     }
 
-    /// Whether the BatchNorm layers of the backbone train, while it is frozen and afterwards; yes unless told.
+    /// Sets whether the BatchNorm layers of the backbone are trained, while it is frozen and after.
+    /// Default `true`.
     #[must_use]
     pub fn train_bn(self, train: bool) -> Self {
         Self { train_bn: train, ..self }
     }
 
-    /// Whether the two rates are printed before each epoch.
+    /// Prints both learning rates before each epoch. Default `false`.
     #[must_use]
     pub fn verbose(self, verbose: bool) -> Self {
         Self { verbose, ..self }
@@ -143,12 +154,15 @@ impl<M: LightningModule> Callback<M> for BackboneFinetuning<M> {
     }
 
     fn check(&self) -> Result<()> {
-        let lr = self.initial.unwrap_or(self.ratio);
-        if lr.is_finite() && lr >= 0.0 {
+        let (setting, value) = match self.initial {
+            Some(lr) => ("backbone_initial_lr", lr),
+            None => ("backbone_initial_ratio_lr", self.ratio),
+        };
+        if value.is_finite() && value >= 0.0 {
             return Ok(());
         }
-        Err(Error::config(format!("`BackboneFinetuning` cannot begin with a rate of {lr}"))
-            .help("give a finite rate of at least 0"))
+        Err(Error::config(format!("`BackboneFinetuning`: `{setting}` must be finite and at least 0, found {value}"))
+            .help("write `.backbone_initial_lr(1e-4)` or `.backbone_initial_ratio_lr(0.1)`"))
     }
 
     fn setup(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
@@ -156,7 +170,7 @@ impl<M: LightningModule> Callback<M> for BackboneFinetuning<M> {
             return Ok(());
         }
         self.backbone_lr = None;
-        set_trainable(module, self.field, false, self.train_bn)
+        freeze(module, self.field, self.train_bn)
     }
 
     fn on_train_epoch_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
@@ -168,7 +182,7 @@ impl<M: LightningModule> Callback<M> for BackboneFinetuning<M> {
         let lr = match self.backbone_lr {
             None => {
                 let lr = UnfrozenRate::Fixed(self.initial.unwrap_or(current * self.ratio));
-                FinetuningContext { cx: &mut *cx, module }.unfreeze_below(self.field, lr, self.train_bn)?
+                FinetuningContext { cx: &mut *cx, module }.unfreeze_as_group(self.field, lr, self.train_bn)?
             }
             Some(before) => {
                 let next = (self.lambda)(epoch + 1) * before;
@@ -179,7 +193,7 @@ impl<M: LightningModule> Callback<M> for BackboneFinetuning<M> {
         };
         self.backbone_lr = Some(lr);
         if self.verbose {
-            cx.print(format!("epoch {epoch}: the rate is {current}, of `{}` {lr}", self.field));
+            cx.print(format!("epoch {epoch}: learning rate {current}, of `{}` {lr}", self.field));
         }
         Ok(())
     }

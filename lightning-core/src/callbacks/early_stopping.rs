@@ -1,4 +1,4 @@
-//! Ends the run when a metric stops improving.
+//! Ends training when a metric stops improving.
 
 use std::marker::PhantomData;
 
@@ -12,10 +12,11 @@ use crate::{
     stage::Stage,
 };
 
-/// Ends the run when a metric has not improved for a number of checks.
+/// Ends training when a metric has not improved for [`patience`](Self::patience) checks.
 ///
-/// A check is a validation run, or the end of a training epoch when validation runs once an epoch. An improvement is
-/// strictly better than the best value so far by more than `min_delta`. A value that is not finite ends the run at once.
+/// A check is a validation run, or the end of a training epoch if validation runs once an epoch. A
+/// value is an improvement if it is better than the best one so far by more than
+/// [`min_delta`](Self::min_delta). A value that is not finite ends training at once.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -36,7 +37,8 @@ use crate::{
 /// #         let val_loss = self.layer.forward(batch).mean();
 /// #     }
 /// # }
-/// let trainer = Net::trainer().callback(EarlyStopping::new(Net::VAL_LOSS).patience(3).min_delta(0.01)).build()?;
+/// let stopping = EarlyStopping::new(Net::VAL_LOSS).patience(5).min_delta(0.01);
+/// let trainer = Net::trainer().callback(stopping).build()?;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Debug)]
@@ -51,22 +53,25 @@ pub struct EarlyStopping<M> {
     divergence_threshold: Option<f64>,
     verbose: bool,
     best: f64,
+    /// Checks since the last improvement.
     waited: u32,
-    /// Why it has asked for the end of the run.
+    /// The reason of the first request to stop.
     stopped: Option<Stopped>,
     module: PhantomData<fn() -> M>,
 }
 
-/// Why a run was asked to end.
+/// Why training was asked to stop.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stopped {
     why: String,
-    /// The patience that was at its end, where that was the reason.
+    /// The patience, if it was exhausted.
     patience: Option<u32>,
 }
 
 impl<M> EarlyStopping<M> {
-    /// Watches a metric that says which way is better. Patience 3, no minimal difference.
+    /// Monitors a metric that was logged with `minimize` or `maximize`.
+    ///
+    /// The patience is 3 checks and `min_delta` is 0.
     pub fn new<K: Monitor<M>>(monitor: K) -> Self {
         Self {
             key: monitor.key().into(),
@@ -85,49 +90,51 @@ impl<M> EarlyStopping<M> {
         }
     }
 
-    /// Checks without an improvement after which the run ends.
+    /// Sets the number of checks without improvement after which training ends. Default 3.
     #[must_use]
     pub fn patience(mut self, checks: u32) -> Self {
         self.patience = checks;
         self
     }
 
-    /// How much better a value has to be to count.
+    /// Sets the difference from the best value that an improvement must exceed, in the metric's
+    /// unit. Default 0.
     #[must_use]
     pub fn min_delta(mut self, delta: f64) -> Self {
         self.min_delta = delta.abs();
         self
     }
 
-    /// Whether a missing value is an error (the default) or skips the check.
+    /// Sets whether a metric without a value is an error (`true`) or skips the check (`false`).
+    /// Default `true`.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// Whether a value that is not finite ends the run (the default).
+    /// Sets whether a value that is not finite ends training. Default `true`.
     #[must_use]
     pub fn check_finite(mut self, check: bool) -> Self {
         self.check_finite = check;
         self
     }
 
-    /// A value strictly better than this ends the run: it is good enough.
+    /// Ends training at a value strictly better than `threshold`.
     #[must_use]
     pub fn stopping_threshold(mut self, threshold: f64) -> Self {
         self.stopping_threshold = Some(threshold);
         self
     }
 
-    /// A value strictly worse than this ends the run: it has diverged.
+    /// Ends training at a value strictly worse than `threshold`.
     #[must_use]
     pub fn divergence_threshold(mut self, threshold: f64) -> Self {
         self.divergence_threshold = Some(threshold);
         self
     }
 
-    /// Prints a line at each improvement.
+    /// Prints a line at each improvement. Default `false`.
     #[must_use]
     pub fn verbose(mut self, verbose: bool) -> Self {
         self.verbose = verbose;
@@ -136,49 +143,60 @@ impl<M> EarlyStopping<M> {
 
     fn check(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
         let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
-        let name = self.key.display();
-        if self.check_finite && !value.is_finite() {
-            self.stop(cx, format!("`{name}` is {value}, which is not finite"), None);
-            return Ok(());
-        }
-        let better = |a: f64, b: f64| self.direction.is_better(a, b);
-        if let Some(threshold) = self.stopping_threshold
-            && better(value, threshold)
-        {
-            self.stop(cx, format!("`{name}` is {value}, better than the threshold {threshold}"), None);
-            return Ok(());
-        }
-        if let Some(threshold) = self.divergence_threshold
-            && better(threshold, value)
-        {
-            self.stop(cx, format!("`{name}` is {value}, worse than the divergence threshold {threshold}"), None);
-            return Ok(());
-        }
-        let improved = match self.direction {
-            Direction::Minimize => value + self.min_delta < self.best,
-            Direction::Maximize => value - self.min_delta > self.best,
-        };
-        if improved {
+        if let Some(why) = self.crossed_limit(value) {
+            self.stop(cx, why, None);
+        } else if self.improves(value) {
             if self.verbose {
-                cx.print(format!("`{name}` improved to {value}"));
+                cx.print(format!("`{}` improved to {value}", self.key.display()));
             }
             self.best = value;
             self.waited = 0;
-            return Ok(());
-        }
-        self.waited = self.waited.saturating_add(1);
-        if self.waited >= self.patience {
-            let Self { waited, best, .. } = self;
-            let checks = if *waited == 1 { "check" } else { "checks" };
-            let why = format!("`{name}` did not improve in {waited} {checks}, best value {best}");
-            self.stop(cx, why, Some(self.patience));
+        } else {
+            self.wait(cx);
         }
         Ok(())
     }
 
+    /// The reason to stop at this value, whatever came before.
+    fn crossed_limit(&self, value: f64) -> Option<String> {
+        let name = self.key.display();
+        if self.check_finite && !value.is_finite() {
+            return Some(format!("`{name}` is {value}, which is not finite"));
+        }
+        if let Some(threshold) = self.stopping_threshold
+            && self.direction.is_better(value, threshold)
+        {
+            return Some(format!("`{name}` is {value}, better than the threshold {threshold}"));
+        }
+        if let Some(threshold) = self.divergence_threshold
+            && self.direction.is_better(threshold, value)
+        {
+            return Some(format!("`{name}` is {value}, worse than the divergence threshold {threshold}"));
+        }
+        None
+    }
+
+    fn improves(&self, value: f64) -> bool {
+        match self.direction {
+            Direction::Minimize => value + self.min_delta < self.best,
+            Direction::Maximize => value - self.min_delta > self.best,
+        }
+    }
+
+    /// Counts a check without improvement.
+    fn wait(&mut self, cx: &mut CallbackContext<'_>) {
+        self.waited = self.waited.saturating_add(1);
+        if self.waited >= self.patience {
+            let Self { waited, best, .. } = self;
+            let checks = if *waited == 1 { "check" } else { "checks" };
+            let why = format!("`{}` did not improve in {waited} {checks}, best value {best}", self.key.display());
+            self.stop(cx, why, Some(self.patience));
+        }
+    }
+
     fn stop(&mut self, cx: &mut CallbackContext<'_>, why: String, patience: Option<u32>) {
         cx.stop_early(why.clone());
-        // A run goes on for a while where it has to; the first reason is the one that ends it.
+        // Training may have to continue, for example until `min_epochs`. The first reason is kept.
         self.stopped.get_or_insert(Stopped { why, patience });
     }
 }
@@ -205,7 +223,8 @@ impl<M> Callback<M> for EarlyStopping<M> {
     }
 
     fn on_load_checkpoint(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        // A run that had been asked to end stays so, whatever the metric did until it could, unless the program has more patience.
+        // A run that was asked to stop remains so, even if the metric improved before it could
+        // stop, unless the resumed program has set a larger patience.
         let now = self.patience;
         self.stopped = self.stopped.take().filter(|stopped| stopped.patience.is_none_or(|then| now <= then));
         if let Some(stopped) = &self.stopped {

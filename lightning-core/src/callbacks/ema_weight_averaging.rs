@@ -9,11 +9,14 @@ use crate::{
     params::{StateReader, StateWriter},
 };
 
-/// Trains on, and validates, saves and ends with an exponential moving average of the weights.
+/// Maintains an exponential moving average of the weights, which is validated, saved and returned
+/// in their place.
 ///
-/// After an optimizer step the weights `θ` are taken into the average: `a ← a + (1 − decay) · (θ − a)`, which is torch's
-/// `decay · a + (1 − decay) · θ` in a form that leaves what does not change, frozen weights for one, as it is. The first weights are the
-/// average. Where it stands in for the weights, and what a checkpoint has of it, is told at [`WeightAveraging`].
+/// After an optimizer step the weights `θ` are added to the average `a`:
+/// `a ← a + (1 − decay) · (θ − a)`. This equals torch's `decay · a + (1 − decay) · θ`, in a form
+/// that leaves constant weights, such as frozen ones, exactly as they are. The first weights become
+/// the average. [`WeightAveraging`] describes where the average replaces the weights and how
+/// checkpoints contain it.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -35,18 +38,21 @@ use crate::{
 ///
 /// let ema = EmaWeightAveraging::new().decay(0.99).update_starting_at_step(10);
 /// let mut trainer = Net::trainer().max_epochs(2).callback(ema.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
-/// assert_eq!(ema.counts().n_averaged, 6); // steps 10 to 15
+/// assert_eq!(ema.counts().n_averaged, 6); // after steps 10 to 15
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// Otherwise than in PyTorch Lightning, [`update_starting_at_epoch`](Self::update_starting_at_epoch) is a start: Lightning's averages from
-/// the first step on all the same, and once more at the end of each epoch.
+/// Difference from PyTorch Lightning:
+/// [`update_starting_at_epoch`](Self::update_starting_at_epoch) delays the first update. There the
+/// average is updated from the first step in any case, and once more at the end of each epoch.
 ///
-/// Source: B. T. Polyak, A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control Optim. 30, 1992; the
-/// exponential form as in A. Tarvainen, H. Valpola, "Mean teachers are better role models", NeurIPS 2017.
+/// Sources: B. T. Polyak, A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging",
+/// SIAM J. Control Optim. 30, 1992; exponential form: A. Tarvainen, H. Valpola, "Mean teachers are
+/// better role models", NeurIPS 2017.
 #[derive(Clone, Debug)]
 #[doc(alias = "EMAWeightAveraging")]
 pub struct EmaWeightAveraging {
@@ -63,44 +69,47 @@ impl Default for EmaWeightAveraging {
 }
 
 impl EmaWeightAveraging {
-    /// A decay of 0.999, after every optimizer step.
+    /// Updates the average after every optimizer step, with a decay of 0.999.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The share of the average that an update leaves, from 0 to 1.
+    /// Sets the fraction of the average that an update retains, from 0 to 1. Default 0.999.
     #[must_use]
     pub fn decay(self, decay: f64) -> Self {
         Self { decay, ..self }.with_rules()
     }
 
-    /// Updates after the optimizer steps 0, n, 2n, … of the run; `decay` is then that of n steps.
+    /// Updates the average after the optimizer steps 0, n, 2n, … of the run. Default 1.
+    ///
+    /// `decay` is not adjusted: it applies once every n steps.
     #[must_use]
     pub fn update_every_n_steps(self, steps: u64) -> Self {
         Self { every: steps, ..self }.with_rules()
     }
 
-    /// Makes no update before this optimizer step, counted from 0.
+    /// Sets the first optimizer step, counted from 0, after which the average is updated. Default
+    /// 0.
     #[must_use]
     pub fn update_starting_at_step(self, step: u64) -> Self {
         Self { from_step: step, ..self }.with_rules()
     }
 
-    /// Makes no update before this epoch, counted from 0.
+    /// Sets the first epoch, counted from 0, in which the average is updated. Default 0.
     #[must_use]
     pub fn update_starting_at_epoch(mut self, epoch: u64) -> Self {
         self.averaging.from_epoch = epoch;
         self
     }
 
-    /// Whether the running statistics of normalisation layers are averaged as well; yes unless told.
+    /// Sets whether the running statistics of normalization layers are averaged. Default `true`.
     #[must_use]
     pub fn use_buffers(mut self, average: bool) -> Self {
         self.averaging = self.averaging.use_buffers(average);
         self
     }
 
-    /// What has been done so far. A clone that was kept reads it after the run.
+    /// Returns what has been done so far. A clone of the callback reads it after the run.
     pub fn counts(&self) -> AveragingCounts {
         self.averaging.counts()
     }
@@ -125,12 +134,12 @@ impl<M: LightningModule> Callback<M> for EmaWeightAveraging {
 
     fn check(&self) -> Result<()> {
         if !(0.0..=1.0).contains(&self.decay) {
-            return Err(Error::config(format!("`EmaWeightAveraging`: a decay of {} is no share", self.decay))
-                .help("give a number from 0.0 to 1.0, as 0.999"));
+            let what = format!("`EmaWeightAveraging`: `decay` must be from 0.0 to 1.0, found {:?}", self.decay);
+            return Err(Error::config(what).help("write `.decay(0.999)`"));
         }
         if self.every == 0 {
-            return Err(Error::config("`EmaWeightAveraging`: `update_every_n_steps(0)` never comes")
-                .help("use 1 for an update after every optimizer step"));
+            return Err(Error::config("`EmaWeightAveraging`: `update_every_n_steps` must be at least 1, found 0")
+                .help("write `.update_every_n_steps(1)` to update after every optimizer step"));
         }
         Ok(())
     }

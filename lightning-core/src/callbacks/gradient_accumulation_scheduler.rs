@@ -1,14 +1,15 @@
-//! Changes the number of batches of an optimizer step from epoch to epoch.
+//! Changes the number of batches per optimizer step during training.
 
 use std::collections::BTreeMap;
 
 use super::{Callback, CallbackInfo};
 use crate::error::{Error, Result};
 
-/// Changes `accumulate_grad_batches` at given epochs: large steps first, small ones later, or the other way round.
+/// Changes `accumulate_grad_batches` at given epochs.
 ///
-/// The schedule has, for an epoch counted from 0, how many batches an optimizer step is made of from there on; before its first epoch it
-/// is one. The gradient of a step is the mean over its batches, and the last window of an epoch is divided by its own size.
+/// The schedule maps an epoch, counted from 0, to the number of batches per optimizer step from
+/// that epoch on. Before its first epoch the number is 1. The gradient of a step is the mean over
+/// its batches; the last step of an epoch is divided by the number of batches it has.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -28,25 +29,27 @@ use crate::error::{Error, Result};
 /// # let mut net = Net::new(NetHparams::default());
 /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 8])?;
 ///
-/// // A step on every batch in the epochs 0 and 1, on every fourth from epoch 2 on.
+/// // A step for every batch in epochs 0 and 1, for every fourth from epoch 2 on.
 /// let accumulation = GradientAccumulationScheduler::new([(2, 4)]);
 /// let mut trainer = Net::trainer().max_epochs(3).callback(accumulation)
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// let report = trainer.fit(&mut net, data)?; // of 8 batches
 /// assert_eq!(report.global_step, 8 + 8 + 2);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// `build` refuses it beside an `accumulate_grad_batches` other than 1, and for a module that optimizes by itself.
-/// `cx.estimated_optimizer_steps()` knows the schedule, which PyTorch Lightning's estimate does not.
+/// `build` rejects it together with an `accumulate_grad_batches` other than 1, and for a module
+/// with manual optimization. `cx.estimated_optimizer_steps()` takes the schedule into account.
 #[derive(Clone, Debug)]
 pub struct GradientAccumulationScheduler {
     schedule: Vec<(u64, u64)>,
 }
 
 impl GradientAccumulationScheduler {
-    /// So many batches a step, from the given epochs on: `[(epoch, batches), …]`.
+    /// Creates a schedule of pairs `(epoch, batches)`: `batches` per optimizer step from `epoch`
+    /// on.
     pub fn new(scheduling: impl IntoIterator<Item = (u64, u64)>) -> Self {
         Self { schedule: scheduling.into_iter().collect() }
     }
@@ -60,14 +63,20 @@ impl<M> Callback<M> for GradientAccumulationScheduler {
         let mut epochs = BTreeMap::new();
         for (epoch, batches) in &self.schedule {
             if *batches == 0 {
-                return wrong(format!("0 batches a step from epoch {epoch} on"), "use 1 for a step on every batch");
+                return wrong(
+                    format!("the batches per step must be at least 1, found 0 from epoch {epoch} on"),
+                    "use 1 for a step after every batch",
+                );
             }
             if epochs.insert(epoch, batches).is_some() {
-                return wrong(format!("epoch {epoch} is given twice"), "give one number of batches for an epoch");
+                return wrong(
+                    format!("an epoch must not be repeated, found epoch {epoch} twice"),
+                    "give one number of batches for each epoch",
+                );
             }
         }
         if epochs.is_empty() {
-            return wrong("the schedule is empty".to_owned(), "give at least one epoch, as in `[(4, 2)]`");
+            return wrong("the schedule must not be empty, found `[]`".to_owned(), "write `[(4, 2)]`");
         }
         Ok(())
     }

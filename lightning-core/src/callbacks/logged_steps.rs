@@ -1,4 +1,4 @@
-//! What callbacks that log on their own need to know of the loggers.
+//! What callbacks that log need to know about the loggers.
 
 use super::CallbackContext;
 use crate::{
@@ -6,19 +6,19 @@ use crate::{
     loggers::Record,
 };
 
-/// Tells at the end of a training batch whether its step is one that is logged.
+/// Decides at the end of a training batch whether its optimizer step is logged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LoggedSteps {
     seen: u64,
 }
 
 impl LoggedSteps {
-    /// Before the first batch.
+    /// Starts at the current step, before the first batch.
     pub(super) fn start(&mut self, cx: &CallbackContext<'_>) {
         self.seen = cx.global_step();
     }
 
-    /// Whether this batch ended a window of accumulation and its record is about to be written.
+    /// Whether this batch ended with an optimizer step whose record is about to be written.
     pub(super) fn is_due(&mut self, cx: &CallbackContext<'_>) -> bool {
         let step = cx.global_step();
         std::mem::replace(&mut self.seen, step) != step && cx.logs_step(step)
@@ -26,24 +26,24 @@ impl LoggedSteps {
 }
 
 impl CallbackContext<'_> {
-    /// Whether the record of a step goes to the loggers; steps count from 1.
+    /// Whether the record of a step, counted from 1, goes to the loggers.
     pub(super) fn logs_step(&self, step: u64) -> bool {
         step.is_multiple_of(self.settings.log_every_n_steps)
     }
 
-    /// Sends a row that belongs to no batch to the loggers at once.
+    /// Sends a row that belongs to no batch to the loggers immediately.
     pub(super) fn log_row(&mut self, metrics: Vec<(String, f64)>) -> Result<()> {
         let (epoch, batches, step) = (self.current_epoch(), self.batch_step(), self.global_step());
         self.loggers.log(&Record::new(self.stage(), epoch, None, batches, step, metrics))
     }
 
     /// # Errors
-    /// When there is no logger to log to.
+    /// If the trainer has no logger, except in a `fast_dev_run`.
     pub(super) fn check_logger(&self, callback: &str) -> Result<()> {
         if !self.loggers.is_empty() || self.is_fast_dev_run() {
             return Ok(());
         }
-        Err(Error::config(format!("`{callback}` needs a logger, and the trainer has none"))
-            .help("leave `no_logger()` out, or add one with `logger(…)`"))
+        Err(Error::config(format!("`{callback}` needs a logger, found none"))
+            .help("remove `.no_logger()`, or add `.logger(CsvLogger::new(\"lightning_logs\"))`"))
     }
 }

@@ -1,9 +1,9 @@
-//! Logs the learning rates.
+//! Logs learning rates.
 
 use super::{Callback, CallbackContext};
 use crate::{error::Result, optim::Interval};
 
-/// Logs the learning rate of every optimizer and group.
+/// Logs the learning rate of every optimizer and parameter group.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -25,10 +25,12 @@ use crate::{error::Result, optim::Interval};
 /// # let _ = trainer;
 /// ```
 ///
-/// The names are `lr-Adam` for the one optimizer of a module, by its kind, and `lr-generator` for that of a field; groups
-/// have `/pg1`, `/pg2` and so on after it. At steps the rate of the update is in the record of its step, so where `log_every_n_steps`
-/// says; at epochs the rate at the epoch's start is a row of its own. Both, unless an interval is chosen. A run without a
-/// logger is an error.
+/// The only optimizer of a module is logged by its kind, as `lr-Adam`; the optimizer of a field by
+/// its name, as `lr-generator`. Parameter groups append `/pg1`, `/pg2`, ….
+///
+/// At a step, the learning rate of the update is part of the step's record, as often as
+/// `log_every_n_steps` says. At an epoch, the learning rate at its start is a row of its own. Both
+/// are logged, unless [`interval`](Self::interval) selects one. A run without a logger is an error.
 #[derive(Clone, Debug, Default)]
 pub struct LearningRateMonitor {
     interval: Option<Interval>,
@@ -36,29 +38,30 @@ pub struct LearningRateMonitor {
 }
 
 impl LearningRateMonitor {
-    /// Logs at steps and at epochs.
+    /// Logs both at steps and at epochs.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Logs at steps or at epochs only.
+    /// Logs only at steps or only at epochs.
     #[must_use]
     pub fn interval(mut self, interval: Interval) -> Self {
         self.interval = Some(interval);
         self
     }
 
-    /// What all names begin with.
+    /// Sets a prefix of all names. Default: none.
     #[must_use]
     pub fn log_key_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
+    /// Returns the current learning rates with their names.
     fn rates(&self, cx: &CallbackContext<'_>) -> Vec<(String, f64)> {
         let named = |name: &str| format!("{}lr-{name}", self.prefix);
         match cx.view.train.optimizers.as_slice() {
-            // One that trains the whole module has no name of its own worth showing.
+            // The name of an only optimizer says nothing, so its kind is shown in place of it.
             [only] => {
                 let (name, kind) = (only.name(), kind(only.describe()));
                 let rates = cx.learning_rates().into_iter();
@@ -69,7 +72,7 @@ impl LearningRateMonitor {
     }
 }
 
-/// `Adam` of `AdamConfig { … }`.
+/// Returns `Adam` for `AdamConfig { … }`.
 fn kind(description: &str) -> &str {
     let end = description.find(|c: char| !c.is_alphanumeric()).unwrap_or(description.len());
     let name = description.get(..end).unwrap_or(description);
@@ -105,7 +108,7 @@ mod tests {
     use super::kind;
 
     #[test]
-    fn a_configuration_says_what_kind_of_optimizer_it_is() {
+    fn the_kind_is_the_name_of_the_configuration() {
         assert_eq!(kind("AdamConfig { beta_1: 0.9 }"), "Adam");
         assert_eq!(kind("Sgd"), "Sgd");
         assert_eq!(kind(""), "");

@@ -1,4 +1,4 @@
-//! Prints what the module is made of, as deep as wanted.
+//! Prints the structure of the module, to a given depth.
 
 use super::{Callback, CallbackContext, CallbackInfo};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     module::{LightningModule, summary_of},
 };
 
-/// Prints the model summary with more than the module's own fields, in place of the trainer's.
+/// Prints the model summary to a given depth, in place of the trainer's own summary.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -39,19 +39,19 @@ impl Default for ModelSummary {
 }
 
 impl ModelSummary {
-    /// The module's fields.
+    /// Shows the module's fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many levels of modules are shown; 1 is the fields, 0 the totals alone.
+    /// Sets how many levels of modules are shown: 0 shows only the totals, 1 the fields. Default 1.
     #[must_use]
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.depth = levels;
         self
     }
 
-    /// Shows every module.
+    /// Shows all levels.
     #[must_use]
     pub fn all(self) -> Self {
         self.max_depth(usize::MAX)

@@ -1,4 +1,4 @@
-//! Saves what a run has reached when something goes wrong.
+//! Saves a checkpoint when `fit` fails.
 
 use std::{
     fs, io,
@@ -12,7 +12,8 @@ use crate::{
     stage::Stage,
 };
 
-/// Saves a checkpoint when an error, a panic or a signal ends a `fit`, and removes it once a `fit` has come to its end.
+/// Saves a checkpoint when an error, a panic or a signal ends `fit`, and removes it after a `fit`
+/// that succeeds.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -34,31 +35,31 @@ use crate::{
 /// # let _ = trainer;
 /// ```
 ///
-/// The file is `<folder>/on_exception.ckpt`. It is the state at the error: resume from it when the cause is outside of the
-/// model, such as a full disk or a device that went away. An error that leaves no usable model, such as a panic inside an
-/// optimizer's update, leaves no file.
+/// The file is `<folder>/on_exception.ckpt`. It holds the state at the time of the error. Resume
+/// from it if the cause is outside the model, such as a full disk or a lost device. An error that
+/// leaves no usable model, such as a panic inside an optimizer's update, leaves no file.
 #[derive(Clone, Debug)]
 pub struct OnExceptionCheckpoint {
     folder: PathBuf,
     filename: String,
-    /// Whether a `fit` is going on that has something to save.
+    /// Whether a `fit` is in progress and has started.
     fitting: bool,
 }
 
 impl OnExceptionCheckpoint {
-    /// Saves into this folder.
+    /// Saves into `folder`, as `on_exception.ckpt`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), filename: "on_exception".to_owned(), fitting: false }
     }
 
-    /// The file's name, without `.ckpt`.
+    /// Sets the name of the file, without `.ckpt`. Default `on_exception`.
     #[must_use]
     pub fn filename(mut self, name: impl Into<String>) -> Self {
         self.filename = name.into();
         self
     }
 
-    /// Where the checkpoint is saved.
+    /// Returns the path of the checkpoint.
     pub fn path(&self) -> PathBuf {
         self.folder.join(format!("{}.ckpt", self.filename))
     }
@@ -67,8 +68,11 @@ impl OnExceptionCheckpoint {
 impl<M: LightningModule> Callback<M> for OnExceptionCheckpoint {
     fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if cx.stage() == Stage::Fit && Path::new(&self.filename).components().count() != 1 {
-            return Err(Error::config(format!("`OnExceptionCheckpoint`: `{}` is no file name", self.filename))
-                .help("give a name without folders; the folder is what `new` takes"));
+            let found = &self.filename;
+            return Err(Error::config(format!(
+                "`OnExceptionCheckpoint`: `filename` must be a name without folders, found `{found}`"
+            ))
+            .help("pass the folder to `OnExceptionCheckpoint::new`"));
         }
         Ok(())
     }

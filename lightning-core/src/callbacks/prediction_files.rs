@@ -1,4 +1,4 @@
-//! Files of predictions: JSON lines and CSV.
+//! Files of predictions: JSON Lines and CSV.
 
 use std::{
     fs::{self, File},
@@ -15,13 +15,17 @@ use crate::{
     os::files::write_atomic,
 };
 
-/// A file that predictions are written to; made by [`PredictionWriter`](super::PredictionWriter).
+/// A file of predictions, created by [`PredictionWriter::json_lines`] and
+/// [`PredictionWriter::csv`].
+///
+/// [`PredictionWriter::json_lines`]: super::PredictionWriter::json_lines
+/// [`PredictionWriter::csv`]: super::PredictionWriter::csv
 #[derive(Debug)]
 pub struct PredictionFile {
     path: PathBuf,
     format: Format,
     pub(super) per_sample: bool,
-    /// Open while batches are written.
+    /// The open file, while batches are written.
     open: Option<Open<File>>,
 }
 
@@ -31,10 +35,10 @@ enum Format {
     Csv,
 }
 
-/// A row: where it belongs, then the prediction.
+/// A row: loader index, batch index, samples, prediction.
 type Row = (usize, usize, Samples, Value);
 
-/// The samples a row is about.
+/// The samples of a row.
 #[derive(Clone, Debug, PartialEq)]
 enum Samples {
     One(u64),
@@ -50,10 +54,11 @@ impl PredictionFile {
         Self { path, format: Format::Csv, per_sample: false, open: None }
     }
 
-    /// The rows of a batch.
+    /// Returns the rows of a batch: one, or one for each sample.
     fn rows<T: Serialize>(&self, prediction: &T, batch: &PredictedBatch) -> Result<Vec<Row>> {
         let PredictedBatch { dataloader_idx, batch_idx, samples } = batch;
-        // Through text: a number stays as short as it is in its own type, where an `f32` would become a long `f64`.
+        // Through text, so that an `f32` is written with its own shortest digits. `to_value` would
+        // convert it to an `f64`, which has more.
         let value: Value = serde_json::from_str(&serde_json::to_string(prediction)?)?;
         if !self.per_sample {
             return Ok(vec![(*dataloader_idx, *batch_idx, Samples::All(samples.clone().collect()), value)]);
@@ -68,11 +73,13 @@ impl PredictionFile {
             other => {
                 let found = match other {
                     Value::Array(values) => format!("a list of {}", values.len()),
-                    _ => "no list".to_owned(),
+                    Value::Object(_) => "a map".to_owned(),
+                    _ => "a single value".to_owned(),
                 };
-                Err(Error::data(format!("the prediction of a batch of {count} samples is {found}")).help(
-                    "return a `Vec` with an element for each sample from `predict_step`, or leave `per_sample()` out",
-                ))
+                Err(Error::data(format!("the prediction of {count} samples must be a list of {count}, found {found}"))
+                    .help(
+                        "return a `Vec` with an element for each sample from `predict_step`, or remove `.per_sample()`",
+                    ))
             }
         }
     }
@@ -98,13 +105,13 @@ impl<T: Serialize> PredictionSink<T> for PredictionFile {
             self.open = Some(self.create()?);
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        // Every batch is on its way to the disk before the next one is computed.
+        // Flushed after every batch, so that a killed process loses no finished batch.
         open.write(&rows).and_then(|()| open.out.flush()).map_err(|error| at(&self.path, error))
     }
 
     fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
         if self.open.take().is_some() {
-            // It is all there already.
+            // With `BatchAndEpoch` every row has been written after its batch.
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -129,12 +136,12 @@ fn at(path: &Path, error: io::Error) -> Error {
     }
 }
 
-/// A file with its first row, if it needs one, behind it.
+/// An output that rows are written to.
 #[derive(Debug)]
 struct Open<W: Write> {
     out: BufWriter<W>,
     format: Format,
-    /// The columns of a CSV file, once known.
+    /// The columns of the predictions in a CSV file, once the header is written.
     columns: Option<Vec<String>>,
 }
 
@@ -172,9 +179,10 @@ impl<W: Write> Open<W> {
             match &self.columns {
                 Some(columns) if *columns == names => {}
                 Some(columns) => {
-                    let text = format!("a prediction has the fields {names:?}, and the first one had {columns:?}");
+                    let what =
+                        format!("all predictions of a CSV file must have the fields {columns:?}, found {names:?}");
                     return Err(io::Error::other(
-                        Error::data(text).help("a CSV file has the same columns throughout: use `json_lines`"),
+                        Error::data(what).help("write `PredictionWriter::json_lines(path)`, whose lines may differ"),
                     ));
                 }
                 None => {
@@ -196,7 +204,7 @@ impl<W: Write> Open<W> {
     }
 }
 
-/// Texts and numbers as they are, nothing for null, the rest as JSON.
+/// Formats a value for a CSV cell: strings unquoted, null empty, anything else as JSON.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -206,68 +214,4 @@ fn cell(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(predictions: Value, per_sample: bool) -> Result<Vec<Row>> {
-        let mut file = PredictionFile::json_lines(PathBuf::new());
-        file.per_sample = per_sample;
-        file.rows(&predictions, &PredictedBatch { dataloader_idx: 1, batch_idx: 3, samples: 6..8 })
-    }
-
-    fn written(format: Format, rows: &[Row]) -> io::Result<String> {
-        let mut open = Open::new(Vec::new(), format);
-        open.write(rows)?;
-        open.out.flush()?;
-        Ok(String::from_utf8_lossy(open.out.get_ref()).into_owned())
-    }
-
-    #[test]
-    fn a_row_for_each_batch_or_sample() {
-        let batch = rows(json!([7, 9]), false).expect("fits");
-        let samples = rows(json!([7, 9]), true).expect("fits");
-        assert_eq!(
-            written(Format::JsonLines, &batch).expect("written"),
-            "{\"dataloader_idx\":1,\"batch_idx\":3,\"samples\":[6,7],\"prediction\":[7,9]}\n"
-        );
-        assert_eq!(
-            written(Format::JsonLines, &samples).expect("written"),
-            "{\"dataloader_idx\":1,\"batch_idx\":3,\"sample\":6,\"prediction\":7}\n\
-             {\"dataloader_idx\":1,\"batch_idx\":3,\"sample\":7,\"prediction\":9}\n"
-        );
-        assert_eq!(
-            written(Format::Csv, &samples).expect("written"),
-            "dataloader_idx,batch_idx,sample,prediction\n1,3,6,7\n1,3,7,9\n"
-        );
-        assert_eq!(
-            written(Format::Csv, &batch).expect("written"),
-            "dataloader_idx,batch_idx,samples,prediction\n1,3,\"[6,7]\",\"[7,9]\"\n"
-        );
-    }
-
-    #[test]
-    fn fields_become_columns() {
-        let rows =
-            rows(json!([{ "class": 2, "name": "a \"b\"" }, { "class": null, "name": "c,d" }]), true).expect("fits");
-        assert_eq!(
-            written(Format::Csv, &rows).expect("written"),
-            "dataloader_idx,batch_idx,sample,class,name\n1,3,6,2,\"a \"\"b\"\"\"\n1,3,7,,\"c,d\"\n"
-        );
-    }
-
-    #[test]
-    fn other_fields_halfway_are_an_error() {
-        let rows = rows(json!([{ "class": 2 }, { "score": 1.0 }]), true).expect("fits");
-        let error = at(Path::new("p.csv"), written(Format::Csv, &rows).expect_err("columns are fixed"));
-        assert!(error.to_string().contains("`json_lines`"), "{error}");
-        assert!(error.to_string().contains("p.csv"), "{error}");
-    }
-
-    #[test]
-    fn a_prediction_that_is_not_one_for_each_sample_is_an_error() {
-        for (prediction, found) in [(json!([1, 2, 3]), "a list of 3"), (json!({ "all": 1 }), "no list")] {
-            let error = rows(prediction, true).expect_err("two samples");
-            assert!(error.to_string().contains(found), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Writes predictions where they are wanted.
+//! Writes predictions to files and other sinks.
 
 use std::{fmt, marker::PhantomData, ops::Range, path::PathBuf};
 
@@ -22,48 +22,64 @@ pub enum WriteInterval {
     BatchAndEpoch,
 }
 
-/// One batch of predictions: what `predict_step` gave, and where it belongs.
+/// The position of one batch of predictions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PredictedBatch {
-    /// Which of several loaders it comes from, from 0.
+    /// The index of the loader, from 0.
     pub dataloader_idx: usize,
-    /// Which batch of the loader it is, from 0.
+    /// The index of the batch in its loader, from 0.
     pub batch_idx: usize,
-    /// Which samples of the loader are in it, counted from 0 in the order in which the loader gave them.
+    /// The indices of the samples in their loader, from 0, in the loader's order.
     pub samples: Range<u64>,
 }
 
-/// Where predictions go: a file, a database, a picture.
+/// A destination of predictions, such as a file or a database.
+///
+/// ```
+/// use lightning_core::{
+///     callbacks::{PredictedBatch, PredictionSink},
+///     prelude::*,
+/// };
+///
+/// struct Print;
+///
+/// impl PredictionSink<Vec<f32>> for Print {
+///     fn write_batch(&mut self, prediction: &Vec<f32>, batch: &PredictedBatch) -> Result<()> {
+///         println!("samples {:?}: {prediction:?}", batch.samples);
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait PredictionSink<T>: Send {
-    /// Before the first batch of a prediction run.
+    /// Prepares for a prediction run. It is called before the first batch.
     ///
     /// # Errors
-    /// Ends the run.
+    /// An error ends the run.
     fn start(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Writes one batch.
+    /// Writes the prediction of one batch.
     ///
     /// # Errors
-    /// Ends the run.
+    /// An error ends the run.
     fn write_batch(&mut self, prediction: &T, batch: &PredictedBatch) -> Result<()> {
         let _ = (prediction, batch);
         Ok(())
     }
 
-    /// Writes everything; the predictions and their batches are in the same order.
+    /// Writes all predictions of a run. `predictions` and `batches` are in the same order.
     ///
     /// # Errors
-    /// Ends the run.
+    /// An error ends the run.
     fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
         let _ = (predictions, batches);
         Ok(())
     }
 }
 
-/// Writes what `predict_step` returns, a `T` for each batch.
+/// Writes the predictions of `predict`: the `T` that `predict_step` returns for each batch.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -99,13 +115,13 @@ pub trait PredictionSink<T>: Send {
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// A file is written to as the run goes on, and whole or not at all with [`WriteInterval::Epoch`]. Anything else is a
-/// [`PredictionSink`] of one's own.
+/// By default the file grows with every batch. With [`WriteInterval::Epoch`] it is written
+/// atomically at the end. For other destinations implement [`PredictionSink`].
 pub struct PredictionWriter<T, S = PredictionFile> {
     sink: S,
     interval: WriteInterval,
     batches: Vec<PredictedBatch>,
-    /// Samples that the loader in progress has given.
+    /// The number of samples of the current loader so far.
     seen: u64,
     predictions: PhantomData<fn(T)>,
 }
@@ -118,18 +134,22 @@ impl<T, S: fmt::Debug> fmt::Debug for PredictionWriter<T, S> {
 }
 
 impl<T: Serialize> PredictionWriter<T> {
-    /// One JSON object on each line, for each batch: `{"dataloader_idx":0,"batch_idx":0,"samples":[0,1],"prediction":…}`.
+    /// Writes a file with a JSON object on each line, one for each batch:
+    /// `{"dataloader_idx":0,"batch_idx":0,"samples":[0,1],"prediction":…}`.
     pub fn json_lines(path: impl Into<PathBuf>) -> Self {
         Self::new(PredictionFile::json_lines(path.into()))
     }
 
-    /// A CSV file: `dataloader_idx`, `batch_idx`, `samples` and a column for each field of the prediction, or one called `prediction`
-    /// when it has no fields. Fields are in alphabetical order; what has a structure of its own is JSON in its cell.
+    /// Writes a CSV file with the columns `dataloader_idx`, `batch_idx`, `samples` and one column
+    /// for each field of the prediction, or a column `prediction` if it has no fields.
+    ///
+    /// Fields are in alphabetical order. Lists and maps are written as JSON in their cell.
     pub fn csv(path: impl Into<PathBuf>) -> Self {
         Self::new(PredictionFile::csv(path.into()))
     }
 
-    /// A line for each sample instead of each batch: the prediction has to be a list with an element for each.
+    /// Writes a line for each sample in place of each batch. The prediction of a batch must then be
+    /// a list with an element for each sample.
     #[must_use]
     pub fn per_sample(mut self) -> Self {
         self.sink.per_sample = true;
@@ -138,12 +158,12 @@ impl<T: Serialize> PredictionWriter<T> {
 }
 
 impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
-    /// Writes to a sink, after every batch.
+    /// Writes to `sink` after every batch.
     pub fn new(sink: S) -> Self {
         Self { sink, interval: WriteInterval::Batch, batches: Vec::new(), seen: 0, predictions: PhantomData }
     }
 
-    /// When it writes.
+    /// Sets when predictions are written. Default [`WriteInterval::Batch`].
     #[must_use]
     pub fn write_interval(mut self, interval: WriteInterval) -> Self {
         self.interval = interval;
@@ -151,18 +171,18 @@ impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
     }
 }
 
-/// Runs `body` on the predictions made so far.
+/// Calls `body` with the predictions so far.
 fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
-    let Some(shelf) =
-        cx.view.outputs.predictions.as_ref().and_then(|shelf| shelf.downcast_ref::<CollectedOutputs<T>>())
-    else {
-        let wanted = std::any::type_name::<T>();
+    let outputs =
+        cx.view.outputs.predictions.as_ref().and_then(|outputs| outputs.downcast_ref::<CollectedOutputs<T>>());
+    let Some(outputs) = outputs else {
+        let found = std::any::type_name::<T>();
         return Err(Error::config(format!(
-            "`PredictionWriter` is to write `{wanted}`, which is not what `predict_step` returns"
+            "the type of a `PredictionWriter` must be what `predict_step` returns, found `{found}`"
         ))
-        .help("name the type that it returns: `PredictionWriter::<T>::json_lines(path)`"));
+        .help("name that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"));
     };
-    let predictions = shelf.lock().map_err(|_| Error::msg("another prediction panicked"))?;
+    let predictions = outputs.lock().map_err(|_| Error::msg("another prediction panicked"))?;
     body(&predictions)
 }
 

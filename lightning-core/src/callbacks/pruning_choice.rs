@@ -1,4 +1,4 @@
-//! Which weights are pruned.
+//! Chooses the weights to prune.
 
 use burn::tensor::kind::BridgeTensor;
 
@@ -7,13 +7,14 @@ use crate::{
     random::Rng,
 };
 
-/// How many of the weights that are left are pruned.
+/// How many of the remaining weights are pruned each time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "an integer or a float")]
 pub enum PruningAmount {
-    /// This many.
+    /// A number of weights.
     Count(u64),
-    /// This share of them, rounded half to even.
+    /// A fraction of the remaining weights, from 0 to 1. The number of weights is rounded half to
+    /// even.
     Fraction(f64),
 }
 
@@ -36,17 +37,17 @@ macro_rules! counts {
 counts!(u32, u64, usize);
 
 impl From<i32> for PruningAmount {
-    /// A negative number is no amount: it is reported as a fraction below 0.
+    /// A negative number becomes a negative fraction, which `build` rejects.
     fn from(count: i32) -> Self {
         u64::try_from(count).map_or(Self::Fraction(f64::from(count)), Self::Count)
     }
 }
 
 impl PruningAmount {
-    /// Of so many weights.
+    /// Returns the number of weights to prune when `left` remain.
     ///
     /// # Errors
-    /// When it is no share, or more than there are.
+    /// If a fraction is not from 0 to 1, or a count exceeds `left`.
     pub(super) fn of(self, left: usize) -> Result<usize> {
         let count = match self {
             Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
@@ -54,13 +55,14 @@ impl PruningAmount {
                 (fraction * left as f64).round_ties_even() as usize
             }
             Self::Fraction(fraction) => {
-                return Err(Error::config(format!("`Pruning`: an amount of {fraction:?} is no share"))
-                    .help("give a float from 0.0 to 1.0, or a number of weights as an integer"));
+                let what =
+                    format!("`Pruning`: an `amount` given as a float must be from 0.0 to 1.0, found {fraction:?}");
+                return Err(Error::config(what).help("write `.amount(0.5)`, or a number of weights as an integer"));
             }
         };
         if count > left {
-            return Err(Error::config(format!("`Pruning`: {count} weights cannot be pruned, {left} are left"))
-                .help("give a share as a float, or a smaller number"));
+            let what = format!("`Pruning`: `amount` must not exceed the {left} weights that remain, found {count}");
+            return Err(Error::config(what).help("give a smaller number, or a fraction as a float"));
         }
         Ok(count)
     }
@@ -70,21 +72,21 @@ impl PruningAmount {
     }
 }
 
-/// What weights are chosen by.
+/// How weights are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Importance {
-    /// The smallest go first.
+    /// The smallest absolute values are pruned first.
     Magnitude,
     Random,
 }
 
-/// A parameter that is being pruned.
+/// A parameter while it is pruned.
 pub(super) struct Layer {
     pub(super) index: usize,
     pub(super) path: String,
     pub(super) value: BridgeTensor,
     pub(super) importance: Vec<f32>,
-    /// Which elements are left.
+    /// Which elements remain.
     pub(super) keep: Vec<bool>,
 }
 
@@ -94,10 +96,10 @@ impl Layer {
     }
 }
 
-/// Takes an amount of what is left in all the layers.
+/// Prunes an amount of the elements that remain in all layers together.
 ///
 /// # Errors
-/// When the amount is no share, or more than is left.
+/// Those of [`PruningAmount::of`].
 pub(super) fn choose(layers: &mut [Layer], amount: PruningAmount, by: Importance, rng: &mut Rng) -> Result<()> {
     let mut left: Vec<(f32, usize, usize)> = Vec::new();
     for (number, layer) in layers.iter().enumerate() {
@@ -107,6 +109,7 @@ pub(super) fn choose(layers: &mut [Layer], amount: PruningAmount, by: Importance
     let count = amount.of(left.len())?;
     match by {
         Importance::Random => rng.shuffle(&mut left),
+        // A partial sort. Ties are broken by position, so that the choice is reproducible.
         Importance::Magnitude if count > 0 && count < left.len() => {
             left.select_nth_unstable_by(count, |a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         }

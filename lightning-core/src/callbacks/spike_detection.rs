@@ -1,4 +1,4 @@
-//! Ends a run whose loss jumps.
+//! Ends training when the loss spikes.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +14,14 @@ use crate::{
     params::{StateReader, StateWriter},
 };
 
-/// Ends a run with an error when the training loss jumps, and notes which batches to leave out next time.
+/// Ends training with an error when the loss spikes, and writes a list of batches to skip.
 ///
-/// A loss is a spike when it is worse than the loss before it and differs from the mean of the last `window` losses by at least `atol`
-/// and by at least `rtol` times that mean; either can be switched off. A loss that is not finite is a spike too.
-/// The numbers of the batch and of the one before it, whose update may have been the cause, are added to the list in `skip_batches.json`.
-/// They count training batches from 0 over the whole run.
+/// A loss is a spike if it is worse than the previous one and differs from the mean of the last
+/// `window` losses by at least `atol` and by at least `rtol` times that mean. Either tolerance can
+/// be turned off. A loss that is not finite is also a spike.
+///
+/// The indices of the batch and of the one before it, whose update may be the cause, are added to
+/// `skip_batches.json`. They count training batches from 0 over the whole run.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -37,12 +39,15 @@ use crate::{
 /// #     }
 /// # }
 ///
-/// let spikes = SpikeDetection::new().warmup(100).rtol(3.0).exclude_batches_path("runs/skip_batches.json");
+/// let spikes = SpikeDetection::new()
+///     .warmup(100)
+///     .rtol(3.0)
+///     .exclude_batches_path("runs/skip_batches.json");
 /// let trainer = Net::trainer().callback(spikes);
 /// # let _ = trainer;
 /// ```
 ///
-/// It reads the loss of every batch: on a device other than the host each batch is then waited for.
+/// It reads the loss of every batch, which synchronizes with the device at every step.
 #[derive(Clone, Debug)]
 pub struct SpikeDetection {
     direction: Direction,
@@ -52,7 +57,9 @@ pub struct SpikeDetection {
     rtol: Option<f64>,
     path: PathBuf,
     finite_only: bool,
+    /// The last finite loss.
     last: f64,
+    /// The losses that the mean is taken of.
     recent: VecDeque<f64>,
     bad_batches: Vec<u64>,
 }
@@ -77,47 +84,51 @@ impl Default for SpikeDetection {
 }
 
 impl SpikeDetection {
-    /// A jump away from the mean of 10 losses by twice that mean, from the second batch on.
+    /// Detects losses that differ from the mean of the last 10 by at least twice that mean, from
+    /// the second batch on.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Which way the loss gets better; smaller unless told.
+    /// Sets whether smaller or larger losses are better. Default [`Direction::Minimize`].
     #[must_use]
     pub fn mode(mut self, direction: Direction) -> Self {
         self.direction = direction;
         self
     }
 
-    /// Over how many losses the mean is taken.
+    /// Sets the number of losses that the mean is taken of. Default 10.
     #[must_use]
     pub fn window(mut self, batches: usize) -> Self {
         self.window = batches;
         self
     }
 
-    /// The first batches, in which a loss may jump.
+    /// Sets the number of initial batches in which spikes are ignored. Default 1.
     #[must_use]
     pub fn warmup(mut self, batches: u64) -> Self {
         self.warmup = batches;
         self
     }
 
-    /// The smallest difference from the mean that is a spike; none unless set.
+    /// Sets the minimum difference from the mean, in units of the loss; `None` turns it off.
+    /// Default `None`.
     #[must_use]
     pub fn atol(mut self, tolerance: impl Into<Option<f64>>) -> Self {
         self.atol = tolerance.into();
         self
     }
 
-    /// The same as a share of the mean; `None` switches it off.
+    /// Sets the minimum difference from the mean as a fraction of the mean; `None` turns it off.
+    /// Default 2.
     #[must_use]
     pub fn rtol(mut self, tolerance: impl Into<Option<f64>>) -> Self {
         self.rtol = tolerance.into();
         self
     }
 
-    /// The file with the batches to leave out, or the folder for `skip_batches.json`; the current folder unless set.
+    /// Sets the JSON file for the batches to skip, or the folder for `skip_batches.json`. Default:
+    /// the current folder.
     #[must_use]
     pub fn exclude_batches_path(mut self, path: impl Into<PathBuf>) -> Self {
         let path = path.into();
@@ -126,7 +137,8 @@ impl SpikeDetection {
         self
     }
 
-    /// Whether a loss that is not finite is a spike (the default); otherwise it is left out of the mean.
+    /// Sets whether a loss that is not finite is a spike. If not, it is left out of the mean.
+    /// Default `true`.
     #[must_use]
     pub fn finite_only(mut self, only: bool) -> Self {
         self.finite_only = only;
@@ -150,8 +162,8 @@ impl SpikeDetection {
         !improves && beyond(self.atol) && beyond(self.rtol.map(|share| share * self.mean()))
     }
 
-    /// Whether the loss of a batch, counted from 0, is a spike; one that is not joins the mean.
-    fn look(&mut self, batch: u64, loss: f64) -> bool {
+    /// Whether the loss of a batch, counted from 0, is a spike. Other losses are added to the mean.
+    fn observe(&mut self, batch: u64, loss: f64) -> bool {
         if batch >= self.warmup && self.is_spike(loss) {
             return true;
         }
@@ -165,6 +177,7 @@ impl SpikeDetection {
         false
     }
 
+    /// Adds a batch and the one before it to the file.
     fn exclude(&mut self, batch: u64) -> Result<()> {
         self.bad_batches.extend([batch.saturating_sub(1), batch]);
         self.bad_batches.dedup();
@@ -177,37 +190,39 @@ impl SpikeDetection {
 
 impl<M> Callback<M> for SpikeDetection {
     fn setup(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        let wrong = |what: &str, help: &str| Err(Error::config(format!("`SpikeDetection`: {what}")).help(help));
+        let wrong = |what: String, help: &str| Err(Error::config(format!("`SpikeDetection`: {what}")).help(help));
         if self.window == 0 {
-            return wrong("`window` is 0", "give at least one batch");
+            return wrong("`window` must be at least 1, found 0".to_owned(), "write `.window(10)`");
         }
-        match (self.atol, self.rtol) {
-            (None, None) => {
-                wrong("`atol` and `rtol` are both off", "set one: every loss that is not better would be a spike")
-            }
-            (atol, rtol)
-                if [atol, rtol].into_iter().flatten().any(|tolerance| tolerance.is_nan() || tolerance < 0.0) =>
-            {
-                wrong("a tolerance is negative or no number", "give tolerances of at least 0")
-            }
-            _ => Ok(()),
+        if self.atol.is_none() && self.rtol.is_none() {
+            // Without a tolerance, every loss that is not an improvement would be a spike.
+            return wrong(
+                "`atol` or `rtol` must be set, found `None` for both".to_owned(),
+                "write `.rtol(2.0)` or `.atol(0.5)`",
+            );
         }
+        for (name, tolerance) in [("atol", self.atol), ("rtol", self.rtol)] {
+            if let Some(found) = tolerance.filter(|tolerance| tolerance.is_nan() || *tolerance < 0.0) {
+                return wrong(format!("`{name}` must be at least 0, found {found}"), "give a tolerance such as 2.0");
+            }
+        }
+        Ok(())
     }
 
     fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         let Some(loss) = cx.loss()? else { return Ok(()) };
-        // This batch is counted already.
+        // `batch_step` counts this batch already.
         let batch = cx.batch_step().saturating_sub(1);
-        if !self.look(batch, loss) {
+        if !self.observe(batch, loss) {
             return Ok(());
         }
         let mean = self.mean();
         self.exclude(batch)?;
         Err(Error::new(
             ErrorKind::Hook,
-            format!("the loss jumps to {loss} in training batch {batch}, from a mean of {mean} before"),
+            format!("the loss spikes to {loss} in training batch {batch}, after a mean of {mean}"),
         )
-        .help(format!("leave out the batches listed in `{}`, or lower the learning rate", self.path.display())))
+        .help(format!("skip the batches listed in `{}`, or lower the learning rate", self.path.display())))
     }
 
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
@@ -230,29 +245,29 @@ impl<M> Callback<M> for SpikeDetection {
 mod tests {
     use super::*;
 
-    /// The number of the first loss that is a spike.
+    /// The index of the first loss that is a spike.
     fn first_spike(mut detection: SpikeDetection, losses: &[f64]) -> Option<u64> {
-        (0..).zip(losses).find(|(batch, loss)| detection.look(*batch, **loss)).map(|(batch, _)| batch)
+        (0..).zip(losses).find(|(batch, loss)| detection.observe(*batch, **loss)).map(|(batch, _)| batch)
     }
 
     #[test]
     fn a_jump_beyond_both_tolerances_is_a_spike() {
         let steady = [1.0, 1.1, 0.9, 1.0];
-        // The mean is 1: a difference of 2 is twice the mean.
+        // The mean is 1, so a difference of 2 is twice the mean.
         let jump = |to: f64| [steady.as_slice(), &[to]].concat();
         assert_eq!(first_spike(SpikeDetection::new(), &jump(3.0)), Some(4));
         assert_eq!(first_spike(SpikeDetection::new(), &jump(2.9)), None);
         assert_eq!(first_spike(SpikeDetection::new().rtol(None).atol(0.5), &jump(1.6)), Some(4));
         assert_eq!(first_spike(SpikeDetection::new().rtol(None).atol(0.5), &jump(1.4)), None);
         assert_eq!(first_spike(SpikeDetection::new().atol(5.0), &jump(3.0)), None);
-        // Down is no spike, however far.
+        // An improvement is not a spike, however large.
         assert_eq!(first_spike(SpikeDetection::new(), &jump(-50.0)), None);
         assert_eq!(first_spike(SpikeDetection::new().mode(Direction::Maximize), &jump(-50.0)), Some(4));
     }
 
     #[test]
     fn the_mean_is_that_of_the_window() {
-        // Of ten 100s only the two 1s are left: 4 is far away from them.
+        // A window of 2 holds only the two 1s: 4 is far away from them.
         let losses: Vec<f64> = [100.0; 10].into_iter().chain([1.0, 1.0, 4.0]).collect();
         assert_eq!(first_spike(SpikeDetection::new().window(2), &losses), Some(12));
         assert_eq!(first_spike(SpikeDetection::new().window(10), &losses), None);

@@ -1,17 +1,17 @@
-//! Logs how fast a run is.
+//! Logs throughput.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+mod meter;
 
+use std::time::Instant;
+
+use self::meter::{Meter, Totals};
 use super::{Callback, CallbackContext, logged_steps::LoggedSteps};
 use crate::{
     error::{Error, Result},
     stage::Stage,
 };
 
-/// Logs batches and samples per second, over the last batches.
+/// Logs batches and samples per second, over a window of the last batches.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -34,19 +34,24 @@ use crate::{
 /// # let _ = trainer;
 /// ```
 ///
-/// The names begin with the stage, `train`, `validate`, `test` or `predict`:
+/// The names start with the stage, `train`, `validate`, `test` or `predict`:
 ///
-/// | name | what |
+/// | name | value |
 /// |---|---|
-/// | `train/time`, `train/batches`, `train/samples` | seconds, batches and samples since the stage began |
-/// | `train/lengths` | items since then, when [`items_per_sample`](Self::items_per_sample) is set |
-/// | `train/device/batches_per_sec`, `train/device/samples_per_sec` | over the last `window_size` batches |
-/// | `train/device/items_per_sec` | the same of items |
-/// | `train/device/flops_per_sec`, `train/device/mfu` | when [`flops_per_sample`](Self::flops_per_sample) and [`available_flops`](Self::available_flops) are set |
+/// | `train/time` | seconds since the stage started |
+/// | `train/batches`, `train/samples` | batches and samples since the stage started |
+/// | `train/lengths` | items since the stage started, if `items_per_sample` is set |
+/// | `train/device/batches_per_sec` | batches per second over the last `window_size` batches |
+/// | `train/device/samples_per_sec` | samples per second over the same window |
+/// | `train/device/items_per_sec` | items per second, if `items_per_sample` is set |
+/// | `train/device/flops_per_sec` | FLOP per second, if `flops_per_sample` is set |
+/// | `train/device/mfu` | used fraction of `available_flops`, if both are set |
 ///
-/// The rates come once the window is full. In training they are in the records of the steps that are logged, and validation runs in
-/// between do not count; of other stages there is a row at the end. A batch counts when the host is done with it: a device may lag
-/// behind by the work it has queued, which evens out over a window. A run without a logger is an error.
+/// Rates are logged once the window is full. In training they are part of the records of logged
+/// steps, and the time of validation runs is excluded. Other stages log one row at their end.
+///
+/// A batch counts when the host has finished with it. A device can lag behind by the work that is
+/// queued, which averages out over the window. A run without a logger is an error.
 #[derive(Clone, Debug)]
 pub struct ThroughputMonitor {
     window_size: usize,
@@ -55,10 +60,10 @@ pub struct ThroughputMonitor {
     flops_per_sample: Option<f64>,
     available_flops: Option<f64>,
     steps: LoggedSteps,
-    /// Training, and whichever evaluation is going on.
     training: Meter,
+    /// The validation, test or prediction in progress.
     evaluation: Meter,
-    /// When the validation in progress inside training began.
+    /// When the validation in progress interrupted training.
     paused: Option<Instant>,
 }
 
@@ -78,93 +83,49 @@ impl Default for ThroughputMonitor {
     }
 }
 
-/// What has been done since a stage began.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Totals {
-    time: Duration,
-    batches: u64,
-    samples: u64,
-}
-
-/// The totals now and after each of the last batches.
-#[derive(Clone, Debug, Default)]
-struct Meter {
-    started: Option<Instant>,
-    totals: Totals,
-    window: VecDeque<Totals>,
-}
-
-impl Meter {
-    fn start(&mut self, now: Instant) {
-        *self = Self { started: Some(now), ..Self::default() };
-    }
-
-    /// Takes time out that was spent on something else.
-    fn skip(&mut self, time: Duration) {
-        self.started = self.started.map(|started| started + time);
-    }
-
-    fn batch(&mut self, now: Instant, samples: u64, window: usize) {
-        let Some(started) = self.started else { return };
-        self.totals.time = now.saturating_duration_since(started);
-        self.totals.batches += 1;
-        self.totals.samples += samples;
-        if self.window.len() == window {
-            self.window.pop_front();
-        }
-        self.window.push_back(self.totals);
-    }
-
-    /// Batches and samples per second, once the window is full.
-    fn rates(&self, window: usize) -> Option<(f64, f64)> {
-        let (first, last) = (self.window.front()?, self.window.back()?);
-        let seconds = (last.time - first.time).as_secs_f64();
-        let full = self.window.len() == window && seconds > 0.0;
-        full.then(|| ((last.batches - first.batches) as f64 / seconds, (last.samples - first.samples) as f64 / seconds))
-    }
-}
-
 impl ThroughputMonitor {
-    /// Over the last 100 batches.
+    /// Computes rates over the last 100 batches.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Over how many batches the rates are taken; at least 2.
+    /// Sets the number of batches that rates are computed over; at least 2. Default 100.
     #[must_use]
     pub fn window_size(mut self, batches: usize) -> Self {
         self.window_size = batches;
         self
     }
 
-    /// What separates the parts of a name.
+    /// Sets the separator between the parts of a name. Default `/`.
     #[must_use]
     pub fn separator(mut self, separator: impl Into<String>) -> Self {
         self.separator = separator.into();
         self
     }
 
-    /// Items in a sample, such as the tokens of a sequence.
+    /// Sets the number of items in a sample, such as the tokens of a sequence.
     #[must_use]
     pub fn items_per_sample(mut self, items: f64) -> Self {
         self.items_per_sample = Some(items);
         self
     }
 
-    /// Floating-point operations that one sample takes, the backward pass included.
+    /// Sets the number of floating-point operations that a sample takes, backward pass included.
     #[must_use]
     pub fn flops_per_sample(mut self, flops: f64) -> Self {
         self.flops_per_sample = Some(flops);
         self
     }
 
-    /// Floating-point operations per second that the device could do: with it, the share that is used is logged as `mfu`.
+    /// Sets the peak number of floating-point operations per second of the device, to log `mfu`
+    /// (model FLOPs utilization).
     #[must_use]
     pub fn available_flops(mut self, per_second: f64) -> Self {
         self.available_flops = Some(per_second);
         self
     }
 
+    /// Returns the values to log for a stage.
     fn row(&self, stage: &str, meter: &Meter) -> Vec<(String, f64)> {
         let separator = &self.separator;
         let total = |name: &str| format!("{stage}{separator}{name}");
@@ -221,8 +182,9 @@ fn samples(cx: &CallbackContext<'_>) -> u64 {
 impl<M> Callback<M> for ThroughputMonitor {
     fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.window_size < 2 {
-            return Err(Error::config(format!("`ThroughputMonitor`: `window_size` is {}", self.window_size))
-                .help("give at least 2: a rate is taken between the first batch of the window and the last"));
+            let found = self.window_size;
+            return Err(Error::config(format!("`ThroughputMonitor`: `window_size` must be at least 2, found {found}"))
+                .help("write `.window_size(100)`: a rate needs the first and the last batch of a window"));
         }
         if cx.stage() == Stage::Fit {
             self.training = Meter::default();
@@ -239,7 +201,7 @@ impl<M> Callback<M> for ThroughputMonitor {
 
     fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         self.training.batch(Instant::now(), samples(cx), self.window_size);
-        // Only when the window of accumulation is over, so that the update's time is in it.
+        // Only after the last batch of an accumulation, so that the time of the update is included.
         if self.steps.is_due(cx) {
             for (name, value) in self.row("train", &self.training) {
                 cx.log(&name, &value);
@@ -299,51 +261,4 @@ impl<M> Callback<M> for ThroughputMonitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(row: &[(String, f64)], name: &str) -> Option<f64> {
-        row.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
-    }
-
-    /// A batch of 4 samples every half second, a window of 3 batches: it spans one second and two batches.
-    #[test]
-    fn rates_are_taken_over_a_full_window() {
-        let start = Instant::now();
-        let monitor =
-            ThroughputMonitor::new().window_size(3).items_per_sample(10.0).flops_per_sample(1e9).available_flops(32e9);
-        let mut meter = Meter::default();
-        meter.start(start);
-        for batch in 1..=2 {
-            meter.batch(start + Duration::from_millis(500 * batch), 4, 3);
-        }
-        let row = monitor.row("train", &meter);
-        assert_eq!(value(&row, "train/samples"), Some(8.0));
-        assert_eq!(value(&row, "train/lengths"), Some(80.0));
-        assert_eq!(value(&row, "train/device/batches_per_sec"), None);
-
-        meter.batch(start + Duration::from_millis(1500), 4, 3);
-        let row = monitor.row("train", &meter);
-        assert_eq!(value(&row, "train/time"), Some(1.5));
-        assert_eq!(value(&row, "train/batches"), Some(3.0));
-        assert_eq!(value(&row, "train/device/batches_per_sec"), Some(2.0));
-        assert_eq!(value(&row, "train/device/samples_per_sec"), Some(8.0));
-        assert_eq!(value(&row, "train/device/items_per_sec"), Some(80.0));
-        assert_eq!(value(&row, "train/device/flops_per_sec"), Some(8e9));
-        assert_eq!(value(&row, "train/device/mfu"), Some(0.25));
-    }
-
-    #[test]
-    fn a_window_forgets_and_a_pause_does_not_count() {
-        let start = Instant::now();
-        let mut meter = Meter::default();
-        meter.start(start);
-        // Two slow batches, a pause of ten seconds, then a batch of 6 samples each second.
-        meter.batch(start + Duration::from_secs(5), 1, 2);
-        meter.batch(start + Duration::from_secs(10), 1, 2);
-        meter.skip(Duration::from_secs(10));
-        meter.batch(start + Duration::from_secs(21), 6, 2);
-        assert_eq!(meter.rates(2), Some((1.0, 6.0)));
-        assert_eq!(meter.totals, Totals { time: Duration::from_secs(11), batches: 3, samples: 8 });
-    }
-}
+mod tests;

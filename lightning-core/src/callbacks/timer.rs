@@ -1,4 +1,4 @@
-//! Measures the time of a run, and ends it when that is up.
+//! Measures the time of each stage and limits the time of training.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,9 +14,9 @@ use crate::{
     stage::Stage,
 };
 
-/// Measures the time of each stage, and ends training when a given time is up.
+/// Measures the time of each stage, and ends training when a time limit is reached.
 ///
-/// A clone is a handle on the same clocks, to read them after the run:
+/// A clone shares the clocks, so that they can be read after the run:
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -38,35 +38,40 @@ use crate::{
 ///
 /// let timer = Timer::new("00:12:00:00"); // twelve hours
 /// let mut trainer = Net::trainer().max_epochs(2).callback(timer.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// println!("trained for {:?}", timer.time_elapsed(Stage::Fit));
-/// # assert!(timer.time_remaining().is_some_and(|left| left < std::time::Duration::from_secs(12 * 3600)));
+/// # let limit = std::time::Duration::from_secs(12 * 3600);
+/// # assert!(timer.time_remaining().is_some_and(|left| left < limit));
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// The time of validation runs counts as training time as well, and a resumed run goes on with what is left. `min_epochs` and
-/// `min_steps` come first. With a duration of zero nothing is trained.
+/// Training time includes validation runs. A resumed run continues with the time that remains.
+/// `min_epochs` and `min_steps` take precedence over the limit. With a limit of zero, `fit` does
+/// not train.
 #[derive(Clone, Debug)]
 pub struct Timer {
     clocks: Arc<Mutex<Clocks>>,
-    /// A text that is no time is reported when the run begins.
+    /// The limit, or the error of a text that is not a duration, reported when a run starts.
     duration: Option<Result<Duration, String>>,
     interval: Interval,
     verbose: bool,
 }
 
-/// The clocks of all stages, in the order of [`Stage`].
+/// The clocks of all stages, indexed by [`Stage`].
 type Clocks = [Clock; 4];
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Clock {
-    /// The time of the stretches that are over, those before a resume included.
+    /// The sum of the finished intervals, those before a resume included.
     counted: Duration,
-    /// When the stretch in progress began.
+    /// The start of the interval in progress.
     running: Option<Instant>,
+    /// The start of the first interval in this process.
     started: Option<Instant>,
+    /// The end of the last interval in this process.
     ended: Option<Instant>,
 }
 
@@ -89,56 +94,57 @@ impl Clock {
 }
 
 impl Default for Timer {
-    /// Measures, and ends nothing.
+    /// Measures without a limit.
     fn default() -> Self {
         Self { clocks: Arc::default(), duration: None, interval: Interval::Step, verbose: true }
     }
 }
 
 impl Timer {
-    /// Ends training after this time: a [`Duration`] or `"DD:HH:MM:SS"`.
+    /// Ends training after `duration`: a [`Duration`] or `"DD:HH:MM:SS"`.
     pub fn new(duration: impl IntoMaxTime) -> Self {
         let duration = duration.into_max_time().map_err(|error| error.message().to_owned());
         Self { duration: Some(duration), ..Self::default() }
     }
 
-    /// Whether the time is looked at after every batch (the default) or after every epoch.
+    /// Sets whether the limit is checked after every batch or after every epoch. Default
+    /// [`Interval::Step`].
     #[must_use]
     pub fn interval(mut self, interval: Interval) -> Self {
         self.interval = interval;
         self
     }
 
-    /// Whether a line is printed when the time is up (the default).
+    /// Sets whether a line is printed when the limit is reached. Default `true`.
     #[must_use]
     pub fn verbose(mut self, verbose: bool) -> Self {
         self.verbose = verbose;
         self
     }
 
-    /// The time spent in a stage, up to now while it is going on.
+    /// Returns the time spent in a stage, up to now if it is in progress.
     pub fn time_elapsed(&self, stage: Stage) -> Duration {
         self.clock(stage).elapsed(Instant::now())
     }
 
-    /// What is left for training; `None` without a limit.
+    /// Returns the time that remains for training; `None` without a limit.
     pub fn time_remaining(&self) -> Option<Duration> {
         let limit = self.duration.as_ref()?.as_ref().ok()?;
         Some(limit.saturating_sub(self.time_elapsed(Stage::Fit)))
     }
 
-    /// When a stage began in this process.
+    /// Returns when a stage started in this process.
     pub fn start_time(&self, stage: Stage) -> Option<Instant> {
         self.clock(stage).started
     }
 
-    /// When a stage last ended in this process.
+    /// Returns when a stage last ended in this process.
     pub fn end_time(&self, stage: Stage) -> Option<Instant> {
         self.clock(stage).ended
     }
 
     fn clocks(&self) -> MutexGuard<'_, Clocks> {
-        // A clock is a plain value: a thread that panicked while holding it left it whole.
+        // A clock is a plain value, which is consistent even if a thread panicked with the lock.
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +169,7 @@ impl Timer {
         if self.verbose {
             let seconds = self.time_elapsed(Stage::Fit).as_secs();
             let (minutes, hours) = (seconds / 60 % 60, seconds / 3600);
-            cx.print(format!("the time is up after {hours}:{minutes:02}:{:02}: stopping", seconds % 60));
+            cx.print(format!("time limit reached after {hours}:{minutes:02}:{:02}: stopping", seconds % 60));
         }
     }
 }
@@ -171,10 +177,10 @@ impl Timer {
 impl<M> Callback<M> for Timer {
     fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if let Some(Err(what)) = &self.duration {
-            return Err(Error::config(format!("the duration of `Timer`: {what}"))
+            return Err(Error::config(format!("`Timer`: {what}"))
                 .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\", or give a `Duration`"));
         }
-        // A run counts its own time; what a resumed one takes over comes after this.
+        // Each run measures its own time. A resumed run restores its clocks after this hook.
         let mut clocks = self.clocks();
         clocks[cx.stage() as usize] = Clock::default();
         if cx.stage() == Stage::Fit {
@@ -184,7 +190,7 @@ impl<M> Callback<M> for Timer {
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        // Whatever the interval: a resumed run may have none left.
+        // At any interval, since a resumed run may have no time left.
         self.check(cx);
         Ok(())
     }
@@ -262,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_adds_its_stretches() {
+    fn a_clock_adds_its_intervals() {
         let at = |seconds| Instant::now() + Duration::from_secs(seconds);
         let (zero, one, three, six, ten) = (at(0), at(1), at(3), at(6), at(10));
         let mut clock = Clock { counted: Duration::from_secs(100), ..Clock::default() };

@@ -17,7 +17,7 @@ use crate::{
     params::{StateReader, StateWriter},
 };
 
-/// After what the average may be updated.
+/// A point of training after which the average may be updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a schedule matches on it")]
 pub enum AveragingPoint {
@@ -27,34 +27,39 @@ pub enum AveragingPoint {
     Epoch(u64),
 }
 
-/// What an averaging callback has done.
+/// What an averaging callback has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AveragingCounts {
-    /// Models in the average.
+    /// The number of models in the average.
     pub n_averaged: u64,
-    /// Exchanges of the weights and the average: two for each validation.
+    /// How often the weights and the average were swapped: twice for each validation.
     pub swaps: u64,
-    /// How often the module was given the average for good.
+    /// How often the average became the module's final weights.
     pub copies: u64,
 }
 
-/// Trains on, and validates, saves and ends with an average of the weights.
+/// Maintains an average of the weights, which is validated, saved and returned in their place.
 ///
-/// After every optimizer step, or where [`should_update`](Self::should_update) says so, the weights `θ` are taken into an average `a`. The
-/// first are the average; the default then weighs all alike, `a ← a + (θ − a) / (n + 1)` after `n` updates, as torch's `get_swa_avg_fn`
-/// does. For an exponential average see [`EmaWeightAveraging`](super::EmaWeightAveraging).
+/// After every optimizer step, or as [`should_update`](Self::should_update) decides, the weights
+/// `θ` are added to an average `a`. The first weights become the average. After `n` updates the
+/// default rule is the arithmetic mean, `a ← a + (θ − a) / (n + 1)`, as in torch's
+/// `get_swa_avg_fn`. For an exponential average see
+/// [`EmaWeightAveraging`](super::EmaWeightAveraging).
 ///
-/// - From this callback's `on_validation_start` to its `on_validation_end` the average stands in for the weights: `validation_step`, and
-///   what is monitored, see it.
-/// - A checkpoint's model is the average, so that `load_from_checkpoint` and `load_best` give it. The weights in training are beside it, as
-///   `training.…`, and a resumed run goes on with both, bit by bit.
-/// - After the last epoch, before `on_train_end`, the module gets the average. A second `fit` of the trainer starts from it; to train on with
-///   the weights of the last step, resume from the last epoch's checkpoint.
-/// - An error or a signal leaves the module with its weights in training.
+/// - From this callback's `on_validation_start` to its `on_validation_end` the module holds the
+///   average: `validation_step` and monitored metrics use it.
+/// - The model of a checkpoint is the average, so that `load_from_checkpoint` and `load_best` load
+///   it. The training weights are stored beside it as `training.…`, and a resumed run continues
+///   with the same numbers.
+/// - After the last epoch, before `on_train_end`, the module receives the average. A second `fit`
+///   of the trainer starts from it. To continue with the training weights, resume from the last
+///   epoch's checkpoint.
+/// - After an error or a signal the module holds the training weights.
 ///
-/// The running statistics of BatchNorm are averaged like weights, unless [`use_buffers(false)`](Self::use_buffers) leaves them as training
-/// has them. `#[buffer]` and `#[state]` fields are those of the module at any time.
+/// The running statistics of BatchNorm are averaged like weights, unless
+/// [`use_buffers(false)`](Self::use_buffers) is set. `#[buffer]` and `#[state]` fields are not
+/// averaged.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -74,26 +79,33 @@ pub struct AveragingCounts {
 /// # let mut net = Net::new(NetHparams::default());
 /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 3])?;
 ///
-/// // The mean of the weights after the epochs 2, 3 and 4.
-/// let averaging = WeightAveraging::new().should_update(|at| matches!(at, AveragingPoint::Epoch(2..)));
+/// // The mean of the weights after epochs 2, 3 and 4.
+/// let averaging =
+///     WeightAveraging::new().should_update(|at| matches!(at, AveragingPoint::Epoch(2..)));
 /// let mut trainer = Net::trainer().max_epochs(5).callback(averaging.clone())
-/// #   .no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
+/// #   .no_logger().enable_checkpointing(false)
+/// #   .enable_progress_bar(false).enable_model_summary(false)
 ///     .build()?;
 /// trainer.fit(&mut net, data)?;
 /// assert_eq!(averaging.counts().n_averaged, 3);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// Otherwise than in PyTorch Lightning: before the first update validation and checkpoints have the weights in training, where Lightning's
-/// have those that training began with; the module's `on_validation_epoch_end` sees the average too; the sanity check is left alone; and
-/// an update is asked for once after each step, never again after a batch that
-/// only adds to a window; and a resumed run makes no update twice.
+/// Differences from PyTorch Lightning:
 ///
-/// Source of the running mean: P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+/// - Before the first update, validation and checkpoints use the training weights, not the initial
+///   weights.
+/// - The module's `on_validation_epoch_end` sees the average, and the sanity check does not.
+/// - `should_update` is called once after each optimizer step, not after batches that only
+///   accumulate gradients.
+/// - A resumed run repeats no update.
+///
+/// Source: P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better
+/// Generalization", UAI 2018.
 pub struct WeightAveraging {
     rule: Arc<Rule>,
     schedule: Arc<dyn Fn(AveragingPoint) -> bool + Send + Sync>,
-    /// The first epoch with updates.
+    /// The first epoch in which the average is updated.
     pub(super) from_epoch: u64,
     use_buffers: bool,
     averaging: Averaging,
@@ -107,7 +119,7 @@ impl fmt::Debug for WeightAveraging {
 }
 
 impl Clone for WeightAveraging {
-    /// The same settings, with no average yet, and a handle on the same [`counts`](Self::counts).
+    /// Copies the settings, without the average, and shares the [`counts`](Self::counts).
     fn clone(&self) -> Self {
         Self {
             rule: Arc::clone(&self.rule),
@@ -127,11 +139,11 @@ impl Default for WeightAveraging {
 }
 
 impl WeightAveraging {
-    /// The mean of the weights after every optimizer step.
+    /// Averages the weights after every optimizer step, with equal weight.
     pub fn new() -> Self {
         let counts = Arc::default();
         Self {
-            rule: Arc::new(equally),
+            rule: Arc::new(arithmetic_mean),
             schedule: Arc::new(|at| matches!(at, AveragingPoint::Step(_))),
             from_epoch: 0,
             use_buffers: true,
@@ -140,14 +152,18 @@ impl WeightAveraging {
         }
     }
 
-    /// How a new average is computed: from the elements of the average, those of the weights, and how many models the average is of, at
-    /// least 1. It is called for each parameter and must compute element by element.
+    /// Sets the rule that computes a new average.
+    ///
+    /// It is called for each parameter with the elements of the average, the elements of the
+    /// weights and the number of models averaged so far (at least 1), and must return as many
+    /// elements.
     ///
     /// ```
     /// use lightning_core::{callbacks::WeightAveraging, prelude::*};
     ///
-    /// let largest = WeightAveraging::new().avg_fn(|average, weights, _n| average.max_pair(weights));
-    /// # let _ = largest;
+    /// let maximum =
+    ///     WeightAveraging::new().avg_fn(|average, weights, _n| average.max_pair(weights));
+    /// # let _ = maximum;
     /// ```
     #[must_use]
     pub fn avg_fn(mut self, rule: impl Fn(Tensor<1>, Tensor<1>, u64) -> Tensor<1> + Send + Sync + 'static) -> Self {
@@ -155,15 +171,17 @@ impl WeightAveraging {
         self
     }
 
-    /// When the average is updated. It is asked after every optimizer step (not after a batch that only adds to an accumulation window)
-    /// and after every epoch.
+    /// Sets when the average is updated.
+    ///
+    /// `schedule` is called after every optimizer step (not after a batch that only accumulates
+    /// gradients) and after every epoch.
     #[must_use]
     pub fn should_update(mut self, schedule: impl Fn(AveragingPoint) -> bool + Send + Sync + 'static) -> Self {
         self.schedule = Arc::new(schedule);
         self
     }
 
-    /// Whether the running statistics of normalisation layers are averaged as well; yes unless told.
+    /// Sets whether the running statistics of normalization layers are averaged. Default `true`.
     #[must_use]
     pub fn use_buffers(mut self, average: bool) -> Self {
         self.use_buffers = average;
@@ -171,14 +189,14 @@ impl WeightAveraging {
         self
     }
 
-    /// What has been done so far. A clone that was kept reads it after the run.
+    /// Returns what has been done so far. A clone of the callback reads it after the run.
     pub fn counts(&self) -> AveragingCounts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The mean: `a + (θ − a) / (n + 1)`.
-pub(super) fn equally(average: Tensor<1>, weights: Tensor<1>, averaged: u64) -> Tensor<1> {
+/// The arithmetic mean: `a + (θ − a) / (n + 1)`.
+pub(super) fn arithmetic_mean(average: Tensor<1>, weights: Tensor<1>, averaged: u64) -> Tensor<1> {
     let difference = weights - average.clone();
     average + difference / (averaged + 1) as f64
 }
@@ -209,18 +227,18 @@ impl<M: LightningModule> Callback<M> for WeightAveraging {
     }
 
     fn on_validation_start(&mut self, _cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        self.averaging.stand_in(module);
+        self.averaging.swap_in(module);
         Ok(())
     }
 
     fn on_validation_end(&mut self, _cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        self.averaging.stand_back(module);
+        self.averaging.swap_out(module);
         Ok(())
     }
 
     fn on_exception(&mut self, _cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        // Before a checkpoint of what failed is taken.
-        self.averaging.stand_back(module);
+        // A checkpoint of the failed run must find the training weights in the module.
+        self.averaging.swap_out(module);
         Ok(())
     }
 

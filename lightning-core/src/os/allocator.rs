@@ -1,11 +1,13 @@
-//! glibc's allocator, told to keep memory, and to have it in huge pages.
+//! Configures glibc's allocator to keep freed memory and to use huge pages.
 //!
-//! By default glibc gives every freed block above 128 kB back to the kernel, and faults it in again, page by page, for the next
-//! tensor of the same size. A training step allocates and frees the same tensors over and over: it is up to 1.6 times as fast when
-//! the process keeps them. The process needs no more memory at its peak, and holds it until it ends.
+//! By default glibc returns every freed block above 128 kB to the kernel, and page faults bring it
+//! back for the next tensor of the same size. A training step allocates and frees the same tensors
+//! repeatedly; it is up to 1.6 times as fast if the process keeps them. Peak memory does not
+//! change, but it is held until the process ends.
 //!
-//! Where the kernel gives huge pages to those who ask, the heap asks: a pass over 16 MB then needs 8 entries of the page table, not 4,096,
-//! which is some tenth of the step of a convolutional network.
+//! If transparent huge pages are in `madvise` mode, the heap is marked `MADV_HUGEPAGE`. A pass over
+//! 16 MB then needs 8 page table entries in place of 4,096, which is about a tenth of the step of a
+//! convolutional network.
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
     expect(
@@ -14,10 +16,10 @@
     )
 )]
 
-/// Sets glibc's thresholds, once for the process. Does nothing with another C library, nor where the environment has settings of
-/// glibc's allocator: those are somebody's choice.
+/// Sets glibc's thresholds, once per process.
 ///
-/// A program with another global allocator is not affected.
+/// Does nothing with another C library, or if the environment configures glibc's allocator: the
+/// user's choice takes precedence. A program with another global allocator is not affected.
 pub(crate) fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -29,7 +31,7 @@ pub(crate) fn keep_memory() {
                 .any(has)
             {
                 glibc::raise_thresholds();
-                glibc::ask_for_huge_pages();
+                glibc::request_huge_pages();
             }
         });
     }
@@ -41,23 +43,27 @@ mod glibc {
 
     use libc::{M_MMAP_THRESHOLD, M_TOP_PAD, M_TRIM_THRESHOLD, MADV_HUGEPAGE, c_int, c_void, madvise, mallopt, sbrk};
 
-    /// Blocks up to this size come from the heap: the largest that glibc takes on 64-bit machines (half its largest arena).
+    /// Blocks up to this size are allocated from the heap. 32 MiB is the largest value that glibc
+    /// accepts on 64-bit machines (`HEAP_MAX_SIZE / 2`).
     const LARGEST_HEAP_BLOCK: c_int = 32 << 20;
 
-    /// Addresses for the heap that huge pages are asked for. Memory is taken only for those that are used.
+    /// The size of the heap's address range that is marked for huge pages. Only pages that are used
+    /// take memory.
     const HEAP: c_int = 1 << 30;
 
-    /// Free memory at the end of the heap that is kept: those addresses, and as much again.
+    /// Free memory at the end of the heap that is not returned to the kernel: the marked range and
+    /// about as much again.
     const KEPT: c_int = HEAP + (HEAP - 1);
 
-    /// What the heap is enlarged for: more than it has free at its end, or it would not be.
+    /// The size of the block that makes glibc extend the heap. It must exceed the free memory at
+    /// the heap's end.
     const BLOCK: usize = LARGEST_HEAP_BLOCK as usize / 2;
 
-    /// How much of that stays in small pages: a small program, which gains nothing by large ones, is not to grow by 2 MB when it
-    /// needs another kB.
+    /// The start of the range that stays in small pages. A small program does not gain from huge
+    /// pages, and would grow by 2 MB when it needs another kB.
     const SMALL: usize = 4 << 20;
 
-    /// How much more than it needs glibc takes when it enlarges the heap, as long as nobody sets anything else.
+    /// glibc's default of `M_TOP_PAD`: how much more than needed the heap is extended by.
     const DEFAULT_TOP_PAD: c_int = 128 << 10;
 
     const HUGE_PAGE: usize = 2 << 20;
@@ -69,15 +75,17 @@ mod glibc {
     }
 
     fn set(parameter: c_int, value: c_int) {
-        // SAFETY: `mallopt` takes two integers and stores one of them, a word, under the lock of the main arena. Threads that
-        // allocate meanwhile see the old value or the new one, and both are good. It refuses what it does not know by its
-        // result, and a refused setting is the one of before.
+        // SAFETY: `mallopt` takes two integers and stores one of them, a word, under the lock of
+        // the main arena. Threads that allocate concurrently see the old or the new value, and both
+        // are valid. If it rejects the parameter, the setting is unchanged.
         unsafe { mallopt(parameter, value) };
     }
 
-    /// Enlarges the heap once by a range of addresses that is marked for huge pages. Does nothing where the kernel gives them to
-    /// everybody or to nobody, where the addresses are not to be had, or where this thread allocates from another arena than the main one.
-    pub(super) fn ask_for_huge_pages() {
+    /// Extends the heap once by a range of addresses that is marked for huge pages.
+    ///
+    /// Does nothing if the kernel's mode is `always` or `never`, if the addresses are not
+    /// available, or if this thread does not allocate from the main arena.
+    pub(super) fn request_huge_pages() {
         let mode = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
         if mode.contains("[madvise]") {
             set(M_TOP_PAD, HEAP);
@@ -86,7 +94,8 @@ mod glibc {
         }
     }
 
-    /// Has glibc enlarge the heap, for a block that is freed at once, and marks all but the first of it up to the heap's end.
+    /// Makes glibc extend the heap, by allocating a block that is freed immediately, and marks the
+    /// range behind the first [`SMALL`] bytes up to the heap's end.
     fn mark_end_of_heap() {
         let before = end_of_heap();
         let mut block = Vec::<u8>::new();
@@ -96,17 +105,18 @@ mod glibc {
         let start = hint::black_box(&block).as_ptr().addr();
         drop(block);
         let end = end_of_heap();
-        // A block of another arena, or of another allocator, lies elsewhere.
+        // A block of another arena or of another allocator is outside the heap.
         if end > before && (before.saturating_sub(BLOCK)..end).contains(&start) {
             let start = (start + SMALL).next_multiple_of(HUGE_PAGE);
-            // SAFETY: the range begins in a block that the heap was enlarged for, and ends with the heap. Advice about pages changes no
-            // byte of whoever else has blocks there by now, and where the kernel refuses it, all is as before.
+            // SAFETY: the range starts in a block that the heap was extended for and ends with the
+            // heap. The advice does not change the contents of pages, even if another thread has
+            // allocated there by now. If the kernel rejects it, nothing changes.
             unsafe { madvise(ptr::without_provenance_mut::<c_void>(start), end.saturating_sub(start), MADV_HUGEPAGE) };
         }
     }
 
     fn end_of_heap() -> usize {
-        // SAFETY: by 0 the end of the heap is not moved, but told.
+        // SAFETY: an increment of 0 returns the end of the heap without moving it.
         unsafe { sbrk(0) }.addr()
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are written atomically.
 
 use std::{
     ffi::OsStr,
@@ -9,42 +9,48 @@ use std::{
 
 use crate::error::{Error, Result};
 
-/// What temporary files are called, so that one left behind by a killed process can be told from the user's own.
+/// Prefix and suffix of temporary files, so that those of killed processes can be recognized.
 const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 
-/// From so many bytes on a file is written past the page cache: writing it the other way would hold up the training.
+/// Files of at least this size, in bytes, bypass the page cache (`O_DIRECT`), so that writing them
+/// does not stall training.
 const LARGE: usize = 4 << 20;
 
 mod direct_io;
-use direct_io::PastCache;
+use direct_io::DirectWriter;
 
-/// Writes a file so that at every moment, power cuts included, `path` holds either the old bytes or all of the new ones.
+/// Writes a file atomically: at any time, even after a power failure, `path` holds either the old
+/// contents or all of the new.
 ///
-/// The bytes go to a temporary file in the same folder, which is synced, renamed over `path`, and the folder is synced. When anything
-/// fails, `path` is as it was and the temporary file is gone. The file's permissions are those of any new file: 0666 less the umask.
+/// The bytes are written to a temporary file in the same folder, which is synced and renamed to
+/// `path`; then the folder is synced. If anything fails, `path` is unchanged and the temporary file
+/// is removed. The permissions are those of a new file, 0666 minus the umask.
 ///
-/// `write` may hand out an [`Error`] of its own as `io::Error::other(error)`; it comes back as it was.
+/// `write` can return an [`Error`] as `io::Error::other(error)`; it is returned unchanged.
 ///
 /// # Errors
-/// When the folder is missing or cannot be written, or the disk is full, with the path.
+/// If the folder does not exist or cannot be written to, or if the disk is full. The error names
+/// the path.
 pub(crate) fn write_atomic<T>(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<T>,
 ) -> Result<T> {
     atomically(path.as_ref(), |file| {
         let mut buffer = BufWriter::new(file.as_file_mut());
-        // On a failure the buffer is dropped with bytes in it, which only end up in a file that is about to go.
+        // On failure the buffer is flushed when it is dropped, into a file that is then removed.
         let value = write(&mut buffer)?;
         buffer.flush()?;
         Ok(value)
     })
 }
 
-/// As [`write_atomic`], for a file whose first bytes follow from the others: what `write` gives back replaces as many bytes at the start.
-/// A file of `len` bytes, if that is many, is not read soon: it goes past the page cache where that can be.
+/// Like [`write_atomic`], for a file whose first bytes depend on the others: the bytes that `write`
+/// returns overwrite the start of the file.
+///
+/// `len` is the size of the file in bytes. A large file bypasses the page cache if possible.
 ///
 /// # Errors
-/// As [`write_atomic`].
+/// Those of [`write_atomic`].
 pub(crate) fn write_atomic_head_last(
     path: impl AsRef<Path>,
     len: usize,
@@ -59,9 +65,9 @@ pub(crate) fn write_atomic_head_last(
             buffer.flush()?;
             head
         } else {
-            let mut past = PastCache::new(file, &place);
-            let head = write(&mut past)?;
-            past.finish()?;
+            let mut direct = DirectWriter::new(file, &place);
+            let head = write(&mut direct)?;
+            direct.finish()?;
             head
         };
         file.seek(SeekFrom::Start(0))?;
@@ -75,12 +81,12 @@ fn atomically<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -
         Err(source) => Error::io("write", path, source),
     };
     if path.file_name().is_none() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "this is no file name")));
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")));
     }
     let folder = folder_of(path);
     let mut file = temporary(folder).map_err(failed)?;
-    // Held until the file is closed: what a killed process leaves behind can be locked by another. A file system without
-    // locks leaves the leftovers where they are.
+    // The lock is held until the file is closed, so that `remove_leftovers` can recognize the files
+    // of killed processes. On a file system without locks leftovers remain.
     let _ = file.as_file().try_lock();
     let value = write(&mut file).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
@@ -89,16 +95,16 @@ fn atomically<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -
     Ok(value)
 }
 
-/// Makes a folder and those above it, where they are not there.
+/// Creates a folder and its parents, if they do not exist.
 ///
 /// # Errors
-/// When it cannot be made, with its path.
+/// If it cannot be created. The error names the path.
 pub(crate) fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))
 }
 
-/// Removes the temporary files that killed processes have left in a folder. Those being written are left alone, and so is
-/// everything in a folder that cannot be read.
+/// Removes the temporary files of killed processes from a folder. Files that are being written, and
+/// folders that cannot be read, are left alone.
 pub(crate) fn remove_leftovers(folder: &Path) {
     let (prefix, suffix) = TEMPORARY;
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -106,13 +112,13 @@ pub(crate) fn remove_leftovers(folder: &Path) {
         let is_ours = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
         let path = entry.path();
         if is_ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            // Somebody else may have removed it meanwhile.
+            // Another process may have removed it in the meantime.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// The folder a file is in.
+/// Returns the folder of a file.
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != OsStr::new("") => folder,
@@ -124,13 +130,13 @@ fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let (prefix, suffix) = TEMPORARY;
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix);
-    // Left alone, the file would be readable by its owner only, and stay so after the rename.
+    // By default only the owner could read the file, also after the rename.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Makes a rename last through a power cut. File systems that cannot sync a folder say so, and lose nothing else.
+/// Makes a rename durable. Errors of file systems that cannot sync a folder are ignored.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
@@ -143,98 +149,4 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::ErrorKind;
-
-    fn names(folder: &Path) -> io::Result<Vec<String>> {
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-    }
-
-    #[test]
-    fn the_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.bin");
-        assert_eq!(write_atomic(&path, |writer| writer.write_all(b"old").map(|()| 3))?, 3);
-        write_atomic(&path, |writer| {
-            assert_eq!(fs::read(folder.path().join("a.bin"))?, b"old");
-            writer.write_all(&[7; 100_000])
-        })?;
-        assert_eq!(fs::read(&path)?, [7; 100_000]);
-        assert_eq!(names(folder.path())?, ["a.bin"]);
-        Ok(())
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn permissions_are_those_of_any_new_file() -> Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir()?;
-        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        write_atomic(&ours, |writer| writer.write_all(b"x"))?;
-        fs::write(&plain, b"x")?;
-        assert_eq!(fs::metadata(&ours)?.permissions().mode(), fs::metadata(&plain)?.permissions().mode());
-        Ok(())
-    }
-
-    #[test]
-    fn a_failure_keeps_the_old_file_and_names_the_path() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.bin");
-        write_atomic(&path, |writer| writer.write_all(b"old"))?;
-        let failed = write_atomic(&path, |writer| {
-            writer.write_all(b"new")?;
-            Err::<(), _>(io::Error::new(io::ErrorKind::StorageFull, "no space"))
-        });
-        let Err(error) = failed else { panic!("the failure was lost") };
-        assert_eq!(error.kind(), ErrorKind::Io);
-        assert_eq!(error.location().path.as_deref(), Some(&*path));
-        assert_eq!(error.to_string(), format!("cannot write `{}`: no space", path.display()));
-        assert_eq!(fs::read(&path)?, b"old");
-        assert_eq!(names(folder.path())?, ["a.bin"]);
-        Ok(())
-    }
-
-    #[test]
-    fn an_error_of_the_caller_comes_back_as_it_was() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let failed = write_atomic(folder.path().join("a"), |_| Err::<(), _>(io::Error::other(Error::data("empty"))));
-        assert_eq!(failed.map_err(|error| error.kind()), Err(ErrorKind::Data));
-        Ok(())
-    }
-
-    #[test]
-    fn places_that_cannot_be_written_are_errors() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("file");
-        fs::write(&file, b"x")?;
-        for path in [file.join("below"), folder.path().join("missing").join("a"), folder.path().join("..")] {
-            let failed = write_atomic(&path, |writer| writer.write_all(b"x"));
-            assert!(failed.is_err_and(|error| error.to_string().contains(&path.display().to_string())));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn leftovers_go_and_files_being_written_stay() -> Result<()> {
-        let folder = tempfile::tempdir()?;
-        let left = folder.path().join(".lightning-abc.tmp");
-        fs::write(&left, b"half")?;
-        fs::write(folder.path().join("a.tmp"), b"the user's")?;
-        write_atomic(folder.path().join("a.bin"), |writer| {
-            remove_leftovers(folder.path());
-            writer.write_all(b"whole")
-        })?;
-        let mut left: Vec<_> = names(folder.path())?;
-        left.sort();
-        assert_eq!(left, ["a.bin", "a.tmp"]);
-        Ok(())
-    }
-
-    #[test]
-    fn a_bare_name_is_in_the_current_folder() {
-        assert_eq!(folder_of(Path::new("a.ckpt")), Path::new("."));
-        assert_eq!(folder_of(Path::new("x/a.ckpt")), Path::new("x"));
-        assert_eq!(folder_of(Path::new("/a.ckpt")), Path::new("/"));
-    }
-}
+mod tests;

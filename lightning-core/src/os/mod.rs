@@ -1,4 +1,4 @@
-//! What the operating system does for a run: atomic files, signals, the allocator, caught panics.
+//! Services of the operating system and the runtime: atomic files, signals, the allocator, panics.
 
 pub(crate) mod allocator;
 pub(crate) mod files;

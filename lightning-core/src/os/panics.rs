@@ -1,10 +1,10 @@
-//! Calls into the user's code: a panic becomes an error, and nothing is lost.
+//! Turns panics of the user's code into errors.
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The text of a panic.
+/// Returns the message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
@@ -15,7 +15,7 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// Runs `body`; a panic in it becomes an [`ErrorKind::Panic`] error.
+/// Calls `body` and turns a panic into an error of [`ErrorKind::Panic`].
 pub(crate) fn catch_panic<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
     match std::panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,

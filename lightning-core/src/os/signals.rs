@@ -1,5 +1,7 @@
-//! SIGINT and SIGTERM: a run ends after the batch at hand, with everything written; a second one ends the process at once.
-//! SIGUSR1: a run writes a checkpoint after the batch at hand and goes on.
+//! Signals during a run.
+//!
+//! SIGINT and SIGTERM end the run after the current batch, with all files written; a second one
+//! ends the process immediately. SIGUSR1 saves a checkpoint after the current batch.
 
 #[cfg(unix)]
 mod unix {
@@ -13,15 +15,16 @@ mod unix {
         flag,
     };
 
-    /// The state that the handlers look at. They stay for the life of the process, since taking one away would not bring
-    /// back what the signal did before.
+    /// The state of the signal handlers. They stay registered until the process ends, because
+    /// removing one would not restore the previous behavior of the signal.
     struct Handlers {
-        /// No run is in progress: the signal does what it always did.
+        /// Whether no run is in progress: signals then have their default behavior.
         idle: Arc<AtomicBool>,
-        /// A signal has come in this run.
+        /// Whether a signal asked this run to end.
         pending: Arc<AtomicBool>,
-        /// A checkpoint has been asked for in this run.
+        /// Whether a signal asked this run for a checkpoint.
         save: Arc<AtomicBool>,
+        /// The number of runs in progress.
         runs: AtomicUsize,
     }
 
@@ -33,8 +36,9 @@ mod unix {
             runs: AtomicUsize::new(0),
         };
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the default when idle, the end of the process at the second signal, the note of the first. A
-            // signal that cannot be caught keeps its default, and a run is then ended by it as any other program is.
+            // Handlers run in the order of registration: default behavior if idle, end of the
+            // process at the second signal, note of the first signal. A signal that cannot be
+            // registered keeps its default behavior and ends the process.
             let _ = flag::register_conditional_default(signal, Arc::clone(&handlers.idle));
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&handlers.pending));
             let _ = flag::register(signal, Arc::clone(&handlers.pending));
@@ -44,7 +48,7 @@ mod unix {
         handlers
     });
 
-    /// Catches signals until dropped.
+    /// Signals are caught while a value of this type exists.
     #[derive(Debug)]
     pub(crate) struct Signals(());
 
@@ -68,13 +72,14 @@ mod unix {
         }
     }
 
-    /// Whether a signal asks the run to end.
+    /// Whether a signal has asked the run to end.
     pub(crate) fn pending() -> bool {
         HANDLERS.pending.load(Ordering::Relaxed)
     }
 
     /// Whether a signal has asked for a checkpoint since the last call.
     pub(crate) fn take_save_request() -> bool {
+        // A load first: it is called after every batch, and a swap would take the cache line.
         HANDLERS.save.load(Ordering::Relaxed) && HANDLERS.save.swap(false, Ordering::Relaxed)
     }
 }

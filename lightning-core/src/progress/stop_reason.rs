@@ -12,15 +12,15 @@ pub enum StopReason {
     MaxEpochs,
     /// `max_steps` was reached.
     MaxSteps,
-    /// `EarlyStopping` ended it; the text says what it saw.
+    /// [`EarlyStopping`](crate::EarlyStopping) ended training, for this reason.
     EarlyStopped(String),
-    /// A hook or callback asked for it, with its reason.
+    /// A hook or a callback requested it, for this reason.
     Requested(String),
-    /// The time was up.
+    /// `max_time` or the limit of a [`Timer`](crate::callbacks::Timer) was reached.
     TimeLimit,
-    /// A signal ended it.
+    /// SIGINT or SIGTERM was received.
     Interrupted,
-    /// `limit_train_batches(0)` said not to train.
+    /// `limit_train_batches(0)` was set.
     NoTraining,
 }
 

@@ -1,4 +1,4 @@
-//! What a trainer will do with a module, as a text to read before training.
+//! A summary of what a trainer will do with a module.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +14,8 @@ use crate::{
     stage::Stage,
 };
 
-/// What a trainer will do with a module; printed, it lists steps, hooks, metrics, fields and optimizers.
+/// What a trainer will do with a module. Printed, it lists metrics, fields, optimizers, steps and
+/// hooks.
 #[derive(Clone, Debug)]
 pub struct Plan {
     module: &'static str,
@@ -22,10 +23,12 @@ pub struct Plan {
     hooks: HookSet,
     metrics: &'static [MetricDef],
     fields: &'static [FieldDef],
+    /// The number of parameters of each field.
     parameters: BTreeMap<String, u64>,
     optimizers: Vec<OptimizerSetup>,
 }
 
+/// Counts the parameters of each field.
 #[derive(Default)]
 struct Sizes(BTreeMap<String, u64>);
 
@@ -38,6 +41,8 @@ impl ErasedVisitor for Sizes {
 }
 
 impl Plan {
+    /// # Errors
+    /// If the module cannot be visited, or its `configure_optimizers` fails.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
         let mut sizes = Sizes::default();
         visit(module, &mut sizes)?;
@@ -60,16 +65,20 @@ impl Plan {
     }
 }
 
-fn mark(written: bool) -> char {
-    if written { '*' } else { ' ' }
-}
-
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { module, steps, hooks, metrics, fields, parameters, optimizers } = self;
-        writeln!(f, "{module}")?;
+        writeln!(f, "{}", self.module)?;
+        self.fmt_metrics(f)?;
+        self.fmt_fields(f)?;
+        self.fmt_optimizers(f)?;
+        self.fmt_calls(f)
+    }
+}
+
+impl Plan {
+    fn fmt_metrics(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "metrics")?;
-        for def in *metrics {
+        for def in self.metrics {
             let stages: Vec<_> = [Stage::Fit, Stage::Validate, Stage::Test]
                 .into_iter()
                 .filter(|stage| def.stages.contains(*stage))
@@ -84,9 +93,13 @@ impl fmt::Display for Plan {
                 def.direction.map_or_else(String::new, |direction| format!(", {direction:?}").to_lowercase());
             writeln!(f, "  {} in {} ({when}{direction})", def.name, stages.join(", "))?;
         }
+        Ok(())
+    }
+
+    fn fmt_fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "fields")?;
-        for field in *fields {
-            let count = parameters.get(field.name).copied().unwrap_or(0);
+        for field in self.fields {
+            let count = self.parameters.get(field.name).copied().unwrap_or(0);
             let role = match field.role {
                 FieldRole::Module => format!("{count} parameters"),
                 FieldRole::Frozen => format!("{count} parameters, frozen"),
@@ -97,22 +110,32 @@ impl fmt::Display for Plan {
             };
             writeln!(f, "  {}: {} ({role})", field.name, field.type_name)?;
         }
+        Ok(())
+    }
+
+    fn fmt_optimizers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "optimizers")?;
-        let trained: u64 = fields
+        let trained: u64 = self
+            .fields
             .iter()
             .filter(|field| field.role == FieldRole::Module)
-            .filter_map(|field| parameters.get(field.name))
+            .filter_map(|field| self.parameters.get(field.name))
             .sum();
-        for optimizer in optimizers {
+        for optimizer in &self.optimizers {
             let text = optimizer.describe().split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(f, "  {}: {text}, lr {}, {trained} parameters", optimizer.name(), optimizer.learning_rate())?;
         }
-        writeln!(f, "what a run calls, in order (* = written by the module)")?;
+        Ok(())
+    }
+
+    fn fmt_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = |is_implemented: bool| if is_implemented { '*' } else { ' ' };
+        writeln!(f, "calls of a run, in order (* = implemented by the module)")?;
         for step in Step::ALL {
-            writeln!(f, "  {} {}", mark(steps.contains(step)), step.name())?;
+            writeln!(f, "  {} {}", mark(self.steps.contains(step)), step.name())?;
         }
         for hook in Hook::ALL.iter().filter(|hook| !hook.is_for_callbacks_alone()) {
-            writeln!(f, "  {} {}", mark(hooks.contains(*hook)), hook.name())?;
+            writeln!(f, "  {} {}", mark(self.hooks.contains(*hook)), hook.name())?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What the entry points give back.
+//! The results of `fit`, `validate` and `test`.
 
 use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
 
@@ -9,36 +9,37 @@ use crate::{
     stage::Stage,
 };
 
-/// How a `fit` went.
+/// The result of `fit`. Printed, it is a summary of the run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FitReport {
-    /// Why it ended.
+    /// Why training ended.
     pub stop_reason: StopReason,
-    /// Finished epochs, counted over all `fit`s of the trainer.
+    /// The number of finished epochs, over all calls of `fit` of the trainer.
     pub current_epoch: u64,
-    /// Windows in which an optimizer stepped.
+    /// The number of optimizer steps. Steps of several optimizers after one batch count once.
     pub global_step: u64,
-    /// Training batches seen.
+    /// The number of training batches.
     pub batch_step: u64,
-    /// Training batches whose step returned `None`.
+    /// The number of training batches whose step returned `None`.
     pub skipped_batches: u64,
-    /// Optimizer steps left out because gradients were not finite, where losses are scaled (`16-mixed`). The first few of a run
-    /// are how the scale is found.
+    /// The number of optimizer steps that were skipped because gradients were not finite, with loss
+    /// scaling (`16-mixed`). Loss scaling needs a few of them at the start to find its scale.
     pub skipped_steps: u64,
-    /// Validation runs, the sanity check left out.
+    /// The number of validation runs, without the sanity check.
     pub validation_runs: u64,
     /// The last value of every metric.
     pub metrics: Metrics,
     /// The best checkpoint written.
     pub best_checkpoint: Option<PathBuf>,
-    /// The checkpoint the run was resumed from.
+    /// The checkpoint that the run was resumed from.
     pub resumed_from: Option<PathBuf>,
-    /// What the program has otherwise than that checkpoint: settings, hyperparameters, callbacks, data. The program's hold.
+    /// The settings, hyperparameters, callbacks and data in which the program differs from that
+    /// checkpoint. Those of the program apply.
     pub differences: Vec<String>,
     /// The seed of the run.
     pub seed: u64,
-    /// What was left out or looked wrong.
+    /// The warnings of the run.
     pub warnings: Vec<String>,
     pub(crate) best: Vec<(String, f64, u64)>,
 }
@@ -49,12 +50,12 @@ impl FitReport {
         self.best.iter().find(|(known, ..)| known == name).map(|(_, score, epoch)| (*score, *epoch))
     }
 
-    /// The best epoch value of a metric that says which way is better.
+    /// Returns the best epoch value of a metric logged with `minimize` or `maximize`.
     pub fn best_score<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.best(key).map(|(score, _)| score)
     }
 
-    /// The epoch, from 0, of [`best_score`](Self::best_score).
+    /// Returns the epoch, counted from 0, of [`best_score`](Self::best_score).
     pub fn best_epoch<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<u64> {
         self.best(key).map(|(_, epoch)| epoch)
     }
@@ -66,7 +67,7 @@ impl fmt::Display for FitReport {
         write!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
         for (name, value) in metrics.iter() {
             let note = if value.is_nan() { "  (not a number)" } else { "" };
-            // Every digit: two runs that print the same are the same.
+            // All digits, so that equal output means equal runs.
             write!(f, "\n  {name} {value}{note}")?;
         }
         if let Some(path) = best_checkpoint {
@@ -91,16 +92,17 @@ impl fmt::Display for FitReport {
     }
 }
 
-/// The result of `validate` or `test` of the module `M`; printed, it is a table.
+/// The result of `validate` or `test` of the module `M`. Printed, it is a table.
 #[non_exhaustive]
 pub struct EvalReport<M> {
-    /// What was run.
+    /// The stage that was run.
     pub stage: Stage,
-    /// All metrics of all loaders; with several loaders the names end in the loader's name.
+    /// The metrics of all loaders. With several loaders the names end with `/` and the loader's
+    /// name.
     pub metrics: Metrics,
-    /// Which weights were used, as far as the trainer knows.
+    /// A description of the weights that were used, as far as the trainer knows them.
     pub weights: String,
-    /// Batches seen.
+    /// The number of batches.
     pub batches: u64,
     module: PhantomData<fn() -> M>,
 }
@@ -110,7 +112,7 @@ impl<M> EvalReport<M> {
         Self { stage, metrics, weights, batches, module: PhantomData }
     }
 
-    /// The value of a declared metric of this module.
+    /// Returns the value of a metric by its key, such as `Net::TEST_LOSS`.
     pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.metrics.get(key)
     }
@@ -138,10 +140,10 @@ impl<M> fmt::Debug for EvalReport<M> {
 impl<M> Index<&str> for EvalReport<M> {
     type Output = f64;
 
-    /// The value under a name.
+    /// Returns the value of a metric by its name.
     ///
     /// # Panics
-    /// When there is no such metric; `report.metrics.value(name)` does not.
+    /// If there is no such metric. `report.metrics.value(name)` returns `None` instead.
     fn index(&self, name: &str) -> &f64 {
         &self.metrics[name]
     }

@@ -2,24 +2,34 @@
 
 use std::fmt::Write as _;
 
-/// The name of every checkpoint where the program gives none.
+/// The default template.
 pub(super) const DEFAULT: &str = "{epoch}-{step}";
 
-/// A value that a template can show.
+/// Whether the name of a field is written before its value, as in `epoch=3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldNames {
+    Shown,
+    Hidden,
+}
+
+/// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Shown {
     Integer(u64),
     Number(f64),
 }
 
-/// A piece of a template.
+/// A part of a template.
 #[derive(Clone, Debug, PartialEq)]
 enum Piece {
     Text(String),
     Field { name: String, format: Format },
 }
 
-/// What stands behind the colon: a part of Python's format language, `[0][width][.precision][type]`.
+/// The format of a field, after its colon: `[0][width][.precision][type]`.
+///
+/// Source: a subset of Python's [format specification
+/// mini-language](https://docs.python.org/3/library/string.html#formatspec).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Format {
     zeros: bool,
@@ -30,7 +40,7 @@ struct Format {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Kind {
-    /// As short as reads back.
+    /// The shortest text that reads back as the same number.
     #[default]
     Shortest,
     /// `d`
@@ -43,59 +53,45 @@ enum Kind {
     Percent,
 }
 
-/// A template, read once.
+/// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Template {
     pieces: Vec<Piece>,
 }
 
-/// No number is shown wider: a name has an end.
+/// The largest width and precision: file systems limit names to about 255 bytes.
 const WIDEST: usize = 64;
 
 impl Template {
-    /// Reads a template; the error says what is wrong and what to write.
+    /// Parses a template. An error is a message and a help line.
     pub(super) fn parse(text: &str) -> Result<Self, (String, String)> {
         let mut pieces = Vec::new();
-        let mut plain = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            plain.push_str(&rest[..at]);
-            let unmatched = || {
-                (
-                    format!("the filename `{text}` has a brace without its partner"),
-                    "write `{name}` or `{name:.2f}`".to_owned(),
-                )
-            };
-            let (field, after) =
-                rest[at..].strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or_else(unmatched)?;
-            let (name, format) = field.split_once(':').unwrap_or((field, ""));
-            if name.is_empty() || name.contains('{') {
-                return Err(unmatched());
-            }
-            let format = Format::parse(format).ok_or_else(|| {
-                (
-                    format!("the filename `{text}` has the format `{format}`, which is not known"),
-                    "write a width and a precision as in `{epoch:03d}`, `{val_loss:.2f}`, `{lr:.1e}`, `{val_acc:.1%}`"
-                        .to_owned(),
-                )
-            })?;
+            let (plain, from_brace) = rest.split_at(at);
+            let (field, after) = from_brace
+                .strip_prefix('{')
+                .and_then(|inner| inner.split_once('}'))
+                .ok_or_else(|| unmatched_brace(text))?;
             if !plain.is_empty() {
-                pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                pieces.push(Piece::Text(plain.to_owned()));
             }
-            pieces.push(Piece::Field { name: name.to_owned(), format });
+            pieces.push(Piece::parse_field(field, text)?);
             rest = after;
         }
-        plain.push_str(rest);
-        if !plain.is_empty() {
-            pieces.push(Piece::Text(plain));
+        if !rest.is_empty() {
+            pieces.push(Piece::Text(rest.to_owned()));
         }
         if pieces.is_empty() {
-            return Err(("the filename is empty".to_owned(), "leave it out for `{epoch}-{step}`".to_owned()));
+            return Err((
+                "the filename must not be empty, found \"\"".to_owned(),
+                "leave `.filename(…)` out for the default, `{epoch}-{step}`".to_owned(),
+            ));
         }
         Ok(Self { pieces })
     }
 
-    /// The names of the fields.
+    /// Returns the names of the fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Field { name, .. } => Some(name.as_str()),
@@ -103,14 +99,14 @@ impl Template {
         })
     }
 
-    /// The name, without its extension. A field that has no value is 0.
-    pub(super) fn fill(&self, insert_names: bool, value: impl Fn(&str) -> Option<Shown>) -> String {
+    /// Returns the name of a file without its extension. A field without a value is shown as 0.
+    pub(super) fn fill(&self, names: FieldNames, value: impl Fn(&str) -> Option<Shown>) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(plain) => text.push_str(plain),
                 Piece::Field { name, format } => {
-                    if insert_names {
+                    if names == FieldNames::Shown {
                         text.push_str(name);
                         text.push('=');
                     }
@@ -120,6 +116,28 @@ impl Template {
         }
         text
     }
+}
+
+impl Piece {
+    /// Parses what stands between braces of the template `text`.
+    fn parse_field(field: &str, text: &str) -> Result<Self, (String, String)> {
+        let (name, format) = field.split_once(':').unwrap_or((field, ""));
+        if name.is_empty() || name.contains('{') {
+            return Err(unmatched_brace(text));
+        }
+        let format = Format::parse(format).ok_or_else(|| {
+            (
+                format!("unknown format `{format}` in the filename `{text}`"),
+                "write a width and a precision as in `{epoch:03d}`, `{val_loss:.2f}`, `{lr:.1e}`, `{val_acc:.1%}`"
+                    .to_owned(),
+            )
+        })?;
+        Ok(Self::Field { name: name.to_owned(), format })
+    }
+}
+
+fn unmatched_brace(text: &str) -> (String, String) {
+    (format!("a brace of a filename must enclose a field, found `{text}`"), "write `{name}` or `{name:.2f}`".to_owned())
 }
 
 impl Format {
@@ -165,7 +183,7 @@ impl Format {
         if !zeros {
             return format!("{text:>width$}");
         }
-        // Zeros go behind the sign.
+        // Zeros follow the sign.
         let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
         let mut padded = sign.to_owned();
         for _ in text.chars().count()..width {
@@ -176,7 +194,7 @@ impl Format {
     }
 }
 
-/// As Python writes it: with a sign and two digits of the exponent.
+/// Formats a number as Python does, with a sign and at least two digits in the exponent.
 fn exponent(number: f64, precision: usize) -> String {
     let text = format!("{number:.precision$e}");
     match text.split_once('e') {
@@ -188,62 +206,11 @@ fn exponent(number: f64, precision: usize) -> String {
     }
 }
 
-/// The name of a file with a version: `last`, `last-v1`, `last-v2`, ….
+/// Returns the file name of a version: `last.ckpt`, `last-v1.ckpt`, `last-v2.ckpt`, ….
 pub(super) fn versioned(name: &str, version: u64) -> String {
     if version == 0 { format!("{name}.ckpt") } else { format!("{name}-v{version}.ckpt") }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    fn name(template: &str, insert_names: bool, values: &[(&str, Shown)]) -> String {
-        let value = |name: &str| values.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        Template::parse(template).unwrap().fill(insert_names, value)
-    }
-
-    /// MC18, the numbers of PyTorch Lightning's own test.
-    #[test]
-    fn mc18_names() {
-        use Shown::{Integer, Number};
-        assert_eq!(name(DEFAULT, true, &[("epoch", Integer(3)), ("step", Integer(2))]), "epoch=3-step=2");
-        let values = [("epoch", Integer(3)), ("acc", Number(0.03)), ("epoch_test", Integer(3))];
-        assert_eq!(name("{epoch:03d}-{acc}", true, &values), "epoch=003-acc=0.03");
-        assert_eq!(name("{epoch:03d}-{epoch_test:03d}", true, &values), "epoch=003-epoch_test=003");
-        assert_eq!(versioned("name", 3), "name-v3.ckpt");
-        assert_eq!(versioned("name", 0), "name.ckpt");
-        let values = [("epoch", Integer(3)), ("val/acc", Number(0.03))];
-        assert_eq!(name("epoch={epoch:03d}-val_acc={val/acc}", false, &values), "epoch=003-val_acc=0.03");
-        let values = [("val/mAP@0.50", Number(0.2))];
-        assert_eq!(name("mAP@0.50={val/mAP@0.50:.4f}", false, &values), "mAP@0.50=0.2000");
-    }
-
-    /// Expected texts: Python's `format`.
-    #[test]
-    fn numbers_as_python_formats_them() {
-        let cases: [(&str, f64, &str); 9] = [
-            ("{x:.2f}", 0.126, "0.13"),
-            ("{x:08.3f}", -1.5, "-001.500"),
-            ("{x:.1e}", 0.00012345, "1.2e-04"),
-            ("{x:e}", 12345.0, "1.234500e+04"),
-            ("{x:.1%}", 0.9876, "98.8%"),
-            ("{x:6.2f}", 1.0, "  1.00"),
-            ("{x}", 0.1, "0.1"),
-            ("{x:.3f}", f64::NAN, "NaN"),
-            ("{x:03d}", 7.0, "007"),
-        ];
-        for (template, value, expected) in cases {
-            assert_eq!(name(template, false, &[("x", Shown::Number(value))]), expected, "{template}");
-        }
-        assert_eq!(name("{missing}-{missing:.1f}", false, &[]), "0-0.0");
-    }
-
-    #[test]
-    fn templates_that_cannot_be_read() {
-        for wrong in ["", "{", "a}", "{epoch", "{}", "{epoch:q}", "{a{b}}", "{x:.1d}", "{x:99999d}", "{x:.f}"] {
-            assert!(Template::parse(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(name("plain", true, &[]), "plain");
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
-//! Writing past the page cache.
+//! Writes that bypass the page cache.
 //!
-//! A write through the cache is a copy into fresh pages of the kernel's: 0.1 s of a core and more for 100 MB, which a training on all cores
-//! would have to give up. A file opened with `O_DIRECT` is written from the program's own memory.
+//! A cached write copies the data into new pages of the kernel, which takes a core at least 0.1 s
+//! per 100 MB. Training on all cores would have to wait for that. With `O_DIRECT` the data is
+//! written from the program's own memory.
 
 use std::{
     fs::File,
@@ -9,51 +10,57 @@ use std::{
     path::Path,
 };
 
-/// What offsets, lengths and addresses of direct writes are multiples of: no less than the blocks of any disk in use.
+/// The alignment of offsets, lengths and addresses of direct writes, in bytes: at least the logical
+/// block size of common disks.
 const BLOCK: usize = 4096;
+/// The size of the buffer, in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// Gathers bytes into whole blocks in aligned memory and writes them past the cache, as long as the file system takes them like that,
-/// and through it otherwise. The last bytes are written by [`PastCache::finish`]; `flush` does nothing.
+/// Collects bytes in whole blocks of aligned memory and writes them directly, or through the page
+/// cache if the file system rejects direct writes. [`DirectWriter::finish`] writes the last bytes;
+/// `flush` does nothing.
 #[derive(Debug)]
-pub(crate) struct PastCache<'a> {
+pub(crate) struct DirectWriter<'a> {
     file: &'a mut File,
     /// The same file, opened for direct writes.
     direct: Option<File>,
     memory: Vec<u8>,
-    /// Where in the memory the blocks start.
+    /// The aligned start of the buffer in `memory`.
     start: usize,
+    /// The number of bytes in the buffer.
     filled: usize,
-    /// Bytes that are in the file.
+    /// The number of bytes in the file.
     written: u64,
 }
 
-impl<'a> PastCache<'a> {
-    /// Writes an empty file, which is at `path`.
+impl<'a> DirectWriter<'a> {
+    /// Writes to an empty file, which is at `path`.
     pub(super) fn new(file: &'a mut File, path: &Path) -> Self {
         let memory = vec![0; BUFFER + BLOCK];
         let start = memory.as_ptr().align_offset(BLOCK);
-        // Memory that cannot be aligned is not: the whole buffer is used, and direct writes are refused.
+        // `align_offset` may fail. The kernel then rejects the direct writes.
         let start = if start <= BLOCK { start } else { 0 };
         Self { file, direct: open_direct(path), memory, start, filled: 0, written: 0 }
     }
 
-    /// Writes what is left.
+    /// Writes the remaining bytes.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub(super) fn finish(mut self) -> io::Result<()> {
+        // A direct write must have whole blocks.
         if !self.filled.is_multiple_of(BLOCK) {
             self.direct = None;
         }
-        self.pour()
+        self.write_buffer()
     }
 
-    fn pour(&mut self) -> io::Result<()> {
+    fn write_buffer(&mut self) -> io::Result<()> {
         let Self { file, direct, memory, start, filled, written } = self;
         let bytes = memory.get(*start..*start + *filled).unwrap_or_default();
-        let poured = direct.as_mut().map(|direct| direct.write_all(bytes));
-        match poured {
+        let result = direct.as_mut().map(|direct| direct.write_all(bytes));
+        match result {
+            // `EINVAL`: the file system does not support this direct write.
             Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => *direct = None,
             Some(result) => result?,
             None => {}
@@ -68,10 +75,10 @@ impl<'a> PastCache<'a> {
     }
 }
 
-impl Write for PastCache<'_> {
+impl Write for DirectWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.filled == BUFFER {
-            self.pour()?;
+            self.write_buffer()?;
         }
         let (from, to) = (self.start + self.filled, self.start + BUFFER);
         let taken = self.memory.get_mut(from..to).unwrap_or_default().write(bytes)?;
@@ -97,58 +104,4 @@ fn open_direct(_path: &Path) -> Option<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_of_every_length_hold_what_was_written() -> io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.bin");
-        let bytes: Vec<u8> = (0..2 * BUFFER + 3 * BLOCK).map(|at| (at % 251) as u8).collect();
-        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, BUFFER - 1, BUFFER, BUFFER + 1, 2 * BUFFER, bytes.len()] {
-            for cached in [false, true] {
-                let mut file = File::create(&path)?;
-                let mut writer = PastCache::new(&mut file, &path);
-                if cached {
-                    writer.direct = None;
-                }
-                for piece in bytes[..length].chunks(300_007) {
-                    writer.write_all(piece)?;
-                }
-                writer.finish()?;
-                assert!(std::fs::read(&path)? == bytes[..length], "{length} bytes, cached: {cached}");
-            }
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_system_that_refuses_gets_the_bytes_through_the_cache() -> io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.bin");
-        let mut file = File::create(&path)?;
-        let mut writer = PastCache::new(&mut file, &path);
-        let bytes: Vec<u8> = (0..3 * BUFFER).map(|at| (at % 241) as u8).collect();
-        writer.write_all(&bytes[..BUFFER + BLOCK])?;
-        // Memory that is not aligned, from here on: the kernel answers `EINVAL`.
-        writer.start += 1;
-        writer.memory.insert(0, 0);
-        writer.memory.resize(BUFFER + BLOCK + 1, 0);
-        writer.write_all(&bytes[BUFFER + BLOCK..])?;
-        writer.finish()?;
-        assert!(std::fs::read(&path)? == bytes);
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_is_an_error() -> io::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("a.bin");
-        std::fs::write(&path, b"old")?;
-        let mut file = File::open(&path)?;
-        let mut writer = PastCache { direct: None, ..PastCache::new(&mut file, &path) };
-        assert!(writer.write_all(&vec![0; 2 * BUFFER]).is_err());
-        assert_eq!(std::fs::read(&path)?, b"old");
-        Ok(())
-    }
-}
+mod tests;

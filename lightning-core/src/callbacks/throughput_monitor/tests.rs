@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use super::{meter::Totals, *};
+
+fn value(row: &[(String, f64)], name: &str) -> Option<f64> {
+    row.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+}
+
+/// A batch of 4 samples every half second, a window of 3 batches: it spans one second and two
+/// batches.
+#[test]
+fn rates_are_taken_over_a_full_window() {
+    let start = Instant::now();
+    let monitor =
+        ThroughputMonitor::new().window_size(3).items_per_sample(10.0).flops_per_sample(1e9).available_flops(32e9);
+    let mut meter = Meter::default();
+    meter.start(start);
+    for batch in 1..=2 {
+        meter.batch(start + Duration::from_millis(500 * batch), 4, 3);
+    }
+    let row = monitor.row("train", &meter);
+    assert_eq!(value(&row, "train/samples"), Some(8.0));
+    assert_eq!(value(&row, "train/lengths"), Some(80.0));
+    assert_eq!(value(&row, "train/device/batches_per_sec"), None);
+
+    meter.batch(start + Duration::from_millis(1500), 4, 3);
+    let row = monitor.row("train", &meter);
+    assert_eq!(value(&row, "train/time"), Some(1.5));
+    assert_eq!(value(&row, "train/batches"), Some(3.0));
+    assert_eq!(value(&row, "train/device/batches_per_sec"), Some(2.0));
+    assert_eq!(value(&row, "train/device/samples_per_sec"), Some(8.0));
+    assert_eq!(value(&row, "train/device/items_per_sec"), Some(80.0));
+    assert_eq!(value(&row, "train/device/flops_per_sec"), Some(8e9));
+    assert_eq!(value(&row, "train/device/mfu"), Some(0.25));
+}
+
+#[test]
+fn a_window_forgets_and_a_pause_does_not_count() {
+    let start = Instant::now();
+    let mut meter = Meter::default();
+    meter.start(start);
+    // Two slow batches, a pause of ten seconds, then a batch of 6 samples each second.
+    meter.batch(start + Duration::from_secs(5), 1, 2);
+    meter.batch(start + Duration::from_secs(10), 1, 2);
+    meter.skip(Duration::from_secs(10));
+    meter.batch(start + Duration::from_secs(21), 6, 2);
+    assert_eq!(meter.rates(2), Some((1.0, 6.0)));
+    assert_eq!(meter.totals, Totals { time: Duration::from_secs(11), batches: 3, samples: 8 });
+}

@@ -1,0 +1,143 @@
+use std::collections::HashSet;
+
+use burn::tensor::{Distribution, Tensor};
+
+use super::*;
+
+/// All threads of the test binary share the global seed and the generator of flex.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The first outputs for seed 1234567, published with the reference implementation.
+#[test]
+fn the_published_outputs() {
+    let mut rng = Rng::new(1_234_567);
+    let outputs: Vec<u64> = (0..5).map(|_| rng.next_u64()).collect();
+    assert_eq!(
+        outputs,
+        [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821
+        ]
+    );
+}
+
+#[test]
+fn a_drawn_seed_gives_way_to_the_stored_one() {
+    let mut differences = Vec::new();
+    OWN.set(Some(Seed { seed: 7, inits: 3, drawn: true }));
+    assert_eq!((adopt_seed(8, &mut differences), global_seed()), (8, 8));
+    assert!(differences.is_empty());
+    OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
+    assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
+    assert_eq!(differences, ["the seed was 8, and is 7"]);
+}
+
+#[test]
+fn neighboring_arguments_give_different_seeds() {
+    let streams =
+        [Stream::Init, Stream::Dropout, Stream::Shuffle, Stream::Worker, Stream::Host, Stream::Split, Stream::Sample];
+    let mut seen = HashSet::new();
+    for seed in 0..50 {
+        for stream in streams {
+            for a in 0..20 {
+                for b in 0..20 {
+                    assert!(seen.insert(derive_seed(seed, stream, a, b)), "{seed} {stream:?} {a} {b}");
+                }
+            }
+        }
+    }
+}
+
+/// Resuming depends on these numbers.
+#[test]
+fn derived_seeds_are_stable() {
+    let expected = |words: [u64; 3]| {
+        words.into_iter().fold(Rng::new(42).next_u64(), |hash, word| Rng::new(hash ^ word).next_u64())
+    };
+    assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), expected([3, 1, 2]));
+    assert_eq!(derive_seed(42, Stream::Shuffle, 1, 2), 13_765_192_535_198_879_185);
+}
+
+#[test]
+fn ranges_are_even_and_keep_their_bounds() {
+    let mut rng = Rng::new(7);
+    let mut counts = [0_u32; 7];
+    for _ in 0..70_000 {
+        counts[rng.random_range(3..10) - 3] += 1;
+    }
+    assert!(counts.iter().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
+    assert_eq!(rng.random_range(4..4), 4);
+    assert_eq!(rng.random_range(4..5), 4);
+    assert!(rng.random_range(0..usize::MAX) < usize::MAX);
+}
+
+#[test]
+fn uniform_and_normal_have_their_moments() {
+    let mut rng = Rng::new(11);
+    let n = 100_000;
+    let mean = |draw: &mut dyn FnMut() -> f64| (0..n).map(|_| draw()).sum::<f64>() / f64::from(n);
+    assert!((mean(&mut || rng.uniform()) - 0.5).abs() < 0.005);
+    assert!(mean(&mut || rng.normal()).abs() < 0.02);
+    assert!((mean(&mut || rng.normal().powi(2)) - 1.0).abs() < 0.03);
+    assert!((mean(&mut || f64::from(u8::from(rng.random_bool(0.3)))) - 0.3).abs() < 0.01);
+    assert!(!rng.random_bool(0.0) && rng.random_bool(1.0));
+}
+
+#[test]
+fn every_order_of_three_is_equally_likely() {
+    let mut rng = Rng::new(5);
+    let mut counts = std::collections::HashMap::new();
+    for _ in 0..60_000 {
+        *counts.entry(rng.permutation(3)).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 6);
+    assert!(counts.values().all(|count| (9_500..10_500).contains(count)), "{counts:?}");
+    assert!(rng.permutation(0).is_empty());
+}
+
+#[test]
+fn a_stored_generator_goes_on() {
+    let mut rng = Rng::derived(1, Stream::Host, 2, 3);
+    rng.next_u64();
+    let text = serde_json::to_string(&rng).unwrap();
+    let mut restored: Rng = serde_json::from_str(&text).unwrap();
+    assert_eq!(restored.next_u64(), rng.next_u64());
+}
+
+#[test]
+fn models_differ_and_are_reproducible() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::default().autodiff();
+    let weights = || {
+        seed_init(&device);
+        Tensor::<1>::random([8], Distribution::Default, &device).into_data()
+    };
+    seed_everything(42);
+    let (first, second) = (weights(), weights());
+    assert_ne!(first, second);
+    seed_everything(42);
+    assert_eq!((first, second), (weights(), weights()));
+    assert_eq!(global_seed(), 42);
+}
+
+#[test]
+fn a_drawn_seed_stays() {
+    // On a thread that has set none.
+    let (one, other) = std::thread::spawn(|| (global_seed(), global_seed())).join().unwrap();
+    assert_eq!(one, other);
+    assert_ne!(draw_seed(), draw_seed());
+}
+
+#[test]
+fn a_thread_has_a_seed_of_its_own() {
+    seed_everything(5);
+    let other = std::thread::spawn(|| {
+        seed_everything(6);
+        global_seed()
+    });
+    assert_eq!(other.join().unwrap(), 6);
+    assert_eq!(global_seed(), 5);
+}
