@@ -1,10 +1,11 @@
 //! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test` and `predict`.
 
 use super::{
-    EvalData, FitData, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, Predicting, RunData, RunStep, Testing,
+    EvalData, FitData, IntoFetchers, IntoValidationFetchers, NamedFetcher, Predicting, RunData, RunStep, Testing,
     Training, Validation,
 };
 use crate::{
+    data::Has,
     error::Result,
     module::{LightningImpl, TrainingStep},
 };

@@ -5,9 +5,8 @@ use std::{fmt, sync::Arc};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches};
 use crate::{
-    data::batch::Batch,
+    data::{DataLoaderBuilder, Dataset, IterableBuilder, batch::Batch, stream::ReadyBatches},
     error::{Error, Result},
     random::Rng,
 };
@@ -84,7 +83,7 @@ pub struct DataLoader<B> {
 }
 
 /// Where the batches of a [`DataLoader`] come from: all types but that of the batch are erased.
-pub(super) trait BatchSource<B>: Send + Sync {
+pub(in crate::data) trait BatchSource<B>: Send + Sync {
     /// Batches in an epoch, where that is known.
     fn len(&self) -> Option<usize>;
 
@@ -111,15 +110,15 @@ pub(super) trait BatchSource<B>: Send + Sync {
 
 /// What `Debug` shows of a loader.
 #[derive(Default)]
-pub(super) struct Description {
-    pub(super) items: Option<usize>,
-    pub(super) shuffle: bool,
-    pub(super) drop_last: bool,
-    pub(super) workers: usize,
+pub(in crate::data) struct Description {
+    pub(in crate::data) items: Option<usize>,
+    pub(in crate::data) shuffle: bool,
+    pub(in crate::data) drop_last: bool,
+    pub(in crate::data) workers: usize,
 }
 
 impl<B> DataLoader<B> {
-    pub(super) fn new(source: impl BatchSource<B> + 'static) -> Self {
+    pub(in crate::data) fn new(source: impl BatchSource<B> + 'static) -> Self {
         Self { source: Arc::new(source) }
     }
 

@@ -4,9 +4,11 @@ use std::{any::Any, iter::Peekable};
 
 use burn::tensor::{Device, FloatDType};
 
-use super::{Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader};
 use crate::{
-    data::batch::{Batch, NoBatch, StepBatch},
+    data::{
+        Batches, DataLoader, EpochOffset, FromLoader, Has, Loader, NoLoader,
+        batch::{Batch, NoBatch, StepBatch},
+    },
     error::{Error, Result},
     module::{
         LightningImpl, Optimizers, PredictStep, TestStep, TrainingOutput, TrainingStep, ValidationStep,

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use super::{
-    DataLoader, DataModule, FromLoader, Has, IntoFetchers, IntoValidationFetchers, NamedFetcher, NoLoader, Predicting,
-    RunStep, StepOf, Supplies, Testing, Training, Validation, fetcher::feed,
+    IntoFetchers, IntoValidationFetchers, NamedFetcher, Predicting, RunStep, StepOf, Supplies, Testing, Training,
+    Validation, fetcher::feed,
 };
 use crate::{
-    data::batch::Batch,
+    data::{DataLoader, DataModule, FromLoader, Has, NoLoader, batch::Batch},
     error::Result,
     module::{LightningImpl, TrainingStep},
     params::state::{StateReader, StateWriter},
