@@ -65,13 +65,10 @@ pub use padded::{Padded, SequenceElement};
 pub use readers::image_folder;
 pub use readers::{csv, idx, sentences, text, tokenizer};
 pub use rows::{ConvertedRows, Row, Rows};
-#[doc(hidden)]
-pub use run::RunData;
+pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall};
-pub use run::{
-    EvalData, FitData, IntoFetchers, IntoValidationFetchers, ModuleLoaders, NamedFetcher, Predicting, RunStep, StepOf,
-    Supplies, Testing, Training, Validation,
-};
+#[doc(hidden)]
+pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};
 pub use sampler::{
     DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
     WeightedRandomSampler,
