@@ -20,7 +20,7 @@ use crate::{
     callbacks::Callback,
     checkpoint::{Checkpoint, differences::compare_hparams},
     console::table,
-    data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, Testing, Validation, merge_hparams},
+    data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, RunStep, Testing, Validation, merge_hparams},
     engine::{
         self,
         checkout::Checkout,
@@ -125,7 +125,7 @@ impl<M: LightningModule> Trainer<M> {
     where
         M: TrainingStep + ConfigureOptimizers,
     {
-        let source = data.into_source();
+        let source = data.into_run_data();
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
@@ -170,11 +170,15 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn validate<D: EvalData<M, Validation, M::ValBatch>>(
+        &mut self,
+        module: &mut M,
+        data: D,
+    ) -> Result<EvalReport<M>>
     where
         M: ValidationStep,
     {
-        let source = data.into_source(Validation);
+        let source = data.into_run_data(RunStep::validation());
         self.evaluate(module, source, Stage::Validate)
     }
 
@@ -182,11 +186,11 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
     where
         M: TestStep,
     {
-        let source = data.into_source(Testing);
+        let source = data.into_run_data(RunStep::test());
         self.evaluate(module, source, Stage::Test)
     }
 
@@ -197,11 +201,11 @@ impl<M: LightningModule> Trainer<M> {
     pub fn predict<D, T>(&mut self, module: &mut M, data: D) -> Result<Vec<T>>
     where
         M: PredictStep<Output = T>,
-        D: EvalData<M, Predicting<T>>,
+        D: EvalData<M, Predicting, M::PredictBatch>,
         T: Send + 'static,
     {
         let outputs: CollectedOutputs<T> = Arc::new(Mutex::new(Vec::new()));
-        let source = data.into_source(Predicting::new(outputs.clone()));
+        let source = data.into_run_data(RunStep::predict(outputs.clone()));
         self.run.outputs.predictions = Some(Box::new(outputs.clone()));
         let predicted = self.evaluate(module, source, Stage::Predict);
         self.run.outputs.predictions = None;
