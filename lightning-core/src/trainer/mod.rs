@@ -135,7 +135,7 @@ impl<M: LightningModule> Trainer<M> {
         let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
         loss_scaling::check_precision(run, owned.get()?, true)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
-        let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.progress.stage = Stage::Fit;
         run.progress.validation.enabled = false;
         let evaluating = driver.set_mode(Mode::Eval);
@@ -231,17 +231,17 @@ impl<M: LightningModule> Trainer<M> {
         let owned = Checkout::take(module, |module| for_evaluation(module, &device, seed), false);
         loss_scaling::check_precision(run, owned.get()?, false)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
-        let batches = engine::with_data(run, &mut driver, |run, driver| {
-            if engine::evaluation_limit(run).0.is_zero() {
+        let batches = engine::events::with_data(run, &mut driver, |run, driver| {
+            if engine::evaluate::evaluation_limit(run).0.is_zero() {
                 return Ok(0);
             }
-            let feeds = engine::opened(driver.open_eval(), run, stage)?;
+            let feeds = engine::events::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
                 return Err(
                     Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")
                 );
             }
-            engine::evaluate(run, driver, &feeds, None)
+            engine::evaluate::evaluate(run, driver, &feeds, None)
         })?;
         drop(driver);
         Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
