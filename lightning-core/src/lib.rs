@@ -92,6 +92,7 @@ mod progress;
 pub mod random;
 pub mod settings;
 mod stage;
+mod strategy;
 mod tensor;
 pub mod testing;
 pub mod trainer;

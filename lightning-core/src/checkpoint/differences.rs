@@ -46,3 +46,16 @@ pub(crate) fn compare(
         differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_hyperparameters_have_dotted_names() {
+        let value = serde_json::json!({ "a": { "b": 1, "c": [1, 2] }, "d": null });
+        let names: Vec<_> = flat(&value).into_iter().collect();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(names, [pair("a.b", "1"), pair("a.c", "[1,2]"), pair("d", "null")]);
+    }
+}

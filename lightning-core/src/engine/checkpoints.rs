@@ -41,7 +41,11 @@ pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
             run.console.print(text);
         }
     }
-    run.checkpoints.queue.writer.submit(Job { snapshot, requests, location })
+    // The hooks have run on every process; one of them writes the file.
+    if run.strategy.rank().is_global_zero() {
+        run.checkpoints.queue.writer.submit(Job { snapshot, requests, location })?;
+    }
+    Ok(())
 }
 
 /// As [`flush`], and waits until everything is on disk.
@@ -51,7 +55,8 @@ pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
 pub(crate) fn flush_and_wait(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     let flushed = flush(run, driver);
     let written = run.checkpoints.queue.writer.finish();
-    flushed.and(written)
+    flushed.and(written)?;
+    run.strategy.barrier()
 }
 
 /// Sweeps the folder of a checkpoint once, and tells the run's own folder of files that are in another.

@@ -3,9 +3,9 @@
 use crate::{
     data::{EpochOffset, StepCall},
     engine::{
-        driver::{self, Driver, LoaderId, LoaderInfo},
+        driver::{Driver, LoaderId, LoaderInfo},
         events::{check_signals, with_events},
-        run::{self, RunState},
+        run::RunState,
     },
     error::Result,
     hooks::Hook,

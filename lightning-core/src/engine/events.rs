@@ -1,11 +1,7 @@
 //! What runs around a body: start and end hooks, set-up and closing.
 
 use crate::{
-    engine::{
-        checkpoints,
-        driver::{self, Driver},
-        run::{self, RunState},
-    },
+    engine::{checkpoints, driver::Driver, run::RunState},
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     loggers::RunStatus,
@@ -64,10 +60,7 @@ pub(crate) fn with_data<T>(
     driver: &mut dyn Driver,
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
-    let result = driver.prepare_data(run).and_then(|()| driver.setup(run)).and_then(|()| {
-        run.log.loggers.start(&run.hparams)?;
-        body(run, driver)
-    });
+    let result = set_up(run, driver).and_then(|()| body(run, driver));
     let saved = checkpoints::flush_and_wait(run, driver);
     if let (Err(_), Err(error)) = (&result, &saved) {
         run.console.warn(format!("a checkpoint could not be written: {error}"));
@@ -120,4 +113,17 @@ pub(super) fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: 
 /// Says which loader an error came from.
 pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Result<T> {
     result.map_err(|error| error.at(run.progress.location(Some(stage.loader().to_owned()), false)))
+}
+
+/// Prepares the data once for each machine, sets the run up and starts the loggers.
+fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    if run.strategy.rank().is_local_zero() {
+        driver.prepare_data(run)?;
+    }
+    run.strategy.barrier()?;
+    driver.setup(run)?;
+    if run.strategy.rank().is_global_zero() {
+        run.log.loggers.start(&run.hparams)?;
+    }
+    Ok(())
 }

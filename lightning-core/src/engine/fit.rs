@@ -2,11 +2,11 @@
 
 use crate::{
     engine::{
-        driver::{self, CallbackStatesAfter, Driver},
+        driver::{CallbackStatesAfter, Driver},
         events::{safe_point, with_data, with_events},
         fit_plan::{FitPlan, open_fit},
         norm_statistics, resume,
-        run::{self, RunState},
+        run::RunState,
         stop::nothing_left,
         summary,
         train_epoch::train_epoch,

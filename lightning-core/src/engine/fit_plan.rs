@@ -2,9 +2,9 @@
 
 use crate::{
     engine::{
-        driver::{self, Driver, LoaderInfo},
+        driver::{Driver, LoaderInfo},
         events::opened,
-        run::{self, RunState},
+        run::RunState,
         val_schedule::ValSchedule,
     },
     error::{Error, Result},

@@ -295,23 +295,3 @@ pub(crate) fn restore_training_state(
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_batch_follows_from_the_phase() {
-        let at = |phase| LoopPosition { epoch: 1, batch: 4, phase }.next_batch();
-        assert_eq!((at(Phase::EpochStart), at(Phase::Batch)), (4, 4));
-        assert_eq!((at(Phase::AfterBatch { stepped: true }), at(Phase::AfterValidation { stopping: true })), (5, 5));
-    }
-
-    #[test]
-    fn nested_hyperparameters_have_dotted_names() {
-        let value = serde_json::json!({ "a": { "b": 1, "c": [1, 2] }, "d": null });
-        let names: Vec<_> = flat(&value).into_iter().collect();
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(names, [pair("a.b", "1"), pair("a.c", "[1,2]"), pair("d", "null")]);
-    }
-}

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::log_state::LogState;
+use crate::strategy::{Strategy, strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
@@ -35,6 +36,7 @@ pub(crate) struct RunState {
     pub(crate) checkpoints: CheckpointState,
     pub(crate) resume: ResumeState,
     pub(crate) console: Console,
+    pub(crate) strategy: Box<dyn Strategy>,
 }
 
 /// What the engine remembers of the callbacks.
@@ -79,6 +81,7 @@ impl RunState {
             checkpoints: CheckpointState::default(),
             resume: ResumeState { requested: resume, ..ResumeState::default() },
             console,
+            strategy: strategy(&settings.strategy),
             settings,
         }
     }
@@ -112,6 +115,7 @@ impl RunState {
             checkpoints,
             resume,
             console,
+            strategy: _,
         } = self;
         CallbackContext {
             view: RunView { progress, metrics: &mut log.metrics, train, outputs, console },

@@ -1,7 +1,7 @@
 //! When a run ends.
 
 use crate::{
-    engine::run::{self, RunState},
+    engine::run::RunState,
     progress::{Phase, StopReason},
 };
 

@@ -4,10 +4,10 @@ use crate::{
     data::EpochOffset,
     engine::{
         checkpoints,
-        driver::{self, Driver, LoaderId},
+        driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
-        run::{self, RunState},
+        run::RunState,
         stop::{check_time, may_stop, steps_are_done},
         train_step, val_schedule,
         validate::validate,
@@ -73,7 +73,8 @@ pub(super) enum Draws {
 }
 
 pub(super) fn seed_generator(run: &RunState, draws: Draws) {
-    let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, draws as u64);
+    let micro_batch = run.strategy.micro_batch(run.progress.counters.batch_step);
+    let seed = derive_seed(run.progress.seed, Stream::Dropout, micro_batch, draws as u64);
     with_generator(&run.progress.device, seed, || ());
 }
 
@@ -104,6 +105,7 @@ pub(super) fn train_batches(
                 return Ok(true);
             }
             check_time(run);
+            run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
         let last = is_last(run, driver, plan);
         let stopping = match run.progress.position.phase {

@@ -253,6 +253,9 @@ fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool)
     if passes == 0 || !(last || passes >= run.settings.optimization.window(run.progress.counters.epoch)) {
         return Ok(false);
     }
+    if let Some(gradients) = run.train.accumulators.get_mut(window) {
+        run.strategy.reduce(gradients)?;
+    }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
     run.train.clip = run.settings.optimization.clip();
     driver.hook(Hook::ConfigureGradientClipping, run)?;

@@ -5,9 +5,9 @@ use std::time::Instant;
 use crate::{
     engine::{
         checkpoints,
-        driver::{self, CallbackStatesAfter, Driver, LoaderInfo, Mode},
+        driver::{CallbackStatesAfter, Driver, LoaderInfo, Mode},
         evaluate::evaluate,
-        run::{self, RunState},
+        run::RunState,
     },
     error::{ErrorKind, Result},
     stage::Stage,

@@ -80,3 +80,15 @@ pub(crate) struct Counters {
     /// Validation runs, the sanity check left out.
     pub(crate) validation_runs: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_batch_follows_from_the_phase() {
+        let at = |phase| LoopPosition { epoch: 1, batch: 4, phase }.next_batch();
+        assert_eq!((at(Phase::EpochStart), at(Phase::Batch)), (4, 4));
+        assert_eq!((at(Phase::AfterBatch { stepped: true }), at(Phase::AfterValidation { stopping: true })), (5, 5));
+    }
+}
