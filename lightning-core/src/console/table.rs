@@ -44,11 +44,11 @@ pub(crate) fn summary_table(rows: &[SummaryRow], totals: SummaryTotals) -> Strin
 }
 
 fn summary_table_within(rows: &[SummaryRow], totals: SummaryTotals, width: Option<u16>) -> String {
-    let shapes = rows.iter().any(|row| !row.shape.is_empty());
+    let has_shapes = rows.iter().any(|row| !row.shape.is_empty());
     let cells = |row: [Cell; 6]| {
         let [number, name, type_name, shape, params, mode] = row;
         let mut cells = vec![number, name, type_name];
-        cells.extend(shapes.then_some(shape));
+        cells.extend(has_shapes.then_some(shape));
         cells.extend([params.set_alignment(CellAlignment::Right), mode]);
         cells
     };
@@ -56,20 +56,29 @@ fn summary_table_within(rows: &[SummaryRow], totals: SummaryTotals, width: Optio
     table.set_header(cells(["", "Name", "Type", "Shape", "Params", "Mode"].map(Cell::new)));
     for (number, row) in rows.iter().enumerate() {
         let SummaryRow { name, type_name, shape, params, trainable, mode } = row;
-        let count = match *trainable {
-            0 => count_text(*params),
-            trainable if trainable == *params => count_text(*params),
-            trainable => format!("{} ({} trainable)", count_text(*params), count_text(trainable)),
-        };
         table.add_row(cells([
             Cell::new(number),
             Cell::new(name),
             Cell::new(type_name),
             Cell::new(shape),
-            Cell::new(count),
+            Cell::new(params_text(*params, *trainable)),
             Cell::new(mode),
         ]));
     }
+    format!("{table}{}", totals_text(totals))
+}
+
+/// Formats a number of parameters, with those that are trained if that is a part of them.
+fn params_text(params: u64, trainable: u64) -> String {
+    let all = count_text(params);
+    if trainable == 0 || trainable == params {
+        return all;
+    }
+    format!("{all} ({} trainable)", count_text(trainable))
+}
+
+/// Returns the lines below a model summary.
+fn totals_text(totals: SummaryTotals) -> String {
     let SummaryTotals { trainable, frozen, bytes } = totals;
     let lines = [
         (thousands(trainable), "trainable params"),
@@ -78,11 +87,7 @@ fn summary_table_within(rows: &[SummaryRow], totals: SummaryTotals, width: Optio
         (format!("{:.3}", bytes as f64 / 1e6), "MB estimated size of the params"),
     ];
     let widest = lines.iter().map(|(number, _)| number.len()).max().unwrap_or(0);
-    let mut text = table.to_string();
-    for (number, what) in lines {
-        text.push_str(&format!("\n{number:>widest$}  {what}"));
-    }
-    text
+    lines.iter().map(|(number, what)| format!("\n{number:>widest$}  {what}")).collect()
 }
 
 /// Returns the results of a stage, at most as wide as the terminal. Values that are not finite are

@@ -55,7 +55,7 @@ pub use self::{
 };
 use crate::{error::Result, tensor::readback};
 
-/// Reads a tensor that is logged.
+/// Reads a tensor that is logged, such as an image.
 // sync: once per image or histogram, which the user asked for.
 fn floats<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>> {
     let data = readback::execute(Transaction::default().register(tensor))?;

@@ -19,7 +19,7 @@ impl ImageView<'_> {
     pub fn to_png(&self) -> Result<Vec<u8>> {
         let Self { width, height, channels, pixels } = *self;
         let fault =
-            |what: &str| Error::data(format!("an image of {width} x {height} pixels is not a PNG file: {what}"));
+            |what: &str| Error::data(format!("an image of {width} x {height} pixels cannot be written as PNG: {what}"));
         if width == 0 || height == 0 {
             return Err(fault("it has no pixels"));
         }
