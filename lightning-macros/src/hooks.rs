@@ -114,7 +114,7 @@ pub(crate) const HOOKS: &[HookDef] = &[
         "After each training batch.")
         .detail("`outputs` is the value that the step gave to `Loss::output`."),
     hook("on_before_zero_grad", "OnBeforeZeroGrad", Both, InBatch, Step(Train), BATCH_CX,
-        "After each optimizer step, before the gradients are set to zero."),
+        "After `training_step`, before the first backward pass of each optimizer step."),
     hook("on_before_backward", "OnBeforeBackward", Both, InBatch, Step(Train), BATCH_CX,
         "Before the backward pass."),
     hook("on_after_backward", "OnAfterBackward", Both, InBatch, Step(Train), BATCH_CX,

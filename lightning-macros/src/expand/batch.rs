@@ -45,7 +45,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
         return scoped(&model.paths, &[], [implementation]);
     }
     let message = format!(
-        "`{0}` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count `#[batch(size)]`",
+        "`{0}` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count with `#[batch(size)]`",
         plain(ident)
     );
     let assertion = assert_at(p, &quote!(assert), ident.span(), &[], quote!(<#ident as #p::Batch>::SIZED, #message));

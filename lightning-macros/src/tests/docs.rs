@@ -34,14 +34,14 @@ fn the_book_has_the_tables_of_hooks() {
 fn replace_table(text: &str, marker: &str, table: &str) -> String {
     let (before, rest) = text.split_once(marker).unwrap_or_else(|| panic!("no `{marker}`"));
     let (_, after) = rest.split_once("<!-- /hooks -->").unwrap_or_else(|| panic!("`{marker}` is not closed"));
-    format!("{before}{marker}\n\n{table}\n<!-- /hooks -->{after}")
+    format!("{before}{marker}\n{table}<!-- /hooks -->{after}")
 }
 
 #[test]
 fn a_table_is_replaced_between_its_markers() {
     let text = "a\n<!-- hooks: data -->\nold\n<!-- /hooks -->\nb\n";
     let fresh = replace_table(text, "<!-- hooks: data -->", "| new |\n");
-    assert_eq!(fresh, "a\n<!-- hooks: data -->\n\n| new |\n\n<!-- /hooks -->\nb\n");
+    assert_eq!(fresh, "a\n<!-- hooks: data -->\n| new |\n<!-- /hooks -->\nb\n");
     assert_eq!(replace_table(&fresh, "<!-- hooks: data -->", "| new |\n"), fresh);
 }
 

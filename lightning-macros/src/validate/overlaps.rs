@@ -14,26 +14,24 @@ pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
         let Some((first, shared)) = earlier.into_iter().find_map(|first| Some((first, shared(first, second)?))) else {
             continue;
         };
-        let report = match (shared, second.field.is_some() && first.field == second.field) {
-            (_, true) => diagnostics.error(second.attr.path(), "duplicate `#[optimizer]`"),
-            (Shared::All, _)
-                if first.field.is_none()
-                    && second.field.is_none()
-                    && second.fields.is_empty()
-                    && first.fields.is_empty() =>
-            {
-                diagnostics.error(second.attr.path(), "duplicate `#[optimizer]`")
+        let over_all = |optimizer: &Optimizer| optimizer.trained().is_empty();
+        let same_field = second.field.is_some() && first.field == second.field;
+        let path = second.attr.path();
+        let by = described(first);
+        let report = match (shared, &second.field) {
+            _ if same_field || (over_all(first) && over_all(second)) => {
+                diagnostics.error(path, "duplicate `#[optimizer]`")
             }
-            (Shared::All, _) => diagnostics
-                .error(second.attr.path(), format!("optimizer `{}` already trains the same field", first.name())),
-            (Shared::Field(field), _) => {
-                diagnostics.error(field, format!("optimizer `{}` already trains `{field}`", first.name()))
+            (Shared::Field(field), _) => diagnostics.error(field, format!("{by} already trains `{field}`")),
+            (Shared::All, Some(field)) => diagnostics.error(path, format!("{by} already trains `{field}`")),
+            (Shared::All, None) if over_all(first) => {
+                diagnostics.error(path, format!("{by} already trains all fields"))
             }
+            (Shared::All, None) => diagnostics.error(path, format!("{by} already trains some of the fields")),
         };
         let report = report.note("both would step the same parameters");
-        let over_all = first.field.is_none() && first.fields.is_empty();
         match shared {
-            _ if over_all && second.field.is_some() => {
+            _ if over_all(first) && second.field.is_some() => {
                 report.help("write `fields(…)` in the optimizer of the struct, or remove one of the two").emit();
             }
             Shared::Field(field) if first.field != second.field => {
@@ -44,6 +42,14 @@ pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
     }
 }
 
+fn described(optimizer: &Optimizer) -> String {
+    match optimizer.name {
+        None if optimizer.trained().is_empty() => "the optimizer on the struct".to_owned(),
+        _ => format!("optimizer `{}`", optimizer.name()),
+    }
+}
+
+/// What two optimizers both train.
 #[derive(Clone, Copy)]
 enum Shared<'a> {
     All,
