@@ -1,16 +1,16 @@
-//! What the compiler says to wrong programs: `ui/<row>` holds one folder for each row of the compile-time contract.
+//! The compiler's messages for wrong programs, in `ui`: one folder for each class of mistake.
 //!
-//! Each program is the smallest that has its mistakes, and says in its first line how many. `TRYBUILD=overwrite` writes the
-//! expectations anew; they are read as prose before they are committed.
+//! Each program is minimal; its first line has the number of its mistakes. `TRYBUILD=overwrite`
+//! rewrites the expected messages, which are reviewed like prose before a commit.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::PathBuf, process::Command};
 
-/// The compiler whose words the expectations are.
+/// The compiler version of the expected messages.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Which folder covers a check of the macro crate.
+/// The folder that covers each check of the macro crate.
 const COVERED: &[(&str, &str)] = &[
     ("check_names", "c01_unknown_hook"),
     ("check_receivers", "c02_receiver"),
@@ -18,7 +18,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_params", "c03_parameters"),
     ("check_lent", "c03_parameters"),
     ("check_batches", "c03_parameters"),
-    ("check_habits", "c03_parameters"),
+    ("check_python_hints", "c03_parameters"),
     ("check_named_outputs", "c04_outputs"),
     ("check_generated_names", "c10_names_twice"),
     ("check_repeated_hooks", "c10_names_twice"),
@@ -55,22 +55,18 @@ const COVERED: &[(&str, &str)] = &[
     ("check_tensors", "c18_older_burn"),
 ];
 
-/// Programs whose one mistake is reported more than once by code that is not ours.
+/// Programs for which rustc or another derive reports one mistake several times.
 const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
-    ("c04_outputs/list_of_what_is_no_batch", 2, "rustc asks for what is in the list at the type and at the body"),
+    ("c04_outputs/list_of_what_is_no_batch", 2, "rustc checks the element of the list at the type and at the body"),
     (
         "c14_fields/struct_that_is_no_module",
         5,
-        "Burn's derive asks for `Debug`, `Module`, `ModuleDisplay` and `Clone` one by one",
+        "Burn's derive requires `Debug`, `Module`, `ModuleDisplay` and `Clone` separately",
     ),
-    (
-        "c15_hparams/not_serde",
-        3,
-        "serde's derive asks for `Serialize` once and for `Deserialize` for lists and for maps",
-    ),
+    ("c15_hparams/not_serde", 3, "serde's derive requires `Serialize` once, and `Deserialize` for lists and for maps"),
     ("c15_hparams/not_serde_in_data", 3, "as above"),
-    ("c15_hparams/not_serde_without_default", 4, "as above, and once more for the missing field"),
-    ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc goes on to read"),
+    ("c15_hparams/not_serde_without_default", 4, "as above, and again for the missing field"),
+    ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc also checks"),
     ("c18_older_burn/targets", 2, "as above"),
 ];
 
@@ -78,7 +74,7 @@ fn folder(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Every program with its path below `ui`, without the extension.
+/// All programs with their paths below `ui`, without the extension.
 fn programs() -> Vec<(String, PathBuf)> {
     let mut programs = Vec::new();
     for row in fs::read_dir(folder("ui")).unwrap().map(|entry| entry.unwrap().path()) {
@@ -101,7 +97,7 @@ fn wrong_programs() {
     let compiler = Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let compiler = String::from_utf8_lossy(&compiler);
     if !compiler.starts_with(COMPILER) {
-        eprintln!("SKIPPED wrong_programs: the expectations are the words of {COMPILER}x, this is {compiler}");
+        eprintln!("SKIPPED wrong_programs: the expected messages are those of {COMPILER}x, found {compiler}");
         return;
     }
     trybuild::TestCases::new().compile_fail("ui/c*/*.rs");
@@ -149,13 +145,16 @@ fn every_check_has_a_folder() {
     }
 }
 
-/// What PyTorch Lightning finds when the trainer looks at what `configure_optimizers` returned is found by the compiler here.
+/// PyTorch Lightning reports these when the trainer reads the result of `configure_optimizers`.
 #[test]
 fn l5_schedules_that_cannot_be() {
     for (program, error) in [
-        ("c13_optimizer_options/interval_misspelt", "`interval` is neither `step` nor `epoch`"),
-        ("c13_optimizer_options/group_unknown_option", "`#[optimizer]` has no option `weigth_decay`"),
-        ("c12_optimizers/plain_and_bound", "`training_step` stands beside steps that are bound to optimizers"),
+        ("c13_optimizer_options/interval_misspelt", "`interval` must be `step` or `epoch`"),
+        ("c13_optimizer_options/group_unknown_option", "unknown option `weigth_decay` of `#[optimizer]`"),
+        (
+            "c12_optimizers/plain_and_bound",
+            "`training_step` cannot be combined with steps that are bound to optimizers",
+        ),
         ("c12_optimizers/bound_to_nothing", "`Net` has no optimizer of this name"),
     ] {
         let stderr = fs::read_to_string(folder("ui").join(format!("{program}.stderr"))).unwrap();
@@ -174,8 +173,8 @@ fn every_row_has_three_programs() {
     assert!(programs.len() >= 80);
 }
 
-/// The documentation's pages show programs of this folder with what the compiler says to them today. `UPDATE_EXPECT=1` writes
-/// both anew.
+/// The pages of the documentation show programs of `ui` and their messages. `UPDATE_EXPECT=1`
+/// rewrites both.
 #[test]
 fn the_pages_of_mistakes_are_true() {
     let pages = folder("../lightning-core/docs/mistakes");
@@ -201,17 +200,17 @@ fn the_pages_of_mistakes_are_true() {
     }
     rows.sort();
     assert_eq!(rows, (1..=20).map(|row| format!("c{row:02}")).collect::<Vec<_>>(), "one page for each row");
-    assert!(stale.is_empty(), "write them anew with UPDATE_EXPECT=1, and read them: {stale:?}");
+    assert!(stale.is_empty(), "rewrite them with UPDATE_EXPECT=1, and review them: {stale:?}");
 }
 
-/// The text with another content in the first block that opens like this.
+/// The text with new content in the first block with this opening line.
 fn replace_block(text: &str, open: &str, content: &str) -> String {
     let (before, rest) = text.split_once(open).unwrap_or_else(|| panic!("no {open}"));
     let end = if rest.starts_with("```") { 0 } else { rest.find("\n```").unwrap() + 1 };
     format!("{before}{open}{}\n{}", content.trim_end(), &rest[end..])
 }
 
-/// A line of a message as it would be without the program's first line: the numbers are one less.
+/// A line of a message for the program without its first line: line numbers are one less.
 fn without_the_first_line(line: &str) -> String {
     let number = |text: &str| text.trim().parse::<usize>().ok().map(|number| number - 1);
     if let Some((arrow, place)) = line.split_once("--> ui/") {

@@ -15,34 +15,24 @@ pub use crate::{
     __module_methods as module_methods,
 };
 pub use crate::{
-    checkpoint::load_from_checkpoint,
-    data::{
-        DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader,
-        batch::{Batch, BatchLen, NoBatch, first_size},
-    },
+    batch::{Batch, BatchLen, NoBatch, first_size},
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
-    metrics::{
-        Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y, logged_metric,
-    },
+    metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
-        BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FieldKey,
-        FitContext, FlowOutput, GivesOutput, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
-        LightningModule, LightningStruct, ManualOutput, OutputOf, PredictStep, TestStep, TrainingMode, TrainingOutput,
-        TrainingStep, TrainsOptimizer, ValidationStep,
-        context::{
-            HookContext as Cx, StepContext as StepCx, log_per_stage, log_slot as log, log_weighted,
-            log_weighted_per_stage,
-        },
+        BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
+        LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep, StepContext as StepCx,
+        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
+        log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
+        logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
     },
-    params::{
-        Buffer, BufferMapper, BufferVisitor,
-        state::{StateReader, StateValue, StateWriter},
-    },
+    params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
     random::seed_init,
     stage::Stage,
@@ -197,17 +187,17 @@ pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
 
 /// What the steps of an evaluation returned.
 pub fn epoch_outputs<O: EpochOutputs>(cx: &mut Cx<'_>) -> Result<O> {
-    O::take(std::mem::take(&mut cx.run.kept))
+    O::take(std::mem::take(&mut cx.outputs_mut().evaluation))
 }
 
 /// Runs a hook on what the training step handed on; where there is no such thing the hook is left out.
 pub fn with_outputs<O: 'static, T: HookOutput>(cx: &mut Cx<'_>, hook: impl FnOnce(&O, &mut Cx<'_>) -> T) -> Result<()> {
-    let Some(output) = cx.run.output.take() else { return Ok(()) };
+    let Some(output) = cx.outputs_mut().training.take() else { return Ok(()) };
     let result = match output.downcast_ref() {
         Some(outputs) => hook(outputs, cx).into_hook_output(),
         None => Ok(()),
     };
-    cx.run.output = Some(output);
+    cx.outputs_mut().training = Some(output);
     result
 }
 

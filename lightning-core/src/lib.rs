@@ -68,6 +68,7 @@ extern crate self as lightning_core;
 
 #[doc(hidden)]
 pub mod __private;
+mod batch;
 pub mod callbacks;
 pub mod checkpoint;
 mod console;
@@ -87,6 +88,7 @@ pub mod optim;
 mod os;
 pub mod params;
 pub mod precision;
+mod progress;
 pub mod random;
 pub mod settings;
 mod stage;
@@ -94,6 +96,10 @@ mod tensor;
 pub mod testing;
 pub mod trainer;
 
+pub use crate::module::FitContext;
+pub use crate::module::LightningModule;
+pub use crate::module::Loss;
+pub use crate::params::copy_of;
 pub use callbacks::{Callback, CallbackContext, EarlyStopping, ModelCheckpoint};
 pub use checkpoint::Resume;
 pub use data::{Batch, DataLoader, from_loader, random_split};
@@ -214,9 +220,9 @@ pub use lightning_macros::lightning_module;
 pub use lightning_macros::optimizer;
 pub use loggers::{CsvLogger, Logger};
 pub use metrics::{MetricKey, Metrics};
-pub use module::{FitContext, HookContext, LightningModule, Loss, Optimizers, StepContext, Weights, log, log_dict};
+pub use module::{HookContext, Optimizers, StepContext, Weights, log, log_dict};
 pub use optim::{OptimizerSetup, TorchDefaults, schedulers};
-pub use params::{StateReader, StateWriter, copy_of};
+pub use params::{StateReader, StateWriter};
 pub use precision::Precision;
 pub use random::{Rng, seed_everything};
 pub use stage::Stage;

@@ -1,16 +1,18 @@
-//! For unit tests of modules: what does a step log?
+//! Unit tests of modules: what a step logs.
 
 use crate::{
-    metrics::{AnyMetric, MetricValue, Metrics},
-    module::context::{Entry, Inbox, Logged, Target, record},
+    metrics::{
+        AnyMetric, MetricUpdate, MetricValue, Metrics,
+        ambient::{Entry, Inbox, Logged, Target, record},
+    },
     stage::Stage,
 };
 
-/// Runs `body`, and gives back its value and everything it logged, as numbers by name.
+/// Runs `body`, and returns its value and everything it logged, as numbers by name.
 ///
-/// A value logged several times is there with its last value, and a stateful metric with the value of all that it was given; what cannot
-/// be a metric (a tensor of several elements, an input that the metric refuses) is there as a NaN. Metrics logged with `per_stage` are
-/// given under the names of their stage.
+/// A name that is logged several times has its last value; a stateful metric has the value of all
+/// its updates. What cannot be a metric (a tensor of several elements, an input that a metric
+/// rejects) is a NaN. Metrics logged with `per_stage` have the names of their stage.
 ///
 /// ```
 /// use lightning_core::{log, testing::capture};
@@ -25,7 +27,14 @@ pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Metrics) {
     capture_in(Stage::Fit, body)
 }
 
-/// As [`capture`], as if in the given stage.
+/// As [`capture`], in the given stage.
+///
+/// ```
+/// use lightning_core::{Stage, log, testing::capture_in};
+///
+/// let ((), logged) = capture_in(Stage::Validate, || log("loss", &0.5));
+/// assert_eq!(logged["loss"], 0.5);
+/// ```
 pub fn capture_in<R>(stage: Stage, body: impl FnOnce() -> R) -> (R, Metrics) {
     let mut inbox = Inbox::default();
     let value = record(None, stage, true, &mut inbox, body);
@@ -37,20 +46,21 @@ pub fn capture_in<R>(stage: Stage, body: impl FnOnce() -> R) -> (R, Metrics) {
             Logged::Value(number) => metrics.set(&name, number),
             Logged::Tensor(_) | Logged::Invalid(_) => metrics.set(&name, f64::NAN),
             Logged::Metric(update) => {
-                if let Some(metric) = update.template {
-                    stateful.push((name.clone(), metric));
-                }
-                let metric = stateful.iter_mut().find(|(known, _)| *known == name);
-                let value = metric.map(|(_, metric)| {
-                    metric.accumulate(&*update.input?)?;
-                    metric.compute()
-                });
-                match value {
-                    Some(Ok(value)) => metrics.set_value(&name, "", "", &value),
-                    _ => metrics.set_value(&name, "", "", &MetricValue::Scalar(f64::NAN)),
-                }
+                let value = updated(&name, update, &mut stateful);
+                let value = value.unwrap_or(MetricValue::Scalar(f64::NAN));
+                metrics.set_value(&name, "", "", &value);
             }
         }
     }
     (value, metrics)
+}
+
+/// Updates a stateful metric and returns its value; `None` if it rejects the input or has no value.
+fn updated(name: &str, update: MetricUpdate, metrics: &mut Vec<(String, Box<dyn AnyMetric>)>) -> Option<MetricValue> {
+    if let Some(metric) = update.template {
+        metrics.push((name.to_owned(), metric));
+    }
+    let (_, metric) = metrics.iter_mut().find(|(known, _)| known == name)?;
+    metric.accumulate(&*update.input.ok()?).ok()?;
+    metric.compute().ok()
 }

@@ -1,4 +1,4 @@
-//! Errors: all of them in one go, each with what was found, what was expected and what to type.
+//! Collects errors. Each states a rule, what was found, and what to type.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// Collects every mistake, so that one does not hide the next; has to be asked for them in the end.
+/// Collects all mistakes, so that one does not hide the next. `finish` must be called.
 #[derive(Default)]
 pub(crate) struct Diagnostics {
     errors: RefCell<Vec<Error>>,
@@ -17,27 +17,27 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Starts a report that underlines `tokens`; nothing is reported before [`Report::emit`].
+    /// Starts a report that underlines `tokens`; [`Report::emit`] adds it.
     pub(crate) fn error(&self, tokens: impl ToTokens, headline: impl Into<String>) -> Report<'_> {
         Report { diagnostics: self, tokens: tokens.to_token_stream(), message: headline.into() }
     }
 
-    /// Takes over a syntax error of syn.
+    /// Adds a syntax error of syn.
     pub(crate) fn syntax(&self, error: Error) {
         self.errors.borrow_mut().push(error);
     }
 
-    /// How much has been reported so far.
+    /// The number of errors so far.
     pub(crate) fn len(&self) -> usize {
         self.errors.borrow().len()
     }
 
-    /// Whether nothing has been reported so far.
+    /// Whether there is no error so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.errors.borrow().is_empty()
     }
 
-    /// The `compile_error!`s, or `None` when there was no mistake.
+    /// The `compile_error!`s; `None` without errors.
     pub(crate) fn finish(self) -> Option<TokenStream> {
         self.finished.set(true);
         let errors = self.errors.take();
@@ -46,7 +46,8 @@ impl Diagnostics {
 }
 
 impl Drop for Diagnostics {
-    // A forgotten error would let a wrong program through: our own tests are to notice, a user's build is not to panic.
+    // A forgotten error would accept a wrong program: this fails our tests, and does not panic in a
+    // user's build.
     fn drop(&mut self) {
         if cfg!(test) && !self.finished.get() && !std::thread::panicking() {
             panic!("diagnostics dropped without `finish`");
@@ -63,33 +64,33 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// What should have been there.
+    /// Adds a note with what was expected.
     pub(crate) fn expected(self, text: impl AsRef<str>) -> Self {
         let text = format!("expected {}", text.as_ref());
         self.note(text)
     }
 
-    /// A fact the user may not know.
+    /// Adds a fact as a note.
     pub(crate) fn note(mut self, text: impl AsRef<str>) -> Self {
         // Writing to a `String` cannot fail.
         let _ = write!(self.message, "\n= note: {}", text.as_ref());
         self
     }
 
-    /// An instruction that can be typed.
+    /// Adds a help line that can be typed.
     pub(crate) fn help(mut self, text: impl AsRef<str>) -> Self {
         let _ = write!(self.message, "\n= help: {}", text.as_ref());
         self
     }
 
-    /// Reports it.
+    /// Adds the error to the diagnostics.
     pub(crate) fn emit(self) {
         self.diagnostics.errors.borrow_mut().push(Error::new_spanned(&self.tokens, &self.message));
     }
 }
 
-/// The candidate that `name` is most likely a misspelling of, where it may also be a name of the user's own: a short one has many
-/// innocent neighbours, so it allows fewer edits.
+/// The candidate that `name` probably misspells, where `name` may also be a valid name of the user:
+/// a short candidate has many valid neighbors, so it allows fewer edits.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     within(name, candidates, |candidate| match candidate.len() {
         0..=4 => 0,
@@ -98,7 +99,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     })
 }
 
-/// The candidate that a word stands for that is an error all the same.
+/// The candidate that `name` probably misspells, where `name` is an error in any case.
 pub(crate) fn suggested<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     within(name, candidates, |candidate| if candidate.len() > 5 { 2 } else { 1 })
 }
@@ -111,7 +112,7 @@ fn within<'a>(
     let length = name.chars().count();
     candidates
         .into_iter()
-        // A distance is no less than the difference of the lengths, and that is most of the candidates done with.
+        // The distance is at least the difference of the lengths, which excludes most candidates.
         .filter(|candidate| candidate.len().abs_diff(length) <= allowed(candidate))
         .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance > 0 && *distance <= allowed(candidate))

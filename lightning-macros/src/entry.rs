@@ -53,7 +53,7 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
         Some(other) => {
             let attribute = owner.attribute();
             diagnostics
-                .error(head(&other), format!("`#[{attribute}]` stands on an item that is neither struct nor impl"))
+                .error(head(&other), format!("`#[{attribute}]` must be on a struct or its impl"))
                 .help("write it on a struct with named fields, and on the struct's `impl`")
                 .emit();
             fall_back_item(other)
@@ -90,7 +90,7 @@ fn impl_side(owner: Owner, paths: Paths, mut item: syn::ItemImpl, diagnostics: &
     }
 }
 
-/// The keyword that makes the item what it is.
+/// The keyword and the name of the item, to underline.
 fn head(item: &Item) -> TokenStream {
     match item {
         Item::Enum(item) => {
@@ -117,20 +117,21 @@ fn head(item: &Item) -> TokenStream {
     }
 }
 
-/// The errors, if any, in front of the expansion.
+/// The expansion, after the errors.
 fn finish(diagnostics: Diagnostics, expansion: TokenStream) -> TokenStream {
     let errors = diagnostics.finish();
     quote!(#errors #expansion)
 }
 
-/// `#[optimizer(…)]` where rustc comes to it first: above `#[lightning_module]`, which takes it away when it is below.
-/// There it changes places with it; without one it says so.
+/// `#[optimizer(…)]` as a macro of its own: rustc calls it only if it is above
+/// `#[lightning_module]`, which otherwise removes it. It moves itself below; without
+/// `#[lightning_module]` it reports an error.
 pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
     let mut item_struct = match syn::parse2::<ItemStruct>(item.clone()) {
         Ok(item_struct) => item_struct,
         Err(_) => {
-            let message = "`#[optimizer]` belongs on the struct of a module\n= help: write it below `#[lightning_module]` on the struct";
+            let message = "`#[optimizer]` must be on the struct of a module\n= help: write it on the struct, below `#[lightning_module]`";
             diagnostics.syntax(syn::Error::new(Span::call_site(), message));
             let error = diagnostics.finish();
             return quote!(#error #item);
@@ -142,10 +143,10 @@ pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
         None => {
             let name = &item_struct.ident;
             diagnostics
-                .error(name, format!("`{name}` has an `#[optimizer]` and no `#[lightning_module]`"))
+                .error(name, format!("`#[optimizer]` needs `#[lightning_module]`, found none on `{name}`"))
                 .help("write `#[lightning_module]` above `#[optimizer(…)]`")
                 .emit();
-            // What it would have taken away: rustc knows none of these.
+            // Without `#[lightning_module]` rustc would report these as unknown attributes.
             for field in &mut item_struct.fields {
                 let ours = ["init", "hparam", "buffer", "state", "frozen"];
                 field.attrs.retain(|attr| !ours.iter().any(|name| attr.path().is_ident(name)));

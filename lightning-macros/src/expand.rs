@@ -1,29 +1,48 @@
-//! Model to tokens. Reached by correct input only, so nothing here can fail; every body is a call into the runtime.
+//! Model to tokens. The model is valid here, so nothing can fail; every body is a call into the
+//! runtime.
 
 mod batch;
+mod batch_bodies;
+mod batch_types;
+mod builders;
 mod calls;
 mod data;
+mod from_items;
+mod hparam_values;
 mod hparams;
+mod init;
+mod keys;
+mod loaders;
 mod mentions;
+mod metrics;
 mod module_impl;
 mod module_struct;
 mod optimizer;
 mod run_hook;
+mod setup;
+mod step_outputs;
 mod steps;
+mod storage;
+mod struct_impl;
 mod training;
+mod user_impl;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};
 pub(crate) use data::{expand_data_impl, expand_data_struct, expand_inert_data_impl, expand_inert_data_struct};
-pub(crate) use module_impl::{expand_impl, expand_inert_impl, modernise};
+pub(crate) use module_impl::{expand_impl, expand_inert_impl};
 pub(crate) use module_struct::{expand_inert_struct, expand_struct};
+pub(crate) use user_impl::modernize;
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Attribute;
 
-use crate::paths::{Paths, RuntimePath};
+use crate::{
+    paths::{Paths, RuntimePath},
+    spans::{braces, ends, parens, respan},
+};
 
-/// Impls beside the user's item, in a block of their own where the runtime has a short name; under the item's `#[cfg]`s.
+/// Wraps impls in a block in which the runtime has a short name, with the `#[cfg]`s of the item.
 ///
 /// ```text
 /// const _: () = { use ::lightning_core::__private::{self as __p, …}; … };
@@ -31,8 +50,9 @@ use crate::paths::{Paths, RuntimePath};
 pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator<Item = TokenStream>) -> TokenStream {
     let outer = paths.outer();
     let items = items.into_iter();
-    // A program need not use every constant and setter, nor an expression every hyperparameter; an undocumented field makes an
-    // undocumented setter; the rest is what clippy would say of a user who wrote this, and of a module in a function.
+    // A program may leave constants, setters and hyperparameters unused; an undocumented field has
+    // an undocumented setter. The others are lints for code that the user did not write, also for a
+    // module inside of a function.
     quote! {
         #(#cfgs)*
         #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
@@ -44,7 +64,8 @@ pub(crate) fn scoped(paths: &Paths, cfgs: &[Attribute], items: impl IntoIterator
     }
 }
 
-/// `#[cfg(any(all(a, b), c))]` for several places with several `#[cfg]`s each; nothing when one place has none.
+/// The predicate `any(all(a, b), c)` for several places with several `#[cfg]`s each; `None` if one
+/// place has none.
 pub(crate) fn any_of(places: &[Vec<Attribute>]) -> Option<TokenStream> {
     if places.iter().any(Vec::is_empty) {
         return None;
@@ -70,23 +91,7 @@ fn all_of(cfgs: &[Attribute]) -> TokenStream {
     }
 }
 
-/// The spans of the first and last token: a call from the one to the other is underlined as the whole.
-/// They are the user's own, so that rustc speaks of the user's tokens and not of a macro; what clippy then takes for
-/// the user's code is allowed where it is emitted.
-pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
-    let mut spans = tokens.into_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or_else(Span::call_site);
-    let last = spans.last().unwrap_or(first);
-    (first, last)
-}
-
-/// A local of generated code, underlined as the user's token: with the user's own span a module made by a `macro_rules!` would
-/// not find it, since locals are hygienic there.
-pub(crate) fn local(name: &str, span: Span) -> Ident {
-    Ident::new(name, Span::call_site().located_at(span))
-}
-
-/// `P::hook_output(Self::on_fit_end(self))`, all of it underlined as `at`.
+/// `P::hook_output(Self::on_fit_end(self))`, spanned at `at`.
 pub(crate) fn wrapped_call(
     p: &RuntimePath,
     wrap: &TokenStream,
@@ -97,14 +102,12 @@ pub(crate) fn wrapped_call(
     let (first, last) = ends(at);
     let wrap = respan(quote!(#p::#wrap), first);
     let path = path(first);
-    let mut args = Group::new(Delimiter::Parenthesis, args.clone());
-    args.set_span(last);
-    let mut call = Group::new(Delimiter::Parenthesis, quote!(#path #args));
-    call.set_span(last);
+    let args = parens(args.clone(), last);
+    let call = parens(quote!(#path #args), last);
     quote!(#wrap #call)
 }
 
-/// `impl … for Net { … }` whose head is underlined as the user's tokens: two impls of one trait are reported at their heads.
+/// `impl … for Net { … }` with the head at the span, where rustc reports two impls of one trait.
 pub(crate) fn implement_at(
     span: Span,
     head: TokenStream,
@@ -112,13 +115,12 @@ pub(crate) fn implement_at(
     body: TokenStream,
 ) -> TokenStream {
     let head = respan(head, span);
-    let mut body = Group::new(Delimiter::Brace, body);
-    body.set_span(span);
+    let body = braces(body, span);
     quote!(#head #where_clause #body)
 }
 
-/// `const _: () = P::assert!(condition, message);`, all of it spanned at one place: a constant that panics is underlined where its macro is
-/// called.
+/// `const _: () = P::assert!(condition, message);`, with all tokens at one span: a constant that
+/// panics is reported where its macro is called.
 pub(crate) fn assert_at(
     p: &RuntimePath,
     assert: &TokenStream,
@@ -127,16 +129,6 @@ pub(crate) fn assert_at(
     args: TokenStream,
 ) -> TokenStream {
     let call = respan(quote!(#p::#assert!), span);
-    let mut args = Group::new(Delimiter::Parenthesis, args);
-    args.set_span(span);
+    let args = parens(args, span);
     quote_spanned!(span=> #(#cfgs)* const _: () = #call #args;)
-}
-
-/// Moves a path of ours to the user's tokens.
-pub(crate) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
-    let respanned = tokens.into_iter().map(|mut token| {
-        token.set_span(span);
-        token
-    });
-    respanned.collect()
 }

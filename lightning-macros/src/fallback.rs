@@ -1,4 +1,5 @@
-//! What is emitted beside errors: the user's item minus our attributes, and inert impls, so that one mistake prints one error.
+//! The output after an error: the user's item without our attributes, and inert impls, so that one
+//! mistake prints one error.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,16 +8,16 @@ use syn::{Attribute, GenericParam, Item, visit_mut::VisitMut};
 use crate::{
     expand::{
         expand_inert_batch, expand_inert_data_impl, expand_inert_data_struct, expand_inert_impl, expand_inert_struct,
-        modernise,
+        modernize,
     },
     hooks::Owner,
     model::{BatchModel, ImplModel, STRUCT_ATTRS, StructModel},
     parse::{attributes_of, name_of, strip_tokens},
 };
 
-/// A struct with mistakes.
+/// The output for a struct with mistakes.
 pub(crate) fn fall_back_struct(mut model: StructModel) -> TokenStream {
-    model.make_harmless(|ty| modernise(|tensors| tensors.visit_type_mut(ty)));
+    model.remove_reported(|ty| modernize(|tensors| tensors.visit_type_mut(ty)));
     let model = &model;
     match model.owner {
         Owner::Module => expand_inert_struct(model),
@@ -24,7 +25,7 @@ pub(crate) fn fall_back_struct(mut model: StructModel) -> TokenStream {
     }
 }
 
-/// An impl with mistakes.
+/// The output for an impl with mistakes.
 pub(crate) fn fall_back_impl(model: &ImplModel) -> TokenStream {
     match model.owner {
         Owner::Module => expand_inert_impl(model),
@@ -32,25 +33,25 @@ pub(crate) fn fall_back_impl(model: &ImplModel) -> TokenStream {
     }
 }
 
-/// A batch with mistakes.
+/// The output for a batch with mistakes.
 pub(crate) fn fall_back_batch(model: &BatchModel) -> TokenStream {
     expand_inert_batch(model)
 }
 
-/// An item that is neither: as it is, without what rustc would not know.
+/// The output for any other item: the item without our attributes.
 pub(crate) fn fall_back_item(mut item: Item) -> TokenStream {
     Stripper.visit_item_mut(&mut item);
     item.into_token_stream()
 }
 
-/// Tokens that are no item: rustc has read them, so it will say what is wrong.
+/// The output for tokens that are not an item: rustc reports the syntax error.
 pub(crate) fn fall_back_tokens(tokens: TokenStream) -> TokenStream {
     let stripped = strip_tokens(tokens, STRUCT_ATTRS);
     quote!(#stripped)
 }
 
-/// `use AdamConfig as _;` for each type that the expressions of our attributes name: nothing else does in an item with mistakes, and beside its
-/// errors rustc would call their imports unused.
+/// `use AdamConfig as _;` for each type in the expressions of our attributes: the output for an
+/// item with mistakes has no other use of them, and rustc would report unused imports.
 pub(crate) fn keep_imports(item: &TokenStream) -> TokenStream {
     let params: Vec<String> = match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Struct(item)) => item.generics.params.iter().map(param_name).collect(),
@@ -58,7 +59,7 @@ pub(crate) fn keep_imports(item: &TokenStream) -> TokenStream {
         _ => Vec::new(),
     };
     let mut types = Vec::new();
-    // What is left out may be imported where it is not left out.
+    // The import of a type under a false `#[cfg]` may be missing as well.
     if attributes_of(item.clone(), &["cfg", "cfg_attr"]).is_empty() {
         for attribute in attributes_of(item.clone(), STRUCT_ATTRS) {
             collect_types(attribute, &params, &mut types);
@@ -83,7 +84,8 @@ fn param_name(param: &GenericParam) -> String {
     }
 }
 
-/// Adds `AdamConfig` of `AdamConfig::new()`: all of a path but its last word, where that is a type by its spelling.
+/// Adds `AdamConfig` of `AdamConfig::new()`: the path without its last segment, if that is spelled
+/// as a type.
 fn collect_types(tokens: TokenStream, params: &[String], types: &mut Vec<TokenStream>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let is =
@@ -92,7 +94,7 @@ fn collect_types(tokens: TokenStream, params: &[String], types: &mut Vec<TokenSt
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         match token {
-            // A block may have items of its own.
+            // A block may declare the type itself.
             TokenTree::Group(group) if group.delimiter() != Delimiter::Brace => {
                 collect_types(group.stream(), params, types);
             }

@@ -1,15 +1,16 @@
-//! Every path and reserved identifier that emitted code names.
+//! All paths and reserved identifiers in generated code.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt as _, format_ident, quote, quote_spanned};
 use syn::{Ident, Path, ext::IdentExt};
 
-use crate::{expand::respan, text::text_of};
+use crate::{spans::respan, text::text_of};
 
-/// The macro call that stands for a logged value between model and expansion; it never reaches the output.
+/// The placeholder macro after a logged `let`, between model and expansion; never part of the
+/// output.
 pub(crate) const LOG_PLACEHOLDER: &str = "__lightning_log";
 
-/// Where the runtime crate is: `::lightning_core`, or what `crate = path` says.
+/// The path of the runtime crate: `::lightning_core`, or `crate = path`.
 #[derive(Clone)]
 pub(crate) struct Paths {
     private: RuntimePath,
@@ -23,7 +24,7 @@ impl Default for Paths {
 }
 
 impl Paths {
-    /// The runtime crate at the path of a `crate = path` option.
+    /// The path from `crate = path`, or the default.
     pub(crate) fn with_override(krate: Option<Path>) -> Self {
         let outer = match krate {
             Some(path) => quote!(#path::__private),
@@ -32,13 +33,13 @@ impl Paths {
         Self { private: RuntimePath::new(quote!(__p)), outer: RuntimePath::new(outer) }
     }
 
-    /// The module of the runtime crate that holds all that emitted code may name, as a block of [`scoped`](crate::expand::scoped)
-    /// items calls it.
+    /// The runtime's `__private` module by its short name inside [`scoped`](crate::expand::scoped)
+    /// items.
     pub(crate) fn private(&self) -> &RuntimePath {
         &self.private
     }
 
-    /// The same module by its whole path, for what stands beside the user's own items.
+    /// The same module by its full path, for generated code outside of `scoped`.
     pub(crate) fn outer(&self) -> &RuntimePath {
         &self.outer
     }
@@ -49,7 +50,8 @@ impl Paths {
     }
 }
 
-/// The path of the module that emitted code names, token by token: each stream in a quotation would be handed to the compiler and back.
+/// The path of the runtime's `__private` module as a list of tokens: interpolating a stream would
+/// copy it through the compiler each time.
 #[derive(Clone)]
 pub(crate) struct RuntimePath(Vec<TokenTree>);
 
@@ -58,7 +60,7 @@ impl RuntimePath {
         Self(path.into_iter().collect())
     }
 
-    /// The same path, underlined as the user's tokens.
+    /// The same path with another span.
     pub(crate) fn at(&self, span: Span) -> Self {
         let mut path = self.0.clone();
         path.iter_mut().for_each(|token| token.set_span(span));
@@ -82,7 +84,7 @@ pub(crate) fn setter_ident(field: &Ident) -> Ident {
     format_ident!("with_{}", field)
 }
 
-/// The hidden function that gives a hyperparameter's default to serde.
+/// The hidden function that returns a hyperparameter's default for serde.
 pub(crate) fn default_fn_ident(field: &Ident) -> Ident {
     format_ident!("__lightning_default_{}", field)
 }
@@ -91,14 +93,15 @@ pub(crate) fn default_fn_ident(field: &Ident) -> Ident {
 pub(crate) fn constant_ident(name: &str, span: Span) -> Ident {
     let mut ident = match syn::parse_str::<Ident>(&name.to_uppercase()) {
         Ok(ident) => ident,
-        // A name whose upper case is no identifier: the name itself, marked as ours.
+        // The upper case of some names is not an identifier: the name itself, with our prefix.
         Err(_) => format_ident!("__lightning_{}", name),
     };
     ident.set_span(span);
     ident
 }
 
-/// `pub const VAL_LOSS: <key>;`, all of it underlined as what it is named after: another constant of this name is reported there.
+/// `pub const VAL_LOSS: <key>;`, spanned at the name that it is derived from: rustc reports a
+/// second constant of this name there.
 pub(crate) fn public_constant(name: &str, span: Span, key: TokenStream) -> TokenStream {
     let (ident, key) = (constant_ident(name, span), respan(key, span));
     quote_spanned!(span=> pub const #ident: #key;)

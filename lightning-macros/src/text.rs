@@ -1,16 +1,17 @@
-//! Tokens as a person would write them: for type names, defaults and messages.
+//! Prints tokens as in source code: for type names, defaults and messages.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The tokens on one line, without the spaces that `TokenStream`'s own `Display` puts around `::`, `<` and `.`.
+/// The tokens on one line, without the spaces that `TokenStream`'s own `Display` puts around `::`,
+/// `<` and `.`.
 pub(crate) fn text_of(tokens: impl ToTokens) -> String {
     let mut text = Text::default();
     text.push_all(tokens.to_token_stream());
     text.out
 }
 
-/// What was written last, as far as the next token's spacing depends on it.
+/// The kind of the last token, which decides the spacing of the next.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Last {
     /// Nothing, an opening bracket, or an operator that takes no space after it.

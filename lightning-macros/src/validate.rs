@@ -1,10 +1,21 @@
-//! The rules. Each `check_*` reports every break of one rule and never stops because another failed.
+//! The rules. Each `check_*` reports all violations of one rule, and runs whether or not another
+//! check failed.
 
 mod batch;
+mod hparams;
 mod impls;
+mod log_options;
 mod logs;
+mod metrics;
+mod names;
 mod optimizers;
+mod outputs;
+mod overlaps;
+mod params;
+mod receivers;
+mod roles;
 mod structs;
+mod training_steps;
 
 pub(crate) use batch::validate_batch;
 pub(crate) use impls::{check_impl_attributes, check_impl_item, validate_impl};
@@ -21,8 +32,9 @@ pub(crate) fn check_tensors(ty: &Type, diagnostics: &Diagnostics) {
         fn visit_type(&mut self, ty: &'ast Type) {
             let Some(modern) = modern_tensor(ty) else { return syn::visit::visit_type(self, ty) };
             self.0
-                .error(ty, format!("`{}` is the tensor of an older Burn", text_of(ty)))
-                .help(format!("Burn 0.22 has no backend parameter: write `{}`", text_of(modern)))
+                .error(ty, format!("`Tensor` has no backend parameter, found `{}`", text_of(ty)))
+                .note("Burn 0.22 removed the backend parameter")
+                .help(format!("write `{}`", text_of(modern)))
                 .emit();
         }
     }

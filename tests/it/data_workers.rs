@@ -216,5 +216,5 @@ fn a_loader_that_gives_less_than_it_says_is_an_error() {
     let mut model = Net::new(NetHparams::default());
     let mut trainer = Net::quiet().max_epochs(1).limit_val_batches(0).build().unwrap();
     let error = trainer.fit(&mut model, loader).unwrap_err();
-    assert_eq!(error.message(), "the loader says that an epoch has 3 batches, and it has 2");
+    assert_eq!(error.message(), "`Loader::len` is 3, but the epoch ended after 2 batches");
 }

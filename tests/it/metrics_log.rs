@@ -435,7 +435,7 @@ fn wrong(mistake: &'static str) -> Result<lightning_core::FitReport> {
 fn what_does_not_fit_is_an_error_with_the_metrics_name() {
     for (mistake, expected) in [
         ("rows", ["`rows`", "1 predictions and 4 targets"]),
-        ("classes", ["`classes`", "none of the classes 0 to 2"]),
+        ("classes", ["`classes`", "classes from 0 to 2"]),
         ("labels", ["`labels`", "num_classes"]),
         ("nothing", ["`r2`", "1 samples"]),
     ] {

@@ -342,7 +342,7 @@ fn a_network_with_unmarked_statistics_is_evaluated_in_16_bits_and_left_alone() {
 #[test]
 fn settings_that_cannot_work_are_refused_with_what_can() {
     let error = Net::quiet().precision("16").max_steps(1).min_steps(2).build().unwrap_err().to_string();
-    assert!(error.contains("`16` is no precision; write `16-mixed` or `16-true`"), "{error}");
+    assert!(error.contains("unknown precision `16`; write `16-mixed` or `16-true`"), "{error}");
     assert!(error.contains("min_steps"), "{error}");
 
     #[lightning_module]

@@ -94,7 +94,7 @@ fn batch_norm() {
     fails_with(
         WithNorm::fit,
         &[
-            "`norm` keeps running statistics, for which 16 bits are too few",
+            "running statistics need float32 in a 16-bit run, found `norm`",
             "write `#[precision(f32)]` above `norm: BatchNorm`",
         ],
     );
@@ -285,7 +285,10 @@ steps!(WithUnmarked, WithUnmarkedHparams, |net, x| net.block.norm.forward(x));
 #[test]
 fn layers_inside_of_other_structs() {
     works(WithBlocks::fit);
-    fails_with(WithUnmarked::fit, &["`block.norm` keeps running statistics", "make it an `InF32<BatchNorm>`"]);
+    fails_with(
+        WithUnmarked::fit,
+        &["running statistics need float32 in a 16-bit run, found `block.norm`", "make it an `InF32<BatchNorm>`"],
+    );
 }
 
 /// The path of a marked parameter has no trace of the mark, so a checkpoint of before fits.

@@ -50,7 +50,7 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().max_time("an hour"), "`max_time`: `an hour`"),
         (Net::trainer().fast_dev_run(0), "fast_dev_run(0)"),
         (Net::trainer().accelerator("abacus"), "abacus"),
-        (Net::trainer().profiler("slow"), "`slow` is no profiler"),
+        (Net::trainer().profiler("slow"), "unknown profiler `slow`"),
         (Net::trainer().barebones(true).profiler("simple"), "profiler"),
         (Net::trainer().devices(0), "devices(0)"),
         (Net::trainer().devices(-1), "devices(-1)"),

@@ -14,7 +14,7 @@ pub(super) use self::averaging::Averaging;
 use self::visitors::{Put, PutBack, Restore, Updater};
 use crate::{
     error::Result,
-    params::{DynMapper, MapMode, state::StateWriter, visit},
+    params::{DynMapper, MapMode, StateWriter, visit},
     tensor::any_rank::with_rank,
 };
 

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    module::{FieldKey, LightningModule},
-    params::state::{StateReader, StateWriter},
+    module::LightningModule,
+    params::{FieldKey, StateReader, StateWriter},
 };
 
 /// Freezes a backbone for some epochs, then trains it with a growing learning rate of its own.

@@ -75,7 +75,7 @@ impl<M> Callback<M> for DeviceStatsMonitor {
         self.steps.start(cx);
         self.last = Sample::read().map(|sample| (Instant::now(), sample));
         if self.last.is_none() {
-            cx.run.warn(
+            cx.view.console.warn(
                 "`DeviceStatsMonitor` logs nothing: it needs `/proc`, which this system does not have".to_owned(),
             );
         }

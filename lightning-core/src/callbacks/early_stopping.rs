@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Callback, CallbackContext, CallbackOrder};
+use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Direction, KeyRef, Monitor},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 
@@ -202,12 +202,8 @@ impl<M> EarlyStopping<M> {
 }
 
 impl<M> Callback<M> for EarlyStopping<M> {
-    fn order(&self) -> CallbackOrder {
-        CallbackOrder::Monitor
-    }
-
-    fn monitors(&self) -> Vec<String> {
-        vec![self.key.metric().to_owned()]
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().order(CallbackOrder::Monitor).monitors([self.key.metric().to_owned()])
     }
 
     fn state_key(&self) -> String {
@@ -245,7 +241,11 @@ impl<M> Callback<M> for EarlyStopping<M> {
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.is_quiet() || cx.monitors_at_epoch_end() || cx.stage() != Stage::Validate || !cx.run.validates {
+        if cx.is_quiet()
+            || cx.monitors_at_epoch_end()
+            || cx.stage() != Stage::Validate
+            || !cx.view.progress.validation.enabled
+        {
             return Ok(());
         }
         self.check(cx)

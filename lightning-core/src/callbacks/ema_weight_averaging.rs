@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, WeightAveraging};
+use super::{AveragingCounts, AveragingPoint, Callback, CallbackContext, CallbackInfo, WeightAveraging};
 use crate::{
     error::{Error, Result},
     module::LightningModule,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// Maintains an exponential moving average of the weights, which is validated, saved and returned
@@ -128,8 +128,8 @@ impl EmaWeightAveraging {
 }
 
 impl<M: LightningModule> Callback<M> for EmaWeightAveraging {
-    fn averages_weights(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().averages_weights()
     }
 
     fn check(&self) -> Result<()> {

@@ -12,7 +12,7 @@ use super::{Callback, CallbackContext};
 use crate::{
     error::Result,
     module::LightningModule,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 
@@ -133,7 +133,7 @@ impl<S> BaseFinetuning<S> {
 
 impl<M: LightningModule, S: FinetuningSchedule<M>> Callback<M> for BaseFinetuning<S> {
     fn state_key(&self) -> String {
-        format!("BaseFinetuning({})", crate::module::context::short_name::<S>())
+        format!("BaseFinetuning({})", crate::metrics::ambient::short_name::<S>())
     }
 
     fn setup(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Callback;
+use super::{Callback, CallbackInfo};
 use crate::error::{Error, Result};
 
 /// Changes `accumulate_grad_batches` at given epochs.
@@ -81,7 +81,8 @@ impl<M> Callback<M> for GradientAccumulationScheduler {
         Ok(())
     }
 
-    fn accumulation(&self) -> Option<BTreeMap<u64, u64>> {
-        Some(self.schedule.iter().map(|(epoch, batches)| (*epoch, (*batches).max(1))).collect())
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new()
+            .accumulation(self.schedule.iter().map(|(epoch, batches)| (*epoch, (*batches).max(1))).collect())
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use super::{Callback, CallbackContext};
 use crate::{error::Result, hooks::Hook};
 
-/// What a closure of [`LambdaCallback`] is.
+/// A closure of [`LambdaCallback`].
 type Closure<M> = Box<dyn FnMut(&mut CallbackContext<'_>, &mut M) -> Result<()> + Send>;
 
-/// A callback made of closures, one for each hook that is wanted.
+/// A callback made of closures, for the hooks that are needed.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -40,7 +40,7 @@ type Closure<M> = Box<dyn FnMut(&mut CallbackContext<'_>, &mut M) -> Result<()> 
 /// # let _ = trainer;
 /// ```
 ///
-/// A hook that is given twice runs both closures, in order.
+/// Two closures for one hook both run, in order.
 pub struct LambdaCallback<M> {
     closures: Vec<(Hook, Closure<M>)>,
 }
@@ -58,7 +58,7 @@ impl<M> fmt::Debug for LambdaCallback<M> {
 }
 
 impl<M> LambdaCallback<M> {
-    /// Does nothing yet.
+    /// Creates a callback without closures.
     pub fn new() -> Self {
         Self::default()
     }
@@ -68,17 +68,17 @@ impl<M> LambdaCallback<M> {
     }
 }
 
-macro_rules! closures {
-    ($($method:ident = $hook:ident),* $(,)?) => {
+macro_rules! define_closures {
+    ($({ $name:ident = $variant:ident, $doc:literal, $($flags:tt)* })*) => {
         impl<M> LambdaCallback<M> {
             $(
-                #[doc = concat!("Runs the closure at [`", stringify!($method), "`](Callback::", stringify!($method), ").")]
+                #[doc = concat!("Adds a closure for [`", stringify!($name), "`](Callback::", stringify!($name), ").")]
                 #[must_use]
-                pub fn $method(
+                pub fn $name(
                     mut self,
                     closure: impl FnMut(&mut CallbackContext<'_>, &mut M) -> Result<()> + Send + 'static,
                 ) -> Self {
-                    self.closures.push((Hook::$hook, Box::new(closure)));
+                    self.closures.push((Hook::$variant, Box::new(closure)));
                     self
                 }
             )*
@@ -86,64 +86,12 @@ macro_rules! closures {
 
         impl<M> Callback<M> for LambdaCallback<M> {
             $(
-                fn $method(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-                    self.run(Hook::$hook, cx, module)
+                fn $name(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
+                    self.run(Hook::$variant, cx, module)
                 }
             )*
         }
-
-        #[cfg(test)]
-        const HOOKS: &[Hook] = &[$(Hook::$hook),*];
     };
 }
 
-closures!(
-    setup = Setup,
-    teardown = Teardown,
-    on_fit_start = OnFitStart,
-    on_fit_end = OnFitEnd,
-    on_sanity_check_start = OnSanityCheckStart,
-    on_sanity_check_end = OnSanityCheckEnd,
-    on_train_start = OnTrainStart,
-    on_train_end = OnTrainEnd,
-    on_train_epoch_start = OnTrainEpochStart,
-    on_train_epoch_end = OnTrainEpochEnd,
-    on_train_batch_start = OnTrainBatchStart,
-    on_train_batch_end = OnTrainBatchEnd,
-    on_before_zero_grad = OnBeforeZeroGrad,
-    on_before_backward = OnBeforeBackward,
-    on_after_backward = OnAfterBackward,
-    on_before_optimizer_step = OnBeforeOptimizerStep,
-    on_validation_start = OnValidationStart,
-    on_validation_end = OnValidationEnd,
-    on_validation_epoch_start = OnValidationEpochStart,
-    on_validation_epoch_end = OnValidationEpochEnd,
-    on_validation_batch_start = OnValidationBatchStart,
-    on_validation_batch_end = OnValidationBatchEnd,
-    on_test_start = OnTestStart,
-    on_test_end = OnTestEnd,
-    on_test_epoch_start = OnTestEpochStart,
-    on_test_epoch_end = OnTestEpochEnd,
-    on_test_batch_start = OnTestBatchStart,
-    on_test_batch_end = OnTestBatchEnd,
-    on_predict_start = OnPredictStart,
-    on_predict_end = OnPredictEnd,
-    on_predict_epoch_start = OnPredictEpochStart,
-    on_predict_epoch_end = OnPredictEpochEnd,
-    on_predict_batch_start = OnPredictBatchStart,
-    on_predict_batch_end = OnPredictBatchEnd,
-    on_exception = OnException,
-    on_save_checkpoint = OnSaveCheckpoint,
-    on_load_checkpoint = OnLoadCheckpoint,
-);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_is_a_closure_for_every_hook_a_callback_has() {
-        let wanted: Vec<_> = Hook::ALL.iter().filter(|hook| !hook.is_for_module_alone()).collect();
-        assert_eq!(HOOKS.iter().collect::<Vec<_>>(), wanted);
-    }
-}
+lightning_macros::with_hooks!(define_closures, callbacks);

@@ -28,19 +28,19 @@ impl LoggedSteps {
 impl CallbackContext<'_> {
     /// Whether the record of a step, counted from 1, goes to the loggers.
     pub(super) fn logs_step(&self, step: u64) -> bool {
-        step.is_multiple_of(self.run.settings.output.log_every_n_steps)
+        step.is_multiple_of(self.settings.log_every_n_steps)
     }
 
     /// Sends a row that belongs to no batch to the loggers immediately.
     pub(super) fn log_row(&mut self, metrics: Vec<(String, f64)>) -> Result<()> {
         let (epoch, batches, step) = (self.current_epoch(), self.batch_step(), self.global_step());
-        self.run.loggers.log(&Record::new(self.stage(), epoch, None, batches, step, metrics))
+        self.loggers.log(&Record::new(self.stage(), epoch, None, batches, step, metrics))
     }
 
     /// # Errors
     /// If the trainer has no logger, except in a `fast_dev_run`.
     pub(super) fn check_logger(&self, callback: &str) -> Result<()> {
-        if !self.run.loggers.is_empty() || self.is_fast_dev_run() {
+        if !self.loggers.is_empty() || self.is_fast_dev_run() {
             return Ok(());
         }
         Err(Error::config(format!("`{callback}` needs a logger, found none"))

@@ -60,7 +60,7 @@ impl LearningRateMonitor {
     /// Returns the current learning rates with their names.
     fn rates(&self, cx: &CallbackContext<'_>) -> Vec<(String, f64)> {
         let named = |name: &str| format!("{}lr-{name}", self.prefix);
-        match cx.run.optimizers.as_slice() {
+        match cx.view.train.optimizers.as_slice() {
             // The name of an only optimizer says nothing, so its kind is shown in place of it.
             [only] => {
                 let (name, kind) = (only.name(), kind(only.describe()));

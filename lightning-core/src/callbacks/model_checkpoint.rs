@@ -8,15 +8,15 @@ mod settings;
 mod top_k;
 mod trigger;
 
-use std::{marker::PhantomData, path::PathBuf};
+use std::marker::PhantomData;
 
 pub use self::top_k::TopK;
 use self::{saver::Saver, settings::Settings};
-use super::{Callback, CallbackContext, CallbackOrder};
+use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
     error::Result,
     metrics::{Directed, Monitor},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// Saves checkpoints during `fit` and keeps those with the best values of a metric.
@@ -86,24 +86,15 @@ impl<M> ModelCheckpoint<M> {
 }
 
 impl<M: 'static> Callback<M> for ModelCheckpoint<M> {
-    fn order(&self) -> CallbackOrder {
-        CallbackOrder::Checkpoint
-    }
-
-    fn is_checkpoint(&self) -> bool {
-        true
-    }
-
-    fn monitors(&self) -> Vec<String> {
-        self.saver.settings.monitor.iter().map(|(key, _)| key.metric().to_owned()).collect()
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new()
+            .order(CallbackOrder::Checkpoint)
+            .writes_checkpoints(self.saver.settings.folder.clone())
+            .monitors(self.saver.settings.monitor.iter().map(|(key, _)| key.metric().to_owned()))
     }
 
     fn check(&self) -> Result<()> {
         self.saver.settings.check()
-    }
-
-    fn checkpoint_folder(&self) -> Option<PathBuf> {
-        self.saver.settings.folder.clone()
     }
 
     fn state_key(&self) -> String {

@@ -1,7 +1,10 @@
 //! Prints the structure of the module, to a given depth.
 
-use super::{Callback, CallbackContext};
-use crate::{engine::summary, error::Result, module::LightningModule};
+use super::{Callback, CallbackContext, CallbackInfo};
+use crate::{
+    error::Result,
+    module::{LightningModule, summary_of},
+};
 
 /// Prints the model summary to a given depth, in place of the trainer's own summary.
 ///
@@ -56,12 +59,12 @@ impl ModelSummary {
 }
 
 impl<M: LightningModule> Callback<M> for ModelSummary {
-    fn is_model_summary(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().prints_model_summary()
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        let text = summary::summary_of(cx.run, self.depth, |visitor| crate::params::visit(&*module, visitor))?;
+        let text = summary_of(&cx.info, cx.view.train, self.depth, |visitor| crate::params::visit(&*module, visitor))?;
         cx.print(text);
         Ok(())
     }

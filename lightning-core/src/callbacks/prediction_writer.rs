@@ -173,7 +173,8 @@ impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
 
 /// Calls `body` with the predictions so far.
 fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
-    let outputs = cx.run.predictions.as_ref().and_then(|outputs| outputs.downcast_ref::<CollectedOutputs<T>>());
+    let outputs =
+        cx.view.outputs.predictions.as_ref().and_then(|outputs| outputs.downcast_ref::<CollectedOutputs<T>>());
     let Some(outputs) = outputs else {
         let found = std::any::type_name::<T>();
         return Err(Error::config(format!(
@@ -199,7 +200,7 @@ where
         if cx.batch_idx() == 0 {
             self.seen = 0;
         }
-        let samples = self.seen..self.seen + cx.run.batch_size.unwrap_or(0) as u64;
+        let samples = self.seen..self.seen + cx.view.progress.batch_size.unwrap_or(0) as u64;
         self.seen = samples.end;
         let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx: cx.batch_idx(), samples };
         if self.interval != WriteInterval::Epoch {

@@ -21,11 +21,7 @@ use crate::{
     console::table,
     error::{Error, Result},
     module::LightningModule,
-    params::{
-        select::ParamSelector,
-        state::{StateReader, StateWriter},
-        visit,
-    },
+    params::{ParamSelector, StateReader, StateWriter, visit},
 };
 
 /// Prunes weights after every epoch: the least important ones are set to zero and stay zero.
@@ -163,7 +159,7 @@ impl<M: LightningModule> Callback<M> for Pruning {
     }
 
     fn on_before_optimizer_step(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        for window in &mut cx.run.windows {
+        for window in &mut cx.view.train.accumulators {
             for (index, mask) in &self.masks {
                 window.change(*index, |gradient| mask.apply_to(gradient));
             }
@@ -186,7 +182,7 @@ impl<M: LightningModule> Callback<M> for Pruning {
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
         // Without accumulation buffers this is a `validate`, not the validation of a `fit`.
-        let is_fitting = !cx.is_sanity_checking() && !cx.run.windows.is_empty();
+        let is_fitting = !cx.is_sanity_checking() && !cx.view.train.accumulators.is_empty();
         if self.settings.on_train_epoch_end || cx.is_failing() || !is_fitting {
             return Ok(());
         }

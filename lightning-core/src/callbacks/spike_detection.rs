@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     metrics::Direction,
     os::files::write_atomic,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// Ends training with an error when the loss spikes, and writes a list of batches to skip.

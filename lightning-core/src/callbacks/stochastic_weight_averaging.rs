@@ -14,10 +14,7 @@ use super::{AveragingCounts, Callback, CallbackContext, average::Average, weight
 use crate::{
     error::{Error, Result},
     module::{LightningModule, TrainingMode},
-    params::{
-        running_statistics,
-        state::{StateReader, StateWriter, StoredTensors},
-    },
+    params::{StateReader, StateWriter, running_statistics, state::StoredTensors},
 };
 
 /// Averages the weights of the last epochs, which are trained at a learning rate of their own.
@@ -132,7 +129,7 @@ impl StochasticWeightAveraging {
 
     /// Returns the epoch, counted from 0, in which averaging starts.
     fn start_epoch(&self, cx: &CallbackContext<'_>) -> Result<u64> {
-        self.settings.start_epoch(cx.run.settings.length.max_epochs)
+        self.settings.start_epoch(cx.settings.max_epochs)
     }
 
     /// Sets the learning rates for an epoch and pauses the optimizer's schedule, once averaging has
@@ -140,7 +137,7 @@ impl StochasticWeightAveraging {
     fn set_rates(&self, cx: &mut CallbackContext<'_>, epoch: u64) {
         let Some(first) = &self.first_rates else { return };
         let rates = self.settings.rates(first, epoch.saturating_sub(self.began));
-        if let Some(optimizer) = cx.run.optimizers.first_mut() {
+        if let Some(optimizer) = cx.view.train.optimizers.first_mut() {
             optimizer.hold_schedule();
             optimizer.set_rates(&rates);
         }
@@ -154,14 +151,14 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
         self.start_epoch(cx)?;
-        let found = cx.run.optimizers.len();
+        let found = cx.view.train.optimizers.len();
         if found != 1 {
             return Err(Error::config(format!(
                 "`StochasticWeightAveraging` needs exactly one optimizer, found {found}"
             ))
             .help("use `WeightAveraging`, which takes any number of optimizers"));
         }
-        let groups = cx.run.optimizers.first().map_or(0, |optimizer| optimizer.rates().count());
+        let groups = cx.view.train.optimizers.first().map_or(0, |optimizer| optimizer.rates().count());
         self.settings.check_groups(groups)?;
         self.excluded = running_statistics(module)?;
         // A run resumed in the middle of an epoch gets no `on_train_epoch_start` for it.
@@ -179,7 +176,7 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
     fn on_train_epoch_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         let epoch = cx.current_epoch();
         if self.first_rates.is_none() && epoch >= self.start_epoch(cx)? {
-            self.first_rates = cx.run.optimizers.first().map(|optimizer| optimizer.rates().collect());
+            self.first_rates = cx.view.train.optimizers.first().map(|optimizer| optimizer.rates().collect());
             self.began = epoch;
         }
         self.set_rates(cx, epoch);
@@ -211,8 +208,8 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
         if running_statistics(module)?.is_empty() {
             return Ok(false);
         }
-        if matches!(cx.run.training, TrainingMode::Manual) {
-            cx.run.warn(
+        if matches!(cx.info.training, TrainingMode::Manual) {
+            cx.view.console.warn(
                 "`StochasticWeightAveraging` does not recompute running statistics under manual optimization, whose \
                  steps cannot run without updating weights"
                     .to_owned(),

@@ -176,7 +176,7 @@ impl ThroughputMonitor {
 }
 
 fn samples(cx: &CallbackContext<'_>) -> u64 {
-    cx.run.batch_size.unwrap_or(0) as u64
+    cx.view.progress.batch_size.unwrap_or(0) as u64
 }
 
 impl<M> Callback<M> for ThroughputMonitor {

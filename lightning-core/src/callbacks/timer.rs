@@ -9,10 +9,9 @@ use super::{Callback, CallbackContext};
 use crate::{
     error::{Error, Result},
     optim::Interval,
-    params::state::{StateReader, StateWriter},
-    settings::IntoMaxTime,
+    params::{StateReader, StateWriter},
+    progress::{IntoMaxTime, StopReason},
     stage::Stage,
-    trainer::report::StopReason,
 };
 
 /// Measures the time of each stage, and ends training when a time limit is reached.
@@ -162,11 +161,11 @@ impl Timer {
     }
 
     fn check(&self, cx: &mut CallbackContext<'_>) {
-        let (Some(left), None) = (self.time_remaining(), &cx.run.stop) else { return };
+        let (Some(left), None) = (self.time_remaining(), &cx.view.progress.stop) else { return };
         if !left.is_zero() {
             return;
         }
-        cx.run.stop = Some(StopReason::TimeLimit);
+        cx.view.progress.stop = Some(StopReason::TimeLimit);
         if self.verbose {
             let seconds = self.time_elapsed(Stage::Fit).as_secs();
             let (minutes, hours) = (seconds / 60 % 60, seconds / 3600);

@@ -8,13 +8,13 @@ use std::{
 use burn::tensor::Tensor;
 
 use super::{
-    Callback, CallbackContext,
+    Callback, CallbackContext, CallbackInfo,
     average::{Averaging, Rule},
 };
 use crate::{
     error::Result,
     module::LightningModule,
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
 };
 
 /// A point of training after which the average may be updated.
@@ -202,8 +202,8 @@ pub(super) fn arithmetic_mean(average: Tensor<1>, weights: Tensor<1>, averaged: 
 }
 
 impl<M: LightningModule> Callback<M> for WeightAveraging {
-    fn averages_weights(&self) -> bool {
-        true
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().averages_weights()
     }
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

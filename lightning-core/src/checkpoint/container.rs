@@ -20,7 +20,7 @@ use twox_hash::XxHash3_128;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    optim::fused::SharedLeaf,
+    optim::fused::SharedTensor,
 };
 
 /// The entry of a checkpoint's JSON.
@@ -50,7 +50,7 @@ enum Values {
     /// On a device whose memory is the host's, in one dimension.
     Shared(Tensor<1>),
     /// In the state of a fused optimizer.
-    State(SharedLeaf),
+    State(SharedTensor),
 }
 
 /// How many elements of a shared tensor are copied at a time: few enough to be still in a core's cache when they are hashed and written.
@@ -82,7 +82,7 @@ impl Stored {
     ///
     /// # Errors
     /// As [`Stored::new`].
-    pub(crate) fn state(name: String, leaf: SharedLeaf) -> Result<Self> {
+    pub(crate) fn state(name: String, leaf: SharedTensor) -> Result<Self> {
         let none = || Error::new(ErrorKind::Checkpoint, format!("the optimizer's state has no `{name}`"));
         let data = leaf.data().ok_or_else(none)?;
         let (dtype, shape) = (stored_as(&name, data.dtype())?, data.shape().as_slice().to_vec());

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    engine::{resume::LoopPosition, run::Counters},
     metrics::MetricsRecord,
     optim::AddedGroup,
-    trainer::report::StopReason,
+    progress::{Counters, LoopPosition, StopReason},
 };
 
 /// What a checkpoint says of itself.

@@ -17,30 +17,30 @@
 //!
 //! Any program reads it: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
 
+pub(crate) mod collect;
 pub(crate) mod container;
+pub(crate) mod differences;
 pub(crate) mod find;
 pub(crate) mod git;
 mod inspect;
 pub(crate) mod metadata;
 pub(crate) mod optimizers;
+pub(crate) mod queue;
 pub(crate) mod reader;
+pub(crate) mod snapshot;
+mod state;
 pub(crate) mod writer;
 
-use std::path::Path;
-
-pub(crate) use self::reader::Checkpoint;
 pub use self::{
     find::Resume,
     inspect::{Inspection, TensorSummary, inspect},
     metadata::{Metadata, RunRecord},
 };
-pub(crate) use crate::engine::snapshot::hparams_value;
-use crate::{
-    error::{Error, Result},
-    module::{InitModule, InitOutput, LightningModule},
-    os::panics::catch_panic,
+pub(crate) use self::{
+    reader::Checkpoint,
+    snapshot::Snapshot,
+    state::{BestCheckpoint, CheckpointState, ResumeState, ResumedFrom},
 };
-
 /// The version of the format that this library writes, and the newest it reads.
 pub const FORMAT_VERSION: u32 = 2;
 
@@ -60,18 +60,4 @@ pub(crate) mod names {
     pub(crate) const CALLBACKS: &str = "callback.";
     pub(crate) const USER: &str = "user.";
     pub(crate) const LOSS: &str = "loss";
-}
-
-/// Rebuilds a module from a checkpoint: its stored hyperparameters, then its weights and state.
-#[doc(hidden)]
-pub fn load_from_checkpoint<M: InitModule + LightningModule>(path: &Path) -> Result<M> {
-    let checkpoint = Checkpoint::open(path)?;
-    let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
-        Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
-    })?;
-    // The numbers are those of a file, and `init` is written for those of a program.
-    let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
-        .map_err(|error| error.at_path(path))?;
-    checkpoint.apply(&mut module)?;
-    Ok(module.valid())
 }

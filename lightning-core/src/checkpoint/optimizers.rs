@@ -17,11 +17,13 @@ use super::{
     names,
 };
 use crate::{
-    engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
     optim::{Optimizer, Schedule},
     os::panics::catch_panic,
-    params::state::{f64_from_json, f64_to_json},
+    params::{
+        ParamName,
+        state::{f64_from_json, f64_to_json},
+    },
     tensor::handle::is_float,
 };
 

@@ -6,26 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::{
-    module::ParamId,
-    tensor::{TensorData, kind::BridgeTensor},
-};
 use serde_json::Value;
 
-use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metadata, names};
+use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metadata};
 use crate::{
     error::{Error, Result},
-    module::LightningModule,
-    params::{
-        BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper,
-        state::{StateReader, StoredTensors},
-        visit,
-    },
-    tensor::handle::{Handle, with_data},
+    params::state::StoredTensors,
 };
-
-/// Problems listed in one error; the rest are counted.
-const SHOWN_PROBLEMS: usize = 8;
 
 /// No run gets as far; what is counted on from here cannot overflow.
 const MOST_COUNTED: u64 = 1 << 53;
@@ -121,54 +108,9 @@ impl Checkpoint {
         self.container.path()
     }
 
-    /// Gives the model's weights, buffers and state to `module`, which stays as it is when they do not fit.
-    ///
     /// # Errors
-    /// When the checkpoint is of another module, or does not fit this one.
-    pub(crate) fn apply<M: LightningModule>(&self, module: &mut M) -> Result<()> {
-        self.apply_from(names::MODEL, |_| true, module)
-    }
-
-    /// Gives the weights in training to `module`, which may not be those of the model. What an optimizer has stepped lies in memory as
-    /// the step has left it, and the rest as it was declared: the order in which a product is summed up depends on it.
-    ///
-    /// # Errors
-    /// As [`apply`](Self::apply).
-    pub(crate) fn apply_for_training<M: LightningModule>(&self, module: &mut M) -> Result<()> {
-        let averaged = self.container.tensors().any(|(name, _)| name.starts_with(names::TRAINING));
-        let prefix = if averaged { names::TRAINING } else { names::MODEL };
-        let trainable = self.metadata.run.as_ref().map(|run| &run.trainable);
-        let is_untouched = |path: &str| {
-            let never_trained = trainable.is_some_and(|trainable| trainable.has_never_trained(path));
-            self.metadata.global_step == 0 || never_trained
-        };
-        self.apply_from(prefix, is_untouched, module)
-    }
-
-    fn apply_from<M: LightningModule>(
-        &self,
-        prefix: &'static str,
-        as_declared: impl Fn(&str) -> bool,
-        module: &mut M,
-    ) -> Result<()> {
-        self.check_module(M::NAME)?;
-        let mut places = Places { checkpoint: self, prefix, problems: Vec::new(), found: 0 };
-        visit(module, &mut places)?;
-        module.visit_buffers(&mut places);
-        places.finish()?;
-        let mut values = Values { tensors: self.tensors_below(prefix)?, as_declared: &as_declared };
-        let located = |error: Error| error.at_path(self.path());
-        let mut changed = module.clone();
-        changed.map_buffers(&mut values)?;
-        let user = self.tensors_below(names::USER)?;
-        changed.load_state(&StateReader::new(&self.metadata.state)).map_err(located)?;
-        changed.load_user_state(&StateReader::with_tensors(&self.metadata.user, &user)).map_err(located)?;
-        // Last, since there is no way back: a module shares its running statistics with its clones.
-        *module = changed.map(&mut DynMapper::new(MapMode::Values(&mut values)));
-        Ok(())
-    }
-
-    fn check_module(&self, name: &str) -> Result<()> {
+    /// When the checkpoint belongs to another module.
+    pub(crate) fn check_module(&self, name: &str) -> Result<()> {
         let stored = &self.metadata.module;
         if stored == name {
             return Ok(());
@@ -190,111 +132,5 @@ impl Checkpoint {
             }
         }
         Ok(tensors)
-    }
-}
-
-/// Compares what is stored with the places that a module has for it.
-struct Places<'a> {
-    checkpoint: &'a Checkpoint,
-    prefix: &'static str,
-    problems: Vec<String>,
-    found: usize,
-}
-
-impl Places<'_> {
-    fn check(&mut self, path: &str, dims: &[usize]) {
-        match self.checkpoint.container.info(&format!("{}{path}", self.prefix)) {
-            None => self.problems.push(format!("`{path}` is not in the file")),
-            Some(info) => {
-                self.found += 1;
-                if info.shape != dims {
-                    self.problems
-                        .push(format!("`{path}` has shape {:?} in the file and {dims:?} in the model", info.shape));
-                }
-            }
-        }
-    }
-
-    /// # Errors
-    /// When anything does not fit: one error that lists it.
-    fn finish(self) -> Result<()> {
-        let Self { checkpoint, prefix, mut problems, found } = self;
-        let stored = checkpoint.container.tensors().filter(|(name, _)| name.starts_with(prefix)).count();
-        let unused = stored.saturating_sub(found);
-        if unused > 0 {
-            problems.push(format!("{unused} stored tensors have no place in the model"));
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let mut text = "the checkpoint does not fit the model:".to_owned();
-        for problem in problems.iter().take(SHOWN_PROBLEMS) {
-            text.push_str(&format!("\n  - {problem}"));
-        }
-        if problems.len() > SHOWN_PROBLEMS {
-            text.push_str(&format!("\n  - and {} more", problems.len() - SHOWN_PROBLEMS));
-        }
-        let hparams = &checkpoint.metadata.hparams;
-        Err(Error::checkpoint(checkpoint.path(), text).help(format!(
-            "the checkpoint's model was built with {hparams}; a program that has changed since needs the one of then"
-        )))
-    }
-}
-
-impl ErasedVisitor for Places<'_> {
-    fn float(&mut self, _index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
-        self.check(path, &param.dims());
-        Ok(())
-    }
-
-    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
-        self.check(path, &handle().dims());
-        Ok(())
-    }
-}
-
-impl BufferVisitor for Places<'_> {
-    fn buffer(&mut self, name: &str, dims: &[usize], _data: &dyn Fn() -> Result<TensorData>) {
-        self.check(name, dims);
-    }
-}
-
-/// The stored values of a module, by path.
-pub(crate) struct Values<'a> {
-    tensors: StoredTensors,
-    as_declared: &'a dyn Fn(&str) -> bool,
-}
-
-impl Values<'static> {
-    /// Values that lie in memory as the parameters were declared.
-    pub(crate) fn as_declared(tensors: StoredTensors) -> Self {
-        Self { tensors, as_declared: &|_| true }
-    }
-}
-
-impl BufferMapper for Values<'_> {
-    fn buffer(&mut self, name: &str, _dims: &[usize]) -> Result<Option<TensorData>> {
-        Ok(self.tensors.remove(name))
-    }
-}
-
-impl ValueMapper for Values<'_> {
-    fn wants(&self, _index: usize, _id: ParamId) -> bool {
-        true
-    }
-
-    fn wants_others(&self) -> bool {
-        true
-    }
-
-    fn is_as_declared(&self, path: &str) -> bool {
-        (self.as_declared)(path)
-    }
-
-    fn map(&mut self, _index: usize, path: &str, value: BridgeTensor) -> BridgeTensor {
-        match self.tensors.remove(path) {
-            Some(data) => with_data(value, data),
-            None => value,
-        }
     }
 }

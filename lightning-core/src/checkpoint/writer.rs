@@ -9,9 +9,8 @@ use std::{
     time::Instant,
 };
 
-use super::reader::pointer_text;
+use super::{reader::pointer_text, snapshot::Snapshot};
 use crate::{
-    engine::snapshot::Image,
     error::{Error, ErrorKind, Location, Result},
     os::{files, panics::panic_message},
 };
@@ -69,7 +68,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 /// What is written in one go, of one image.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) image: Image,
+    pub(crate) snapshot: Snapshot,
     pub(crate) requests: Vec<SaveRequest>,
     /// Where the run was, for an error.
     pub(crate) location: Location,
@@ -78,17 +77,17 @@ pub(crate) struct Job {
 impl Job {
     /// `memory` is dropped when the tensors are, which is before the file is in place.
     fn run(self, memory: Sender<Infallible>) -> Result<()> {
-        let Self { image, requests, location } = self;
-        Self::write(image, &requests, memory).map_err(|error| error.at(location))
+        let Self { snapshot, requests, location } = self;
+        Self::write(snapshot, &requests, memory).map_err(|error| error.at(location))
     }
 
-    fn write(image: Image, requests: &[SaveRequest], memory: Sender<Infallible>) -> Result<()> {
+    fn write(snapshot: Snapshot, requests: &[SaveRequest], memory: Sender<Infallible>) -> Result<()> {
         let Some((last, others)) = requests.split_last() else { return Ok(()) };
         for request in others {
-            image.write(&request.path, request.weights_only)?;
+            snapshot.write(&request.path, request.weights_only)?;
             request.finish()?;
         }
-        image.write_last(&last.path, last.weights_only, || drop(memory))?;
+        snapshot.write_last(&last.path, last.weights_only, || drop(memory))?;
         last.finish()
     }
 }
@@ -111,7 +110,7 @@ impl Writer {
         self.finish()?;
         self.paths = job.requests.iter().map(|request| request.path.clone()).collect();
         let (memory, open) = channel();
-        self.memory = job.image.is_shared().then(|| (Instant::now(), open));
+        self.memory = job.snapshot.is_shared().then(|| (Instant::now(), open));
         let thread = thread::Builder::new().name("checkpoint".to_owned());
         let running = thread.spawn(move || job.run(memory)).map_err(|error| {
             Error::new(ErrorKind::Io, "no thread could be started to write a checkpoint").caused_by(error)

@@ -1,5 +1,6 @@
-//! What is printed: progress, tables, the profile.
+//! What is printed: progress, tables and the profile of a run.
 
+pub(crate) mod output;
 pub(crate) mod profiler;
-pub(crate) mod progress;
+pub(crate) mod progress_bar;
 pub(crate) mod table;

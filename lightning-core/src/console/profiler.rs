@@ -1,4 +1,4 @@
-//! Where the time of a run goes.
+//! How the time of a run is spent.
 
 use std::{
     fmt,
@@ -12,11 +12,18 @@ use crate::{
 };
 
 /// How a run is profiled.
+///
+/// ```
+/// use lightning_core::trainer::Profiler;
+///
+/// assert_eq!("simple".parse::<Profiler>()?, Profiler::Simple);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profiler {
-    /// The time and the number of calls of every hook, of the steps, of loading, of the backward pass and of the update; printed when the
-    /// run ends.
+    /// Measures the time and the number of calls of every hook, of the steps, of loading, of the
+    /// backward pass and of the optimizer step, and prints them when the run ends.
     Simple,
 }
 
@@ -26,17 +33,21 @@ impl FromStr for Profiler {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "simple" => Ok(Self::Simple),
-            other => Err(Error::config(format!("`{other}` is no profiler")).help("use \"simple\"")),
+            other => {
+                let text = format!("unknown profiler `{other}`; available: simple");
+                Err(Error::config(text).help("write `.profiler(\"simple\")`"))
+            }
         }
     }
 }
 
-/// What [`profiler`](crate::trainer::TrainerBuilder::profiler) takes: a [`Profiler`] or its name.
+/// The trait of values that [`profiler`](crate::trainer::TrainerBuilder::profiler) accepts: a
+/// [`Profiler`] or its name.
 pub trait IntoProfiler {
-    /// The profiler.
+    /// Converts the value to a profiler.
     ///
     /// # Errors
-    /// When the name is not known.
+    /// If the name is unknown.
     fn into_profiler(self) -> Result<Profiler>;
 }
 
@@ -52,44 +63,45 @@ impl IntoProfiler for &str {
     }
 }
 
-/// What the runs of a trainer did and how long each took. Printed, it is a table, the longest first.
+/// The actions of a trainer's runs and their times. Its `Display` form is a table, longest first.
 ///
-/// On a device that computes while the program goes on, an action's time is that of handing it over; what waits for a result has the
-/// time of all that is waited for.
+/// On an asynchronous device the time of an action is that of enqueuing its work. An action that
+/// waits for a result includes the time of all work before it.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     actions: Vec<ProfiledAction>,
     whole: Duration,
 }
 
-/// One kind of thing that a run does.
+/// One action of a run, such as a hook or the backward pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfiledAction {
     /// A hook, a step, a loader (reading a batch), `backward` or `optimizer_step`.
     pub name: &'static str,
-    /// How often.
+    /// The number of calls.
     pub calls: u64,
-    /// How long, all calls together.
+    /// The time of all calls together.
     pub total: Duration,
 }
 
 impl Profile {
-    /// Every action, in the order in which they came first.
+    /// Returns every action, in the order of their first calls.
     pub fn actions(&self) -> &[ProfiledAction] {
         &self.actions
     }
 
-    /// The action with this name.
+    /// Returns the action with this name.
     pub fn get(&self, name: &str) -> Option<&ProfiledAction> {
         self.actions.iter().find(|action| action.name == name)
     }
 
-    /// From the start of each run to its end, all together.
+    /// Returns the time from start to end of all runs together.
     pub fn whole(&self) -> Duration {
         self.whole
     }
 
+    /// Adds one call of an action.
     pub(crate) fn count(&mut self, name: &'static str, time: Duration) {
         match self.actions.iter_mut().find(|action| action.name == name) {
             Some(action) => {
@@ -100,6 +112,7 @@ impl Profile {
         }
     }
 
+    /// Adds the time of a run that started at `started`.
     pub(crate) fn end(&mut self, started: Option<Instant>) {
         self.whole += started.map(|started| started.elapsed()).unwrap_or_default();
     }
@@ -124,7 +137,7 @@ impl fmt::Display for Profile {
             })
             .collect();
         let table = table::figures_table(["Action", "Calls", "Mean (ms)", "Total (ms)", "Share"], &rows);
-        write!(f, "{table}\n{:.3} ms in all", milliseconds(self.whole))
+        write!(f, "{table}\n{:.3} ms in total", milliseconds(self.whole))
     }
 }
 
@@ -144,6 +157,6 @@ mod tests {
         let text = profile.to_string();
         let at = |name: &str| text.find(name);
         assert!(at("training_step") < at("setup") && at("setup").is_some(), "{text}");
-        assert!(text.contains("60.0 %") && text.contains("3.0000") && text.ends_with("10.000 ms in all"), "{text}");
+        assert!(text.contains("60.0 %") && text.contains("3.0000") && text.ends_with("10.000 ms in total"), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use super::{
     transform::{Fallible, Infallible, NoMap, Then, Transform},
 };
 use crate::{
-    data::batch::Batch,
+    batch::Batch,
     error::{Error, Result},
     random::Rng,
 };
@@ -190,7 +190,9 @@ impl<D: Dataset + 'static, B, C, M> DataLoaderBuilder<D, B, C, M> {
         check_workers(&workers, &mut problems);
         problems.finish()?;
         let recipe = Recipe { dataset, map, collate, layout, stage, batch: PhantomData };
-        Ok(DataLoader::new(Indexed { recipe: Arc::new(recipe), workers: Workers::new(workers) }))
+        let loader = Indexed { recipe: Arc::new(recipe), workers: Workers::new(workers) };
+        let summary = loader.summary();
+        Ok(DataLoader::new(loader, summary))
     }
 }
 

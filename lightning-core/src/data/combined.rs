@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 
-use super::{
-    Batches, DataLoader, EpochOffset, Loader,
-    loader::{BatchSource, Description},
-};
+use super::{Batches, DataLoader, EpochOffset, Loader, loader::Summary};
 use crate::{
     error::{Error, Result},
     random::{Rng, Stream},
@@ -59,7 +56,7 @@ impl Combined {
     ///
     /// Where a loader does not know its length, resuming after it reads it through.
     pub fn sequential<B: Send + 'static>(loaders: impl CombineSequential<B>) -> DataLoader<B> {
-        DataLoader::new(Chained(loaders.members()))
+        DataLoader::new(Chained(loaders.members()), Summary::default())
     }
 }
 
@@ -182,15 +179,21 @@ struct Parallel<T, O> {
     open: Open<T, O>,
 }
 
-impl<T: Send + Sync, O: 'static> BatchSource<O> for Parallel<T, O> {
+impl<T: Send + Sync + 'static, O: 'static> Loader<O> for Parallel<T, O> {
     fn len(&self) -> Option<usize> {
         together(&(self.lengths)(&self.members), self.mode)
     }
 
-    fn batch_size(&self) -> usize {
-        1
+    fn batches(&self, from: EpochOffset) -> Result<Batches<O>> {
+        self.open(from, None)
     }
 
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<O>> {
+        self.open(from, Some(device))
+    }
+}
+
+impl<T: Send + Sync + 'static, O: 'static> Parallel<T, O> {
     fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<O>> {
         let batches = (self.open)(&self.members, from, device, self.mode)?;
         match self.len() {
@@ -201,24 +204,30 @@ impl<T: Send + Sync, O: 'static> BatchSource<O> for Parallel<T, O> {
             None => Ok(batches),
         }
     }
+}
 
-    fn describe(&self) -> Description {
-        Description::default()
-    }
+fn parallel<T: Send + Sync + 'static, O: 'static>(loaders: Parallel<T, O>) -> DataLoader<O> {
+    DataLoader::new(loaders, Summary::default())
 }
 
 /// Loaders one after the other.
 struct Chained<B>(Vec<Member<B>>);
 
-impl<B: Send + 'static> BatchSource<B> for Chained<B> {
+impl<B: Send + 'static> Loader<B> for Chained<B> {
     fn len(&self) -> Option<usize> {
         self.0.iter().map(|member| locked(member).len()).sum()
     }
 
-    fn batch_size(&self) -> usize {
-        1
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
+        self.open(from, None)
     }
 
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
+        self.open(from, Some(device))
+    }
+}
+
+impl<B: Send + 'static> Chained<B> {
     fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         Ok(Box::new(Chain {
             members: self.0.clone(),
@@ -228,10 +237,6 @@ impl<B: Send + 'static> BatchSource<B> for Chained<B> {
             skipped: from.batch,
             current: None,
         }))
-    }
-
-    fn describe(&self) -> Description {
-        Description::default()
     }
 }
 
@@ -326,7 +331,7 @@ macro_rules! combine {
             type Filled = ($(Option<$batch>,)+);
 
             fn together(self, mode: Mode) -> DataLoader<($($batch,)+)> {
-                DataLoader::new(Parallel {
+                parallel(Parallel {
                     members: ($(member::<$batch>(self.$index),)+),
                     mode,
                     lengths: |members| vec![$(locked(&members.$index).len()),+],
@@ -351,7 +356,7 @@ macro_rules! combine {
             }
 
             fn filled(self) -> DataLoader<Self::Filled> {
-                DataLoader::new(Parallel {
+                parallel(Parallel {
                     members: ($(member::<$batch>(self.$index),)+),
                     mode: Mode::Max,
                     lengths: |members| vec![$(locked(&members.$index).len()),+],

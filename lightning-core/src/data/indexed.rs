@@ -11,9 +11,9 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, Dataset, EpochOffset, Transform,
+    Batches, Collate, Dataset, EpochOffset, Loader, Transform,
     layout::{Layout, Order},
-    loader::{BatchSource, Description},
+    loader::Summary,
     prefetch::{
         epoch::{Epoch, Job, Reader, Watch, in_batch},
         ordered::Ordered,
@@ -39,14 +39,14 @@ pub(super) struct Recipe<D, B, C, M> {
     pub(super) batch: PhantomData<fn() -> B>,
 }
 
-/// A loader of a dataset, with the types of dataset, map and collate function erased by [`BatchSource`].
+/// A loader of a dataset, before the types of dataset, map and collate function are erased.
 pub(super) struct Indexed<D, B, C, M> {
     // Workers hold the recipe and never the loader, whose end may be the end of the workers.
     pub(super) recipe: Arc<Recipe<D, B, C, M>>,
     pub(super) workers: Workers,
 }
 
-impl<D, B, C, M> BatchSource<B> for Indexed<D, B, C, M>
+impl<D, B, C, M> Loader<B> for Indexed<D, B, C, M>
 where
     D: Dataset + 'static,
     B: Send + 'static,
@@ -57,21 +57,15 @@ where
         Some(self.recipe.layout.batches)
     }
 
-    fn batch_size(&self) -> usize {
-        self.recipe.layout.batch_size
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
+        self.open(from, None)
     }
 
-    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
-        let layout = &self.recipe.layout;
-        // The position may be the end of an epoch, where no order is needed any more.
-        let order = match self.first(from) < layout.batches {
-            true => layout.order(from, self.recipe.dataset.len())?,
-            false => Order::Dataset,
-        };
-        self.open_with(order, from, device)
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
+        self.open(from, Some(device))
     }
 
-    fn open_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
+    fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         match self.recipe.layout.shuffles() {
             true => self.open_with(Order::Dataset, from, Some(device)),
             false => self.open(from, Some(device)),
@@ -84,16 +78,6 @@ where
         let batch = usize::try_from(at.batch).unwrap_or(usize::MAX);
         Ok(Some(layout.indices(&order, batch)))
     }
-
-    fn describe(&self) -> Description {
-        let layout = &self.recipe.layout;
-        Description {
-            items: Some(layout.items),
-            shuffle: layout.shuffles(),
-            drop_last: layout.drop_last,
-            workers: self.workers.settings.count,
-        }
-    }
 }
 
 impl<D, B, C, M> Indexed<D, B, C, M>
@@ -103,6 +87,27 @@ where
     M: Transform<D::Item>,
     C: Collate<M::Output, B>,
 {
+    pub(super) fn summary(&self) -> Summary {
+        let layout = &self.recipe.layout;
+        Summary {
+            items: Some(layout.items),
+            batch_size: layout.batch_size,
+            shuffle: layout.shuffles(),
+            drop_last: layout.drop_last,
+            workers: self.workers.settings.count,
+        }
+    }
+
+    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
+        let layout = &self.recipe.layout;
+        // At the end of an epoch no order is needed any more.
+        let order = match self.first(from) < layout.batches {
+            true => layout.order(from, self.recipe.dataset.len())?,
+            false => Order::Dataset,
+        };
+        self.open_with(order, from, device)
+    }
+
     /// The number of the first batch.
     fn first(&self, from: EpochOffset) -> usize {
         let end = self.recipe.layout.batches;

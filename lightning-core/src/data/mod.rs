@@ -14,13 +14,11 @@
 
 mod adapters;
 mod augment;
-pub(crate) mod batch;
 mod batch_sampler;
 mod builder;
 mod collate;
 mod combined;
 mod dataset;
-mod fetcher;
 mod folds;
 #[cfg(feature = "dataset")]
 mod from_burn;
@@ -29,12 +27,11 @@ mod indexed;
 mod layout;
 mod loader;
 mod module;
-mod own_loaders;
 mod padded;
 mod prefetch;
 mod readers;
 mod rows;
-mod run_data;
+mod run;
 mod sampler;
 mod split;
 mod stream;
@@ -42,22 +39,17 @@ mod subset;
 mod transform;
 
 #[doc(hidden)]
+pub use crate::batch::StepBatch;
+pub use crate::batch::{Batch, BatchLen, NoBatch};
+#[doc(hidden)]
 pub use adapters::Zipped;
 pub use adapters::{Cached, Concat, Mapped, Zip};
 pub use augment::Size;
-#[doc(hidden)]
-pub use batch::StepBatch;
-pub use batch::{Batch, BatchLen, NoBatch};
 pub use batch_sampler::{BatchSampler, LengthBuckets};
 pub use builder::{Collate, DataLoaderBuilder, NoCollate};
 pub use collate::{FromItems, host};
 pub use combined::{Combine, CombineSequential, Combined};
 pub use dataset::Dataset;
-#[doc(hidden)]
-pub(crate) use fetcher::CollectedOutputs;
-pub(crate) use fetcher::StepCall;
-pub use fetcher::{IntoFetchers, IntoValidationFetchers};
-pub use fetcher::{NamedFetcher, Predicting, RunStep, StepOf, Supplies, Testing, Training, Validation};
 pub use folds::{KFold, k_fold};
 #[cfg(feature = "dataset")]
 pub use from_burn::{FromBurn, from_burn};
@@ -67,15 +59,15 @@ pub use loader::{Batches, DataLoader, EpochOffset, FromLoader, Loader, from_load
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
-pub use own_loaders::ModuleLoaders;
 pub use padded::{Padded, SequenceElement};
 #[cfg(feature = "images")]
 pub use readers::image_folder;
 pub use readers::{csv, idx, sentences, text, tokenizer};
 pub use rows::{ConvertedRows, Row, Rows};
+pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, ValidationLoaders};
+pub(crate) use run::{CollectedOutputs, StepCall};
 #[doc(hidden)]
-pub use run_data::RunData;
-pub use run_data::{EvalData, FitData};
+pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};
 pub use sampler::{
     DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
     WeightedRandomSampler,

@@ -4,11 +4,10 @@ use serde_json::Value;
 
 use super::{DataLoader, FromLoader};
 use crate::{
-    checkpoint,
-    data::batch::Batch,
+    batch::Batch,
     error::{Error, Result},
     module::{FieldDef, Hparams},
-    params::state::{StateReader, StateWriter},
+    params::{StateReader, StateWriter},
     stage::Stage,
 };
 
@@ -143,7 +142,7 @@ impl<D: DataStruct> DataParts<D> {
     pub(crate) fn of_struct() -> Self {
         Self {
             name: D::NAME,
-            hparams: |data| checkpoint::hparams_value(&data.hparams()),
+            hparams: |data| crate::module::hparams_value(&data.hparams()),
             save_state: D::save_state,
             load_state: D::load_state,
         }

@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Device, Element, Float, FloatDType, Int, Tensor, Tensor
 
 use super::{FromItems, collate::tensor};
 use crate::{
-    data::batch::Batch,
+    batch::Batch,
     error::{Error, Result},
 };
 

@@ -10,11 +10,11 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, DataLoader, EpochOffset, NoCollate, NoMap,
+    Batches, Collate, DataLoader, EpochOffset, Loader, NoCollate, NoMap,
     builder::{check_workers, worker_settings},
     indexed::{Stage, collate, mapped, staged, wrapped},
     layout::Problems,
-    loader::{BatchSource, Description},
+    loader::Summary,
     prefetch::{
         epoch::{Epoch, Job, Reader, Watch, in_batch},
         ordered::Ordered,
@@ -23,7 +23,7 @@ use super::{
     transform::{Fallible, Infallible, Then, Transform},
 };
 use crate::{
-    data::batch::Batch,
+    batch::Batch,
     error::{Error, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},
@@ -107,8 +107,9 @@ impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
         }
         check_workers(&workers, &mut problems);
         problems.finish()?;
+        let summary = Summary { batch_size, drop_last, workers: workers.count, ..Summary::default() };
         let recipe = Recipe { start, batch_size, drop_last, map, collate, stage, batch: PhantomData };
-        Ok(DataLoader::new(Iterable { recipe: Arc::new(recipe), workers: Workers::new(workers) }))
+        Ok(DataLoader::new(Iterable { recipe: Arc::new(recipe), workers: Workers::new(workers) }, summary))
     }
 }
 
@@ -167,7 +168,7 @@ struct Iterable<I, B, C, M> {
     workers: Workers,
 }
 
-impl<I, B, C, M> BatchSource<B> for Iterable<I, B, C, M>
+impl<I, B, C, M> Loader<B> for Iterable<I, B, C, M>
 where
     I: Send + 'static,
     B: Send + 'static,
@@ -178,10 +179,22 @@ where
         None
     }
 
-    fn batch_size(&self) -> usize {
-        self.recipe.batch_size
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
+        self.open(from, None)
     }
 
+    fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
+        self.open(from, Some(device))
+    }
+}
+
+impl<I, B, C, M> Iterable<I, B, C, M>
+where
+    I: Send + 'static,
+    B: Send + 'static,
+    M: Transform<I>,
+    C: Collate<M::Output, B>,
+{
     fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
         let first = usize::try_from(from.batch).unwrap_or(usize::MAX);
         let mut items = catch_panic(|| Ok((self.recipe.start)(from.epoch, rng(from))))
@@ -201,15 +214,6 @@ where
             return Ok(Box::new(Reader::new(epoch, first)));
         }
         Ok(Box::new(Ordered::start(epoch, first, &self.workers)?))
-    }
-
-    fn describe(&self) -> Description {
-        Description {
-            items: None,
-            shuffle: false,
-            drop_last: self.recipe.drop_last,
-            workers: self.workers.settings.count,
-        }
     }
 }
 
@@ -307,26 +311,18 @@ where
 /// A loader of batches that an iterator gives, on the thread of the loop.
 pub(super) struct ReadyBatches<F>(pub(super) F);
 
-impl<B, F, J> BatchSource<B> for ReadyBatches<F>
+impl<B, F, J> Loader<B> for ReadyBatches<F>
 where
     B: 'static,
-    F: Fn(u64, Rng) -> J + Send + Sync,
+    F: Fn(u64, Rng) -> J + Send + Sync + 'static,
     J: Iterator<Item = Result<B>> + Send + 'static,
 {
     fn len(&self) -> Option<usize> {
         None
     }
 
-    fn batch_size(&self) -> usize {
-        1
-    }
-
-    fn open(&self, from: EpochOffset, _device: Option<&Device>) -> Result<Batches<B>> {
+    fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         let batches = (self.0)(from.epoch, rng(from));
         Ok(Box::new(batches.skip(usize::try_from(from.batch).unwrap_or(usize::MAX))))
-    }
-
-    fn describe(&self) -> Description {
-        Description::default()
     }
 }

@@ -42,11 +42,11 @@ pub(crate) fn update_bn(run: &mut RunState, driver: &mut dyn Driver, batches: Op
         return Ok(());
     }
     let before = collect(driver, &places)?;
-    let (progress, batch_idx) = (run.progress, run.batch_idx);
-    run.discards_logs = true;
+    let (progress, batch_idx) = (run.progress.counters, run.progress.batch_idx);
+    run.log.discards = true;
     let computed = compute(run, driver, &before, batches.unwrap_or(u64::MAX));
-    run.discards_logs = false;
-    (run.progress, run.batch_idx, run.batch_size) = (progress, batch_idx, None);
+    run.log.discards = false;
+    (run.progress.counters, run.progress.batch_idx, run.progress.batch_size) = (progress, batch_idx, None);
     driver.end(LoaderId::Train);
     let (statistics, result) = match computed {
         Ok(statistics) => (statistics, Ok(())),
@@ -102,25 +102,25 @@ fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, bat
 
 /// Begins the pass: in the order of the epoch that would come next.
 fn start(run: &RunState, driver: &mut dyn Driver) -> Result<()> {
-    driver.start(LoaderId::Train, EpochOffset { seed: run.seed, epoch: run.progress.epoch, batch: 0 })
+    driver.start(LoaderId::Train, EpochOffset { seed: run.progress.seed, epoch: run.progress.counters.epoch, batch: 0 })
 }
 
 /// Runs the training steps on the ready batch, which is the n-th of the pass, and forgets what they give.
 fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<()> {
-    let steps = match run.training {
+    let steps = match run.info.training {
         TrainingMode::Bound(steps) => steps.len(),
         TrainingMode::Plain | TrainingMode::Manual => 1,
     };
-    let batch_step = run.progress.batch_step;
-    run.batch_idx = number;
+    let batch_step = run.progress.counters.batch_step;
+    run.progress.batch_idx = number;
     // What a step draws depends on its number.
-    run.progress.batch_step = batch_step + number;
-    let seed = derive_seed(run.seed, Stream::Dropout, run.progress.batch_step, DRAWS);
-    with_generator(&run.device, seed, || ());
+    run.progress.counters.batch_step = batch_step + number;
+    let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, DRAWS);
+    with_generator(&run.progress.device, seed, || ());
     for step in 0..steps {
         driver.step(LoaderId::Train, StepCall { step, keep: step + 1 < steps }, run)?;
     }
-    run.progress.batch_step = batch_step;
+    run.progress.counters.batch_step = batch_step;
     // A layer holds its last update back until the module changes its form.
     driver.set_mode(Mode::Train)
 }

@@ -1,129 +1,38 @@
 //! Where a run is, and how a resumed run gets there.
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     checkpoint::{
-        Checkpoint, Resume,
+        Checkpoint, Metadata, Resume, ResumedFrom, RunRecord,
+        collect::Tensors,
+        differences::{compare, flat},
         find::{self, Found, SearchFolder},
-        metadata::{Metadata, RunRecord, WindowRecord, object},
+        metadata::WindowRecord,
         names, optimizers, writer,
     },
-    engine::{
-        checkpoints,
-        driver::Driver,
-        loss_scaling,
-        run::{ResumedFrom, RunState},
-        snapshot::{ParamName, Tensors},
-    },
+    engine::{checkpoints, driver::Driver, loss_scaling, run::RunState},
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Weight,
-    settings::Settings,
+    params::ParamName,
+    progress::{LoopPosition, Phase, StopReason},
     tensor::handle::{Handle, float_on},
-    trainer::report::StopReason,
 };
-
-/// What of a batch has been done, and so what comes next. A checkpoint is only ever taken at one of these.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Phase {
-    /// The epoch has not begun: its start hooks come next.
-    #[default]
-    EpochStart,
-    /// The batch comes next.
-    Batch,
-    /// The batch is done: its validation, if one is due, comes next.
-    AfterBatch {
-        /// Whether an optimizer stepped in it.
-        stepped: bool,
-    },
-    /// The batch is done and so is its validation: the next batch or the end of the epoch comes next.
-    AfterValidation {
-        /// Whether a stop had been decided on before the validation.
-        stopping: bool,
-    },
-}
-
-/// Where a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LoopPosition {
-    /// The epoch, from 0.
-    pub(crate) epoch: u64,
-    /// The batch of the epoch, from 0.
-    pub(crate) batch: u64,
-    pub(crate) phase: Phase,
-}
-
-impl LoopPosition {
-    /// Before the first batch of an epoch.
-    pub(crate) const fn start_of(epoch: u64) -> Self {
-        Self { epoch, batch: 0, phase: Phase::EpochStart }
-    }
-
-    /// The batch that is read next.
-    pub(crate) const fn next_batch(self) -> u64 {
-        match self.phase {
-            Phase::EpochStart | Phase::Batch => self.batch,
-            Phase::AfterBatch { .. } | Phase::AfterValidation { .. } => self.batch + 1,
-        }
-    }
-}
-
-impl fmt::Display for LoopPosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, batch, phase } = self;
-        match phase {
-            Phase::EpochStart => write!(f, "epoch {epoch}"),
-            Phase::Batch => write!(f, "batch {batch} of epoch {epoch}"),
-            Phase::AfterBatch { .. } => write!(f, "what follows batch {batch} of epoch {epoch}"),
-            Phase::AfterValidation { .. } => {
-                write!(f, "what follows the validation after batch {batch} of epoch {epoch}")
-            }
-        }
-    }
-}
-
-/// The settings that decide what a run computes, as the program wrote them.
-pub(crate) fn settings_record(settings: &Settings) -> BTreeMap<String, String> {
-    fn text<T: fmt::Display>(value: Option<T>) -> String {
-        value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
-    }
-    let Settings { length, optimization, limits, validation, numerics, .. } = settings;
-    let rows = [
-        ("max_epochs", text(length.max_epochs)),
-        ("min_epochs", length.min_epochs.to_string()),
-        ("max_steps", text(length.max_steps)),
-        ("min_steps", length.min_steps.to_string()),
-        ("accumulate_grad_batches", optimization.accumulation_text()),
-        ("gradient_clip_val", text(optimization.clip)),
-        ("gradient_clip_algorithm", format!("{:?}", optimization.clip_by)),
-        ("fused_optimizers", optimization.fused.to_string()),
-        ("limit_train_batches", limits.train.to_string()),
-        ("limit_val_batches", limits.val.to_string()),
-        ("val_check_interval", validation.interval.to_string()),
-        ("check_val_every_n_epoch", text(validation.every_n_epochs)),
-        ("overfit_batches", text(limits.overfit)),
-    ];
-    // Checkpoints of before have no precision, which is the same as one that is not set.
-    let precision = numerics.precision.map(|precision| (loss_scaling::SETTING, precision.to_string()));
-    rows.into_iter().chain(precision).map(|(name, value)| (name.to_owned(), value)).collect()
-}
 
 /// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.
 pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<WindowRecord> {
     // A batch that failed after its backward pass will be repeated: its windows begin anew.
-    let spoilt = run.are_windows_spoilt();
+    let spoilt = run.are_accumulators_spoilt();
     let mut records = Vec::new();
-    for (number, window) in run.windows.iter().enumerate() {
-        if window.passes() == 0 || spoilt {
+    for (number, window) in run.train.accumulators.iter().enumerate() {
+        if window.micro_batches() == 0 || spoilt {
             records.push(WindowRecord::default());
             continue;
         }
@@ -140,7 +49,7 @@ pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Te
                 None
             }
         };
-        records.push(WindowRecord { passes: window.passes(), weight });
+        records.push(WindowRecord { passes: window.micro_batches(), weight });
     }
     records
 }
@@ -152,7 +61,8 @@ fn restore_windows(
     checkpoint: &Checkpoint,
     parameters: &[ParamName],
 ) -> Result<()> {
-    let RunState { windows, device, .. } = run;
+    let RunState { train, progress, .. } = run;
+    let (windows, device) = (&mut train.accumulators, &progress.device);
     let damaged = |what: String| Error::checkpoint(checkpoint.path(), what);
     for (number, (window, stored)) in windows.iter_mut().zip(&record.windows).enumerate() {
         if stored.passes == 0 {
@@ -177,7 +87,7 @@ fn restore_windows(
             (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, &*device)),
             (None, _) => return Err(damaged(format!("the weight of accumulation window {number} is not there"))),
         };
-        window.set_passes(stored.passes, weight);
+        window.set_micro_batches(stored.passes, weight);
     }
     Ok(())
 }
@@ -188,11 +98,11 @@ fn restore_windows(
 /// # Errors
 /// When there is none and there should be one, or it cannot be read.
 pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) -> Result<()> {
-    run.differences.clear();
+    run.resume.differences.clear();
     if resume == Resume::Never {
         return Ok(());
     }
-    let runs = run.loggers.earlier_runs()?;
+    let runs = run.log.loggers.earlier_runs()?;
     let mut places: Vec<SearchFolder> =
         folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
     places.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
@@ -205,7 +115,7 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
         _ => match find::last(&places)? {
             Some(Found { checkpoint, damaged }) => {
                 for what in damaged {
-                    run.warn(format!("a checkpoint was passed over: {what}"));
+                    run.console.warn(format!("a checkpoint was passed over: {what}"));
                 }
                 if resume == Resume::Best { best_beside(&checkpoint)? } else { checkpoint }
             }
@@ -218,19 +128,19 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     let records = checkpoint.metadata.run.as_ref().map_or(0, |record| record.log_records);
     match version_of(&runs, &path) {
         Some(version) => {
-            run.loggers.resume(version, batch_step, records)?;
-            run.loggers.count_from(batch_step, records);
+            run.log.loggers.resume(version, batch_step, records)?;
+            run.log.loggers.count_from(batch_step, records);
         }
-        None if runs.is_empty() => run.loggers.count_from(batch_step, records),
-        None => run.warn(format!("{} belongs to no run of this logger: the log begins anew", path.display())),
+        None if runs.is_empty() => run.log.loggers.count_from(batch_step, records),
+        None => run.console.warn(format!("{} belongs to no run of this logger: the log begins anew", path.display())),
     }
     if let Some(folder) = path.parent()
         && places.iter().any(|place| same(&place.folder, folder))
     {
         leave_behind(run, folder, &path, batch_step);
     }
-    run.resumed_from = Some(ResumedFrom { path, named });
-    run.resuming = Some(Box::new(checkpoint));
+    run.resume.resumed_from = Some(ResumedFrom { path, named });
+    run.resume.checkpoint = Some(Box::new(checkpoint));
     Ok(())
 }
 
@@ -281,7 +191,7 @@ fn leave_behind(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u
         return;
     }
     let names: Vec<String> = later.iter().map(|path| path.display().to_string()).collect();
-    run.warn(format!("the run goes on from an earlier checkpoint and leaves behind {}", names.join(", ")));
+    run.console.warn(format!("the run goes on from an earlier checkpoint and leaves behind {}", names.join(", ")));
     // The folder may be read-only: then no later run can be confused by what this one would write there.
     let _ = writer::point(&folder.join("last.ckpt"), resumed);
 }
@@ -291,26 +201,26 @@ fn leave_behind(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u
 /// # Errors
 /// When the checkpoint does not fit the program.
 pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
-    run.declared_frozen = driver.frozen()?;
-    let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
+    run.resume.declared_frozen = driver.frozen()?;
+    let Some(checkpoint) = run.resume.checkpoint.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
     let Metadata { run: Some(record), .. } = &checkpoint.metadata else {
         return Err(Error::checkpoint(&path, "the checkpoint has weights only: no run can be resumed from it")
             .help("`trainer.load(&mut model, path)` gives the model its weights"));
     };
     loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
-    compare("setting", &record.settings, &settings_record(&run.settings), &mut run.differences);
-    run.progress = record.counters;
-    run.position = record.position;
-    run.progress.epoch = run.position.epoch;
-    run.last_epoch = checkpoint.metadata.epoch;
+    compare("setting", &record.settings, &run.settings.record(), &mut run.resume.differences);
+    run.progress.counters = record.counters;
+    run.progress.position = record.position;
+    run.progress.counters.epoch = run.progress.position.epoch;
+    run.progress.last_epoch = checkpoint.metadata.epoch;
     // Early stopping asks again by itself; a limit of time was that of another process.
-    run.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
-    run.metrics.restore(&record.metrics);
+    run.progress.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
+    run.log.metrics.restore(&record.metrics);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
     let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
-    run.loss = loss.and_then(|data| float_on(&run.device, data)).map(Tensor::from_bridge);
-    run.resuming = Some(checkpoint);
+    run.progress.loss = loss.and_then(|data| float_on(&run.progress.device, data)).map(Tensor::from_bridge);
+    run.resume.checkpoint = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)
 }
 
@@ -324,14 +234,14 @@ pub(crate) fn restore_training_state(
     driver: &mut dyn Driver,
     train_batches: Option<u64>,
 ) -> Result<()> {
-    run.train_batches = train_batches;
-    let Some(checkpoint) = run.resuming.take() else { return Ok(()) };
+    run.resume.train_batches = train_batches;
+    let Some(checkpoint) = run.resume.checkpoint.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
     let Metadata { run: Some(record), .. } = &checkpoint.metadata else { return Ok(()) };
     let parameters = driver.parameters()?;
     let mut notes = Vec::new();
-    let device = run.device.clone();
-    for optimizer in &mut run.optimizers {
+    let device = run.progress.device.clone();
+    for optimizer in &mut run.train.optimizers {
         let Some(stored) = record.optimizers.iter().find(|stored| stored.name == optimizer.name()) else {
             notes.push(format!("the optimizer `{}` is not in the checkpoint: it starts anew", optimizer.name()));
             continue;
@@ -348,7 +258,7 @@ pub(crate) fn restore_training_state(
             .map_err(|error| error.at_path(&path))?;
     }
     for stored in &record.optimizers {
-        if !run.optimizers.iter().any(|optimizer| optimizer.name() == stored.name) {
+        if !run.train.optimizers.iter().any(|optimizer| optimizer.name() == stored.name) {
             notes.push(format!("the checkpoint's optimizer `{}` is not in the program", stored.name));
         }
     }
@@ -358,7 +268,7 @@ pub(crate) fn restore_training_state(
         && before != now
     {
         notes.push(format!("an epoch had {before} batches, and has {now}"));
-        let position = &mut run.position;
+        let position = &mut run.progress.position;
         // Another size of batch: as much of the epoch is over as was, and no item of a shuffled epoch comes twice.
         let over = (u128::from(position.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
         let over = u64::try_from(over).unwrap_or(u64::MAX).min(now);
@@ -373,58 +283,17 @@ pub(crate) fn restore_training_state(
             };
         }
     }
-    run.differences.extend(notes);
-    let position = run.position;
-    run.print(&format!("resumed from {}: goes on with {position}", path.display()));
-    for difference in &run.differences.clone() {
-        run.print(&format!("  {difference}"));
+    run.resume.differences.extend(notes);
+    let position = run.progress.position;
+    run.console.print(&format!("resumed from {}: goes on with {position}", path.display()));
+    for difference in &run.resume.differences.clone() {
+        run.console.print(&format!("  {difference}"));
     }
     Ok(())
 }
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Nested values by dotted names.
-pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
-    fn add(prefix: &str, value: &Value, all: &mut BTreeMap<String, String>) {
-        if value.is_object() {
-            for (name, value) in &object(value) {
-                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                add(&name, value, all);
-            }
-        } else {
-            all.insert(prefix.to_owned(), value.to_string());
-        }
-    }
-    let mut all = BTreeMap::new();
-    add("", value, &mut all);
-    all
-}
-
-/// Notes which of the module's hyperparameters are not those of the checkpoint.
-pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
-    compare("hyperparameter", &flat(stored), &flat(now), differences);
-}
-
-/// Notes what the program has otherwise than the checkpoint.
-pub(crate) fn compare(
-    what: &str,
-    stored: &BTreeMap<String, String>,
-    now: &BTreeMap<String, String>,
-    differences: &mut Vec<String>,
-) {
-    for (name, value) in now {
-        match stored.get(name) {
-            Some(before) if before == value => {}
-            Some(before) => differences.push(format!("the {what} `{name}` was {before}, and is {value}")),
-            None => differences.push(format!("the {what} `{name}` is {value}, and is not in the checkpoint")),
-        }
-    }
-    for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
-        differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
-    }
 }
 
 #[cfg(test)]

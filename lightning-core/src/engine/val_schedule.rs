@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::{
     engine::run::RunState,
     error::{Error, Result},
-    settings::{Limit, ValCheckInterval, ValidationSettings},
+    progress::Limit,
+    settings::{ValCheckInterval, ValidationSettings},
 };
 
 /// After which batches validation runs.
@@ -57,10 +58,12 @@ impl ValSchedule {
     pub(crate) fn is_due(self, run: &RunState, stepped: bool, last: bool) -> bool {
         match self {
             Self::EpochEnd => last,
-            Self::Batches(every) => (run.batch_idx + 1).is_multiple_of(every),
-            Self::RunBatches(every) => run.progress.batch_step.is_multiple_of(every),
-            Self::Steps(every) => stepped && run.progress.global_step.is_multiple_of(every),
-            Self::Time(time) => run.validated.or(run.started).is_some_and(|last| last.elapsed() >= time),
+            Self::Batches(every) => (run.progress.batch_idx + 1).is_multiple_of(every),
+            Self::RunBatches(every) => run.progress.counters.batch_step.is_multiple_of(every),
+            Self::Steps(every) => stepped && run.progress.counters.global_step.is_multiple_of(every),
+            Self::Time(time) => {
+                run.progress.validation.ended.or(run.progress.started).is_some_and(|last| last.elapsed() >= time)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Images, texts and the like as files beside the metrics of a run.
+//! Texts, images, histograms and figures as files next to the metrics of a run.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Figure, Histogram, Image, LogPosition};
+use super::{Figure, Histogram, ImageView, LogPosition};
 use crate::{
     error::{Error, Result},
     os::files::write_atomic,
@@ -20,7 +20,7 @@ pub(super) fn write_text(folder: &Path, name: &str, text: &str, position: LogPos
 }
 
 /// Writes one image to `images/<name>/<position>.png`.
-pub(super) fn write_image(folder: &Path, name: &str, image: &Image<'_>, position: LogPosition) -> Result<()> {
+pub(super) fn write_image(folder: &Path, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
     write(&path(folder, "images", name, position, "png"), &image.to_png()?)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn write_histogram(folder: &Path, name: &str, histogram: &Histogram, 
     write(&path(folder, "histograms", name, position, "json"), format!("{histogram:#}\n").as_bytes())
 }
 
-/// Writes one drawing to `figures/<name>/<position>.svg`, `.png` or `.html`.
+/// Writes one figure to `figures/<name>/<position>.svg`, `.png` or `.html`.
 pub(super) fn write_figure(folder: &Path, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
     let (extension, bytes) = match figure {
         Figure::Svg(text) => ("svg", text.as_bytes()),
@@ -54,7 +54,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomic(path, |writer| writer.write_all(bytes))
 }
 
-/// A name depends on the position alone: a run that is resumed before it writes the same file again.
+/// Returns the path of an attachment.
+///
+/// It depends on the position alone, so that a resumed run overwrites the files it writes again.
 fn path(folder: &Path, kind: &str, name: &str, position: LogPosition, extension: &str) -> PathBuf {
     let LogPosition { stage, epoch, batch, batch_step, global_step: _ } = position;
     let batch = batch.map(|batch| format!("-batch={batch}")).unwrap_or_default();
@@ -64,7 +66,7 @@ fn path(folder: &Path, kind: &str, name: &str, position: LogPosition, extension:
     path
 }
 
-/// A part of a name as the name of a folder, which must not lead anywhere else.
+/// Turns a part of a name into the name of a folder that cannot point outside its parent.
 fn plain(part: &str) -> String {
     let kept = part.trim().trim_matches('.');
     kept.chars().map(|c| if c.is_alphanumeric() || " ._-=+@".contains(c) { c } else { '_' }).collect()
@@ -93,7 +95,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let at = LogPosition::new(Stage::Fit, 0, Some(1), 2, 2);
         write_text(folder.path(), "t", "two\nlines", at)?;
-        write_image(folder.path(), "i", &Image::new(1, 1, 1, &[9])?, at)?;
+        write_image(folder.path(), "i", &ImageView::new(1, 1, 1, &[9])?, at)?;
         write_histogram(folder.path(), "h", &Histogram::of([1.0, f64::NAN], 1), at)?;
         write_figure(folder.path(), "f", Figure::Svg("<svg/>"), at)?;
         let read = |path: &str, extension: &str| {

@@ -1,19 +1,25 @@
-//! A logger that keeps everything in memory, for tests.
+//! The logger that keeps everything in memory, for tests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Figure, Histogram, Image, LogPosition, Logger, OwnedFigure, OwnedImage, Record, RunStatus};
+use super::{Figure, Histogram, ImageView, LogPosition, Logger, OwnedFigure, OwnedImage, Record, RunStatus};
 use crate::error::Result;
 
-/// Keeps everything in memory. A clone sees what the original logs, so one goes into the trainer and the other stays with the test.
+/// Keeps everything in memory, for tests.
+///
+/// A clone shares what the original logs: one goes into the trainer, and the test keeps the other.
 ///
 /// ```
-/// use lightning_core::{Stage, loggers::{Logger, MemoryLogger, Record}};
+/// use lightning_core::{
+///     Stage,
+///     loggers::{Logger, MemoryLogger, Record},
+/// };
 ///
 /// # fn main() -> lightning_core::Result<()> {
 /// let logger = MemoryLogger::new();
 /// let mut inside = logger.clone();
-/// inside.log_metrics(&Record::new(Stage::Fit, 0, Some(0), 1, 1, vec![("train_loss".to_owned(), 0.5)]))?;
+/// let metrics = vec![("train_loss".to_owned(), 0.5)];
+/// inside.log_metrics(&Record::new(Stage::Fit, 0, Some(0), 1, 1, metrics))?;
 /// assert_eq!(logger.values("train_loss"), [0.5]);
 /// # Ok(())
 /// # }
@@ -37,67 +43,67 @@ struct Kept {
 }
 
 impl MemoryLogger {
-    /// An empty logger.
+    /// Creates an empty logger.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // What was logged before some other thread panicked is still what a test wants to see.
+        // A poisoned lock is ignored: what was logged before a panic is what a test wants to see.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All records, in order.
+    /// Returns all records, in order.
     pub fn records(&self) -> Vec<Record> {
         self.kept().records.clone()
     }
 
-    /// Every value logged under a name, in order.
+    /// Returns every value logged under a name, in order.
     pub fn values(&self, name: &str) -> Vec<f64> {
         self.kept().records.iter().filter_map(|record| record.value(name)).collect()
     }
 
-    /// Names, texts and positions of all texts, in order.
+    /// Returns names, texts and positions of all texts, in order.
     pub fn texts(&self) -> Vec<(String, String, LogPosition)> {
         self.kept().texts.clone()
     }
 
-    /// Names, images and positions of all images, in order.
+    /// Returns names, images and positions of all images, in order.
     pub fn images(&self) -> Vec<(String, OwnedImage, LogPosition)> {
         self.kept().images.clone()
     }
 
-    /// Names, histograms and positions of all histograms, in order.
+    /// Returns names, histograms and positions of all histograms, in order.
     pub fn histograms(&self) -> Vec<(String, Histogram, LogPosition)> {
         self.kept().histograms.clone()
     }
 
-    /// Names, drawings and positions of all drawings, in order.
+    /// Returns names, figures and positions of all figures, in order.
     pub fn figures(&self) -> Vec<(String, OwnedFigure, LogPosition)> {
         self.kept().figures.clone()
     }
 
-    /// The hyperparameters logged last.
+    /// Returns the hyperparameters logged last.
     pub fn hyperparams(&self) -> Option<serde_json::Value> {
         self.kept().hparams.clone()
     }
 
-    /// How each of the runs ended, in order.
+    /// Returns how each of the runs ended, in order.
     pub fn statuses(&self) -> Vec<RunStatus> {
         self.kept().statuses.clone()
     }
 
-    /// How often it was started.
+    /// Returns the number of calls of [`start`](Logger::start).
     pub fn starts(&self) -> usize {
         self.kept().starts
     }
 
-    /// How often it was saved.
+    /// Returns the number of calls of [`save`](Logger::save).
     pub fn saves(&self) -> usize {
         self.kept().saves
     }
 
-    /// Forgets everything.
+    /// Removes everything that was logged.
     pub fn clear(&self) {
         *self.kept() = Kept::default();
     }
@@ -124,7 +130,7 @@ impl Logger for MemoryLogger {
         Ok(())
     }
 
-    fn log_image(&mut self, name: &str, image: &Image<'_>, position: LogPosition) -> Result<()> {
+    fn log_image(&mut self, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
         self.kept().images.push((name.to_owned(), image.into(), position));
         Ok(())
     }
@@ -172,7 +178,7 @@ mod tests {
         }
         let at = LogPosition::new(Stage::Test, 1, None, 2, 2);
         inside.log_text("note", "hello", at)?;
-        inside.log_image("pixel", &Image::new(1, 1, 1, &[7])?, at)?;
+        inside.log_image("pixel", &ImageView::new(1, 1, 1, &[7])?, at)?;
         inside.log_histogram("weights", &Histogram::of([1.0], 1), at)?;
         inside.log_figure("curve", Figure::Svg("<svg/>"), at)?;
         inside.save()?;

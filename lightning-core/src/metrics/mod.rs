@@ -1,28 +1,44 @@
-//! Metrics: typed keys, what was logged, the values a run has, and the stateful metrics that `#[log(metric = …)]` takes.
+//! Metrics: what a module logs, the keys to look it up, and the stateful metrics.
+//!
+//! A `#[log]` value is averaged over the epoch. A measure that is not such a mean keeps a state,
+//! and is logged with `#[log(metric = …)]`:
+//!
+//! | metric | input |
+//! |---|---|
+//! | [`Accuracy`], [`Precision`], [`Recall`], [`FBeta`] | [`Classification`] |
+//! | [`ConfusionMatrix`] | [`Classification`] |
+//! | [`Auroc`], [`AveragePrecision`] | [`Classification`] with scores |
+//! | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`] | [`Regression`] |
+//! | [`R2Score`] | [`Regression`] |
+//! | [`Perplexity`] | [`TokenScores`] |
+//! | [`Bleu`] | [`Translations`] |
+//!
+//! Other metrics implement [`Metric`]. Their values are in the reports of a run, as [`Metrics`],
+//! and callbacks monitor them by their [`MetricKey`].
 
+pub(crate) mod ambient;
+mod any_metric;
+mod definition;
 mod key;
-mod log;
 mod metric;
 mod stateful;
 mod store;
+mod update;
+mod value;
 mod values;
 
+pub use ambient::LogValue;
+pub(crate) use any_metric::AnyMetric;
+pub use definition::{Direction, MetricDef, Reduce, StageSet};
 pub(crate) use key::KeyRef;
 pub use key::{
-    AnyStage, Directed, Direction, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricDef, MetricKey,
-    Minimize, Monitor, N, Reduce, StageSet, Stages, Undirected, Y,
+    AnyStage, Directed, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricKey, Minimize, Monitor, N,
+    Stages, Undirected, Y,
 };
-pub(crate) use log::MetricUpdate;
-pub use log::{MetricSlot, logged_metric};
-pub(crate) use metric::AnyMetric;
-pub use metric::{Matrix, Metric, MetricInput, MetricValue};
-pub use stateful::{
-    Accuracy, Auroc, Average, AveragePrecision, Bleu, ClassPredictions, ClassTargets, Classification, ConfusionMatrix,
-    FBeta, List, MeanAbsoluteError, MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score,
-    RealValues, Recall, References, Regression, RootMeanSquaredError, Sentence, TextPair, TokenLogits, TokenScores,
-    Translations, bleu,
-};
-#[cfg(feature = "burn-train")]
-pub use stateful::{Adapted, AdaptedBurnMetric, BurnMetric};
+pub use metric::{Metric, MetricInput};
+pub(crate) use update::MetricUpdate;
+// Everything in the list of `stateful`, so that a new metric is named once.
+pub use stateful::*;
 pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
+pub use value::{Matrix, MetricValue};
 pub use values::Metrics;

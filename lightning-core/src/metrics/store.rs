@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use super::{AnyMetric, Direction, MetricDef, MetricUpdate, Metrics, Reduce};
 use crate::{
     error::{Error, ErrorKind, Result},
-    module::context::{Entry, Logged, Target},
+    metrics::ambient::{Entry, Logged, Target},
     stage::Stage,
     tensor::readback,
 };

@@ -1,10 +1,12 @@
-//! The values a run has, by name.
+//! The metric values of a run, by name.
 
 use std::{fmt, ops::Index};
 
 use super::{KeyRef, Matrix, MetricKey, MetricValue};
 
-/// Metric values by name, in the order they first appeared.
+/// Metric values by name, in the order of their first appearance.
+///
+/// Reports of a run, callbacks and [`testing::capture`](crate::testing::capture) return them.
 ///
 /// ```
 /// use lightning_core::Metrics;
@@ -18,27 +20,27 @@ use super::{KeyRef, Matrix, MetricKey, MetricValue};
 pub struct Metrics {
     entries: Vec<(String, f64)>,
     matrices: Vec<(String, Matrix)>,
-    /// The loaders with names: number and ending.
+    /// The loaders with names: index and suffix.
     loaders: Vec<(usize, String)>,
 }
 
 impl Metrics {
-    /// The value of a declared metric.
+    /// Returns the value of a declared metric: `metrics.get(Net::VAL_LOSS)`.
     pub fn get<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.find(key.into())
     }
 
-    /// The value of a declared metric.
+    /// Returns the value of a metric, by a key without its types.
     pub(crate) fn find(&self, key: KeyRef) -> Option<f64> {
         self.names_of(key, "").find_map(|name| self.value(&name))
     }
 
-    /// One of the values of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
+    /// Returns one value of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
     pub fn part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<f64> {
         self.names_of(key.into(), part).find_map(|name| self.value(&name))
     }
 
-    /// The names that a key may stand for: a loader with a name has a number as well.
+    /// Returns the names that a key may stand for: a loader with a name has an index as well.
     fn names_of<'a>(&'a self, key: KeyRef, part: &'a str) -> impl Iterator<Item = String> + 'a {
         let index = key.loader_index();
         let named = self.loaders.iter().filter(move |(loader, _)| Some(*loader) == index);
@@ -46,19 +48,19 @@ impl Metrics {
         suffixes.map(move |suffix| key.name_of(part, &suffix))
     }
 
-    /// Remembers what a loader is called.
+    /// Remembers the suffix of a loader.
     pub(crate) fn name_loader(&mut self, index: usize, suffix: &str) {
         if !suffix.is_empty() && !self.loaders.iter().any(|(known, name)| *known == index && name == suffix) {
             self.loaders.push((index, suffix.to_owned()));
         }
     }
 
-    /// The value under a name.
+    /// Returns the value under a name.
     pub fn value(&self, name: &str) -> Option<f64> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
-    /// Sets a value, keeping the place of a name that is already there.
+    /// Sets a value; an existing name keeps its place.
     pub fn set(&mut self, name: &str, value: f64) {
         match self.entries.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
@@ -66,12 +68,13 @@ impl Metrics {
         }
     }
 
-    /// The table of a metric that is one, such as [`ConfusionMatrix`](crate::metrics::ConfusionMatrix).
+    /// Returns the table of a metric such as [`ConfusionMatrix`](crate::metrics::ConfusionMatrix).
     pub fn matrix<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Matrix> {
         self.matrix_part(key, "")
     }
 
-    /// One of the tables of a metric that has several: `metrics.matrix_part(Net::CONFUSION, "cat")`.
+    /// Returns one table of a metric that has several:
+    /// `metrics.matrix_part(Net::CONFUSION, "cat")`.
     pub fn matrix_part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
         self.names_of(key.into(), part)
             .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
@@ -82,7 +85,8 @@ impl Metrics {
         self.matrices.iter().map(|(name, matrix)| (name.as_str(), matrix))
     }
 
-    /// Sets what a stateful metric came to; `view` and `suffix` are the endings for step or epoch and for the loader.
+    /// Sets the value of a stateful metric; `view` and `suffix` are those of step or epoch and of
+    /// the loader.
     pub(crate) fn set_value(&mut self, name: &str, view: &str, suffix: &str, value: &MetricValue) {
         match value {
             MetricValue::Scalar(value) => self.set(&format!("{name}{view}{suffix}"), *value),
@@ -103,29 +107,29 @@ impl Metrics {
         }
     }
 
-    /// Names and values, in order.
+    /// Returns names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.entries.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// How many there are.
+    /// Returns the number of values.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Forgets all.
+    /// Removes everything.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.matrices.clear();
         self.loaders.clear();
     }
 
-    /// The names, for error messages.
+    /// Lists the names, for messages.
     pub(crate) fn names(&self) -> String {
         if self.entries.is_empty() {
             return "none".to_owned();
@@ -137,14 +141,14 @@ impl Metrics {
 impl Index<&str> for Metrics {
     type Output = f64;
 
-    /// The value under a name.
+    /// Returns the value under a name.
     ///
     /// # Panics
-    /// When there is no such metric, as indexing does everywhere in Rust; [`value`](Metrics::value) does not.
+    /// If there is no such metric; [`value`](Metrics::value) returns `None` instead.
     fn index(&self, name: &str) -> &f64 {
         match self.entries.iter().find(|(known, _)| known == name) {
             Some((_, value)) => value,
-            None => panic!("no metric is called `{name}`; there are: {}", self.names()),
+            None => panic!("unknown metric `{name}`; available: {}", self.names()),
         }
     }
 }

@@ -4,16 +4,11 @@ use std::marker::PhantomData;
 
 use burn::tensor::{Gradients, Tensor};
 
+use super::lightning_module::LightningModule;
 use crate::{
-    callbacks::Callback,
-    engine::{checkout::Checkout, driver::run_hooks, run::RunState, train_step::check_loss},
     error::{Error, Result},
-    hooks::Hook,
-    module::LightningModule,
-    optim::{NamesOptimizer, Optimizer, Scaling, Weight},
-    os::panics::catch_panic,
-    params::{DynMapper, GradientStore, MapMode, visit},
-    settings::ClipAlgorithm,
+    optim::{Clip, ClipAlgorithm, NamesOptimizer, Optimizer},
+    params::{DynMapper, MapMode},
 };
 
 /// The optimizers of a module that optimizes by itself.
@@ -30,13 +25,26 @@ use crate::{
 ///
 /// Gradients live in the value that [`backward`](Self::backward) returns: there is nothing to set to zero.
 pub struct Optimizers<'a, M> {
-    run: &'a mut RunState,
-    callbacks: &'a mut [Box<dyn Callback<M>>],
+    engine: &'a mut dyn ManualEngine<M>,
+}
+
+/// What manual optimization asks of the engine.
+pub(crate) trait ManualEngine<M> {
+    fn optimizers(&self) -> &[Optimizer];
+
+    /// The optimizer with the name.
+    fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer>;
+
+    /// Differentiates a loss, with the hooks before and after the backward pass.
+    fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients>;
+
+    /// Steps the optimizer with the gradients of its own parameters.
+    fn step(&mut self, name: &str, module: &mut M, gradients: Gradients, clip: Option<Clip>) -> Result<()>;
 }
 
 impl<M> std::fmt::Debug for Optimizers<'_, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(&self.run.optimizers).finish()
+        f.debug_list().entries(self.engine.optimizers()).finish()
     }
 }
 
@@ -44,7 +52,7 @@ impl<M> std::fmt::Debug for Optimizers<'_, M> {
 #[must_use = "gradients change nothing until `optimizers.step` gets them"]
 pub struct LossGradients<M> {
     gradients: Gradients,
-    clip: Option<(f64, ClipAlgorithm)>,
+    clip: Option<Clip>,
     module: PhantomData<fn() -> M>,
 }
 
@@ -57,22 +65,22 @@ impl<M> std::fmt::Debug for LossGradients<M> {
 impl<M> LossGradients<M> {
     /// Clips the total norm over the parameters of the optimizer that takes them.
     pub fn clip_norm(self, limit: f64) -> Self {
-        Self { clip: Some((limit, ClipAlgorithm::Norm)), ..self }
+        Self { clip: Some(Clip { limit, algorithm: ClipAlgorithm::Norm }), ..self }
     }
 
     /// Clips each element.
     pub fn clip_value(self, limit: f64) -> Self {
-        Self { clip: Some((limit, ClipAlgorithm::Value)), ..self }
+        Self { clip: Some(Clip { limit, algorithm: ClipAlgorithm::Value }), ..self }
     }
 }
 
 impl<'a, M> Optimizers<'a, M> {
-    pub(crate) fn new(run: &'a mut RunState, callbacks: &'a mut [Box<dyn Callback<M>>]) -> Self {
-        Self { run, callbacks }
+    pub(crate) fn new(engine: &'a mut dyn ManualEngine<M>) -> Self {
+        Self { engine }
     }
 
     fn find(&mut self, name: &str) -> Result<&mut Optimizer> {
-        self.run.optimizer(name)
+        self.engine.optimizer(name)
     }
 
     /// The learning rate of an optimizer.
@@ -119,12 +127,7 @@ impl<M: LightningModule> Optimizers<'_, M> {
     /// # Errors
     /// When the loss is no single number or depends on no trainable parameter, or a hook fails.
     pub fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<LossGradients<M>> {
-        check_loss(&loss)?;
-        self.run.loss = Some(loss.clone().inner());
-        run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
-        let gradients = catch_panic(|| Ok(loss.backward()))?;
-        drop(loss);
-        run_hooks(self.callbacks, module, Hook::OnAfterBackward, self.run)?;
+        let gradients = self.engine.backward(module, loss)?;
         Ok(LossGradients { gradients, clip: None, module: PhantomData })
     }
 
@@ -133,23 +136,8 @@ impl<M: LightningModule> Optimizers<'_, M> {
     /// # Errors
     /// When there is no such optimizer, or a hook or an update fails.
     pub fn step(&mut self, key: impl NamesOptimizer<M>, module: &mut M, gradients: LossGradients<M>) -> Result<()> {
-        let name = key.optimizer_name();
-        self.find(name)?;
-        run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
-        let LossGradients { mut gradients, clip, .. } = gradients;
-        let RunState { optimizers, host, device, saving, .. } = &mut *self.run;
-        let Some(optimizer) = optimizers.iter_mut().find(|optimizer| optimizer.name() == name) else { return Ok(()) };
-        let mut window = GradientStore::default();
-        let own = std::slice::from_mut(optimizer);
-        visit(module, &mut window.collector(&mut gradients, Weight::Number(1.0), own))?;
-        drop(gradients);
-        saving.writer.wait_for_memory();
-        let scaling = Scaling::new(&mut window, optimizer, clip, *host);
-        let mut update = optimizer.update(&mut window, scaling, device);
-        Checkout::take(module, |module| module, true).update(&mut update)?;
-        update.finish()?;
-        self.run.stepped = true;
-        Ok(())
+        let LossGradients { gradients, clip, .. } = gradients;
+        self.engine.step(key.optimizer_name(), module, gradients, clip)
     }
 
     /// Runs `body` on a module in which only this optimizer's parameters take a gradient: PyTorch Lightning's
@@ -164,12 +152,13 @@ impl<M: LightningModule> Optimizers<'_, M> {
         body: impl FnOnce(&mut Self, &mut M) -> Result<T>,
     ) -> Result<T> {
         let optimizer = self.find(key.optimizer_name())?;
-        let mut hidden = Vec::new();
-        let narrowed =
-            module.clone().map(&mut DynMapper::new(MapMode::FreezeOthers { optimizer, hidden: &mut hidden }));
+        let mut frozen = Vec::new();
+        let trains = |index, id| optimizer.trains(index, id);
+        let mode = MapMode::FreezeOthers { trains: &trains, frozen: &mut frozen };
+        let narrowed = module.clone().map(&mut DynMapper::new(mode));
         *module = narrowed;
         let result = body(self, module);
-        let widened = module.clone().map(&mut DynMapper::new(MapMode::Unfreeze { hidden: &hidden }));
+        let widened = module.clone().map(&mut DynMapper::new(MapMode::Unfreeze { frozen: &frozen }));
         *module = widened;
         result
     }

@@ -2,7 +2,7 @@
 //! them is called, and no module has the trait that the method asks for. Fields are read through a trait that only a module with
 //! such a field has. A method or field of the user's own comes first.
 
-use crate::module::LightningStruct;
+use super::traits::LightningStruct;
 
 macro_rules! habits {
     ($($trait:ident $method:ident($($argument:ident: $type:ident),*), $message:literal, $label:literal, $note:literal;)*) => {

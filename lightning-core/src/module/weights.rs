@@ -9,21 +9,23 @@ use std::{
 
 use burn::{module::ParamId, tensor::TensorData};
 
+use super::{
+    restore::StoredValues,
+    traits::{LightningImpl, LightningStruct},
+};
 use crate::{
     checkpoint::{
+        collect::Tensors,
         container::{self, Container},
         names,
-        reader::Values,
     },
-    engine::snapshot::Tensors,
     error::{Error, ErrorKind, Result},
-    module::{FieldKey, LightningModule, LightningStruct},
     os::files,
-    params::{BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
+    params::{BufferVisitor, DynMapper, ErasedVisitor, FieldKey, FloatParam, MapMode, visit},
     tensor::handle::Handle,
 };
 
-/// Problems listed in one error; the rest are counted.
+/// ConfigErrors listed in one error; the rest are counted.
 const SHOWN_PROBLEMS: usize = 8;
 
 /// How the tensors of a file are laid out and called.
@@ -421,9 +423,9 @@ impl BufferVisitor for Matching<'_> {
 }
 
 /// Writes the parameters, running statistics and buffers of a module.
-pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
+pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) -> Result<()> {
     let mut tensors = Tensors::default();
-    crate::engine::snapshot::Snapshot::tensors(module, &mut tensors)?;
+    crate::module::erased::ErasedModule::tensors(module, &mut tensors)?;
     let tensors = tensors.read()?;
     if let Some(folder) = path.parent() {
         files::create_folder(folder)?;
@@ -433,7 +435,7 @@ pub(crate) fn save<M: LightningModule>(module: &M, path: &Path) -> Result<()> {
 }
 
 /// Gives a module the weights of a file; it stays as it is when anything does not fit.
-pub(crate) fn load<M: LightningModule>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
+pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
     let path = &*weights.path;
     let stored = Stored::open(weights)?;
     let mut matching = Matching {
@@ -463,7 +465,7 @@ pub(crate) fn load<M: LightningModule>(module: &mut M, weights: &Weights<M>) -> 
     if report.applied.is_empty() {
         return Err(nothing_applied(M::NAME, path, &report));
     }
-    let mut values = Values::as_declared(found);
+    let mut values = StoredValues::as_declared(found);
     let mut changed = module.clone();
     LightningStruct::map_buffers(&mut changed, &mut values)?;
     *module = changed.map(&mut DynMapper::new(MapMode::Values(&mut values)));

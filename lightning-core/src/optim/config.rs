@@ -1,56 +1,72 @@
-//! The configurations that optimizers are made from, and learning rates.
+//! Optimizer configurations, weight decay, PyTorch's defaults, and learning rates.
 
 use std::{fmt, sync::Arc};
 
 use burn::{
     grad_clipping::GradientClipping,
     optim::{
-        AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LBFGSConfig, LambConfig, LionConfig,
-        MuonConfig, RmsPropConfig, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
+        AdaGradConfig, AdamConfig, AdamWConfig, LBFGSConfig, RmsPropConfig, decay::WeightDecayConfig,
+        momentum::MomentumConfig,
     },
 };
 
-use crate::optim::fused;
+use super::fused::{BurnOptimizer, UpdateRule};
 
-/// A configuration that an optimizer can be made from: Burn's optimizer configurations.
+/// A configuration that an optimizer can be made from: one of Burn's optimizer configurations.
+///
+/// The configurations that update one parameter at a time are in the table of [`super::fused`],
+/// which implements this trait for them.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no optimizer configuration",
+    message = "`{Self}` is not an optimizer configuration",
     label = "expected a configuration such as `AdamConfig::new()`",
     note = "the first argument of `#[optimizer(…)]` is one of Burn's configurations: `AdamConfig`, `AdamWConfig`, `SgdConfig`, `RmsPropConfig`, …"
 )]
 pub trait IntoOptimizer {
-    /// The optimizer.
+    /// Converts the configuration.
     fn into_optimizer(self) -> OptimizerKind;
 }
 
-/// An optimizer as configured: its rule, its clipping, and its numbers as text.
+/// A configured optimizer: its rule, its gradient clipping, and its numbers as text.
 #[derive(Clone)]
 pub struct OptimizerKind {
-    pub(crate) rule: Rule,
+    pub(crate) rule: OptimizerRule,
     pub(crate) clipping: Option<GradientClipping>,
     pub(crate) text: String,
-    /// The same rule with another momentum (or first beta), for schedules that drive it; `None` where there is none.
+    /// Makes the rule with another momentum or first beta, for schedules that drive it; `None` for
+    /// optimizers that have neither.
     pub(crate) with_momentum: Option<WithMomentum>,
 }
 
-/// Makes a rule with another momentum.
-pub(crate) type WithMomentum = Arc<dyn Fn(f64) -> fused::Rule + Send + Sync>;
+/// Makes an update rule with the given momentum.
+pub(crate) type WithMomentum = Arc<dyn Fn(f64) -> UpdateRule + Send + Sync>;
 
-/// How an optimizer updates.
+/// How an optimizer updates the parameters.
 #[derive(Clone)]
-pub(crate) enum Rule {
-    /// Each parameter by itself, from its gradient.
-    Each(fused::Rule),
-    /// All parameters as one vector, with as many evaluations of the loss as it takes.
+pub(crate) enum OptimizerRule {
+    /// Updates each parameter from its own gradient.
+    PerParameter(UpdateRule),
+    /// Updates all parameters as one vector, with several evaluations of the loss per step.
     Lbfgs(LBFGSConfig),
 }
 
 impl OptimizerKind {
-    /// The same, by Burn's own operations.
+    /// The optimizer of a configuration in the table of fused optimizers.
+    pub(super) fn per_parameter<C: BurnOptimizer>(config: C) -> Self {
+        Self {
+            rule: OptimizerRule::PerParameter(config.update_rule()),
+            clipping: config.clipping(),
+            text: format!("{config:?}"),
+            with_momentum: C::WITH_MOMENTUM.map(|with_momentum| -> WithMomentum {
+                Arc::new(move |momentum| with_momentum(config.clone(), momentum).update_rule())
+            }),
+        }
+    }
+
+    /// Returns the same optimizer without fused passes.
     pub(crate) fn unfused(mut self) -> Self {
         self.rule = match self.rule {
-            Rule::Each(rule) => Rule::Each(rule.unfused()),
-            lbfgs @ Rule::Lbfgs(_) => lbfgs,
+            OptimizerRule::PerParameter(rule) => OptimizerRule::PerParameter(rule.unfused()),
+            lbfgs @ OptimizerRule::Lbfgs(_) => lbfgs,
         };
         self.with_momentum = self
             .with_momentum
@@ -65,92 +81,58 @@ impl fmt::Debug for OptimizerKind {
     }
 }
 
-macro_rules! burn_configs {
-    ($($config:ident $(momentum $momentum:expr)?),* $(,)?) => {
-        $(impl IntoOptimizer for $config {
-            fn into_optimizer(self) -> OptimizerKind {
-                #[allow(unused_mut, unused_assignments, reason = "some have no momentum")]
-                let mut with_momentum: Option<WithMomentum> = None;
-                $({
-                    let config = self.clone();
-                    let change: fn($config, f64) -> $config = $momentum;
-                    with_momentum = Some(Arc::new(move |momentum| {
-                        let config = change(config.clone(), momentum);
-                        fused::rule_for(&config, config.build())
-                    }));
-                })?
-                OptimizerKind {
-                    // `init` is the only place where Burn shows the clipping of a configuration.
-                    clipping: self.init().grad_clipping().cloned(),
-                    rule: Rule::Each(fused::rule_for(&self, self.build())),
-                    text: format!("{self:?}"),
-                    with_momentum,
-                }
-            }
-        })*
-    };
-}
-
-burn_configs!(
-    AdaGradConfig,
-    AdafactorConfig,
-    AdamConfig momentum |config, beta| config.with_beta_1(beta as f32),
-    AdamWConfig momentum |config, beta| config.with_beta_1(beta as f32),
-    AdanConfig,
-    LambConfig momentum |config, beta| config.with_beta_1(beta as f32),
-    LionConfig momentum |config, beta| config.with_beta_1(beta as f32),
-    MuonConfig,
-    RmsPropConfig momentum |config, momentum| config.with_momentum(momentum as f32),
-    SgdConfig momentum sgd_with_momentum,
-);
-
-/// Burn keeps the momentum of a configuration to itself, and its serialized form shows it: dampening and Nesterov stay.
-fn sgd_with_momentum(config: SgdConfig, momentum: f64) -> SgdConfig {
-    let written = serde_json::to_value(&config).unwrap_or_default();
-    let known = written.get("momentum").cloned().and_then(|value| serde_json::from_value(value).ok());
-    let known: MomentumConfig = known.unwrap_or_else(MomentumConfig::torch_defaults);
-    config.with_momentum(Some(known.with_momentum(momentum)))
-}
-
 impl IntoOptimizer for LBFGSConfig {
     fn into_optimizer(self) -> OptimizerKind {
-        OptimizerKind { clipping: None, text: format!("{self:?}"), rule: Rule::Lbfgs(self), with_momentum: None }
+        OptimizerKind {
+            clipping: None,
+            text: format!("{self:?}"),
+            rule: OptimizerRule::Lbfgs(self),
+            with_momentum: None,
+        }
     }
 }
 
-/// Sets the weight decay of a configuration, for a parameter group: `group(params::rank_below(2), weight_decay = 0.0)`.
+/// Sets the weight decay of a configuration, for a parameter group:
+/// `group(params::rank_below(2), weight_decay = 0.0)`.
+///
+/// ```
+/// use burn::optim::AdamWConfig;
+/// use lightning_core::optim::WeightDecay;
+///
+/// let config = AdamWConfig::new().weight_decay(0.1);
+/// assert!(format!("{config}").contains("0.1"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no weight decay",
     label = "this optimizer has no weight decay to set",
     note = "leave `weight_decay` out of the group"
 )]
 pub trait WeightDecay: Sized {
-    /// The configuration with this decay; 0 for none.
+    /// Returns the configuration with this weight decay; 0 turns it off.
     #[must_use]
     fn weight_decay(self, rate: f64) -> Self;
 }
 
-macro_rules! weight_decays {
-    (rate: $($rate:ident),*; penalty: $($penalty:ident),* $(,)?) => {
-        $(impl WeightDecay for $rate {
-            fn weight_decay(self, rate: f64) -> Self {
-                self.with_weight_decay(rate as f32)
-            }
-        })*
-        $(impl WeightDecay for $penalty {
-            fn weight_decay(self, rate: f64) -> Self {
-                self.with_weight_decay((rate != 0.0).then(|| WeightDecayConfig::new(rate as f32)))
-            }
-        })*
-    };
+/// The two types in which Burn's configurations take a weight decay.
+pub(super) trait WeightDecayArgument {
+    fn from_rate(rate: f64) -> Self;
 }
 
-weight_decays!(
-    rate: AdamWConfig, AdafactorConfig, AdanConfig, LambConfig, LionConfig;
-    penalty: AdaGradConfig, AdamConfig, MuonConfig, RmsPropConfig, SgdConfig,
-);
+/// Decoupled weight decay.
+impl WeightDecayArgument for f32 {
+    fn from_rate(rate: f64) -> Self {
+        rate as f32
+    }
+}
 
-/// PyTorch's default numbers, where Burn's are others.
+/// An L2 penalty.
+impl WeightDecayArgument for Option<WeightDecayConfig> {
+    fn from_rate(rate: f64) -> Self {
+        (rate != 0.0).then(|| WeightDecayConfig::new(rate as f32))
+    }
+}
+
+/// PyTorch's default values, where Burn's differ.
 ///
 /// | configuration | Burn | PyTorch |
 /// |---|---|---|
@@ -168,7 +150,7 @@ weight_decays!(
 /// # let _ = config;
 /// ```
 pub trait TorchDefaults {
-    /// The configuration with PyTorch's defaults.
+    /// Returns the configuration with PyTorch's default values.
     #[must_use]
     fn torch_defaults() -> Self;
 }
@@ -203,14 +185,14 @@ impl TorchDefaults for MomentumConfig {
     }
 }
 
-/// What `lr = …` takes where no `interval` stands beside it.
+/// A learning rate for `lr = …` without `interval`: an `f64` or `f32`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no learning rate",
+    message = "`{Self}` is not a learning rate",
     label = "expected a number",
     note = "write `lr = 1e-3`, or the name of an `f64` hyperparameter; a schedule needs `interval = step` or `interval = epoch` beside it"
 )]
 pub trait IntoLearningRate {
-    /// The rate.
+    /// Converts the rate.
     fn into_learning_rate(self) -> f64;
 }
 
@@ -221,7 +203,8 @@ impl IntoLearningRate for f64 {
 }
 
 impl IntoLearningRate for f32 {
-    /// The shortest decimal of the `f32`, so that `1e-3f32` is `1e-3` and not its rounded neighbour.
+    /// Converts by way of the shortest decimal, so that `1e-3f32` becomes `1e-3` rather than
+    /// `0.0010000000474974513`.
     fn into_learning_rate(self) -> f64 {
         self.to_string().parse().unwrap_or(f64::from(self))
     }

@@ -2,23 +2,34 @@
 
 use std::marker::PhantomData;
 
-use crate::module::FieldKey;
+use crate::params::FieldKey;
 
-/// The name of a module's optimizer as a typed constant, for one that is declared on the struct (`Net::OPTIMIZER`). An
-/// optimizer of a field goes by the field's key.
+/// The name of an optimizer that is declared on the struct of a module, such as `Net::OPTIMIZER`.
+///
+/// An optimizer of a field has the key of the field.
+///
+/// ```
+/// # struct Net;
+/// use lightning_core::optim::OptimizerKey;
+///
+/// const CRITIC: OptimizerKey<Net> = OptimizerKey::new("critic");
+/// assert_eq!(CRITIC.name(), "critic");
+/// ```
 pub struct OptimizerKey<M> {
     name: &'static str,
     module: PhantomData<fn() -> M>,
 }
 
 impl<M> OptimizerKey<M> {
-    /// The key of the optimizer with this name; emitted by the macro, and written by hand for an optimizer that
+    /// Creates the key of the optimizer `name`.
+    ///
+    /// The macro emits the keys of declared optimizers; write one for an optimizer that
     /// `configure_optimizers` makes.
     pub const fn new(name: &'static str) -> Self {
         Self { name, module: PhantomData }
     }
 
-    /// The optimizer's name.
+    /// Returns the name of the optimizer.
     pub const fn name(self) -> &'static str {
         self.name
     }
@@ -38,18 +49,18 @@ impl<M> std::fmt::Debug for OptimizerKey<M> {
     }
 }
 
-/// Marks the key of a field that has an optimizer of its own.
+/// Marks the key of a field that has an optimizer.
 #[derive(Clone, Copy, Debug)]
 pub struct HasOptimizer(());
 
-/// What names an optimizer of the module `M`.
+/// The key of an optimizer of the module `M`: an [`OptimizerKey`] or a field's key.
 #[diagnostic::on_unimplemented(
     message = "this is not the name of an optimizer of `{M}`",
     label = "no optimizer of `{M}`",
     note = "an optimizer is named by the key of its field (`Net::CRITIC`, with `#[optimizer(…)]` on `critic`), or by `Net::OPTIMIZER` when it is declared on the struct"
 )]
 pub trait NamesOptimizer<M> {
-    /// The optimizer's name.
+    /// Returns the name of the optimizer.
     #[doc(hidden)]
     fn optimizer_name(self) -> &'static str;
 }

@@ -1,4 +1,6 @@
-//! L-BFGS over a module's parameters: Burn's, on a flat copy of them, so that it is compiled once and not for every module.
+//! L-BFGS: Burn's, on a flat copy of a module's parameters.
+//!
+//! The flat copy has one type for all modules, so that Burn's generic code is compiled once.
 
 use burn::{
     module::{Module, Param, ParamId},
@@ -6,20 +8,21 @@ use burn::{
     tensor::{Tensor, kind::BridgeTensor},
 };
 
+use super::gradients::GradientStore;
 use crate::{
     error::{Error, Result},
-    params::{ErasedVisitor, FloatParam, GradientStore, ValueMapper},
+    params::{ErasedVisitor, FloatParam, ValueMapper},
     tensor::any_rank::with_rank,
 };
 
-/// The trained parameters, each as a vector.
+/// The trainable parameters, each as a vector.
 #[derive(Module, Debug)]
 struct Flat {
     params: Vec<Param<Tensor<1>>>,
 }
 
-/// Where a vector belongs.
-struct Place {
+/// The parameter that a vector was made from.
+struct Source {
     index: usize,
     id: ParamId,
     dims: Vec<usize>,
@@ -28,38 +31,38 @@ struct Place {
 /// The parameters of a module that L-BFGS trains.
 #[derive(Default)]
 pub(crate) struct FlatParams {
-    places: Vec<Place>,
+    sources: Vec<Source>,
     values: Vec<Param<Tensor<1>>>,
 }
 
 impl ErasedVisitor for FlatParams {
     fn float(&mut self, index: usize, id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
         if param.is_trainable() {
-            self.places.push(Place { index, id, dims: param.dims() });
+            self.sources.push(Source { index, id, dims: param.dims() });
             self.values.push(Param::initialized(id, Tensor::from_inner(flattened(param.value())).require_grad()));
         }
         Ok(())
     }
 }
 
-/// Writes parameters through the mapper, and gives the loss there with its gradients.
+/// Writes the parameters through the mapper and returns the loss there and its gradients.
 type Evaluate<'a> = dyn FnMut(&mut dyn ValueMapper) -> Result<(f64, GradientStore)> + 'a;
 
-/// Writes vectors back into the module's parameters.
+/// Maps each parameter of the module to its vector.
 struct Write<'a> {
-    places: &'a [Place],
+    sources: &'a [Source],
     values: Vec<Option<Tensor<1>>>,
 }
 
 impl ValueMapper for Write<'_> {
     fn wants(&self, index: usize, id: ParamId) -> bool {
-        self.places.iter().any(|place| place.index == index && place.id == id)
+        self.sources.iter().any(|source| source.index == index && source.id == id)
     }
 
     fn map(&mut self, index: usize, _path: &str, value: BridgeTensor) -> BridgeTensor {
-        let Some(at) = self.places.iter().position(|place| place.index == index) else { return value };
-        match (self.places.get(at), self.values.get_mut(at).and_then(Option::take)) {
-            (Some(place), Some(vector)) => shaped(vector, &place.dims),
+        let Some(at) = self.sources.iter().position(|source| source.index == index) else { return value };
+        match (self.sources.get(at), self.values.get_mut(at).and_then(Option::take)) {
+            (Some(source), Some(vector)) => shaped(vector, &source.dims),
             _ => value,
         }
     }
@@ -79,11 +82,14 @@ fn shaped(vector: Tensor<1>, dims: &[usize]) -> BridgeTensor {
 }
 
 impl FlatParams {
-    /// One step: as many evaluations as it takes. `evaluate` writes the parameters it is given through the mapper,
-    /// computes the loss there and collects its gradients.
+    /// Takes one step and returns its loss.
+    ///
+    /// The line search decides how often `evaluate` is called. It writes the given parameters
+    /// through the mapper, computes the loss there and collects its gradients. `write` stores the
+    /// parameters of the result.
     ///
     /// # Errors
-    /// The first error of an evaluation; the parameters are then those of that evaluation.
+    /// The first error of an evaluation. The module then has the parameters of that evaluation.
     pub(crate) fn step(
         self,
         lbfgs: &mut LBFGS,
@@ -91,15 +97,15 @@ impl FlatParams {
         evaluate: &mut Evaluate<'_>,
         write: &mut dyn FnMut(&mut dyn ValueMapper) -> Result<()>,
     ) -> Result<f64> {
-        let Self { places, values } = self;
+        let Self { sources, values } = self;
         let mut failed: Option<Error> = None;
         let vectors = |flat: &Flat| flat.params.iter().map(|param| Some(param.val().inner())).collect();
         let closure = |flat: Flat| {
             let mut gradients = GradientsParams::new();
             let outcome = match &failed {
-                // No further evaluation after an error: a zero gradient ends the search.
+                // Burn's closure cannot fail. After an error, zero gradients end the search.
                 Some(_) => None,
-                None => match evaluate(&mut Write { places: &places, values: vectors(&flat) }) {
+                None => match evaluate(&mut Write { sources: &sources, values: vectors(&flat) }) {
                     Ok(outcome) => Some(outcome),
                     Err(error) => {
                         failed = Some(error);
@@ -108,13 +114,13 @@ impl FlatParams {
                 },
             };
             let (loss, mut window) = outcome.map_or((0.0, None), |(loss, window)| (loss, Some(window)));
-            for (place, param) in places.iter().zip(&flat.params) {
-                let gradient = window.as_mut().and_then(|window| window.take(place.index));
+            for (source, param) in sources.iter().zip(&flat.params) {
+                let gradient = window.as_mut().and_then(|window| window.take(source.index));
                 let gradient = match gradient {
                     Some(gradient) => flattened(gradient.value),
                     None => param.val().inner().zeros_like(),
                 };
-                gradients.register::<1>(place.id, gradient);
+                gradients.register::<1>(source.id, gradient);
             }
             (loss, gradients)
         };
@@ -122,7 +128,7 @@ impl FlatParams {
         if let Some(error) = failed {
             return Err(error);
         }
-        write(&mut Write { places: &places, values: vectors(&flat) })?;
+        write(&mut Write { sources: &sources, values: vectors(&flat) })?;
         Ok(loss)
     }
 }

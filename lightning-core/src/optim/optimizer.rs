@@ -8,33 +8,20 @@ use burn::{
     optim::{DynState, LBFGS},
     tensor::{Device, Tensor, kind::BridgeTensor},
 };
-
 use serde::{Deserialize, Serialize};
 
-use super::{OptimizerKind, OptimizerSetup, Scaling, Schedule, config::Rule, setup::Rate};
+use super::{
+    OptimizerKind, OptimizerSetup, Scaling, Schedule, config::OptimizerRule, gradients::GradientStore, setup::Rate,
+};
 use crate::{
     console::table,
-    engine::snapshot::ParamName,
     error::{Error, ErrorKind, Result},
     optim::fused,
     os::panics::panic_message,
-    params::{
-        ErasedVisitor, FloatParam, GradientStore, ValueMapper,
-        select::{ParamSelector, is_below},
-    },
+    params::{ErasedVisitor, FloatParam, ParamInfo, ParamName, ParamSelector, ValueMapper, is_below},
     precision::{narrowed, widened},
     tensor::any_rank::with_rank,
 };
-
-/// A float parameter, as optimizers know it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ParamInfo<'a> {
-    /// Its place among the module's float parameters.
-    pub(crate) index: usize,
-    pub(crate) id: ParamId,
-    pub(crate) path: &'a str,
-    pub(crate) rank: usize,
-}
 
 /// Parameters that are updated with the same numbers. The first group of an optimizer has those that no other has.
 struct Group {
@@ -112,12 +99,12 @@ impl Optimizer {
             schedule.check(&name)?;
         }
         let lbfgs = match &kind.rule {
-            Rule::Each(_) => None,
-            Rule::Lbfgs(_) if !declared.is_empty() => {
+            OptimizerRule::PerParameter(_) => None,
+            OptimizerRule::Lbfgs(_) if !declared.is_empty() => {
                 return Err(Error::config(format!("`{name}` is L-BFGS, which has no parameter groups"))
                     .help("leave the groups out, or use another optimizer"));
             }
-            Rule::Lbfgs(config) => Some(config.init()),
+            OptimizerRule::Lbfgs(config) => Some(config.init()),
         };
         let mut groups = vec![Group { selector: None, kind: kind.clone(), own_base: None, lr, added: None }];
         for group in declared {
@@ -221,7 +208,7 @@ impl Optimizer {
             return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
                 .help("give a finite rate of at least 0"));
         }
-        let (kind, selector) = (first.kind.clone(), Some(crate::params::select::below(&added.below)));
+        let (kind, selector) = (first.kind.clone(), Some(crate::params::below(&added.below)));
         let number = self.groups.len();
         let mut found = false;
         for param in parameters.iter().filter(|param| is_below(&param.path, &added.below)) {
@@ -276,7 +263,7 @@ impl Optimizer {
                     ))
                     .help("use SGD or a kind of Adam, or switch the schedule's momentum off"));
                 };
-                group.kind.rule = Rule::Each(with_momentum(momentum));
+                group.kind.rule = OptimizerRule::PerParameter(with_momentum(momentum));
             }
         }
         self.put_lr(lr);
@@ -364,22 +351,22 @@ impl Optimizer {
     }
 
     /// What it keeps of each parameter: the parameter's place and id, and the state with the rule that understands it.
-    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &fused::Rule, &DynState)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &fused::UpdateRule, &DynState)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let state = slot.state.as_ref()?;
             Some((index, slot.id?, self.rule(slot)?, state))
         })
     }
 
-    fn rule(&self, slot: &Slot) -> Option<&fused::Rule> {
+    fn rule(&self, slot: &Slot) -> Option<&fused::UpdateRule> {
         match &self.groups.get(slot.group?)?.kind.rule {
-            Rule::Each(rule) => Some(rule),
-            Rule::Lbfgs(_) => None,
+            OptimizerRule::PerParameter(rule) => Some(rule),
+            OptimizerRule::Lbfgs(_) => None,
         }
     }
 
     /// The rule for a parameter; `None` for one that is not this optimizer's.
-    pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&fused::Rule> {
+    pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&fused::UpdateRule> {
         self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
     }
 
@@ -549,7 +536,7 @@ impl Update<'_> {
         let Optimizer { groups, slots, .. } = &mut *self.optimizer;
         let Some(slot) = slots.get_mut(index) else { return value };
         let Some(group) = slot.group.and_then(|group| groups.get(group)) else { return value };
-        let Rule::Each(rule) = &group.kind.rule else { return value };
+        let OptimizerRule::PerParameter(rule) = &group.kind.rule else { return value };
         let Some(gradient) = self.gradients.take(index) else { return value };
         // A factor is left to the update, which may have it in its one pass.
         let (grad, factor) = match (&group.kind.clipping, self.scaling.host_factor()) {

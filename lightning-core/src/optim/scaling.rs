@@ -2,11 +2,13 @@
 
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
-use super::Optimizer;
+use super::{
+    Optimizer,
+    clip::{Clip, ClipAlgorithm},
+    gradients::GradientStore,
+};
 use crate::{
     optim::fused,
-    params::GradientStore,
-    settings::ClipAlgorithm,
     tensor::{any_rank::with_rank, readback},
 };
 
@@ -72,12 +74,7 @@ impl Factor {
 
 impl Scaling {
     /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
-    pub(crate) fn new(
-        gradients: &mut GradientStore,
-        optimizer: &Optimizer,
-        clip: Option<(f64, ClipAlgorithm)>,
-        host: bool,
-    ) -> Self {
+    pub(crate) fn new(gradients: &mut GradientStore, optimizer: &Optimizer, clip: Option<Clip>, host: bool) -> Self {
         let mean = match gradients.weight() {
             Weight::Number(1.0) => Factor::One,
             Weight::Number(weight) => Factor::Host(1.0 / weight),
@@ -87,8 +84,8 @@ impl Scaling {
         let mean = if loss_scale == 1.0 { mean } else { mean.times(Factor::Host(1.0 / loss_scale)) };
         match clip {
             None => Self { factor: mean, limit: None },
-            Some((limit, ClipAlgorithm::Value)) => Self { factor: mean, limit: Some(limit) },
-            Some((limit, ClipAlgorithm::Norm)) => {
+            Some(Clip { limit, algorithm: ClipAlgorithm::Value }) => Self { factor: mean, limit: Some(limit) },
+            Some(Clip { limit, algorithm: ClipAlgorithm::Norm }) => {
                 let clip = norm_clip(gradients, optimizer, &mean, limit, host);
                 Self { factor: mean.times(clip), limit: None }
             }

@@ -1,4 +1,4 @@
-//! When a learning-rate schedule goes on, and what it watches.
+//! When a learning-rate schedule takes a step, and the metric it monitors.
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -6,11 +6,11 @@ use crate::{
     optim::schedulers::{IntoScheduler, LrScheduler},
 };
 
-/// What a schedule counts.
+/// The unit of a schedule's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "`interval = step` and `interval = epoch`, as everywhere")]
 pub enum Interval {
-    /// Steps of the optimizer.
+    /// Optimizer steps.
     Step,
     /// Epochs.
     Epoch,
@@ -25,15 +25,16 @@ impl std::fmt::Display for Interval {
     }
 }
 
-/// The metric that a schedule watches.
+/// The metric that a schedule monitors.
 #[derive(Clone, Copy, Debug)]
-struct Watched {
+struct Monitored {
     key: KeyRef,
-    /// Whether a run without a value is an error.
+    /// Whether a missing value is an error.
     strict: bool,
 }
 
-/// A learning-rate schedule with its interval: `lr = Cosine::new(lr, steps), interval = step`.
+/// A learning-rate schedule with its interval; in `#[optimizer(…)]`,
+/// `lr = Cosine::new(lr, steps), interval = step`.
 ///
 /// ```
 /// use lightning_core::{optim::{Interval, Schedule}, prelude::*};
@@ -47,63 +48,66 @@ pub struct Schedule {
     scheduler: Box<dyn LrScheduler>,
     interval: Interval,
     frequency: u64,
-    watched: Option<Watched>,
+    monitored: Option<Monitored>,
     direction: Option<Direction>,
-    /// The optimizer's steps, or the epochs, that the schedule has been told of.
+    /// Optimizer steps or epochs so far.
     ticks: u64,
-    /// Validation runs at the last step of a schedule that watches a metric.
+    /// The number of validation runs at the last step of a schedule that monitors a metric.
     seen: Option<u64>,
 }
 
 impl Schedule {
-    /// The schedule, going on at every step of the optimizer or at the end of every epoch.
+    /// Creates a schedule that takes a step at every optimizer step or at the end of every epoch.
     ///
     /// # Errors
-    /// When the schedule's settings are wrong.
+    /// If settings of the schedule are wrong.
     pub fn new(scheduler: impl IntoScheduler, interval: Interval) -> Result<Self> {
         let scheduler = scheduler.into_scheduler()?;
-        Ok(Self { scheduler, interval, frequency: 1, watched: None, direction: None, ticks: 0, seen: None })
+        Ok(Self { scheduler, interval, frequency: 1, monitored: None, direction: None, ticks: 0, seen: None })
     }
 
-    /// Goes on at every n-th of them only, counted over the whole run.
+    /// Takes a step only at every `every`-th optimizer step or epoch, counted over the whole run.
     #[must_use]
     pub fn frequency(self, every: u64) -> Self {
         Self { frequency: every, ..self }
     }
 
-    /// Watches a metric: for `ReduceLROnPlateau`. The metric says which way is better.
+    /// Monitors a metric, for `ReduceLROnPlateau`. The key has the direction in which it improves.
     #[must_use]
     pub fn monitor<M, D: Directed, S: InFit>(self, key: MetricKey<M, D, S>) -> Self {
-        let watched = Some(Watched { key: KeyRef::from(key), strict: true });
-        Self { watched, direction: Some(D::DIRECTION), ..self }
+        let monitored = Some(Monitored { key: KeyRef::from(key), strict: true });
+        Self { monitored, direction: Some(D::DIRECTION), ..self }
     }
 
-    /// Whether it is an error when the watched metric has no value; otherwise the schedule waits.
+    /// Sets whether a monitored metric without a value is an error, the default; otherwise the
+    /// schedule waits for it.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
-        if let Some(watched) = &mut self.watched {
-            watched.strict = strict;
+        if let Some(monitored) = &mut self.monitored {
+            monitored.strict = strict;
         }
         self
     }
 
+    /// Checks the frequency, and the metric against the kind of schedule.
+    ///
     /// # Errors
-    /// Everything that is wrong with the settings together.
+    /// If the frequency is 0, or a metric is missing, superfluous or of the wrong direction.
     pub(crate) fn check(&mut self, optimizer: &str) -> Result<()> {
-        let error = |what: String, help: &str| Err(Error::config(what).help(help));
+        let error = |message: String, help: &str| Err(Error::config(message).help(help));
         if self.frequency == 0 {
             return error(
-                format!("the schedule of `{optimizer}` has `frequency = 0`"),
+                format!("the `frequency` of the schedule of `{optimizer}` must be at least 1, found 0"),
                 "leave `frequency` out for every step or epoch",
             );
         }
-        match (self.scheduler.wants_metric(), self.watched.is_some()) {
+        match (self.scheduler.wants_metric(), self.monitored.is_some()) {
             (true, false) => error(
-                format!("the schedule of `{optimizer}` watches a metric, and none is named"),
+                format!("the schedule of `{optimizer}` monitors a metric and needs `monitor`, found none"),
                 "write `monitor = val_loss`, a metric logged with `#[log(minimize)]` or `#[log(maximize)]`",
             ),
             (false, true) => error(
-                format!("the schedule of `{optimizer}` watches no metric, and `monitor` names one"),
+                format!("the schedule of `{optimizer}` does not use a metric, found `monitor`"),
                 "leave `monitor` out, or use `ReduceLROnPlateau`",
             ),
             _ => match self.direction {
@@ -113,12 +117,12 @@ impl Schedule {
         }
     }
 
-    /// The rate in force.
+    /// Returns the current rate.
     pub(crate) fn lr(&self) -> f64 {
         self.scheduler.lr()
     }
 
-    /// The rate it was made with.
+    /// Returns the rate that the schedule was made with.
     pub(crate) fn base_lr(&self) -> f64 {
         self.scheduler.base_lr()
     }
@@ -131,69 +135,77 @@ impl Schedule {
         self.interval
     }
 
+    /// Returns whether the schedule monitors a metric.
     pub(crate) fn watches(&self) -> bool {
-        self.watched.is_some()
+        self.monitored.is_some()
     }
 
-    /// Counts one step of the optimizer or one epoch; whether the schedule goes on at it.
+    /// Counts one optimizer step or epoch and returns whether the schedule takes a step now.
     pub(crate) fn is_due(&mut self) -> bool {
         self.ticks += 1;
         self.ticks.is_multiple_of(self.frequency)
     }
 
-    /// Goes on.
+    /// Takes a step.
     ///
     /// # Errors
-    /// When the schedule ends here, or watches a metric that has no value.
+    /// If the next rate is not one to train with, or a metric is needed and `monitored` is `None`.
     pub(crate) fn advance(&mut self, monitored: Option<f64>) -> Result<()> {
         self.scheduler.step(monitored)
     }
 
-    /// Goes on by the watched metric. A validation metric counts once for each validation: in between, nothing happens.
+    /// Takes a step by the value of the monitored metric.
+    ///
+    /// `validation` is the number of validation runs, for a validation metric: each of its values
+    /// counts once. Returns a warning if the metric has no value and the schedule waits for it.
     ///
     /// # Errors
-    /// When the metric has never had a value, unless that is allowed: then the text says so once.
+    /// If the metric has no value and [`strict`](Self::strict) is set, or the step fails.
     pub(crate) fn advance_by(&mut self, metrics: &Metrics, validation: Option<u64>) -> Result<Option<String>> {
-        let Some(watched) = self.watched else { return Ok(None) };
+        let Some(monitored) = self.monitored else { return Ok(None) };
         if validation.is_some() && validation == self.seen {
             return Ok(None);
         }
-        let name = watched.key.display();
+        let name = monitored.key.display();
         match metrics.value(&name) {
             Some(value) => {
                 self.seen = validation;
                 self.scheduler.step(Some(value))?;
                 Ok(None)
             }
-            None if watched.strict => Err(Error::new(
+            None if monitored.strict => Err(Error::new(
                 ErrorKind::Metric,
-                format!("a schedule watches `{name}`, which has no value yet"),
+                format!("the metric `{name}` of a schedule must have a value, found none"),
             )
             .help(format!(
-                "the metrics with a value are {}; log it before the schedule's first step, give the schedule a larger `frequency`, or write `strict = false` to wait for it",
+                "log it before the first step of the schedule, write a larger `frequency`, or write `strict = false` \
+                 to wait for it; the metrics with a value are {}",
                 crate::console::table::listed(metrics.iter().map(|(name, _)| name)),
             ))),
-            None => Ok(Some(format!("a schedule watches `{name}`, which has no value yet: it waits"))),
+            None => Ok(Some(format!("a schedule waits for the metric `{name}`, which has no value yet"))),
         }
     }
 
-    /// The watched metric's own name.
+    /// Returns the name of the monitored metric.
     pub(crate) fn monitored(&self) -> Option<&'static str> {
-        self.watched.map(|watched| watched.key.metric())
+        self.monitored.map(|monitored| monitored.key.metric())
     }
 
-    /// Where it stands, for a checkpoint.
+    /// Returns the position in the schedule, for a checkpoint.
     pub(crate) fn state(&self) -> serde_json::Value {
         serde_json::json!({ "ticks": self.ticks, "seen": self.seen, "schedule": self.scheduler.state() })
     }
 
     /// # Errors
-    /// When this is no state of such a schedule.
+    /// If `state` is not the state of such a schedule.
     pub(crate) fn load_state(&mut self, state: &serde_json::Value) -> Result<()> {
         let ticks = state.get("ticks").and_then(serde_json::Value::as_u64);
         let (Some(ticks), Some(schedule)) = (ticks, state.get("schedule")) else {
-            return Err(Error::new(ErrorKind::Checkpoint, "the state of a schedule is damaged")
-                .help("resume from another checkpoint"));
+            return Err(Error::new(
+                ErrorKind::Checkpoint,
+                "the stored state of a schedule has no `ticks` or no `schedule`",
+            )
+            .help("resume from another checkpoint"));
         };
         self.scheduler.load_state(schedule)?;
         self.ticks = ticks;

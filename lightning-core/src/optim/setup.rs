@@ -1,15 +1,15 @@
-//! One declared optimizer: its configuration, its rate, its groups and its fields.
+//! The declaration of an optimizer: its configuration, learning rate, groups and fields.
 
 use std::borrow::Cow;
 
 use super::{IntoLearningRate, IntoOptimizer, NamesOptimizer, OptimizerKind, Schedule};
 use crate::{
     error::{Error, Result},
-    module::FieldKey,
-    params::select::{IntoParamSelector, ParamSelector},
+    params::{FieldKey, IntoParamSelector, ParamSelector},
 };
 
-/// One declared optimizer, made at the start of `fit`: by `#[optimizer(…)]`, or by hand in `configure_optimizers`.
+/// The declaration of an optimizer, made at the start of `fit` by `#[optimizer(…)]` or by
+/// `configure_optimizers`.
 ///
 /// ```
 /// use burn::optim::AdamWConfig;
@@ -26,7 +26,7 @@ pub struct OptimizerSetup {
     pub(crate) kind: OptimizerKind,
     pub(crate) rate: Rate,
     pub(crate) groups: Vec<ParameterGroup>,
-    /// The fields it trains; none for all.
+    /// The fields it trains; empty for all.
     pub(crate) fields: Vec<&'static str>,
 }
 
@@ -38,38 +38,50 @@ pub(crate) enum Rate {
 }
 
 impl OptimizerSetup {
-    /// An optimizer with this name and this rate, over all parameters.
+    /// Creates an optimizer of all parameters with a constant learning rate.
     pub fn new(name: impl Into<Cow<'static, str>>, config: impl IntoOptimizer, lr: impl IntoLearningRate) -> Self {
         let rate = Rate::Fixed(lr.into_learning_rate());
         Self { name: name.into(), kind: config.into_optimizer(), rate, groups: Vec::new(), fields: Vec::new() }
     }
 
-    /// An optimizer with this name, whose rate follows a schedule.
+    /// Creates an optimizer of all parameters whose learning rate follows a schedule.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use lightning_core::{optim::{Interval, Schedule}, prelude::*};
+    ///
+    /// let schedule = Schedule::new(Cosine::new(0.1, 100), Interval::Epoch)?;
+    /// let optimizer = OptimizerSetup::scheduled("optimizer", SgdConfig::new(), schedule);
+    /// assert_eq!(optimizer.learning_rate(), 0.1);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
     pub fn scheduled(name: impl Into<Cow<'static, str>>, config: impl IntoOptimizer, schedule: Schedule) -> Self {
         let rate = Rate::Scheduled(Box::new(schedule));
         Self { name: name.into(), kind: config.into_optimizer(), rate, groups: Vec::new(), fields: Vec::new() }
     }
 
-    /// The optimizer named by a key, which `optimizers.step(KEY, …)` and `#[training_step(optimizer = …)]` find.
+    /// Creates an optimizer with the name of a key, by which `optimizers.step(KEY, …)` and
+    /// `#[training_step(optimizer = …)]` find it.
     pub fn of<M>(key: impl NamesOptimizer<M>, config: impl IntoOptimizer, lr: impl IntoLearningRate) -> Self {
         Self::new(key.optimizer_name(), config, lr)
     }
 
-    /// Adds a group of parameters with numbers of their own; of several that match, the last wins.
+    /// Adds a group of parameters with different settings. If several groups match a parameter, the
+    /// last one applies.
     #[must_use]
     pub fn group(mut self, group: ParameterGroup) -> Self {
         self.groups.push(group);
         self
     }
 
-    /// Restricts the optimizer to this field; called again, to these fields.
+    /// Restricts the optimizer to a field. Repeated calls add fields.
     #[must_use]
     pub fn field<M, O>(mut self, field: FieldKey<M, O>) -> Self {
         self.fields.push(field.name());
         self
     }
 
-    /// The same, by Burn's own operations.
+    /// Returns the same optimizer without fused passes.
     pub(crate) fn unfused(mut self) -> Self {
         self.kind = self.kind.unfused();
         for group in &mut self.groups {
@@ -78,12 +90,12 @@ impl OptimizerSetup {
         self
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The learning rate, of a schedule the first.
+    /// Returns the learning rate; for a schedule, the first one.
     pub fn learning_rate(&self) -> f64 {
         match &self.rate {
             Rate::Fixed(lr) => *lr,
@@ -91,13 +103,22 @@ impl OptimizerSetup {
         }
     }
 
-    /// The configuration as text: every number the optimizer has.
+    /// Returns the configuration as text, with all its settings.
     pub fn describe(&self) -> &str {
         &self.kind.text
     }
 }
 
-/// Parameters of an optimizer that have numbers of their own.
+/// Parameters of an optimizer with different settings, such as no weight decay.
+///
+/// ```
+/// use burn::optim::AdamWConfig;
+/// use lightning_core::{optim::ParameterGroup, prelude::*};
+///
+/// let config = AdamWConfig::new().with_weight_decay(0.0);
+/// let group = ParameterGroup::new(params::rank_below(2)).config(config).lr(1e-4);
+/// # let _ = group;
+/// ```
 #[derive(Clone, Debug)]
 pub struct ParameterGroup {
     pub(crate) selector: ParamSelector,
@@ -106,32 +127,34 @@ pub struct ParameterGroup {
 }
 
 impl ParameterGroup {
-    /// The group of these parameters; it has the optimizer's numbers until they are changed.
+    /// Creates a group of the parameters that `selector` matches, with the settings of the
+    /// optimizer.
     pub fn new(selector: impl IntoParamSelector) -> Self {
         Self { selector: selector.into_selector(), kind: None, lr: None }
     }
 
-    /// The group's learning rate. A schedule of the optimizer keeps its ratio to the schedule's own.
+    /// Sets the learning rate of the group. If the optimizer has a schedule, the ratio to the base
+    /// rate of the schedule is kept.
     #[must_use]
     pub fn lr(self, lr: impl IntoLearningRate) -> Self {
         Self { lr: Some(lr.into_learning_rate()), ..self }
     }
 
-    /// The group's configuration.
+    /// Sets the configuration of the group.
     #[must_use]
     pub fn config(self, config: impl IntoOptimizer) -> Self {
         Self { kind: Some(config.into_optimizer()), ..self }
     }
 }
 
-/// What `configure_optimizers` may return: one optimizer, several, or a `Result` of either.
+/// A return type of `configure_optimizers`: one optimizer, several, or a `Result` of either.
 #[diagnostic::on_unimplemented(
     message = "`configure_optimizers` cannot return `{Self}`",
     label = "expected optimizers",
     note = "return an `OptimizerSetup`, a `Vec<OptimizerSetup>`, or a `Result` of one of these"
 )]
 pub trait IntoOptimizers {
-    /// Converts it.
+    /// Converts the value.
     #[doc(hidden)]
     fn into_optimizers(self) -> Result<Vec<OptimizerSetup>>;
 }

@@ -13,11 +13,8 @@ use std::fmt;
 
 use burn::module::ParamGroup;
 
-use crate::{
-    error::{Error, Result},
-    module::FieldKey,
-    optim::ParamInfo,
-};
+use super::{field_key::FieldKey, names::ParamInfo, path::is_below};
+use crate::error::{Error, Result};
 
 /// Says which parameters of a module are meant.
 #[derive(Clone)]
@@ -67,11 +64,6 @@ impl fmt::Debug for ParamSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// Whether `path` is `root` or lies below it.
-pub(crate) fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Parameters with fewer dimensions than `rank`: `rank_below(2)` are biases and the weights of norms.

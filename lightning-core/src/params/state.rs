@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 
 use burn::{
     module::{Module, ParamId},
-    tensor::{Tensor, TensorData, kind::Basic, kind::BridgeTensor},
+    tensor::{
+        Tensor, TensorData,
+        kind::{Basic, BridgeTensor},
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+use super::{
+    map::{DynMapper, MapMode, ValueMapper},
+    visit::{ErasedVisitor, FloatParam, visit},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
-    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, ValueMapper, visit},
     tensor::handle::{Handle, with_data},
 };
 

@@ -1,22 +1,22 @@
-//! Which running statistics a run of 16 bits would spoil.
+//! Rejects running statistics that a 16-bit run would damage.
 
 use burn::module::{Module, ParamId};
 
-use super::is_kept;
+use super::is_inside_in_f32;
 use crate::{
     console::table,
     error::{Error, Result},
     params::{DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
 };
 
-/// One float parameter or running statistic.
+/// A float parameter or running statistic.
 struct Seen {
     id: ParamId,
     path: String,
-    /// The type that it is a field of, in Burn's words.
+    /// The struct that it is a field of, as Burn names it: `Struct:BatchNorm`.
     container: String,
-    /// Whether an [`InF32`](super::InF32) is around it.
-    kept: bool,
+    /// Whether it is inside an [`InF32`](super::InF32).
+    in_f32: bool,
 }
 
 #[derive(Default)]
@@ -36,21 +36,25 @@ impl ErasedVisitor for All {
 
     fn float(&mut self, _index: usize, id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
         let container = self.containers.last().cloned().unwrap_or_default();
-        self.seen.push(Seen { id, path: path.to_owned(), container, kept: is_kept() });
+        self.seen.push(Seen { id, path: path.to_owned(), container, in_f32: is_inside_in_f32() });
         Ok(())
     }
 }
 
+/// Checks that all running statistics are inside an [`InF32`](super::InF32).
+///
+/// A mixed run cannot cast them, since the copies of the module share them, and Burn cannot combine
+/// them with 16-bit inputs.
+///
 /// # Errors
-/// When a module keeps running statistics outside of an [`InF32`](super::InF32): a mixed run neither can cast them, since copies share
-/// them, nor can it mix them with 16 bits.
+/// If there are running statistics elsewhere.
 pub(crate) fn check<M: Module>(module: &M) -> Result<()> {
     let mut all = All::default();
     visit(module, &mut all)?;
-    // Burn shows statistics as parameters; what tells them apart is that nothing changes their id.
+    // Burn visits statistics like parameters. They differ in that mapping does not change their id.
     let mut other = All::default();
     visit(&module.clone().map(&mut DynMapper::new(MapMode::Fresh)), &mut other)?;
-    let statistics = all.seen.iter().zip(&other.seen).filter(|(seen, other)| seen.id == other.id && !seen.kept);
+    let statistics = all.seen.iter().zip(&other.seen).filter(|(seen, other)| seen.id == other.id && !seen.in_f32);
     let mut fields: Vec<(&str, &str)> = Vec::new();
     for (seen, _) in statistics {
         let field = seen.path.rsplit_once('.').map_or("", |(field, _)| field);
@@ -65,66 +69,9 @@ pub(crate) fn check<M: Module>(module: &M) -> Result<()> {
     } else {
         format!("write `#[precision(f32)]` above `{first}: {ty}`, beside its `#[init(…)]`")
     };
-    let keep = if fields.len() == 1 { "keeps" } else { "keep" };
     let fields = table::listed(fields.iter().map(|(field, _)| *field));
-    Err(Error::config(format!("{fields} {keep} running statistics, for which 16 bits are too few")).help(help))
+    Err(Error::config(format!("running statistics need float32 in a 16-bit run, found {fields}")).help(help))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use burn::{
-        nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig},
-        tensor::Device,
-    };
-
-    use super::*;
-    use crate::precision::InF32;
-
-    #[derive(Module, Debug)]
-    struct Block {
-        linear: Linear,
-        norm: BatchNorm,
-    }
-
-    #[derive(Module, Debug)]
-    struct Net {
-        kept: InF32<BatchNorm>,
-        plain: Option<BatchNorm>,
-        blocks: Vec<Block>,
-    }
-
-    fn net(plain: bool, blocks: usize) -> Net {
-        let device = Device::default();
-        let norm = || BatchNormConfig::new(2).init(&device);
-        let block = |_| Block { linear: LinearConfig::new(2, 2).init(&device), norm: norm() };
-        Net { kept: InF32::new(norm()), plain: plain.then(norm), blocks: (0..blocks).map(block).collect() }
-    }
-
-    #[test]
-    fn what_is_marked_is_fine() {
-        check(&net(false, 0)).unwrap();
-        // Frozen parameters are no statistics.
-        check(&LinearConfig::new(2, 2).init(&Device::default()).freeze()).unwrap();
-    }
-
-    #[test]
-    fn a_field_is_named_with_what_to_write() {
-        let error = check(&net(true, 0)).unwrap_err();
-        assert_eq!(error.message(), "`plain` keeps running statistics, for which 16 bits are too few");
-        assert_eq!(error.remedy(), Some("write `#[precision(f32)]` above `plain: BatchNorm`, beside its `#[init(…)]`"));
-    }
-
-    #[test]
-    fn all_of_them_are_listed() {
-        let error = check(&net(false, 2)).unwrap_err();
-        assert_eq!(
-            error.message(),
-            "`blocks.0.norm`, `blocks.1.norm` keep running statistics, for which 16 bits are too few"
-        );
-        assert_eq!(
-            error.remedy(),
-            Some("in the struct that has it, make it an `InF32<BatchNorm>`, built with `InF32::new(…)`")
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! A module that stays in float32 while its surroundings compute in 16 bits.
+//! A module that stays in float32 while the rest of the model computes in 16 bits.
 
 use std::cell::Cell;
 
@@ -8,15 +8,17 @@ use burn::{
 };
 
 use super::{Layer, is_half};
-use crate::data::batch::Batch;
+use crate::batch::Batch;
 
-/// A module that is kept and computed in float32 in a run of 16 bits: what `#[precision(f32)]` makes of a field.
+/// A module that stays and computes in float32 in a 16-bit run; `#[precision(f32)]` wraps a field
+/// in it.
 ///
-/// Its input is cast to float32 and its output back. In `32-true` and `64-true` it is as if it were not there. The paths of
-/// parameters do not show it, so it can be added to a model that has checkpoints.
+/// The input is cast to float32 and the output back. With `32-true` and `64-true` it has no effect.
+/// The paths of parameters do not contain it, so it can be added to a model that has checkpoints.
 ///
-/// It is needed where 16 bits are too few, or where a module mixes its input with what Burn leaves in float32: running
-/// statistics (`BatchNorm`), tables (`RotaryEncoding`, `PositionalEncoding`), initial states (`Lstm`, `Gru`).
+/// Use it where 16 bits are not accurate enough, and for modules that combine their input with
+/// tensors that Burn leaves in float32: running statistics (`BatchNorm`), tables (`RotaryEncoding`,
+/// `PositionalEncoding`), and initial states (`Lstm`, `Gru`).
 ///
 /// ```
 /// use burn::{nn::*, prelude::*};
@@ -38,32 +40,32 @@ use crate::data::batch::Batch;
 #[derive(Clone, Debug)]
 pub struct InF32<M> {
     inner: M,
-    /// What the surroundings compute in, where that has 16 bits.
-    around: Option<FloatDType>,
+    /// The type that the rest of the model computes in, if it has 16 bits.
+    outer: Option<FloatDType>,
 }
 
 impl<M> InF32<M> {
     /// Keeps a module in float32.
     pub fn new(module: M) -> Self {
-        Self { inner: module, around: None }
+        Self { inner: module, outer: None }
     }
 
-    /// The module itself. What it computes is not cast.
+    /// Returns the wrapped module, whose inputs and outputs are not cast.
     pub fn inner(&self) -> &M {
         &self.inner
     }
 
-    /// The module itself, to be changed.
+    /// Returns the wrapped module for changes.
     pub fn inner_mut(&mut self) -> &mut M {
         &mut self.inner
     }
 
-    /// Takes the module out.
+    /// Unwraps the module.
     pub fn into_inner(self) -> M {
         self.inner
     }
 
-    /// Runs a layer of one input.
+    /// Runs a layer with one input.
     pub fn forward<I: Batch>(&self, input: I) -> M::Output
     where
         M: Layer<I>,
@@ -71,8 +73,10 @@ impl<M> InF32<M> {
         self.call(input, M::run)
     }
 
-    /// Runs the module on an input of any form, several tensors in a tuple among them: floats go in as float32, and come out
-    /// in the type of the surroundings.
+    /// Runs the module with any input, such as a tuple of tensors.
+    ///
+    /// Floats are cast to float32 for `run`, and its floats are cast back to the type of the rest
+    /// of the model.
     ///
     /// ```
     /// use burn::{nn::gru::*, prelude::*};
@@ -86,9 +90,9 @@ impl<M> InF32<M> {
     /// assert_eq!(out.dims(), [2, 4, 5]);
     /// ```
     pub fn call<I: Batch, O: Batch>(&self, input: I, run: impl FnOnce(&M, I) -> O) -> O {
-        match self.around {
+        match self.outer {
             None => run(&self.inner, input),
-            Some(around) => run(&self.inner, input.cast(FloatDType::F32)).cast(around),
+            Some(outer) => run(&self.inner, input.cast(FloatDType::F32)).cast(outer),
         }
     }
 }
@@ -100,13 +104,13 @@ impl<M> From<M> for InF32<M> {
 }
 
 thread_local! {
-    /// The type that parameters are being cast to.
+    /// The type that the current cast converts parameters to.
     static TARGET: Cell<Option<FloatDType>> = const { Cell::new(None) };
-    /// Whether what is being looked at lies in an [`InF32`].
-    static KEPT: Cell<bool> = const { Cell::new(false) };
+    /// Whether the current visit or map is inside an [`InF32`].
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Restores a thread's cell when it goes.
+/// Restores the value of a thread-local cell when dropped.
 struct Restore<T: Copy + 'static> {
     cell: &'static std::thread::LocalKey<Cell<T>>,
     before: T,
@@ -124,25 +128,29 @@ impl<T: Copy + 'static> Drop for Restore<T> {
     }
 }
 
-/// A cast that is going on. Burn's mappers are told of structs and parameters alone, and another part of a parameter's path would
-/// change the names in checkpoints: so an [`InF32`] learns of a cast, and a cast of it, through the thread.
-pub(crate) struct Target(#[expect(dead_code, reason = "it ends the cast when it goes")] Restore<Option<FloatDType>>);
+/// The duration of a cast of a module on this thread.
+///
+/// Burn's mappers see only structs and parameters, and a struct for [`InF32`] would add a part to
+/// the parameter paths in checkpoints. So a cast and the [`InF32`]s inside the module communicate
+/// through thread-local cells.
+pub(crate) struct CastTarget(#[expect(dead_code, reason = "ends the cast when dropped")] Restore<Option<FloatDType>>);
 
-impl Target {
+impl CastTarget {
+    /// Starts a cast to `dtype`, which ends when the value is dropped.
     pub(crate) fn set(dtype: FloatDType) -> Self {
         Self(Restore::set(&TARGET, Some(dtype)))
     }
 
-    /// What the parameter at hand is cast to.
+    /// Returns the type that the current parameter is cast to; `None` outside of a cast.
     pub(crate) fn of_parameter() -> Option<FloatDType> {
         let target = TARGET.get()?;
-        Some(if is_half(target) && KEPT.get() { FloatDType::F32 } else { target })
+        Some(if is_half(target) && INSIDE.get() { FloatDType::F32 } else { target })
     }
 }
 
-/// Whether the parameter being looked at lies in an [`InF32`].
-pub(crate) fn is_kept() -> bool {
-    KEPT.get()
+/// Returns whether the current parameter is inside an [`InF32`].
+pub(crate) fn is_inside_in_f32() -> bool {
+    INSIDE.get()
 }
 
 impl<M: Module> Module for InF32<M> {
@@ -151,37 +159,37 @@ impl<M: Module> Module for InF32<M> {
     }
 
     fn fork(self, device: &Device) -> Self {
-        Self { inner: self.inner.fork(device), around: self.around }
+        Self { inner: self.inner.fork(device), outer: self.outer }
     }
 
     fn to_device(self, device: &Device) -> Self {
-        Self { inner: self.inner.to_device(device), around: self.around }
+        Self { inner: self.inner.to_device(device), outer: self.outer }
     }
 
     fn train(self) -> Self {
-        Self { inner: self.inner.train(), around: self.around }
+        Self { inner: self.inner.train(), outer: self.outer }
     }
 
     fn valid(&self) -> Self {
-        Self { inner: self.inner.valid(), around: self.around }
+        Self { inner: self.inner.valid(), outer: self.outer }
     }
 
     fn materialize(self) -> Self {
-        Self { inner: self.inner.materialize(), around: self.around }
+        Self { inner: self.inner.materialize(), outer: self.outer }
     }
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
-        let _kept = Restore::set(&KEPT, true);
+        let _inside = Restore::set(&INSIDE, true);
         self.inner.visit(visitor);
     }
 
     fn map<Mapper: ModuleMapper>(self, mapper: &mut Mapper) -> Self {
-        let around = match TARGET.get() {
-            None => self.around,
+        let outer = match TARGET.get() {
+            None => self.outer,
             Some(target) => Some(target).filter(|target| is_half(*target)),
         };
-        let _kept = Restore::set(&KEPT, true);
-        Self { inner: self.inner.map(mapper), around }
+        let _inside = Restore::set(&INSIDE, true);
+        Self { inner: self.inner.map(mapper), outer }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Burn's layers of one input, as an `InF32` runs them.
+//! Burn's layers with one input, which an `InF32` can run.
 
 use burn::{
     nn::{
@@ -10,20 +10,44 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use crate::data::batch::Batch;
+use crate::batch::Batch;
 
-/// A module with a `forward` of one input: what [`InF32::forward`](crate::precision::InF32::forward) calls. Burn's layers have it; implement it for a
-/// module of your own, or use [`InF32::call`](crate::precision::InF32::call).
+/// A module with a `forward` that takes one input, for
+/// [`InF32::forward`](crate::precision::InF32::forward).
+///
+/// Burn's layers implement it. For another module, implement it or use
+/// [`InF32::call`](crate::precision::InF32::call).
+///
+/// ```
+/// use burn::{nn::*, prelude::*};
+/// use lightning_core::precision::{InF32, Layer};
+///
+/// #[derive(Module, Debug)]
+/// struct Scale {
+///     norm: LayerNorm,
+/// }
+///
+/// impl Layer<Tensor<2>> for Scale {
+///     type Output = Tensor<2>;
+///     fn run(&self, input: Tensor<2>) -> Tensor<2> {
+///         self.norm.forward(input) * 2.0
+///     }
+/// }
+///
+/// let device = Device::default();
+/// let scale = InF32::new(Scale { norm: LayerNormConfig::new(3).init(&device) });
+/// assert_eq!(scale.forward(Tensor::<2>::zeros([4, 3], &device)).dims(), [4, 3]);
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `forward` of one input of type `{I}` here",
-    label = "not known how to run this layer in float32",
-    note = "write `self.field.call(input, |layer, input| layer.forward(input))`, or implement `lightning_core::Layer` for it"
+    message = "`{Self}` is not a `Layer` with an input of type `{I}`",
+    label = "cannot run this layer in float32",
+    note = "write `self.field.call(input, |layer, input| layer.forward(input))`, or implement `lightning_core::precision::Layer` for it"
 )]
 pub trait Layer<I> {
-    /// What it gives.
+    /// The output of the layer.
     type Output: Batch;
 
-    /// Runs it.
+    /// Runs the layer.
     fn run(&self, input: I) -> Self::Output;
 }
 

@@ -4,10 +4,8 @@ use std::fmt;
 
 use burn::tensor::Device;
 
-use crate::{
-    error::{Error, Result},
-    settings::{Accelerator, Problems},
-};
+use super::{SettingsRecord, accelerator::Accelerator, builder::TrainerBuilder};
+use crate::error::{ConfigErrors, Error, Result};
 
 /// What [`devices`](crate::trainer::TrainerBuilder::devices) takes: a number of devices, or the indices of some.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ impl Default for StrategySettings {
 const ONE_DEVICE: &str = "a run uses one device: leave it out, or choose one by its index, as in `devices([0])`";
 
 impl StrategySettings {
-    pub(crate) fn check(&self, problems: &mut Problems) {
+    pub(crate) fn check(&self, problems: &mut ConfigErrors) {
         let Self { devices, num_nodes, strategy } = self;
         let count = match devices {
             Devices::Count(count) => *count,
@@ -94,6 +92,12 @@ impl StrategySettings {
                 "a run uses one device: use \"auto\" or \"single_device\"",
             );
         }
+    }
+
+    /// Adds nothing: one device computes what another computes.
+    pub(super) fn record(&self, record: &mut SettingsRecord) {
+        let Self { devices: _, num_nodes: _, strategy: _ } = self;
+        let _ = record;
     }
 
     /// The place of the run's device in the accelerator's list.
@@ -136,5 +140,28 @@ pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device
         #[allow(unreachable_patterns, reason = "with every feature on, nothing is left")]
         // Says that it is not part of the build.
         missing => missing.device(),
+    }
+}
+
+impl<M> TrainerBuilder<M> {
+    /// Which device: one of the accelerator's by its index (`[1]`), or their number, which is 1. Default: the first.
+    #[must_use]
+    pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
+        self.settings.strategy.devices = devices.into();
+        self
+    }
+
+    /// How many machines. Only 1, the default, is possible.
+    #[must_use]
+    pub fn num_nodes(mut self, machines: usize) -> Self {
+        self.settings.strategy.num_nodes = machines;
+        self
+    }
+
+    /// How a run is spread over devices: `"auto"`, the default, and `"single_device"` are possible, and mean the same.
+    #[must_use]
+    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.settings.strategy.strategy = strategy.into();
+        self
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     os::panics::catch_panic,
     precision::Precision,
-    settings::{Accelerator, strategy::device_at},
+    settings::{Accelerator, device_at},
 };
 
 /// A device that the build and the machine offer.
@@ -48,8 +48,8 @@ pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<P
 /// Checks that a device supports the precision.
 fn checked(name: &str, device: Device, precision: Option<Precision>) -> Result<Choice> {
     match precision {
-        Some(precision) if !supports(&device, precision.computed()) => {
-            Err(unsupported(&[name.to_owned()], precision, &supporting(available(), precision.computed())))
+        Some(precision) if !supports(&device, precision.compute_dtype()) => {
+            Err(unsupported(&[name.to_owned()], precision, &supporting(available(), precision.compute_dtype())))
         }
         _ => Ok(Choice { device, note: None }),
     }
@@ -57,7 +57,7 @@ fn checked(name: &str, device: Device, precision: Option<Precision>) -> Result<C
 
 /// Chooses the first device that supports the precision.
 fn best(available: impl Iterator<Item = Available>, precision: Option<Precision>) -> Result<Choice> {
-    let computed = precision.unwrap_or_default().computed();
+    let computed = precision.unwrap_or_default().compute_dtype();
     let mut passed = Vec::new();
     for Available { name, device } in available {
         if !supports(&device, computed) {
@@ -92,7 +92,7 @@ fn supporting(available: impl Iterator<Item = Available>, dtype: FloatDType) -> 
 /// The error of a precision that the devices `names` do not support, and the devices `supporting`
 /// do.
 fn unsupported(names: &[String], precision: Precision, supporting: &[String]) -> Error {
-    let dtype = dtype_name(precision.computed());
+    let dtype = dtype_name(precision.compute_dtype());
     let error = Error::config(format!(
         "`precision(\"{precision}\")` needs a device that supports {dtype}, found {}",
         listed(names)

@@ -8,7 +8,6 @@ pub(crate) mod report;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Instant,
 };
 
 use burn::{
@@ -17,37 +16,41 @@ use burn::{
 };
 use serde_json::Value;
 
-pub use self::{
-    builder::TrainerBuilder,
-    plan::Plan,
-    report::{EvalReport, FitReport, StopReason},
-};
-pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 use crate::{
     callbacks::Callback,
-    checkpoint::{self, Checkpoint},
+    checkpoint::{Checkpoint, differences::compare_hparams},
     console::table,
-    data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, Testing, Validation, merge_hparams},
+    data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, RunStep, Testing, Validation, merge_hparams},
     engine::{
         self,
         checkout::Checkout,
-        driver::{Driver, Mode, ModuleDriver, for_evaluation, for_training, take_image},
+        driver::{DriveModel, Mode},
         loss_scaling,
-        resume::{self, LoopPosition},
-        run::{Counters, RunState},
+        module_driver::{ModuleDriver, for_evaluation, for_training, take_snapshot},
+        resume,
+        run::RunState,
         snapshot::callback_states,
     },
     error::{Error, ErrorKind, Result},
     hooks::Step,
-    metrics::{MetricDef, ScopeId, StageSet},
+    metrics::{MetricDef, ScopeId, StageSet, ambient::ActiveRun},
     module::{
-        ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, context::ActiveRun,
+        ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
     os::{files, signals::Signals},
-    params, random,
+    params,
+    progress::Counters,
+    random,
     stage::Stage,
 };
 
+pub use self::{
+    plan::Plan,
+    report::{EvalReport, FitReport},
+};
+pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
+pub use crate::progress::StopReason;
+pub use crate::settings::TrainerBuilder;
 /// Runs modules of type `M`: trains, validates, tests and predicts.
 ///
 /// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from
@@ -61,7 +64,10 @@ pub struct Trainer<M> {
 
 impl<M> std::fmt::Debug for Trainer<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trainer").field("progress", &self.run.progress).field("device", &self.run.device).finish()
+        f.debug_struct("Trainer")
+            .field("progress", &self.run.progress.counters)
+            .field("device", &self.run.progress.device)
+            .finish()
     }
 }
 
@@ -73,22 +79,22 @@ impl<M> Trainer<M> {
 
     /// Finished epochs, over all `fit`s.
     pub fn current_epoch(&self) -> u64 {
-        self.run.progress.epoch
+        self.run.progress.counters.epoch
     }
 
     /// Where the time of all runs went, with [`profiler`](TrainerBuilder::profiler).
     pub fn profile(&self) -> Option<&Profile> {
-        self.run.profile.as_ref()
+        self.run.console.profile.as_ref()
     }
 
     /// Optimizer steps, over all `fit`s.
     pub fn global_step(&self) -> u64 {
-        self.run.progress.global_step
+        self.run.progress.counters.global_step
     }
 
     /// The device everything runs on.
     pub fn device(&self) -> &Device {
-        &self.run.device
+        &self.run.progress.device
     }
 
     /// The folder of the run: the first logger's, else the root folder.
@@ -119,28 +125,29 @@ impl<M: LightningModule> Trainer<M> {
     where
         M: TrainingStep + ConfigureOptimizers,
     {
-        let source = data.into_source();
+        let source = data.into_run_data();
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
-        run.validation_only = validation_only_monitor(callbacks, M::METRICS);
+        run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS);
         let _active = (ActiveRun::start(), Signals::catch());
-        let (device, seed, numerics) = (run.device.clone(), run.seed, run.settings.numerics);
+        let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
         loss_scaling::check_precision(run, owned.get()?, true)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
-        let result = engine::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
-        run.stage = Stage::Fit;
-        run.validates = false;
+        let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        run.progress.stage = Stage::Fit;
+        run.progress.validation.enabled = false;
         let evaluating = driver.set_mode(Mode::Eval);
         drop(driver);
         let stop_reason = result?;
         evaluating?;
         *known = identify(module).map(|id| {
-            let Counters { epoch, global_step, .. } = run.progress;
+            let Counters { epoch, global_step, .. } = run.progress.counters;
             (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
         });
-        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } = run.progress;
+        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } =
+            run.progress.counters;
         Ok(FitReport {
             stop_reason,
             current_epoch: epoch,
@@ -149,13 +156,13 @@ impl<M: LightningModule> Trainer<M> {
             skipped_batches,
             skipped_steps,
             validation_runs,
-            metrics: run.metrics.metrics()?.clone(),
+            metrics: run.log.metrics.metrics()?.clone(),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
-            resumed_from: run.resumed_from.take().map(|from| from.path),
-            differences: std::mem::take(&mut run.differences),
-            seed: run.seed,
-            warnings: std::mem::take(&mut run.warnings),
-            best: run.metrics.best(),
+            resumed_from: run.resume.resumed_from.take().map(|from| from.path),
+            differences: std::mem::take(&mut run.resume.differences),
+            seed: run.progress.seed,
+            warnings: std::mem::take(&mut run.console.warnings),
+            best: run.log.metrics.best(),
         })
     }
 
@@ -163,11 +170,15 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn validate<D: EvalData<M, Validation>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn validate<D: EvalData<M, Validation, M::ValBatch>>(
+        &mut self,
+        module: &mut M,
+        data: D,
+    ) -> Result<EvalReport<M>>
     where
         M: ValidationStep,
     {
-        let source = data.into_source(Validation);
+        let source = data.into_run_data(RunStep::validation());
         self.evaluate(module, source, Stage::Validate)
     }
 
@@ -175,11 +186,11 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
     where
         M: TestStep,
     {
-        let source = data.into_source(Testing);
+        let source = data.into_run_data(RunStep::test());
         self.evaluate(module, source, Stage::Test)
     }
 
@@ -190,14 +201,14 @@ impl<M: LightningModule> Trainer<M> {
     pub fn predict<D, T>(&mut self, module: &mut M, data: D) -> Result<Vec<T>>
     where
         M: PredictStep<Output = T>,
-        D: EvalData<M, Predicting<T>>,
+        D: EvalData<M, Predicting, M::PredictBatch>,
         T: Send + 'static,
     {
         let outputs: CollectedOutputs<T> = Arc::new(Mutex::new(Vec::new()));
-        let source = data.into_source(Predicting::new(outputs.clone()));
-        self.run.predictions = Some(Box::new(outputs.clone()));
+        let source = data.into_run_data(RunStep::predict(outputs.clone()));
+        self.run.outputs.predictions = Some(Box::new(outputs.clone()));
         let predicted = self.evaluate(module, source, Stage::Predict);
-        self.run.predictions = None;
+        self.run.outputs.predictions = None;
         predicted?;
         let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
         Ok(std::mem::take(&mut *outputs))
@@ -216,24 +227,24 @@ impl<M: LightningModule> Trainer<M> {
         let Self { run, callbacks, .. } = self;
         begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
-        let (device, seed) = (run.device.clone(), run.seed);
+        let (device, seed) = (run.progress.device.clone(), run.progress.seed);
         let owned = Checkout::take(module, |module| for_evaluation(module, &device, seed), false);
         loss_scaling::check_precision(run, owned.get()?, false)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
-        let batches = engine::with_data(run, &mut driver, |run, driver| {
-            if engine::evaluation_limit(run).0.is_zero() {
+        let batches = engine::events::with_data(run, &mut driver, |run, driver| {
+            if engine::evaluate::evaluation_limit(run).0.is_zero() {
                 return Ok(0);
             }
-            let feeds = engine::opened(driver.open_eval(), run, stage)?;
+            let feeds = engine::events::opened(driver.open_eval(), run, stage)?;
             if feeds.is_empty() {
                 return Err(
                     Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")
                 );
             }
-            engine::evaluate(run, driver, &feeds, None)
+            engine::evaluate::evaluate(run, driver, &feeds, None)
         })?;
         drop(driver);
-        Ok(EvalReport::new(stage, run.metrics.metrics()?.clone(), weights, batches))
+        Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
     }
 
     /// Gives `module` the weights of the best checkpoint written by this trainer.
@@ -243,7 +254,7 @@ impl<M: LightningModule> Trainer<M> {
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
             Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
-                match self.run.settings.fast_dev_run {
+                match self.run.settings.run.fast_dev_run {
                     Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
                     None => {
                         "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
@@ -264,7 +275,7 @@ impl<M: LightningModule> Trainer<M> {
     /// When the file cannot be read, is damaged, or is of another module.
     pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        Checkpoint::open(path)?.apply(module)?;
+        apply(&Checkpoint::open(path)?, module)?;
         self.known = identify(module).map(|id| (id, format!("checkpoint {}", path.display())));
         Ok(())
     }
@@ -278,29 +289,29 @@ impl<M: LightningModule> Trainer<M> {
         let Self { run, callbacks, .. } = self;
         if run.hparams.is_null() {
             // Nothing has been run.
-            run.seed = random::global_seed();
+            run.progress.seed = random::global_seed();
         }
         let mut module = module.valid().train();
         let states = callback_states(callbacks)?;
-        run.loggers.save()?;
-        let image = take_image(&mut module, callbacks, states, None, None, run)?;
+        run.log.loggers.save()?;
+        let snapshot = take_snapshot(&mut module, callbacks, states, None, None, run)?;
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
             files::create_folder(folder)?;
         }
-        image.write(path, false)
+        snapshot.write(path, false)
     }
 
     /// Finds the checkpoint that this `fit` resumes from; only the first one of a trainer does.
     fn find_checkpoint(&mut self) -> Result<()> {
         let Self { run, callbacks, .. } = self;
-        run.resuming = None;
-        run.resumed_from = None;
-        let resume = std::mem::take(&mut run.resume);
-        if run.settings.fast_dev_run.is_some() {
+        run.resume.checkpoint = None;
+        run.resume.resumed_from = None;
+        let resume = std::mem::take(&mut run.resume.requested);
+        if run.settings.run.fast_dev_run.is_some() {
             return Ok(());
         }
-        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.checkpoint_folder()).collect();
+        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
         resume::find(run, resume, folders)
     }
 
@@ -333,38 +344,27 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
 }
 
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
-    run.stage = stage;
-    if stage == Stage::Fit {
-        run.position = LoopPosition::start_of(run.progress.epoch);
-    }
-    run.stop = None;
-    run.started = Some(Instant::now());
-    run.told_minimum = false;
-    run.validated = None;
-    run.kept.clear();
-    run.skip_epoch = false;
-    run.windows.clear();
-    run.failing = false;
-    let hparams = checkpoint::hparams_value(&module.hparams())?;
-    run.seed = match &run.resuming {
+    run.progress.begin(stage);
+    run.outputs.training = None;
+    run.outputs.evaluation.clear();
+    run.train.accumulators.clear();
+    run.log.metrics.reset();
+    run.log.inbox.clear();
+    run.log.scope = ScopeId::CLOSED;
+    let hparams = hparams_value(&module.hparams())?;
+    run.progress.seed = match &run.resume.checkpoint {
         Some(checkpoint) => {
-            resume::compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.differences);
-            random::adopt_seed(checkpoint.metadata.seed, &mut run.differences)
+            compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.resume.differences);
+            random::adopt_seed(checkpoint.metadata.seed, &mut run.resume.differences)
         }
         None => random::global_seed(),
     };
     run.hparams = merge_hparams(hparams, data)?;
-    run.metrics.reset();
-    run.entries.clear();
-    run.batch_size = None;
-    run.scope = ScopeId::CLOSED;
-    run.loss = None;
-    run.output = None;
     Ok(())
 }
 
 /// A metric that a callback reads and only validation gives: `fit` refuses to run without validation then.
 fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
     let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
-    callbacks.iter().flat_map(|callback| callback.monitors()).find(is_validation_only)
+    callbacks.iter().flat_map(|callback| callback.info().monitors).find(is_validation_only)
 }

@@ -1,17 +1,18 @@
-//! Calls of the user's methods, underlined where the user wrote the types they are of.
+//! Calls of the user's methods, spanned at the types in their signatures.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Ident, Type};
+use syn::{Generics, Ident, Type};
 
-use super::{ends, local, respan, wrapped_call};
+use super::wrapped_call;
 use crate::{
-    hooks::{Arg, ParamDef},
-    model::{Method, Param},
+    hooks::{Arg, Kind, ParamDef},
+    model::{ImplModel, Method, Param},
     paths::RuntimePath,
+    spans::{ends, local, parens, respan},
 };
 
-/// What stands behind a reference.
+/// The type behind a reference.
 pub(super) fn referred(ty: &Type) -> &Type {
     match ty {
         Type::Reference(reference) => &reference.elem,
@@ -19,7 +20,7 @@ pub(super) fn referred(ty: &Type) -> &Type {
     }
 }
 
-/// The parameters that the row knows, in the user's order.
+/// The parameters of the row, in the user's order.
 pub(super) fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
     let known = method.params.all.iter().filter_map(|param| match param {
         Param::Known(param, ty) => Some((*param, ty)),
@@ -42,34 +43,33 @@ pub(super) fn expand_arg(p: &RuntimePath, param: &ParamDef, ty: &Type) -> TokenS
     expand_given(p, ty, given)
 }
 
-/// Spanned at the type the user wrote: a wrong one is reported there, with the right one. The call is of one hygiene with what it
-/// is given, without which rustc underlines the attribute.
+/// Spanned at the type in the signature, where rustc reports a wrong type together with the right
+/// one. Call and argument have the same hygiene; otherwise rustc underlines the attribute.
 pub(super) fn expand_given(p: &RuntimePath, ty: &Type, given: TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let (first, last) = (Span::call_site().located_at(first), Span::call_site().located_at(last));
     let function = respan(quote!(#p::arg::<), first);
     let close = respan(quote!(>), last);
-    let mut given = Group::new(Delimiter::Parenthesis, given);
-    given.set_span(last);
+    let given = parens(given, last);
     quote!(#function #ty #close #given)
 }
 
-/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: a type that is no `Result` gives the same error
-/// here as for the associated type, and rustc prints it once.
+/// `<Result<T> as P::FallibleOutput>::into_fallible_output(Self::predict_step(self, …))`: for a
+/// type other than `Result` the error is equal to that of the associated type, so rustc prints it
+/// once.
 pub(super) fn expand_fallible_call(p: &RuntimePath, method: &Method, args: &TokenStream) -> TokenStream {
     let Some(ty) = method.output() else { return TokenStream::new() };
     let convert = qualified(p, ty, &quote!(FallibleOutput::into_fallible_output));
     let (first, last) = ends(ty);
     let mut name = method.sig.ident.clone();
     name.set_span(first);
-    let mut arguments = Group::new(Delimiter::Parenthesis, args.clone());
-    arguments.set_span(last);
-    let mut call = Group::new(Delimiter::Parenthesis, quote_spanned!(first=> Self::#name #arguments));
-    call.set_span(last);
+    let arguments = parens(args.clone(), last);
+    let call = parens(quote_spanned!(first=> Self::#name #arguments), last);
     quote!(#convert #call)
 }
 
-/// Tokens of ours, underlined as the type: the first as its first, the others as its last.
+/// Generated tokens that are underlined as the type: the first token has the type's first span, the
+/// others its last.
 pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
     let (first, last) = ends(ty);
     let mut tokens = tokens.into_iter();
@@ -78,7 +78,7 @@ pub(super) fn stretch(tokens: TokenStream, ty: &Type) -> TokenStream {
     quote!(#head #rest)
 }
 
-/// `<Ty as P::Trait>::item`, underlined as the type.
+/// `<Ty as P::Trait>::item`, spanned at the type.
 pub(super) fn qualified(p: &RuntimePath, ty: &Type, item: &TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let open = respan(quote!(<), first);
@@ -89,7 +89,8 @@ pub(super) fn qualified(p: &RuntimePath, ty: &Type, item: &TokenStream) -> Token
     quote!(#open #ty #implements #rest)
 }
 
-/// `P::training_output(Self::training_step(self, …))`, underlined as the return type, or as the name without one.
+/// `P::training_output(Self::training_step(self, …))`, spanned at the return type, or at the name
+/// without one.
 pub(super) fn expand_output_call(
     p: &RuntimePath,
     method: &Method,
@@ -104,4 +105,15 @@ pub(super) fn expand_output_call(
         quote_spanned!(span=> Self::#name)
     };
     wrapped_call(p, output, path, args, at)
+}
+
+pub(super) fn methods_that(model: &ImplModel, kind: Kind) -> impl Iterator<Item = &Method> {
+    model.methods.iter().filter(move |method| matches!(method.hook(), Some(hook) if hook.kind == kind))
+}
+
+/// The generics, the type and the where clause of an `impl … for …`.
+pub(super) fn parts(model: &ImplModel) -> (impl ToTokens + '_, &Type, Option<&syn::WhereClause>) {
+    let generics: &Generics = &model.item.generics;
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    (impl_generics, &model.item.self_ty, where_clause)
 }

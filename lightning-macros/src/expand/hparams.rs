@@ -1,19 +1,19 @@
-//! `<Name>Hparams`: the hyperparameters as plain data with a schema. The same for modules and data modules.
+//! `<Name>Hparams`: the hyperparameters as plain data with a schema, of modules and data modules.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Attribute, Expr, Ident, spanned::Spanned};
+use quote::{ToTokens, quote};
+use syn::{Expr, Ident};
 
-use super::{local, mentions::Mentions, respan};
 use crate::{
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
+    spans::respan,
 };
 
 /// A hyperparameter and its default.
 pub(super) type Hparam<'a> = (&'a Field, Option<&'a Expr>);
 
-/// The hyperparameters that can be written down: after an error, those of one name and without generics.
+/// The hyperparameters to emit: after an error without duplicates and generic types.
 fn usable(model: &StructModel) -> Vec<Hparam<'_>> {
     let mut seen: Vec<&Ident> = Vec::new();
     let mut usable = Vec::new();
@@ -47,12 +47,11 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
             let path = format!("{ident}::{}", default_fn_ident(name));
             quote!(#[serde(default = #path)])
         });
-        // Where the field is, which a derive underlines from the first word on.
+        // Spanned at the field, since a derive underlines it from its first token on.
         let vis = respan(vis.to_token_stream(), name.span());
         quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
     });
-    // A field without a doc comment is private in the user's struct, where nobody asks for one.
-    // The empty set of hyperparameters has neither setters nor values to write a default of.
+    // A private field of the user's struct needs no doc comment, so its setter has none.
     let rest = match hparams.is_empty() {
         true => quote!(#[derive(::core::default::Default)]),
         false => quote!(#[allow(missing_docs)] #[must_use]),
@@ -78,7 +77,7 @@ pub(super) fn expand_hparams(model: &StructModel) -> Vec<TokenStream> {
     vec![expand_default(model, &hparams), expand_methods(model, &hparams)]
 }
 
-/// Whether every hyperparameter has a default, so that the whole has one.
+/// Whether all hyperparameters have defaults.
 fn all_have_defaults(hparams: &[Hparam<'_>]) -> bool {
     hparams.iter().all(|(_, default)| default.is_some())
 }
@@ -90,7 +89,7 @@ fn expand_default(model: &StructModel, hparams: &[Hparam<'_>]) -> TokenStream {
     let p = model.paths.private();
     let ident = hparams_ident(&model.item.ident);
     let fields = hparams.iter().map(|(Field { ident, cfgs, .. }, default)| quote!(#(#cfgs)* #ident: #default));
-    // The user's own expressions are in here and in the constructors: those impls are not `automatically_derived`.
+    // The impls with the user's expressions are not `automatically_derived`, so that lints apply.
     quote! {
         impl #p::Default for #ident {
             fn default() -> Self {
@@ -152,47 +151,4 @@ fn expand_new(vis: &syn::Visibility, hparams: &[Hparam<'_>]) -> TokenStream {
             Self { #(#fields,)* }
         }
     }
-}
-
-/// `let NetHparams { hidden, lr } = hparams;`, or nothing without hyperparameters.
-pub(super) fn expand_locals(model: &StructModel) -> TokenStream {
-    if model.hparams().next().is_none() {
-        return TokenStream::new();
-    }
-    let ident = hparams_ident(&model.item.ident);
-    let fields = model.hparams().map(|(Field { ident, cfgs, .. }, _)| quote!(#(#cfgs)* #ident));
-    quote!(let #ident { #(#fields),* } = hparams;)
-}
-
-/// `NetHparams { hidden: P::Clone::clone(&self.hidden) }`
-pub(super) fn expand_rebuild(model: &StructModel) -> TokenStream {
-    let ident = hparams_ident(&model.item.ident);
-    let fields = model.hparams().map(|(field, _)| {
-        let (Field { ident, cfgs, .. }, clone) = (field, clone_of(model, field, "self"));
-        quote!(#(#cfgs)* #ident: #clone)
-    });
-    quote!(#ident { #(#fields),* })
-}
-
-/// `P::Clone::clone(&self.hidden)`, spanned at the type: one that is not `Clone` is reported there, once.
-fn clone_of(model: &StructModel, Field { ident, ty, .. }: &Field, place: &str) -> TokenStream {
-    let (p, span) = (model.paths.private(), ty.span());
-    let place = local(place, span);
-    quote_spanned!(span=> #p::Clone::clone(&#place.#ident))
-}
-
-/// `let lr = P::Clone::clone(&hparams.lr);` for each hyperparameter that an expression under the `#[cfg]`s mentions.
-pub(super) fn expand_mentioned<'a>(
-    model: &'a StructModel,
-    mentioned: &'a Mentions,
-    place: &'a str,
-    outer: &'a [Attribute],
-) -> impl Iterator<Item = TokenStream> + 'a {
-    let hparams = model.hparams().filter(|(field, _)| mentioned.contains(&field.ident));
-    hparams.map(move |(field, _)| {
-        let (cfgs, clone) = (&field.cfgs, clone_of(model, field, place));
-        let (name, again) = mentioned.bindings(&field.ident);
-        let lets = [name].into_iter().chain(again).map(|name| quote!(#(#outer)* #(#cfgs)* let #name = #clone;));
-        lets.collect()
-    })
 }

@@ -1,22 +1,24 @@
-//! The words of the user's expressions: which of the names that generated code could bind they use, and how they are written there.
+//! The words in the user's expressions: which variables generated code has to bind, and with which
+//! hygiene.
 
 use std::collections::HashMap;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 
-use super::local;
-use crate::{diagnostics::suggested, paths::plain};
+use crate::{diagnostics::suggested, paths::plain, spans::local};
 
-/// The words of an expression: a name that does not occur needs no variable. Those in strings count, since `"{hidden}"` may be
-/// a format.
+/// The words of an expression: a name that does not occur needs no variable. Words in strings
+/// count, since `"{hidden}"` may be a format string.
 ///
-/// Locals are hygienic where a `macro_rules!` makes the module: a word finds only a variable that was written where the word was, in the
-/// macro or in its call. So variables are bound as the expression writes them.
+/// If a `macro_rules!` expands to the module, locals are hygienic: a word finds only a variable
+/// with the same origin, the macro or its call. So each variable gets the hygiene of the word that
+/// uses it.
 #[derive(Default)]
 pub(super) struct Mentions(HashMap<String, Places>);
 
-/// Where a word stands first, outside and inside of a fragment such as `$init:expr`: these two may be a macro and its call.
+/// The first use of a word outside and inside of a fragment such as `$init:expr`: these may
+/// originate in a macro and in its call.
 #[derive(Default)]
 struct Places {
     own: Option<Span>,
@@ -30,16 +32,17 @@ impl Mentions {
         mentions
     }
 
-    /// Whether it mentions the name, or misspells it: rustc suggests what is there.
+    /// Whether the expression contains the name or a misspelling of it, for which rustc suggests
+    /// the name.
     pub(super) fn contains(&self, name: &Ident) -> bool {
         let name = plain(name);
-        let misspelt = |word: &String| suggested(word, [name.as_str()]).is_some();
-        self.0.contains_key(&name) || (name.len() > 3 && self.0.keys().any(misspelt))
+        let misspelled = |word: &String| suggested(word, [name.as_str()]).is_some();
+        self.0.contains_key(&name) || (name.len() > 3 && self.0.keys().any(misspelled))
     }
 
-    /// The names to bind for a variable, of which there is at least one.
+    /// The identifiers to bind for a variable: one, or two if both origins use it.
     pub(super) fn bindings(&self, name: &Ident) -> (Ident, Option<Ident>) {
-        // The variable stands where it is declared; what may see it is what the expression's word sees.
+        // The location of the declaration with the hygiene of the use.
         let as_at = |place: Span| {
             let mut binding = name.clone();
             binding.set_span(name.span().resolved_at(place));
@@ -52,7 +55,7 @@ impl Mentions {
         }
     }
 
-    /// A parameter of generated code, and what binds it once more.
+    /// A parameter of generated code, and a statement that binds it for the other origin.
     pub(super) fn param(&self, name: &str) -> (Ident, TokenStream) {
         let (param, again) = self.bindings(&local(name, Span::call_site()));
         let again = again.map(|again| quote!(let #again = #param;)).unwrap_or_default();

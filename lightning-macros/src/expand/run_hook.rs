@@ -1,22 +1,24 @@
-//! The hooks of a module: the set it has written, and the calls.
+//! The hooks of a module: the set that it implements, and the calls.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Type;
 
-use super::{
-    calls::{expand_arg, expand_given, expand_output_call, known_params, referred},
-    ends, local, respan,
-};
+use super::calls::{expand_arg, expand_given, expand_output_call, known_params, referred};
 use crate::{
     hooks::{Arg, HookDef, Kind, StateDef},
     model::{ImplModel, Meant, Method},
     paths::RuntimePath,
+    spans::{ends, local, parens, respan},
 };
 
 /// ```text
-/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> { P::hook_output(Self::on_save_checkpoint(self, state)) }
-/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> { P::hook_output(Self::on_load_checkpoint(self, state)) }
+/// fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> {
+///     P::hook_output(Self::on_save_checkpoint(self, state))
+/// }
+/// fn load_user_state(&mut self, state: &P::StateReader<'_>) -> P::Result<()> {
+///     P::hook_output(Self::on_load_checkpoint(self, state))
+/// }
 /// ```
 pub(super) fn expand_user_states(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
@@ -50,8 +52,8 @@ fn hook_methods(model: &ImplModel) -> impl Iterator<Item = (&Method, &'static Ho
     })
 }
 
-/// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` where there are any; a hook under a `#[cfg]` is
-/// added by a statement.
+/// `const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);` if there are any;
+/// a statement adds a hook with a `#[cfg]`.
 pub(super) fn expand_hook_set(
     model: &ImplModel,
     name: &str,
@@ -76,7 +78,7 @@ pub(super) fn expand_hook_set(
     Some(quote!(const #name: #p::HookSet = { let set = #always; #(#statements)* set };))
 }
 
-/// The hook that asks for something, with the type it is to have.
+/// The hook with a parameter of this kind, and the type of the parameter.
 pub(super) fn hook_that_takes(model: &ImplModel, takes: impl Fn(&HookDef, Arg) -> bool) -> Option<(&Method, &Type)> {
     hook_methods(model).find_map(|(method, hook)| {
         let known = known_params(method).into_iter().find(|(param, _)| takes(hook, param.arg));
@@ -116,9 +118,11 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
     }
 }
 
-/// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; what is read from `cx` is read before it is lent.
+/// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; values are read from `cx`
+/// before it is borrowed.
 fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenStream {
     let known = known_params(method);
+    // A hook with `cx` borrows the context, so all other values are read from it before the call.
     let lends = known.iter().any(|(param, _)| matches!(param.arg, Arg::Context | Arg::Output));
     let reads = known.iter().filter_map(|(param, ty)| {
         let (first, last) = ends(ty);
@@ -134,8 +138,7 @@ fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenSt
             }
             Arg::Outputs(_) => {
                 let take = respan(quote!(#p::epoch_outputs), first);
-                let mut args = Group::new(Delimiter::Parenthesis, quote!(cx));
-                args.set_span(last);
+                let args = parens(quote!(cx), last);
                 quote!(let #name = #take::<#ty> #args ?;)
             }
             _ => return None,
@@ -146,7 +149,7 @@ fn expand_hook_call(p: &RuntimePath, method: &Method, hook: &HookDef) -> TokenSt
         let span = ends(ty).0;
         match param.arg {
             Arg::FromContext if lends => expand_given(p, ty, local(param.name, span).into_token_stream()),
-            // What it returns goes to the context as well.
+            // The returned control flow is passed to `cx` afterwards, so `cx` is reborrowed.
             Arg::Context if hook.controls_flow() => {
                 let cx = local("cx", span);
                 expand_given(p, ty, quote_spanned!(span=> &mut *#cx))

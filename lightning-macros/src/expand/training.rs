@@ -4,19 +4,17 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use super::{
-    calls::{expand_arg, expand_output_call},
-    ends,
-    module_impl::{methods_that, parts},
+    calls::{expand_arg, expand_output_call, methods_that, parts},
     optimizer::{expand_batch, expand_bound},
-    respan,
 };
 use crate::{
     hooks::{Kind, StepDef},
     model::{Binding, ImplModel, Method, Param, name_hash},
     paths::plain,
+    spans::{ends, respan},
 };
 
-/// How the method itself is wired, where it is not as the row with its name says.
+/// The step definition of the method itself, which may differ from its row.
 pub(super) fn own_step(method: &Method) -> Option<StepDef> {
     match method.hook()?.kind {
         Kind::Step(step) => Some(step),
@@ -24,7 +22,8 @@ pub(super) fn own_step(method: &Method) -> Option<StepDef> {
     }
 }
 
-/// `const TRAINING: P::TrainingMode = …;` where it is not one plain step, and the check that bound optimizers are declared.
+/// `const TRAINING: P::TrainingMode = …;` unless there is one plain step, and the check that bound
+/// optimizers are declared.
 pub(super) fn expand_training(model: &ImplModel) -> TokenStream {
     let p = model.paths.private();
     if model.is_manual() {
@@ -41,7 +40,7 @@ pub(super) fn expand_training(model: &ImplModel) -> TokenStream {
         let repeat = repeat.as_ref().map_or_else(one, ToTokens::to_token_stream);
         quote!(#p::BoundStep { name: #name, optimizer: #optimizer, every: #every, repeat: #repeat })
     });
-    // What `configure_optimizers` makes is known at `fit` only.
+    // The optimizers of `configure_optimizers` are known in `fit` only.
     let checks = methods_that(model, Kind::Optimizers).next().is_none().then(|| {
         let checks = bound.map(|(_, binding)| expand_bound(p, &binding.optimizer));
         quote! {
@@ -56,7 +55,8 @@ pub(super) fn expand_training(model: &ImplModel) -> TokenStream {
     }
 }
 
-/// `impl P::TrainsOptimizer<7265u64> for Net {}` for each bound step; a plain or manual step trains every optimizer.
+/// `impl P::TrainsOptimizer<7265u64> for Net {}` for each bound step; a plain or manual step trains
+/// every optimizer.
 pub(super) fn expand_trains(model: &ImplModel) -> Vec<TokenStream> {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
@@ -83,7 +83,7 @@ pub(super) fn expand_trains_all(model: &ImplModel) -> TokenStream {
 
 /// ```text
 /// impl P::TrainingStep for Net {
-///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, cx: &P::StepCx<'_>) -> … {
+///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, …) -> … {
 ///         match step { 0usize => P::training_output(Self::critic_step(self, batch)), _ => … }
 ///     }
 ///     const AGAIN: P::Again<Self::TrainBatch> = |batch| P::Option::Some(P::Clone::clone(batch));

@@ -1,4 +1,4 @@
-//! `#[derive(Batch)]`: a struct is an enum of one nameless variant.
+//! `#[derive(Batch)]`: a struct is treated as an enum with one unnamed variant.
 
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, Member, Type, spanned::Spanned};
 
@@ -41,7 +41,7 @@ pub(crate) struct BatchField {
 }
 
 impl BatchModel {
-    /// Sorts what the user wrote.
+    /// Reads the item and reports malformed attributes.
     pub(crate) fn new(mut input: DeriveInput, diagnostics: &Diagnostics) -> Self {
         let container = take_attrs(&mut input.attrs, &["batch"]);
         let args = container.iter().flat_map(|attr| parse_args(attr, diagnostics)).collect();
@@ -52,7 +52,7 @@ impl BatchModel {
                 let members = |variant: &syn::Variant| {
                     for attr in variant.attrs.iter().filter(|attr| attr.path().is_ident("batch")) {
                         diagnostics
-                            .error(attr.path(), "`#[batch]` on a variant has no meaning")
+                            .error(attr.path(), "`#[batch]` must be on a field, found on a variant")
                             .help("write it on a field of the variant")
                             .emit();
                     }
@@ -62,8 +62,11 @@ impl BatchModel {
             }
             Data::Union(data) => {
                 diagnostics
-                    .error(data.union_token, format!("`Batch` cannot be derived for the union `{}`", input.ident))
-                    .help("write a struct or an enum")
+                    .error(
+                        data.union_token,
+                        format!("`Batch` must be derived for a struct or an enum, found the union `{}`", input.ident),
+                    )
+                    .help(format!("write `struct {0}` or `enum {0}`", input.ident))
                     .emit();
                 (Vec::new(), false)
             }
@@ -81,7 +84,10 @@ fn read_members(variant: Option<Ident>, fields: &Fields, diagnostics: &Diagnosti
     let fields = fields.iter().enumerate().map(|(index, field)| {
         let member = match &field.ident {
             Some(ident) if ident == "_" => {
-                diagnostics.error(ident, "a field needs a name").help("write one instead of `_`").emit();
+                diagnostics
+                    .error(ident, "a field must have a name, found `_`")
+                    .help("write a name instead of `_`")
+                    .emit();
                 Member::Named(ident.clone())
             }
             Some(ident) => Member::Named(ident.clone()),
@@ -108,7 +114,7 @@ fn read_options(attrs: &[Attribute], diagnostics: &Diagnostics) -> (Option<Ident
             Arg::Flag(_) => host = true,
             Arg::Value(key, _) => {
                 diagnostics
-                    .error(&key, format!("`{key}` takes no value"))
+                    .error(&key, format!("option `{key}` takes no value"))
                     .help(format!("write `#[batch({key})]`"))
                     .emit();
             }

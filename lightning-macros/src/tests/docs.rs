@@ -1,26 +1,67 @@
-//! The documentation's tables are those of the code.
+//! The tables of the documentation are those of the code; `UPDATE_EXPECT=1` rewrites them.
 
-use crate::hooks::{FOREIGN, HOOKS, HookDef, Owner, UNAVAILABLE, doc_table};
+use std::{fs, path::Path};
 
-/// The lines of `lib.rs` as rustdoc reads them.
-fn documentation() -> String {
-    include_str!("../lib.rs")
-        .lines()
-        .filter_map(|line| line.strip_prefix("/// "))
-        .map(|line| format!("{line}\n"))
-        .collect()
-}
+use expect_test::expect_file;
+
+use crate::hooks::{FOREIGN, HOOKS, HookDef, Owner, UNAVAILABLE, doc_table, with_hooks};
 
 #[test]
 fn the_documentation_has_the_tables_of_hooks() {
-    for owner in [Owner::Module, Owner::Data] {
-        let table = doc_table(owner);
-        assert!(
-            documentation().contains(&table),
-            "put this into lib.rs:\n{}",
-            table.lines().map(|line| format!("/// {line}\n")).collect::<String>()
-        );
+    expect_file!["../../docs/module_hooks.md"].assert_eq(&doc_table(Owner::Module));
+    expect_file!["../../docs/data_hooks.md"].assert_eq(&doc_table(Owner::Data));
+}
+
+#[test]
+fn the_book_has_the_tables_of_hooks() {
+    let chapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/03-steps-hooks-and-log.md");
+    let Ok(text) = fs::read_to_string(&chapter) else {
+        eprintln!("SKIPPED the_book_has_the_tables_of_hooks: {} does not exist", chapter.display());
+        return;
+    };
+    let mut fresh = text.clone();
+    for (marker, owner) in [("<!-- hooks: module -->", Owner::Module), ("<!-- hooks: data -->", Owner::Data)] {
+        fresh = replace_table(&fresh, marker, &doc_table(owner));
     }
+    if fresh != text && std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&chapter, fresh).expect("the chapter can be written");
+        return;
+    }
+    assert!(fresh == text, "{} has other tables: rewrite them with UPDATE_EXPECT=1", chapter.display());
+}
+
+/// The text with another table between the marker and the next `<!-- /hooks -->`.
+fn replace_table(text: &str, marker: &str, table: &str) -> String {
+    let (before, rest) = text.split_once(marker).unwrap_or_else(|| panic!("no `{marker}`"));
+    let (_, after) = rest.split_once("<!-- /hooks -->").unwrap_or_else(|| panic!("`{marker}` is not closed"));
+    format!("{before}{marker}\n\n{table}\n<!-- /hooks -->{after}")
+}
+
+#[test]
+fn a_table_is_replaced_between_its_markers() {
+    let text = "a\n<!-- hooks: data -->\nold\n<!-- /hooks -->\nb\n";
+    let fresh = replace_table(text, "<!-- hooks: data -->", "| new |\n");
+    assert_eq!(fresh, "a\n<!-- hooks: data -->\n\n| new |\n\n<!-- /hooks -->\nb\n");
+    assert_eq!(replace_table(&fresh, "<!-- hooks: data -->", "| new |\n"), fresh);
+}
+
+/// The names and the order are public, through `Hook::ALL`.
+#[test]
+fn the_rows_are_those_of_the_enum() {
+    let names = |input: &str| -> Vec<String> {
+        let rows = with_hooks(input.parse().expect("tokens")).to_string();
+        rows.split("{ ").filter_map(|row| Some(row.split_once(" = ")?.0.to_owned())).collect()
+    };
+    let all = names("target");
+    assert_eq!(all.first().map(String::as_str), Some("prepare_data"));
+    assert_eq!(all.last().map(String::as_str), Some("on_load_checkpoint"));
+    let mut distinct = all.clone();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!((all.len(), distinct.len()), (39, 39));
+    let for_module_alone = ["prepare_data", "configure_gradient_clipping"];
+    let expected: Vec<String> = all.into_iter().filter(|name| !for_module_alone.contains(&name.as_str())).collect();
+    assert_eq!(names("target, callbacks"), expected);
 }
 
 #[test]

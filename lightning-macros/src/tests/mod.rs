@@ -13,7 +13,7 @@ use syn::{Attribute, Item, Meta, Token, punctuated::Punctuated, visit::Visit};
 
 use crate::entry::{data_module, derive_batch, lightning_module};
 
-/// Expands every item of a source that carries one of the macros.
+/// Expands each item of the source that has one of the macros.
 pub(crate) fn expand(source: &str) -> TokenStream {
     let file = syn::parse_file(source).expect("the test's source is Rust");
     file.items.into_iter().map(expand_item).collect()
@@ -59,7 +59,7 @@ fn attrs_of(item: &mut Item) -> Option<&mut Vec<Attribute>> {
     }
 }
 
-/// The expansion as a person would read it.
+/// The expansion, formatted.
 pub(crate) fn pretty(source: &str) -> String {
     let tokens = expand(source);
     let file =

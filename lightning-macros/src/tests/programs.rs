@@ -1,4 +1,4 @@
-//! The programs of the project's documents: every one is to expand without an error.
+//! The programs of the documentation: each must expand without an error.
 
 use super::messages;
 
@@ -212,7 +212,7 @@ impl Translator {
 }
 "#;
 
-/// A module small enough for a sweep, by `fn init`.
+/// A small module with `fn init`.
 pub(crate) const MLP: &str = r#"
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = lr)]
@@ -228,7 +228,7 @@ impl Mlp {
 }
 "#;
 
-/// All of them.
+/// All programs.
 pub(crate) const ALL: &[&str] =
     &[DIGITS_BATCH, DIGITS_STRUCT, DIGITS_IMPL, FASHION_DATA, FASHION, GPT, FINE_TUNE, TRANSLATOR, MLP];
 

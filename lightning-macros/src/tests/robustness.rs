@@ -1,4 +1,4 @@
-//! Whatever half-typed code an editor hands over: no panic, no endless loop, and Rust comes out where Rust went in.
+//! Half-typed code: no panic, no endless loop, and valid Rust for valid Rust.
 
 use std::{
     fs,
@@ -16,13 +16,13 @@ use super::{
 };
 use crate::entry::{data_module, derive_batch, lightning_module, optimizer};
 
-/// How many inputs are tried without being asked for more by `LIGHTNING_FUZZ`.
+/// The number of inputs unless `LIGHTNING_FUZZ` is set.
 const FEW: u64 = 20_000;
 
-/// Far more than the largest input needs, in a debug build on a busy machine.
+/// Far more than the largest input needs in a debug build on a busy machine.
 const ENDLESS: Duration = Duration::from_secs(5);
 
-/// Runs every macro on an input; what is wrong with the outcome.
+/// Runs all macros on an input and returns a description of what failed.
 fn run(Input { args, item }: &Input) -> Result<(), String> {
     type Macro = fn(TokenStream, TokenStream) -> TokenStream;
     let macros: [(&str, Macro); 4] = [
@@ -45,7 +45,7 @@ fn run(Input { args, item }: &Input) -> Result<(), String> {
         if output.is_empty() && !nothing_to_say && name != "optimizer" {
             return Err(format!("`{name}` gives nothing"));
         }
-        // A derive is added to the item; an attribute takes its place.
+        // The output of a derive is added to the item; that of an attribute replaces it.
         if is_rust(item)
             && let Err(error) = syn::parse2::<syn::File>(output.clone())
         {
@@ -55,7 +55,7 @@ fn run(Input { args, item }: &Input) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether rustc would hand it to a macro: syn takes `_` for the name of a generic parameter.
+/// Whether rustc would pass it to a macro: syn accepts `_` as the name of a generic parameter.
 fn is_rust(item: &TokenStream) -> bool {
     let generics = match syn::parse2(item.clone()) {
         Ok(Item::Struct(item)) => item.generics,
@@ -83,7 +83,7 @@ fn no_input_makes_a_macro_panic() {
     println!("{rounds} inputs in {:.1?}", start.elapsed());
 }
 
-/// What once made a macro panic, kept in `tests/corpus`.
+/// Inputs that once made a macro panic, in `tests/corpus`.
 #[test]
 fn what_was_wrong_once_is_right() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");

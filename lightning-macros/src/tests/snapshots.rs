@@ -131,7 +131,7 @@ fn batch() {
     ));
 }
 
-/// The lines that an item's expansion has and the item itself has not.
+/// The lines that the expansion adds to the item.
 fn added_lines(source: &str) -> usize {
     let item = prettyplease::unparse(&syn::parse_file(source).expect("Rust"));
     pretty(source).lines().count().saturating_sub(item.lines().count())
@@ -165,7 +165,7 @@ fn a_module_with_three_hooks_stays_small() {
 fn a_struct_stays_small() {
     for source in [programs::DIGITS_STRUCT, STRUCT_WITHOUT_HPARAMS, STRUCT_OF_MANY_HPARAMS] {
         let (fields, hparams) = (source.matches("#[init").count(), source.matches("#[hparam").count());
-        // A hyperparameter is a field as well; an optimizer is an impl of its own.
+        // A hyperparameter is also a field; an optimizer is a separate impl.
         let optimizers = source.matches("#[optimizer").count();
         let budget = 30 + 8 * hparams + 4 * (fields + hparams) + 10 * optimizers;
         let lines = added_lines(source);

@@ -1,4 +1,4 @@
-//! How long an expansion takes: it is part of every `cargo check`.
+//! The time of an expansion, which is part of each `cargo check`.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,20 @@ use proc_macro2::TokenStream;
 use super::messages;
 use crate::{
     entry::lightning_module,
-    hooks::{HOOKS, HookDef, Kind, Logs, Owner},
+    hooks::{HookDef, Kind, Logs, Owner},
 };
 
 const METHODS: usize = 30;
 const LOGS: usize = 60;
 
-/// What an optimised build of the macros may take; a debug build of them is not what users run, and is only kept from growing.
+/// The time limit for an optimized build. Users never run a debug build, whose limit only prevents
+/// growth.
 const BUDGET: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 5 });
 
 /// An impl of thirty methods, each with two or three logged values.
 fn large_impl() -> String {
-    let logging = |hook: &&HookDef| {
-        hook.owner == Owner::Module && hook.logs != Logs::Never && matches!(hook.kind, Kind::Hook | Kind::Step(_))
-    };
-    let hooks: Vec<&HookDef> = HOOKS.iter().filter(logging).take(METHODS).collect();
+    let logging = |hook: &&HookDef| hook.logs != Logs::Never && matches!(hook.kind, Kind::Hook | Kind::Step(_));
+    let hooks: Vec<&HookDef> = HookDef::of(Owner::Module).filter(logging).take(METHODS).collect();
     let mut methods: Vec<String> =
         hooks.iter().map(|hook| hook.signature().replace("-> Tensor<1>", "-> Result<Tensor<1>>")).collect();
     methods.extend((methods.len()..METHODS).map(|at| format!("fn helper_{at}(&self, x: Tensor<2>)")));
@@ -47,7 +46,7 @@ fn a_large_module_expands_in_milliseconds() {
     assert_eq!(source.matches("fn ").count(), METHODS);
     assert_eq!(messages(&format!("#[lightning_module]\n{source}")), Vec::<String>::new());
     let item: TokenStream = source.parse().expect("tokens");
-    // The fastest of many rounds is the macro's own time: the others were interrupted.
+    // The fastest of many rounds is the time of the macro; the others were interrupted.
     let round = || {
         let item = item.clone();
         let start = Instant::now();

@@ -15,18 +15,18 @@ fn check_one_size(model: &BatchModel, diagnostics: &Diagnostics) {
     for variant in &model.variants {
         for second in variant.fields.iter().filter_map(|field| field.size.as_ref()).skip(1) {
             diagnostics
-                .error(second, "`#[batch(size)]` is written on two fields")
-                .help("keep it on the field that carries the batch size")
+                .error(second, "duplicate `#[batch(size)]`")
+                .help("keep it only on the field that holds the batch size")
                 .emit();
         }
     }
 }
 
-/// `struct Batch<'a>`: a loader hands its batches over for good.
+/// `struct Batch<'a>`: a loader gives ownership of its batches.
 fn check_lifetimes(model: &BatchModel, diagnostics: &Diagnostics) {
     for param in model.input.generics.lifetimes() {
         diagnostics
-            .error(&param.lifetime, format!("a batch owns its data, `{}` borrows it", model.input.ident))
+            .error(&param.lifetime, format!("a batch must own its data, found the lifetime `{}`", param.lifetime))
             .help(format!("remove `{}` and store owned values", param.lifetime))
             .emit();
     }

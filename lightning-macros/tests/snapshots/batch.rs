@@ -75,7 +75,7 @@ const _: () = {
     }
     const _: () = __p::assert!(
         < DigitBatch as __p::Batch > ::SIZED,
-        "nothing in `DigitBatch` carries the batch size\n= help: add a tensor field, or write `#[batch(size)]` on a `Vec` of the samples or a `usize` with their number"
+        "`DigitBatch` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count `#[batch(size)]`"
     );
 };
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
@@ -246,6 +246,6 @@ const _: () = {
     }
     const _: () = __p::assert!(
         < Mixed as __p::Batch > ::SIZED,
-        "nothing in `Mixed` carries the batch size\n= help: add a tensor field, or write `#[batch(size)]` on a `Vec` of the samples or a `usize` with their number"
+        "`Mixed` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count `#[batch(size)]`"
     );
 };

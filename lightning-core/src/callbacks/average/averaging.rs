@@ -13,10 +13,7 @@ use crate::{
     checkpoint::names,
     error::Result,
     module::LightningModule,
-    params::{
-        running_statistics,
-        state::{StateReader, StateWriter},
-    },
+    params::{StateReader, StateWriter, running_statistics},
 };
 
 /// An average that replaces the weights during validation, in checkpoints and after training. Its
@@ -176,7 +173,7 @@ impl Averaging {
         module: &M,
     ) -> Result<()> {
         self.prepare(cx, module)?;
-        match &cx.run.resuming {
+        match &cx.resume.checkpoint {
             Some(checkpoint) if self.stored > 0 => {
                 let stored = |path: &str| checkpoint.container.read(&format!("{}{path}", names::MODEL));
                 self.average.restore(self.stored, module, &self.excluded, &stored)

@@ -3,10 +3,10 @@
 use super::freeze::{freeze, unfreeze};
 use crate::{
     callbacks::CallbackContext,
-    engine::snapshot::parameters,
     error::{Error, Result},
     module::{FieldKey, LightningModule},
     optim::{AddedGroup, AddedRate, Optimizer},
+    params::parameters,
 };
 
 /// The learning rate of a field that is unfrozen.
@@ -120,7 +120,7 @@ pub(in crate::callbacks) fn optimizer_of<'a>(
     cx: &'a mut CallbackContext<'_>,
     field: &str,
 ) -> Result<&'a mut Optimizer> {
-    let optimizers = &mut cx.run.optimizers;
+    let optimizers = &mut cx.view.train.optimizers;
     let owner = optimizers.iter().position(|optimizer| optimizer.owns(field)).unwrap_or(0);
     optimizers.get_mut(owner).ok_or_else(|| {
         Error::config(format!("`{field}` needs an optimizer to be unfrozen, and the optimizers are not made yet"))

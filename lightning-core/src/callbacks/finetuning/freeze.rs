@@ -6,7 +6,7 @@ use burn::module::{Module, ParamId};
 
 use crate::{
     error::Result,
-    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, select::is_below, visit},
+    params::{DynMapper, ErasedVisitor, FloatParam, MapMode, is_below, visit},
 };
 
 /// Freezes what is below a path; with `train_bn` all but its BatchNorm layers.

@@ -6,11 +6,11 @@ use super::{
     file_name::{Shown, versioned},
     saver::Saver,
 };
-use crate::{callbacks::CallbackContext, engine::checkpoints, error::Result};
+use crate::{callbacks::CallbackContext, error::Result};
 
 impl Saver {
     pub(super) fn folder(&self, cx: &CallbackContext<'_>) -> PathBuf {
-        self.settings.folder.clone().unwrap_or_else(|| checkpoints::default_folder(cx.run))
+        self.settings.folder.clone().unwrap_or_else(|| cx.log_dir().join("checkpoints"))
     }
 
     /// The path of the checkpoint of this moment. It may reuse the name of a file in `to_delete`.
@@ -44,7 +44,7 @@ impl Saver {
 
     /// The first version of the name that no file has and no pending request will write.
     fn free_path(&self, cx: &CallbackContext<'_>, folder: &Path, name: &str, to_delete: &[PathBuf]) -> PathBuf {
-        let saving = &cx.run.saving;
+        let saving = &cx.checkpoints.queue;
         let count_versions = self.settings.count_versions;
         let is_taken = |path: &PathBuf| {
             saving.has_asked_for(path)

@@ -10,7 +10,10 @@ use crate::{
     callbacks::CallbackContext,
     checkpoint::{Checkpoint, Metadata, writer},
     error::Result,
-    params::state::{StateReader, StateWriter, f64_from_json, f64_to_json},
+    params::{
+        StateReader, StateWriter,
+        state::{f64_from_json, f64_to_json},
+    },
 };
 
 /// [`State`] in a checkpoint. Files are stored by name, since the folder may be moved.
@@ -59,9 +62,13 @@ impl Saver {
 
     /// Applies the record to the files found in the folder.
     pub(super) fn restore(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
-        let (Some(record), Some(from)) = (self.loaded.take(), cx.run.resumed_from.clone()) else { return Ok(()) };
+        let (Some(record), Some(from)) = (self.loaded.take(), cx.resume.resumed_from.clone()) else { return Ok(()) };
         let Record { kept, best, last_step, last, pointer, to_delete, waiting } = record;
-        let files = RunFiles { folder: self.folder(cx), seed: cx.run.seed, batch_step: cx.run.progress.batch_step };
+        let files = RunFiles {
+            folder: self.folder(cx),
+            seed: cx.view.progress.seed,
+            batch_step: cx.view.progress.counters.batch_step,
+        };
         self.restore_kept(cx, &kept, &files);
         self.state.last_step = last_step;
         self.state.last = last.as_deref().and_then(|name| files.checkpoint(name));
@@ -80,7 +87,7 @@ impl Saver {
             writer::point(pointer, last)?;
         }
         self.publish_best(cx);
-        if cx.run.checkpoints.best.is_none()
+        if cx.checkpoints.best.is_none()
             && let Some(path) = best.map(|best| from.path.with_file_name(best)).filter(|path| path.is_file())
         {
             // The folder has changed. The best file of the old folder is the best until the first
@@ -94,7 +101,7 @@ impl Saver {
         for (name, score) in kept {
             match (files.checkpoint(name), f64_from_json(score)) {
                 (Some(path), Some(score)) => self.state.kept.push(path, score),
-                _ => cx.run.warn(format!(
+                _ => cx.view.console.warn(format!(
                     "the checkpoint `{name}` was kept by the resumed run, but is not in `{}`: it is ignored",
                     files.folder.display()
                 )),

@@ -78,7 +78,7 @@ impl Saver {
 
     /// `on_validation_end`
     pub(super) fn after_validation(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
-        if cx.is_quiet() || cx.stage() != Stage::Validate || !cx.run.validates {
+        if cx.is_quiet() || cx.stage() != Stage::Validate || !cx.view.progress.validation.enabled {
             return Ok(());
         }
         let has_waited = self.state.waiting.take().is_some();
@@ -108,7 +108,7 @@ impl Saver {
         let mut request = SaveRequest::new(&path);
         request.weights_only = self.settings.weights_only;
         request.announce = Some(format!("saving {} before the run ends with an error", path.display()));
-        cx.run.saving.requests.push(request);
+        cx.checkpoints.queue.requests.push(request);
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl Saver {
             }
         }
         // The file that the user resumed from by name belongs to the user.
-        let named = cx.run.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
+        let named = cx.resume.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
         to_delete.retain(|old| Some(old) != named.as_ref() && *old != path);
         self.state.last_step = Some(step);
         self.state.to_delete.clone_from(&to_delete);
@@ -150,7 +150,7 @@ impl Saver {
         if self.settings.verbose {
             request.announce = Some(format!("saving {}{}", path.display(), self.score_text(&path)));
         }
-        cx.run.saving.requests.push(request);
+        cx.checkpoints.queue.requests.push(request);
         self.publish_best(cx);
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Saver {
 
     /// Whether checkpoints by epochs are due at the end of the training epoch.
     fn saves_at_epoch_end(&self, cx: &CallbackContext<'_>) -> bool {
-        self.settings.at_epoch_end.unwrap_or(cx.monitors_at_epoch_end() || !cx.run.validates)
+        self.settings.at_epoch_end.unwrap_or(cx.monitors_at_epoch_end() || !cx.view.progress.validation.enabled)
     }
 
     fn is_due_after_epoch(&self, cx: &CallbackContext<'_>) -> bool {
@@ -231,13 +231,13 @@ impl Saver {
     /// Whether the monitored metric has no value yet, or is computed again right after this batch.
     fn waits_for_validation(&self, cx: &mut CallbackContext<'_>) -> Result<bool> {
         let Some((key, _)) = self.settings.monitor else { return Ok(false) };
-        if !cx.run.validates {
+        if !cx.view.progress.validation.enabled {
             return Ok(false);
         }
         let is_missing = cx.metrics()?.value(&key.display()).is_none();
         let is_counter = matches!(key.metric(), "epoch" | "step");
-        Ok(match cx.run.declared_stages(key.metric()) {
-            Some(stages) => stages == StageSet::VAL && (is_missing || cx.run.validation_follows),
+        Ok(match cx.info.declared_stages(key.metric()) {
+            Some(stages) => stages == StageSet::VAL && (is_missing || cx.progress.validation.follows),
             None => is_missing && !is_counter,
         })
     }

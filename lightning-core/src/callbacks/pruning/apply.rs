@@ -32,7 +32,7 @@ impl Pruning {
         }
         let importance = self.settings.importance;
         // Counted down from the largest number: other users of `Stream::Host` count up from 0.
-        let mut rng = Rng::derived(cx.run.seed, Stream::Host, u64::MAX - epoch, 0);
+        let mut rng = Rng::derived(cx.view.progress.seed, Stream::Host, u64::MAX - epoch, 0);
         let mut layers = self.layers(module)?;
         let total: usize = layers.iter().map(|layer| layer.keep.len()).sum();
         let left_before: usize = layers.iter().map(Layer::left).sum();

@@ -9,8 +9,7 @@ use burn::{
 
 use crate::{
     error::Result,
-    optim::ParamInfo,
-    params::{ErasedVisitor, FloatParam, running_statistics, select::ParamSelector, visit},
+    params::{ErasedVisitor, FloatParam, ParamInfo, ParamSelector, running_statistics, visit},
 };
 
 /// A parameter to prune.

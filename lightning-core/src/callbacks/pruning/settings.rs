@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::Pruning;
 use crate::{
     callbacks::pruning_choice::{Importance, PruningAmount},
-    params::select::{IntoParamSelector, ParamSelector},
+    params::{IntoParamSelector, ParamSelector},
 };
 
 /// A setting for each epoch, counted from 0.

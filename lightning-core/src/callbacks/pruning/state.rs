@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    params::{
-        ErasedVisitor, FloatParam,
-        state::{StateReader, StateWriter, StoredTensors},
-    },
+    params::{ErasedVisitor, FloatParam, StateReader, StateWriter, state::StoredTensors},
     tensor::{any_rank::with_rank, handle::with_data},
 };
 

@@ -1,6 +1,8 @@
-//! Where the numbers of a metric grow: on the data's device, and read back only when somebody asks, or before they become too many.
+//! Accumulators on the device of the data, read back when the value is computed or before a limit
+//! is reached.
 //!
-//! On a host device a number is read at once, which is cheaper than a graph of operations on scalars. `readback` says which it is.
+//! On a host device a number is read at once, which is cheaper than further operations on scalars;
+//! `readback::at_once` tells them apart.
 
 use burn::tensor::{Int, Tensor};
 use serde_json::Value;
@@ -11,23 +13,26 @@ use crate::{
     tensor::readback,
 };
 
-/// What one device counter may count before it is read: 32-bit counters hold twice that.
+/// The counts on a device before they are read: half of what 32-bit counters hold.
 const COUNT_LIMIT: u64 = 1 << 30;
-/// Rows kept on a device before they are read, so that an epoch without an end does not grow.
+/// The rows on a device before they are read, so that an endless epoch does not grow.
 const ROW_LIMIT: usize = 1024;
 
-/// Whole numbers, counted exactly.
+/// Exact counters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     host: Vec<u64>,
-    /// What was counted since the device was read.
+    /// The counts since the device was last read.
     device: Option<Tensor<1, Int>>,
-    /// No number on the device is larger than this.
+    /// An upper bound of every count on the device.
     bound: u64,
 }
 
 impl Counts {
-    /// Adds as many counts as there are counters; none of them is larger than `elements`.
+    /// Adds one count per counter, none of which is larger than `elements`.
+    ///
+    /// # Errors
+    /// If the number of counters differs, or the device fails.
     pub(crate) fn add(&mut self, counts: Tensor<1, Int>, elements: usize) -> Result<()> {
         if readback::at_once(&counts.device()) {
             return self.fold(&readback::host_integers(counts));
@@ -43,12 +48,12 @@ impl Counts {
         Ok(())
     }
 
+    /// Adds counts that are in host memory.
     fn fold(&mut self, counts: &[u64]) -> Result<()> {
         if !self.host.is_empty() && self.host.len() != counts.len() {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("{} counters were given {} counts", self.host.len(), counts.len()),
-            ));
+            let (counters, found) = (self.host.len(), counts.len());
+            let text = format!("{counters} counters must get as many counts, found {found}");
+            return Err(Error::new(ErrorKind::Metric, text));
         }
         self.host.resize(counts.len(), 0);
         for (sum, count) in self.host.iter_mut().zip(counts) {
@@ -57,6 +62,7 @@ impl Counts {
         Ok(())
     }
 
+    /// Reads the counts that are on the device.
     fn flush(&mut self) -> Result<()> {
         self.bound = 0;
         match self.device.take() {
@@ -65,18 +71,18 @@ impl Counts {
         }
     }
 
-    /// Whether everything has been read, so that asking costs nothing.
+    /// Returns whether nothing is left on a device, so that the values cost nothing.
     pub(crate) fn is_known(&self) -> bool {
         self.device.is_none()
     }
 
-    /// The sums; empty before the first count.
+    /// Returns the sums; empty before the first count.
     pub(crate) fn values(&mut self) -> Result<&[u64]> {
         self.flush()?;
         Ok(&self.host)
     }
 
-    /// Adds the counts of another, which may be on another device.
+    /// Adds other counts, which may be on another device.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut other = other.clone();
         other.flush()?;
@@ -87,19 +93,20 @@ impl Counts {
         Ok(Value::from(self.values()?.to_vec()))
     }
 
+    /// Creates counters with the given counts.
     pub(crate) fn load(counts: Vec<u64>) -> Self {
         Self { host: counts, device: None, bound: 0 }
     }
 }
 
-/// Rows of numbers, one an update, on their way into sums of the host.
+/// Rows of numbers, one per update, on their way to sums on the host.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     waiting: Vec<Tensor<1>>,
 }
 
 impl Rows {
-    /// Takes one row, and gives those that can be added up already to `fold`.
+    /// Adds one row, and passes the rows that are read to `fold`.
     pub(crate) fn push(&mut self, row: Tensor<1>, mut fold: impl FnMut(&[f64])) -> Result<()> {
         if readback::at_once(&row.device()) {
             fold(&readback::host_floats(row));
@@ -109,7 +116,7 @@ impl Rows {
         if self.waiting.len() >= ROW_LIMIT { self.flush(fold) } else { Ok(()) }
     }
 
-    /// Gives all rows to `fold`, in their order.
+    /// Reads all rows and passes them to `fold`, in order.
     pub(crate) fn flush(&mut self, mut fold: impl FnMut(&[f64])) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
@@ -121,7 +128,7 @@ impl Rows {
     }
 }
 
-/// Sums over all samples, added up in double precision.
+/// Sums over all samples, in double precision.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sums {
     host: Vec<f64>,
@@ -135,14 +142,14 @@ impl Sums {
         rows.push(row, |row| add_to(host, row))
     }
 
-    /// The sums; empty before the first row.
+    /// Returns the sums; empty before the first row.
     pub(crate) fn values(&mut self) -> Result<&[f64]> {
         let Self { host, rows } = self;
         rows.flush(|row| add_to(host, row))?;
         Ok(&self.host)
     }
 
-    /// Adds the sums of another.
+    /// Adds other sums.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut other = other.clone();
         self.values()?;
@@ -154,6 +161,7 @@ impl Sums {
         Ok(exact::numbers(self.values()?.iter().copied()))
     }
 
+    /// Creates sums with the given values.
     pub(crate) fn load(sums: Vec<f64>) -> Self {
         Self { host: sums, rows: Rows::default() }
     }

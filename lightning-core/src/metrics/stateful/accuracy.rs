@@ -1,12 +1,17 @@
 //! Accuracy.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{
+    Average, ClassificationMetric, average::ratio, classification_metric::ClassScore, stat_scores::StatScores,
+};
 use crate::{error::Result, metrics::MetricValue};
 
-/// The share of right predictions: by default over all samples, with [`Average::Macro`] the mean of the shares of each class.
+/// The share of right predictions: over all samples by default, and with [`Average::Macro`] the
+/// mean of the shares of the classes.
 ///
-/// It takes a [`Classification`](super::Classification). Where nothing was counted it is 0. The numbers are those of torchmetrics'
-/// `Accuracy`. Of equal largest scores the first class is the prediction.
+/// It takes a [`Classification`](super::Classification), with the options of
+/// [`ClassificationMetric`]. If several scores are equally large, the first class is the
+/// prediction. Without any samples the value is 0. The numbers are those of torchmetrics'
+/// `Accuracy`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -14,7 +19,8 @@ use crate::{error::Result, metrics::MetricValue};
 ///
 /// # fn main() -> lightning_core::Result<()> {
 /// let device = Device::default();
-/// let scores = Tensor::<2>::from_data([[0.5, 0.3, 0.2], [0.1, 0.5, 0.4], [0.6, 0.3, 0.1]], &device);
+/// let scores = [[0.5, 0.3, 0.2], [0.1, 0.5, 0.4], [0.6, 0.3, 0.1]];
+/// let scores = Tensor::<2>::from_data(scores, &device);
 /// let targets = Tensor::<1, Int>::from_data([0, 2, 1], &device);
 /// let mut accuracy = Accuracy::new().top_k(2);
 /// accuracy.update((&scores, &targets))?;
@@ -22,29 +28,28 @@ use crate::{error::Result, metrics::MetricValue};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Accuracy {
-    scores: StatScores,
-}
+pub type Accuracy = ClassificationMetric<AccuracyScore>;
 
-impl Accuracy {
-    /// The share of all samples that are predicted right.
-    pub fn new() -> Self {
-        Self { scores: StatScores::new(Average::Micro) }
-    }
+/// The score of [`Accuracy`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AccuracyScore;
 
-    fn value(&mut self) -> Result<MetricValue> {
-        if self.scores.is_binary() {
-            return self.scores.share_of_hits().map(MetricValue::Scalar);
+impl ClassScore for AccuracyScore {
+    const AVERAGE: Average = Average::Micro;
+
+    fn value(&self, counts: &mut StatScores) -> Result<MetricValue> {
+        if counts.is_binary() {
+            return counts.share_of_hits().map(MetricValue::Scalar);
         }
-        let absent = self.scores.is_absent();
-        if self.scores.is_multilabel() {
-            return self
-                .scores
-                .score(|stats| ratio(stats.tp + stats.tn, stats.tp + stats.tn + stats.fp + stats.fn_, 0.0), absent);
+        let absent = counts.is_absent();
+        if counts.is_multilabel() {
+            // A label that was rightly not predicted is a right prediction.
+            let score = |stats: super::average::Stats| {
+                let right = stats.tp + stats.tn;
+                ratio(right, right + stats.fp + stats.fn_, 0.0)
+            };
+            return counts.score(score, absent);
         }
-        self.scores.score(|stats| ratio(stats.tp, stats.tp + stats.fn_, 0.0), absent)
+        counts.score(|stats| ratio(stats.tp, stats.tp + stats.fn_, 0.0), absent)
     }
 }
-
-stat_score_metric!(Accuracy);

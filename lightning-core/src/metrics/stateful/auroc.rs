@@ -1,17 +1,14 @@
 //! The area under the ROC curve.
 
-use super::{
-    average::ratio,
-    curve::{Curve, Curves},
-    options::curve_metric,
-};
+use super::{CurveMetric, average::ratio, curve_metric::CurveArea, curves::Curve};
 
-/// The area under the receiver operating characteristic: how likely a sample of the class has a higher score than another sample.
+/// The area under the receiver operating characteristic: the probability that a sample of the class
+/// has a higher score than another sample.
 ///
-/// It takes a [`Classification`](super::Classification) with scores: of class 1, or of all classes, of which each is then compared with
-/// the rest. Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four bytes each. The numbers are
-/// those of torchmetrics' `BinaryAUROC` and `MulticlassAUROC`; in particular, a class without a target, or without any other target,
-/// has the area 0 and counts in the mean. With no samples at all the area is NaN.
+/// It takes a [`Classification`](super::Classification) with scores, and has the options of
+/// [`CurveMetric`]. The numbers are those of torchmetrics' `BinaryAUROC`, `MulticlassAUROC` and
+/// `MultilabelAUROC`; in particular, a class without a target, or without any other target, has the
+/// area 0 and counts in the mean. Without any samples the area is NaN.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -26,36 +23,31 @@ use super::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Auroc {
-    curves: Curves,
-}
+pub type Auroc = CurveMetric<RocArea>;
 
-impl Auroc {
-    /// The exact area.
-    pub fn new() -> Self {
-        Self { curves: Curves::new() }
-    }
-}
+/// The area of [`Auroc`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RocArea;
 
-/// By the trapezoidal rule over the false positive rate.
-fn area(curve: &Curve) -> f64 {
-    if curve.samples() == 0 {
-        return f64::NAN;
-    }
-    let rates = curve.points.iter().map(|(tp, fp)| {
-        (ratio(*fp as f64, curve.negatives as f64, 0.0), ratio(*tp as f64, curve.positives as f64, 0.0))
-    });
-    // A curve of all scores begins above the highest of them; one of fixed thresholds at the highest threshold.
-    let mut last = if curve.binned { None } else { Some((0.0, 0.0)) };
-    let mut area = 0.0;
-    for (x, y) in rates {
-        if let Some((before, height)) = last {
-            area += (x - before) * (y + height) / 2.0;
+impl CurveArea for RocArea {
+    /// Integrates over the false positive rate by the trapezoidal rule.
+    fn area(&self, curve: &Curve) -> f64 {
+        if curve.samples() == 0 {
+            return f64::NAN;
         }
-        last = Some((x, y));
+        let (positives, negatives) = (curve.positives as f64, curve.negatives as f64);
+        let rates =
+            curve.points.iter().map(|(tp, fp)| (ratio(*fp as f64, negatives, 0.0), ratio(*tp as f64, positives, 0.0)));
+        // A curve of all scores begins above the highest of them, and one of fixed thresholds at
+        // the highest threshold.
+        let mut last = if curve.binned { None } else { Some((0.0, 0.0)) };
+        let mut area = 0.0;
+        for (x, y) in rates {
+            if let Some((before, height)) = last {
+                area += (x - before) * (y + height) / 2.0;
+            }
+            last = Some((x, y));
+        }
+        area
     }
-    area
 }
-
-curve_metric!(Auroc);

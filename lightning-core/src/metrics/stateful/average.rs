@@ -1,32 +1,32 @@
-//! How the values of single classes become one.
+//! How the values of the classes are combined.
 
 use crate::metrics::MetricValue;
 
-/// How the values of single classes become one.
+/// How the values of the classes are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
-    /// Over all samples: the counts of all classes are added first.
+    /// One value of all samples: the counts of all classes are added first.
     Micro,
-    /// The mean over the classes, each counting the same. A class that is neither predicted nor among the targets is left out, unless
-    /// each label is yes or no.
+    /// The mean over the classes. A class that is neither predicted nor a target is left out,
+    /// except in a multilabel task.
     #[default]
     Macro,
-    /// The mean over the classes, weighted by how often each is the target.
+    /// The mean over the classes, weighted by their numbers of targets.
     Weighted,
-    /// A value for each class, under its own name: `val_f1_0` or, with `class_names`, `val_f1_cat`.
+    /// A value per class, under its own name: `val_f1_0` or, with `class_names`, `val_f1_cat`.
     PerClass,
 }
 
-/// What was counted for one class.
+/// The counts of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Stats {
-    /// Predicted, and right.
+    /// True positives.
     pub(crate) tp: f64,
-    /// Predicted, and wrong.
+    /// False positives.
     pub(crate) fp: f64,
-    /// Not predicted where it was the target.
+    /// False negatives.
     pub(crate) fn_: f64,
-    /// Neither predicted nor the target; counted only where each label is yes or no.
+    /// True negatives; counted in multilabel tasks only.
     pub(crate) tn: f64,
 }
 
@@ -35,17 +35,18 @@ impl Stats {
         Self { tp: self.tp + other.tp, fp: self.fp + other.fp, fn_: self.fn_ + other.fn_, tn: self.tn + other.tn }
     }
 
+    /// The number of targets.
     fn support(self) -> f64 {
         self.tp + self.fn_
     }
 }
 
-/// `numerator / denominator`, or `otherwise` where there is nothing to divide by.
+/// Returns `numerator / denominator`, or `otherwise` if the denominator is 0.
 pub(crate) fn ratio(numerator: f64, denominator: f64, otherwise: f64) -> f64 {
     if denominator == 0.0 { otherwise } else { numerator / denominator }
 }
 
-/// The score of all classes. `absent` says which classes count for nothing in a macro average.
+/// Combines the scores of all classes. `absent` says which classes are left out of a macro average.
 pub(crate) fn average(
     average: Average,
     classes: &[Stats],
@@ -56,7 +57,7 @@ pub(crate) fn average(
     let weighted = |weight: &dyn Fn(Stats) -> f64| {
         let (sum, weights) = classes.iter().fold((0.0, 0.0), |(sum, weights), stats| {
             let weight = weight(*stats);
-            // A class of no weight has no say, and its score may be NaN.
+            // The score of a class without weight may be NaN.
             (if weight == 0.0 { sum } else { sum + weight * score(*stats) }, weights + weight)
         });
         MetricValue::Scalar(ratio(sum, weights, 0.0))

@@ -1,17 +1,15 @@
 //! Average precision.
 
-use super::{
-    average::ratio,
-    curve::{Curve, Curves},
-    options::curve_metric,
-};
+use super::{CurveMetric, average::ratio, curve_metric::CurveArea, curves::Curve};
 
-/// The average precision, which is the area under the precision-recall curve in steps: `Σ (Rₙ − Rₙ₋₁)·Pₙ` over the thresholds.
+/// The average precision, which is the area under the precision-recall curve in steps:
+/// `Σ (Rₙ − Rₙ₋₁)·Pₙ` over the thresholds.
 ///
-/// It takes a [`Classification`](super::Classification) with scores: of class 1, or of all classes, of which each is then compared with
-/// the rest. Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four bytes each. The numbers are
-/// those of torchmetrics' `BinaryAveragePrecision` and `MulticlassAveragePrecision`; in particular, a class without a target is left out
-/// of the mean when every score is kept, and counts as 0 between thresholds. With no samples at all the value is NaN.
+/// It takes a [`Classification`](super::Classification) with scores, and has the options of
+/// [`CurveMetric`]. The numbers are those of torchmetrics' `BinaryAveragePrecision`,
+/// `MulticlassAveragePrecision` and `MultilabelAveragePrecision`; in particular, a class without a
+/// target is left out of the mean if every score is kept, and counts as 0 between thresholds.
+/// Without any samples the value is NaN.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -27,34 +25,29 @@ use super::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct AveragePrecision {
-    curves: Curves,
-}
+pub type AveragePrecision = CurveMetric<PrecisionRecallArea>;
 
-impl AveragePrecision {
-    /// The exact value.
-    pub fn new() -> Self {
-        Self { curves: Curves::new() }
+/// The area of [`AveragePrecision`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PrecisionRecallArea;
+
+impl CurveArea for PrecisionRecallArea {
+    fn area(&self, curve: &Curve) -> f64 {
+        if curve.samples() == 0 {
+            return f64::NAN;
+        }
+        if curve.positives == 0 {
+            // Recall is undefined. torchmetrics sets it to 1, and the area to 0, for fixed
+            // thresholds and if every target is class 0.
+            return if curve.binned || curve.only_first { 0.0 } else { f64::NAN };
+        }
+        let mut recall = 0.0;
+        let steps = curve.points.iter().map(|(tp, fp)| {
+            let next = *tp as f64 / curve.positives as f64;
+            let step = (next - recall) * ratio(*tp as f64, (tp + fp) as f64, 0.0);
+            recall = next;
+            step
+        });
+        steps.sum()
     }
 }
-
-fn area(curve: &Curve) -> f64 {
-    if curve.samples() == 0 {
-        return f64::NAN;
-    }
-    if curve.positives == 0 {
-        // Recall is undefined. torchmetrics sets it to 1, and the area to 0, where fixed thresholds or class 0 alone leave no doubt.
-        return if curve.binned || curve.only_first { 0.0 } else { f64::NAN };
-    }
-    let mut recall = 0.0;
-    let steps = curve.points.iter().map(|(tp, fp)| {
-        let next = *tp as f64 / curve.positives as f64;
-        let step = (next - recall) * ratio(*tp as f64, (tp + fp) as f64, 0.0);
-        recall = next;
-        step
-    });
-    steps.sum()
-}
-
-curve_metric!(AveragePrecision);

@@ -1,4 +1,4 @@
-//! Metrics of burn-train.
+//! Adapters for the metrics of burn-train.
 
 use std::fmt;
 
@@ -11,14 +11,16 @@ use crate::{
     metrics::{Metric, MetricInput, MetricValue},
 };
 
-/// Any numeric metric of burn-train, or of your own written for it, as a metric of this crate. Feature `burn-train`.
+/// A numeric metric that implements burn-train's `Metric`, as a metric of this crate. It needs the
+/// feature `burn-train`.
 ///
-/// It takes whatever burn-train's `Adaptor` makes the metric's input of: `ClassificationOutput`, or a type of yours.
-/// [`input`](Self::input) takes anything else.
+/// It takes the types that burn-train's `Adaptor` converts to the metric's input, such as
+/// `ClassificationOutput`. [`input`](Self::input) accepts any other type.
 ///
-/// What burn-train's metrics do stays as it is: most of them read their tensors at every update, which waits for the device; shares are in
-/// percent; two of them cannot be merged; and their state is not in a checkpoint, so that an epoch that is resumed in its middle is
-/// measured from there, with a warning.
+/// The metric behaves as in burn-train: most of them read their tensors at every update, which
+/// waits for the device, and shares are in percent. Two metrics cannot be merged, and the state is
+/// not part of a checkpoint: after resuming in the middle of an epoch, the value is that of the
+/// rest of the epoch, with a warning.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -29,8 +31,10 @@ use crate::{
 /// let device = Device::default();
 /// let scores = Tensor::<2>::from_data([[0.9, 0.1], [0.3, 0.7]], &device);
 /// let targets = Tensor::<1, Int>::from_data([0, 0], &device);
-/// let mut accuracy = BurnMetric::new(AccuracyMetric::new())
-///     .input(|(scores, targets): &(Tensor<2>, Tensor<1, Int>)| AccuracyInput::new(scores.clone(), targets.clone()));
+/// let adapt = |(scores, targets): &(Tensor<2>, Tensor<1, Int>)| {
+///     AccuracyInput::new(scores.clone(), targets.clone())
+/// };
+/// let mut accuracy = BurnMetric::new(AccuracyMetric::new()).input(adapt);
 /// accuracy.update((scores, targets))?;
 /// assert_eq!(accuracy.compute()?.scalar(), Some(50.0));
 /// # Ok(())
@@ -46,12 +50,12 @@ where
     T: TrainMetric + Numeric + 'static,
     T::Input: Send + 'static,
 {
-    /// A metric of burn-train with an adapted input.
+    /// Wraps a metric whose input is converted by burn-train's `Adaptor`.
     pub fn new(metric: T) -> Self {
         Self { inner: Inner { metric, updates: 0 } }
     }
 
-    /// Takes a `V`, and makes the metric's input of it by this function.
+    /// Takes values of type `V`, and converts them to the metric's input by this function.
     pub fn input<V: Clone + Send + 'static>(self, adapt: fn(&V) -> T::Input) -> AdaptedBurnMetric<T, V> {
         AdaptedBurnMetric { inner: self.inner, adapt }
     }
@@ -63,7 +67,7 @@ impl<T> fmt::Debug for BurnMetric<T> {
     }
 }
 
-/// What an `Adaptor` of burn-train makes of a value.
+/// An input that burn-train's `Adaptor` created.
 pub struct Adapted<I>(I);
 
 impl<I> fmt::Debug for Adapted<I> {
@@ -110,7 +114,7 @@ where
     }
 }
 
-/// A [`BurnMetric`] whose input is made of a `V` by a function.
+/// A [`BurnMetric`] with a function that converts values of type `V` to its input.
 pub struct AdaptedBurnMetric<T: TrainMetric, V> {
     inner: Inner<T>,
     adapt: fn(&V) -> T::Input,
@@ -161,7 +165,7 @@ where
     }
 }
 
-/// The metric, and how often it was updated since it was cleared.
+/// The metric, and the number of updates since it was cleared.
 #[derive(Clone)]
 struct Inner<T> {
     metric: T,
@@ -190,8 +194,13 @@ impl<T: TrainMetric> Inner<T> {
         self.clear();
         match state.get("updates").and_then(Value::as_u64) {
             Some(0) => Ok(()),
-            _ => Err(Error::new(ErrorKind::Checkpoint, "a metric of burn-train does not say its state")
-                .help("save checkpoints at the end of an epoch, or use a metric of `lightning_core::metrics`")),
+            _ => {
+                let text = "the state of a metric of burn-train is not part of a checkpoint";
+                Err(Error::new(ErrorKind::Checkpoint, text).help(
+                    "save checkpoints at the end of an epoch, or use a metric of \
+                     `lightning_core::metrics`",
+                ))
+            }
         }
     }
 }
@@ -203,13 +212,17 @@ impl<T: TrainMetric + Numeric> Inner<T> {
     }
 }
 
+/// The error of a device, which burn-train does not type.
 fn read_error<T>(error: impl fmt::Debug) -> Error {
-    Error::new(ErrorKind::Device, format!("`{}` cannot read its tensors: {error:?}", std::any::type_name::<T>()))
+    let metric = std::any::type_name::<T>();
+    Error::new(ErrorKind::Device, format!("`{metric}` cannot read its tensors: {error:?}"))
 }
 
+/// The error of merging two metrics of burn-train.
 fn unmergeable<T>() -> Error {
-    Error::new(ErrorKind::Metric, format!("two `{}` cannot be merged", std::any::type_name::<T>()))
-        .help("burn-train's metrics have no mergeable state: use one of `lightning_core::metrics`")
+    let text = format!("two `{}` cannot be merged", std::any::type_name::<T>());
+    Error::new(ErrorKind::Metric, text)
+        .help("metrics of burn-train have no mergeable state: use one of `lightning_core::metrics`")
 }
 
 #[cfg(test)]
@@ -259,7 +272,7 @@ mod tests {
             ours.update(pair)?;
         }
         let (theirs_says, ours_says) = (theirs.compute()?.scalar(), ours.compute()?.scalar());
-        // Theirs is a running mean of the batches' percentages.
+        // burn-train's value is a running mean of the percentages of the batches.
         let apart = theirs_says.zip(ours_says).map(|(percent, share)| (percent - share * 100.0).abs());
         assert!(apart.is_some_and(|apart| apart < 1e-9), "{theirs_says:?} percent, {ours_says:?}");
         let state = theirs.state()?;

@@ -7,7 +7,7 @@ use super::{
     accumulate::Counts,
     average::ratio,
     exact,
-    stat_scores::{StatScores, column_of, count_places, no_class},
+    stat_scores::{Options, column_of, count_places, no_class},
     task::Task,
 };
 use crate::{
@@ -15,22 +15,24 @@ use crate::{
     metrics::{Matrix, Metric, MetricValue},
 };
 
-/// What the numbers of a [`ConfusionMatrix`] are shares of.
+/// What the counts of a [`ConfusionMatrix`] are divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalize {
-    /// Of the targets of a class: each row adds up to 1.
+    /// The number of targets of the class: each row sums to 1.
     Targets,
-    /// Of the predictions of a class: each column adds up to 1.
+    /// The number of predictions of the class: each column sums to 1.
     Predictions,
-    /// Of all samples.
+    /// The number of all samples.
     All,
 }
 
 /// How often each class (row) was predicted as each class (column).
 ///
-/// It takes a [`Classification`]. Loggers get it as a text, and reports have it as [`Metrics::matrix`](crate::Metrics::matrix); it is no
-/// single number, so nothing can monitor it. Where each label is yes or no there is a matrix for each, under
-/// [`Metrics::matrix_part`](crate::Metrics::matrix_part). The numbers are those of torchmetrics' `ConfusionMatrix`.
+/// It takes a [`Classification`]. Loggers receive it as a text, and reports as
+/// [`Metrics::matrix`](crate::Metrics::matrix). It is not a single number, so it cannot be
+/// monitored. A multilabel task has one matrix per label,
+/// [`Metrics::matrix_part`](crate::Metrics::matrix_part). The numbers are those of torchmetrics'
+/// `ConfusionMatrix`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -43,79 +45,78 @@ pub enum Normalize {
 /// confusion.update((labels, Tensor::<1, Int>::from_data([0, 0, 1, 1], &device)))?;
 /// let value = confusion.compute()?;
 /// let matrix = value.matrix().expect("a matrix");
-/// // One of two cats was taken for a dog.
+/// // One of two cats was predicted as a dog.
 /// assert_eq!(matrix.get(0, 1), Some(1.0));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConfusionMatrix {
-    /// Settings, and what turns an input into labels. Its own counts stay empty.
-    scores: StatScores,
+    options: Options,
     normalize: Option<Normalize>,
     task: Option<Task>,
-    /// A place for each pair of target and prediction, row by row, matrix by matrix; then one for what is ignored, and one for what is no
-    /// class.
+    /// A place per pair of target and prediction, row by row, matrix by matrix; then one for
+    /// ignored samples, and one for what is not a class.
     counts: Counts,
 }
 
 impl ConfusionMatrix {
-    /// A matrix of counts.
+    /// Creates a matrix of counts.
     pub fn new() -> Self {
-        Self { scores: StatScores::new(Average::Macro), normalize: None, task: None, counts: Counts::default() }
+        let options = Options::new(Average::Macro);
+        Self { options, normalize: None, task: None, counts: Counts::default() }
     }
 
-    /// Gives shares in place of counts. A row or column without samples has shares of 0.
+    /// Returns shares instead of counts. A row or column without samples has shares of 0.
     #[must_use]
     pub fn normalize(mut self, normalize: Normalize) -> Self {
         self.normalize = Some(normalize);
         self
     }
 
-    /// How many classes there are. Scores say so themselves; labels do not.
+    /// Sets the number of classes. It is required for predicted labels; scores have one column per
+    /// class.
     #[must_use]
     pub fn num_classes(mut self, classes: usize) -> Self {
-        self.scores.classes = Some(classes);
+        self.options.classes = Some(classes);
         self
     }
 
-    /// The names of the classes; otherwise they are called by their numbers.
+    /// Sets the names of the classes. Default: their numbers.
     #[must_use]
     pub fn class_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.scores.names = names.into_iter().map(Into::into).collect();
+        self.options.names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The target that marks samples that do not count.
+    /// Leaves out samples with this target. Default: none.
     #[must_use]
     pub fn ignore_index(mut self, index: i64) -> Self {
-        self.scores.ignore_index = Some(index);
+        self.options.ignore_index = Some(index);
         self
     }
 
-    /// Takes labels 0 and 1 as no and yes.
+    /// Takes labels 0 and 1 as negative and positive.
     #[must_use]
     pub fn binary(mut self) -> Self {
-        self.scores.binary = true;
+        self.options.binary = true;
         self
     }
 
-    /// The probability above which a yes-or-no score is a yes. Default 0.5.
+    /// Sets the probability above which a binary or multilabel prediction is positive.
+    /// Default: 0.5.
     #[must_use]
     pub fn threshold(mut self, threshold: f64) -> Self {
-        self.scores.threshold = threshold;
+        self.options.threshold = threshold;
         self
     }
 
+    /// Returns the counts of all matrices.
     fn values(&mut self, task: Task) -> Result<Vec<f64>> {
         let counts = self.counts.values()?;
         let foreign = counts.last().copied().unwrap_or(0);
         if foreign > 0 {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("{foreign} targets or predicted labels are none of the classes 0 to {}", task.targets() - 1),
-            )
-            .help("write `.ignore_index(…)` where a target marks what does not count"));
+            return Err(task.no_such_class("targets and predicted labels", foreign));
         }
         let (matrices, size) = matrices_of(task);
         let mut values: Vec<f64> = counts.iter().take(matrices * size * size).map(|count| *count as f64).collect();
@@ -123,7 +124,7 @@ impl ConfusionMatrix {
         Ok(values)
     }
 
-    /// The shares of one matrix, row by row.
+    /// Divides the counts of one matrix, row by row.
     fn normalized(&self, values: &[f64], size: usize) -> Vec<f64> {
         let at = |row: usize, column: usize| values.get(row * size + column).copied().unwrap_or(0.0);
         let row_sum = |row| (0..size).map(|column| at(row, column)).sum();
@@ -139,7 +140,7 @@ impl ConfusionMatrix {
     }
 }
 
-/// How many matrices there are, and how many rows and columns each has.
+/// Returns the number of matrices, and the number of rows of each.
 fn matrices_of(task: Task) -> (usize, usize) {
     match task {
         Task::Multilabel(labels) => (labels, 2),
@@ -157,18 +158,12 @@ impl Metric for ConfusionMatrix {
     type Input = Classification;
 
     fn accumulate(&mut self, input: &Classification) -> Result<()> {
-        let (predicted, targets, task) = self.scores.classified(input)?;
-        if let Some(known) = self.task.filter(|known| *known != task) {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("a batch of {} follows batches of {}", task.describe(), known.describe()),
-            )
-            .help("give every batch in the same form"));
-        }
+        let task = self.options.task_of(input, self.task)?;
         let len = input.len();
         if len == 0 {
             return Ok(());
         }
+        let (predicted, targets) = self.options.labels(input, task);
         let (matrices, size) = matrices_of(task);
         let places = matrices as i64 * (size * size) as i64;
         let foreign = no_class(&predicted, size).bool_or(no_class(&targets, size));
@@ -178,7 +173,7 @@ impl Metric for ConfusionMatrix {
             _ => place,
         };
         let place = place.mask_fill(foreign, places + 1);
-        let place = match self.scores.ignored(&targets) {
+        let place = match self.options.ignored(&targets) {
             Some(ignored) => place.mask_fill(ignored, places),
             None => place,
         };
@@ -188,13 +183,16 @@ impl Metric for ConfusionMatrix {
     }
 
     fn compute(&mut self) -> Result<MetricValue> {
-        let Some(task) = self.task.or(self.scores.classes.map(Task::Multiclass)) else {
-            return Err(Error::new(ErrorKind::Metric, "a confusion matrix of no samples has no size")
-                .help("write `.num_classes(…)` where there may be none"));
+        let Some(task) = self.task.or(self.options.classes.map(Task::Multiclass)) else {
+            let text = "a confusion matrix needs the number of classes, found neither samples nor \
+                        `num_classes`";
+            return Err(
+                Error::new(ErrorKind::Metric, text).help("write `.num_classes(…)` if an epoch may have no samples")
+            );
         };
         let values = self.values(task)?;
         let (_, size) = matrices_of(task);
-        let names = self.scores.class_names(task.classes());
+        let names = self.options.class_names(task.classes());
         let Task::Multilabel(_) = task else {
             return Matrix::new(names, self.normalized(&values, size)).map(MetricValue::Matrix);
         };
@@ -211,14 +209,7 @@ impl Metric for ConfusionMatrix {
     }
 
     fn merge(&mut self, other: &Self) -> Result<()> {
-        if let (Some(own), Some(theirs)) = (self.task, other.task)
-            && own != theirs
-        {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("counts of {} cannot be added to those of {}", theirs.describe(), own.describe()),
-            ));
-        }
+        Task::check_mergeable(self.task, other.task)?;
         self.task = self.task.or(other.task);
         self.counts.merge(&other.counts)
     }

@@ -1,4 +1,4 @@
-//! Numbers of a state as JSON and back, exactly: JSON itself has no NaN and no infinity.
+//! The numbers of a state as JSON and back, exactly, including NaN and infinity.
 
 use serde_json::Value;
 
@@ -8,33 +8,33 @@ use crate::{
     params::state::{f64_from_json, f64_to_json},
 };
 
-/// A list of numbers.
+/// Returns a list of numbers as JSON.
 pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {
     Value::Array(values.into_iter().map(f64_to_json).collect())
 }
 
-/// The list under a key of an object.
+/// Returns the list of numbers under a key of an object.
 ///
 /// # Errors
-/// When there is none, or it is no list of numbers.
+/// If there is none, or it is something else.
 pub(crate) fn numbers_of(state: &Value, key: &str) -> Result<Vec<f64>> {
     let list = state.get(key).and_then(Value::as_array);
     list.and_then(|list| list.iter().map(f64_from_json).collect()).ok_or_else(|| foreign(key))
 }
 
-/// The list of whole numbers under a key of an object.
+/// Returns the list of counts under a key of an object.
 ///
 /// # Errors
-/// When there is none, or it is no such list.
+/// If there is none, or it is something else.
 pub(crate) fn counts_of(state: &Value, key: &str) -> Result<Vec<u64>> {
     let list = state.get(key).and_then(Value::as_array);
     list.and_then(|list| list.iter().map(Value::as_u64).collect()).ok_or_else(|| foreign(key))
 }
 
-/// What is under a key of an object, where it is not null.
+/// Returns the size under a key of an object; `None` if it is missing or null.
 ///
 /// # Errors
-/// When it is something else than a size.
+/// If it is something else.
 pub(crate) fn size_of(state: &Value, key: &str) -> Result<Option<usize>> {
     match state.get(key) {
         None | Some(Value::Null) => Ok(None),
@@ -42,20 +42,21 @@ pub(crate) fn size_of(state: &Value, key: &str) -> Result<Option<usize>> {
     }
 }
 
-/// The task under `task` and `classes` of an object.
+/// Returns the task under `task` and `classes` of an object.
 ///
 /// # Errors
-/// When there is none.
+/// If there is none.
 pub(crate) fn task_of(state: &Value) -> Result<Task> {
     let classes = size_of(state, "classes")?.ok_or_else(|| foreign("classes"))?;
     let name = state.get("task").and_then(Value::as_str);
     name.and_then(|name| Task::named(name, classes)).ok_or_else(|| foreign("task"))
 }
 
-/// The state is not one that the metric wrote.
+/// The error for a state that the metric did not write.
 pub(crate) fn foreign(key: &str) -> Error {
-    Error::new(ErrorKind::Checkpoint, format!("the stored state of a metric has no valid `{key}`"))
-        .help("it was written by another metric: start the epoch anew")
+    let text = format!("the state of a metric must be its own, found a state without a usable `{key}`");
+    Error::new(ErrorKind::Checkpoint, text)
+        .help("resume with the metrics that the run was started with, or from the end of an epoch")
 }
 
 #[cfg(test)]

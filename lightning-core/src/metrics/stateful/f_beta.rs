@@ -1,9 +1,9 @@
 //! The F-beta score.
 
 use super::{
-    Average,
+    Average, ClassificationMetric,
     average::{Stats, ratio},
-    options::stat_score_metric,
+    classification_metric::ClassScore,
     stat_scores::StatScores,
 };
 use crate::{
@@ -11,10 +11,12 @@ use crate::{
     metrics::MetricValue,
 };
 
-/// The weighted harmonic mean of precision and recall: `(1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)`, by default the mean over the classes.
+/// The weighted harmonic mean of precision and recall, `(1 + β²)·TP / ((1 + β²)·TP + β²·FN + FP)`:
+/// the mean over the classes by default, and in a binary task that of class 1.
 ///
-/// Recall counts β times as much as precision (C. J. van Rijsbergen, "Information Retrieval", 1979). It takes a
-/// [`Classification`](super::Classification). The numbers are those of torchmetrics' `FBetaScore`.
+/// Recall counts β times as much as precision (C. J. van Rijsbergen, "Information Retrieval",
+/// 1979). It takes a [`Classification`](super::Classification), with the options of
+/// [`ClassificationMetric`]. The numbers are those of torchmetrics' `FBetaScore`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -29,48 +31,56 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct FBeta {
-    scores: StatScores,
+pub type FBeta = ClassificationMetric<FBetaScore>;
+
+/// The score of [`FBeta`].
+#[derive(Clone, Copy, Debug)]
+pub struct FBetaScore {
     beta: f64,
     zero_division: f64,
 }
 
+impl Default for FBetaScore {
+    fn default() -> Self {
+        Self { beta: 1.0, zero_division: 0.0 }
+    }
+}
+
 impl FBeta {
-    /// The F1 score: precision and recall count the same.
-    pub fn new() -> Self {
-        Self::f1()
-    }
-
-    /// The F1 score: precision and recall count the same.
+    /// Creates the F1 score, in which precision and recall count the same; as
+    /// [`new`](ClassificationMetric::new).
     pub fn f1() -> Self {
-        Self::with_beta(1.0)
+        Self::new()
     }
 
-    /// The F-beta score, in which recall counts `beta` times as much as precision. `beta` is larger than 0.
+    /// Creates the F-beta score, in which recall counts `beta` times as much as precision. `beta`
+    /// is larger than 0.
     pub fn with_beta(beta: f64) -> Self {
-        Self { scores: StatScores::new(Average::Macro), beta, zero_division: 0.0 }
+        Self::with_score(FBetaScore { beta, ..FBetaScore::default() })
     }
 
-    /// The score of a class that is neither predicted nor the target. Default 0.
+    /// Sets the score of a class that is neither predicted nor the target. Default: 0.
     #[must_use]
     pub fn zero_division(mut self, value: f64) -> Self {
-        self.zero_division = value;
+        self.score.zero_division = value;
         self
     }
+}
 
-    fn value(&mut self) -> Result<MetricValue> {
-        let (beta, otherwise) = (self.beta, self.zero_division);
+impl ClassScore for FBetaScore {
+    const AVERAGE: Average = Average::Macro;
+
+    fn value(&self, counts: &mut StatScores) -> Result<MetricValue> {
+        let Self { beta, zero_division } = *self;
         if !(beta.is_finite() && beta > 0.0) {
-            return Err(Error::new(ErrorKind::Metric, format!("`beta` is {beta}")).help("use a number larger than 0"));
+            let text = format!("`beta` of `FBeta` must be larger than 0, found {beta}");
+            return Err(Error::new(ErrorKind::Metric, text).help("write `FBeta::with_beta(2.0)`"));
         }
         let square = beta * beta;
         let score = move |Stats { tp, fp, fn_, .. }| {
             let hits = (1.0 + square) * tp;
-            ratio(hits, hits + square * fn_ + fp, otherwise)
+            ratio(hits, hits + square * fn_ + fp, zero_division)
         };
-        self.scores.score(score, |Stats { tp, fp, fn_, .. }| tp + fp + fn_ == 0.0)
+        counts.score(score, |Stats { tp, fp, fn_, .. }| tp + fp + fn_ == 0.0)
     }
 }
-
-stat_score_metric!(FBeta);

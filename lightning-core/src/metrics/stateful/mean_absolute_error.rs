@@ -10,7 +10,8 @@ use crate::{
 
 /// The mean of `|prediction − target|` over all elements.
 ///
-/// It takes a [`Regression`]. Where nothing was counted it is NaN. The number is that of torchmetrics' `MeanAbsoluteError`.
+/// It takes a [`Regression`]. Without any samples it is NaN. The number is that of torchmetrics'
+/// `MeanAbsoluteError`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -19,20 +20,21 @@ use crate::{
 /// # fn main() -> lightning_core::Result<()> {
 /// let device = Device::default();
 /// let mut error = MeanAbsoluteError::new();
-/// error.update((Tensor::<1>::from_data([1.0, 2.0], &device), Tensor::<1>::from_data([1.0, 5.0], &device)))?;
+/// let predictions = Tensor::<1>::from_data([1.0, 2.0], &device);
+/// error.update((predictions, Tensor::<1>::from_data([1.0, 5.0], &device)))?;
 /// assert_eq!(error.compute()?.scalar(), Some(1.5));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MeanAbsoluteError {
-    /// Of the absolute errors.
+    /// The sum of the absolute errors.
     sums: Sums,
     elements: u64,
 }
 
 impl MeanAbsoluteError {
-    /// The mean over all elements.
+    /// Creates the metric.
     pub fn new() -> Self {
         Self::default()
     }

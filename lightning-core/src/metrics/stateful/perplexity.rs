@@ -9,10 +9,12 @@ use crate::{
     metrics::{Metric, MetricValue},
 };
 
-/// How many tokens a language model hesitates between: `exp` of the mean negative log likelihood of the tokens that came.
+/// The perplexity of a language model: `exp` of the mean negative log likelihood of the target
+/// tokens.
 ///
-/// It takes [`TokenScores`]. Where nothing was counted it is NaN. The number is that of torchmetrics' `Perplexity`, which takes a softmax
-/// before the logarithm; here it is the logarithm of a softmax, so that a token of tiny probability does not make it infinite.
+/// It takes [`TokenScores`]. Without any tokens it is NaN. The number is that of torchmetrics'
+/// `Perplexity`. Here the likelihood is computed by a log softmax and not by the logarithm of a
+/// softmax, so that a token of tiny probability does not make it infinite.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -32,17 +34,18 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Perplexity {
     ignore_index: Option<i64>,
-    /// Of the negative log likelihoods, of the tokens that count, and of those that are not in the vocabulary.
+    /// The sum of the negative log likelihoods, the number of tokens, and the number of targets
+    /// that are not in the vocabulary.
     sums: Sums,
 }
 
 impl Perplexity {
-    /// Over all tokens.
+    /// Creates the perplexity of all tokens.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The target that marks tokens that do not count, such as padding.
+    /// Leaves out tokens with this target, such as padding. Default: none.
     #[must_use]
     pub fn ignore_index(mut self, index: i64) -> Self {
         self.ignore_index = Some(index);
@@ -78,11 +81,9 @@ impl Metric for Perplexity {
     fn compute(&mut self) -> Result<MetricValue> {
         let (nll, count) = match self.sums.values()? {
             [_, _, foreign] if *foreign > 0.0 => {
-                return Err(Error::new(
-                    ErrorKind::Metric,
-                    format!("{foreign} target tokens are not in the vocabulary"),
-                )
-                .help("write `.ignore_index(…)` where a target marks what does not count"));
+                let text = format!("target tokens must be in the vocabulary, found {foreign} that are not");
+                return Err(Error::new(ErrorKind::Metric, text)
+                    .help("write `.ignore_index(…)` for a target that marks what does not count"));
             }
             [nll, count, _] => (*nll, *count),
             _ => (0.0, 0.0),

@@ -1,11 +1,15 @@
 //! Precision.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{
+    Average, ClassificationMetric, average::ratio, classification_metric::ClassScore, stat_scores::StatScores,
+};
 use crate::{error::Result, metrics::MetricValue};
 
-/// The share of right predictions among those of a class: `TP / (TP + FP)`, by default the mean over the classes.
+/// The share of right predictions among the predictions of a class, `TP / (TP + FP)`: the mean over
+/// the classes by default, and in a binary task that of class 1.
 ///
-/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `Precision`.
+/// It takes a [`Classification`](super::Classification), with the options of
+/// [`ClassificationMetric`]. The numbers are those of torchmetrics' `Precision`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -20,29 +24,28 @@ use crate::{error::Result, metrics::MetricValue};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Precision {
-    scores: StatScores,
+pub type Precision = ClassificationMetric<PrecisionScore>;
+
+/// The score of [`Precision`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PrecisionScore {
     zero_division: f64,
 }
 
 impl Precision {
-    /// The mean precision of the classes; in a yes-or-no task that of class 1.
-    pub fn new() -> Self {
-        Self { scores: StatScores::new(Average::Macro), zero_division: 0.0 }
-    }
-
-    /// The precision of a class that is never predicted. Default 0.
+    /// Sets the precision of a class that is never predicted. Default: 0.
     #[must_use]
     pub fn zero_division(mut self, value: f64) -> Self {
-        self.zero_division = value;
+        self.score.zero_division = value;
         self
-    }
-
-    fn value(&mut self) -> Result<MetricValue> {
-        let (absent, otherwise) = (self.scores.is_absent(), self.zero_division);
-        self.scores.score(|stats| ratio(stats.tp, stats.tp + stats.fp, otherwise), absent)
     }
 }
 
-stat_score_metric!(Precision);
+impl ClassScore for PrecisionScore {
+    const AVERAGE: Average = Average::Macro;
+
+    fn value(&self, counts: &mut StatScores) -> Result<MetricValue> {
+        let absent = counts.is_absent();
+        counts.score(|stats| ratio(stats.tp, stats.tp + stats.fp, self.zero_division), absent)
+    }
+}

@@ -1,8 +1,11 @@
 //! The coefficient of determination.
 
+mod moments;
+
 use burn::tensor::Tensor;
 use serde_json::{Value, json};
 
+use self::moments::Moments;
 use super::{Regression, accumulate::Rows, exact};
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -10,27 +13,27 @@ use crate::{
     params::state::f64_from_json,
 };
 
-/// How the scores of several outputs become one.
+/// How the scores of several outputs are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MultiOutput {
-    /// Their mean.
+    /// The mean of the scores.
     #[default]
     Uniform,
-    /// Their mean, weighted by the variance of each output's targets.
+    /// The mean, weighted by the variance of the targets of each output.
     VarianceWeighted,
-    /// A value for each output, under its number.
+    /// A value per output, under its number: `val_r2_0`.
     Raw,
 }
 
-/// Sums of squares below this are taken as 0, as torchmetrics does: rounding alone would give them.
-const NOTHING: f64 = 1e-4;
+/// Sums of squares up to this are taken as 0, because rounding alone may reach it; as in
+/// torchmetrics.
+const NEGLIGIBLE: f64 = 1e-4;
 
 /// The coefficient of determination R²: `1 − Σ (target − prediction)² / Σ (target − mean target)²`.
 ///
-/// It takes a [`Regression`] of one dimension, or of two, of which the second are outputs of their own. Targets that do not vary have the
-/// score 1 when they are predicted, and 0 otherwise. Fewer than two samples are an error. The number is that of torchmetrics' `R2Score`;
-/// the variance is added up as in T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", 1983, so that
-/// targets far from 0 do not lose it.
+/// It takes a [`Regression`] of `[samples]` or `[samples, outputs]`. Constant targets have the
+/// score 1 if they are predicted exactly, and 0 otherwise. Fewer than two samples are an error. The
+/// number is that of torchmetrics' `R2Score`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -40,7 +43,8 @@ const NOTHING: f64 = 1e-4;
 /// let device = Device::default();
 /// let predictions = Tensor::<1>::from_data([2.5, 0.0, 2.0, 8.0], &device);
 /// let mut r2 = R2Score::new();
-/// r2.update((predictions, Tensor::<1>::from_data([3.0, -0.5, 2.0, 7.0], &device)))?;
+/// let targets = Tensor::<1>::from_data([3.0, -0.5, 2.0, 7.0], &device);
+/// r2.update((predictions, targets))?;
 /// let value = r2.compute()?.scalar().expect("one number");
 /// assert!((value - 0.948_608).abs() < 1e-6);
 /// # Ok(())
@@ -52,81 +56,60 @@ pub struct R2Score {
     adjusted: u64,
     outputs: Option<usize>,
     moments: Moments,
-    /// What the batches on the device have to add.
+    /// The sums of batches that are still on the device.
     rows: Rows,
 }
 
-/// Sums over all samples, for each output.
-#[derive(Clone, Debug, Default)]
-struct Moments {
-    samples: f64,
-    /// Of the targets.
-    mean: Vec<f64>,
-    /// Of the squared distances of the targets from their mean.
-    spread: Vec<f64>,
-    /// Of the squared errors.
-    residual: Vec<f64>,
-}
-
-impl Moments {
-    /// Adds the sums of other samples.
-    fn add(&mut self, other: &Self) {
-        let outputs = other.mean.len();
-        if self.samples == 0.0 {
-            *self = other.clone();
-            return;
-        }
-        let all = self.samples + other.samples;
-        if all == 0.0 || self.mean.len() != outputs {
-            return;
-        }
-        let theirs = other.mean.iter().zip(&other.spread).zip(&other.residual);
-        let own = self.mean.iter_mut().zip(&mut self.spread).zip(&mut self.residual);
-        for (((mean, spread), residual), ((other_mean, other_spread), other_residual)) in own.zip(theirs) {
-            let distance = other_mean - *mean;
-            *spread += other_spread + distance * distance * self.samples * other.samples / all;
-            *mean += distance * other.samples / all;
-            *residual += other_residual;
-        }
-        self.samples = all;
-    }
-
-    /// One row from the device: the number of samples, then means, spreads and residuals of all outputs.
-    fn add_row(&mut self, row: &[f64]) {
-        let Some((samples, rest)) = row.split_first() else { return };
-        let outputs = rest.len() / 3;
-        let part = |index: usize| rest.iter().skip(index * outputs).take(outputs).copied().collect();
-        self.add(&Self { samples: *samples, mean: part(0), spread: part(1), residual: part(2) });
-    }
-}
-
 impl R2Score {
-    /// The mean score of the outputs.
+    /// Creates the mean score of the outputs.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How the scores of several outputs become one.
+    /// Sets how the scores of several outputs are combined. Default: [`MultiOutput::Uniform`].
     #[must_use]
     pub fn multi_output(mut self, how: MultiOutput) -> Self {
         self.multi_output = how;
         self
     }
 
-    /// Gives the adjusted score for so many independent regressors: `1 − (1 − R²)·(n − 1) / (n − k − 1)`, for more samples than `k + 1`;
-    /// with fewer it stays the plain score.
+    /// Computes the adjusted score for `k` independent regressors,
+    /// `1 − (1 − R²)·(n − 1) / (n − k − 1)`, if there are more than `k + 1` samples. Default: 0,
+    /// the plain score.
     #[must_use]
-    pub fn adjusted(mut self, regressors: u64) -> Self {
-        self.adjusted = regressors;
+    pub fn adjusted(mut self, k: u64) -> Self {
+        self.adjusted = k;
         self
     }
 
+    /// Returns the sums of all batches.
     fn moments(&mut self) -> Result<&Moments> {
         let Self { rows, moments, .. } = self;
         rows.flush(|row| moments.add_row(row))?;
         Ok(&self.moments)
     }
 
+    /// Combines the scores of the outputs.
+    fn combine(&self, scores: &[f64], spread: &[f64], samples: f64) -> MetricValue {
+        let adjusted = |score: f64| self.adjust(score, samples);
+        match self.multi_output {
+            MultiOutput::Raw => {
+                let named = |(output, score): (usize, &f64)| (output.to_string(), adjusted(*score));
+                MetricValue::Named(scores.iter().enumerate().map(named).collect())
+            }
+            MultiOutput::Uniform => {
+                let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+                MetricValue::Scalar(adjusted(mean))
+            }
+            MultiOutput::VarianceWeighted => {
+                let all: f64 = spread.iter().sum();
+                let weighted = spread.iter().zip(scores).map(|(spread, score)| spread / all * score);
+                MetricValue::Scalar(adjusted(weighted.sum()))
+            }
+        }
+    }
+
+    /// Adjusts a score for the number of regressors.
     fn adjust(&self, score: f64, samples: f64) -> f64 {
         let left = samples - self.adjusted as f64 - 1.0;
         if self.adjusted == 0 || left <= 0.0 { score } else { 1.0 - (1.0 - score) * (samples - 1.0) / left }
@@ -139,16 +122,17 @@ impl Metric for R2Score {
     fn accumulate(&mut self, input: &Regression) -> Result<()> {
         let Regression { predictions, targets, rank } = input.clone();
         if rank > 2 {
-            return Err(Error::new(ErrorKind::Metric, format!("tensors of rank {rank} are no samples with outputs"))
-                .help("give `[samples]` or `[samples, outputs]`"));
+            let text = format!("the R² score needs tensors of rank 1 or 2, found rank {rank}");
+            return Err(Error::new(ErrorKind::Metric, text).help("give `[samples]` or `[samples, outputs]`"));
         }
         let [samples, outputs] = targets.dims();
         if let Some(known) = self.outputs.filter(|known| *known != outputs) {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("a batch of {outputs} outputs follows batches of {known}"),
-            )
-            .help("give every batch in the same form"));
+            let text = format!(
+                "all batches of a metric must have the same outputs, found a batch of {outputs} after \
+                 batches of {known}"
+            );
+            return Err(Error::new(ErrorKind::Metric, text)
+                .help("give predictions and targets of `[samples, outputs]` in every batch"));
         }
         if samples == 0 {
             return Ok(());
@@ -168,34 +152,19 @@ impl Metric for R2Score {
         let moments = self.moments()?.clone();
         let Moments { samples, spread, residual, .. } = moments;
         if samples < 2.0 {
-            return Err(Error::new(ErrorKind::Metric, format!("the R² of {samples} samples is not defined"))
-                .help("give at least two samples an epoch"));
+            let text = format!("the R² score needs at least 2 samples, found {samples} samples");
+            return Err(Error::new(ErrorKind::Metric, text).help("log at least two samples per epoch"));
         }
         let scores: Vec<f64> = residual
             .iter()
             .zip(&spread)
-            .map(|(residual, spread)| match (*residual > NOTHING, *spread > NOTHING) {
+            .map(|(residual, spread)| match (*residual > NEGLIGIBLE, *spread > NEGLIGIBLE) {
                 (false, _) => 1.0,
                 (true, false) => 0.0,
                 (true, true) => 1.0 - residual / spread,
             })
             .collect();
-        let outputs = scores.len() as f64;
-        Ok(match self.multi_output {
-            MultiOutput::Raw => MetricValue::Named(
-                scores
-                    .iter()
-                    .enumerate()
-                    .map(|(output, score)| (output.to_string(), self.adjust(*score, samples)))
-                    .collect(),
-            ),
-            MultiOutput::Uniform => MetricValue::Scalar(self.adjust(scores.iter().sum::<f64>() / outputs, samples)),
-            MultiOutput::VarianceWeighted => {
-                let all: f64 = spread.iter().sum();
-                let weighted = spread.iter().zip(&scores).map(|(spread, score)| spread / all * score).sum();
-                MetricValue::Scalar(self.adjust(weighted, samples))
-            }
-        })
+        Ok(self.combine(&scores, &spread, samples))
     }
 
     fn reset(&mut self) {
@@ -207,10 +176,9 @@ impl Metric for R2Score {
         if let (Some(own), Some(theirs)) = (self.outputs, other.outputs)
             && own != theirs
         {
-            return Err(Error::new(
-                ErrorKind::Metric,
-                format!("sums of {theirs} outputs cannot be added to those of {own}"),
-            ));
+            let text = format!("metrics that are merged must have the same outputs, found {theirs} and {own}");
+            return Err(Error::new(ErrorKind::Metric, text)
+                .help("merge metrics that were updated with the same kind of batches"));
         }
         self.outputs = self.outputs.or(other.outputs);
         self.moments()?;

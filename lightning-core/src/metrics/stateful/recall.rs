@@ -1,11 +1,15 @@
 //! Recall.
 
-use super::{Average, average::ratio, options::stat_score_metric, stat_scores::StatScores};
+use super::{
+    Average, ClassificationMetric, average::ratio, classification_metric::ClassScore, stat_scores::StatScores,
+};
 use crate::{error::Result, metrics::MetricValue};
 
-/// The share of a class that is found: `TP / (TP + FN)`, by default the mean over the classes.
+/// The share of the samples of a class that are predicted as such, `TP / (TP + FN)`: the mean over
+/// the classes by default, and in a binary task that of class 1.
 ///
-/// It takes a [`Classification`](super::Classification). The numbers are those of torchmetrics' `Recall`.
+/// It takes a [`Classification`](super::Classification), with the options of
+/// [`ClassificationMetric`]. The numbers are those of torchmetrics' `Recall`.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -20,29 +24,28 @@ use crate::{error::Result, metrics::MetricValue};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Recall {
-    scores: StatScores,
+pub type Recall = ClassificationMetric<RecallScore>;
+
+/// The score of [`Recall`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecallScore {
     zero_division: f64,
 }
 
 impl Recall {
-    /// The mean recall of the classes; in a yes-or-no task that of class 1.
-    pub fn new() -> Self {
-        Self { scores: StatScores::new(Average::Macro), zero_division: 0.0 }
-    }
-
-    /// The recall of a class that is never the target. Default 0.
+    /// Sets the recall of a class that is never the target. Default: 0.
     #[must_use]
     pub fn zero_division(mut self, value: f64) -> Self {
-        self.zero_division = value;
+        self.score.zero_division = value;
         self
-    }
-
-    fn value(&mut self) -> Result<MetricValue> {
-        let (absent, otherwise) = (self.scores.is_absent(), self.zero_division);
-        self.scores.score(|stats| ratio(stats.tp, stats.tp + stats.fn_, otherwise), absent)
     }
 }
 
-stat_score_metric!(Recall);
+impl ClassScore for RecallScore {
+    const AVERAGE: Average = Average::Macro;
+
+    fn value(&self, counts: &mut StatScores) -> Result<MetricValue> {
+        let absent = counts.is_absent();
+        counts.score(|stats| ratio(stats.tp, stats.tp + stats.fn_, self.zero_division), absent)
+    }
+}

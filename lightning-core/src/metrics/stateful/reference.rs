@@ -5,9 +5,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Accuracy, Auroc, Average, AveragePrecision, Bleu, Classification, ConfusionMatrix, FBeta, MeanAbsoluteError,
-    MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score, Recall, Regression, RootMeanSquaredError,
-    TokenScores, Translations, curve::evenly,
+    Accuracy, Auroc, Average, AveragePrecision, Bleu, Classification, ClassificationMetric, ConfusionMatrix,
+    CurveMetric, FBeta, MeanAbsoluteError, MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score,
+    Recall, Regression, RootMeanSquaredError, TokenScores, Translations, classification_metric::ClassScore,
+    curve_metric::CurveArea, curves::evenly,
 };
 use crate::{
     metrics::{Metric, MetricInput, MetricValue},
@@ -110,7 +111,8 @@ fn values(value: &MetricValue) -> Vec<f64> {
     }
 }
 
-/// The case in every way that must give the same number: at once, waiting on the device, merged of two, and resumed after each batch.
+/// Computes the case in every way that must give the same number: read at once, kept on the device,
+/// merged, and resumed after each batch.
 fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
     let name = &case.name;
     let updated = |inputs: &[X::Input]| {
@@ -144,7 +146,7 @@ fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
 
     for cut in 0..=inputs.len() {
         let (first, second) = inputs.split_at(cut);
-        // The two may not even keep their states in the same place.
+        // The two states may be on different devices.
         let mut whole = readback::deferring(true, || updated(first));
         whole.merge(&updated(second)).unwrap_or_else(|error| panic!("{name}: {error}"));
         same("merged", &value(&mut whole));
@@ -158,7 +160,7 @@ fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
         assert_eq!(bits(&value(&mut resumed)), bits(&found), "{name}: resumed after {cut} batches");
     }
 
-    // A metric for each batch, merged from the last to the first.
+    // One metric per batch, merged from the last to the first.
     let mut parts = inputs.iter().rev().map(|input| updated(std::slice::from_ref(input)));
     let last = parts.next().unwrap_or_else(|| panic!("{name}: no batches"));
     let mut backwards = parts.fold(last, |mut all, part| {
@@ -177,35 +179,32 @@ fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// The settings of a metric of true and false positives.
-macro_rules! with_settings {
-    ($metric:expr, $case:expr) => {{
-        let (mut metric, case) = ($metric, $case);
-        if let Some(average) = &case.average {
-            metric = metric.average(match average.as_str() {
-                "micro" => Average::Micro,
-                "macro" => Average::Macro,
-                "weighted" => Average::Weighted,
-                _ => Average::PerClass,
-            });
+/// Applies the options of a case to a metric of true and false positives.
+fn with_options<S: ClassScore>(mut metric: ClassificationMetric<S>, case: &Case) -> ClassificationMetric<S> {
+    if let Some(average) = &case.average {
+        metric = metric.average(match average.as_str() {
+            "micro" => Average::Micro,
+            "macro" => Average::Macro,
+            "weighted" => Average::Weighted,
+            _ => Average::PerClass,
+        });
+    }
+    if let Some(k) = case.top_k {
+        metric = metric.top_k(k);
+    }
+    if let Some(threshold) = case.threshold {
+        metric = metric.threshold(threshold);
+    }
+    if let Some(index) = case.ignore_index {
+        metric = metric.ignore_index(index);
+    }
+    // Labels do not tell the number of classes.
+    match case.num_classes {
+        Some(classes) if case.form == "labels" && case.average.as_deref() != Some("micro") => {
+            metric.num_classes(classes)
         }
-        if let Some(k) = case.top_k {
-            metric = metric.top_k(k);
-        }
-        if let Some(threshold) = case.threshold {
-            metric = metric.threshold(threshold);
-        }
-        if let Some(index) = case.ignore_index {
-            metric = metric.ignore_index(index);
-        }
-        // Scores say how many classes there are; labels do not.
-        match case.num_classes {
-            Some(classes) if case.form == "labels" && case.average.as_deref() != Some("micro") => {
-                metric.num_classes(classes)
-            }
-            _ => metric,
-        }
-    }};
+        _ => metric,
+    }
 }
 
 #[test]
@@ -216,12 +215,12 @@ fn accuracy_precision_recall_and_f_beta() {
         let inputs: Vec<_> = data[case.data].iter().map(|batch| classification(&case.form, batch)).collect();
         let zero = case.zero_division.unwrap_or(0.0);
         match case.metric.as_str() {
-            "accuracy" => check(case, &with_settings!(Accuracy::new(), case), &inputs),
-            "precision" => check(case, &with_settings!(Precision::new().zero_division(zero), case), &inputs),
-            "recall" => check(case, &with_settings!(Recall::new().zero_division(zero), case), &inputs),
+            "accuracy" => check(case, &with_options(Accuracy::new(), case), &inputs),
+            "precision" => check(case, &with_options(Precision::new().zero_division(zero), case), &inputs),
+            "recall" => check(case, &with_options(Recall::new().zero_division(zero), case), &inputs),
             "f_beta" => {
                 let metric = FBeta::with_beta(case.beta.expect("a beta")).zero_division(zero);
-                check(case, &with_settings!(metric, case), &inputs);
+                check(case, &with_options(metric, case), &inputs);
             }
             other => panic!("metric {other}"),
         }
@@ -250,25 +249,22 @@ fn the_confusion_matrix() {
     }
 }
 
-/// The settings of a metric of scores.
-macro_rules! with_curve_settings {
-    ($metric:expr, $case:expr) => {{
-        let (mut metric, case) = ($metric, $case);
-        metric = match case.average.as_deref() {
-            Some("micro") => metric.micro_average(),
-            Some("weighted") => metric.weighted_average(),
-            Some("per_class") => metric.per_class(),
-            _ => metric.macro_average(),
-        };
-        if let Some(index) = case.ignore_index {
-            metric = metric.ignore_index(index);
-        }
-        match &case.thresholds {
-            None | Some(Value::Null) => metric,
-            Some(Value::Array(list)) => metric.threshold_list(list.iter().flat_map(floats).map(|value| value as f32)),
-            Some(count) => metric.thresholds(count.as_u64().expect("a number of thresholds") as usize),
-        }
-    }};
+/// Applies the options of a case to a metric of ranked scores.
+fn with_curve_options<C: CurveArea>(mut metric: CurveMetric<C>, case: &Case) -> CurveMetric<C> {
+    metric = match case.average.as_deref() {
+        Some("micro") => metric.micro_average(),
+        Some("weighted") => metric.weighted_average(),
+        Some("per_class") => metric.per_class(),
+        _ => metric.macro_average(),
+    };
+    if let Some(index) = case.ignore_index {
+        metric = metric.ignore_index(index);
+    }
+    match &case.thresholds {
+        None | Some(Value::Null) => metric,
+        Some(Value::Array(list)) => metric.threshold_list(list.iter().flat_map(floats).map(|value| value as f32)),
+        Some(count) => metric.thresholds(count.as_u64().expect("a number of thresholds") as usize),
+    }
 }
 
 #[test]
@@ -278,8 +274,8 @@ fn auroc_and_average_precision() {
     for case in &curves {
         let inputs: Vec<_> = data[case.data].iter().map(|batch| classification(&case.form, batch)).collect();
         match case.metric.as_str() {
-            "auroc" => check(case, &with_curve_settings!(Auroc::new(), case), &inputs),
-            _ => check(case, &with_curve_settings!(AveragePrecision::new(), case), &inputs),
+            "auroc" => check(case, &with_curve_options(Auroc::new(), case), &inputs),
+            _ => check(case, &with_curve_options(AveragePrecision::new(), case), &inputs),
         }
     }
 }

@@ -327,9 +327,9 @@ mod tests {
     use burn::tensor::{Device, Int, Tensor};
 
     use super::*;
-    use crate::{
-        metrics::{Accuracy, ConfusionMatrix, Metric, MetricDef, MetricInput, MetricUpdate, StageSet},
-        module::context::{Entry, Logged, Target},
+    use crate::metrics::{
+        Accuracy, ConfusionMatrix, Metric, MetricDef, MetricInput, MetricUpdate, StageSet,
+        ambient::{Entry, Logged, Target},
     };
 
     const DEFS: &[MetricDef] = &[

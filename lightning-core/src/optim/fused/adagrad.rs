@@ -1,14 +1,18 @@
-//! AdaGrad: Duchi et al., *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*, 2011.
+//! AdaGrad.
+//!
+//! Duchi et al., *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*,
+//! 2011.
 
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Penalty,
-    algorithm::{Algorithm, Buffers, Leaf, Step},
-    pass::{Kernel, Real, run},
+    float::Float,
+    optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
+    pass::{Kernel, run},
+    penalty::{L2Penalty, WeightDecayFields},
 };
 
-const LEAVES: [Leaf; 1] = [Leaf::required("lr_decay.sum")];
+const STATE: [StateTensor; 1] = [StateTensor::required("lr_decay.sum")];
 
 /// The fields of Burn's `AdaGradConfig`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -16,48 +20,44 @@ const LEAVES: [Leaf; 1] = [Leaf::required("lr_decay.sum")];
 pub(super) struct AdaGrad {
     lr_decay: f64,
     epsilon: f32,
-    weight_decay: Option<Penalty>,
+    weight_decay: Option<WeightDecayFields>,
     #[serde(rename = "grad_clipping")]
     _clipping: IgnoredAny,
 }
 
 #[derive(Clone, Copy)]
 struct AdaGradKernel<F> {
-    factor: F,
-    decay: Option<F>,
+    gradient_scale: F,
+    penalty: L2Penalty<F>,
     epsilon: F,
     lr: F,
 }
 
-impl<F: Real> Kernel<F, 1> for AdaGradKernel<F> {
+impl<F: Float> Kernel<F, 1> for AdaGradKernel<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [sum]: [F; 1]) -> (F, [F; 1]) {
-        let gradient = gradient * self.factor;
-        let gradient = match self.decay {
-            Some(decay) => value * decay + gradient,
-            None => gradient,
-        };
-        // The sum never shrinks: there is nothing to flush.
+        let gradient = self.penalty.add_to(gradient * self.gradient_scale, value);
+        // The sum of squares never shrinks, so there is nothing to flush.
         let sum = sum + gradient * gradient;
-        (value - gradient / (sum.root() + self.epsilon) * self.lr, [sum])
+        (value - gradient / (sum.sqrt() + self.epsilon) * self.lr, [sum])
     }
 }
 
-impl Algorithm for AdaGrad {
-    fn leaves(&self) -> &'static [Leaf] {
-        &LEAVES
+impl FusedOptimizer for AdaGrad {
+    fn state_tensors(&self) -> &'static [StateTensor] {
+        &STATE
     }
 
-    fn clock(&self) -> Option<&'static str> {
+    fn step_counter(&self) -> Option<&'static str> {
         Some("lr_decay.time")
     }
 
-    fn update<F: Real>(&self, step: &Step, value: &mut [F], gradient: &[F], state: Buffers<'_>) {
+    fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
         let kernel = AdaGradKernel {
-            factor: F::of(step.factor),
-            decay: self.weight_decay.map(|decay| F::of(f64::from(decay.penalty))),
-            epsilon: F::of(f64::from(self.epsilon)),
-            lr: F::of(step.lr / (1.0 + (step.time as f64 - 1.0) * self.lr_decay)),
+            gradient_scale: F::from_f64(step.gradient_scale),
+            penalty: L2Penalty::new(self.weight_decay),
+            epsilon: F::from_f64(f64::from(self.epsilon)),
+            lr: F::from_f64(step.lr / (1.0 + (step.time as f64 - 1.0) * self.lr_decay)),
         };
         run(kernel, value, gradient, state.take());
     }

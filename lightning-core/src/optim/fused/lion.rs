@@ -1,13 +1,16 @@
-//! Lion: Chen et al., *Symbolic Discovery of Optimization Algorithms*, 2023.
+//! Lion.
+//!
+//! Chen et al., *Symbolic Discovery of Optimization Algorithms*, 2023.
 
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    algorithm::{Algorithm, Buffers, Leaf, Step},
-    pass::{Kernel, Real, run},
+    float::Float,
+    optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
+    pass::{Kernel, run},
 };
 
-const LEAVES: [Leaf; 1] = [Leaf::required("momentum")];
+const STATE: [StateTensor; 1] = [StateTensor::required("momentum")];
 
 /// The fields of Burn's `LionConfig`.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -22,48 +25,49 @@ pub(super) struct Lion {
 
 #[derive(Clone, Copy)]
 struct LionKernel<F> {
-    factor: F,
+    gradient_scale: F,
     beta_1: F,
-    rest_1: F,
+    one_minus_beta_1: F,
     beta_2: F,
-    rest_2: F,
-    kept: F,
+    one_minus_beta_2: F,
+    /// What decoupled weight decay multiplies a value by.
+    decay_factor: F,
     lr: F,
 }
 
-impl<F: Real> Kernel<F, 1> for LionKernel<F> {
+impl<F: Float> Kernel<F, 1> for LionKernel<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [momentum]: [F; 1]) -> (F, [F; 1]) {
-        let gradient = gradient * self.factor;
-        let direction = sign(momentum * self.beta_1 + gradient * self.rest_1);
-        // Nothing is flushed: the sign of the smallest number moves a weight as far as that of the largest.
-        let momentum = momentum * self.beta_2 + gradient * self.rest_2;
-        (value * self.kept - direction * self.lr, [momentum])
+        let gradient = gradient * self.gradient_scale;
+        let direction = sign(momentum * self.beta_1 + gradient * self.one_minus_beta_1);
+        // Nothing is flushed: the sign of a tiny number counts as much as that of a large one.
+        let momentum = momentum * self.beta_2 + gradient * self.one_minus_beta_2;
+        (value * self.decay_factor - direction * self.lr, [momentum])
     }
 }
 
-/// Zero for zero and for what is not a number.
+/// Returns the sign, which is zero for zero and for NaN.
 #[inline(always)]
-fn sign<F: Real>(number: F) -> F {
+fn sign<F: Float>(number: F) -> F {
     let positive = if number > F::ZERO { F::ONE } else { F::ZERO };
     let negative = if number < F::ZERO { F::ONE } else { F::ZERO };
     positive - negative
 }
 
-impl Algorithm for Lion {
-    fn leaves(&self) -> &'static [Leaf] {
-        &LEAVES
+impl FusedOptimizer for Lion {
+    fn state_tensors(&self) -> &'static [StateTensor] {
+        &STATE
     }
 
-    fn update<F: Real>(&self, step: &Step, value: &mut [F], gradient: &[F], state: Buffers<'_>) {
+    fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
         let kernel = LionKernel {
-            factor: F::of(step.factor),
-            beta_1: F::of(f64::from(self.beta_1)),
-            rest_1: F::of(f64::from(1.0 - self.beta_1)),
-            beta_2: F::of(f64::from(self.beta_2)),
-            rest_2: F::of(f64::from(1.0 - self.beta_2)),
-            kept: F::of(1.0 - step.lr * f64::from(self.weight_decay)),
-            lr: F::of(step.lr),
+            gradient_scale: F::from_f64(step.gradient_scale),
+            beta_1: F::from_f64(f64::from(self.beta_1)),
+            one_minus_beta_1: F::from_f64(f64::from(1.0 - self.beta_1)),
+            beta_2: F::from_f64(f64::from(self.beta_2)),
+            one_minus_beta_2: F::from_f64(f64::from(1.0 - self.beta_2)),
+            decay_factor: F::from_f64(1.0 - step.lr * f64::from(self.weight_decay)),
+            lr: F::from_f64(step.lr),
         };
         run(kernel, value, gradient, state.take());
     }

@@ -5,14 +5,16 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    pass::{ALONE, GRAIN, Real},
-    rule::{from_data, host_device, into_data},
+    bridge::{from_data, host_device, into_data},
+    float::Float,
+    pass::{CHUNK, SINGLE_THREAD_LIMIT},
 };
 
-/// Sums that grow side by side, so that they fit vector registers.
+/// The number of partial sums, which together fill vector registers.
 const LANES: usize = 16;
 
-/// The gradient, and the sum of its squares where it lies in host memory in a type that is summed here.
+/// Returns the gradient and the sum of its squares; `None` unless it is `f32` or `f64` in host
+/// memory.
 ///
 /// The sum is taken in `f64`, in an order that does not depend on the number of threads.
 pub(crate) fn sum_of_squares(gradient: BridgeTensor) -> (BridgeTensor, Option<f64>) {
@@ -26,19 +28,19 @@ pub(crate) fn sum_of_squares(gradient: BridgeTensor) -> (BridgeTensor, Option<f6
     (from_data(data, &device), sum)
 }
 
-fn sum<F: Real + Into<f64>>(data: &TensorData) -> Option<f64> {
+fn sum<F: Float + Into<f64>>(data: &TensorData) -> Option<f64> {
     let numbers = data.as_slice::<F>().ok()?;
-    let part = |part| Arch::new().dispatch(Squares(part));
-    if numbers.len() <= ALONE {
-        return Some(numbers.chunks(GRAIN).map(part).sum());
+    let chunk_sum = |chunk| Arch::new().dispatch(Squares(chunk));
+    if numbers.len() <= SINGLE_THREAD_LIMIT {
+        return Some(numbers.chunks(CHUNK).map(chunk_sum).sum());
     }
-    let parts: Vec<f64> = numbers.par_chunks(GRAIN).map(part).collect();
-    Some(parts.iter().sum())
+    let sums: Vec<f64> = numbers.par_chunks(CHUNK).map(chunk_sum).collect();
+    Some(sums.iter().sum())
 }
 
 struct Squares<'a, F>(&'a [F]);
 
-impl<F: Real + Into<f64>> WithSimd for Squares<'_, F> {
+impl<F: Float + Into<f64>> WithSimd for Squares<'_, F> {
     type Output = f64;
 
     #[inline(always)]

@@ -1,22 +1,27 @@
-//! RMSprop: Hinton, *Neural Networks for Machine Learning*, lecture 6e, 2012; centered after Graves, *Generating Sequences
-//! With Recurrent Neural Networks*, 2013.
+//! RMSprop.
+//!
+//! Hinton, *Neural Networks for Machine Learning*, lecture 6e, 2012; the centered form after
+//! Graves, *Generating Sequences With Recurrent Neural Networks*, 2013.
 
 use burn::tensor::{DType, TensorData};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Penalty,
-    algorithm::{Algorithm, Buffers, Leaf, Step},
-    pass::{Kernel, Real, run},
+    float::Float,
+    optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
+    pass::{Kernel, run},
+    penalty::{L2Penalty, WeightDecayFields},
 };
 
-const SQUARE: Leaf = Leaf::required("square_avg.square_avg");
-const GRADIENT: Leaf = Leaf::optional("centered.grad_avg");
-const VELOCITY: Leaf = Leaf::optional("momentum.buf");
-/// What Burn divides by, which is kept in its records too: the average square, or the variance.
+const SQUARE: StateTensor = StateTensor::required("square_avg.square_avg");
+const GRADIENT: StateTensor = StateTensor::optional("centered.grad_avg");
+const VELOCITY: StateTensor = StateTensor::optional("momentum.buf");
+
+/// What Burn divides by and also writes into its records: the mean square or, if centered, the
+/// variance.
 const DIVISOR: &str = "centered.avg";
 
-/// As Adam's.
+/// As for Adam: below this ε, averages are not flushed.
 const SAFE_EPSILON: f32 = 1e-12;
 
 /// The fields of Burn's `RmsPropConfig`.
@@ -27,7 +32,7 @@ pub(super) struct RmsProp {
     momentum: f32,
     epsilon: f32,
     centered: bool,
-    weight_decay: Option<Penalty>,
+    weight_decay: Option<WeightDecayFields>,
     #[serde(rename = "grad_clipping")]
     _clipping: IgnoredAny,
 }
@@ -36,58 +41,74 @@ impl RmsProp {
     fn has_momentum(&self) -> bool {
         self.momentum > 0.0
     }
+
+    fn kernel<F: Float>(&self, step: &Step) -> RmsPropKernel<F> {
+        let one_minus_alpha = F::from_f64(f64::from(1.0 - self.alpha));
+        // A flushed square and an average that is not flushed would make the variance negative.
+        let flush = if self.epsilon >= SAFE_EPSILON && !self.centered { F::MIN_POSITIVE } else { F::ZERO };
+        RmsPropKernel {
+            gradient_scale: F::from_f64(step.gradient_scale),
+            penalty: L2Penalty::new(self.weight_decay),
+            alpha: F::from_f64(f64::from(self.alpha)),
+            one_minus_alpha,
+            epsilon: F::from_f64(f64::from(self.epsilon)),
+            momentum: F::from_f64(f64::from(self.momentum)),
+            lr: F::from_f64(step.lr),
+            flush,
+            flush_gradient: if one_minus_alpha > F::ZERO { (flush / one_minus_alpha).sqrt() } else { F::ZERO },
+        }
+    }
 }
 
+/// The operations that all four forms of RMSprop are made of.
 #[derive(Clone, Copy)]
 struct RmsPropKernel<F> {
-    factor: F,
-    decay: Option<F>,
+    gradient_scale: F,
+    penalty: L2Penalty<F>,
     alpha: F,
-    rest: F,
+    one_minus_alpha: F,
     epsilon: F,
     momentum: F,
     lr: F,
+    /// Mean squares below this are flushed to zero.
     flush: F,
-    flush_square: F,
+    /// Gradients below this, whose squares would be denormal, count as zero in the mean square.
+    flush_gradient: F,
 }
 
-impl<F: Real> RmsPropKernel<F> {
+impl<F: Float> RmsPropKernel<F> {
     #[inline(always)]
     fn gradient(&self, value: F, gradient: F) -> F {
-        let gradient = gradient * self.factor;
-        match self.decay {
-            Some(decay) => value * decay + gradient,
-            None => gradient,
-        }
+        self.penalty.add_to(gradient * self.gradient_scale, value)
     }
 
     #[inline(always)]
     fn square(&self, gradient: F, square: F) -> F {
-        let gradient = gradient.flushed(self.flush_square);
-        (square * self.alpha + gradient * gradient * self.rest).flushed(self.flush)
+        let gradient = gradient.flushed_below(self.flush_gradient);
+        (square * self.alpha + gradient * gradient * self.one_minus_alpha).flushed_below(self.flush)
     }
 
     #[inline(always)]
     fn average(&self, gradient: F, average: F) -> F {
-        average * self.alpha + gradient * self.rest
+        average * self.alpha + gradient * self.one_minus_alpha
     }
 
     #[inline(always)]
     fn velocity(&self, direction: F, velocity: F) -> F {
-        (velocity * self.momentum + direction).flushed(F::MIN_POSITIVE)
+        (velocity * self.momentum + direction).flushed_below(F::MIN_POSITIVE)
     }
 
     #[inline(always)]
     fn direction(&self, gradient: F, divisor: F) -> F {
-        gradient / (divisor.root() + self.epsilon)
+        gradient / (divisor.sqrt() + self.epsilon)
     }
 }
 
-/// The average square alone.
+/// Divides by the root of the mean square.
 #[derive(Clone, Copy)]
 struct Plain<F>(RmsPropKernel<F>);
 
-impl<F: Real> Kernel<F, 1> for Plain<F> {
+impl<F: Float> Kernel<F, 1> for Plain<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [square]: [F; 1]) -> (F, [F; 1]) {
         let gradient = self.0.gradient(value, gradient);
@@ -96,8 +117,8 @@ impl<F: Real> Kernel<F, 1> for Plain<F> {
     }
 }
 
-/// The average square and a velocity.
-impl<F: Real> Kernel<F, 2> for Plain<F> {
+/// The same with momentum.
+impl<F: Float> Kernel<F, 2> for Plain<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [square, velocity]: [F; 2]) -> (F, [F; 2]) {
         let gradient = self.0.gradient(value, gradient);
@@ -107,11 +128,11 @@ impl<F: Real> Kernel<F, 2> for Plain<F> {
     }
 }
 
-/// The averages of the square and of the gradient.
+/// Divides by the root of the variance: the mean square less the square of the mean gradient.
 #[derive(Clone, Copy)]
 struct Centered<F>(RmsPropKernel<F>);
 
-impl<F: Real> Kernel<F, 2> for Centered<F> {
+impl<F: Float> Kernel<F, 2> for Centered<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [square, average]: [F; 2]) -> (F, [F; 2]) {
         let gradient = self.0.gradient(value, gradient);
@@ -121,8 +142,8 @@ impl<F: Real> Kernel<F, 2> for Centered<F> {
     }
 }
 
-/// The averages of the square and of the gradient, and a velocity.
-impl<F: Real> Kernel<F, 3> for Centered<F> {
+/// The same with momentum.
+impl<F: Float> Kernel<F, 3> for Centered<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [square, average, velocity]: [F; 3]) -> (F, [F; 3]) {
         let gradient = self.0.gradient(value, gradient);
@@ -132,8 +153,8 @@ impl<F: Real> Kernel<F, 3> for Centered<F> {
     }
 }
 
-impl Algorithm for RmsProp {
-    fn leaves(&self) -> &'static [Leaf] {
+impl FusedOptimizer for RmsProp {
+    fn state_tensors(&self) -> &'static [StateTensor] {
         match (self.centered, self.has_momentum()) {
             (false, false) => &[SQUARE],
             (false, true) => &[SQUARE, VELOCITY],
@@ -142,7 +163,7 @@ impl Algorithm for RmsProp {
         }
     }
 
-    fn derived(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
+    fn derived_tensor(&self, state: &[TensorData]) -> Option<(&'static str, TensorData)> {
         let square = state.first()?;
         let divisor = match (self.centered, square.dtype()) {
             (false, _) => square.clone(),
@@ -152,21 +173,8 @@ impl Algorithm for RmsProp {
         Some((DIVISOR, divisor))
     }
 
-    fn update<F: Real>(&self, step: &Step, value: &mut [F], gradient: &[F], state: Buffers<'_>) {
-        let rest = F::of(f64::from(1.0 - self.alpha));
-        // A square that is flushed and an average that is not would make a negative variance.
-        let flush = if self.epsilon >= SAFE_EPSILON && !self.centered { F::MIN_POSITIVE } else { F::ZERO };
-        let kernel = RmsPropKernel {
-            factor: F::of(step.factor),
-            decay: self.weight_decay.map(|decay| F::of(f64::from(decay.penalty))),
-            alpha: F::of(f64::from(self.alpha)),
-            rest,
-            epsilon: F::of(f64::from(self.epsilon)),
-            momentum: F::of(f64::from(self.momentum)),
-            lr: F::of(step.lr),
-            flush,
-            flush_square: if rest > F::ZERO { (flush / rest).root() } else { F::ZERO },
-        };
+    fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
+        let kernel = self.kernel(step);
         match (self.centered, self.has_momentum()) {
             (false, false) => run::<F, 1, _>(Plain(kernel), value, gradient, state.take()),
             (false, true) => run::<F, 2, _>(Plain(kernel), value, gradient, state.take()),
@@ -176,7 +184,7 @@ impl Algorithm for RmsProp {
     }
 }
 
-fn variance<F: Real>(square: &TensorData, average: &TensorData) -> TensorData {
+fn variance<F: Float>(square: &TensorData, average: &TensorData) -> TensorData {
     let values = square.iter::<F>().zip(average.iter::<F>()).map(|(square, average)| square - average * average);
     TensorData::new(values.collect(), square.shape().clone())
 }

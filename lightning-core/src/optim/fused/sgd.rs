@@ -1,21 +1,24 @@
-//! Stochastic gradient descent, with momentum after Sutskever et al., *On the importance of initialization and momentum in
-//! deep learning*, 2013, in torch's form: the learning rate is not part of the velocity.
+//! Stochastic gradient descent.
+//!
+//! Momentum after Sutskever et al., *On the importance of initialization and momentum in deep
+//! learning*, 2013, in torch's form: the learning rate is not part of the velocity.
 
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Penalty,
-    algorithm::{Algorithm, Buffers, Leaf, Step},
-    pass::{Kernel, Real, run},
+    float::Float,
+    optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
+    pass::{Kernel, run},
+    penalty::{L2Penalty, WeightDecayFields},
 };
 
-const LEAVES: [Leaf; 1] = [Leaf::optional("momentum.velocity")];
+const STATE: [StateTensor; 1] = [StateTensor::optional("momentum.velocity")];
 
 /// The fields of Burn's `SgdConfig`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sgd {
-    weight_decay: Option<Penalty>,
+    weight_decay: Option<WeightDecayFields>,
     momentum: Option<Momentum>,
     #[serde(rename = "gradient_clipping")]
     _clipping: IgnoredAny,
@@ -32,23 +35,19 @@ struct Momentum {
 
 #[derive(Clone, Copy)]
 struct SgdKernel<F> {
-    factor: F,
-    decay: Option<F>,
+    gradient_scale: F,
+    penalty: L2Penalty<F>,
     lr: F,
 }
 
-impl<F: Real> SgdKernel<F> {
+impl<F: Float> SgdKernel<F> {
     #[inline(always)]
     fn gradient(&self, value: F, gradient: F) -> F {
-        let gradient = gradient * self.factor;
-        match self.decay {
-            Some(decay) => value * decay + gradient,
-            None => gradient,
-        }
+        self.penalty.add_to(gradient * self.gradient_scale, value)
     }
 }
 
-impl<F: Real> Kernel<F, 0> for SgdKernel<F> {
+impl<F: Float> Kernel<F, 0> for SgdKernel<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, _: [F; 0]) -> (F, [F; 0]) {
         (value - self.gradient(value, gradient) * self.lr, [])
@@ -59,40 +58,40 @@ impl<F: Real> Kernel<F, 0> for SgdKernel<F> {
 struct MomentumKernel<F> {
     sgd: SgdKernel<F>,
     momentum: F,
-    /// What of a gradient enters the velocity.
-    share: F,
+    /// What a gradient is multiplied by before it enters the velocity.
+    undampened: F,
     nesterov: bool,
 }
 
-impl<F: Real> Kernel<F, 1> for MomentumKernel<F> {
+impl<F: Float> Kernel<F, 1> for MomentumKernel<F> {
     #[inline(always)]
     fn element(&self, value: F, gradient: F, [velocity]: [F; 1]) -> (F, [F; 1]) {
         let gradient = self.sgd.gradient(value, gradient);
-        let velocity = (gradient * self.share + velocity * self.momentum).flushed(F::MIN_POSITIVE);
+        let velocity = (gradient * self.undampened + velocity * self.momentum).flushed_below(F::MIN_POSITIVE);
         let direction = if self.nesterov { velocity * self.momentum + gradient } else { velocity };
         (value - direction * self.sgd.lr, [velocity])
     }
 }
 
-impl Algorithm for Sgd {
-    fn leaves(&self) -> &'static [Leaf] {
-        if self.momentum.is_some() { &LEAVES } else { &[] }
+impl FusedOptimizer for Sgd {
+    fn state_tensors(&self) -> &'static [StateTensor] {
+        if self.momentum.is_some() { &STATE } else { &[] }
     }
 
-    fn update<F: Real>(&self, step: &Step, value: &mut [F], gradient: &[F], state: Buffers<'_>) {
+    fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
         let sgd = SgdKernel {
-            factor: F::of(step.factor),
-            decay: self.weight_decay.map(|decay| F::of(f64::from(decay.penalty))),
-            lr: F::of(step.lr),
+            gradient_scale: F::from_f64(step.gradient_scale),
+            penalty: L2Penalty::new(self.weight_decay),
+            lr: F::from_f64(step.lr),
         };
         let Some(Momentum { momentum, dampening, nesterov }) = self.momentum else {
             return run(sgd, value, gradient, []);
         };
         let kernel = MomentumKernel {
             sgd,
-            momentum: F::of(f64::from(momentum as f32)),
-            // The first gradient is the velocity, undampened.
-            share: F::of(if step.fresh { 1.0 } else { 1.0 - dampening }),
+            momentum: F::from_f64(f64::from(momentum as f32)),
+            // As in torch, the velocity starts as the first gradient, without dampening.
+            undampened: F::from_f64(if step.is_first { 1.0 } else { 1.0 - dampening }),
             nesterov,
         };
         run(kernel, value, gradient, state.take());

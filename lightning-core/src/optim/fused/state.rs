@@ -1,64 +1,70 @@
-//! The state of a parameter in host memory, and its form in a record.
+//! The optimizer state of a parameter in host memory, and its form in a record.
 
 use burn::{
     optim::{StateSink, StateSource},
     tensor::{DType, Element, TensorData},
 };
 
-use super::algorithm::Erased;
+use super::optimizer::DynFusedOptimizer;
 
-/// What an optimizer keeps of one parameter between steps.
+/// The optimizer state of one parameter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostState {
-    /// Steps taken.
+    /// The steps taken.
     pub(super) time: usize,
-    /// The tensors, one for each of the algorithm's leaves; none before the first step.
+    /// The tensors, in the order of the optimizer's `state_tensors`; empty before the first step.
     pub(super) tensors: Vec<TensorData>,
 }
 
 impl HostState {
-    /// Gives a state the tensors that it has not got, zeros of the type and shape of `value`; says whether it had none. A
-    /// schedule that drives the momentum can make an optimizer want one more than before, or one less.
-    pub(super) fn fill(&mut self, leaves: usize, value: &TensorData) -> bool {
-        let fresh = self.tensors.is_empty();
-        self.tensors.resize_with(leaves, || zeros(value));
-        fresh
+    /// Adds missing tensors, as zeros of the type and shape of `value`, and returns whether all
+    /// were missing.
+    ///
+    /// A schedule that drives the momentum can change the number of tensors between two steps.
+    pub(super) fn resize(&mut self, count: usize, value: &TensorData) -> bool {
+        let is_first = self.tensors.is_empty();
+        self.tensors.resize_with(count, || zeros(value));
+        is_first
     }
 
     /// Writes the state as Burn's optimizer of the same configuration would.
-    pub(super) fn flatten(&self, algorithm: &dyn Erased, prefix: &str, out: &mut StateSink) {
-        for (name, data) in self.names(algorithm, prefix).zip(&self.tensors) {
+    pub(super) fn flatten(&self, optimizer: &dyn DynFusedOptimizer, prefix: &str, out: &mut StateSink) {
+        for (name, data) in self.names(optimizer, prefix).zip(&self.tensors) {
             out.tensors.push((name, data.clone()));
         }
-        self.flatten_numbers(algorithm, prefix, out);
+        self.flatten_derived(optimizer, prefix, out);
     }
 
-    /// The names of the tensors in a record.
-    pub(super) fn names(&self, algorithm: &dyn Erased, prefix: &str) -> impl Iterator<Item = String> {
-        let leaves = algorithm.leaves().iter().take(self.tensors.len());
-        leaves.map(move |leaf| if prefix.is_empty() { leaf.name.to_owned() } else { format!("{prefix}.{}", leaf.name) })
+    /// Returns the names of the tensors in a record.
+    pub(super) fn names(&self, optimizer: &dyn DynFusedOptimizer, prefix: &str) -> impl Iterator<Item = String> {
+        let tensors = optimizer.state_tensors().iter().take(self.tensors.len());
+        tensors.map(move |tensor| match prefix {
+            "" => tensor.name.to_owned(),
+            _ => format!("{prefix}.{}", tensor.name),
+        })
     }
 
-    /// Writes what is no tensor of the state itself.
-    pub(super) fn flatten_numbers(&self, algorithm: &dyn Erased, prefix: &str, out: &mut StateSink) {
-        if let Some(clock) = algorithm.clock() {
-            out.push_scalar(prefix, clock, self.time.into());
+    /// Writes the step counter and the derived tensor.
+    pub(super) fn flatten_derived(&self, optimizer: &dyn DynFusedOptimizer, prefix: &str, out: &mut StateSink) {
+        if let Some(counter) = optimizer.step_counter() {
+            out.push_scalar(prefix, counter, self.time.into());
         }
-        if let Some((name, data)) = algorithm.derived(&self.tensors) {
+        if let Some((name, data)) = optimizer.derived_tensor(&self.tensors) {
             out.push_tensor(prefix, name, data);
         }
     }
 
-    /// Reads what [`flatten`](Self::flatten) or Burn has written; `None` where something is missing.
-    pub(super) fn unflatten(algorithm: &dyn Erased, prefix: &str, source: &mut StateSource) -> Option<Self> {
-        let time = match algorithm.clock() {
-            Some(clock) => source.take_scalar(prefix, clock)?.try_into().ok()?,
+    /// Reads a state that [`flatten`](Self::flatten) or Burn has written; `None` if it is
+    /// incomplete.
+    pub(super) fn unflatten(optimizer: &dyn DynFusedOptimizer, prefix: &str, source: &mut StateSource) -> Option<Self> {
+        let time = match optimizer.step_counter() {
+            Some(counter) => source.take_scalar(prefix, counter)?.try_into().ok()?,
             None => 0,
         };
-        let mut found = Vec::with_capacity(algorithm.leaves().len());
-        for leaf in algorithm.leaves() {
-            let data = source.take_tensor(prefix, leaf.name).map(aligned);
-            if data.is_none() && !leaf.optional {
+        let mut found = Vec::with_capacity(optimizer.state_tensors().len());
+        for tensor in optimizer.state_tensors() {
+            let data = source.take_tensor(prefix, tensor.name).map(aligned);
+            if data.is_none() && !tensor.optional {
                 return None;
             }
             found.push(data);
@@ -70,7 +76,7 @@ impl HostState {
     }
 }
 
-/// Zeros of the type and shape of `like`.
+/// Returns zeros of the type and shape of `like`.
 fn zeros(like: &TensorData) -> TensorData {
     let (shape, bytes) = (like.shape().clone(), like.bytes().len());
     match like.dtype() {
@@ -80,7 +86,8 @@ fn zeros(like: &TensorData) -> TensorData {
     }
 }
 
-/// The same data where it can be read as numbers: bytes out of a file may lie anywhere.
+/// Returns the data, copied if its address is not aligned for its type: bytes read from a file may
+/// start anywhere.
 fn aligned(data: TensorData) -> TensorData {
     fn copied<F: Element>(data: TensorData) -> TensorData {
         match data.as_slice::<F>() {

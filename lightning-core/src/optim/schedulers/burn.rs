@@ -16,7 +16,7 @@ use burn::lr_scheduler::{
 };
 use serde_json::Value;
 
-use super::{IntoScheduler, LrScheduler, Unmonitored, curve::check_rate, state};
+use super::{IntoScheduler, LrScheduler, Unmonitored, checks::check_rate, state};
 use crate::error::{Error, Result};
 
 macro_rules! burn_configs {
@@ -47,23 +47,23 @@ impl Unmonitored for ConstantLr {}
 impl IntoScheduler for ConstantLr {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
         let text = format!("{self:?}");
-        Adapter::start(ModuleLrScheduler::new(self), text, None)
+        BurnScheduler::start(ModuleLrScheduler::new(self), text, None)
     }
 }
 
 fn from_config(config: LrSchedulerConfig) -> Result<Box<dyn LrScheduler>> {
     let text = describe(&config);
-    let highest = match &config {
+    let peak = match &config {
         LrSchedulerConfig::Noam(config) => noam_peak(config),
         _ => None,
     };
-    let schedule = ModuleLrSchedulerConfig::new(config)
-        .init()
-        .map_err(|what| Error::config(format!("`{text}`: {what}")).help("correct the numbers of the configuration"))?;
-    Adapter::start(schedule, text, highest)
+    let schedule = ModuleLrSchedulerConfig::new(config).init().map_err(|reason| {
+        Error::config(format!("`{text}`: {reason}")).help("correct the numbers of the configuration")
+    })?;
+    BurnScheduler::start(schedule, text, peak)
 }
 
-/// A configuration as the user wrote it: without the variant of the enumeration around it.
+/// Returns a configuration as text, without the enum variant around it.
 fn describe(config: &LrSchedulerConfig) -> String {
     let text = format!("{config:?}");
     text.split_once('(')
@@ -72,19 +72,25 @@ fn describe(config: &LrSchedulerConfig) -> String {
         .map_or(text.clone(), str::to_owned)
 }
 
-/// Noam's first rate is next to nothing, and no rate that a group could have a ratio to: its highest one is.
+/// Returns the highest rate of a Noam schedule, which is its base rate.
+///
+/// The first rate of other schedules is their base rate, but Noam's is close to 0 and says little
+/// about the rates of the run.
 fn noam_peak(config: &NoamLrSchedulerConfig) -> Option<f64> {
     let numbers = serde_json::to_value(config).ok()?;
     let number = |name| numbers.get(name).and_then(Value::as_f64);
     Some(number("factor")? / (number("model_size")? * number("warmup_steps")?).sqrt())
 }
 
-/// A schedule of Burn's, which says the rate of a step when it makes it, as one of ours, which knows it before.
+/// A schedule of Burn as an [`LrScheduler`].
 ///
-/// Its state is the number of steps, made again on resume: Burn's records hold rates made with the numbers of the run that
-/// saved them, and the program's numbers are to win.
+/// Burn returns the rate of a step while it takes the step, so `running` is one step ahead.
+///
+/// The state is the number of steps, which are repeated on resume. Burn's records hold rates that
+/// were computed with the settings of the run that saved them, and those of the program take
+/// precedence.
 #[derive(Clone)]
-struct Adapter {
+struct BurnScheduler {
     text: String,
     fresh: ModuleLrScheduler,
     running: ModuleLrScheduler,
@@ -93,31 +99,30 @@ struct Adapter {
     step: u64,
 }
 
-/// Burn counts some steps in `i32`, and panics beyond.
-const MOST_STEPS: u64 = i32::MAX as u64;
+/// Some of Burn's schedules count steps in `i32` and panic after the last.
+const MAX_STEPS: u64 = i32::MAX as u64;
 
-impl Adapter {
+impl BurnScheduler {
     fn start(fresh: ModuleLrScheduler, text: String, base_lr: Option<f64>) -> Result<Box<dyn LrScheduler>> {
         let mut running = fresh.clone();
         let lr = running.step().base();
         check_rate(&text, lr, 0)?;
         let base_lr = base_lr.unwrap_or(lr);
         if !(base_lr.is_finite() && base_lr > 0.0) {
-            return Err(
-                Error::config(format!("`{text}` starts with a rate of {base_lr}")).help("start with a rate above 0")
-            );
+            return Err(Error::config(format!("`{text}`: the first rate must be above 0, found {base_lr}"))
+                .help("write a first rate such as 1e-3"));
         }
         Ok(Box::new(Self { text, fresh, running, base_lr, lr, step: 0 }))
     }
 }
 
-impl fmt::Debug for Adapter {
+impl fmt::Debug for BurnScheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at step {}", self.text, self.step)
     }
 }
 
-impl LrScheduler for Adapter {
+impl LrScheduler for BurnScheduler {
     fn base_lr(&self) -> f64 {
         self.base_lr
     }
@@ -127,9 +132,9 @@ impl LrScheduler for Adapter {
     }
 
     fn step(&mut self, _monitored: Option<f64>) -> Result<()> {
-        if self.step == MOST_STEPS {
-            return Err(Error::config(format!("`{}` ends after {MOST_STEPS} steps", self.text))
-                .help("use a schedule of `lightning_core::schedulers`, which has no such end"));
+        if self.step == MAX_STEPS {
+            return Err(Error::config(format!("`{}` has at most {MAX_STEPS} steps", self.text))
+                .help("use a schedule of `lightning_core::schedulers`, which have no such limit"));
         }
         self.lr = self.running.step().base();
         self.step += 1;
@@ -142,8 +147,9 @@ impl LrScheduler for Adapter {
 
     fn load_state(&mut self, state: &Value) -> Result<()> {
         let step = state::step(state, &self.text)?;
-        if step > MOST_STEPS {
-            return Err(state::wrong(&self.text, &format!("it is at step {step}, and Burn's end after {MOST_STEPS}")));
+        if step > MAX_STEPS {
+            let reason = format!("Burn's schedules have at most {MAX_STEPS} steps, found step {step}");
+            return Err(state::mismatch(&self.text, &reason));
         }
         let mut running = self.fresh.clone();
         let mut lr = running.step().base();

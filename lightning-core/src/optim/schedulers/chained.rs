@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     IntoScheduler, LrScheduler, Unmonitored,
-    parts::{self, Errors},
+    parts::{self, PartErrors},
     state,
 };
 use crate::{
@@ -12,12 +12,17 @@ use crate::{
     metrics::Direction,
 };
 
-/// Several schedules at once: the rate times what each makes of it, `lr · ∏ lrᵢ(step) / lr`.
+/// The product of several schedules: `lr · ∏ lrᵢ(step) / lr`.
 ///
 /// ```
-/// use lightning_core::{prelude::*, schedulers::{ChainedSchedule, ExponentialDecay, StepDecay}};
+/// use lightning_core::{
+///     prelude::*,
+///     schedulers::{ChainedSchedule, ExponentialDecay, StepDecay},
+/// };
 ///
-/// let mut schedule = ChainedSchedule::new(ExponentialDecay::new(0.1, 0.5)).and(StepDecay::new(0.1, 2)).into_scheduler()?;
+/// let mut schedule = ChainedSchedule::new(ExponentialDecay::new(0.1, 0.5))
+///     .and(StepDecay::new(0.1, 2))
+///     .into_scheduler()?;
 /// for expected in [0.1, 0.05, 0.0025] {
 ///     assert!((schedule.lr() - expected).abs() < 1e-15);
 ///     schedule.step(None)?;
@@ -25,8 +30,10 @@ use crate::{
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// All are made with the same rate. torch: `ChainedScheduler(schedulers)`, for the schedules that multiply: constant, linear,
-/// exponential, step, multi-step, polynomial.
+/// All parts must be made with the same rate.
+///
+/// PyTorch: `ChainedScheduler(schedulers)`, for the schedules that multiply the rate: constant,
+/// linear, exponential, step, multi-step, polynomial.
 #[derive(Debug)]
 pub struct ChainedSchedule {
     parts: Vec<Result<Box<dyn LrScheduler>>>,
@@ -35,12 +42,12 @@ pub struct ChainedSchedule {
 const NAME: &str = "ChainedSchedule";
 
 impl ChainedSchedule {
-    /// This schedule, with others on top.
+    /// Starts with the schedule `first`.
     pub fn new(first: impl IntoScheduler) -> Self {
         Self { parts: vec![first.into_scheduler()] }
     }
 
-    /// And this one.
+    /// Multiplies by the schedule `next`.
     #[must_use]
     pub fn and(mut self, next: impl IntoScheduler) -> Self {
         self.parts.push(next.into_scheduler());
@@ -52,14 +59,16 @@ impl Unmonitored for ChainedSchedule {}
 
 impl IntoScheduler for ChainedSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
-        let mut errors = Errors::default();
+        let mut errors = PartErrors::default();
         let parts: Vec<_> = self.parts.into_iter().filter_map(|part| errors.take(part)).collect();
         let mut rates: Vec<f64> = parts.iter().map(|part| part.base_lr()).collect();
         rates.dedup();
         if rates.len() > 1 {
             errors.add(
-                Error::config(format!("`ChainedSchedule`: its schedules are made with different rates: {rates:?}"))
-                    .help("make all of them with the same rate: each multiplies it"),
+                Error::config(format!(
+                    "`ChainedSchedule`: all schedules must be made with the same rate, found different rates: {rates:?}"
+                ))
+                .help("make each schedule with the same rate, which they multiply"),
             );
         }
         errors.finish()?;
@@ -67,7 +76,7 @@ impl IntoScheduler for ChainedSchedule {
     }
 }
 
-/// Never empty.
+/// The running parts, at least one.
 #[derive(Clone, Debug)]
 struct Chained {
     parts: Vec<Box<dyn LrScheduler>>,

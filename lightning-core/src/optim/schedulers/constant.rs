@@ -1,13 +1,13 @@
-//! A rate that stays.
+//! A constant rate.
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// The same rate throughout, or another one for the first steps.
+/// A constant rate, optionally another one for the first steps.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::ConstantRate};
@@ -20,20 +20,21 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `ConstantLR(optimizer, factor, total_iters)`.
+/// PyTorch: `ConstantLR(optimizer, factor, total_iters)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConstantRate {
     lr: f64,
+    /// The factor of the first steps, and their number.
     first: Option<(f64, Steps)>,
 }
 
 impl ConstantRate {
-    /// Always this rate.
+    /// Creates a schedule that always has the rate `lr`.
     pub fn new(lr: f64) -> Self {
         Self { lr, first: None }
     }
 
-    /// `factor` times the rate in the first `steps` steps.
+    /// Multiplies the rate by `factor` during the first `steps` steps.
     #[must_use]
     pub fn factor_for(mut self, factor: f64, steps: impl StepCount) -> Self {
         self.first = Some((factor, Steps::new(steps)));
@@ -65,10 +66,10 @@ impl Curve for ConstantRate {
         }
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
         if let Some((factor, steps)) = self.first {
-            curve::check_factor(Self::NAME, "factor", factor, problems);
+            checks::check_factor(Self::NAME, "factor", factor, problems);
             steps.check_positive(Self::NAME, "steps", problems);
         }
     }

@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{LrScheduler, state, steps::Steps};
-use crate::{
-    error::{Error, Result},
-    settings::Problems,
-};
+use super::{LrScheduler, checks::check_rate, state, steps::Steps};
+use crate::{error::ConfigErrors, error::Result};
 
-/// A rate as a function of the step. Its state is the step, so a resumed schedule is bit by bit the same.
+/// A rate as a function of the step.
+///
+/// The state of such a schedule is the step, so a resumed schedule has exactly the same rates.
 pub(super) trait Curve: fmt::Debug + Clone + Send + Sync + 'static {
     /// The name in messages.
     const NAME: &'static str;
 
     fn base_lr(&self) -> f64;
 
+    /// Returns the rate at `step`, which counts from 0.
     fn lr(&self, step: u64) -> f64;
 
     fn momentum(&self, _step: u64) -> Option<f64> {
@@ -25,38 +25,42 @@ pub(super) trait Curve: fmt::Debug + Clone + Send + Sync + 'static {
 
     fn describe(&self) -> String;
 
-    fn check(&self, problems: &mut Problems);
+    /// Reports all wrong settings.
+    fn check(&self, problems: &mut ConfigErrors);
 
-    /// The number of steps after which it is over, for those that end.
+    /// Returns the number of steps after which the schedule ends, for those that end.
     fn length(&mut self) -> Option<&mut Steps> {
         None
     }
 }
 
-/// Checks a curve and sets it going, `warmup` steps later than the run.
+/// Checks a curve and makes a schedule of it that starts after `warmup` steps of the run.
 ///
 /// # Errors
-/// One error with everything that is wrong.
+/// One error that lists all wrong settings.
 pub(super) fn scheduler<C: Curve>(mut curve: C, warmup: u64) -> Result<Box<dyn LrScheduler>> {
-    let mut problems = Problems::default();
+    let mut problems = ConfigErrors::default();
     curve.check(&mut problems);
     if let Some(length) = curve.length()
         && length.get() > 0
     {
         if warmup >= length.get() {
             problems.add(
-                format!("the warm-up of {warmup} steps leaves nothing of the {length} steps of `{}`", C::NAME),
-                "the schedule's steps count from the start of the run: give it more, or warm up for fewer",
+                format!("`{}`: the warm-up must be shorter than the {length} steps, found {warmup} steps", C::NAME),
+                "the steps of the schedule include the warm-up: write more steps, or a shorter warm-up",
             );
         }
         *length = length.less(warmup);
     }
     problems.finish()?;
     check_rate(C::NAME, curve.lr(0), 0)?;
-    Ok(Box::new(Running { curve, step: 0 }))
+    Ok(Box::new(CurveScheduler { curve, step: 0 }))
 }
 
-/// Makes [`IntoScheduler`](super::IntoScheduler) out of [`Curve`].
+/// Implements [`IntoScheduler`](super::IntoScheduler) and [`Unmonitored`](super::Unmonitored) for
+/// types that implement [`Curve`].
+///
+/// A blanket implementation would show the private trait in the compiler's messages.
 macro_rules! into_scheduler {
     ($($settings:ty),*) => {
         $(impl $crate::optim::schedulers::IntoScheduler for $settings {
@@ -75,13 +79,14 @@ macro_rules! into_scheduler {
 
 pub(super) use into_scheduler;
 
+/// A curve at a step.
 #[derive(Clone, Debug)]
-struct Running<C> {
+struct CurveScheduler<C> {
     curve: C,
     step: u64,
 }
 
-impl<C: Curve> LrScheduler for Running<C> {
+impl<C: Curve> LrScheduler for CurveScheduler<C> {
     fn base_lr(&self) -> f64 {
         self.curve.base_lr()
     }
@@ -116,55 +121,5 @@ impl<C: Curve> LrScheduler for Running<C> {
 
     fn boxed_clone(&self) -> Box<dyn LrScheduler> {
         Box::new(self.clone())
-    }
-}
-
-/// # Errors
-/// When nothing can be trained with this rate.
-pub(super) fn check_rate(schedule: &str, lr: f64, step: u64) -> Result<()> {
-    if lr.is_finite() && lr >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::config(format!("the rate of the schedule `{schedule}` is {lr} at step {step}"))
-        .help("a rate has to be finite and at least 0: correct the numbers of the schedule"))
-}
-
-/// A rate that was computed, for people: without the last bit's noise.
-pub(super) fn short(lr: f64) -> f64 {
-    format!("{lr:.9e}").parse().unwrap_or(lr)
-}
-
-/// Reports a rate that a schedule cannot be made with.
-pub(super) fn check_base(owner: &str, name: &str, lr: f64, problems: &mut Problems) {
-    if !(lr.is_finite() && lr > 0.0) {
-        problems.add(format!("`{owner}`: `{name}` is {lr:?}"), "give a finite rate above 0");
-    }
-}
-
-/// Reports a lowest rate that is none.
-pub(super) fn check_floor(owner: &str, floor: f64, lr: f64, problems: &mut Problems) {
-    if !(floor.is_finite() && floor >= 0.0) {
-        problems.add(format!("`{owner}`: `min_lr` is {floor:?}"), "give a finite rate of at least 0");
-    } else if lr > 0.0 && floor > lr {
-        problems.add(format!("`{owner}`: `min_lr` is {floor:?}, above the rate {lr:?}"), "give a lower one");
-    }
-}
-
-/// Reports a factor that would make rates negative or undefined.
-pub(super) fn check_factor(owner: &str, name: &str, factor: f64, problems: &mut Problems) {
-    if !(factor.is_finite() && factor > 0.0) {
-        problems.add(format!("`{owner}`: `{name}` is {factor:?}"), "give a finite factor above 0");
-    }
-}
-
-/// Reports a range of momenta that is none.
-pub(super) fn check_momentum(owner: &str, range: Option<(f64, f64)>, problems: &mut Problems) {
-    if let Some((base, max)) = range
-        && !(0.0 <= base && base <= max && max < 1.0)
-    {
-        problems.add(
-            format!("`{owner}`: `momentum({base:?}, {max:?})` is no range of momenta"),
-            "give the smaller one first, both from 0.0 up to, but not including, 1.0",
-        );
     }
 }

@@ -1,27 +1,27 @@
-//! Up and down, again and again.
+//! Cyclical rates.
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
 /// How the height of a cycle changes from one to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Height {
-    /// It stays.
+    /// All cycles are equally high.
     Same,
-    /// Half of the one before.
+    /// Each cycle is half as high as the one before.
     Halved,
-    /// Times this number each step.
+    /// The height is multiplied by this number at each step.
     Decaying(f64),
 }
 
-/// From `base_lr` up to `max_lr` in equal steps and down again, over and over.
+/// A cyclical rate: linearly from `base_lr` up to `max_lr` and down again, over and over.
 ///
-/// From "Cyclical Learning Rates for Training Neural Networks" (Smith, 2017). All cycles are equally high unless
-/// [`triangular2`](Self::triangular2) or [`exp_range`](Self::exp_range) is called.
+/// From "Cyclical Learning Rates for Training Neural Networks" (Smith, 2017). All cycles are
+/// equally high unless [`triangular2`](Self::triangular2) or [`exp_range`](Self::exp_range) is called.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::Cyclic};
@@ -34,8 +34,8 @@ enum Height {
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `CyclicLR(optimizer, base_lr, max_lr, step_size_up, step_size_down, mode, gamma, cycle_momentum=False)`; with
-/// [`momentum`](Self::momentum) `cycle_momentum=True`.
+/// PyTorch: `CyclicLR(optimizer, base_lr, max_lr, step_size_up, step_size_down, mode, gamma,
+/// cycle_momentum=False)`; with [`momentum`](Self::momentum), `cycle_momentum=True`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cyclic {
     base_lr: f64,
@@ -47,34 +47,37 @@ pub struct Cyclic {
 }
 
 impl Cyclic {
-    /// From `base_lr` to `max_lr` in `step_size_up` steps and back in as many.
+    /// Creates a schedule that rises from `base_lr` to `max_lr` in `step_size_up` steps and falls
+    /// back in equally many.
     pub fn new(base_lr: f64, max_lr: f64, step_size_up: impl StepCount) -> Self {
         Self { base_lr, max_lr, up: Steps::new(step_size_up), down: None, height: Height::Same, momentum: None }
     }
 
-    /// The steps from `max_lr` back to `base_lr`, where they are not as many as those up.
+    /// Sets the number of steps from `max_lr` back to `base_lr`; `step_size_up` by default.
     #[must_use]
     pub fn step_size_down(mut self, steps: impl StepCount) -> Self {
         self.down = Some(Steps::new(steps));
         self
     }
 
-    /// Each cycle is half as high as the one before: torch's `mode="triangular2"`.
+    /// Makes each cycle half as high as the one before: PyTorch's `mode="triangular2"`.
     #[must_use]
     pub fn triangular2(mut self) -> Self {
         self.height = Height::Halved;
         self
     }
 
-    /// The height is multiplied by `gamma` each step: torch's `mode="exp_range"`.
+    /// Multiplies the height by `gamma` at each step: PyTorch's `mode="exp_range"`.
     #[must_use]
     pub fn exp_range(mut self, gamma: f64) -> Self {
         self.height = Height::Decaying(gamma);
         self
     }
 
-    /// Also drives the momentum, or the first beta of Adam: `max` where the rate is lowest, `base` where it is highest.
-    /// Without this the optimizer keeps its own; torch's default is from 0.9 to 0.8.
+    /// Also drives the momentum, or the first beta of Adam: `max` where the rate is lowest, `base`
+    /// where it is highest.
+    ///
+    /// By default the optimizer keeps its own momentum; PyTorch's default is from 0.9 to 0.8.
     #[must_use]
     pub fn momentum(mut self, base: f64, max: f64) -> Self {
         self.momentum = Some((base, max));
@@ -85,7 +88,7 @@ impl Cyclic {
         self.down.unwrap_or(self.up)
     }
 
-    /// How far up it is: 0 at the foot, 1 at the top of the first cycle.
+    /// Returns the height in the range of rates: 0 at `base_lr`, 1 at the top of the first cycle.
     fn elevation(&self, step: u64) -> f64 {
         let length = self.up.get().saturating_add(self.down().get());
         let (cycle, inside) = (step / length, step % length);
@@ -134,13 +137,13 @@ impl Curve for Cyclic {
         format!("cycles from {base_lr} up to {max_lr} in {up} steps and down in {}{height}{momentum}", self.down())
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "base_lr", self.base_lr, problems);
-        curve::check_base(Self::NAME, "max_lr", self.max_lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "base_lr", self.base_lr, problems);
+        checks::check_base(Self::NAME, "max_lr", self.max_lr, problems);
         if self.max_lr < self.base_lr {
             problems.add(
-                format!("`Cyclic`: `max_lr` {:?} is below `base_lr` {:?}", self.max_lr, self.base_lr),
-                "give the lower rate first",
+                format!("`Cyclic`: `max_lr` must be at least `base_lr` {:?}, found {:?}", self.base_lr, self.max_lr),
+                "write the lower rate first",
             );
         }
         self.up.check_positive(Self::NAME, "step_size_up", problems);
@@ -148,8 +151,8 @@ impl Curve for Cyclic {
             down.check_positive(Self::NAME, "step_size_down", problems);
         }
         if let Height::Decaying(gamma) = self.height {
-            curve::check_factor(Self::NAME, "gamma", gamma, problems);
+            checks::check_factor(Self::NAME, "gamma", gamma, problems);
         }
-        curve::check_momentum(Self::NAME, self.momentum, problems);
+        checks::check_momentum(Self::NAME, self.momentum, problems);
     }
 }

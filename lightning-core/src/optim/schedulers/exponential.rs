@@ -1,9 +1,12 @@
-//! A rate that is multiplied by the same number each step.
+//! A rate that is multiplied by the same number at each step.
 
-use super::curve::{self, Curve};
-use crate::settings::Problems;
+use super::{
+    checks,
+    curve::{self, Curve},
+};
+use crate::error::ConfigErrors;
 
-/// `lr · gamma^step`
+/// Exponential decay: `lr · gamma^step`.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::ExponentialDecay};
@@ -15,7 +18,7 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `ExponentialLR(optimizer, gamma)`.
+/// PyTorch: `ExponentialLR(optimizer, gamma)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExponentialDecay {
     lr: f64,
@@ -23,7 +26,7 @@ pub struct ExponentialDecay {
 }
 
 impl ExponentialDecay {
-    /// Starts at `lr` and multiplies it by `gamma` each step.
+    /// Creates a schedule that starts at `lr` and multiplies the rate by `gamma` at each step.
     pub fn new(lr: f64, gamma: f64) -> Self {
         Self { lr, gamma }
     }
@@ -46,8 +49,8 @@ impl Curve for ExponentialDecay {
         format!("exponential from {}, times {} each step", self.lr, self.gamma)
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
-        curve::check_factor(Self::NAME, "gamma", self.gamma, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
+        checks::check_factor(Self::NAME, "gamma", self.gamma, problems);
     }
 }

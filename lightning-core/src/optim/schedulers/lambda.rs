@@ -1,11 +1,14 @@
-//! A rate of one's own.
+//! A rate given by a function.
 
 use std::{fmt, sync::Arc};
 
-use super::curve::{self, Curve};
-use crate::settings::Problems;
+use super::{
+    checks,
+    curve::{self, Curve},
+};
+use crate::error::ConfigErrors;
 
-/// `lr · factor(step)` with a function of one's own.
+/// A rate given by a function of the step: `lr · factor(step)`.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::LambdaRate};
@@ -19,8 +22,10 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// The function has to be a pure one: a resumed run asks it again. A factor that is negative or not finite ends the run with
-/// an error that names the step. torch: `LambdaLR(optimizer, lr_lambda)`.
+/// The function must depend on nothing but the step: a resumed run calls it again. A factor that is
+/// negative or not finite ends the run with an error that names the step.
+///
+/// PyTorch: `LambdaLR(optimizer, lr_lambda)`.
 #[derive(Clone)]
 pub struct LambdaRate {
     lr: f64,
@@ -28,7 +33,7 @@ pub struct LambdaRate {
 }
 
 impl LambdaRate {
-    /// `lr` times what the function says of the step, which counts from 0.
+    /// Creates a schedule with the rate `lr · factor(step)`; steps count from 0.
     pub fn new(lr: f64, factor: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
         Self { lr, factor: Arc::new(factor) }
     }
@@ -57,7 +62,7 @@ impl Curve for LambdaRate {
         format!("{} times a function of the step", self.lr)
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
     }
 }

@@ -1,15 +1,16 @@
-//! A rate that changes by the same amount each step.
+//! A rate that changes by the same amount at each step.
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// From one share of the rate to another in equal steps, then the last one; from all of it to none unless set.
+/// A linear change between two fractions of the rate, by default from the full rate to 0.
 ///
-/// `lr · (start + (end − start) · min(step, steps) / steps)`
+/// `lr · (start + (end − start) · min(step, steps) / steps)`: after the last step the rate stays at
+/// its last value.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::LinearDecay};
@@ -21,7 +22,8 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `LinearLR(optimizer, start_factor, end_factor, total_iters)`, which starts from a third and goes up unless set.
+/// PyTorch: `LinearLR(optimizer, start_factor, end_factor, total_iters)`, which by default rises
+/// from a third of the rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearDecay {
     lr: f64,
@@ -31,19 +33,19 @@ pub struct LinearDecay {
 }
 
 impl LinearDecay {
-    /// From `lr` to 0 in this many steps.
+    /// Creates a schedule that falls from `lr` to 0 in `steps` steps.
     pub fn new(lr: f64, steps: impl StepCount) -> Self {
         Self { lr, steps: Steps::new(steps), start_factor: 1.0, end_factor: 0.0 }
     }
 
-    /// The share of the rate at step 0.
+    /// Sets the fraction of the rate at step 0; 1 by default.
     #[must_use]
     pub fn start_factor(mut self, factor: f64) -> Self {
         self.start_factor = factor;
         self
     }
 
-    /// The share of the rate at the end and after it.
+    /// Sets the fraction of the rate at the last step and after it; 0 by default.
     #[must_use]
     pub fn end_factor(mut self, factor: f64) -> Self {
         self.end_factor = factor;
@@ -67,15 +69,19 @@ impl Curve for LinearDecay {
 
     fn describe(&self) -> String {
         let Self { lr, steps, start_factor, end_factor } = self;
-        format!("linear from {} to {} in {steps} steps", curve::short(lr * start_factor), curve::short(lr * end_factor))
+        let (start, end) = (checks::rounded(lr * start_factor), checks::rounded(lr * end_factor));
+        format!("linear from {start} to {end} in {steps} steps")
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         for (name, factor) in [("start_factor", self.start_factor), ("end_factor", self.end_factor)] {
             if !(factor.is_finite() && factor >= 0.0) {
-                problems.add(format!("`LinearDecay`: `{name}` is {factor:?}"), "give a finite factor of at least 0");
+                problems.add(
+                    format!("`LinearDecay`: `{name}` must be finite and at least 0, found {factor:?}"),
+                    "write a fraction of the rate, such as 0.1",
+                );
             }
         }
     }

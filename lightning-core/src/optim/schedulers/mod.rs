@@ -1,6 +1,6 @@
-//! Learning-rate schedules: torch's, with torch's numbers, and Burn's.
+//! Learning-rate schedules: PyTorch's, with the same rates, and Burn's.
 //!
-//! | here | torch (`torch.optim.lr_scheduler`) |
+//! | here | PyTorch (`torch.optim.lr_scheduler`) |
 //! |---|---|
 //! | [`ConstantRate`] | `ConstantLR` |
 //! | [`LinearDecay`] | `LinearLR` |
@@ -14,11 +14,12 @@
 //! | [`ReduceLROnPlateau`] | `ReduceLROnPlateau` |
 //! | [`LambdaRate`] | `LambdaLR` |
 //! | [`SequentialSchedule`], [`ChainedSchedule`] | `SequentialLR`, `ChainedScheduler` |
-//! | [`warmup`](IntoScheduler::warmup) of any of them | `SequentialLR` of a `LinearLR` and the schedule |
+//! | [`warmup`](IntoScheduler::warmup) of any of them | `SequentialLR` after a `LinearLR` |
 //!
-//! A schedule is declared with its settings, checked once by [`IntoScheduler::into_scheduler`], and runs as an
-//! [`LrScheduler`]. Its steps are optimizer steps or epochs, whichever `interval` says. Burn's configurations
-//! (`burn::lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig` and the others) can be used as they are.
+//! A schedule is declared with its settings, checked once by [`IntoScheduler::into_scheduler`], and
+//! runs as an [`LrScheduler`]. A step of a schedule is an optimizer step or an epoch, depending on
+//! `interval`. Burn's configurations, such as
+//! `burn::lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig`, are accepted as well.
 //!
 //! ```
 //! use lightning_core::prelude::*;
@@ -35,10 +36,13 @@
 //! # Ok::<(), lightning_core::Error>(())
 //! ```
 
+mod annealing;
 mod burn;
 mod chained;
+mod checks;
 mod constant;
 mod cosine;
+mod cosine_warm_restarts;
 mod curve;
 mod cyclic;
 mod exponential;
@@ -50,8 +54,8 @@ mod parts;
 mod plateau;
 mod polynomial;
 mod sequential;
-mod staircase;
 mod state;
+mod step_decay;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -61,72 +65,124 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use annealing::Annealing;
 pub use chained::ChainedSchedule;
 pub use constant::ConstantRate;
-pub use cosine::{Cosine, CosineWarmRestarts};
+pub use cosine::Cosine;
+pub use cosine_warm_restarts::CosineWarmRestarts;
 pub use cyclic::Cyclic;
 pub use exponential::ExponentialDecay;
 pub use lambda::LambdaRate;
 pub use linear::LinearDecay;
 pub use noam::Noam;
-pub use one_cycle::{Annealing, OneCycle};
+pub use one_cycle::OneCycle;
 pub use plateau::{ReduceLROnPlateau, ThresholdMode};
 pub use polynomial::PolynomialDecay;
 pub use sequential::SequentialSchedule;
-pub use staircase::{MultiStepDecay, StepDecay};
+pub use step_decay::{MultiStepDecay, StepDecay};
 pub use steps::StepCount;
 pub use warmup::Warmup;
 
 use crate::{error::Result, metrics::Direction};
 
-/// A learning-rate schedule.
+/// A running learning-rate schedule.
+///
+/// Implement it for a schedule that no other type here provides, and use the schedule as a
+/// `Box<dyn LrScheduler>`. A rate that is a function of the step alone needs only a
+/// [`LambdaRate`].
+///
+/// ```
+/// use lightning_core::{prelude::*, schedulers::LrScheduler};
+/// use serde_json::Value;
+///
+/// /// Halves the rate after every step.
+/// #[derive(Clone, Debug)]
+/// struct Halving {
+///     base_lr: f64,
+///     step: i32,
+/// }
+///
+/// impl LrScheduler for Halving {
+///     fn base_lr(&self) -> f64 {
+///         self.base_lr
+///     }
+///     fn lr(&self) -> f64 {
+///         self.base_lr * 0.5_f64.powi(self.step)
+///     }
+///     fn step(&mut self, _monitored: Option<f64>) -> Result<()> {
+///         self.step += 1;
+///         Ok(())
+///     }
+///     fn state(&self) -> Value {
+///         self.step.into()
+///     }
+///     fn load_state(&mut self, state: &Value) -> Result<()> {
+///         self.step = state.as_i64().ok_or("the state of `Halving` is not a step")? as i32;
+///         Ok(())
+///     }
+///     fn describe(&self) -> String {
+///         format!("halving from {}", self.base_lr)
+///     }
+///     fn boxed_clone(&self) -> Box<dyn LrScheduler> {
+///         Box::new(self.clone())
+///     }
+/// }
+///
+/// let mut schedule: Box<dyn LrScheduler> = Box::new(Halving { base_lr: 0.1, step: 0 });
+/// schedule.step(None)?;
+/// assert_eq!(schedule.lr(), 0.05);
+/// # Ok::<(), lightning_core::Error>(())
+/// ```
 pub trait LrScheduler: fmt::Debug + Send + Sync + 'static {
-    /// The rate the schedule was made with (torch's `base_lr` / `initial_lr`): parameter groups keep their ratio to it.
-    /// Finite and above 0.
+    /// Returns the rate that the schedule was made with, finite and above 0.
+    ///
+    /// It is PyTorch's `initial_lr`: parameter groups keep their ratio to it.
     fn base_lr(&self) -> f64;
 
-    /// The rate in force: before any [`step`](Self::step) the one of step 0.
+    /// Returns the current rate; before the first [`step`](Self::step) that is the rate of step 0.
     fn lr(&self) -> f64;
 
-    /// Goes one step on. `monitored` is the value of the watched metric, for schedules that
+    /// Advances by one step. `monitored` is the value of the monitored metric, for schedules that
     /// [want one](Self::wants_metric).
     ///
     /// # Errors
-    /// When the schedule wants a metric and gets none, or when the rate that follows is negative or not finite.
+    /// If the schedule wants a metric and gets none, or if the next rate is negative or not finite.
     fn step(&mut self, monitored: Option<f64>) -> Result<()>;
 
-    /// Whether it has to be given a metric.
+    /// Returns whether [`step`](Self::step) needs the value of a metric.
     fn wants_metric(&self) -> bool {
         false
     }
 
-    /// Tells a schedule that watches a metric which way that metric gets better.
+    /// Tells a schedule that monitors a metric in which direction the metric improves.
     ///
     /// # Errors
-    /// When the schedule was made for the other way.
+    /// If the schedule was made for the other direction.
     fn watch(&mut self, direction: Direction) -> Result<()> {
         let _ = direction;
         Ok(())
     }
 
-    /// The momentum, or first beta of Adam, that it also drives, if any.
+    /// Returns the momentum, or first beta of Adam, if the schedule drives it.
     fn momentum(&self) -> Option<f64> {
         None
     }
 
-    /// Where it stands, as JSON. The numbers it was made with are not in it: on resume the program's settings win.
+    /// Returns the position in the schedule, as JSON.
+    ///
+    /// The settings are not part of it: a resumed run uses those of the program.
     fn state(&self) -> Value;
 
-    /// Goes to where a [`state`](Self::state) was taken.
+    /// Restores a position that [`state`](Self::state) returned.
     ///
     /// # Errors
-    /// When this is no state of such a schedule.
+    /// If this is not the state of such a schedule.
     fn load_state(&mut self, state: &Value) -> Result<()>;
 
-    /// Its numbers, for the summary.
+    /// Returns the settings as text, for the summary of a run.
     fn describe(&self) -> String;
 
-    /// A copy, for speculative runs such as a rate finder's.
+    /// Returns a copy, for speculative runs such as a learning-rate finder's.
     fn boxed_clone(&self) -> Box<dyn LrScheduler>;
 }
 
@@ -138,47 +194,53 @@ impl Clone for Box<dyn LrScheduler> {
 
 /// The settings of a schedule, from which it is made at the start of `fit`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no learning-rate schedule",
+    message = "`{Self}` is not a learning-rate schedule",
     label = "expected a schedule such as `Cosine::new(lr, steps)`",
-    note = "schedules are in `lightning_core::schedulers`; Burn's configurations of `burn::lr_scheduler` are taken too"
+    note = "schedules are in `lightning_core::schedulers`; Burn's configurations of `burn::lr_scheduler` are accepted too"
 )]
 pub trait IntoScheduler: Sized {
     /// Checks the settings and makes the schedule.
     ///
     /// # Errors
-    /// One error that lists everything that is wrong with the settings.
+    /// One error that lists all wrong settings.
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>>;
 
-    /// Makes the schedule for a run whose first `warmup` steps are a warm-up: a schedule with an end
-    /// keeps it, so it has that many steps fewer; any other begins later.
+    /// Makes the schedule for a run whose first `warmup` steps are a warm-up.
+    ///
+    /// A schedule with a fixed number of steps keeps its end and is `warmup` steps shorter; any
+    /// other starts later.
     ///
     /// # Errors
-    /// As [`into_scheduler`](Self::into_scheduler), and when the warm-up leaves none of the schedule.
+    /// As [`into_scheduler`](Self::into_scheduler), and if the warm-up is as long as the schedule.
     fn into_scheduler_after(self, warmup: u64) -> Result<Box<dyn LrScheduler>> {
         let _ = warmup;
         self.into_scheduler()
     }
 
-    /// Puts a linear warm-up of this many steps in front.
+    /// Puts a linear warm-up of `steps` steps in front.
     ///
-    /// With `n` steps, the rate of step `k < n` is `(k + 1) / (n + 1)` of the one the schedule begins with, so step 0
-    /// trains already and step `n` is the schedule's first. [`Cosine`], [`LinearDecay`], [`PolynomialDecay`] and
-    /// [`OneCycle`], which know how many steps they take, end when they would without a warm-up:
-    /// `Cosine::new(lr, 1000).warmup(200)` warms up for 200 steps and anneals for 800. All others are delayed by it.
+    /// With `n` steps, the rate of step `k < n` is `(k + 1) / (n + 1)` of the first rate of the
+    /// schedule, so step 0 trains already and step `n` is the first step of the schedule.
     ///
-    /// torch: `SequentialLR([LinearLR(start_factor=1/(n+1), total_iters=n), schedule], milestones=[n])`.
+    /// [`Cosine`], [`LinearDecay`], [`PolynomialDecay`] and [`OneCycle`], which have a number of
+    /// steps, end when they would without a warm-up: `Cosine::new(lr, 1000).warmup(200)` warms up
+    /// for 200 steps and anneals for 800. All others are delayed by the warm-up.
+    ///
+    /// PyTorch: `SequentialLR([LinearLR(start_factor=1/(n+1), total_iters=n), schedule],
+    /// milestones=[n])`.
     fn warmup(self, steps: impl StepCount) -> Warmup<Self> {
         Warmup::new(self, steps)
     }
 }
 
-/// A schedule that does without a metric, so that `monitor` may be left out.
+/// A schedule that does not need a metric, so that `monitor` may be left out.
 ///
-/// Whether a [`SequentialSchedule`], a [`ChainedSchedule`] or a boxed schedule wants one is seen at the start of `fit`.
+/// For a [`SequentialSchedule`], a [`ChainedSchedule`] and a boxed schedule this is checked at the
+/// start of `fit`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` watches a metric, and none is named",
+    message = "`{Self}` monitors a metric, and no `monitor` is given",
     label = "this schedule needs a metric",
-    note = "write `monitor = Self::VAL_LOSS` beside it; a schedule of your own that needs none has `impl Unmonitored for …`"
+    note = "write `monitor = Self::VAL_LOSS` beside it; for your own schedule that needs none, write `impl Unmonitored for …`"
 )]
 pub trait Unmonitored: IntoScheduler {}
 

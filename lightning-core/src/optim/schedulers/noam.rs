@@ -1,16 +1,17 @@
-//! The schedule of the first transformers.
+//! The schedule of "Attention Is All You Need".
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// Up in equal steps for `warmup_steps`, then down with the inverse square root of the step.
+/// A linear warm-up, then decay with the inverse square root of the step.
 ///
-/// `factor · model_size^-½ · min((step + 1)^-½, (step + 1) · warmup_steps^-³⁄²)`, equation 3 of "Attention Is All You Need"
-/// (Vaswani et al., 2017). Its [`base_lr`](super::LrScheduler::base_lr) is the highest rate,
+/// `factor · model_size^-½ · min((step + 1)^-½, (step + 1) · warmup_steps^-³⁄²)`, equation 3 of
+/// "Attention Is All You Need" (Vaswani et al., 2017). Its
+/// [`base_lr`](super::LrScheduler::base_lr) is the highest rate,
 /// `factor / √(model_size · warmup_steps)`.
 ///
 /// ```
@@ -24,7 +25,7 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch has none; Burn's `NoamLrSchedulerConfig` gives the same rates.
+/// PyTorch has no such schedule; Burn's `NoamLrSchedulerConfig` gives the same rates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Noam {
     factor: f64,
@@ -33,12 +34,13 @@ pub struct Noam {
 }
 
 impl Noam {
-    /// For a model of this width (`d_model`), highest after `warmup_steps` steps.
+    /// Creates a schedule for a model of the width `model_size` (`d_model`), whose rate is highest
+    /// after `warmup_steps` steps.
     pub fn new(model_size: impl StepCount, warmup_steps: impl StepCount) -> Self {
         Self { factor: 1.0, model_size: Steps::new(model_size), warmup_steps: Steps::new(warmup_steps) }
     }
 
-    /// What every rate is multiplied by; 1 unless set, as in the paper.
+    /// Sets what every rate is multiplied by; 1 by default, as in the paper.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
         self.factor = factor;
@@ -69,15 +71,20 @@ impl Curve for Noam {
         )
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_factor(Self::NAME, "factor", self.factor, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_factor(Self::NAME, "factor", self.factor, problems);
         self.warmup_steps.check_positive(Self::NAME, "warmup_steps", problems);
         if self.model_size < Steps::new(1) {
-            problems.add(format!("`Noam`: `model_size` is {}", self.model_size), "give the width of the model");
+            problems.add(
+                format!("`Noam`: `model_size` must be at least 1, found {}", self.model_size),
+                "write the width of the model, such as 512",
+            );
         }
         if self.factor > 0.0 && self.base_lr() == 0.0 {
-            problems
-                .add(format!("`Noam`: the highest rate of the factor {:?} is 0", self.factor), "give a larger factor");
+            problems.add(
+                format!("`Noam`: the highest rate must be above 0, found 0 with the factor {:?}", self.factor),
+                "write a larger `factor`",
+            );
         }
     }
 }

@@ -1,38 +1,22 @@
-//! One rise and one fall.
+//! The one-cycle policy.
 
 use super::{
-    StepCount,
-    cosine::anneal,
+    Annealing, StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// The way from one rate to the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Annealing {
-    /// Along half a cosine.
-    #[default]
-    Cosine,
-    /// In equal steps.
-    Linear,
-}
-
-impl Annealing {
-    /// The rate after this share of the way.
-    pub(crate) fn between(self, start: f64, end: f64, share: f64) -> f64 {
-        match self {
-            Self::Cosine => anneal(start, end, share),
-            Self::Linear => start + (end - start) * share,
-        }
-    }
-}
-
-/// From a 25th of the highest rate up to it in the first 30 % of the steps, then down to a 250,000th; all of that unless set.
+/// The one-cycle policy: a rise to the highest rate and a fall to far below the first one.
 ///
-/// From "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates" (Smith and Topin, 2018). Its
-/// steps are meant to be optimizer steps. Beyond the last one the rate stays at its lowest, where torch's raises an error.
-/// Its [`base_lr`](super::LrScheduler::base_lr) is the highest rate, as torch's groups have one each.
+/// By default the rate rises from `max_lr / 25` to `max_lr` in the first 30 % of the steps and then
+/// falls to `max_lr / 250_000`. The steps are meant to be optimizer steps. After the last one the
+/// rate stays at its lowest, where PyTorch raises an error. The
+/// [`base_lr`](super::LrScheduler::base_lr) is the highest rate, since in PyTorch each parameter
+/// group has its own `max_lr`.
+///
+/// From "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates"
+/// (Smith and Topin, 2018).
 ///
 /// ```
 /// use lightning_core::prelude::*;
@@ -46,8 +30,8 @@ impl Annealing {
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `OneCycleLR(optimizer, max_lr, total_steps, cycle_momentum=False)`; with [`momentum`](Self::momentum)
-/// `cycle_momentum=True`.
+/// PyTorch: `OneCycleLR(optimizer, max_lr, total_steps, cycle_momentum=False)`; with
+/// [`momentum`](Self::momentum), `cycle_momentum=True`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneCycle {
     max_lr: f64,
@@ -60,15 +44,17 @@ pub struct OneCycle {
     momentum: Option<(f64, f64)>,
 }
 
-/// One stretch, from the end of the one before to its own: the last step, and what is reached there.
+/// A part of the cycle that starts where the one before ends.
 struct Phase {
+    /// The last step.
     end: f64,
+    /// The rate and the momentum at the last step.
     lr: f64,
     momentum: f64,
 }
 
 impl OneCycle {
-    /// Up to `max_lr` and down again in this many steps.
+    /// Creates a schedule that rises to `max_lr` and falls again in `steps` steps.
     pub fn new(max_lr: f64, steps: impl StepCount) -> Self {
         Self {
             max_lr,
@@ -82,43 +68,46 @@ impl OneCycle {
         }
     }
 
-    /// The share of the steps in which the rate goes up, between 0 and 1.
+    /// Sets the fraction of the steps in which the rate rises, between 0 and 1; 0.3 by default.
     #[must_use]
     pub fn pct_start(mut self, share: f64) -> Self {
         self.pct_start = share;
         self
     }
 
-    /// How the rate goes from one value to the next.
+    /// Sets how the rate changes from one value to the next; along cosines by default.
     #[must_use]
     pub fn annealing(mut self, annealing: Annealing) -> Self {
         self.annealing = annealing;
         self
     }
 
-    /// What the highest rate is divided by at the start.
+    /// Sets what the highest rate is divided by to get the first; 25 by default.
     #[must_use]
     pub fn div_factor(mut self, factor: f64) -> Self {
         self.div_factor = factor;
         self
     }
 
-    /// What the first rate is divided by at the end.
+    /// Sets what the first rate is divided by to get the last; 10,000 by default.
     #[must_use]
     pub fn final_div_factor(mut self, factor: f64) -> Self {
         self.final_div_factor = factor;
         self
     }
 
-    /// Whether the rate first goes back to where it began, as fast as it went up, and then on to the lowest.
+    /// Sets whether the rate falls to its first value in as many steps as it rose, and in a third
+    /// phase to its lowest; `false` by default.
     #[must_use]
-    pub fn three_phase(mut self, three: bool) -> Self {
-        self.three_phase = three;
+    pub fn three_phase(mut self, enabled: bool) -> Self {
+        self.three_phase = enabled;
         self
     }
 
-    /// Also drives the momentum, or the first beta of Adam: from `max` to `base` while the rate goes up, and back. Without
-    /// this the optimizer keeps its own; torch's default is from 0.95 to 0.85.
+    /// Also drives the momentum, or the first beta of Adam: from `max` to `base` while the rate
+    /// rises, and back.
+    ///
+    /// By default the optimizer keeps its own momentum; PyTorch's default is from 0.95 to 0.85.
     #[must_use]
     pub fn momentum(mut self, base: f64, max: f64) -> Self {
         self.momentum = Some((base, max));
@@ -144,7 +133,7 @@ impl OneCycle {
         phases
     }
 
-    /// The rate and the momentum.
+    /// Returns the rate and the momentum at a step.
     fn at(&self, step: u64) -> (f64, f64) {
         let last = self.steps.get().saturating_sub(1);
         let step = step.min(last) as f64;
@@ -184,36 +173,36 @@ impl Curve for OneCycle {
             Annealing::Cosine => "along cosines",
             Annealing::Linear => "in straight lines",
         };
-        let back = if *three_phase { format!(", back to {}", curve::short(self.first_lr())) } else { String::new() };
+        let back = if *three_phase { format!(", back to {}", checks::rounded(self.first_lr())) } else { String::new() };
         let momentum = match self.momentum {
             Some((base, max)) => format!(", momentum between {base} and {max}"),
             None => String::new(),
         };
         format!(
             "one cycle {way}: from {} up to {max_lr} in {}% of {steps} steps{back}, then down to {:e}{momentum}",
-            curve::short(self.first_lr()),
-            curve::short(100.0 * pct_start),
-            curve::short(self.last_lr()),
+            checks::rounded(self.first_lr()),
+            checks::rounded(100.0 * pct_start),
+            checks::rounded(self.last_lr()),
         )
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "max_lr", self.max_lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "max_lr", self.max_lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         if !(0.0..=1.0).contains(&self.pct_start) {
             problems.add(
-                format!("`OneCycle`: `pct_start` is {:?}", self.pct_start),
-                "give the share of the steps in which the rate goes up, between 0.0 and 1.0",
+                format!("`OneCycle`: `pct_start` must be between 0 and 1, found {:?}", self.pct_start),
+                "write the fraction of the steps in which the rate rises, such as 0.3",
             );
         } else if self.three_phase && self.pct_start > 0.5 {
             problems.add(
-                format!("`OneCycle`: `pct_start` is {:?} with `three_phase`", self.pct_start),
-                "give at most 0.5: as many steps go down again before the last phase",
+                format!("`OneCycle`: `pct_start` must be at most 0.5 with `three_phase`, found {:?}", self.pct_start),
+                "write at most 0.5: the second phase takes as many steps as the first",
             );
         }
-        curve::check_factor(Self::NAME, "div_factor", self.div_factor, problems);
-        curve::check_factor(Self::NAME, "final_div_factor", self.final_div_factor, problems);
-        curve::check_momentum(Self::NAME, self.momentum, problems);
+        checks::check_factor(Self::NAME, "div_factor", self.div_factor, problems);
+        checks::check_factor(Self::NAME, "final_div_factor", self.final_div_factor, problems);
+        checks::check_momentum(Self::NAME, self.momentum, problems);
     }
 
     fn length(&mut self) -> Option<&mut Steps> {

@@ -1,24 +1,24 @@
-//! Schedules made of schedules: the errors of all parts in one.
+//! Schedules made of schedules.
 
 use super::LrScheduler;
 use crate::error::{Error, Result};
 
-/// Collects the errors of parts.
+/// Collects the errors of all parts into one.
 #[derive(Debug, Default)]
-pub(super) struct Errors(Vec<Error>);
+pub(super) struct PartErrors(Vec<Error>);
 
-impl Errors {
+impl PartErrors {
     pub(super) fn add(&mut self, error: Error) {
         self.0.push(error);
     }
 
-    /// The part, if it could be made.
+    /// Returns the value, or records the error.
     pub(super) fn take<T>(&mut self, part: Result<T>) -> Option<T> {
         part.map_err(|error| self.add(error)).ok()
     }
 
     /// # Errors
-    /// When there was one: that one, or one that lists them all.
+    /// The only recorded error, or one that lists all of them.
     pub(super) fn finish(mut self) -> Result<()> {
         match self.0.len() {
             0 => Ok(()),
@@ -26,13 +26,13 @@ impl Errors {
             count => {
                 let list: String =
                     self.0.iter().map(|error| format!("\n  - {}", error.to_string().replace('\n', "\n  "))).collect();
-                Err(Error::config(format!("{count} parts of the schedule cannot work:{list}")))
+                Err(Error::config(format!("{count} parts of the schedule have wrong settings:{list}")))
             }
         }
     }
 }
 
-/// What all of `parts` say of themselves.
+/// Returns the descriptions of all parts.
 pub(super) fn describe<'a>(parts: impl Iterator<Item = &'a Box<dyn LrScheduler>>) -> Vec<String> {
     parts.map(|part| part.describe()).collect()
 }

@@ -1,13 +1,13 @@
 //! A rate that falls to 0 as a power of the steps left.
 
 use super::{
-    StepCount,
+    StepCount, checks,
     curve::{self, Curve},
     steps::Steps,
 };
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// `lr · (1 − min(step, steps) / steps)^power`, the power 1 unless set.
+/// Polynomial decay to 0: `lr · (1 − min(step, steps) / steps)^power`.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::PolynomialDecay};
@@ -18,7 +18,7 @@ use crate::settings::Problems;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// torch: `PolynomialLR(optimizer, total_iters, power)`.
+/// PyTorch: `PolynomialLR(optimizer, total_iters, power)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolynomialDecay {
     lr: f64,
@@ -27,12 +27,12 @@ pub struct PolynomialDecay {
 }
 
 impl PolynomialDecay {
-    /// From `lr` to 0 in this many steps.
+    /// Creates a schedule that falls linearly from `lr` to 0 in `steps` steps.
     pub fn new(lr: f64, steps: impl StepCount) -> Self {
         Self { lr, steps: Steps::new(steps), power: 1.0 }
     }
 
-    /// The power: above 1 the rate falls faster at first, below 1 slower.
+    /// Sets the power; 1 by default. Above 1 the rate falls faster at first, below 1 slower.
     #[must_use]
     pub fn power(mut self, power: f64) -> Self {
         self.power = power;
@@ -58,11 +58,14 @@ impl Curve for PolynomialDecay {
         format!("polynomial of power {} from {} to 0 in {} steps", self.power, self.lr, self.steps)
     }
 
-    fn check(&self, problems: &mut Problems) {
-        curve::check_base(Self::NAME, "lr", self.lr, problems);
+    fn check(&self, problems: &mut ConfigErrors) {
+        checks::check_base(Self::NAME, "lr", self.lr, problems);
         self.steps.check_positive(Self::NAME, "steps", problems);
         if !(self.power.is_finite() && self.power > 0.0) {
-            problems.add(format!("`PolynomialDecay`: `power` is {:?}", self.power), "give a finite power above 0");
+            problems.add(
+                format!("`PolynomialDecay`: `power` must be finite and above 0, found {:?}", self.power),
+                "write a power such as 2.0",
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     IntoScheduler, LrScheduler, StepCount, Unmonitored,
-    parts::{self, Errors},
+    parts::{self, PartErrors},
     state,
     steps::Steps,
 };
@@ -13,12 +13,17 @@ use crate::{
     metrics::Direction,
 };
 
-/// One schedule after another, each from its own step 0.
+/// Several schedules one after another, each starting from its own step 0.
 ///
 /// ```
-/// use lightning_core::{prelude::*, schedulers::{ConstantRate, ExponentialDecay, SequentialSchedule}};
+/// use lightning_core::{
+///     prelude::*,
+///     schedulers::{ConstantRate, ExponentialDecay, SequentialSchedule},
+/// };
 ///
-/// let mut schedule = SequentialSchedule::new(ConstantRate::new(0.1)).then(2, ExponentialDecay::new(0.1, 0.5)).into_scheduler()?;
+/// let mut schedule = SequentialSchedule::new(ConstantRate::new(0.1))
+///     .then(2, ExponentialDecay::new(0.1, 0.5))
+///     .into_scheduler()?;
 /// for expected in [0.1, 0.1, 0.1, 0.05, 0.025] {
 ///     assert_eq!(schedule.lr(), expected);
 ///     schedule.step(None)?;
@@ -26,8 +31,10 @@ use crate::{
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 ///
-/// Its [`base_lr`](LrScheduler::base_lr) is that of the first. A part that wants a metric is given it while it is in force.
-/// torch: `SequentialLR(optimizer, schedulers, milestones)`.
+/// Its [`base_lr`](LrScheduler::base_lr) is that of the first part. A part that monitors a metric
+/// receives it while that part is active.
+///
+/// PyTorch: `SequentialLR(optimizer, schedulers, milestones)`.
 #[derive(Debug)]
 pub struct SequentialSchedule {
     parts: Vec<(Steps, Result<Box<dyn LrScheduler>>)>,
@@ -36,12 +43,12 @@ pub struct SequentialSchedule {
 const NAME: &str = "SequentialSchedule";
 
 impl SequentialSchedule {
-    /// Begins with this schedule.
+    /// Starts with the schedule `first`.
     pub fn new(first: impl IntoScheduler) -> Self {
         Self { parts: vec![(Steps::new(0), first.into_scheduler())] }
     }
 
-    /// From step `milestone` on, this schedule.
+    /// Continues with the schedule `next` from step `milestone` on.
     #[must_use]
     pub fn then(mut self, milestone: impl StepCount, next: impl IntoScheduler) -> Self {
         self.parts.push((Steps::new(milestone), next.into_scheduler()));
@@ -53,14 +60,14 @@ impl Unmonitored for SequentialSchedule {}
 
 impl IntoScheduler for SequentialSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
-        let mut errors = Errors::default();
+        let mut errors = PartErrors::default();
         for ((before, _), (milestone, _)) in self.parts.iter().zip(self.parts.iter().skip(1)) {
             if milestone <= before {
                 errors.add(
                     Error::config(format!(
-                        "`SequentialSchedule`: the milestone {milestone} does not come after {before}"
+                        "`SequentialSchedule`: milestones must increase, found milestone {milestone} after {before}"
                     ))
-                    .help("give milestones above 0, each larger than the one before"),
+                    .help("write milestones above 0, each larger than the one before"),
                 );
             }
         }
@@ -80,7 +87,7 @@ struct Part {
     schedule: Box<dyn LrScheduler>,
 }
 
-/// Never empty, and the first part starts at step 0.
+/// A sequence at a step. There is at least one part, and the first starts at step 0.
 #[derive(Clone, Debug)]
 struct Sequential {
     parts: Vec<Part>,
@@ -88,6 +95,7 @@ struct Sequential {
 }
 
 impl Sequential {
+    /// Returns the index of the part that is active at `step`.
     fn index(&self, step: u64) -> usize {
         self.parts.partition_point(|part| part.start <= step).saturating_sub(1)
     }
@@ -109,6 +117,7 @@ impl LrScheduler for Sequential {
     fn step(&mut self, monitored: Option<f64>) -> Result<()> {
         let next = self.step.saturating_add(1);
         let index = self.index(next);
+        // A part that has just become active is at its own step 0 already.
         if self.index(self.step) == index {
             self.parts[index].schedule.step(monitored)?;
         }

@@ -1,8 +1,11 @@
-//! What schedules write into checkpoints and read from them.
+//! The states of schedules in checkpoints.
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    params::state::f64_from_json,
+};
 
 /// The state of a schedule that is a function of the step alone.
 pub(super) fn of_step(step: u64) -> Value {
@@ -10,51 +13,45 @@ pub(super) fn of_step(step: u64) -> Value {
 }
 
 /// # Errors
-/// When the state has no step.
+/// If the state has no step.
 pub(super) fn step(state: &Value, schedule: &str) -> Result<u64> {
     count(state, "step", schedule)
 }
 
 /// # Errors
-/// When there is no such count.
+/// If the state has no entry of this name, or it is not a count.
 pub(super) fn count(state: &Value, name: &str, schedule: &str) -> Result<u64> {
-    part(state, name, schedule)?.as_u64().ok_or_else(|| wrong(schedule, &format!("`{name}` is no count")))
+    entry(state, name, schedule)?.as_u64().ok_or_else(|| mismatch(schedule, &format!("`{name}` is not a count")))
 }
 
-/// # Errors
-/// When there is no such part.
-pub(super) fn part<'a>(state: &'a Value, name: &str, schedule: &str) -> Result<&'a Value> {
-    state.get(name).ok_or_else(|| wrong(schedule, &format!("it has no `{name}`")))
-}
-
-/// A number that may be infinite or none, which JSON's cannot.
-pub(super) fn number(value: f64) -> Value {
-    if value.is_finite() { json!(value) } else { json!(value.to_string()) }
-}
-
-/// # Errors
-/// When this is no number written by [`number`].
-pub(super) fn read_number(state: &Value, name: &str, schedule: &str) -> Result<f64> {
-    let value = part(state, name, schedule)?;
-    value
-        .as_f64()
-        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-        .ok_or_else(|| wrong(schedule, &format!("`{name}` is no number")))
-}
-
-pub(super) fn wrong(schedule: &str, what: &str) -> Error {
-    Error::new(ErrorKind::Checkpoint, format!("the stored state of the schedule `{schedule}` cannot be used: {what}"))
-        .help("it was saved by another schedule: use the one the checkpoint was made with, or start a new run")
-}
-
-/// The states of the parts of a schedule.
+/// Reads a number that [`f64_to_json`](crate::params::state::f64_to_json) wrote.
 ///
 /// # Errors
-/// When there are not as many as it has parts.
+/// If the state has no entry of this name, or it is not such a number.
+pub(super) fn number(state: &Value, name: &str, schedule: &str) -> Result<f64> {
+    f64_from_json(entry(state, name, schedule)?).ok_or_else(|| mismatch(schedule, &format!("`{name}` is not a number")))
+}
+
+/// # Errors
+/// If the state has no entry of this name.
+pub(super) fn entry<'a>(state: &'a Value, name: &str, schedule: &str) -> Result<&'a Value> {
+    state.get(name).ok_or_else(|| mismatch(schedule, &format!("it has no `{name}`")))
+}
+
+/// Returns the states of the parts of a composite schedule.
+///
+/// # Errors
+/// If there are not exactly `count` of them.
 pub(super) fn parts<'a>(state: &'a Value, count: usize, schedule: &str) -> Result<&'a [Value]> {
-    let parts = part(state, "parts", schedule)?.as_array().map(Vec::as_slice).unwrap_or_default();
+    let parts = entry(state, "parts", schedule)?.as_array().map(Vec::as_slice).unwrap_or_default();
     if parts.len() == count {
         return Ok(parts);
     }
-    Err(wrong(schedule, &format!("it is of {} parts, and the schedule has {count}", parts.len())))
+    Err(mismatch(schedule, &format!("expected {count} parts, found {}", parts.len())))
+}
+
+/// The error of a stored state that does not belong to `schedule`.
+pub(super) fn mismatch(schedule: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Checkpoint, format!("the stored state does not fit the schedule `{schedule}`: {reason}"))
+        .help("another schedule saved it: use the one that the checkpoint was made with, or start a new run")
 }

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use crate::settings::Problems;
+use crate::error::ConfigErrors;
 
-/// What a schedule takes as a number of steps: an integer of any of the usual types.
+/// A number of steps of a schedule: an integer of one of the usual types.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no number of steps",
+    message = "`{Self}` is not a number of steps",
     label = "expected an integer",
-    note = "optimizer steps or epochs, whichever `interval` says: a `u64`, `usize`, `u32`, `i64` or `i32`"
+    note = "optimizer steps or epochs, depending on `interval`: a `u64`, `usize`, `u32`, `i64` or `i32`"
 )]
 pub trait StepCount {
-    /// The number; what cannot be one is reported when the schedule is made.
+    /// Converts the number. A negative one is reported when the schedule is made.
     fn into_count(self) -> i128;
 }
 
@@ -27,7 +27,7 @@ macro_rules! step_counts {
 
 step_counts!(i32, i64, u32, u64, usize);
 
-/// A number of steps as the user gave it.
+/// A number of steps as the user wrote it, possibly negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Steps(i128);
 
@@ -36,7 +36,7 @@ impl Steps {
         Self(count.into_count())
     }
 
-    /// The number, once checked.
+    /// Returns the number, and 0 for a negative one, which a check has reported.
     pub(super) fn get(self) -> u64 {
         self.0.max(0).try_into().unwrap_or(u64::MAX)
     }
@@ -49,15 +49,15 @@ impl Steps {
         Self(self.0 - i128::from(steps))
     }
 
-    pub(super) fn check_positive(self, owner: &str, name: &str, problems: &mut Problems) {
+    pub(super) fn check_positive(self, owner: &str, name: &str, problems: &mut ConfigErrors) {
         if self.0 < 1 {
-            problems.add(format!("`{owner}`: `{name}` is {self}"), "give at least one step");
+            problems.add(format!("`{owner}`: `{name}` must be at least 1, found {self}"), "write at least one step");
         }
     }
 
-    pub(super) fn check_not_negative(self, owner: &str, name: &str, problems: &mut Problems) {
+    pub(super) fn check_not_negative(self, owner: &str, name: &str, problems: &mut ConfigErrors) {
         if self.0 < 0 {
-            problems.add(format!("`{owner}`: `{name}` is {self}"), "count steps from 0");
+            problems.add(format!("`{owner}`: `{name}` must be at least 0, found {self}"), "write 0 or a larger number");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The schedules against torch's numbers (`tests/reference/schedulers.py`), and what they do with wrong ones.
+//! The schedules compared with torch's (`tests/reference/schedulers.py`), and wrong settings.
 
 mod reference;
 mod settings;

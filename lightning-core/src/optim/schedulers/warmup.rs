@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{IntoScheduler, LrScheduler, StepCount, Unmonitored, parts::Errors, state, steps::Steps};
-use crate::{error::Result, metrics::Direction, settings::Problems};
+use super::{IntoScheduler, LrScheduler, StepCount, Unmonitored, parts::PartErrors, state, steps::Steps};
+use crate::{error::ConfigErrors, error::Result, metrics::Direction};
 
-/// A schedule with a warm-up; made by [`warmup`](IntoScheduler::warmup).
+/// A schedule with a linear warm-up in front, made by [`warmup`](IntoScheduler::warmup).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warmup<S> {
     schedule: S,
@@ -20,9 +20,9 @@ impl<S> Warmup<S> {
         Self { schedule, steps: Steps::new(steps), start_factor: None }
     }
 
-    /// The share of the full rate at step 0, between 0 and 1; `1 / (steps + 1)` unless set.
+    /// Sets the fraction of the full rate at step 0, between 0 and 1; `1 / (steps + 1)` by default.
     ///
-    /// torch: `LinearLR(start_factor=factor, total_iters=steps)` in front of the schedule.
+    /// PyTorch: `LinearLR(start_factor=factor, total_iters=steps)` in front of the schedule.
     #[must_use]
     pub fn start_factor(mut self, factor: f64) -> Self {
         self.start_factor = Some(factor);
@@ -30,12 +30,15 @@ impl<S> Warmup<S> {
     }
 
     fn check(&self) -> Result<()> {
-        let mut problems = Problems::default();
+        let mut problems = ConfigErrors::default();
         self.steps.check_positive(NAME, "steps", &mut problems);
         if let Some(factor) = self.start_factor
             && !(0.0..=1.0).contains(&factor)
         {
-            problems.add(format!("`warmup`: `start_factor` is {factor:?}"), "give a share between 0.0 and 1.0");
+            problems.add(
+                format!("`warmup`: `start_factor` must be between 0 and 1, found {factor:?}"),
+                "write a fraction of the rate, such as 0.1",
+            );
         }
         problems.finish()
     }
@@ -49,7 +52,7 @@ impl<S: IntoScheduler> IntoScheduler for Warmup<S> {
     }
 
     fn into_scheduler_after(self, warmup: u64) -> Result<Box<dyn LrScheduler>> {
-        let mut errors = Errors::default();
+        let mut errors = PartErrors::default();
         errors.take(self.check());
         let Self { schedule, steps, start_factor } = self;
         let steps = steps.get();
@@ -57,21 +60,21 @@ impl<S: IntoScheduler> IntoScheduler for Warmup<S> {
         errors.finish()?;
         let start_factor = start_factor.unwrap_or(1.0 / (steps as f64 + 1.0));
         match schedule {
-            Some(schedule) => Ok(Box::new(Warming { schedule, steps, start_factor, step: 0 })),
-            None => Err(state::wrong(NAME, "it has no schedule")),
+            Some(schedule) => Ok(Box::new(WarmupScheduler { schedule, steps, start_factor, step: 0 })),
+            None => Err(state::mismatch(NAME, "it has no schedule")),
         }
     }
 }
 
 #[derive(Clone, Debug)]
-struct Warming {
+struct WarmupScheduler {
     schedule: Box<dyn LrScheduler>,
     steps: u64,
     start_factor: f64,
     step: u64,
 }
 
-impl LrScheduler for Warming {
+impl LrScheduler for WarmupScheduler {
     fn base_lr(&self) -> f64 {
         self.schedule.base_lr()
     }
@@ -110,7 +113,7 @@ impl LrScheduler for Warming {
 
     fn load_state(&mut self, state: &Value) -> Result<()> {
         let step = state::step(state, NAME)?;
-        self.schedule.load_state(state::part(state, "schedule", NAME)?)?;
+        self.schedule.load_state(state::entry(state, "schedule", NAME)?)?;
         self.step = step;
         Ok(())
     }

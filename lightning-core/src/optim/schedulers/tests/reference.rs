@@ -1,4 +1,4 @@
-//! Rates, step by step.
+//! Rates at every step, compared with torch's.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ static TABLE: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../../../tests/reference/schedulers.json")).expect("the table is JSON")
 });
 
-/// One schedule with torch's numbers for it.
+/// A schedule and torch's numbers for it.
 pub(super) struct Case(&'static Value);
 
 pub(super) fn cases() -> impl Iterator<Item = Case> {
@@ -78,7 +78,7 @@ impl Case {
         self.0.get("momentum").map(numbers)
     }
 
-    /// The values of the watched metric, or none for each call.
+    /// The value of the monitored metric at each call, if any.
     pub(super) fn metrics(&self) -> Vec<Option<f64>> {
         match self.0["metrics"].as_str() {
             Some(name) => numbers(&TABLE["metrics"][name]).into_iter().map(Some).collect(),
@@ -120,7 +120,7 @@ impl Case {
             "lambda" => match self.text("function") {
                 "inverse_root" => self.finish(LambdaRate::new(lr, |step| 1.0 / (step as f64 + 1.0).sqrt())),
                 "every_third" => self.finish(LambdaRate::new(lr, |step| 0.5f64.powi((step / 3) as i32))),
-                other => panic!("`{other}` is not known here"),
+                other => panic!("unknown kind `{other}`"),
             },
             "noam" => self
                 .finish(Noam::new(self.steps("model_size"), self.steps("warmup_steps")).factor(self.float("factor"))),
@@ -142,11 +142,11 @@ impl Case {
                     .and(MultiStepDecay::new(lr, [10, 110]).gamma(0.3)),
             }),
             "plateau" => self.finish(self.plateau()),
-            other => panic!("`{other}` is not known here"),
+            other => panic!("unknown kind `{other}`"),
         }
     }
 
-    /// With the warm-up in front that the case asks for.
+    /// Adds the warm-up of the case, if it has one.
     fn finish(&self, schedule: impl IntoScheduler) -> crate::Result<Box<dyn LrScheduler>> {
         let front = self.setting("front");
         match (front["warmup"].as_u64(), front["start_factor"].as_f64()) {
@@ -217,7 +217,7 @@ impl Case {
         schedule
     }
 
-    /// Burn's configuration of the same schedule, where it has one.
+    /// Burn's configuration of the same schedule, if there is one.
     fn burn(&self) -> Option<Box<dyn LrScheduler>> {
         if self.has("front") {
             return None;
@@ -268,14 +268,14 @@ impl Case {
 
 fn assert_close(ours: f64, torchs: f64, what: impl Fn() -> String) {
     let difference = (ours - torchs).abs();
-    // Where torch's recursion ends a hair beside 0, there is no relative difference to speak of.
+    // torch's recursion can end just beside 0, where a relative difference means nothing.
     assert!(difference <= 1e-6 * torchs.abs() || difference < 1e-15, "{}: ours {ours}, torch's {torchs}", what());
 }
 
 fn assert_rates(case: &Case, scheduler: &mut dyn LrScheduler) {
     for (step, torchs) in case.rates().into_iter().enumerate() {
         if step > 0 {
-            scheduler.step(None).expect("it goes on");
+            scheduler.step(None).expect("it continues");
         }
         assert_close(scheduler.lr(), torchs, || {
             format!("{} at step {step} of {}", scheduler.describe(), case.0["settings"])
@@ -305,7 +305,7 @@ fn momenta_are_torchs() {
         driven += 1;
         for (step, torchs) in momenta.into_iter().enumerate() {
             if step > 0 {
-                scheduler.step(None).expect("it goes on");
+                scheduler.step(None).expect("it continues");
             }
             let ours = scheduler.momentum().expect("it drives the momentum");
             assert_close(ours, torchs, || format!("step {step} of {}", case.0["settings"]));
@@ -327,7 +327,7 @@ fn plateaus_are_torchs() {
         let metrics = std::iter::once(None).chain(case.metrics());
         for (step, metric) in metrics.enumerate() {
             if let Some(metric) = metric {
-                scheduler.step(Some(metric)).expect("it goes on");
+                scheduler.step(Some(metric)).expect("it continues");
             }
             if let Some((_, to)) = torchs.next_if(|(at, _)| *at == step as u64) {
                 rate = to;
@@ -361,11 +361,11 @@ fn burns_composed_configuration_is_the_product() {
         ComposedLrSchedulerConfig::new().exponential(exponential).step(step).into_scheduler().expect("works");
     let (exponential, step) = parts();
     let mut exponential = exponential.into_scheduler().expect("works");
-    let mut stairs = step.into_scheduler().expect("works");
+    let mut decay = step.into_scheduler().expect("works");
     for _ in 0..50 {
-        assert_close(composed.lr(), exponential.lr() * stairs.lr(), || composed.describe());
-        for part in [&mut composed, &mut exponential, &mut stairs] {
-            part.step(None).expect("it goes on");
+        assert_close(composed.lr(), exponential.lr() * decay.lr(), || composed.describe());
+        for part in [&mut composed, &mut exponential, &mut decay] {
+            part.step(None).expect("it continues");
         }
     }
 }
@@ -377,7 +377,7 @@ fn groups_have_a_rate_to_keep_their_ratio_to() {
             let lr = case.float("lr");
             let base = match case.kind() {
                 "noam" => case.rates().into_iter().fold(0.0, f64::max),
-                // Burn's linear and sequential know where they begin, and not what that is a share of.
+                // Burn's linear and sequential schedules have a first rate, but no full rate.
                 "linear" | "sequential" if scheduler.describe().contains("Config") => scheduler.lr(),
                 _ => lr,
             };

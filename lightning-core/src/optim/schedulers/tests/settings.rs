@@ -1,4 +1,4 @@
-//! Wrong numbers, the ends of schedules, and names.
+//! Wrong settings, the ends of schedules, and names.
 
 use burn::{lr_scheduler::*, nn::*, optim::*, prelude::*};
 
@@ -12,13 +12,14 @@ use crate::{
     },
 };
 
-fn refusal(schedule: impl IntoScheduler) -> String {
-    let error = schedule.into_scheduler().expect_err("these numbers cannot work");
+fn error_of(schedule: impl IntoScheduler) -> String {
+    let error = schedule.into_scheduler().expect_err("these settings are wrong");
     assert_eq!(error.kind(), crate::ErrorKind::Config);
     format!("{error:?}")
 }
 
-/// A program has all of these in scope at once: a name that two of them have would not compile where it is used, here and below.
+/// A program imports all of these at once: a name that two of them export would not compile where
+/// it is used, here and below.
 #[test]
 fn names_do_not_collide_with_burns() {
     let layers: (Option<Linear>, Option<SgdConfig>, Option<Tensor<2>>) = (None, None, None);
@@ -28,45 +29,72 @@ fn names_do_not_collide_with_burns() {
 #[test]
 fn wrong_numbers_are_refused_with_a_remedy() {
     for (text, parts) in [
-        (refusal(ConstantRate::new(-0.1)), vec!["`lr` is -0.1", "above 0"]),
-        (refusal(ConstantRate::new(0.1).factor_for(0.0, 3)), vec!["`factor` is 0.0"]),
-        (refusal(LinearDecay::new(0.1, 0)), vec!["`LinearDecay`: `steps` is 0", "at least one step"]),
-        (refusal(LinearDecay::new(0.1, 5).end_factor(-1.0)), vec!["`end_factor` is -1.0"]),
-        (refusal(LinearDecay::new(0.1, 5).start_factor(f64::NAN)), vec!["`start_factor` is NaN"]),
-        (refusal(Cosine::new(f64::NAN, 10)), vec!["`lr` is NaN"]),
-        (refusal(Cosine::new(0.1, -5)), vec!["`Cosine`: `steps` is -5"]),
-        (refusal(Cosine::new(0.1, 5).min_lr(0.2)), vec!["`min_lr` is 0.2, above the rate 0.1"]),
-        (refusal(CosineWarmRestarts::new(0.1, 0)), vec!["`t_0` is 0"]),
-        (refusal(CosineWarmRestarts::new(0.1, 5).t_mult(0)), vec!["`t_mult` is 0"]),
-        (refusal(ExponentialDecay::new(0.1, f64::INFINITY)), vec!["`gamma` is inf", "finite factor"]),
-        (refusal(StepDecay::new(0.1, 0)), vec!["`step_size` is 0"]),
-        (refusal(StepDecay::new(0.1, 5).gamma(f64::NAN)), vec!["`gamma` is NaN"]),
-        (refusal(MultiStepDecay::new(0.1, [5, -3])), vec!["`milestones` is -3"]),
-        (refusal(PolynomialDecay::new(0.1, 5).power(0.0)), vec!["`power` is 0.0"]),
-        (refusal(Noam::new(512, 0)), vec!["`warmup_steps` is 0"]),
-        (refusal(Noam::new(0, 10)), vec!["`model_size` is 0"]),
-        (refusal(OneCycle::new(0.1, 10).pct_start(1.5)), vec!["`pct_start` is 1.5"]),
-        (refusal(OneCycle::new(0.1, 10).pct_start(0.6).three_phase(true)), vec!["0.6 with `three_phase`"]),
-        (refusal(OneCycle::new(0.1, 10).momentum(0.95, 0.85)), vec!["`momentum(0.95, 0.85)`"]),
-        (refusal(OneCycle::new(0.1, 10).div_factor(0.0)), vec!["`div_factor` is 0.0"]),
-        (refusal(Cyclic::new(0.1, 0.01, 5)), vec!["`max_lr` 0.01 is below `base_lr` 0.1"]),
-        (refusal(Cyclic::new(0.1, 0.2, 0).step_size_down(0)), vec!["`step_size_up` is 0", "`step_size_down` is 0"]),
-        (refusal(Cyclic::new(0.1, 0.2, 5).exp_range(-1.0)), vec!["`gamma` is -1.0"]),
-        (refusal(ReduceLROnPlateau::new(0.1).factor(1.0)), vec!["`factor` is 1.0"]),
-        (refusal(ReduceLROnPlateau::new(0.1).patience(-1)), vec!["`patience` is -1"]),
-        (refusal(ReduceLROnPlateau::new(0.1).eps(-1.0)), vec!["`eps` is -1.0"]),
-        (refusal(LambdaRate::new(0.1, |_| f64::NAN)), vec!["`LambdaRate` is NaN at step 0"]),
-        (refusal(SequentialSchedule::new(Cosine::new(0.1, 5)).then(0, Cosine::new(0.1, 5))), vec!["milestone 0"]),
+        (error_of(ConstantRate::new(-0.1)), vec!["`lr` must be finite and above 0, found -0.1", "1e-3"]),
+        (error_of(ConstantRate::new(0.1).factor_for(0.0, 3)), vec!["`factor` must be finite and above 0, found 0.0"]),
         (
-            refusal(ChainedSchedule::new(Cosine::new(0.1, 5)).and(Cosine::new(0.2, 5))),
+            error_of(LinearDecay::new(0.1, 0)),
+            vec!["`LinearDecay`: `steps` must be at least 1, found 0", "at least one step"],
+        ),
+        (
+            error_of(LinearDecay::new(0.1, 5).end_factor(-1.0)),
+            vec!["`end_factor` must be finite and at least 0, found -1.0"],
+        ),
+        (
+            error_of(LinearDecay::new(0.1, 5).start_factor(f64::NAN)),
+            vec!["`start_factor` must be finite and at least 0, found NaN"],
+        ),
+        (error_of(Cosine::new(f64::NAN, 10)), vec!["`lr` must be finite and above 0, found NaN"]),
+        (error_of(Cosine::new(0.1, -5)), vec!["`Cosine`: `steps` must be at least 1, found -5"]),
+        (error_of(Cosine::new(0.1, 5).min_lr(0.2)), vec!["`min_lr` must be at most the rate 0.1, found 0.2"]),
+        (error_of(CosineWarmRestarts::new(0.1, 0)), vec!["`t_0` must be at least 1, found 0"]),
+        (error_of(CosineWarmRestarts::new(0.1, 5).t_mult(0)), vec!["`t_mult` must be at least 1, found 0"]),
+        (
+            error_of(ExponentialDecay::new(0.1, f64::INFINITY)),
+            vec!["`gamma` must be finite and above 0, found inf", "positive factor"],
+        ),
+        (error_of(StepDecay::new(0.1, 0)), vec!["`step_size` must be at least 1, found 0"]),
+        (error_of(StepDecay::new(0.1, 5).gamma(f64::NAN)), vec!["`gamma` must be finite and above 0, found NaN"]),
+        (error_of(MultiStepDecay::new(0.1, [5, -3])), vec!["`milestones` must be at least 0, found -3"]),
+        (error_of(PolynomialDecay::new(0.1, 5).power(0.0)), vec!["`power` must be finite and above 0, found 0.0"]),
+        (error_of(Noam::new(512, 0)), vec!["`warmup_steps` must be at least 1, found 0"]),
+        (error_of(Noam::new(0, 10)), vec!["`model_size` must be at least 1, found 0"]),
+        (error_of(OneCycle::new(0.1, 10).pct_start(1.5)), vec!["`pct_start` must be between 0 and 1, found 1.5"]),
+        (error_of(OneCycle::new(0.1, 10).pct_start(0.6).three_phase(true)), vec!["with `three_phase`, found 0.6"]),
+        (error_of(OneCycle::new(0.1, 10).momentum(0.95, 0.85)), vec!["`momentum(0.95, 0.85)`"]),
+        (error_of(OneCycle::new(0.1, 10).div_factor(0.0)), vec!["`div_factor` must be finite and above 0, found 0.0"]),
+        (error_of(Cyclic::new(0.1, 0.01, 5)), vec!["`max_lr` must be at least `base_lr` 0.1, found 0.01"]),
+        (
+            error_of(Cyclic::new(0.1, 0.2, 0).step_size_down(0)),
+            vec!["`step_size_up` must be at least 1", "`step_size_down` must be at least 1"],
+        ),
+        (error_of(Cyclic::new(0.1, 0.2, 5).exp_range(-1.0)), vec!["`gamma` must be finite and above 0, found -1.0"]),
+        (error_of(ReduceLROnPlateau::new(0.1).factor(1.0)), vec!["`factor` must be above 0 and below 1, found 1.0"]),
+        (error_of(ReduceLROnPlateau::new(0.1).patience(-1)), vec!["`patience` must be at least 0, found -1"]),
+        (error_of(ReduceLROnPlateau::new(0.1).eps(-1.0)), vec!["`eps` must be finite and at least 0, found -1.0"]),
+        (
+            error_of(LambdaRate::new(0.1, |_| f64::NAN)),
+            vec!["`LambdaRate` must be finite and at least 0, found NaN at step 0"],
+        ),
+        (error_of(SequentialSchedule::new(Cosine::new(0.1, 5)).then(0, Cosine::new(0.1, 5))), vec!["milestone 0"]),
+        (
+            error_of(ChainedSchedule::new(Cosine::new(0.1, 5)).and(Cosine::new(0.2, 5))),
             vec!["different rates: [0.1, 0.2]", "the same rate"],
         ),
-        (refusal(cosine::CosineAnnealingLrSchedulerConfig::new(2.0, 5)), vec!["CosineAnnealing", "at most 1"]),
-        (refusal(step::StepLrSchedulerConfig::new(0.0, 5)), vec!["starts with a rate of 0"]),
-        (refusal(Cosine::new(0.1, 50).warmup(0)), vec!["`warmup`: `steps` is 0"]),
-        (refusal(Cosine::new(0.1, 50).warmup(5).start_factor(1.5)), vec!["`start_factor` is 1.5"]),
-        (refusal(Cosine::new(0.1, 50).warmup(50)), vec!["warm-up of 50 steps leaves nothing of the 50 steps"]),
-        (refusal(OneCycle::new(0.1, 50).warmup(60)), vec!["warm-up of 60 steps leaves nothing of the 50 steps"]),
+        (error_of(cosine::CosineAnnealingLrSchedulerConfig::new(2.0, 5)), vec!["CosineAnnealing", "at most 1"]),
+        (error_of(step::StepLrSchedulerConfig::new(0.0, 5)), vec!["the first rate must be above 0, found 0"]),
+        (error_of(Cosine::new(0.1, 50).warmup(0)), vec!["`warmup`: `steps` must be at least 1, found 0"]),
+        (
+            error_of(Cosine::new(0.1, 50).warmup(5).start_factor(1.5)),
+            vec!["`start_factor` must be between 0 and 1, found 1.5"],
+        ),
+        (
+            error_of(Cosine::new(0.1, 50).warmup(50)),
+            vec!["the warm-up must be shorter than the 50 steps, found 50 steps"],
+        ),
+        (
+            error_of(OneCycle::new(0.1, 50).warmup(60)),
+            vec!["the warm-up must be shorter than the 50 steps, found 60 steps"],
+        ),
     ] {
         for part in parts {
             assert!(text.contains(part), "`{part}` is missing in: {text}");
@@ -76,29 +104,29 @@ fn wrong_numbers_are_refused_with_a_remedy() {
 
 #[test]
 fn all_wrong_numbers_are_listed_at_once() {
-    let text = refusal(ReduceLROnPlateau::new(-1.0).factor(2.0).patience(-1).cooldown(-2).threshold(f64::NAN));
+    let text = error_of(ReduceLROnPlateau::new(-1.0).factor(2.0).patience(-1).cooldown(-2).threshold(f64::NAN));
     for part in [
         "5 settings cannot work",
-        "`lr` is -1.0",
-        "`factor` is 2.0",
-        "`patience` is -1",
-        "`cooldown` is -2",
-        "`threshold` is NaN",
+        "`lr` must be finite and above 0, found -1.0",
+        "`factor` must be above 0 and below 1, found 2.0",
+        "`patience` must be at least 0, found -1",
+        "`cooldown` must be at least 0, found -2",
+        "`threshold` must be finite and at least 0, found NaN",
     ] {
         assert!(text.contains(part), "`{part}` is missing in: {text}");
     }
-    let text = refusal(
+    let text = error_of(
         SequentialSchedule::new(StepDecay::new(-1.0, 0).warmup(-1))
             .then(5, Cosine::new(0.1, 0))
             .then(5, Noam::new(1, 1).factor(0.0)),
     );
     for part in [
         "milestone 5",
-        "`lr` is -1.0",
-        "`step_size` is 0",
-        "`warmup`: `steps` is -1",
-        "`Cosine`: `steps` is 0",
-        "`factor` is 0.0",
+        "`lr` must be finite and above 0, found -1.0",
+        "`step_size` must be at least 1, found 0",
+        "`warmup`: `steps` must be at least 1, found -1",
+        "`Cosine`: `steps` must be at least 1, found 0",
+        "`factor` must be finite and above 0, found 0.0",
     ] {
         assert!(text.contains(part), "`{part}` is missing in: {text}");
     }
@@ -107,7 +135,7 @@ fn all_wrong_numbers_are_listed_at_once() {
 fn after(schedule: impl IntoScheduler, steps: usize) -> Box<dyn Schedule> {
     let mut schedule = schedule.into_scheduler().expect("these numbers work");
     for _ in 0..steps {
-        schedule.step(None).expect("it goes on");
+        schedule.step(None).expect("it continues");
     }
     schedule
 }
@@ -124,7 +152,7 @@ fn beyond_their_end_schedules_hold() {
             assert!((schedule.momentum().expect("it drives it") - 0.95).abs() < 1e-15);
         }
     }
-    // torch's rises again, and so does ours.
+    // The cosine rises again, as torch's does.
     assert!((after(Cosine::new(0.1, 10), 20).lr() - 0.1).abs() < 1e-15);
 }
 
@@ -133,11 +161,11 @@ fn a_rate_that_goes_wrong_on_the_way_ends_the_run_with_the_step() {
     let mut schedule = LambdaRate::new(0.1, |step| 3.0 - step as f64).into_scheduler().expect("starts well");
     let errors: Vec<_> = (0..5).filter_map(|_| schedule.step(None).err()).map(|error| error.to_string()).collect();
     assert_eq!(errors.len(), 2);
-    assert!(errors[0].contains("`LambdaRate` is -0.1 at step 4"), "{}", errors[0]);
+    assert!(errors[0].contains("`LambdaRate` must be finite and at least 0, found -0.1 at step 4"), "{}", errors[0]);
 
     let mut schedule = after(ExponentialDecay::new(0.1, 10.0), 300);
     let error = (0..20).find_map(|_| schedule.step(None).err()).expect("10^309 is too large");
-    assert!(error.to_string().contains("is inf at step 309"), "{error}");
+    assert!(error.to_string().contains("found inf at step 309"), "{error}");
 }
 
 #[test]
@@ -219,7 +247,8 @@ fn what_they_say_of_themselves_has_their_numbers() {
     }
 }
 
-/// Every schedule from odd numbers: it is refused, or it goes on from anywhere with rates that can be trained with, or says why not.
+/// Every schedule with unusual settings is refused, or continues from any step with finite rates or
+/// an error.
 #[test]
 fn no_numbers_make_a_panic() {
     const FLOATS: [f64; 8] = [f64::NAN, f64::INFINITY, -1.0, 0.0, f64::MIN_POSITIVE, 0.5, 1.0, f64::MAX];

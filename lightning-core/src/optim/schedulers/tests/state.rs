@@ -1,4 +1,4 @@
-//! Saving and going on.
+//! Saving and resuming.
 
 use serde_json::{Value, json};
 
@@ -11,18 +11,18 @@ use crate::{
     },
 };
 
-/// The rate and momentum after each of these calls, to the bit.
+/// Returns the bits of the rate and the momentum after each of these calls.
 fn follow(scheduler: &mut dyn LrScheduler, metrics: &[Option<f64>]) -> Vec<(u64, Option<u64>)> {
     metrics
         .iter()
         .map(|metric| {
-            scheduler.step(*metric).expect("it goes on");
+            scheduler.step(*metric).expect("it continues");
             (scheduler.lr().to_bits(), scheduler.momentum().map(f64::to_bits))
         })
         .collect()
 }
 
-/// As a checkpoint does it: through text.
+/// Writes and reads a state as a checkpoint does: as text.
 fn stored(state: &Value) -> Value {
     serde_json::from_str(&state.to_string()).expect("a state is JSON")
 }
@@ -40,7 +40,7 @@ fn assert_resumes_anywhere(make: impl Fn() -> Box<dyn LrScheduler>, metrics: &[O
             "{} at {step}",
             running.describe()
         );
-        running.step(*metric).expect("it goes on");
+        running.step(*metric).expect("it continues");
     }
 }
 
@@ -152,7 +152,7 @@ fn a_foreign_state_is_refused_and_changes_nothing() {
             json!({ "best": "low", "bad_checks": 0, "cooling": 0, "reductions": 0 }),
             json!({ "best": 1.0, "bad_checks": 0, "cooling": 0, "reductions": -1 }),
         ] {
-            // Where the step is all there is to know, more does no harm.
+            // A state that is a step alone may have more entries.
             if foreign.get("step") == Some(&json!(3))
                 && before.as_object().is_some_and(|state| state.len() == 1 && state.contains_key("step"))
             {
@@ -170,11 +170,11 @@ fn hostile_counts_end_soon_and_without_a_panic() {
     let mut plateau = ReduceLROnPlateau::new(0.1).into_scheduler().expect("works");
     let state = json!({ "best": 0.0, "bad_checks": u64::MAX, "cooling": u64::MAX, "reductions": u64::MAX });
     plateau.load_state(&state).expect("odd, and possible");
-    plateau.step(Some(1.0)).expect("it goes on");
+    plateau.step(Some(1.0)).expect("it continues");
 
     let mut cosine = Cosine::new(0.1, 7).into_scheduler().expect("works");
     cosine.load_state(&json!({ "step": u64::MAX })).expect("odd, and possible");
-    cosine.step(None).expect("it goes on");
+    cosine.step(None).expect("it continues");
     assert!(cosine.lr().is_finite());
 
     let mut burns = burn::lr_scheduler::step::StepLrSchedulerConfig::new(0.1, 3).into_scheduler().expect("works");

@@ -1,0 +1,211 @@
+//! What callbacks are handed.
+
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    checkpoint::{BestCheckpoint, CheckpointState, ResumeState, writer::SaveRequest},
+    error::{Error, ErrorKind, Result},
+    loggers::{Figure, Loggers, Output, ToHistogram, ToImage},
+    metrics::{KeyRef, LogValue, Metrics},
+    module::{LightningModule, ModuleInfo, RunView},
+    optim::NamesOptimizer,
+    progress::StopReason,
+};
+
+/// What a callback can see of the run and do to it.
+///
+/// What it can see is [`RunView`](crate::module::RunView), which it dereferences to.
+#[derive(Debug)]
+pub struct CallbackContext<'a> {
+    pub(crate) view: RunView<'a>,
+    pub(crate) info: ModuleInfo,
+    pub(crate) settings: SettingsView<'a>,
+    pub(crate) loggers: &'a mut Loggers,
+    pub(crate) checkpoints: &'a mut CheckpointState,
+    pub(crate) resume: &'a mut ResumeState,
+    /// The callback whose method was the default method of the trait.
+    pub(crate) not_implemented: Option<Identity>,
+}
+
+impl<'a> Deref for CallbackContext<'a> {
+    type Target = RunView<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.view
+    }
+}
+
+impl CallbackContext<'_> {
+    // The methods that change the run are written out here rather than reached through `DerefMut`: only a
+    // method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
+
+    /// Returns the current values of everything logged. On a device other than the host this waits
+    /// for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn metrics(&mut self) -> Result<&Metrics> {
+        self.view.metrics()
+    }
+
+    /// Ends the run after this batch, with a reason for the report.
+    pub fn stop(&mut self, reason: impl Into<String>) {
+        self.view.stop(reason.into());
+    }
+
+    /// Sets the learning rate of an optimizer. Its parameter groups keep their ratio to it.
+    ///
+    /// # Errors
+    /// When there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a schedule.
+    pub fn set_lr<M>(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
+        self.view.set_lr(key.optimizer_name(), lr)
+    }
+
+    /// Returns the number of steps that an optimizer has taken.
+    ///
+    /// # Errors
+    /// When there is no such optimizer.
+    pub fn optimizer_steps<M>(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
+        self.view.optimizer_steps(key.optimizer_name())
+    }
+
+    /// Prints a line above the progress bar.
+    pub fn print(&mut self, text: impl AsRef<str>) {
+        self.view.console.print(text.as_ref());
+    }
+
+    /// Passes a text to the loggers; see [`StepContext::log_text`](crate::StepContext::log_text).
+    pub fn log_text(&mut self, name: &str, text: impl AsRef<str>) {
+        self.view.push(name, |in_batch| Output::text(name, text.as_ref(), in_batch));
+    }
+
+    /// Passes an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
+    pub fn log_image(&mut self, name: &str, image: impl ToImage) {
+        self.view.push(name, |in_batch| Output::image(name, &image, in_batch));
+    }
+
+    /// Passes a histogram to the loggers; see
+    /// [`StepContext::log_histogram`](crate::StepContext::log_histogram).
+    pub fn log_histogram(&mut self, name: &str, values: impl ToHistogram) {
+        self.view.push(name, |in_batch| Output::histogram(name, &values, in_batch));
+    }
+
+    /// Passes a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
+    pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
+        self.view.push(name, |in_batch| Output::figure(name, figure, in_batch));
+    }
+}
+
+/// The settings that callbacks look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SettingsView<'a> {
+    pub(crate) fast_dev_run: bool,
+    pub(crate) max_epochs: Option<usize>,
+    pub(crate) log_every_n_steps: u64,
+    /// The folder for logs and checkpoints.
+    pub(crate) root: &'a Path,
+    /// Whether validation runs at the end of every epoch and at no other time.
+    pub(crate) validates_once_an_epoch: bool,
+    /// Whether an epoch may be without validation.
+    pub(crate) may_skip_validation: bool,
+}
+
+/// One callback: its address and the name of its type, since the first field of a callback has the
+/// same address.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(*const (), &'static str);
+
+impl Identity {
+    pub(super) fn of<C: ?Sized>(callback: &C) -> Self {
+        Self(std::ptr::from_ref(callback).cast(), std::any::type_name::<C>())
+    }
+}
+
+impl CallbackContext<'_> {
+    /// Whether this is a `fast_dev_run`.
+    pub fn is_fast_dev_run(&self) -> bool {
+        self.settings.fast_dev_run
+    }
+
+    /// The loss of the last training batch. On a device other than the host this waits for the device.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn loss(&mut self) -> Result<Option<f64>> {
+        match self.view.progress.loss.clone() {
+            Some(loss) => Ok(crate::tensor::readback::read(vec![loss])?.first().copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// Logs a value under a name; see [`log`](crate::log).
+    pub fn log<V: LogValue + ?Sized>(&mut self, name: &str, value: &V) {
+        crate::module::log(name, value);
+    }
+
+    /// The folder of the run: the first logger's, else the root folder.
+    pub fn log_dir(&self) -> PathBuf {
+        self.loggers.dir_or(self.settings.root)
+    }
+
+    /// Asks for a checkpoint of `module` and of the run, in this file. It is taken at the next place where a run can go on from,
+    /// after the batch, validation or epoch at hand, and written while the run goes on; when `fit` returns, it is there.
+    ///
+    /// # Errors
+    /// When the path has no file name. An error of writing ends the run, with the path and the step.
+    pub fn save_checkpoint<M: LightningModule>(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
+        let _ = module;
+        let path = path.as_ref();
+        if path.file_name().is_none() {
+            return Err(Error::config(format!("`{}` is no file name for a checkpoint", path.display())));
+        }
+        self.checkpoints.queue.requests.push(SaveRequest::new(path));
+        Ok(())
+    }
+
+    pub(crate) fn stop_early(&mut self, what: String) {
+        self.view.progress.stop.get_or_insert(StopReason::EarlyStopped(what));
+    }
+
+    pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>) {
+        self.checkpoints.best = Some(BestCheckpoint { path, score });
+    }
+
+    /// The epoch that files are called by: at the end of training the last one.
+    pub(crate) fn epoch_of_files(&self) -> u64 {
+        self.view.progress.last_epoch
+    }
+
+    /// The value a monitoring callback reads; `None` before validation has given it for the first time.
+    pub(crate) fn monitored(&mut self, key: KeyRef, strict: bool) -> Result<Option<f64>> {
+        let name = key.display();
+        if let Some(value) = self.view.metrics.metrics()?.find(key) {
+            return Ok(Some(value));
+        }
+        let late = self.settings.may_skip_validation;
+        if !strict
+            || (self.view.progress.validation.enabled && self.view.progress.counters.validation_runs == 0 && late)
+        {
+            return Ok(None);
+        }
+        let known = self.view.metrics.known().names();
+        Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
+            .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
+            .at(self.view.progress.location(None, false)))
+    }
+
+    /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
+    pub(crate) fn monitors_at_epoch_end(&self) -> bool {
+        self.settings.validates_once_an_epoch
+    }
+
+    /// Whether monitoring callbacks have to stay quiet.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let progress = &*self.view.progress;
+        progress.failing || progress.sanity_checking || self.settings.fast_dev_run
+    }
+}

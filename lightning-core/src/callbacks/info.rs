@@ -1,0 +1,90 @@
+//! What the trainer has to know about a callback before a run.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// When a callback is called relative to the others of the same hook.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallbackOrder {
+    /// In the order in which they were added, before the module.
+    #[default]
+    Normal,
+    /// After the others. At the end of a training epoch also after the module, when the metrics of the
+    /// epoch are computed.
+    Monitor,
+    /// Last, to save what the others left.
+    Checkpoint,
+}
+
+/// What the trainer has to know about a callback before a run: see
+/// [`Callback::info`](super::Callback::info).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CallbackInfo {
+    /// When it is called relative to the others.
+    pub order: CallbackOrder,
+    /// Whether it writes checkpoints. The trainer then adds no `ModelCheckpoint`.
+    pub is_checkpoint: bool,
+    /// The folder it was told to write checkpoints to, in which [`Resume`](crate::Resume) searches;
+    /// `None` for the folder of the run.
+    pub checkpoint_folder: Option<PathBuf>,
+    /// Whether it prints the summary of the model. The trainer then prints none.
+    pub is_model_summary: bool,
+    /// The names of the metrics that it reads. They are checked before the first batch: a metric that
+    /// only validation logs needs a validation loader.
+    pub monitors: Vec<String>,
+    /// Whether [`model_to_save`](super::Callback::model_to_save) may return a model.
+    pub averages_weights: bool,
+    /// The number of batches per optimizer step by the epoch from which it applies; `None` for the
+    /// setting of the trainer.
+    pub accumulation: Option<BTreeMap<u64, u64>>,
+}
+
+impl CallbackInfo {
+    /// Creates the description of a callback without special needs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets when it is called relative to the others.
+    #[must_use]
+    pub fn order(mut self, order: CallbackOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Declares that it writes checkpoints, to `folder` or to that of the run.
+    #[must_use]
+    pub fn writes_checkpoints(mut self, folder: Option<PathBuf>) -> Self {
+        self.is_checkpoint = true;
+        self.checkpoint_folder = folder;
+        self
+    }
+
+    /// Declares that it prints the summary of the model.
+    #[must_use]
+    pub fn prints_model_summary(mut self) -> Self {
+        self.is_model_summary = true;
+        self
+    }
+
+    /// Sets the names of the metrics that it reads.
+    #[must_use]
+    pub fn monitors<S: Into<String>>(mut self, metrics: impl IntoIterator<Item = S>) -> Self {
+        self.monitors = metrics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Declares that it saves averaged weights in place of those in training.
+    #[must_use]
+    pub fn averages_weights(mut self) -> Self {
+        self.averages_weights = true;
+        self
+    }
+
+    /// Sets the number of batches per optimizer step by the epoch from which it applies.
+    #[must_use]
+    pub fn accumulation(mut self, schedule: BTreeMap<u64, u64>) -> Self {
+        self.accumulation = Some(schedule);
+        self
+    }
+}

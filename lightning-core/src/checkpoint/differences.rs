@@ -1,0 +1,48 @@
+//! What a program has otherwise than a checkpoint.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::checkpoint::metadata::object;
+
+/// Nested values by dotted names.
+pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
+    fn add(prefix: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+        if value.is_object() {
+            for (name, value) in &object(value) {
+                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                add(&name, value, all);
+            }
+        } else {
+            all.insert(prefix.to_owned(), value.to_string());
+        }
+    }
+    let mut all = BTreeMap::new();
+    add("", value, &mut all);
+    all
+}
+
+/// Notes which of the module's hyperparameters are not those of the checkpoint.
+pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
+    compare("hyperparameter", &flat(stored), &flat(now), differences);
+}
+
+/// Notes what the program has otherwise than the checkpoint.
+pub(crate) fn compare(
+    what: &str,
+    stored: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+    differences: &mut Vec<String>,
+) {
+    for (name, value) in now {
+        match stored.get(name) {
+            Some(before) if before == value => {}
+            Some(before) => differences.push(format!("the {what} `{name}` was {before}, and is {value}")),
+            None => differences.push(format!("the {what} `{name}` is {value}, and is not in the checkpoint")),
+        }
+    }
+    for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
+        differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
+    }
+}

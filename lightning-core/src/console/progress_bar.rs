@@ -1,0 +1,311 @@
+//! What a run shows while it is running: a bar on a terminal, plain lines in a file or pipe.
+
+mod meter;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use self::{
+    meter::{Epoch, Evaluation, Meter},
+    rows::{append_words, bar_row, duration_text},
+};
+use crate::{console::table::format_metric, metrics::Metrics, stage::Stage};
+
+/// The time between two redraws of the bar: ten per second look steady, at no measurable cost.
+const REDRAW: Duration = Duration::from_millis(100);
+/// The time between two lines of a longer epoch or evaluation.
+const LINE: Duration = Duration::from_secs(30);
+
+/// Shows the progress of a run.
+///
+/// The engine reports what happens; what is drawn, and how often, is decided here. The call per
+/// batch reads the clock once, and formats nothing unless something is drawn.
+pub(crate) struct Progress {
+    view: View,
+    /// Standard error, or the buffer of a test.
+    writer: Box<dyn Write + Send>,
+    /// The time between two draws.
+    interval: Duration,
+    /// Nothing is drawn before this moment.
+    due: Instant,
+    epoch: Option<Epoch>,
+    evaluation: Option<Evaluation>,
+    /// The metrics of the last draw or end of an epoch.
+    metrics: Vec<String>,
+    /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at
+    /// the end: an epoch that starts removes them.
+    pending: Vec<String>,
+}
+
+/// How progress is shown.
+enum View {
+    /// Only warnings and printed text.
+    Quiet,
+    /// Lines of plain text.
+    Plain,
+    /// A bar, which exists from the first draw.
+    Terminal(Option<ProgressBar>),
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view = match self.view {
+            View::Quiet => "quiet",
+            View::Plain => "plain",
+            View::Terminal(_) => "terminal",
+        };
+        f.debug_struct("Progress").field("view", &view).finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// Shows progress on standard error: a bar on a terminal, lines otherwise. Without `enabled`
+    /// only the text of [`println`](Self::println) is shown.
+    pub(crate) fn new(enabled: bool) -> Self {
+        let view = match enabled {
+            false => View::Quiet,
+            true if io::stderr().is_terminal() && !console::is_dumb() => View::Terminal(None),
+            true => View::Plain,
+        };
+        Self::with(view, Box::new(io::stderr()))
+    }
+
+    fn with(view: View, writer: Box<dyn Write + Send>) -> Self {
+        let interval = if matches!(view, View::Terminal(_)) { REDRAW } else { LINE };
+        let (metrics, pending) = (Vec::new(), Vec::new());
+        let due = Instant::now();
+        Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending }
+    }
+
+    /// Starts a training epoch, numbered from 0.
+    pub(crate) fn start_epoch(&mut self, epoch: u64, epochs: Option<u64>, batches: Option<u64>) {
+        let now = Instant::now();
+        // The sanity check before the first epoch is no longer shown.
+        self.evaluation = None;
+        self.pending.clear();
+        self.epoch = Some(Epoch { number: epoch, total: epochs, meter: Meter::new(batches, now) });
+        self.begin(now);
+    }
+
+    /// Counts a training batch, numbered from 0 in its epoch. `metrics` is called only if it is
+    /// drawn.
+    pub(crate) fn train_batch<'m>(&mut self, batch: u64, metrics: impl FnOnce() -> &'m Metrics) {
+        if let View::Quiet = self.view {
+            return;
+        }
+        if let Some(epoch) = &mut self.epoch {
+            epoch.meter.batch(batch);
+        }
+        let now = Instant::now();
+        if now >= self.due {
+            self.set_metrics(metrics());
+            self.draw(now);
+        }
+    }
+
+    /// Ends the epoch, validation included.
+    pub(crate) fn end_epoch(&mut self, metrics: &Metrics) {
+        if let View::Quiet = self.view {
+            return;
+        }
+        let now = Instant::now();
+        self.set_metrics(metrics);
+        if let Some(epoch) = &mut self.epoch {
+            epoch.meter.ended.get_or_insert(now);
+        }
+        match self.view {
+            View::Plain => self.line(now),
+            // Epochs may be shorter than a redraw; the last one is drawn by `finish`.
+            _ if now >= self.due => self.draw(now),
+            _ => {}
+        }
+    }
+
+    /// Starts the evaluation of one loader.
+    pub(crate) fn start_evaluation(&mut self, stage: Stage, batches: Option<u64>) {
+        let now = Instant::now();
+        self.evaluation = Some(Evaluation { stage, meter: Meter::new(batches, now), drawn: false });
+        match &mut self.epoch {
+            Some(epoch) => epoch.meter.pause = Some(now),
+            None => self.begin(now),
+        }
+    }
+
+    /// Counts an evaluated batch, numbered from 0 in its loader.
+    pub(crate) fn eval_batch(&mut self, batch: u64) {
+        if let View::Quiet = self.view {
+            return;
+        }
+        if let Some(evaluation) = &mut self.evaluation {
+            evaluation.meter.batch(batch);
+        }
+        let now = Instant::now();
+        if now >= self.due {
+            self.draw(now);
+        }
+    }
+
+    /// Ends the evaluation of a loader.
+    pub(crate) fn end_evaluation(&mut self) {
+        let now = Instant::now();
+        if let Some(epoch) = &mut self.epoch {
+            let Some(ended) = self.evaluation.take() else { return };
+            epoch.meter.resume(now);
+            // The row of the evaluation is removed now, because the next draw may be far away.
+            if ended.drawn && matches!(self.view, View::Terminal(_)) {
+                self.draw(now);
+            }
+        } else if let Some(evaluation) = &mut self.evaluation {
+            evaluation.meter.ended = Some(now);
+            if let View::Plain = self.view {
+                self.pending.extend(self.plain_line(now));
+            }
+        }
+    }
+
+    /// Ends the run, however it ended; the last draw stays on the screen.
+    pub(crate) fn finish(&mut self) {
+        let now = Instant::now();
+        if let View::Plain = self.view {
+            for line in std::mem::take(&mut self.pending) {
+                self.write(&line);
+            }
+        }
+        if let View::Terminal(_) = self.view
+            && (self.epoch.is_some() || self.evaluation.is_some())
+        {
+            self.draw(now);
+        }
+        if let View::Terminal(bar) = &mut self.view
+            && let Some(bar) = bar.take()
+        {
+            bar.abandon();
+        }
+        (self.epoch, self.evaluation) = (None, None);
+        self.metrics.clear();
+    }
+
+    /// Prints text on separate lines, above the bar if there is one.
+    pub(crate) fn println(&mut self, text: &str) {
+        match &self.view {
+            View::Terminal(Some(bar)) => {
+                let bar = bar.clone();
+                bar.suspend(|| self.write(text));
+            }
+            _ => self.write(text),
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        // A closed output, as after `| head`, must not stop training.
+        let _ = writeln!(self.writer, "{text}").and_then(|()| self.writer.flush());
+    }
+
+    /// Formats the metrics, without control characters that would move the cursor.
+    fn set_metrics(&mut self, metrics: &Metrics) {
+        self.metrics.clear();
+        let separator = if matches!(self.view, View::Terminal(_)) { ":" } else { "" };
+        self.metrics.extend(metrics.iter().map(|(name, value)| {
+            let name: String = name.chars().filter(|char| !char.is_control()).collect();
+            format!("{name}{separator} {}", format_metric(value))
+        }));
+    }
+
+    /// Draws an empty bar, or starts the time to the first line.
+    fn begin(&mut self, now: Instant) {
+        match self.view {
+            View::Quiet => {}
+            View::Plain => self.due = now + self.interval,
+            View::Terminal(_) if now >= self.due => self.draw(now),
+            View::Terminal(_) => {}
+        }
+    }
+
+    /// Draws the present state, in the form of the view.
+    fn draw(&mut self, now: Instant) {
+        match self.view {
+            View::Quiet => {}
+            View::Plain => self.line(now),
+            View::Terminal(_) => self.redraw(now),
+        }
+    }
+
+    /// Prints the present state as a line.
+    fn line(&mut self, now: Instant) {
+        self.due = now + self.interval;
+        if let Some(line) = self.plain_line(now) {
+            self.write(&line);
+        }
+    }
+
+    /// Returns the line of the current evaluation, or else of the current epoch.
+    fn plain_line(&self, now: Instant) -> Option<String> {
+        let Self { epoch, evaluation, metrics, .. } = self;
+        let (what, meter) = match (epoch, evaluation) {
+            (_, Some(Evaluation { stage, meter, .. })) => (stage.name().to_owned(), meter),
+            (Some(epoch), None) => (format!("epoch {}", epoch.label()), &epoch.meter),
+            (None, None) => return None,
+        };
+        let batches = match meter.total {
+            Some(total) => format!("{}/{total} batches", meter.done),
+            None => format!("{} batches", meter.done),
+        };
+        let mut line = format!("{what}  {batches}  {}", duration_text(meter.elapsed(now)));
+        // These are metrics of training, and would be misread next to an evaluation.
+        for metric in metrics.iter().filter(|_| evaluation.is_none()) {
+            line.push_str("  ");
+            line.push_str(metric);
+        }
+        Some(line)
+    }
+
+    /// Draws the rows of the bar in place of the last ones.
+    fn redraw(&mut self, now: Instant) {
+        self.due = now + self.interval;
+        let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
+        let text = self.rows(width, now).join("\n");
+        if let Some(evaluation) = &mut self.evaluation {
+            evaluation.drawn = true;
+        }
+        let View::Terminal(bar) = &mut self.view else { return };
+        // The rate of 1 Hz makes `set_message` draw nothing most of the time: `force_draw` decides.
+        let bar = bar.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(1)).with_style(message_style())
+        });
+        bar.set_message(text);
+        bar.force_draw();
+    }
+
+    /// Returns the rows of the bar, none wider than the terminal.
+    fn rows(&self, width: usize, now: Instant) -> Vec<String> {
+        // A row that fills the last column makes some terminals wrap to the next line.
+        let width = width.saturating_sub(1).max(1);
+        let mut rows = Vec::new();
+        if let Some(epoch) = &self.epoch {
+            rows.push(bar_row(&format!("Epoch {}", epoch.label()), &epoch.meter, width, now));
+            append_words(&mut rows, &self.metrics, width);
+        }
+        if let Some(Evaluation { stage, meter, .. }) = &self.evaluation {
+            let what = match stage {
+                Stage::Fit | Stage::Validate => "Validation",
+                Stage::Test => "Testing",
+                Stage::Predict => "Predicting",
+            };
+            rows.push(bar_row(what, meter, width, now));
+        }
+        rows
+    }
+}
+
+/// Returns a template of the message alone: the text is composed here, where it can be tested.
+fn message_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,84 @@
+//! The texts of the rows: bars, counts, times and metrics.
+
+use std::time::{Duration, Instant};
+
+use console::{measure_text_width, style, truncate_str};
+
+use super::meter::Meter;
+
+/// Rows below the bar that metrics may take if they do not fit next to it.
+const METRIC_ROWS: usize = 3;
+
+/// Returns the row of an epoch or evaluation:
+/// `Epoch 3/9 ━━━━━━━━━ 23/23 0:00:01 • 0:00:00 412.50it/s`.
+///
+/// In a narrow terminal the bar is left out, and then the end of the text.
+pub(super) fn bar_row(what: &str, meter: &Meter, width: usize, now: Instant) -> String {
+    let total = meter.total.map_or_else(|| "--".to_owned(), |total| total.to_string());
+    let (elapsed, remaining) = (clock_text(meter.elapsed(now)), meter.remaining(now));
+    let remaining = remaining.map_or_else(|| "-:--:--".to_owned(), clock_text);
+    let counts = format!("{}/{total}", meter.done);
+    let (times, rate) = (format!("{elapsed} • {remaining}"), format!("{:.2}it/s", meter.rate(now)));
+    let text = format!("{what} {counts} {times} {rate}");
+    let bar = (width / 5).clamp(5, 40);
+    match meter.share() {
+        Some(share) if measure_text_width(&text) + bar < width => {
+            format!("{what} {} {counts} {} {rate}", bar_text(share, bar), style(times).for_stderr().dim())
+        }
+        _ => truncate_str(&text, width, "…").into_owned(),
+    }
+}
+
+/// Returns a heavy line for what is done, then a light one, so that it can be read without colors.
+pub(super) fn bar_text(share: f64, width: usize) -> String {
+    let halves = (share * width as f64 * 2.0) as usize;
+    let (full, half) = (halves / 2, halves % 2);
+    let mut done = "━".repeat(full);
+    if half == 1 {
+        done.push('╸');
+    }
+    let rest = "─".repeat(width.saturating_sub(full + half));
+    format!("{}{}", style(done).for_stderr().magenta(), style(rest).for_stderr().dim())
+}
+
+/// Appends words to the last row, or to new rows if they do not all fit.
+pub(super) fn append_words(rows: &mut Vec<String>, words: &[String], width: usize) {
+    let all = words.join(" ");
+    if all.is_empty() {
+        return;
+    }
+    if let Some(row) = rows.last_mut()
+        && measure_text_width(row) + 1 + measure_text_width(&all) <= width
+    {
+        row.push(' ');
+        row.push_str(&all);
+        return;
+    }
+    let (mut wrapped, mut row) = (Vec::new(), String::new());
+    for word in words {
+        if !row.is_empty() && measure_text_width(&row) + 1 + measure_text_width(word) > width {
+            wrapped.push(std::mem::take(&mut row));
+        }
+        // The leading space sets rows of metrics off from the bar.
+        row.push(' ');
+        row.push_str(word);
+    }
+    wrapped.push(row);
+    rows.extend(wrapped.iter().take(METRIC_ROWS).map(|row| truncate_str(row, width, "…").into_owned()));
+}
+
+/// Formats a time as `0:01:05`.
+pub(super) fn clock_text(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// Formats a time as `0.4 s` in the first minute, then `1:05` and `1:00:05`.
+pub(super) fn duration_text(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{:.1} s", (time.as_secs_f64() * 10.0).floor() / 10.0),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => clock_text(time),
+    }
+}

@@ -1,0 +1,52 @@
+//! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test` and `predict`.
+
+use crate::{data::Has, error::Result, module::LightningImpl};
+
+/// A lightning module with loaders of its own. Implemented by `#[lightning_module]` on an impl with a `*_dataloader`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no loaders of its own",
+    label = "no data to run on",
+    note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[lightning_module]` impl, or give the data here"
+)]
+pub trait ModuleLoaders: LightningImpl {
+    /// `Has<loader>` or `NoLoader`.
+    type Train;
+    /// `Has<loader>` or `NoLoader`.
+    type Val;
+    /// `Has<loader>` or `NoLoader`.
+    type Test;
+    /// `Has<loader>` or `NoLoader`.
+    type Predict;
+
+    /// The training loader.
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn train_dataloader(&mut self) -> Result<Self::Train>;
+    /// The validation loader.
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn val_dataloader(&mut self) -> Result<Self::Val>;
+    /// The test loader.
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn test_dataloader(&mut self) -> Result<Self::Test>;
+    /// The prediction loader.
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn predict_dataloader(&mut self) -> Result<Self::Predict>;
+}
+
+/// A module's own loader that is there.
+#[diagnostic::on_unimplemented(
+    message = "the module does not have the loader that this needs",
+    label = "nothing to run on",
+    note = "write it in the `#[lightning_module]` impl: `fit` takes `train_dataloader`, `validate` `val_dataloader`, `test` `test_dataloader`, \
+            `predict` `predict_dataloader`"
+)]
+pub trait HasOwnLoader {}
+
+impl<L> HasOwnLoader for Has<L> {}

@@ -1,0 +1,159 @@
+//! Validation, testing and prediction: every batch of every loader.
+
+use crate::{
+    data::{EpochOffset, StepCall},
+    engine::{
+        driver::{self, Driver, LoaderId, LoaderInfo},
+        events::{check_signals, with_events},
+        run::{self, RunState},
+    },
+    error::Result,
+    hooks::Hook,
+    metrics::ScopeId,
+    progress::Limit,
+    stage::Stage,
+};
+
+/// The hooks of one evaluation stage.
+pub(super) struct EvalHooks {
+    start: Hook,
+    end: Hook,
+    epoch_start: Hook,
+    epoch_end: Hook,
+    batch_start: Hook,
+    batch_end: Hook,
+}
+
+impl EvalHooks {
+    const fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Test => Self {
+                start: Hook::OnTestStart,
+                end: Hook::OnTestEnd,
+                epoch_start: Hook::OnTestEpochStart,
+                epoch_end: Hook::OnTestEpochEnd,
+                batch_start: Hook::OnTestBatchStart,
+                batch_end: Hook::OnTestBatchEnd,
+            },
+            Stage::Predict => Self {
+                start: Hook::OnPredictStart,
+                end: Hook::OnPredictEnd,
+                epoch_start: Hook::OnPredictEpochStart,
+                epoch_end: Hook::OnPredictEpochEnd,
+                batch_start: Hook::OnPredictBatchStart,
+                batch_end: Hook::OnPredictBatchEnd,
+            },
+            Stage::Fit | Stage::Validate => Self {
+                start: Hook::OnValidationStart,
+                end: Hook::OnValidationEnd,
+                epoch_start: Hook::OnValidationEpochStart,
+                epoch_end: Hook::OnValidationEpochEnd,
+                batch_start: Hook::OnValidationBatchStart,
+                batch_end: Hook::OnValidationBatchEnd,
+            },
+        }
+    }
+}
+
+/// Validates, tests or predicts: every batch of every loader.
+pub(crate) fn evaluate(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    feeds: &[LoaderInfo],
+    limit: Option<u64>,
+) -> Result<u64> {
+    let stage = run.progress.stage;
+    let hooks = EvalHooks::of(stage);
+    let suffixes = suffixes(feeds);
+    // What epoch hooks log belongs to no loader.
+    let own_scope = run.log.metrics.open(stage, feeds.len(), "");
+    let mut scopes = Vec::with_capacity(feeds.len());
+    for (index, suffix) in suffixes.iter().enumerate() {
+        scopes.push(run.log.metrics.open(stage, index, suffix));
+    }
+    run.log.scope = own_scope;
+    run.outputs.evaluation.clear();
+    with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
+        let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
+            let mut batches = 0;
+            for (index, (info, scope)) in feeds.iter().zip(&scopes).enumerate() {
+                run.log.scope = *scope;
+                run.progress.loader_idx = index;
+                batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
+            }
+            run.log.scope = own_scope;
+            Ok(batches)
+        })?;
+        run.log.scope = ScopeId::CLOSED;
+        if !run.progress.sanity_checking {
+            run.progress.counters.validation_runs += u64::from(stage == Stage::Validate);
+            let values = run.log.metrics.end_epoch(stage, run.progress.counters.epoch)?;
+            run.log.log_epoch(&values, &run.progress, &mut run.console)?;
+        }
+        Ok(batches)
+    })
+}
+
+/// How much of each loader an evaluation uses, and the setting that says so.
+pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
+    let limits = &run.settings.limits;
+    match run.progress.stage {
+        Stage::Fit | Stage::Validate => (limits.val, "limit_val_batches"),
+        Stage::Test => (limits.test, "limit_test_batches"),
+        Stage::Predict => (limits.predict, "limit_predict_batches"),
+    }
+}
+
+pub(super) fn suffixes(feeds: &[LoaderInfo]) -> Vec<String> {
+    let several = feeds.len() > 1;
+    feeds
+        .iter()
+        .enumerate()
+        .map(|(index, feed)| match &feed.name {
+            _ if !several => String::new(),
+            Some(name) => format!("/{name}"),
+            None => format!("/dataloader_idx_{index}"),
+        })
+        .collect()
+}
+
+pub(super) fn evaluate_loader(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    info: &LoaderInfo,
+    index: usize,
+    limit: Option<u64>,
+    hooks: &EvalHooks,
+) -> Result<u64> {
+    let feed = LoaderId::Eval(index);
+    let (setting, name) = evaluation_limit(run);
+    let batches = setting.of(info.len, name)?;
+    let batches = match (batches, limit) {
+        (Some(batches), Some(limit)) => Some(batches.min(limit)),
+        (batches, limit) => batches.or(limit),
+    };
+    run.progress.batch_idx = 0;
+    driver.start(feed, EpochOffset { seed: run.progress.seed, epoch: 0, batch: 0 })?;
+    // The sanity check leaves no trace, on the screen neither.
+    let shown = !run.progress.sanity_checking;
+    if shown {
+        run.console.bar.start_evaluation(run.progress.stage, batches);
+    }
+    while batches.is_none_or(|limit| run.progress.batch_idx < limit) && driver.fetch(feed, run)? {
+        driver.hook(hooks.batch_start, run)?;
+        driver.step(feed, StepCall::default(), run)?;
+        driver.hook(hooks.batch_end, run)?;
+        run.progress.batch_size = None;
+        run.log.log_evaluated_batch(&run.progress)?;
+        if shown {
+            run.console.bar.eval_batch(run.progress.batch_idx);
+        }
+        check_signals(run, true)?;
+        run.progress.batch_idx += 1;
+    }
+    if shown {
+        run.console.bar.end_evaluation();
+    }
+    driver.end(feed);
+    Ok(run.progress.batch_idx)
+}

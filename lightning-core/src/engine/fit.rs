@@ -1,0 +1,143 @@
+//! Training: from the loaders to the last epoch.
+
+use crate::{
+    engine::{
+        driver::{self, CallbackStatesAfter, Driver},
+        events::{safe_point, with_data, with_events},
+        fit_plan::{FitPlan, open_fit},
+        norm_statistics, resume,
+        run::{self, RunState},
+        stop::nothing_left,
+        summary,
+        train_epoch::train_epoch,
+        train_step,
+        validate::validate,
+    },
+    error::{ErrorKind, Result},
+    hooks::Hook,
+    metrics::ScopeId,
+    module::FitContext,
+    progress::{Phase, StopReason},
+    stage::Stage,
+};
+
+/// Trains.
+///
+/// # Errors
+/// The first error of a step, hook, callback, loader or logger, with its place in the run.
+pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
+    with_data(run, driver, |run, driver| {
+        resume::restore(run, driver)?;
+        if run.settings.limits.train.is_zero() {
+            return Ok(StopReason::NoTraining);
+        }
+        // A run that has been resumed takes up its optimizers even where nothing is left to do: its next checkpoint has them.
+        if run.resume.checkpoint.is_none()
+            && let Some(reason) = nothing_left(run)
+        {
+            return Ok(reason);
+        }
+        let mut plan = open_fit(run, driver, has_validation_step)?;
+        let mut reload = false;
+        if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
+            run.console.warn(
+                "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
+            );
+        }
+        configure(run, driver, &plan)?;
+        resume::restore_training_state(run, driver, plan.loader_batches)?;
+        if let Some(reason) = nothing_left(run) {
+            // An epoch that a stop has cut short counts as one that the run has had.
+            run.progress.counters.epoch += u64::from(run.progress.position.phase != Phase::EpochStart);
+            // The checkpoint of a last epoch is from before the final weights.
+            finish_weights(run, driver, &plan)?;
+            return Ok(reason);
+        }
+        if run.settings.output.model_summary {
+            let text = summary::model_summary(run, driver)?;
+            run.console.print(&text);
+        }
+        let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
+            sanity_check(run, driver, &plan)?;
+            run.log.scope = run.log.metrics.reopen(Stage::Fit, 0, "");
+            with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
+                loop {
+                    if let Some(reason) = nothing_left(run) {
+                        run.log.scope = ScopeId::CLOSED;
+                        finish_weights(run, driver, &plan)?;
+                        return Ok(reason);
+                    }
+                    safe_point(run, driver, false)?;
+                    if reload {
+                        plan = open_fit(run, driver, has_validation_step)?;
+                    }
+                    train_epoch(run, driver, &plan)?;
+                    run.progress.counters.epoch += 1;
+                    reload = is_time_to_reload(run, driver);
+                }
+            })
+        });
+        match reason {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(StopReason::Interrupted),
+            reason => reason,
+        }
+    })
+}
+
+/// Gives the module the weights that training ends with.
+pub(super) fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    if driver.final_weights(run)? {
+        norm_statistics::update_bn(run, driver, plan.train_batches)?;
+    }
+    Ok(())
+}
+
+/// Whether the loaders are made anew before the next epoch.
+pub(super) fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
+    let every = run.settings.limits.reload_every_n_epochs;
+    driver.can_reload() && every.is_some_and(|every| run.progress.counters.epoch.is_multiple_of(every as u64))
+}
+
+pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    summary::check_parameters(driver)?;
+    let whole = &run.settings.whole.length;
+    let max_epochs = whole.max_epochs.map(|epochs| epochs as u64);
+    let cx = FitContext {
+        max_epochs,
+        max_steps: whole.max_steps,
+        steps_by_epochs: max_epochs
+            .zip(plan.whole_batches)
+            .map(|(epochs, batches)| run.settings.optimization.steps(epochs, batches)),
+        batches_per_epoch: plan.whole_batches,
+        device: run.progress.device.clone(),
+    };
+    // A second `fit` of the same trainer goes on with the optimizers it has.
+    if run.train.optimizers.is_empty() {
+        let setups = driver
+            .configure_optimizers(&cx)
+            .map_err(|error| error.at(run.progress.location(Some("configure_optimizers".to_owned()), false)))?;
+        let fused = run.settings.optimization.fused;
+        let setups = setups.into_iter().map(|setup| if fused { setup } else { setup.unfused() }).collect();
+        return train_step::configure(run, driver, setups);
+    }
+    train_step::bind(run, driver)
+}
+
+/// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
+/// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
+pub(super) fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    let steps = run.settings.validation.sanity_steps;
+    if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
+        return Ok(());
+    }
+    driver.save_rollback()?;
+    run.progress.sanity_checking = true;
+    let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
+    let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
+    run.progress.sanity_checking = false;
+    driver.rollback(CallbackStatesAfter::Current);
+    let failed_warnings = std::mem::take(&mut run.console.warnings);
+    run.log.metrics.reset();
+    run.console.warnings = failed_warnings;
+    result
+}

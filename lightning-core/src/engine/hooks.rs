@@ -1,0 +1,93 @@
+//! Calling the hooks of callbacks and of the module.
+
+use std::any::{Any, TypeId};
+
+use crate::{
+    callbacks::{Callback, CallbackOrder, call},
+    engine::run::RunState,
+    error::{Error, Result},
+    hooks::{Hook, HookSet},
+    metrics::ambient::record,
+    module::{HookContext, LightningModule, hook_label},
+    os::panics::catch_panic,
+};
+
+/// Runs the callbacks' and then the module's own hook.
+pub(crate) fn run_hooks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+) -> Result<()> {
+    run_callbacks(callbacks, module, hook, run, |_| true)?;
+    if M::HOOKS.contains(hook) { run_own_hook(module, hook, None, run) } else { Ok(()) }
+}
+
+pub(super) fn run_callbacks<M: LightningModule>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    module: &mut M,
+    hook: Hook,
+    run: &mut RunState,
+    wanted: fn(CallbackOrder) -> bool,
+) -> Result<()> {
+    let mut first = Ok(());
+    let mut any = false;
+    run.callbacks.not_implemented.resize(callbacks.len(), HookSet::EMPTY);
+    for (index, callback) in callbacks.iter_mut().enumerate() {
+        if run.callbacks.not_implemented.get(index).is_some_and(|hooks| hooks.contains(hook))
+            || !run.callbacks.orders.get(index).copied().is_none_or(wanted)
+        {
+            continue;
+        }
+        any = true;
+        let mut entries = std::mem::take(&mut run.log.inbox);
+        let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+        let result = record(None, stage, host, &mut entries, || {
+            catch_panic(|| {
+                let mut cx = run.callback_context();
+                call(&mut **callback, hook, &mut cx, module)
+            })
+        });
+        run.log.inbox = entries;
+        match result {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Some(hooks) = run.callbacks.not_implemented.get_mut(index) {
+                    *hooks = hooks.with(hook);
+                }
+            }
+            Err(error) => {
+                let error = located(error, run, format!("a callback's {}", hook.name()), hook);
+                if !hook.is_end() {
+                    return Err(error);
+                }
+                first = first.and(Err(error));
+            }
+        }
+    }
+    first?;
+    if !any {
+        return Ok(());
+    }
+    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+pub(super) fn run_own_hook<M: LightningModule>(
+    module: &mut M,
+    hook: Hook,
+    batch: Option<&dyn Any>,
+    run: &mut RunState,
+) -> Result<()> {
+    let mut entries = std::mem::take(&mut run.log.inbox);
+    let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+    let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
+        catch_panic(|| module.run_hook(hook, &mut HookContext::new(run.view(), hook, batch)))
+    });
+    run.log.inbox = entries;
+    result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
+    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+pub(super) fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
+    error.at(run.progress.location(Some(hook), at.is_in_batch()))
+}

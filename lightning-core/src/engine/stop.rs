@@ -1,0 +1,53 @@
+//! When a run ends.
+
+use crate::{
+    engine::run::{self, RunState},
+    progress::{Phase, StopReason},
+};
+
+/// Why no batch follows, where the end of an epoch does not either.
+pub(super) fn nothing_left(run: &mut RunState) -> Option<StopReason> {
+    let in_epoch = matches!(run.progress.position.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
+    // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
+    reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
+}
+
+pub(super) fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
+    if may_stop(run, run.progress.counters.epoch) {
+        return run.progress.stop.clone();
+    }
+    if steps_are_done(run) {
+        return Some(StopReason::MaxSteps);
+    }
+    let epochs = run.settings.length.max_epochs;
+    epochs.is_some_and(|epochs| run.progress.counters.epoch >= epochs as u64).then_some(StopReason::MaxEpochs)
+}
+
+pub(super) fn check_time(run: &mut RunState) {
+    let elapsed = run.progress.started.map(|started| started.elapsed());
+    if let (Some(limit), Some(elapsed)) = (run.settings.length.max_time, elapsed)
+        && elapsed >= limit
+    {
+        run.progress.stop.get_or_insert(StopReason::TimeLimit);
+    }
+}
+
+pub(super) fn steps_are_done(run: &RunState) -> bool {
+    run.settings.length.max_steps.is_some_and(|steps| run.progress.counters.global_step >= steps)
+}
+
+/// Whether a stop that was asked for may happen now, after `epochs` finished epochs.
+pub(super) fn may_stop(run: &mut RunState, epochs: u64) -> bool {
+    if run.progress.stop.is_none() {
+        return false;
+    }
+    let length = &run.settings.length;
+    let (min_epochs, min_steps) = (length.min_epochs as u64, length.min_steps);
+    let met = epochs >= min_epochs && run.progress.counters.global_step >= min_steps;
+    if !met && !std::mem::replace(&mut run.progress.told_minimum, true) {
+        run.console.warn(format!(
+            "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
+        ));
+    }
+    met
+}

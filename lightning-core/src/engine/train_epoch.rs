@@ -1,0 +1,163 @@
+//! One epoch of training.
+
+use crate::{
+    data::EpochOffset,
+    engine::{
+        checkpoints,
+        driver::{self, Driver, LoaderId},
+        events::{fail, safe_point, with_end},
+        fit_plan::FitPlan,
+        run::{self, RunState},
+        stop::{check_time, may_stop, steps_are_done},
+        train_step, val_schedule,
+        validate::validate,
+    },
+    error::{Error, Result},
+    hooks::Hook,
+    optim::Interval,
+    progress::{LoopPosition, Phase},
+    random::{Stream, derive_seed, with_generator},
+    stage::Stage,
+};
+
+/// One epoch, or the rest of one that a checkpoint was taken in.
+pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+    let position = run.progress.position;
+    let epoch = position.epoch;
+    (run.progress.counters.epoch, run.progress.last_epoch) = (epoch, epoch);
+    let validates = !plan.val.is_empty() && val_schedule::is_in_epoch(&run.settings.validation, epoch);
+    run.progress.batch_idx = position.batch;
+    run.progress.loader_idx = 0;
+    let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
+    driver.start(
+        LoaderId::Train,
+        EpochOffset { seed: run.progress.seed, epoch: data_epoch, batch: position.next_batch() },
+    )?;
+    run.console.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
+    let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
+        if position.phase == Phase::EpochStart {
+            begin_epoch(run, driver)?;
+        }
+        train_batches(run, driver, plan, validates)
+    });
+    driver.end(LoaderId::Train);
+    let complete = batches?;
+    let values = run.log.metrics.end_epoch(Stage::Fit, epoch)?;
+    driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
+    train_step::watch(run, Interval::Epoch)?;
+    run.log.log_epoch(&values, &run.progress, &mut run.console)?;
+    run.log.loggers.save()?;
+    run.console.bar.end_epoch(run.log.metrics.bar());
+    run.progress.position = match complete {
+        true => LoopPosition::start_of(epoch + 1),
+        // A run that goes on with more steps goes on in the epoch.
+        false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
+    };
+    checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
+}
+
+pub(super) fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    seed_generator(run, Draws::EpochStart);
+    driver.hook(Hook::OnTrainEpochStart, run)?;
+    run.progress.position.phase = Phase::Batch;
+    Ok(())
+}
+
+/// What the device's generator is seeded for, so that a resumed run draws what it would have drawn.
+#[derive(Clone, Copy)]
+pub(super) enum Draws {
+    Batch,
+    EpochStart,
+    Validation,
+    EpochEnd,
+}
+
+pub(super) fn seed_generator(run: &RunState, draws: Draws) {
+    let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, draws as u64);
+    with_generator(&run.progress.device, seed, || ());
+}
+
+/// The batches of an epoch from the place where the run is; whether the epoch came to its end.
+pub(super) fn train_batches(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    plan: &FitPlan,
+    validates: bool,
+) -> Result<bool> {
+    if let Phase::AfterBatch { stepped } = run.progress.position.phase {
+        let last = is_last(run, driver, plan);
+        run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    }
+    loop {
+        if run.progress.position.phase == Phase::Batch {
+            seed_generator(run, Draws::Batch);
+            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit)
+                || !driver.fetch(LoaderId::Train, run)?
+            {
+                break;
+            }
+            train_batch(run, driver, plan, validates)?;
+            safe_point(run, driver, true)?;
+            if std::mem::take(&mut run.progress.skip_epoch) {
+                run.progress.batch_size = None;
+                seed_generator(run, Draws::EpochEnd);
+                return Ok(true);
+            }
+            check_time(run);
+        }
+        let last = is_last(run, driver, plan);
+        let stopping = match run.progress.position.phase {
+            Phase::AfterValidation { stopping } => stopping,
+            _ => may_stop(run, run.progress.counters.epoch),
+        };
+        // A run that was asked to stop validates once more, so that it ends with current values.
+        if let Phase::AfterBatch { .. } = run.progress.position.phase
+            && validates
+            && (run.progress.validation.follows || stopping)
+        {
+            seed_generator(run, Draws::Validation);
+            validate(run, driver, &plan.val, None)?;
+            run.progress.position.phase = Phase::AfterValidation { stopping };
+            safe_point(run, driver, true)?;
+        }
+        train_step::watch(run, Interval::Step)?;
+        if last || stopping || steps_are_done(run) {
+            seed_generator(run, Draws::EpochEnd);
+            return Ok(last);
+        }
+        run.progress.batch_idx += 1;
+        run.progress.position =
+            LoopPosition { epoch: run.progress.position.epoch, batch: run.progress.batch_idx, phase: Phase::Batch };
+    }
+    if run.progress.batch_idx == 0 {
+        return Err(Error::data("the training loader gave no batch").at(run.progress.location(None, false)));
+    }
+    seed_generator(run, Draws::EpochEnd);
+    Ok(true)
+}
+
+/// Whether the batch at hand, or just done, is the epoch's last.
+pub(super) fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
+    plan.train_batches == Some(run.progress.batch_idx + 1) || driver.is_last(LoaderId::Train)
+}
+
+/// Trains on the ready batch.
+pub(super) fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
+    let last = is_last(run, driver, plan);
+    run.progress.micro_batches_before = run.train.micro_batches();
+    run.outputs.training = None;
+    driver.hook(Hook::OnTrainBatchStart, run)?;
+    if run.progress.skip_epoch {
+        return train_step::close_all(run, driver);
+    }
+    let stepped = train_step::train(run, driver, last)?;
+    run.progress.counters.batch_step += 1;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    driver.hook(Hook::OnTrainBatchEnd, run)?;
+    run.progress.batch_size = None;
+    run.log.log_step(stepped, &run.progress, &mut run.console)?;
+    let RunState { console, log, progress, .. } = run;
+    console.bar.train_batch(progress.batch_idx, || log.metrics.bar());
+    Ok(())
+}

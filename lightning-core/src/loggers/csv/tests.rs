@@ -1,0 +1,303 @@
+//! Rows that survive late columns, kills, full disks, removed folders and second runs.
+
+use std::{collections::BTreeSet, fs, sync::Barrier, thread};
+
+use tempfile::TempDir;
+
+use super::{
+    lines::{Append, append, into_io},
+    *,
+};
+use crate::{error::ErrorKind, loggers::RunStatus, stage::Stage};
+
+fn record(step: u64, metrics: &[(&str, f64)]) -> Record {
+    let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    Record::new(Stage::Fit, step / 10, Some(step % 10), step + 1, step + 1, metrics)
+}
+
+fn epoch_record(epoch: u64, metrics: &[(&str, f64)]) -> Record {
+    let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    Record::new(Stage::Validate, epoch, None, (epoch + 1) * 10, (epoch + 1) * 10, metrics)
+}
+
+fn metrics_of(logger: &CsvLogger) -> PathBuf {
+    logger.log_dir().map(|folder| folder.join("metrics.csv")).unwrap_or_default()
+}
+
+/// Calls the trait's method: the builder has one of the same name.
+fn version(logger: &dyn Logger) -> &str {
+    logger.version()
+}
+
+fn rows(path: &Path) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+    let mut reader = csv::Reader::from_path(path).map_err(into_io)?;
+    let header = reader.headers().map_err(into_io)?.iter().map(str::to_owned).collect();
+    let rows = reader
+        .records()
+        .map(|row| Ok(row.map_err(into_io)?.iter().map(str::to_owned).collect()))
+        .collect::<Result<_>>()?;
+    Ok((header, rows))
+}
+
+#[test]
+fn what_is_written_reads_back_exactly() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path()).name("lr1").version("fold0");
+    assert_eq!((Logger::name(&logger), version(&logger), logger.log_dir()), ("lr1", "fold0", None));
+    logger.start()?;
+    let numbers = [
+        0.1,
+        -0.0,
+        1e-7,
+        1.0 / 3.0,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        5e-324,
+        1e15 + 0.5,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+    for (step, value) in numbers.iter().enumerate() {
+        logger.log_metrics(&record(step as u64, &[("loss", *value)]))?;
+    }
+    logger.log_metrics(&epoch_record(0, &[("loss", 2.0)]))?;
+    logger.finalize(RunStatus::Success)?;
+    assert_eq!(metrics_of(&logger), folder.path().join("lr1").join("fold0").join("metrics.csv"));
+    let (header, rows) = rows(&metrics_of(&logger))?;
+    assert_eq!(header, ["epoch", "stage", "batch", "batch_step", "global_step", "loss"]);
+    assert_eq!(rows[0], ["0", "fit", "0", "1", "1", "0.1"]);
+    assert_eq!(rows[2][5], "1e-7");
+    assert_eq!(rows[11], ["0", "validate", "", "10", "10", "2.0"]);
+    assert_eq!([&*rows[8][5], &*rows[9][5], &*rows[10][5]], ["NaN", "inf", "-inf"]);
+    for (row, value) in rows.iter().zip(numbers) {
+        let read: f64 = row[5].parse().map_err(|_| Error::msg(row[5].clone()))?;
+        assert!(read.to_bits() == value.to_bits() || read.is_nan() && value.is_nan());
+    }
+    Ok(())
+}
+
+#[test]
+fn late_columns_lose_no_row() -> Result<()> {
+    // Once with every row on disk, once with rows in memory when the column appears.
+    for flush_every in [1, 1000] {
+        let folder = tempfile::tempdir()?;
+        let mut logger = CsvLogger::new(folder.path()).flush_every_n_steps(flush_every);
+        logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+        logger.log_metrics(&record(1, &[("b", 2.0), ("a", 3.0)]))?;
+        logger.log_metrics(&record(2, &[("a", 4.0)]))?;
+        logger.save()?;
+        logger.log_metrics(&record(3, &[("d", 5.0), ("c", 6.0), ("d", 7.0)]))?;
+        logger.finalize(RunStatus::Success)?;
+        let (header, rows) = rows(&metrics_of(&logger))?;
+        assert_eq!(header[5..], ["a", "b", "d", "c"]);
+        let values: Vec<_> = rows.iter().map(|row| row[5..].join(" ")).collect();
+        assert_eq!(values, ["1.0   ", "3.0 2.0  ", "4.0   ", "  7.0 6.0"]);
+        assert_eq!(fs::read_dir(logger.log_dir().unwrap_or(Path::new("")))?.count(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn names_are_quoted_and_kept_apart_from_the_position() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    let names = ["a,b", "say \"x\"", "two\nlines", "größe", "epoch"];
+    for name in names {
+        logger.log_metrics(&record(0, &[(name, 1.0)]))?;
+    }
+    logger.save()?;
+    let (header, rows) = rows(&metrics_of(&logger))?;
+    assert_eq!(header[5..], ["a,b", "say \"x\"", "two\nlines", "größe", "metric_epoch"]);
+    assert_eq!(rows.len(), 5);
+    assert!(fs::read_to_string(metrics_of(&logger))?.contains("\"a,b\",\"say \"\"x\"\"\","));
+    Ok(())
+}
+
+#[test]
+fn memory_holds_no_more_than_the_buffer() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path()).flush_every_n_steps(u64::MAX);
+    for step in 0..20_000 {
+        logger.log_metrics(&record(step, &[("loss", step as f64)]))?;
+        assert!(logger.file.as_ref().is_some_and(|file| file.buffer.len() <= BUFFER));
+    }
+    logger.save()?;
+    assert_eq!(rows(&metrics_of(&logger))?.1.len(), 20_000);
+    Ok(())
+}
+
+#[test]
+fn rows_are_written_at_the_interval_and_on_drop() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path()).flush_every_n_steps(3);
+    let path = folder.path().join("version_0").join("metrics.csv");
+    logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+    assert!(!path.exists());
+    for step in 1..4 {
+        logger.log_metrics(&record(step, &[("a", 1.0)]))?;
+    }
+    assert_eq!(rows(&path)?.1.len(), 3);
+    drop(logger);
+    assert_eq!(rows(&path)?.1.len(), 4);
+    Ok(())
+}
+
+#[test]
+fn versions_follow_the_highest_and_are_never_shared() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::create_dir_all(folder.path().join("version_7"))?;
+    fs::create_dir_all(folder.path().join("version_x"))?;
+    let barrier = Barrier::new(8);
+    let versions: Vec<_> = thread::scope(|scope| {
+        let start = || {
+            let mut logger = CsvLogger::new(folder.path());
+            barrier.wait();
+            logger.start().map(|()| version(&logger).to_owned())
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()?.ok()).collect()
+    });
+    let expected: BTreeSet<_> = (8..16).map(|number| format!("version_{number}")).collect();
+    assert_eq!(versions.into_iter().collect::<BTreeSet<_>>(), expected);
+    Ok(())
+}
+
+#[test]
+fn a_second_start_continues_the_same_run() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    for step in 0..2 {
+        logger.start()?;
+        logger.log_metrics(&record(step, &[("a", 1.0)]))?;
+        logger.finalize(RunStatus::Success)?;
+    }
+    assert_eq!(version(&logger), "version_0");
+    assert_eq!(rows(&metrics_of(&logger))?.1.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_given_version_does_not_mix_two_runs() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for run in 0..3 {
+        let mut logger = CsvLogger::new(folder.path()).version("fold0");
+        logger.start()?;
+        logger.log_metrics(&record(run, &[("a", run as f64)]))?;
+    }
+    let at = |name: &str| rows(&folder.path().join("fold0").join(name)).map(|(_, rows)| rows[0][5].clone());
+    assert_eq!(
+        (at("metrics.0.csv")?, at("metrics.1.csv")?, at("metrics.csv")?),
+        ("0.0".into(), "1.0".into(), "2.0".into())
+    );
+    Ok(())
+}
+
+fn killed_run() -> Result<(TempDir, PathBuf)> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    for step in 0..6 {
+        logger.log_metrics(&record(step, &[("a", step as f64)]))?;
+    }
+    logger.save()?;
+    let path = metrics_of(&logger);
+    append(&path, b"0,fit,6,7,7,0.12", Append::Existing)?;
+    Ok((folder, path))
+}
+
+#[test]
+fn a_resumed_run_goes_on_where_the_checkpoint_was() -> Result<()> {
+    let (folder, path) = killed_run()?;
+    let mut logger = CsvLogger::new(folder.path());
+    logger.resume("version_0", 4)?;
+    assert_eq!(version(&logger), "version_0");
+    logger.start()?;
+    logger.log_metrics(&record(4, &[("a", 4.0), ("b", 1.0)]))?;
+    logger.finalize(RunStatus::Success)?;
+    let (header, rows) = rows(&path)?;
+    assert_eq!(header[5..], ["a", "b"]);
+    let last: Vec<_> = rows.iter().map(|row| row[5..].join(" ")).collect();
+    assert_eq!(last, ["0.0 ", "1.0 ", "2.0 ", "3.0 ", "4.0 1.0"]);
+    Ok(())
+}
+
+#[test]
+fn a_run_is_resumed_from_nothing_too_and_never_over_a_foreign_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("version_3").join("metrics.csv");
+    let resumed = || {
+        let mut logger = CsvLogger::new(folder.path());
+        logger.resume("version_3", 10)?;
+        logger.start().map(|()| logger)
+    };
+    resumed()?;
+    fs::write(&path, "epo")?;
+    resumed()?.log_metrics(&record(0, &[("a", 1.0)]))?;
+    assert_eq!(rows(&path)?.1.len(), 1);
+    fs::write(&path, "a,b\n1,2\n")?;
+    assert!(resumed().is_err_and(|error| error.to_string().contains("metrics.csv")));
+    assert_eq!(fs::read_to_string(&path)?, "a,b\n1,2\n");
+    Ok(())
+}
+
+#[test]
+fn a_version_of_the_program_wins_over_the_resumed_one() -> Result<()> {
+    let mut logger = CsvLogger::new("unused").version("mine");
+    logger.resume("version_3", 10)?;
+    assert_eq!(version(&logger), "mine");
+    Ok(())
+}
+
+#[test]
+fn hyperparameters_are_json() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    let hparams = serde_json::json!({"net": {"hidden": 64}, "lr": 1e-3});
+    logger.log_hyperparams(&hparams)?;
+    let text = fs::read_to_string(folder.path().join("version_0").join("hparams.json"))?;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text)?, hparams);
+    Ok(())
+}
+
+#[test]
+fn places_that_cannot_be_written_are_errors_with_the_path() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("file");
+    fs::write(&file, b"x")?;
+    let failed = CsvLogger::new(&file).start();
+    assert!(failed.is_err_and(|error| error.location().path.as_deref() == Some(&*file)));
+    for name in ["../up", "/abs", "."] {
+        assert!(CsvLogger::new(folder.path()).name(name).start().is_err_and(|error| error.kind() == ErrorKind::Config));
+    }
+    assert!(CsvLogger::new(folder.path()).version("").start().is_err());
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_vanishes_is_an_error() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+    logger.save()?;
+    fs::remove_dir_all(folder.path().join("version_0"))?;
+    logger.log_metrics(&record(1, &[("a", 1.0)]))?;
+    let error = logger.save().map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("metrics.csv") && text.contains("removed during the run")));
+    // A new column reads the file before it writes.
+    assert!(logger.log_metrics(&record(2, &[("b", 1.0)])).is_err());
+    assert_eq!(logger.file.as_ref().map(|file| file.metrics.len()), Some(1));
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_with_the_path() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    logger.start()?;
+    std::os::unix::fs::symlink("/dev/full", metrics_of(&logger))?;
+    logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+    let error = logger.finalize(RunStatus::Success).map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("metrics.csv") && text.contains("No space left")));
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The runs of an experiment: the folders `version_N`.
+
+use std::{
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::error::{Error, Result};
+
+/// Which run of the experiment a logger writes.
+#[derive(Debug)]
+pub(super) enum Version {
+    /// The next free `version_N`.
+    Next,
+    /// The one that the program chose.
+    Given(String),
+    /// The one that was created for `Next`, or that a trainer resumed.
+    Known(String),
+}
+
+impl Version {
+    /// Returns the name of the folder; empty as long as it is unknown.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Next => "",
+            Self::Given(version) | Self::Known(version) => version,
+        }
+    }
+
+    /// Returns the versions and folders below `parent` that a run may continue, oldest first.
+    ///
+    /// # Errors
+    /// If `parent` cannot be read.
+    pub(super) fn earlier_runs(&self, parent: &Path) -> Result<Vec<(String, PathBuf)>> {
+        if let Self::Given(version) = self {
+            let folder = parent.join(version);
+            let run = folder.is_dir().then(|| (version.clone(), folder));
+            return Ok(run.into_iter().collect());
+        }
+        let mut runs = match numbered(parent) {
+            Ok(runs) => runs,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::io("read the folder", parent, error)),
+        };
+        runs.sort_unstable();
+        let run = |(_, version): (u64, String)| (version.clone(), parent.join(version));
+        Ok(runs.into_iter().map(run).collect())
+    }
+}
+
+/// Returns numbers and names of the folders `version_N` below `parent`.
+fn numbered(parent: &Path) -> io::Result<Vec<(u64, String)>> {
+    let runs = fs::read_dir(parent)?.filter_map(|entry| {
+        let name = entry.ok()?.file_name().to_str()?.to_owned();
+        Some((name.strip_prefix("version_")?.parse().ok()?, name))
+    });
+    Ok(runs.collect())
+}
+
+/// Creates the folder `version_N` below `parent`, with `N` one more than the highest present.
+///
+/// # Errors
+/// If `parent` cannot be read or written.
+pub(super) fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
+    let runs = numbered(parent).map_err(|error| Error::io("read the folder", parent, error))?;
+    let highest = runs.iter().map(|(number, _)| *number).max();
+    let mut number = highest.map_or(0, |highest| highest.saturating_add(1));
+    loop {
+        let version = format!("version_{number}");
+        let folder = parent.join(&version);
+        // Creating the folder claims the number: of two processes only one succeeds.
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok((version, folder)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number = number.saturating_add(1);
+            }
+            Err(error) => return Err(Error::io("create the folder", folder, error)),
+        }
+    }
+}
+
+/// Creates a folder and its parents.
+///
+/// # Errors
+/// If it cannot be created.
+pub(super) fn create_folders(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))
+}
+
+/// Rejects a name that would lead out of the folder it is joined to.
+///
+/// # Errors
+/// If it is not a relative path of plain names.
+pub(super) fn check_inside(setting: &str, name: &str) -> Result<()> {
+    if Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(());
+    }
+    let text = format!("the {setting} of a `CsvLogger` must be a plain name, found `{name}`");
+    Err(Error::config(text).help(format!(
+        "give the folder to `CsvLogger::new(…)`, and `.{setting}(…)` a name without `.`, `..` or a \
+         leading `/`"
+    )))
+}

@@ -1,0 +1,189 @@
+//! The trait of a logger.
+
+use std::path::{Path, PathBuf};
+
+use super::{Figure, Histogram, ImageView, LogPosition, Record, RunStatus};
+use crate::error::Result;
+
+/// A destination for the metrics of a run.
+///
+/// A trainer calls [`start`](Logger::start), [`log_hyperparams`](Logger::log_hyperparams), any
+/// number of `log_…` and [`save`](Logger::save), and [`finalize`](Logger::finalize) however the run
+/// ends. It may repeat this: a `test` after a `fit` continues the same run.
+///
+/// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required. An error of a
+/// logger ends the run.
+///
+/// ```
+/// use lightning_core::{Result, loggers::{Logger, Record}};
+///
+/// /// Prints every record.
+/// struct Printer;
+///
+/// impl Logger for Printer {
+///     fn log_metrics(&mut self, record: &Record) -> Result<()> {
+///         println!("{record:?}");
+///         Ok(())
+///     }
+///
+///     fn name(&self) -> &str {
+///         "printer"
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a logger",
+    label = "cannot keep the metrics of a run",
+    note = "implement `Logger` for `{Self}`: `log_metrics` and `name` are enough"
+)]
+pub trait Logger: Send {
+    /// Opens the run: creates its folder or connection. Does nothing if the run is already open.
+    ///
+    /// # Errors
+    /// If the destination cannot be created.
+    fn start(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Announces, before [`start`](Logger::start), that an earlier run continues.
+    ///
+    /// `version` is what [`version`](Logger::version) returned in that run. What it logged after
+    /// its `batch_step`-th training batch will be logged again.
+    ///
+    /// # Errors
+    /// If the logger cannot continue that version.
+    fn resume(&mut self, version: &str, batch_step: u64) -> Result<()> {
+        let _ = (version, batch_step);
+        Ok(())
+    }
+
+    /// As [`resume`](Logger::resume), with the number of records that the earlier run had logged of
+    /// that very batch: what it logged of the batch after these will be logged again.
+    ///
+    /// # Errors
+    /// If the logger cannot continue that version.
+    fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
+        let _ = records;
+        self.resume(version, batch_step)
+    }
+
+    /// Returns the versions and folders of the runs at this logger's destination, oldest first.
+    ///
+    /// A trainer looks there for the checkpoint that a run resumes from.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
+        Ok(Vec::new())
+    }
+
+    /// Logs the hyperparameters of the run: usually an object, nested like the module's own.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    fn log_hyperparams(&mut self, hparams: &serde_json::Value) -> Result<()> {
+        let _ = hparams;
+        Ok(())
+    }
+
+    /// Logs one row of metrics.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_metrics(&mut self, record: &Record) -> Result<()>;
+
+    /// Logs a text.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_text(&mut self, name: &str, text: &str, position: LogPosition) -> Result<()> {
+        let _ = (name, text, position);
+        Ok(())
+    }
+
+    /// Logs an image.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_image(&mut self, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
+        let _ = (name, image, position);
+        Ok(())
+    }
+
+    /// Logs a distribution of values.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
+        let _ = (name, histogram, position);
+        Ok(())
+    }
+
+    /// Logs a figure.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
+        let _ = (name, figure, position);
+        Ok(())
+    }
+
+    /// Writes buffered data to the destination.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn save(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes the run. A later [`start`](Logger::start) opens the same run again.
+    ///
+    /// # Errors
+    /// If buffered data cannot be written.
+    fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        let _ = status;
+        self.save()
+    }
+
+    /// Returns the name of the experiment, or of the logger if experiments have no names.
+    fn name(&self) -> &str;
+
+    /// Returns the version of the run within the experiment; empty as long as it is unknown.
+    fn version(&self) -> &str {
+        ""
+    }
+
+    /// Returns the folder that the run writes to, once started; `None` for a logger without files.
+    fn log_dir(&self) -> Option<&Path> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::Stage;
+
+    #[test]
+    fn everything_but_metrics_and_name_has_a_default() {
+        struct Least(Vec<Record>);
+        impl Logger for Least {
+            fn log_metrics(&mut self, record: &Record) -> Result<()> {
+                self.0.push(record.clone());
+                Ok(())
+            }
+            fn name(&self) -> &str {
+                "least"
+            }
+        }
+        let mut logger: Box<dyn Logger> = Box::new(Least(Vec::new()));
+        let at = LogPosition::new(Stage::Fit, 0, None, 1, 1);
+        assert!(logger.start().is_ok());
+        assert!(logger.log_text("a", "b", at).is_ok());
+        assert!(logger.log_figure("a", Figure::Svg("<svg/>"), at).is_ok());
+        assert!(logger.log_histogram("a", &Histogram::of([1.0], 1), at).is_ok());
+        assert!(logger.finalize(RunStatus::Interrupted).is_ok());
+        assert_eq!(logger.version(), "");
+        assert_eq!(RunStatus::Interrupted.to_string(), "interrupted");
+    }
+}

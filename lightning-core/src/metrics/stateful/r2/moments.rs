@@ -1,0 +1,48 @@
+//! Mean and variance of the targets, and the squared errors.
+
+/// Number of samples, and sums over them for each output.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moments {
+    pub(super) samples: f64,
+    /// The mean of the targets.
+    pub(super) mean: Vec<f64>,
+    /// The sum of the squared distances of the targets from their mean.
+    pub(super) spread: Vec<f64>,
+    /// The sum of the squared errors.
+    pub(super) residual: Vec<f64>,
+}
+
+impl Moments {
+    /// Adds other samples, by the pairwise update of T. F. Chan, G. H. Golub, R. J. LeVeque,
+    /// "Algorithms for computing the sample variance", 1983: sums of squares would lose the
+    /// variance of targets far from 0.
+    pub(super) fn add(&mut self, other: &Self) {
+        let outputs = other.mean.len();
+        if self.samples == 0.0 {
+            *self = other.clone();
+            return;
+        }
+        let all = self.samples + other.samples;
+        if all == 0.0 || self.mean.len() != outputs {
+            return;
+        }
+        let theirs = other.mean.iter().zip(&other.spread).zip(&other.residual);
+        let own = self.mean.iter_mut().zip(&mut self.spread).zip(&mut self.residual);
+        for (((mean, spread), residual), ((other_mean, other_spread), other_residual)) in own.zip(theirs) {
+            let distance = other_mean - *mean;
+            *spread += other_spread + distance * distance * self.samples * other.samples / all;
+            *mean += distance * other.samples / all;
+            *residual += other_residual;
+        }
+        self.samples = all;
+    }
+
+    /// Adds one row from the device: the number of samples, then means, spreads and residuals of
+    /// all outputs.
+    pub(super) fn add_row(&mut self, row: &[f64]) {
+        let Some((samples, rest)) = row.split_first() else { return };
+        let outputs = rest.len() / 3;
+        let part = |index: usize| rest.iter().skip(index * outputs).take(outputs).copied().collect();
+        self.add(&Self { samples: *samples, mean: part(0), spread: part(1), residual: part(2) });
+    }
+}

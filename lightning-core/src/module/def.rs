@@ -1,0 +1,141 @@
+//! What the macro says about a module, as plain data.
+
+use crate::{
+    hooks::HookSet,
+    metrics::{MetricDef, StageSet},
+};
+
+/// What a field of a module is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FieldRole {
+    /// A Burn module with parameters.
+    Module,
+    /// A Burn module that starts frozen.
+    Frozen,
+    /// A tensor that is moved and saved, never trained.
+    Buffer,
+    /// A hyperparameter.
+    Hparam,
+    /// Data kept in the checkpoint.
+    State,
+    /// Data that is not saved.
+    Skipped,
+}
+
+/// One field of a module, as written.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FieldDef {
+    /// The field's name, which is also the first part of its parameters' paths.
+    pub name: &'static str,
+    /// The type as written.
+    pub type_name: &'static str,
+    /// What the field is for.
+    pub role: FieldRole,
+    /// The source text of a hyperparameter's default.
+    pub default: Option<&'static str>,
+    /// The doc comment.
+    pub doc: &'static str,
+}
+
+impl FieldDef {
+    const fn new(name: &'static str, type_name: &'static str, role: FieldRole) -> Self {
+        Self { name, type_name, role, default: None, doc: "" }
+    }
+
+    /// The hyperparameter's default, as written.
+    #[must_use]
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// The field's documentation.
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+
+    /// A trained module.
+    pub const fn module(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::Module)
+    }
+
+    /// A module that starts frozen.
+    pub const fn frozen(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::Frozen)
+    }
+
+    /// A buffer.
+    pub const fn buffer(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::Buffer)
+    }
+
+    /// A hyperparameter.
+    pub const fn hparam(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::Hparam)
+    }
+
+    /// Saved state.
+    pub const fn state(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::State)
+    }
+
+    /// State that is not saved.
+    pub const fn skipped(name: &'static str, type_name: &'static str) -> Self {
+        Self::new(name, type_name, FieldRole::Skipped)
+    }
+}
+
+/// How a batch is trained on.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the macro writes one of them")]
+pub enum TrainingMode {
+    /// By one `training_step`, whose loss trains every optimizer.
+    Plain,
+    /// By several steps, each for one optimizer.
+    Bound(&'static [BoundStep]),
+    /// By the module itself, with `#[manual_optimization]`.
+    Manual,
+}
+
+/// A `#[training_step(optimizer = …)]`.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the macro writes it")]
+pub struct BoundStep {
+    /// The method.
+    pub name: &'static str,
+    /// The optimizer it trains.
+    pub optimizer: &'static str,
+    /// After how many batches each time.
+    pub every: u64,
+    /// How many times on the same batch.
+    pub repeat: u64,
+}
+
+/// What the macro says about a module, gathered so that the engine needs no type parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModuleInfo {
+    pub(crate) fields: &'static [FieldDef],
+    /// The declared metrics.
+    pub(crate) metrics: &'static [MetricDef],
+    /// The hooks that the module implements.
+    pub(crate) hooks: HookSet,
+    pub(crate) training: TrainingMode,
+}
+
+impl ModuleInfo {
+    /// Whether a declared metric is logged in validation only.
+    pub(crate) fn is_validation_only(&self, name: &str) -> bool {
+        self.declared_stages(name).is_some_and(|stages| stages == StageSet::VAL)
+    }
+
+    /// The stages that log a declared metric; `None` for a name given at run time.
+    pub(crate) fn declared_stages(&self, name: &str) -> Option<StageSet> {
+        self.metrics.iter().find(|def| def.name == name).map(|def| def.stages)
+    }
+}

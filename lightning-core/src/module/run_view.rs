@@ -1,0 +1,108 @@
+//! What the hooks of a module and the callbacks share.
+
+use burn::tensor::Device;
+
+use crate::{
+    console::output::Console,
+    error::Result,
+    loggers::Output,
+    metrics::{MetricStore, Metrics, ambient::push_output},
+    optim::TrainState,
+    progress::{LoopState, StepOutputs, StopReason},
+    stage::Stage,
+};
+
+/// What module hooks and callbacks can see of a run: [`HookContext`](super::HookContext) and
+/// [`CallbackContext`](crate::CallbackContext) dereference to it.
+#[derive(Debug)]
+pub struct RunView<'a> {
+    pub(crate) progress: &'a mut LoopState,
+    pub(crate) metrics: &'a mut MetricStore,
+    pub(crate) train: &'a mut TrainState,
+    pub(crate) outputs: &'a mut StepOutputs,
+    pub(crate) console: &'a mut Console,
+}
+
+impl RunView<'_> {
+    /// Returns what the run is doing.
+    pub fn stage(&self) -> Stage {
+        self.progress.stage
+    }
+
+    /// Returns the epoch, counted from 0.
+    pub fn current_epoch(&self) -> u64 {
+        self.progress.counters.epoch
+    }
+
+    /// Returns the index of the batch in the epoch, counted from 0.
+    pub fn batch_idx(&self) -> usize {
+        self.progress.batch_idx as usize
+    }
+
+    /// Returns the index of the evaluation loader that the batch comes from, counted from 0.
+    pub fn dataloader_idx(&self) -> usize {
+        self.progress.loader_idx
+    }
+
+    /// Returns the number of optimizer steps taken so far.
+    pub fn global_step(&self) -> u64 {
+        self.progress.counters.global_step
+    }
+
+    /// Returns the number of training batches seen so far.
+    pub fn batch_step(&self) -> u64 {
+        self.progress.counters.batch_step
+    }
+
+    /// Returns the device of the run.
+    pub fn device(&self) -> &Device {
+        &self.progress.device
+    }
+
+    /// Returns whether an error is ending the run. End hooks run all the same.
+    pub fn is_failing(&self) -> bool {
+        self.progress.failing
+    }
+
+    /// Returns whether the current validation is the sanity check before training.
+    pub fn is_sanity_checking(&self) -> bool {
+        self.progress.sanity_checking
+    }
+
+    /// Returns what the last training step passed on with
+    /// [`Loss::output`](crate::Loss::output), if it is a `T`.
+    pub fn outputs<T: 'static>(&self) -> Option<&T> {
+        self.outputs.training.as_ref().and_then(|output| output.downcast_ref())
+    }
+
+    /// Returns the current learning rates by optimizer.
+    pub fn learning_rates(&self) -> Vec<(String, f64)> {
+        self.train.learning_rates()
+    }
+}
+
+/// What the contexts of hooks and callbacks do to a run.
+impl RunView<'_> {
+    pub(crate) fn metrics(&mut self) -> Result<&Metrics> {
+        self.metrics.metrics()
+    }
+
+    pub(crate) fn stop(&mut self, reason: String) {
+        self.progress.request_stop(StopReason::Requested(reason));
+    }
+
+    pub(crate) fn set_lr(&mut self, optimizer: &str, lr: f64) -> Result<()> {
+        self.train.optimizer(optimizer)?.set_lr(lr)
+    }
+
+    pub(crate) fn optimizer_steps(&mut self, optimizer: &str) -> Result<u64> {
+        self.train.optimizer(optimizer).map(|optimizer| optimizer.steps)
+    }
+
+    /// Passes an output to the loggers; `output` is told whether there is a current batch, to which it
+    /// belongs.
+    pub(crate) fn push(&self, name: &str, output: impl FnOnce(bool) -> Output) {
+        let in_batch = self.progress.batch_size.is_some();
+        push_output(name, || output(in_batch));
+    }
+}

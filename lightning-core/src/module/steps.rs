@@ -1,0 +1,92 @@
+//! One trait for each step of a module.
+
+use super::{optimizers::Optimizers, outputs::TrainingOutput, step_context::StepContext, traits::LightningImpl};
+use crate::error::{Error, Result};
+
+/// A module with a `training_step`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `training_step`, so it cannot be fitted",
+    label = "this module has no `training_step`",
+    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in an `impl` with `#[lightning_module]`"
+)]
+pub trait TrainingStep: LightningImpl {
+    /// Runs the step; `None` skips the batch.
+    #[doc(hidden)]
+    fn run_training_step(
+        &self,
+        step: usize,
+        batch: Self::TrainBatch,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let _ = (step, batch, cx);
+        Err(Error::config("the module optimizes by itself, and was asked for a loss")
+            .help("run it with a trainer, which hands it its optimizers"))
+    }
+
+    /// Runs the step of a module that optimizes by itself.
+    #[doc(hidden)]
+    fn run_manual_step(
+        &mut self,
+        batch: Self::TrainBatch,
+        optimizers: &mut Optimizers<'_, Self>,
+        cx: &StepContext<'_>,
+    ) -> Result<Option<TrainingOutput>> {
+        let _ = optimizers;
+        self.run_training_step(0, batch, cx)
+    }
+
+    /// The batch once more, where several steps share it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::TrainBatch) -> Option<Self::TrainBatch> = |_| None;
+}
+
+/// A module with a `validation_step`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `validation_step`",
+    label = "this module has no `validation_step`",
+    note = "write `fn validation_step(&self, batch: B)` in an `impl` with `#[lightning_module]`, or give no validation loader"
+)]
+pub trait ValidationStep: LightningImpl {
+    /// Runs the step.
+    #[doc(hidden)]
+    fn run_validation_step(&self, batch: Self::ValBatch, cx: &StepContext<'_>) -> Result<()>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::ValBatch) -> Option<Self::ValBatch> = |_| None;
+}
+
+/// A module with a `test_step`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `test_step`",
+    label = "this module has no `test_step`",
+    note = "write `fn test_step(&self, batch: B)` in an `impl` with `#[lightning_module]`"
+)]
+pub trait TestStep: LightningImpl {
+    /// Runs the step.
+    #[doc(hidden)]
+    fn run_test_step(&self, batch: Self::TestBatch, cx: &StepContext<'_>) -> Result<()>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::TestBatch) -> Option<Self::TestBatch> = |_| None;
+}
+
+/// A module with a `predict_step`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `predict_step`",
+    label = "this module has no `predict_step`",
+    note = "write `fn predict_step(&self, batch: B) -> T` in an `impl` with `#[lightning_module]`"
+)]
+pub trait PredictStep: LightningImpl {
+    /// What one batch gives.
+    type Output: Send;
+
+    /// Runs the step.
+    #[doc(hidden)]
+    fn run_predict_step(&self, batch: Self::PredictBatch, cx: &StepContext<'_>) -> Result<Self::Output>;
+
+    /// The batch once more, for the hook after it.
+    #[doc(hidden)]
+    const AGAIN: fn(&Self::PredictBatch) -> Option<Self::PredictBatch> = |_| None;
+}

@@ -1,0 +1,56 @@
+//! The moving averages of the gradient and of its square.
+
+use super::super::float::Float;
+
+/// The smallest ε with which second moments are flushed.
+///
+/// Flushing a second moment below the smallest normal number changes an update by less than one
+/// part in a million as long as ε is far above its root, which is 1e-19 in `f32`.
+const SAFE_EPSILON: f32 = 1e-12;
+
+/// The moving averages of the gradient (first moment) and of its square (second moment).
+#[derive(Clone, Copy)]
+pub(super) struct Moments<F> {
+    beta_1: F,
+    one_minus_beta_1: F,
+    beta_2: F,
+    one_minus_beta_2: F,
+    /// Moments below these are flushed to zero.
+    flush_1: F,
+    flush_2: F,
+    /// Gradients below these, whose contributions would be denormal, count as zero in the first and
+    /// in the second moment.
+    flush_gradient_1: F,
+    flush_gradient_2: F,
+}
+
+impl<F: Float> Moments<F> {
+    pub(super) fn new(beta_1: f32, beta_2: f32, epsilon: f32) -> Self {
+        let one_minus_beta_1 = F::from_f64(f64::from(1.0 - beta_1));
+        let one_minus_beta_2 = F::from_f64(f64::from(1.0 - beta_2));
+        let flush = if epsilon >= SAFE_EPSILON { F::MIN_POSITIVE } else { F::ZERO };
+        Self {
+            beta_1: F::from_f64(f64::from(beta_1)),
+            one_minus_beta_1,
+            beta_2: F::from_f64(f64::from(beta_2)),
+            one_minus_beta_2,
+            flush_1: flush,
+            flush_2: flush,
+            flush_gradient_1: if one_minus_beta_1 > F::ZERO { flush / one_minus_beta_1 } else { F::ZERO },
+            flush_gradient_2: if one_minus_beta_2 > F::ZERO { (flush / one_minus_beta_2).sqrt() } else { F::ZERO },
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn update(&self, gradient: F, moment_1: F, moment_2: F) -> (F, F) {
+        let moment_1 = moment_1 * self.beta_1 + gradient.flushed_below(self.flush_gradient_1) * self.one_minus_beta_1;
+        let root = gradient.flushed_below(self.flush_gradient_2);
+        let moment_2 = moment_2 * self.beta_2 + root * root * self.one_minus_beta_2;
+        (moment_1.flushed_below(self.flush_1), moment_2.flushed_below(self.flush_2))
+    }
+
+    /// Keeps tiny first moments, for an update that depends on their sign.
+    pub(super) fn with_exact_signs(self) -> Self {
+        Self { flush_1: F::ZERO, flush_gradient_1: F::ZERO, ..self }
+    }
+}

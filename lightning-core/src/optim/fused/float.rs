@@ -1,0 +1,58 @@
+//! The float types that the fused optimizers compute in.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use burn::tensor::Element;
+
+/// A float type, with the operations of Burn's that the passes use.
+pub(super) trait Float:
+    Element
+    + Copy
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+{
+    const ZERO: Self;
+    const ONE: Self;
+    /// The smallest positive normal number.
+    const MIN_POSITIVE: Self;
+    /// Rounds to the nearest number of this type.
+    fn from_f64(number: f64) -> Self;
+    fn sqrt(self) -> Self;
+    fn abs(self) -> Self;
+
+    /// Returns zero if the magnitude is below `limit`; NaN is kept.
+    #[inline(always)]
+    fn flushed_below(self, limit: Self) -> Self {
+        if self.abs() < limit { Self::ZERO } else { self }
+    }
+}
+
+macro_rules! floats {
+    ($($float:ident),*) => {
+        $(impl Float for $float {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const MIN_POSITIVE: Self = $float::MIN_POSITIVE;
+            #[inline(always)]
+            fn from_f64(number: f64) -> Self {
+                number as $float
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $float::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $float::abs(self)
+            }
+        })*
+    };
+}
+
+floats!(f32, f64);

@@ -1,0 +1,178 @@
+//! The gradients of an accumulation window.
+
+use burn::{
+    module::ParamId,
+    tensor::{Gradients, Tensor, kind::BridgeTensor},
+};
+
+use crate::{
+    error::Result,
+    optim::{Optimizer, Weight},
+    params::{ErasedVisitor, FloatParam, ParamInfo},
+    precision,
+    tensor::any_rank::with_rank,
+};
+
+/// One gradient, with the parameter it belongs to.
+#[derive(Debug)]
+pub(crate) struct Gradient {
+    pub(crate) id: ParamId,
+    pub(crate) value: BridgeTensor,
+}
+
+/// The gradients of one window, summed over its backward passes, in the order of the module's parameters.
+#[derive(Debug, Default)]
+pub(crate) struct GradientStore {
+    slots: Vec<Option<Gradient>>,
+    /// Backward passes in the window.
+    passes: u64,
+    /// What the sum is divided by to be a mean.
+    weight: Option<Weight>,
+    /// What the losses were multiplied by; `None` for 1.
+    loss_scale: Option<f64>,
+}
+
+impl GradientStore {
+    /// Starts a window.
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.passes = 0;
+        self.weight = None;
+        self.loss_scale = None;
+    }
+
+    /// Backward passes since the window started.
+    pub(crate) fn micro_batches(&self) -> u64 {
+        self.passes
+    }
+
+    /// What the window's sum is divided by to be a mean.
+    pub(crate) fn weight(&self) -> Weight {
+        self.weight.clone().unwrap_or(Weight::Number(1.0))
+    }
+
+    /// What the losses were multiplied by.
+    pub(crate) fn loss_scale(&self) -> f64 {
+        self.loss_scale.unwrap_or(1.0)
+    }
+
+    /// Says what the losses were multiplied by.
+    pub(crate) fn mark_loss_scale(&mut self, scale: f64) {
+        self.loss_scale = Some(scale);
+    }
+
+    /// Says what the next loss is multiplied by. What is in the window already follows.
+    pub(crate) fn set_loss_scale(&mut self, scale: f64) {
+        let ratio = scale / self.loss_scale();
+        if ratio != 1.0 {
+            for slot in &mut self.slots {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: scaled(value, ratio) });
+            }
+        }
+        self.loss_scale = Some(scale);
+    }
+
+    /// Takes the gradients of the parameters that `optimizers` train out of `gradients` and adds them to the window.
+    pub(crate) fn collector<'a>(
+        &'a mut self,
+        gradients: &'a mut Gradients,
+        weight: Weight,
+        optimizers: &'a mut [Optimizer],
+    ) -> impl ErasedVisitor + 'a {
+        self.passes += 1;
+        self.weight = Some(match self.weight.take() {
+            Some(sum) => sum.add(weight),
+            None => weight,
+        });
+        GradientCollector { store: self, gradients, optimizers }
+    }
+
+    /// Whether the parameter has a gradient here.
+    pub(crate) fn has(&self, index: usize, id: ParamId) -> bool {
+        matches!(self.slots.get(index), Some(Some(gradient)) if gradient.id == id)
+    }
+
+    /// Takes the gradient of the parameter.
+    pub(crate) fn take(&mut self, index: usize) -> Option<Gradient> {
+        self.slots.get_mut(index).and_then(Option::take)
+    }
+
+    /// The gradient of the parameter.
+    pub(crate) fn get(&self, index: usize, id: ParamId) -> Option<&BridgeTensor> {
+        match self.slots.get(index) {
+            Some(Some(gradient)) if gradient.id == id => Some(&gradient.value),
+            _ => None,
+        }
+    }
+
+    /// Puts a gradient back, as a checkpoint has it.
+    pub(crate) fn put(&mut self, index: usize, id: ParamId, value: BridgeTensor) {
+        self.add(index, Gradient { id, value });
+    }
+
+    /// Says of how many backward passes the gradients are the sum, and what that is divided by to be a mean.
+    pub(crate) fn set_micro_batches(&mut self, passes: u64, weight: Weight) {
+        (self.passes, self.weight) = (passes, Some(weight));
+    }
+
+    /// Gives the gradient of the parameter at this place, if there is one, to `change`, which hands it back.
+    pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(BridgeTensor) -> BridgeTensor) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+        }
+    }
+
+    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
+                *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
+            }
+        }
+    }
+
+    /// All gradients, by the place of their parameters.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Gradient)> {
+        self.slots.iter().enumerate().filter_map(|(index, slot)| slot.as_ref().map(|gradient| (index, gradient)))
+    }
+
+    fn add(&mut self, index: usize, new: Gradient) {
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = Some(match slot.take() {
+                Some(sum) if sum.id == new.id => Gradient { id: new.id, value: add(sum.value, new.value) },
+                _ => new,
+            });
+        }
+    }
+}
+
+pub(crate) fn add(a: BridgeTensor, b: BridgeTensor) -> BridgeTensor {
+    with_rank!(a.rank(), D => Tensor::<D>::from_bridge(a).add(Tensor::from_bridge(b)).into_bridge(), a)
+}
+
+pub(crate) fn scaled(value: BridgeTensor, factor: f64) -> BridgeTensor {
+    with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).mul_scalar(factor).into_bridge(), value)
+}
+
+pub(crate) struct GradientCollector<'a> {
+    store: &'a mut GradientStore,
+    gradients: &'a mut Gradients,
+    optimizers: &'a mut [Optimizer],
+}
+
+impl ErasedVisitor for GradientCollector<'_> {
+    fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+        let info = ParamInfo { index, id, path, rank: param.rank() };
+        let mut trained = false;
+        for optimizer in &mut *self.optimizers {
+            trained |= optimizer.assign(&info);
+        }
+        if let Some(value) = trained.then(|| param.take_gradient(self.gradients)).flatten() {
+            self.store.add(index, Gradient { id, value: precision::widened(value) });
+        }
+        Ok(())
+    }
+}

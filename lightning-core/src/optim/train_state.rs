@@ -1,0 +1,67 @@
+//! The optimizers of a run and the gradients on their way to them.
+
+use burn::tensor::FloatDType;
+
+use super::{GradientStore, Optimizer, clip::Clip};
+use crate::{
+    console::table,
+    error::{Error, Result},
+    precision::LossScaler,
+};
+
+/// The optimizers of a run and the gradients on their way to them.
+#[derive(Debug, Default)]
+pub(crate) struct TrainState {
+    pub(crate) optimizers: Vec<Optimizer>,
+    /// The optimizer of each of several bound training steps, as an index.
+    pub(crate) bound: Vec<usize>,
+    /// The accumulation buffers: one, or one for each of several training steps.
+    pub(crate) accumulators: Vec<GradientStore>,
+    /// The loss scaler of each accumulation buffer, where losses are scaled.
+    pub(crate) scalers: Vec<LossScaler>,
+    /// The type of the parameter copies that steps compute with, in mixed precision.
+    pub(crate) lowering: Option<FloatDType>,
+    /// The parameters frozen during a bound step. Kept to reuse the memory.
+    pub(crate) frozen_others: Vec<usize>,
+    /// How the gradients of the current optimizer step are clipped.
+    pub(crate) clip: Option<Clip>,
+    /// Whether manual optimization has stepped an optimizer in this batch.
+    pub(crate) stepped: bool,
+    /// The number of trainable elements by optimizer and group.
+    pub(crate) trained: Vec<Vec<u64>>,
+}
+
+impl TrainState {
+    /// The learning rates by optimizer, `name` or `name/pgN` where there are several groups.
+    pub(crate) fn learning_rates(&self) -> Vec<(String, f64)> {
+        let mut rates = Vec::new();
+        for optimizer in &self.optimizers {
+            let several = optimizer.rates().count() > 1;
+            for (number, lr) in optimizer.rates().enumerate() {
+                let group = if several { format!("/pg{}", number + 1) } else { String::new() };
+                rates.push((format!("{}{group}", optimizer.name()), lr));
+            }
+        }
+        rates
+    }
+
+    /// The optimizer with the name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer> {
+        match self.optimizers.iter().position(|optimizer| optimizer.name() == name) {
+            Some(at) => Ok(&mut self.optimizers[at]),
+            None => {
+                let names = table::listed(self.optimizers.iter().map(Optimizer::name));
+                Err(Error::config(format!("there is no optimizer `{name}` here"))
+                    .help(format!("the optimizers are {names}")))
+            }
+        }
+    }
+
+    /// The number of micro-batches in all accumulation buffers.
+    pub(crate) fn micro_batches(&self) -> u64 {
+        self.accumulators.iter().map(GradientStore::micro_batches).sum()
+    }
+}

@@ -1,0 +1,72 @@
+//! Tensors that are moved and saved and not trained.
+
+use burn::tensor::{Tensor, TensorData};
+
+use crate::error::{Error, ErrorKind, Result};
+
+pub(super) fn read_tensor<const D: usize, K: burn::tensor::kind::Basic>(tensor: Tensor<D, K>) -> Result<TensorData> {
+    // sync: once per saved tensor, when a checkpoint is written.
+    tensor
+        .try_into_data()
+        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while a tensor was read: {error:?}")))
+}
+
+/// A tensor that a module keeps but does not train.
+#[diagnostic::on_unimplemented(
+    message = "a buffer must be a tensor, found `{Self}`",
+    label = "expected `Tensor<D>`, `Tensor<D, Int>` or `Tensor<D, Bool>`",
+    note = "data that is no tensor is a `#[state]` field"
+)]
+pub trait Buffer: Sized {
+    /// The values on the host.
+    #[doc(hidden)]
+    fn buffer_data(&self) -> Result<TensorData>;
+    /// A buffer of the same kind on the same device with other values.
+    #[doc(hidden)]
+    fn with_data(&self, data: TensorData) -> Self;
+    /// The shape.
+    #[doc(hidden)]
+    fn buffer_dims(&self) -> Vec<usize>;
+    /// Shows it.
+    #[doc(hidden)]
+    fn visit(&self, name: &str, visitor: &mut dyn BufferVisitor) {
+        visitor.buffer(name, &self.buffer_dims(), &|| self.buffer_data());
+    }
+    /// Offers it for replacement.
+    #[doc(hidden)]
+    fn replace(&mut self, name: &str, mapper: &mut dyn BufferMapper) -> Result<()> {
+        if let Some(data) = mapper.buffer(name, &self.buffer_dims())? {
+            *self = self.with_data(data);
+        }
+        Ok(())
+    }
+}
+
+impl<const D: usize, K: burn::tensor::kind::Basic> Buffer for Tensor<D, K> {
+    fn buffer_data(&self) -> Result<TensorData> {
+        read_tensor(self.clone())
+    }
+
+    fn with_data(&self, data: TensorData) -> Self {
+        Self::from_data(data, &self.device())
+    }
+
+    fn buffer_dims(&self) -> Vec<usize> {
+        self.dims().to_vec()
+    }
+}
+
+/// Looks at every buffer of a module.
+pub trait BufferVisitor {
+    /// One buffer: its name, its shape and its values.
+    fn buffer(&mut self, name: &str, dims: &[usize], data: &dyn Fn() -> Result<TensorData>);
+}
+
+/// Replaces buffers of a module.
+pub trait BufferMapper {
+    /// The stored values of the buffer, if there are any.
+    ///
+    /// # Errors
+    /// When what is stored does not fit.
+    fn buffer(&mut self, name: &str, dims: &[usize]) -> Result<Option<TensorData>>;
+}

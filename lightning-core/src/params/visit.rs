@@ -1,0 +1,136 @@
+//! One erased visitor over a module's parameters.
+
+use burn::{
+    module::{Flag, Module, ModuleVisitor, Param, ParamId},
+    tensor::{Bool, Gradients, Int, Tensor, kind::BridgeTensor},
+};
+
+use super::path::PathStack;
+use crate::{error::Result, tensor::handle::Handle};
+
+/// A float parameter of any rank.
+pub(crate) trait FloatParam {
+    /// Without materialising a lazy parameter.
+    fn dims(&self) -> Vec<usize>;
+    /// How many dimensions it has.
+    fn rank(&self) -> usize;
+    /// Whether a gradient is asked for; materialises.
+    fn is_trainable(&self) -> bool;
+    /// Bytes of one element; 4 for a parameter that does not exist yet.
+    fn element_size(&self) -> usize;
+    /// The gradient of this parameter, taken out of `gradients`.
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
+    /// The values, outside of any graph.
+    fn value(&self) -> BridgeTensor;
+    /// The value, for saving: outside of any graph, in the layout that the module computes with.
+    fn handle(&self) -> Handle;
+}
+
+impl<const D: usize> FloatParam for Param<Tensor<D>> {
+    fn dims(&self) -> Vec<usize> {
+        self.lazy_shape().as_slice().to_vec()
+    }
+
+    fn rank(&self) -> usize {
+        D
+    }
+
+    fn is_trainable(&self) -> bool {
+        self.is_require_grad()
+    }
+
+    fn element_size(&self) -> usize {
+        if self.is_initialized() { self.base().dtype().size() } else { 4 }
+    }
+
+    fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor> {
+        // Burn panics when asked for the gradient of a tensor outside the graph.
+        if !self.is_require_grad() {
+            return None;
+        }
+        self.val().grad_remove(gradients).map(Tensor::into_bridge)
+    }
+
+    fn value(&self) -> BridgeTensor {
+        self.val().inner().into_bridge()
+    }
+
+    fn handle(&self) -> Handle {
+        Handle::float(self.val())
+    }
+}
+
+/// Looks at every parameter of a module.
+pub(crate) trait ErasedVisitor {
+    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    fn enter(&mut self, path: &str, container: &str) {
+        let _ = (path, container);
+    }
+
+    /// Out of it.
+    fn exit(&mut self) {}
+
+    /// A float parameter; `index` counts them in the order of the module's fields.
+    fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
+
+    /// An integer or boolean parameter.
+    fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
+        let _ = (path, handle);
+        Ok(())
+    }
+
+    /// A flag, such as the one that lets dropout work in training.
+    fn flag(&mut self, path: &str, on: bool) {
+        let _ = (path, on);
+    }
+}
+
+/// Runs an [`ErasedVisitor`] as a Burn visitor; the first error is kept and ends the looking.
+pub(crate) struct DynVisitor<'a> {
+    visitor: &'a mut dyn ErasedVisitor,
+    path: PathStack,
+    index: usize,
+    result: Result<()>,
+}
+
+impl ModuleVisitor for DynVisitor<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name);
+        self.visitor.enter(&self.path.path, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+        self.visitor.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.float(self.index, param.id, &self.path.path, param);
+        }
+        self.index += 1;
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
+        }
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        if self.result.is_ok() {
+            self.result = self.visitor.other(&self.path.path, &|| Handle::other(param.val()));
+        }
+    }
+
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.visitor.flag(&self.path.path, flag.val().is_enabled());
+    }
+}
+
+/// Looks at every parameter of `module`.
+pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> Result<()> {
+    let mut visitor = DynVisitor { visitor, path: PathStack::default(), index: 0, result: Ok(()) };
+    module.visit(&mut visitor);
+    visitor.result
+}

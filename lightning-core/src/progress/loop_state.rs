@@ -1,0 +1,119 @@
+//! The state of the loops.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor};
+
+use super::{Counters, LoopPosition, StopReason};
+use crate::{error::Location, progress::Phase, stage::Stage};
+
+/// The state of the loops: what hooks and callbacks are told about where the run is.
+#[derive(Debug)]
+pub(crate) struct LoopState {
+    pub(crate) stage: Stage,
+    pub(crate) device: Device,
+    pub(crate) seed: u64,
+    pub(crate) counters: Counters,
+    /// The position in the epochs.
+    pub(crate) position: LoopPosition,
+    /// The epoch that was started last. Checkpoint files are named after it.
+    pub(crate) last_epoch: u64,
+    pub(crate) batch_idx: u64,
+    pub(crate) loader_idx: usize,
+    /// The size of the current batch, which weights what batch hooks log.
+    pub(crate) batch_size: Option<usize>,
+    /// The loss of the last training batch.
+    pub(crate) loss: Option<Tensor<1>>,
+    /// The micro-batches in the accumulation buffers when the current batch started.
+    pub(crate) micro_batches_before: u64,
+    pub(crate) validation: ValidationState,
+    pub(crate) stop: Option<StopReason>,
+    /// Whether the user was told that a stop is delayed by `min_epochs` or `min_steps`.
+    pub(crate) told_minimum: bool,
+    /// Whether `on_train_batch_start` asked to skip the rest of the epoch.
+    pub(crate) skip_epoch: bool,
+    pub(crate) sanity_checking: bool,
+    /// Whether an error is ending the run. Monitoring callbacks do nothing then.
+    pub(crate) failing: bool,
+    /// When the current entry point started.
+    pub(crate) started: Option<Instant>,
+}
+
+/// Validation inside `fit`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ValidationState {
+    /// Whether this `fit` validates at all.
+    pub(crate) enabled: bool,
+    /// Whether a validation follows the current batch.
+    pub(crate) follows: bool,
+    /// When the last validation ended.
+    pub(crate) ended: Option<Instant>,
+}
+
+impl LoopState {
+    /// The state before anything has run.
+    pub(crate) fn new(device: Device) -> Self {
+        Self {
+            stage: Stage::Fit,
+            device,
+            seed: 0,
+            counters: Counters::default(),
+            position: LoopPosition::default(),
+            last_epoch: 0,
+            batch_idx: 0,
+            loader_idx: 0,
+            batch_size: None,
+            loss: None,
+            micro_batches_before: 0,
+            validation: ValidationState::default(),
+            stop: None,
+            told_minimum: false,
+            skip_epoch: false,
+            sanity_checking: false,
+            failing: false,
+            started: None,
+        }
+    }
+
+    /// Resets what belongs to one entry point. Counters and the device stay.
+    pub(crate) fn begin(&mut self, stage: Stage) {
+        self.stage = stage;
+        if stage == Stage::Fit {
+            self.position = LoopPosition::start_of(self.counters.epoch);
+        }
+        self.stop = None;
+        self.started = Some(Instant::now());
+        self.told_minimum = false;
+        self.validation.ended = None;
+        self.skip_epoch = false;
+        self.failing = false;
+        self.batch_size = None;
+        self.loss = None;
+    }
+
+    /// Requests the end of the run after the current batch. The first request wins.
+    pub(crate) fn request_stop(&mut self, reason: StopReason) {
+        self.stop.get_or_insert(reason);
+    }
+
+    /// Whether the current batch is the one that a run resumed from here would repeat.
+    pub(crate) fn repeats_batch(&self) -> bool {
+        self.position.phase == Phase::Batch
+    }
+
+    /// The location for an error.
+    pub(crate) fn location(&self, hook: Option<String>, in_batch: bool) -> Location {
+        let hook = match self.sanity_checking {
+            true => Some(format!("{} (sanity check before training)", hook.as_deref().unwrap_or("validation"))),
+            false => hook,
+        };
+        Location {
+            stage: Some(self.stage),
+            epoch: matches!(self.stage, Stage::Fit | Stage::Validate).then_some(self.counters.epoch),
+            batch: in_batch.then_some(self.batch_idx),
+            global_step: (self.stage == Stage::Fit).then_some(self.counters.global_step),
+            hook,
+            path: None,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! How far a run is: counters, the position in its epochs, and why it ends.
+//!
+//! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read it.
+
+mod limit;
+mod loop_state;
+mod max_time;
+mod outputs;
+mod position;
+mod stop_reason;
+
+pub use self::{limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
+pub(crate) use self::{
+    loop_state::LoopState,
+    outputs::StepOutputs,
+    position::{Counters, LoopPosition, Phase},
+};

@@ -1,0 +1,85 @@
+//! The builder of a trainer.
+
+use super::Settings;
+use crate::{callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger};
+
+/// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
+///
+/// A bare integer is a number of batches, a bare float a fraction of them. No number stands for "off" or "unlimited": what
+/// is not set is not limited, except that without `max_epochs`, `max_steps` and `max_time` a run ends after 1000 epochs.
+pub struct TrainerBuilder<M> {
+    pub(crate) settings: Settings,
+    pub(crate) errors: ConfigErrors,
+    pub(crate) callbacks: Vec<Box<dyn Callback<M>>>,
+    pub(crate) loggers: Vec<Box<dyn Logger>>,
+    pub(crate) resume: Resume,
+}
+
+impl<M> std::fmt::Debug for TrainerBuilder<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainerBuilder").field("settings", &self.settings).finish()
+    }
+}
+
+impl<M> TrainerBuilder<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            settings: Settings::default(),
+            errors: ConfigErrors::default(),
+            callbacks: Vec::new(),
+            loggers: Vec::new(),
+            resume: Resume::Never,
+        }
+    }
+
+    /// Where the first `fit` begins: anew, or where a checkpoint was taken. A path stands for [`Resume::Path`].
+    ///
+    /// ```no_run
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// # }
+    /// // A job that a cluster starts again until it has finished.
+    /// let trainer = Net::trainer().max_epochs(100).resume_from(Resume::LastOrStart).build()?;
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resume_from(mut self, resume: impl Into<Resume>) -> Self {
+        self.resume = resume.into();
+        self
+    }
+
+    /// Adds a callback.
+    #[must_use]
+    pub fn callback<C: Callback<M> + 'static>(mut self, callback: C) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Adds a logger; without any, metrics go to `lightning_logs/version_N/metrics.csv` below the root folder.
+    #[must_use]
+    pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
+        self.loggers.push(Box::new(logger));
+        self.settings.asked.push("logger(…)");
+        self
+    }
+
+    /// Notes what was asked for by name.
+    pub(super) fn asked(mut self, enable: bool, setting: &'static str) -> Self {
+        self.settings.asked.retain(|asked| *asked != setting);
+        if enable {
+            self.settings.asked.push(setting);
+        }
+        self
+    }
+}

@@ -1,0 +1,112 @@
+//! How long training goes on.
+
+use std::time::Duration;
+
+use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
+use crate::{
+    error::ConfigErrors,
+    progress::{IntoMaxTime, Limit},
+};
+
+/// How long a run is that is not a dev run, for the schedules that have to know.
+#[derive(Clone, Debug)]
+pub(crate) struct WholeRun {
+    pub(crate) length: LengthSettings,
+    /// The share of the training batches of an epoch.
+    pub(crate) train: Limit,
+}
+
+impl Default for WholeRun {
+    fn default() -> Self {
+        Self { length: LengthSettings::default(), train: Limit::ALL }
+    }
+}
+
+/// How long training goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LengthSettings {
+    pub(crate) max_epochs: Option<usize>,
+    pub(crate) min_epochs: usize,
+    pub(crate) max_steps: Option<u64>,
+    pub(crate) min_steps: u64,
+    pub(crate) max_time: Option<Duration>,
+}
+
+/// Where nothing else ends a run, this many epochs do.
+pub(super) const DEFAULT_MAX_EPOCHS: usize = 1000;
+
+impl LengthSettings {
+    fn is_endless(&self) -> bool {
+        self.max_epochs.is_none() && self.max_steps.is_none() && self.max_time.is_none()
+    }
+}
+
+impl LengthSettings {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        let Self { max_epochs, min_epochs, max_steps, min_steps, max_time: _ } = self;
+        if max_epochs.is_some_and(|max| max < *min_epochs) {
+            errors.add(format!("`min_epochs({min_epochs})` is more than `max_epochs`"), "raise one or lower the other");
+        }
+        if max_steps.is_some_and(|max| max < *min_steps) {
+            errors.add(format!("`min_steps({min_steps})` is more than `max_steps`"), "raise one or lower the other");
+        }
+    }
+
+    pub(super) fn record(&self, record: &mut SettingsRecord) {
+        // A time limit belongs to one process.
+        let Self { max_epochs, min_epochs, max_steps, min_steps, max_time: _ } = self;
+        put(record, "max_epochs", optional(*max_epochs));
+        put(record, "min_epochs", min_epochs);
+        put(record, "max_steps", optional(*max_steps));
+        put(record, "min_steps", min_steps);
+    }
+
+    /// Limits a run that nothing else ends.
+    pub(super) fn apply_default(&mut self) {
+        if self.is_endless() {
+            self.max_epochs = Some(DEFAULT_MAX_EPOCHS);
+        }
+    }
+}
+
+impl<M> TrainerBuilder<M> {
+    /// Ends the run after this many epochs.
+    #[must_use]
+    pub fn max_epochs(mut self, epochs: usize) -> Self {
+        self.settings.length.max_epochs = Some(epochs);
+        self
+    }
+
+    /// Ends the run after this many optimizer steps.
+    #[must_use]
+    pub fn max_steps(mut self, steps: u64) -> Self {
+        self.settings.length.max_steps = Some(steps);
+        self
+    }
+
+    /// Goes on for at least this many epochs, whatever asks for a stop before.
+    #[must_use]
+    pub fn min_epochs(mut self, epochs: usize) -> Self {
+        self.settings.length.min_epochs = epochs;
+        self
+    }
+
+    /// Goes on for at least this many optimizer steps, whatever asks for a stop before.
+    #[must_use]
+    pub fn min_steps(mut self, steps: u64) -> Self {
+        self.settings.length.min_steps = steps;
+        self
+    }
+
+    /// Ends each `fit` after this time: a `Duration` or `"DD:HH:MM:SS"`.
+    #[must_use]
+    pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
+        match time.into_max_time() {
+            Ok(time) => self.settings.length.max_time = Some(time),
+            Err(error) => self
+                .errors
+                .add(format!("`max_time`: {}", error.message()), "write \"DD:HH:MM:SS\", as in \"00:01:30:00\""),
+        }
+        self
+    }
+}

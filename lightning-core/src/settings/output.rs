@@ -1,0 +1,105 @@
+//! What is shown and written.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::{SettingsRecord, builder::TrainerBuilder};
+use crate::error::ConfigErrors;
+
+/// What is shown and written.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputSettings {
+    pub(crate) log_every_n_steps: u64,
+    pub(crate) progress_bar: bool,
+    pub(crate) model_summary: bool,
+    pub(crate) checkpointing: bool,
+    pub(crate) default_logger: bool,
+    pub(crate) root: PathBuf,
+}
+
+impl Default for OutputSettings {
+    fn default() -> Self {
+        Self {
+            log_every_n_steps: 50,
+            progress_bar: true,
+            model_summary: true,
+            checkpointing: true,
+            default_logger: true,
+            root: PathBuf::from("."),
+        }
+    }
+}
+
+impl OutputSettings {
+    pub(super) fn check(&self, errors: &mut ConfigErrors) {
+        if self.log_every_n_steps == 0 {
+            errors.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
+        }
+    }
+
+    /// Adds nothing: what is shown and written does not change what is computed.
+    pub(super) fn record(&self, record: &mut SettingsRecord) {
+        let Self {
+            log_every_n_steps: _,
+            progress_bar: _,
+            model_summary: _,
+            checkpointing: _,
+            default_logger: _,
+            root: _,
+        } = self;
+        let _ = record;
+    }
+
+    /// Turns everything off, for a barebones run.
+    pub(super) fn silence(&mut self) {
+        self.progress_bar = false;
+        self.model_summary = false;
+        self.checkpointing = false;
+        self.default_logger = false;
+    }
+}
+
+impl<M> TrainerBuilder<M> {
+    /// Sends the values of single steps to the loggers every n batches. Default 50.
+    #[must_use]
+    pub fn log_every_n_steps(mut self, batches: u64) -> Self {
+        self.settings.output.log_every_n_steps = batches;
+        self.settings.asked.push("log_every_n_steps");
+        self
+    }
+
+    /// Logs nothing.
+    #[must_use]
+    pub fn no_logger(mut self) -> Self {
+        self.settings.output.default_logger = false;
+        self
+    }
+
+    /// Whether a run without a [`ModelCheckpoint`] keeps its latest checkpoint. Default yes.
+    #[must_use]
+    pub fn enable_checkpointing(mut self, enable: bool) -> Self {
+        self.settings.output.checkpointing = enable;
+        self.asked(enable, "enable_checkpointing(true)")
+    }
+
+    /// Whether progress is shown. Default yes.
+    #[must_use]
+    pub fn enable_progress_bar(mut self, enable: bool) -> Self {
+        self.settings.output.progress_bar = enable;
+        self.asked(enable, "enable_progress_bar(true)")
+    }
+
+    /// Whether the model's summary is printed before training. Default yes.
+    #[must_use]
+    pub fn enable_model_summary(mut self, enable: bool) -> Self {
+        self.settings.output.model_summary = enable;
+        self.asked(enable, "enable_model_summary(true)")
+    }
+
+    /// The folder for logs and checkpoints where nothing says otherwise. Default: the working folder.
+    #[must_use]
+    pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.settings.output.root = folder.as_ref().to_path_buf();
+        self
+    }
+}

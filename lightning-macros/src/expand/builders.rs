@@ -1,0 +1,79 @@
+//! `fn init` and `fn configure_optimizers`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use super::{
+    calls::{expand_arg, expand_output_call, known_params, parts},
+    implement_at,
+};
+use crate::model::{ImplModel, Method};
+
+/// ```text
+/// impl P::ConfigureOptimizers for Net {
+///     const OPTIMIZERS: &'static [&'static str] = &[];
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Setups {
+///         P::optimizers(Self::configure_optimizers(self, cx))
+///     }
+/// }
+/// ```
+pub(super) fn expand_configure(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
+    let known = known_params(method);
+    let args = known.iter().map(|(param, ty)| expand_arg(p, param, ty));
+    let call = expand_output_call(p, method, &quote!(optimizers), &quote!(self #(, #args)*));
+    implement_configure(model, method, call)
+}
+
+/// Spanned at the name, where rustc reports a conflicting `#[optimizer(…)]`.
+pub(super) fn implement_configure(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident);
+    let body = quote! {
+        const OPTIMIZERS: &'static [&'static str] = &[];
+        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Setups {
+            #body
+        }
+    };
+    let implementation = implement_at(method.sig.ident.span(), head, where_clause, body);
+    quote!(#(#cfgs)* #[automatically_derived] #implementation)
+}
+
+/// ```text
+/// impl P::InitModule for Net {
+///     type Built = Self;
+///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self {
+///         Self::init(&hparams, device)
+///     }
+/// }
+/// ```
+pub(super) fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    let p = model.paths.private();
+    let known = known_params(method);
+    let args = known.iter().map(|(param, ty)| expand_arg(p, param, ty));
+    let name = &method.sig.ident;
+    implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
+}
+
+pub(super) fn expand_inert_init_module(model: &ImplModel, method: &Method) -> TokenStream {
+    implement_init_module(model, method, quote!(::core::unreachable!()))
+}
+
+fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let cfgs = &method.cfgs;
+    let built = method.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    // Spanned at the name, where rustc reports conflicting `#[init(…)]`s.
+    let head = quote!(impl #impl_generics #p::InitModule for #ident);
+    let body = quote! {
+        type Built = #built;
+        fn init_module(hparams: <Self as #p::LightningStruct>::Hparams, device: &#p::Device) -> Self::Built {
+            #body
+        }
+    };
+    let implementation = implement_at(method.sig.ident.span(), head, where_clause, body);
+    quote!(#(#cfgs)* #[automatically_derived] #implementation)
+}

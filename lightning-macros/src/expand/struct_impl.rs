@@ -1,0 +1,96 @@
+//! `impl LightningStruct`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{
+    hparam_values::expand_rebuild,
+    storage::{expand_buffers, expand_state},
+};
+use crate::{
+    model::{Field, Role, StructModel},
+    paths::{hparams_ident, plain},
+    spans::respan,
+    text::text_of,
+};
+
+/// ```text
+/// impl P::LightningStruct for Net {
+///     type Hparams = NetHparams;
+///     const NAME: &'static str = "Net";
+///     const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::module("fc", "Linear")];
+///     fn hparams(&self) -> NetHparams { NetHparams { hidden: P::Clone::clone(&self.hidden) } }
+/// }
+/// ```
+pub(super) fn expand_lightning_struct(model: &StructModel) -> TokenStream {
+    let rebuild = expand_rebuild(model);
+    let buffers = expand_buffers(model);
+    let state = expand_state(model);
+    let built = expand_built(model);
+    implement_lightning_struct(model, rebuild, quote!(#built #buffers #state))
+}
+
+/// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name, where rustc reports a
+/// struct with neither `#[init(…)]` nor `fn init`.
+fn expand_built(model: &StructModel) -> TokenStream {
+    if model.is_built_by_attributes() {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let span = model.item.ident.span();
+    let path = respan(quote!(#p::built::<Self>), span);
+    quote! {
+        fn __lightning_built() {
+            #path()
+        }
+    }
+}
+
+pub(super) fn expand_inert_lightning_struct(model: &StructModel) -> TokenStream {
+    implement_lightning_struct(model, quote!(::core::unreachable!()), TokenStream::new())
+}
+
+fn implement_lightning_struct(model: &StructModel, rebuild: TokenStream, methods: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let ident = &model.item.ident;
+    let name = plain(ident);
+    let hparams = hparams_ident(ident);
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let rows = expand_rows(model);
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::LightningStruct for #ident #ty_generics #where_clause {
+            type Hparams = #hparams;
+            const NAME: &'static str = #name;
+            #rows
+            fn hparams(&self) -> #hparams {
+                #rebuild
+            }
+            #methods
+        }
+    }
+}
+
+/// `const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::module("fc", "Linear"),
+/// P::FieldDef::hparam("hidden", "usize").default("128")];`
+pub(super) fn expand_rows(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let rows = model.fields.iter().map(|field| expand_field_row(model, field));
+    quote!(const FIELDS: &'static [#p::FieldDef] = &[#(#rows),*];)
+}
+
+fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
+    let p = model.paths.private();
+    let (name, ty, cfgs) = (field.name(), field.type_text(), &field.cfgs);
+    let constructor = match model.role(field) {
+        Some(Role::Module(_)) if field.frozen.is_some() => quote!(frozen),
+        Some(Role::Module(_)) => quote!(module),
+        Some(Role::Buffer(_)) => quote!(buffer),
+        Some(Role::Hparam(_)) => quote!(hparam),
+        Some(Role::State) => quote!(state),
+        Some(Role::Skipped) | None => quote!(skipped),
+    };
+    let default = field.hparam().flatten().map(text_of).map(|default| quote!(.default(#default)));
+    let doc = Some(field.doc_text()).filter(|doc| !doc.is_empty()).map(|doc| quote!(.doc(#doc)));
+    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #doc)
+}

@@ -1,0 +1,125 @@
+//! The user's own impl: log calls, and changes after an error.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{ImplItem, Type, visit_mut::VisitMut};
+
+use crate::{
+    hooks::Owner,
+    model::{ImplModel, LogForm, Method, expand_placeholders},
+    parse::modern_tensor,
+    paths::{constant_ident, plain},
+    python_hints::read_fields,
+};
+
+pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
+    let mut item = model.item.clone();
+    let p = model.paths.outer();
+    for method in &model.methods {
+        if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
+            expand_placeholders(&mut function.block, |site| replacement(method, site));
+            if model.owner == Owner::Module {
+                read_fields(p, &method.sig, &mut function.block);
+            }
+            if method.hints.on_self {
+                // A method of the module has priority, and the import is then unused.
+                let words = syn::parse_quote!(#[allow(unused_imports)] use #p::Habits as _;);
+                function.block.stmts.insert(0, words);
+            }
+        }
+    }
+    item.into_token_stream()
+}
+
+/// `P::log::<Self, _>(0, &train_loss);`
+pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) -> TokenStream {
+    let p = model.paths.outer();
+    let (Some(log), Some(slots)) = (method.logs.get(site), method.slots.get(site)) else { return TokenStream::new() };
+    let cfgs = &log.own_cfgs;
+    let calls = slots.iter().map(|(variable, slot)| {
+        // Spanned at the variable, where rustc reports a type that cannot be logged.
+        let span = variable.span();
+        let (p, slot) = (p.at(span), Literal::usize_unsuffixed(*slot));
+        let options = &log.options;
+        let call = match (&options.per_stage, &options.batch_size, &options.metric) {
+            (per_stage, _, Some(metric)) => {
+                let log =
+                    if per_stage.is_some() { quote_spanned!(span=> log_per_stage) } else { quote_spanned!(span=> log) };
+                quote_spanned!(span=> #p::logged_metric::<Self, _, _>(#slot, || #metric).#log(&#variable);)
+            }
+            (Some(_), Some(size), None) => {
+                quote_spanned!(span=> #p::log_weighted_per_stage::<Self, _, _>(#slot, &#variable, #size);)
+            }
+            (Some(_), None, None) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
+            (None, Some(size), None) => {
+                quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);)
+            }
+            (None, None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
+        };
+        // The closure delays the construction of the metric, which happens once per run.
+        let allow = options.metric.as_ref().map(|_| quote!(#[allow(clippy::redundant_closure)]));
+        quote!(#(#cfgs)* #allow #call)
+    });
+    calls.collect()
+}
+
+/// The user's impl after an error: logged variables are used, and old tensor types are replaced.
+pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
+    let mut item = expand_item(model, |method, site| {
+        // A variable without a value cannot be used.
+        let logged = method.logs.get(site).filter(|site| site.form != LogForm::Declaration);
+        let bindings = logged.map(|site| site.bindings.as_slice()).unwrap_or_default();
+        quote!(#(let _ = &#bindings;)*)
+    });
+    if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
+        drop_python_bodies(model, &mut parsed);
+        drop_colliding(model, &mut parsed);
+        modernize(|tensors| tensors.visit_item_impl_mut(&mut parsed));
+        item = parsed.into_token_stream();
+    }
+    item
+}
+
+/// Replaces the bodies that use `self.trainer`: this is already reported, and rustc would report
+/// the missing field again.
+fn drop_python_bodies(model: &ImplModel, item: &mut syn::ItemImpl) {
+    for method in model.methods.iter().filter(|method| !method.hints.of_trainer.is_empty()) {
+        if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
+            function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+            function.block = syn::parse_quote!({ ::core::unreachable!() });
+        }
+    }
+}
+
+/// Removes items with the name of a generated item, so that rustc does not report them again.
+fn drop_colliding(model: &ImplModel, item: &mut syn::ItemImpl) {
+    let repeated: Vec<usize> = model.repeated().map(|method| method.index).collect();
+    let mut index = 0;
+    item.items.retain(|member| {
+        let here = index;
+        index += 1;
+        match member {
+            ImplItem::Fn(function) => {
+                !repeated.contains(&here) && !model.owner.generated().contains(&plain(&function.sig.ident).as_str())
+            }
+            ImplItem::Const(constant) => {
+                !model.metrics.iter().any(|metric| constant_ident(&metric.variable, metric.span) == constant.ident)
+            }
+            _ => true,
+        }
+    });
+}
+
+/// Replaces `Tensor<B, 2>` with `Tensor<2>`, so that rustc does not report it again.
+pub(crate) fn modernize(visit: impl FnOnce(&mut dyn VisitMut)) {
+    struct Tensors;
+    impl VisitMut for Tensors {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Some(modern) = modern_tensor(ty) {
+                *ty = modern;
+            }
+            syn::visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    visit(&mut Tensors);
+}

@@ -1,0 +1,174 @@
+//! Reads a method: its attributes, the meaning of its name, its parameters.
+
+use syn::{Attribute, FnArg, ImplItemFn, Pat};
+
+use super::{
+    binding::Binding,
+    log_collector::collect_logs,
+    method::{Meant, Method, Param, Parameters},
+};
+use crate::{
+    diagnostics::{Diagnostics, listed, nearest, suggested},
+    hooks::{FOREIGN, HookDef, Kind, MANUAL_STEP, Owner, STAGE_WORDS, UNAVAILABLE},
+    parse::{copy_attrs, known_args, name_of, parse_args, take_attrs},
+    paths::plain,
+    python_hints::PythonHints,
+};
+
+/// Our attributes of methods.
+const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
+/// Our attributes on the wrong item: reported, and not passed on to rustc.
+const FOREIGN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
+
+pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
+    let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
+    let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
+    let ordinary = report_foreign(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
+    let cfgs = copy_attrs(&function.attrs, "cfg");
+    let name = plain(&function.sig.ident);
+    let named = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
+    let (meant, binding) = if owner == Owner::Data || !kept.is_empty() {
+        report_misplaced(&ours, diagnostics);
+        (named, None)
+    } else {
+        read_step_attrs(&ours, named, &name, diagnostics)
+    };
+    let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
+    let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
+    let params = match meant {
+        Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
+        _ => Parameters::default(),
+    };
+    let hints = if owner == Owner::Module { PythonHints::of(&function.block) } else { PythonHints::default() };
+    let sig = function.sig.clone();
+    Method { index, cfgs, sig, meant, binding, attributed, params, logs, hints, slots: Vec::new() }
+}
+
+fn report_misplaced(attrs: &[Attribute], diagnostics: &Diagnostics) {
+    for attr in attrs {
+        let name = name_of(attr);
+        diagnostics
+            .error(attr.path(), format!("`#[{name}]` must be on a training step of a module"))
+            .help(format!("remove `#[{name}]`"))
+            .emit();
+    }
+}
+
+/// Reads `#[training_step(…)]` and `#[manual_optimization]`, which change what a method is.
+fn read_step_attrs(
+    attrs: &[Attribute],
+    mut meant: Meant,
+    name: &str,
+    diagnostics: &Diagnostics,
+) -> (Meant, Option<Binding>) {
+    let mut binding = None;
+    for attr in attrs {
+        let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
+        match name_of(attr).as_str() {
+            "training_step" if binding.is_none() => {
+                binding = Binding::read(attr, diagnostics);
+                // A step whatever its name is, even if the attribute is wrong.
+                meant = HookDef::find(Owner::Module, "training_step").map_or(Meant::Ordinary, Meant::Hook);
+            }
+            "training_step" => diagnostics
+                .error(attr.path(), "duplicate attribute `#[training_step]`")
+                .help("remove one of the two")
+                .emit(),
+            _ if training && binding.is_none() => {
+                known_args(parse_args(attr, diagnostics), "manual_optimization", &[], diagnostics);
+                meant = Meant::Hook(MANUAL_STEP);
+            }
+            _ if training => diagnostics
+                .error(attr.path(), "`#[manual_optimization]` cannot be combined with `#[training_step]`")
+                .help("remove one of the two")
+                .emit(),
+            _ => diagnostics
+                .error(attr.path(), format!("`#[manual_optimization]` must be on `training_step`, found on `{name}`"))
+                .expected(format!("`{}`", MANUAL_STEP.signature()))
+                .help("write it above `training_step`")
+                .emit(),
+        }
+    }
+    (meant, binding)
+}
+
+/// Reports our attributes that belong on another item and misspelled ones. Returns true for a
+/// misspelled `#[not_a_hook]`.
+fn report_foreign(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> bool {
+    let mut ordinary = false;
+    attrs.retain(|attr| {
+        let name = name_of(attr);
+        let near = suggested(&name, METHOD_ATTRS.iter().copied());
+        if near.is_none() && !FOREIGN_ATTRS.contains(&name.as_str()) {
+            return true;
+        }
+        ordinary |= near.is_some();
+        let report = diagnostics
+            .error(attr.path(), format!("unknown attribute `#[{name}]` on a method of {}", owner.noun()))
+            .note(format!("available attributes: {}", listed(METHOD_ATTRS.iter().copied())));
+        match near {
+            Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
+            None if name == "log" => report.help("write `#[log]` above the `let` whose value to log").emit(),
+            None => report.emit(),
+        }
+        false
+    });
+    ordinary
+}
+
+/// Finds the meaning of a method's name.
+fn meant_by(owner: Owner, name: &str) -> Meant {
+    if let Some(hook) = HookDef::find(owner, name) {
+        return Meant::Hook(hook);
+    }
+    if let Some((_, instead)) = UNAVAILABLE.iter().find(|(known, _)| *known == name) {
+        return Meant::Unavailable(instead);
+    }
+    if owner == Owner::Data
+        && let Some(hook) = HookDef::find(Owner::Module, name).filter(|hook| hook.kind != Kind::Init)
+    {
+        return Meant::Misplaced(hook);
+    }
+    // `train_loader` is an ordinary name on a module, `valid_dataloader` is not.
+    let ordinary =
+        |target: &str| owner == Owner::Module && target.ends_with("_dataloader") && !name.ends_with("_dataloader");
+    if let Some((_, target)) = FOREIGN.iter().find(|(known, _)| *known == name)
+        && !ordinary(target)
+        && let Some(hook) = HookDef::find(owner, target)
+    {
+        return Meant::NearMiss(Some(hook));
+    }
+    let rows = HookDef::of(owner).map(|hook| hook.name);
+    if let Some(near) = nearest(name, rows) {
+        return Meant::NearMiss(HookDef::find(owner, near));
+    }
+    let mut words = name.split('_');
+    if words.next() == Some("on") && words.next().is_some_and(|word| STAGE_WORDS.contains(&word)) {
+        return Meant::NearMiss(None);
+    }
+    Meant::Ordinary
+}
+
+/// Reads the parameters: the batch, those of the row, and unknown ones.
+fn read_params(hook: &'static HookDef, sig: &syn::Signature) -> Parameters {
+    let mut params = Parameters::default();
+    for input in &sig.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        let name = match &*typed.pat {
+            Pat::Ident(binding) => plain(&binding.ident),
+            _ => String::new(),
+        };
+        // A leading underscore marks a parameter as unused.
+        let known = hook.params.iter().find(|param| param.name == name.trim_start_matches('_'));
+        let param = match known {
+            Some(known) => Param::Known(known, (*typed.ty).clone()),
+            None if matches!(hook.kind, Kind::Step(_)) && params.batch.is_none() => {
+                params.batch = Some((*typed.ty).clone());
+                Param::Batch
+            }
+            None => Param::Unknown(input.clone()),
+        };
+        params.all.push(param);
+    }
+    params
+}

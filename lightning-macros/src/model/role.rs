@@ -1,0 +1,99 @@
+//! The role of a field, and its precision.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Attribute, Expr, Meta};
+
+use crate::{
+    diagnostics::Diagnostics,
+    parse::{Arg, known_args, name_of, parse_args, parse_expr},
+};
+
+/// A role attribute.
+pub(crate) struct RoleAttr {
+    /// The attribute.
+    pub(crate) attr: Attribute,
+    /// Its meaning.
+    pub(crate) role: Role,
+}
+
+/// The role of a field.
+#[derive(Clone)]
+pub(crate) enum Role {
+    /// A Burn module; without an expression it is built by `fn init`.
+    Module(Option<Expr>),
+    /// A hyperparameter and its default.
+    Hparam(Option<Expr>),
+    /// A tensor that is never trained.
+    Buffer(Option<Expr>),
+    /// Data that is saved in the checkpoint.
+    State,
+    /// Data that is not saved.
+    Skipped,
+}
+
+pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<RoleAttr> {
+    let role = match name_of(&attr).as_str() {
+        "init" => Role::Module(parse_expr(&attr, diagnostics)),
+        "buffer" => Role::Buffer(parse_expr(&attr, diagnostics)),
+        "hparam" => {
+            let known: &[(&str, &str)] = &[("default", "default = …")];
+            let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);
+            Role::Hparam(args.into_iter().find_map(|arg| match arg {
+                Arg::Value(_, value) => Some(value),
+                _ => None,
+            }))
+        }
+        "state" => {
+            let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);
+            match args.first() {
+                Some(Arg::Value(key, _)) => {
+                    diagnostics
+                        .error(key, "option `skip` takes no value")
+                        .help("write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint")
+                        .emit();
+                    Role::Skipped
+                }
+                Some(_) => Role::Skipped,
+                None => Role::State,
+            }
+        }
+        _ => return None,
+    };
+    Some(RoleAttr { attr, role })
+}
+
+/// Reports anything but a single `#[precision(f32)]`.
+pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
+    for (number, attr) in attrs.iter().enumerate() {
+        if number > 0 {
+            diagnostics.error(attr.path(), "duplicate attribute `#[precision]`").help("remove one of the two").emit();
+            continue;
+        }
+        let args = parse_args(attr, diagnostics);
+        match (&attr.meta, args.as_slice()) {
+            (Meta::List(_), [Arg::Flag(dtype)]) if dtype == "f32" => {}
+            // `parse_args` has reported it.
+            (Meta::NameValue(_), _) => {}
+            (_, []) => diagnostics
+                .error(attr.path(), "`#[precision]` needs a type")
+                .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
+                .emit(),
+            (_, [first, ..]) => diagnostics
+                .error(args.iter().find(|arg| !is_f32(arg)).unwrap_or(first), "`#[precision]` must be `f32`")
+                .note("the precision of the run is a trainer setting: `precision(\"bf16-mixed\")`")
+                .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
+                .emit(),
+        }
+    }
+}
+
+fn is_f32(arg: &Arg) -> bool {
+    matches!(arg, Arg::Flag(dtype) if dtype == "f32")
+}
+
+impl ToTokens for RoleAttr {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.attr.path().to_tokens(tokens);
+    }
+}

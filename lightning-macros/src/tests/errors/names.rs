@@ -1,0 +1,96 @@
+//! Names of methods.
+
+use expect_test::expect;
+
+use super::check;
+
+#[test]
+fn near_miss_names() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    fn traning_step(&self, batch: B) -> Tensor<1> { #[log] let loss = l(); loss }
+    fn val_step(&self, batch: B) {}
+    fn on_validation_epoch_finished(&mut self) {}
+    fn validation_epoch_end(&mut self) {}
+    fn valid_dataloader(&self) -> DataLoader<B> { todo!() }
+    fn configure_optimizers(&self) -> Adam { todo!() }
+    fn optimizer_step(&mut self) {}
+}
+"##,
+        expect![[r#"
+            unknown hook `traning_step`
+            = note: `training_step` runs for each training batch
+            = help: did you mean `fn training_step(&self, batch: B) -> Tensor<1>`?
+            = help: mark the method `#[not_a_hook]` to keep the name
+
+            unknown hook `val_step`
+            = note: `validation_step` runs for each validation batch
+            = help: did you mean `fn validation_step(&self, batch: B)`?
+            = help: mark the method `#[not_a_hook]` to keep the name
+
+            unknown hook `on_validation_epoch_finished`
+            = help: the closest hook is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
+            = help: mark the method `#[not_a_hook]` to keep the name
+
+            unknown hook `validation_epoch_end`
+            = note: `on_validation_epoch_end` runs after the validation batches
+            = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
+            = help: mark the method `#[not_a_hook]` to keep the name
+
+            unknown hook `valid_dataloader`
+            = note: `val_dataloader` runs when `fit` or `validate` is given `()`, for the validation batches
+            = help: did you mean `fn val_dataloader(&self) -> Result<DataLoader<B>>`?
+            = help: mark the method `#[not_a_hook]` to keep the name
+
+            hook `optimizer_step` of PyTorch Lightning is not available
+            = help: write `on_before_optimizer_step` to inspect gradients before the trainer steps the optimizer
+            = help: mark the method `#[not_a_hook]` to keep the name"#]],
+    );
+}
+
+#[test]
+fn generated_and_repeated_names() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    fn freeze(&mut self) {}
+    fn training_step(&self, batch: B) -> Tensor<1> { todo!() }
+    fn training_step(&self, batch: B) -> Tensor<1> { todo!() }
+}
+"##,
+        expect![[r#"
+            duplicate method `freeze`
+            = note: `#[lightning_module]` on the struct generates a method of this name
+            = help: rename the method
+
+            duplicate hook `training_step`
+            = help: remove one of the two"#]],
+    );
+}
+
+#[test]
+fn alien_method_attributes() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    #[training_step(optimizer = critic)] fn critic_step(&self, batch: B) -> Tensor<1> { todo!() }
+    #[manual_optimization] fn training_step(&self, batch: B) -> Tensor<1> { todo!() }
+    #[not_hook] fn train_step(&self) {}
+    #[not_a_hook] fn val_step(&self) {}
+}
+"##,
+        expect![[r#"
+            unknown attribute `#[not_hook]` on a method of a module
+            = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
+            = help: did you mean `#[not_a_hook]`?
+
+            `training_step` must take `&mut self`, found `&self`
+            = note: expected `fn training_step(&mut self, batch: B, optimizers: &mut Optimizers<Self>) -> Result<()>`
+            = help: write `&mut self`
+
+            `training_step` cannot be combined with steps that are bound to optimizers
+            = note: it would train every optimizer a second time
+            = help: write `#[training_step(optimizer = …)]` above it, or remove it"#]],
+    );
+}

@@ -1,0 +1,185 @@
+//! Receivers, qualifiers, parameters, batches.
+
+use expect_test::expect;
+
+use super::check;
+
+#[test]
+fn wrong_receivers() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    fn training_step(&mut self, batch: B) -> Tensor<1> { todo!() }
+    fn validation_step(batch: B) {}
+    fn on_fit_start(self) {}
+    fn on_fit_end(&self) {}
+    fn init(&self, hparams: &NetHparams, device: &Device) -> Self { todo!() }
+}
+"##,
+        expect![[r#"
+            `training_step` must take `&self`, found `&mut self`
+            = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
+            = help: write `&self`, and change fields in a hook such as `on_train_batch_end`
+
+            `validation_step` must take `&self`, found no receiver
+            = note: expected `fn validation_step(&self, batch: B)`
+            = help: write `&self`
+
+            `on_fit_start` must take `&mut self`, found `self`
+            = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
+            = help: write `&mut self`
+
+            `on_fit_end` must take `&mut self`, found `&self`
+            = note: expected `fn on_fit_end(&mut self, cx: &mut HookContext)`
+            = help: write `&mut self`
+
+            `init` must not take `self`, found `&self`
+            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name"#]],
+    );
+}
+
+#[test]
+fn qualifiers() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    async fn training_step(&self, batch: B) -> Tensor<1> { todo!() }
+    const unsafe extern "C" fn on_fit_start(&mut self) {}
+    fn test_step<T: Batch>(&self, batch: T) {}
+}
+"##,
+        expect![[r#"
+            `training_step` must not be `async`
+            = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
+            = help: remove it
+
+            `on_fit_start` must not be `const`
+            = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
+            = help: remove it
+
+            `on_fit_start` must not be `unsafe`
+            = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
+            = help: remove it
+
+            `on_fit_start` must not be `extern`
+            = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
+            = help: remove it
+
+            `test_step` must not be generic
+            = note: expected `fn test_step(&self, batch: B)`
+            = help: write concrete types, such as `batch: Tensor<2>`"#]],
+    );
+}
+
+#[test]
+fn wrong_parameters() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    fn training_step(&self, batch: B, batch_index: usize, optimizers: &mut Optimizers<Self>) -> Tensor<1> { todo!() }
+    fn on_train_epoch_end(&mut self, outputs: Vec<f32>) {}
+    fn on_train_batch_start(&mut self, batch: B) {}
+    fn on_test_batch_end(&mut self, batch: &mut B) {}
+    fn on_train_batch_end(&mut self, outputs: T, cx: &mut HookContext, _cx: &mut HookContext, (a, b): (u8, u8)) {}
+    fn prepare_data(&self, stage: Stage) {}
+    fn init(hparams: &NetHparams) -> Self { todo!() }
+}
+"##,
+        expect![[r#"
+            unknown parameter `batch_index` of `training_step`
+            = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
+            = help: did you mean `batch_idx`?
+
+            unknown parameter `optimizers` of `training_step`
+            = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
+            = help: remove `optimizers`
+
+            unknown parameter `outputs` of `on_train_epoch_end`
+            = note: available parameters, recognized by name: `cx: &mut HookContext`
+            = help: remove `outputs`
+
+            `on_train_batch_start` must take `batch` by shared reference, found `B`
+            = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_test_batch_end` must take `batch` by shared reference, found `&mut B`
+            = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
+            = help: write `&B`
+
+            `on_train_batch_end` must take `outputs` by shared reference, found `T`
+            = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
+            = help: write `&T`
+
+            duplicate parameter `cx` of `on_train_batch_end`
+            = help: remove one of the two
+
+            unknown parameter `(a, b)` of `on_train_batch_end`
+            = note: available parameters, recognized by name: `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
+            = help: remove `(a, b)`
+
+            unknown parameter `stage` of `prepare_data`
+            = note: `prepare_data` takes no parameters
+            = help: remove `stage`
+
+            missing parameter `device` of `init`
+            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = help: add `device: &Device`"#]],
+    );
+}
+
+#[test]
+fn wrong_batches() {
+    check(
+        r##"
+#[lightning_module] impl Net {
+    fn training_step(&self) -> Tensor<1> { todo!() }
+    fn validation_step(&self, batch: &B) {}
+    fn test_step(&self, batch: impl Batch) {}
+    fn predict_step(&self, batch: B) -> impl Iterator<Item = f32> { todo!() }
+}
+"##,
+        expect![[r#"
+            `training_step` must take a batch, found none
+            = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
+            = help: add `batch: B`, where `B` is the batch type of the loader
+
+            `validation_step` must take the batch by value, found a reference
+            = help: write `B`
+
+            the batch of `test_step` must have a named type, found `impl Batch`
+            = help: write the type that derives `Batch`
+
+            `predict_step` must return a named type, found `impl Iterator<Item = f32>`
+            = help: write the name of the type that the step returns"#]],
+    );
+}
+
+#[test]
+fn old_tensors() {
+    check(
+        r##"
+#[lightning_module] struct Net { layer: Linear, #[buffer] noise: Vec<Tensor<B, 2>> }
+#[lightning_module] impl Net {
+    fn forward(&self, x: Tensor<B, 3, Int>) -> Tensor<B, 2> { todo!() }
+}
+#[derive(Batch)] struct Images { images: Tensor<B, 4> }
+"##,
+        expect![[r#"
+            `Tensor` has no backend parameter, found `Tensor<B, 2>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<2>`
+
+            `Tensor` has no backend parameter, found `Tensor<B, 3, Int>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<3, Int>`
+
+            `Tensor` has no backend parameter, found `Tensor<B, 2>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<2>`
+
+            `Tensor` has no backend parameter, found `Tensor<B, 4>`
+            = note: Burn 0.22 removed the backend parameter
+            = help: write `Tensor<4>`"#]],
+    );
+}

@@ -1,0 +1,49 @@
+//! The names of metrics (C10).
+
+use crate::{
+    diagnostics::Diagnostics,
+    model::{ConflictKind, ImplModel},
+    paths::constant_ident,
+};
+
+/// Two different metrics with one name (C10).
+pub(super) fn check_metric_conflicts(model: &ImplModel, diagnostics: &Diagnostics) {
+    for conflict in &model.conflicts {
+        let name = &conflict.name;
+        let (headline, help) = match conflict.kind {
+            ConflictKind::Metric => (format!("duplicate metric constant `{name}`"), "rename one of the two variables"),
+            ConflictKind::Variable => (
+                format!("metric `{name}` must be logged from one variable, found two"),
+                "write a different `name` for each variable",
+            ),
+            ConflictKind::View | ConflictKind::Options => (
+                format!("metric `{name}` must be logged with the same options everywhere"),
+                "write the same options in both places, or rename one of the variables",
+            ),
+        };
+        let report =
+            diagnostics.error(&conflict.variable, headline).note(format!("it is first logged in `{}`", conflict.first));
+        let report = match conflict.kind {
+            ConflictKind::View => report
+                .note("by default training logs each step and all other stages the epoch; `on_step` and `on_epoch` override this"),
+            _ => report,
+        };
+        report.help(help).emit();
+    }
+}
+
+/// The constant of a metric, and a constant of the user (C10).
+pub(super) fn check_metric_constants(model: &ImplModel, diagnostics: &Diagnostics) {
+    for member in &model.item.items {
+        let syn::ImplItem::Const(constant) = member else { continue };
+        let metric =
+            model.metrics.iter().find(|metric| constant_ident(&metric.variable, metric.span) == constant.ident);
+        if let Some(metric) = metric {
+            diagnostics
+                .error(&constant.ident, format!("duplicate constant `{}`", constant.ident))
+                .note(format!("`#[log]` generates a constant of this name for the metric `{}`", metric.name))
+                .help("rename the constant or the logged variable")
+                .emit();
+        }
+    }
+}
