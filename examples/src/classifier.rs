@@ -1,4 +1,5 @@
-//! A well-known tutorial's network on MNIST, which the `mnist` example trains, and which says what it sees in the images that others draw.
+//! A classifier of MNIST, trained by the `mnist` example and used by `gan` and `wgan_gp` to
+//! evaluate generated images.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -134,47 +135,47 @@ fn batch(part: &Part, indices: &[usize]) -> Result<ImageBatch> {
     })
 }
 
-/// What a classifier takes images for.
+/// The predictions of a classifier for a set of images.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
-    /// Images it takes for each class.
+pub struct Evaluation {
+    /// The number of images predicted as each class.
     pub counts: [usize; CLASSES],
-    /// The mean probability that it gives to the class it decides for.
+    /// The mean probability of the predicted class.
     pub confidence: f64,
 }
 
-impl Verdict {
-    /// Classes of at least one image in a hundred.
+impl Evaluation {
+    /// Returns the number of classes with at least 1 % of the images.
     pub fn classes(&self) -> usize {
         let all: usize = self.counts.iter().sum();
         self.counts.iter().filter(|count| **count * 100 >= all.max(1)).count()
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let classes = self.classes();
         write!(
             f,
-            "{classes} of {CLASSES} classes, mean confidence {:.3}, images a class {:?}",
+            "{classes} of {CLASSES} classes, mean confidence {:.3}, images per class {:?}",
             self.confidence, self.counts
         )
     }
 }
 
 impl Classifier {
-    /// What it sees in `[n, 784]` images, whose pixels are from 0 to 1.
-    pub fn judge(&self, images: Tensor<2>) -> Result<Verdict> {
+    /// Classifies images `[n, 784]` with pixels from 0 to 1.
+    pub fn evaluate(&self, images: Tensor<2>) -> Result<Evaluation> {
         let (confidence, class) = softmax(self.forward(images), 1).max_dim_with_indices(1);
         let mut counts = [0; CLASSES];
         for class in class.into_data().iter::<u8>() {
             counts[usize::from(class)] += 1;
         }
-        Ok(Verdict { counts, confidence: confidence.mean().into_scalar() })
+        Ok(Evaluation { counts, confidence: confidence.mean().into_scalar() })
     }
 }
 
-/// The classifier of a checkpoint of the `mnist` example, or one that is trained here, three epochs long.
+/// Loads the classifier of a checkpoint of the `mnist` example, or trains one for three epochs.
 pub fn trained(checkpoint: Option<PathBuf>, data_dir: Option<PathBuf>, fast_dev_run: bool) -> Result<Classifier> {
     if let Some(checkpoint) = checkpoint {
         return Classifier::load_from_checkpoint(checkpoint);
@@ -200,10 +201,10 @@ mod tests {
     fn a_class_counts_from_one_image_in_a_hundred() {
         let mut counts = [0; CLASSES];
         (counts[0], counts[3], counts[9]) = (197, 2, 1);
-        let verdict = Verdict { counts, confidence: 0.5 };
-        assert_eq!(verdict.classes(), 2);
-        let text = "2 of 10 classes, mean confidence 0.500, images a class [197, 0, 0, 2, 0, 0, 0, 0, 0, 1]";
-        assert_eq!(verdict.to_string(), text);
-        assert_eq!(Verdict { counts: [0; CLASSES], confidence: f64::NAN }.classes(), 0);
+        let evaluation = Evaluation { counts, confidence: 0.5 };
+        assert_eq!(evaluation.classes(), 2);
+        let text = "2 of 10 classes, mean confidence 0.500, images per class [197, 0, 0, 2, 0, 0, 0, 0, 0, 1]";
+        assert_eq!(evaluation.to_string(), text);
+        assert_eq!(Evaluation { counts: [0; CLASSES], confidence: f64::NAN }.classes(), 0);
     }
 }

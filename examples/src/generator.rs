@@ -1,4 +1,4 @@
-//! The network of `gan` and `wgan_gp` that makes images of noise.
+//! The generator network of `gan` and `wgan_gp`.
 
 use burn::{
     module::Module,
@@ -12,7 +12,8 @@ use burn::{
 
 use crate::data::mnist::PIXELS;
 
-/// Noise of `latent` numbers, two hidden layers with BatchNorm, an image of pixels from 0 to 1.
+/// Maps noise of `latent` numbers to an image with pixels from 0 to 1, through two hidden layers
+/// with BatchNorm.
 #[derive(Module, Debug)]
 pub struct Generator {
     fc1: Linear,
@@ -42,7 +43,7 @@ impl Generator {
         sigmoid(self.head.forward(x))
     }
 
-    /// As many images as `n`, of noise drawn on `device`.
+    /// Generates `n` images from noise drawn on `device`.
     pub fn sample(&self, n: usize, device: &Device) -> Tensor<2> {
         self.forward(Tensor::random([n, self.latent], Distribution::Normal(0.0, 1.0), device))
     }

@@ -1,4 +1,4 @@
-//! Images side by side in one png file.
+//! Writes a grid of images to a PNG file.
 
 use std::{
     fs::{self, File},
@@ -9,13 +9,14 @@ use std::{
 use burn::prelude::*;
 use lightning_core::{Error, Result};
 
-/// Pixels between two images, and around them all.
+/// The number of pixels between two images and at the border.
 const GAP: usize = 2;
 
-/// Writes `[n, side * side]` images, with pixels from 0 (black) to 1 (white), in rows of `columns`. Folders on the way are made.
+/// Writes images `[n, side * side]` with pixels from 0 (black) to 1 (white), in rows of `columns`.
+/// Missing folders are created.
 pub fn save(path: &Path, images: Tensor<2>, side: usize, columns: usize) -> Result<()> {
     let pixels: Vec<f32> =
-        images.into_data().try_to_vec().map_err(|error| Error::data(format!("no float32: {error:?}")))?;
+        images.into_data().try_to_vec().map_err(|error| Error::data(format!("images must be float32: {error:?}")))?;
     let (width, height, bytes) = layout(&pixels, side, columns);
     let failed = |error| Error::io("write", path, error);
     if let Some(folder) = path.parent() {
@@ -31,7 +32,7 @@ pub fn save(path: &Path, images: Tensor<2>, side: usize, columns: usize) -> Resu
     written.map_err(|error| failed(error.into()))
 }
 
-/// Width, height and grey values of the whole.
+/// Returns the width, the height and the gray values of the grid.
 fn layout(pixels: &[f32], side: usize, columns: usize) -> (usize, usize, Vec<u8>) {
     let images: Vec<&[f32]> = pixels.chunks_exact(side * side).collect();
     let columns = columns.clamp(1, images.len().max(1));

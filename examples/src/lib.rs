@@ -1,4 +1,5 @@
-//! What the example programs share: their data, a classifier and a generator of digits, and grids of images.
+//! Code shared by the example programs: data sets, a classifier and a generator of digits, and
+//! grids of images.
 
 pub mod classifier;
 pub mod data;

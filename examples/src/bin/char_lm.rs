@@ -1,6 +1,8 @@
-//! A small GPT that writes like Shakespeare, character by character: a transformer with a causal mask, normalised before each part.
+//! A small GPT that generates text in the style of Shakespeare, character by character: a
+//! transformer with a causal mask and pre-normalization.
 //!
-//! The text is tiny-shakespeare (1.1 million characters, public domain), `input.txt` of karpathy/char-rnn, read from `--data-dir`.
+//! The text is tiny-shakespeare (1.1 million characters, public domain), `input.txt` of
+//! karpathy/char-rnn, read from `--data-dir`.
 #![deny(warnings)]
 
 use std::{path::PathBuf, time::Duration};
@@ -14,10 +16,7 @@ use burn::{
 use clap::Parser;
 use lightning_core::{
     Rng,
-    data::{
-        host,
-        text::{CharVocabulary, CharWindows, Window},
-    },
+    data::text::{CharVocabulary, CharWindows, Window},
     prelude::*,
 };
 
@@ -61,8 +60,8 @@ impl Gpt {
     fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         let [_, length] = tokens.dims();
         let device = tokens.device();
-        let places = Tensor::<1, Int>::arange(0..length as i64, &device).unsqueeze();
-        let mut x = self.token.forward(tokens) + self.position.forward(places);
+        let positions = Tensor::<1, Int>::arange(0..length as i64, &device).unsqueeze();
+        let mut x = self.token.forward(tokens) + self.position.forward(positions);
         let mask = Tensor::<2>::full([length, length], f32::NEG_INFINITY, &device).triu(1).unsqueeze();
         for block in &self.blocks {
             x = block.forward(x, &mask);
@@ -70,7 +69,7 @@ impl Gpt {
         self.head.forward(self.norm.forward(x)) // [batch, context, vocabulary]
     }
 
-    /// The mean over all characters, in nats.
+    /// The cross-entropy in nats, as a mean over all characters.
     fn loss(&self, batch: Tokens) -> Tensor<1> {
         cross_entropy(self.forward(batch.input).flatten(0, 1), batch.target.flatten(0, 1))
     }
@@ -88,8 +87,9 @@ impl Gpt {
 }
 
 impl Gpt {
-    /// `length` characters that follow `prompt`, drawn one by one; a `temperature` below 1 draws the likely ones more often.
-    fn write(&self, vocabulary: &CharVocabulary, prompt: &str, length: usize, temperature: f64) -> Result<String> {
+    /// Generates `length` characters that follow `prompt`. A `temperature` below 1 makes likely
+    /// characters more likely.
+    fn generate(&self, vocabulary: &CharVocabulary, prompt: &str, length: usize, temperature: f64) -> Result<String> {
         let device = self.token.weight.device();
         let mut rng = Rng::new(42);
         let mut tokens = vocabulary.encode(prompt)?;
@@ -99,10 +99,10 @@ impl Gpt {
             let logits = self.forward(seen);
             let [_, length, classes] = logits.dims();
             let last = logits.slice([0..1, length - 1..length]).reshape([classes]);
-            let chances: Vec<f32> = softmax(last / temperature, 0).into_data().try_to_vec()?;
+            let probabilities: Vec<f32> = softmax(last / temperature, 0).into_data().try_to_vec()?;
             let mut left = rng.uniform() as f32;
-            let drawn = chances.iter().position(|chance| {
-                left -= chance;
+            let drawn = probabilities.iter().position(|probability| {
+                left -= probability;
                 left < 0.0
             });
             tokens.push(drawn.unwrap_or(classes - 1) as u32);
@@ -111,7 +111,7 @@ impl Gpt {
     }
 }
 
-/// One layer: attention to the characters before, then a small network for each place.
+/// One layer: attention to the preceding characters, then a feed-forward network for each position.
 #[derive(Module, Debug)]
 struct Block {
     norm1: LayerNorm,
@@ -142,7 +142,7 @@ impl Block {
 
     fn forward(&self, x: Tensor<3>, mask: &Tensor<4>) -> Tensor<3> {
         let x = x.clone() + self.attention(self.norm1.forward(x), mask);
-        // A rectifier: the error function in GELU costs more than it gains on a CPU.
+        // ReLU, because the error function of GELU costs more than it gains on a CPU.
         x.clone() + self.down.forward(relu(self.up.forward(self.norm2.forward(x))))
     }
 
@@ -183,14 +183,14 @@ impl Shakespeare {
         Ok(())
     }
 
-    /// Windows that overlap by half, of the first nine tenths.
+    /// Windows that overlap by half, from the first 90 % of the text.
     fn train_dataloader(&mut self) -> Result<DataLoader<Tokens>> {
         let (train, _) = self.text()?.split(0.9)?;
         let train = train.with_stride(self.context.div_ceil(2))?;
         DataLoader::builder(train).batch_size(self.batch_size).shuffle(true).drop_last(true).collate(batch).build()
     }
 
-    /// Each character of the last tenth once.
+    /// Windows without overlap, from the last 10 % of the text.
     fn val_dataloader(&mut self) -> Result<DataLoader<Tokens>> {
         let (_, val) = self.text()?.split(0.9)?;
         DataLoader::builder(val).batch_size(4 * self.batch_size).collate(batch).build()
@@ -210,21 +210,21 @@ fn batch(windows: Vec<Window>) -> Result<Tokens> {
     let context = windows.first().map_or(0, |window| window.input().len());
     let tensor = |tokens: fn(&Window) -> &[u32]| {
         let all: Vec<u32> = windows.iter().flat_map(tokens).copied().collect();
-        Tensor::from_data(TensorData::new(all, [windows.len(), context]), &host())
+        Tensor::from_data(TensorData::new(all, [windows.len(), context]), &data::host())
     };
     Ok(Tokens { input: tensor(Window::input), target: tensor(Window::target) })
 }
 
-/// Trains a small GPT on the characters of tiny-shakespeare, and prints a sample of its writing.
+/// Trains a small GPT on the characters of tiny-shakespeare and prints generated text.
 #[derive(Parser)]
 struct Args {
     /// Folder of `input.txt` (github.com/karpathy/char-rnn, data/tinyshakespeare).
     #[arg(long, default_value = "../shared/data/tiny-shakespeare")]
     data_dir: PathBuf,
-    /// Times through the text at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 2)]
     epochs: usize,
-    /// Minutes of training at most.
+    /// Maximum time of training, in minutes.
     #[arg(long, default_value_t = 15)]
     minutes: u64,
     /// Windows in a batch.
@@ -247,7 +247,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let mut data = Shakespeare::new(ShakespeareHparams::new(args.data_dir, args.context, args.batch_size));
@@ -273,6 +273,6 @@ fn main() -> lightning_core::Result<()> {
     }
     println!("{}", trainer.validate(&mut model, &mut data)?);
     let length = if args.fast_dev_run { 20 } else { 500 };
-    println!("{}", model.write(&vocabulary, "\nROMEO:", length, 0.8)?);
+    println!("{}", model.generate(&vocabulary, "\nROMEO:", length, 0.8)?);
     Ok(())
 }

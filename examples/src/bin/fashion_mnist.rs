@@ -1,7 +1,8 @@
-//! Clothes in ten classes: a small convolutional network with BatchNorm, on images that are shifted and mirrored at random.
+//! Classifies clothes: a small convolutional network with BatchNorm, trained on images with random
+//! crops and flips.
 //!
-//! The images are Fashion-MNIST's (70,000 of 28x28 pixels, MIT, zalandoresearch/fashion-mnist), the four idx files, read from
-//! `--data-dir`.
+//! The data set is Fashion-MNIST (70,000 images of 28x28 pixels, MIT license,
+//! zalandoresearch/fashion-mnist). Its four idx files are read from `--data-dir`.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -129,7 +130,7 @@ impl FashionData {
 fn batch(items: Vec<(Image, u8)>) -> Result<ImageBatch> {
     let mut pixels = Vec::with_capacity(items.len() * 28 * 28);
     for (image, _) in &items {
-        // Mean and standard deviation of the training images.
+        // The mean and the standard deviation of the training images.
         pixels.extend(image.normalize(&[0.2860], &[0.3530])?.into_pixels());
     }
     let labels: Vec<i32> = items.iter().map(|(_, label)| i32::from(*label)).collect();
@@ -145,7 +146,7 @@ struct Args {
     /// Folder of the four idx .gz files (github.com/zalandoresearch/fashion-mnist).
     #[arg(long, default_value = "../shared/data/fashion-mnist")]
     data_dir: PathBuf,
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 10)]
     epochs: usize,
     /// Images in a batch.
@@ -162,7 +163,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let mut data = FashionData::new(FashionDataHparams::new(args.data_dir, args.batch_size, args.seed));

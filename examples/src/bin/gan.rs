@@ -1,8 +1,9 @@
-//! A generative adversarial network that draws handwritten digits (Goodfellow et al., "Generative Adversarial Nets", 2014): two networks with
-//! an optimizer each, one step for either on every batch.
+//! A generative adversarial network for handwritten digits (Goodfellow et al., "Generative
+//! Adversarial Nets", 2014): two networks, each with an optimizer and a step for every batch.
 //!
-//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After every epoch a grid of samples is written; at the
-//! end the classifier of the `mnist` example says what it sees in 1000 others.
+//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After
+//! every epoch a grid of samples is written. At the end the classifier of the `mnist` example
+//! evaluates 1000 samples.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use burn::{
     module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::leaky_relu,
 };
 use clap::Parser;
-use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*};
+use lightning_core::{functional::bce_with_logits, prelude::*};
 use lightning_examples::{
     classifier,
     data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
@@ -19,7 +20,7 @@ use lightning_examples::{
     grid,
 };
 
-/// An image's logit of being real.
+/// Computes the logit that an image is real.
 #[derive(Module, Debug)]
 pub struct Discriminator {
     fc1: Linear,
@@ -54,7 +55,7 @@ pub struct Gan {
     #[optimizer(AdamConfig::torch_defaults().with_beta_1(0.5), lr = lr)]
     #[init(Generator::new(latent, hidden, device))]
     generator: Generator,
-    /// The noise of the grid: the same digits in every epoch, better drawn.
+    /// The noise of the grid, the same in every epoch.
     #[buffer(Tensor::random([64, latent], Distribution::Normal(0.0, 1.0), device))]
     fixed_noise: Tensor<2>,
     #[hparam(default = 64)]
@@ -63,7 +64,7 @@ pub struct Gan {
     hidden: usize,
     #[hparam(default = 2e-4)]
     lr: f64,
-    /// Where the grid is written.
+    /// The file for the grid of samples.
     #[hparam(default = PathBuf::from("lightning_logs/gan.png"))]
     samples: PathBuf,
 }
@@ -74,24 +75,25 @@ impl Gan {
     fn discriminator_step(&self, real: Tensor<2>) -> Tensor<1> {
         let fake = self.generator.sample(real.dims()[0], &real.device()).detach();
         let (real, fake) = (self.discriminator.forward(real), self.discriminator.forward(fake));
-        // Real images are called so with 0.9: a discriminator that is never quite sure teaches more (Salimans et al. 2016).
-        let (yes, no) = (real.full_like(0.9), fake.zeros_like());
+        // One-sided label smoothing (Salimans et al., "Improved Techniques for Training GANs",
+        // 2016).
+        let (ones, zeros) = (real.full_like(0.9), fake.zeros_like());
         #[log(minimize, prog_bar)]
-        let discriminator_loss = bce_with_logits(real, yes) + bce_with_logits(fake, no);
+        let discriminator_loss = bce_with_logits(real, ones) + bce_with_logits(fake, zeros);
         discriminator_loss
     }
 
     #[training_step(optimizer = generator)]
     fn generator_step(&self, real: Tensor<2>) -> Tensor<1> {
         let fake = self.discriminator.forward(self.generator.sample(real.dims()[0], &real.device()));
-        let yes = fake.ones_like();
+        let ones = fake.ones_like();
         #[log(minimize, prog_bar)]
-        let generator_loss = bce_with_logits(fake, yes);
+        let generator_loss = bce_with_logits(fake, ones);
         generator_loss
     }
 
     fn on_train_epoch_end(&mut self) -> Result<()> {
-        // Hooks of training see the model in training form; BatchNorm would learn from the grid.
+        // `valid()`, because in training mode BatchNorm would learn from the grid.
         let images = self.generator.valid().forward(self.fixed_noise.clone());
         grid::save(&self.samples, images, SIDE, 8)
     }
@@ -100,7 +102,7 @@ impl Gan {
 /// Trains a generator of handwritten digits.
 #[derive(Parser)]
 struct Args {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 30)]
     epochs: usize,
     /// Images in a batch.
@@ -112,10 +114,10 @@ struct Args {
     /// Folder of the four idx .gz files.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// Where the grid of samples is written.
+    /// File for the grid of samples.
     #[arg(long, default_value = "lightning_logs/gan.png")]
     samples: PathBuf,
-    /// A checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
+    /// Checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
     #[arg(long)]
     classifier: Option<PathBuf>,
     /// Try everything on a few batches.
@@ -123,7 +125,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let data = DataLoader::builder(mnist(&locate(args.data_dir.clone())?)?.train)
@@ -141,10 +143,10 @@ fn main() -> lightning_core::Result<()> {
     };
     let mut trainer = trainer.build()?;
     println!("{}", trainer.fit(&mut model, data)?);
-    println!("a grid of samples is in {}", args.samples.display());
+    println!("wrote a grid of samples to {}", args.samples.display());
 
-    let judge = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
-    let verdict = judge.judge(model.generator.sample(1000, trainer.device()))?;
-    println!("in 1000 samples the classifier sees {verdict}");
+    let classifier = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
+    let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
+    println!("the classifier on 1000 samples: {evaluation}");
     Ok(())
 }

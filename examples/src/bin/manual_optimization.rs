@@ -1,5 +1,6 @@
-//! Optimization by hand: a GAN on the embedded digits of 8x8 pixels whose discriminator rests while it is far ahead. Whether a step is
-//! taken depends on a value of the step itself, which no `every` or `repeat` can say.
+//! Manual optimization: a GAN on the embedded digits of 8x8 pixels, whose discriminator skips steps
+//! while its accuracy is high. The decision depends on a value computed in the step, which `every`
+//! and `repeat` cannot express.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use burn::{
     },
 };
 use clap::Parser;
-use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*, schedulers::ExponentialDecay};
+use lightning_core::{functional::bce_with_logits, prelude::*, schedulers::ExponentialDecay};
 use lightning_examples::{
     data::digits::{Digit, PIXELS, digits},
     grid,
@@ -44,13 +45,13 @@ pub struct SmallGan {
     latent: usize,
     #[hparam(default = 1e-3)]
     lr: f64,
-    /// Steps that the discriminator has rested.
+    /// The number of steps that the discriminator has skipped.
     #[state]
-    rested: u64,
+    skipped: u64,
 }
 
 impl SmallGan {
-    /// The logits of being real: `[batch, 64]` to `[batch, 1]`.
+    /// Computes the logits that images are real: `[batch, 64]` to `[batch, 1]`.
     fn discriminate(&self, images: Tensor<2>) -> Tensor<2> {
         self.critic2.forward(leaky_relu(self.critic1.forward(images), 0.2))
     }
@@ -68,24 +69,24 @@ impl SmallGan {
         let (n, device) = (real.dims()[0], real.device());
         let fake = self.discriminate(self.sample(n, &device).detach());
         let real = self.discriminate(real);
-        let right = real.clone().greater_scalar(0.0).float().mean() + fake.clone().lower_scalar(0.0).float().mean();
+        let correct = real.clone().greater_scalar(0.0).float().mean() + fake.clone().lower_scalar(0.0).float().mean();
         #[log(maximize, prog_bar, on_epoch)]
-        let discriminator_acc = right / 2.0;
-        let (yes, no) = (real.ones_like(), fake.zeros_like());
+        let discriminator_acc = correct / 2.0;
+        let (ones, zeros) = (real.ones_like(), fake.zeros_like());
         #[log(minimize)]
-        let discriminator_loss = bce_with_logits(real, yes) + bce_with_logits(fake, no);
+        let discriminator_loss = bce_with_logits(real, ones) + bce_with_logits(fake, zeros);
         if discriminator_acc.into_scalar::<f64>() < 0.9 {
             let gradients = optimizers.backward(self, discriminator_loss)?;
             optimizers.step(Self::DISCRIMINATOR, self, gradients.clip_norm(1.0))?;
         } else {
-            self.rested += 1;
+            self.skipped += 1;
         }
 
-        // The discriminator only passes the gradient on: none of its own is computed.
+        // `toggled` freezes the discriminator: it propagates the gradient, and gets none itself.
         optimizers.toggled(Self::GENERATOR, self, |optimizers, module| {
             let fake = module.discriminate(module.sample(n, &device));
-            let yes = fake.ones_like();
-            let loss = bce_with_logits(fake, yes);
+            let ones = fake.ones_like();
+            let loss = bce_with_logits(fake, ones);
             log("generator_loss", &loss);
             let gradients = optimizers.backward(module, loss)?;
             optimizers.step(Self::GENERATOR, module, gradients.clip_norm(1.0))
@@ -94,10 +95,10 @@ impl SmallGan {
     }
 }
 
-/// Trains a small GAN whose optimizers step by hand; the data is part of the program.
+/// Trains a small GAN with manual optimization; the data is part of the program.
 #[derive(Parser)]
 struct Args {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 100)]
     epochs: usize,
     /// Images in a batch.
@@ -106,7 +107,7 @@ struct Args {
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Where a grid of samples is written.
+    /// File for a grid of samples.
     #[arg(long, default_value = "lightning_logs/manual_optimization.png")]
     samples: PathBuf,
     /// Try everything on a few batches.
@@ -119,7 +120,7 @@ fn batch(digits: Vec<Digit>) -> Result<Tensor<2>> {
     Ok(Tensor::from_data(TensorData::new(pixels, [digits.len(), PIXELS]), &Device::default()))
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let data = DataLoader::builder(digits()?)
@@ -138,8 +139,8 @@ fn main() -> lightning_core::Result<()> {
     let mut trainer = trainer.build()?;
     let report = trainer.fit(&mut model, data)?;
     println!("{report}");
-    println!("the discriminator rested in {} of {} batches", model.rested, report.batch_step);
+    println!("the discriminator skipped {} of {} steps", model.skipped, report.batch_step);
     grid::save(&args.samples, model.sample(64, trainer.device()), 8, 8)?;
-    println!("a grid of samples is in {}", args.samples.display());
+    println!("wrote a grid of samples to {}", args.samples.display());
     Ok(())
 }

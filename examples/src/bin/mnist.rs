@@ -1,4 +1,5 @@
-//! A well-known tutorial's network on MNIST: 784-64-64-10 with BatchNorm and ReLU, Adam 1e-3, the best of ten epochs.
+//! Classifies MNIST: layers of 784-64-64-10 units with BatchNorm and ReLU, Adam with a learning
+//! rate of 1e-3, the best of ten epochs.
 //!
 //! The files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder.
 #![deny(warnings)]
@@ -12,7 +13,7 @@ use lightning_examples::classifier::{Classifier, ClassifierHparams, MnistData, M
 /// Trains and tests a classifier of handwritten digits.
 #[derive(Parser)]
 struct Args {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 10)]
     epochs: usize,
     /// Images in a batch.
@@ -24,7 +25,7 @@ struct Args {
     /// Folder of the four idx .gz files.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// The float types to compute in: 32-true, 16-mixed, bf16-mixed, …
+    /// Float types of the computation: 32-true, 16-mixed, bf16-mixed, …
     #[arg(long, default_value = "32-true")]
     precision: String,
     /// Try everything on a few batches.
@@ -32,7 +33,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let mut data = MnistData::new(MnistDataHparams::new(args.data_dir, args.batch_size, args.seed));

@@ -1,7 +1,9 @@
-//! Several loaders: training reads a labelled and an unlabelled one side by side, validation and test read three, each with values of its own.
+//! Several loaders: training combines a labeled and an unlabeled one, validation and test use
+//! three, each with its own metric values.
 //!
-//! Of the embedded digits 100 have a label for training; the others only teach that a digit stays what it is when it is moved or when noise
-//! falls on it. The three loaders of validation are the digits as they are, with noise, and moved by one pixel.
+//! Of the embedded digits, 100 are labeled in training. The others contribute a consistency loss:
+//! the prediction must not change when a digit is shifted and gets noise. The three validation
+//! loaders hold the digits unchanged, with noise, and shifted by one pixel.
 #![deny(warnings)]
 
 use burn::{
@@ -24,7 +26,7 @@ pub struct DigitBatch {
     targets: Tensor<1, Int>, // [batch]
 }
 
-/// Digits as they are and changed: pairs of images, of which no label is known.
+/// Unlabeled digits, unchanged and changed.
 #[derive(Batch, Clone, Debug)]
 pub struct PairBatch {
     plain: Tensor<2>,   // [batch, 64]
@@ -40,7 +42,7 @@ pub struct Semi {
     dropout: Dropout,
     #[init(LinearConfig::new(256, CLASSES.into()).init(device))]
     fc2: Linear,
-    /// How much the unlabelled images count.
+    /// The weight of the consistency loss.
     #[hparam(default = 10.0)]
     weight: f64,
     #[hparam(default = 1e-3)]
@@ -53,18 +55,19 @@ impl Semi {
         self.fc2.forward(self.dropout.forward(relu(self.fc1.forward(images))))
     }
 
-    fn training_step(&self, (labelled, pairs): (DigitBatch, PairBatch)) -> Tensor<1> {
+    fn training_step(&self, (labeled, pairs): (DigitBatch, PairBatch)) -> Tensor<1> {
         #[log(minimize)]
-        let labelled_loss = cross_entropy(self.forward(labelled.images), labelled.targets);
+        let labeled_loss = cross_entropy(self.forward(labeled.images), labeled.targets);
         let plain = softmax(self.forward(pairs.plain), 1).detach();
         #[log(minimize)]
         let consistency_loss = mse_loss(softmax(self.forward(pairs.changed), 1), plain);
         #[log(minimize, prog_bar)]
-        let train_loss = labelled_loss + consistency_loss * self.weight;
+        let train_loss = labeled_loss + consistency_loss * self.weight;
         train_loss
     }
 
-    // Called for every batch of every loader; each loader has a mean of its own: `val_acc/clean`, `val_acc/noisy`, `val_acc/moved`.
+    // Called for every batch of every loader. Each loader has its own mean: `val_acc/clean`,
+    // `val_acc/noisy`, `val_acc/shifted`.
     fn validation_step(&self, batch: DigitBatch) {
         #[log(maximize, prog_bar)]
         let val_acc = accuracy(&self.forward(batch.images), &batch.targets);
@@ -76,7 +79,7 @@ impl Semi {
     }
 }
 
-/// Noise of a third of the range on every pixel.
+/// Adds Gaussian noise to every pixel, with a standard deviation of a third of the range.
 fn noisy(mut digit: Digit, rng: &mut Rng) -> Digit {
     for pixel in &mut digit.pixels {
         *pixel = (*pixel + 0.33 * rng.normal() as f32).clamp(0.0, 1.0);
@@ -84,8 +87,8 @@ fn noisy(mut digit: Digit, rng: &mut Rng) -> Digit {
     digit
 }
 
-/// Moved by one pixel to the left or right, white coming in.
-fn moved(mut digit: Digit, rng: &mut Rng) -> Digit {
+/// Shifts a digit by one pixel to the left or right. The new pixels are background.
+fn shifted(mut digit: Digit, rng: &mut Rng) -> Digit {
     let left = rng.uniform() < 0.5;
     for row in digit.pixels.chunks_mut(8) {
         if left {
@@ -120,7 +123,7 @@ pub struct SeveralLoaders {
     batch_size: usize,
     #[hparam]
     seed: u64,
-    /// Labelled, unlabelled, for validation, for test.
+    /// Labeled, unlabeled, validation, test.
     #[state(skip)]
     parts: Vec<Subset<Vec<Digit>>>,
 }
@@ -132,22 +135,21 @@ impl SeveralLoaders {
         Ok(())
     }
 
-    /// As long as the longer loader; the labelled one is read again and again.
+    /// An epoch is as long as the longer loader; the labeled one is cycled.
     fn train_dataloader(&self) -> Result<DataLoader<(DigitBatch, PairBatch)>> {
-        let [labelled, unlabelled] = [0, 1].map(|part| self.parts[part].clone());
-        let labelled =
-            DataLoader::builder(labelled).batch_size(self.batch_size).shuffle(true).collate(batch).build()?;
+        let [labeled, unlabeled] = [0, 1].map(|part| self.parts[part].clone());
+        let labeled = DataLoader::builder(labeled).batch_size(self.batch_size).shuffle(true).collate(batch).build()?;
         let change = |digit, rng: &mut Rng| {
-            let changed = moved(noisy(digit, rng), rng);
+            let changed = shifted(noisy(digit, rng), rng);
             (digit, changed)
         };
-        let unlabelled = DataLoader::builder(unlabelled)
+        let unlabeled = DataLoader::builder(unlabeled)
             .batch_size(self.batch_size)
             .shuffle(true)
             .map(change)
             .collate(pairs)
             .build()?;
-        Ok(Combined::max_size_cycle((labelled, unlabelled)))
+        Ok(Combined::max_size_cycle((labeled, unlabeled)))
     }
 
     fn val_dataloader(&self) -> Result<[(&'static str, DataLoader<DigitBatch>); 3]> {
@@ -165,21 +167,21 @@ impl SeveralLoaders {
         Ok([
             ("clean", builder().collate(batch).build()?),
             ("noisy", builder().map(noisy).collate(batch).build()?),
-            ("moved", builder().map(moved).collate(batch).build()?),
+            ("shifted", builder().map(shifted).collate(batch).build()?),
         ])
     }
 }
 
-/// Trains a classifier with few labels on several loaders; the data is part of the program.
+/// Trains a classifier on few labels with several loaders; the data is part of the program.
 #[derive(Parser)]
 struct Args {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 60)]
     epochs: usize,
-    /// Images in a batch of either training loader.
+    /// Images in a batch of each training loader.
     #[arg(long, default_value_t = 50)]
     batch_size: usize,
-    /// How much the unlabelled images count; 0 trains on the labelled ones alone.
+    /// Weight of the consistency loss; 0 trains on labeled images only.
     #[arg(long, default_value_t = 10.0)]
     weight: f64,
     /// Seed of everything random.
@@ -190,7 +192,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let mut data = SeveralLoaders::new(SeveralLoadersHparams::new(args.batch_size, args.seed));
@@ -199,10 +201,10 @@ fn main() -> lightning_core::Result<()> {
     trainer = if args.fast_dev_run {
         trainer.fast_dev_run(2)
     } else {
-        // One of the three: without `.loader(…)` it would be an error that names them.
+        // With several loaders a monitored metric must name one with `.loader(…)`.
         trainer
-            .callback(ModelCheckpoint::new(Semi::VAL_ACC.loader("moved")))
-            .callback(EarlyStopping::new(Semi::VAL_ACC.loader("moved")).patience(20))
+            .callback(ModelCheckpoint::new(Semi::VAL_ACC.loader("shifted")))
+            .callback(EarlyStopping::new(Semi::VAL_ACC.loader("shifted")).patience(20))
             .logger(CsvLogger::new("lightning_logs"))
     };
     let mut trainer = trainer.build()?;

@@ -1,4 +1,4 @@
-//! The curves of all learning-rate schedules, as charts on the terminal and as columns of a CSV file.
+//! Prints all learning-rate schedules as charts, and writes them as columns of a CSV file.
 #![deny(warnings)]
 
 use std::{fmt::Write as _, fs, path::PathBuf};
@@ -14,19 +14,19 @@ use lightning_core::{
     },
 };
 
-/// Prints the curves of all learning-rate schedules.
+/// Prints all learning-rate schedules as charts.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Steps to draw.
+    /// Number of steps.
     #[arg(long, default_value_t = 128)]
     steps: u64,
-    /// The rate of all schedules.
+    /// Learning rate of all schedules.
     #[arg(long, default_value_t = 0.1)]
     lr: f64,
-    /// Only schedules whose name contains this, whatever its case.
+    /// Prints only schedules whose name contains this text, in any case.
     #[arg(long)]
     only: Option<String>,
-    /// Also writes the rates to this file, a column for each schedule.
+    /// Also writes the learning rates to this file, one column for each schedule.
     #[arg(long)]
     csv: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ fn schedules(lr: f64, steps: u64) -> Result<Vec<Named>> {
     ])
 }
 
-/// A loss as it often looks: it falls, and then it does not.
+/// A loss for `ReduceLROnPlateau`: it decreases, then stays constant.
 fn loss(step: u64) -> f64 {
     (1.0 / (1.0 + step as f64 / 8.0)).max(0.25)
 }
@@ -87,10 +87,10 @@ fn rates(mut schedule: Box<dyn LrScheduler>, steps: u64) -> Result<Vec<f64>> {
 
 const COLUMNS: usize = 64;
 const ROWS: usize = 6;
-/// A cell of the chart, filled from none of its height to all.
+/// The cells of a chart, from empty to full height.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The rates from 0 to the highest, as areas.
+/// Draws the learning rates as an area chart, from 0 to the largest.
 fn chart(rates: &[f64]) -> String {
     let top = rates.iter().copied().fold(0.0, f64::max);
     let columns = COLUMNS.min(rates.len());
@@ -138,7 +138,7 @@ fn main() -> Result<()> {
     }
     if let Some(path) = args.csv {
         fs::write(&path, csv(&curves, args.steps)).map_err(|error| Error::io("write", &path, error))?;
-        println!("the rates are in {}", path.display());
+        println!("wrote the learning rates to {}", path.display());
     }
     Ok(())
 }

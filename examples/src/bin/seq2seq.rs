@@ -1,6 +1,8 @@
-//! English to French: a transformer with encoder and decoder, trained on short sentences, compared with looking up the nearest one.
+//! Translates English to French: an encoder-decoder transformer, trained on short sentences and
+//! compared with a nearest-neighbor baseline.
 //!
-//! The sentences are Tatoeba's (CC BY 2.0, manythings.org/anki), lines of `English TAB French`, read from `--data-dir`.
+//! The sentences are from Tatoeba (CC BY 2.0, manythings.org/anki), lines of `English TAB French`,
+//! read from `--data-dir`.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -18,7 +20,7 @@ use lightning_core::{
 };
 use lightning_examples::data::translations::{Corpus, Sentence};
 
-/// A sentence and one translation, as numbers.
+/// A sentence and one translation, as token ids.
 type Pair = (Vec<u32>, Vec<u32>);
 
 #[derive(Batch, Clone, Debug)]
@@ -26,8 +28,8 @@ pub struct Pairs {
     #[batch(size)]
     source: Tensor<2, Int>, // [batch, longest source]
     source_pad: Tensor<2, Bool>, // [batch, longest source]
-    target: Tensor<2, Int>,      // [batch, longest target], what the decoder sees: all but the last word
-    places: Tensor<1, Int>,      // [words], where in the flattened target there are words, not padding
+    target: Tensor<2, Int>,      // [batch, longest target], the decoder's input: all but the last word
+    positions: Tensor<1, Int>,   // [words], the positions in the flattened target that are not padding
     next: Tensor<1, Int>,        // [words], the word that follows each
 }
 
@@ -74,13 +76,13 @@ pub struct Translator {
 
 #[lightning_module]
 impl Translator {
-    /// The loss of each word given those before it, as a mean over all words, in nats.
+    /// The cross-entropy of each word given those before it, in nats, as a mean over all words.
     fn loss(&self, batch: Pairs) -> Tensor<1> {
         let memory = self.encode(batch.source, &batch.source_pad);
-        let seen = self.decode(batch.target, memory, batch.source_pad);
-        // The matrix product with the whole vocabulary is the largest: padding is left out of it.
-        let words: Tensor<2> = seen.flatten(0, 1);
-        cross_entropy(self.output.forward(words.select(0, batch.places)), batch.next)
+        let decoded = self.decode(batch.target, memory, batch.source_pad);
+        // The product with the vocabulary is the largest of the model, so it leaves padding out.
+        let words: Tensor<2> = decoded.flatten(0, 1);
+        cross_entropy(self.output.forward(words.select(0, batch.positions)), batch.next)
     }
 
     fn training_step(&self, batch: Pairs) -> Tensor<1> {
@@ -95,18 +97,18 @@ impl Translator {
         let val_loss = self.loss(batch);
     }
 
-    /// The translations, the most likely next word each time.
+    /// Translates greedily: each word is the most likely next one.
     fn predict_step(&self, batch: Pairs) -> Result<Vec<Vec<u32>>> {
         let [sentences, length] = batch.source.dims();
         let device = batch.source.device();
         let memory = self.encode(batch.source, &batch.source_pad);
         let mut translations = vec![vec![Tokenizer::BOS]; sentences];
         let mut target = Tensor::<2, Int>::full([sentences, 1], Tokenizer::BOS, &device);
-        // A translation that is twice as long has lost its way.
+        // A limit, since a poor model may never end a sentence.
         for _ in 0..2 * length + 5 {
-            let seen = self.decode(target.clone(), memory.clone(), batch.source_pad.clone());
-            let [_, places, d] = seen.dims();
-            let last = seen.slice([0..sentences, places - 1..places]).reshape([sentences, d]);
+            let decoded = self.decode(target.clone(), memory.clone(), batch.source_pad.clone());
+            let [_, positions, d] = decoded.dims();
+            let last = decoded.slice([0..sentences, positions - 1..positions]).reshape([sentences, d]);
             let next = self.output.forward(last).argmax(1);
             let words = next.clone().into_data().convert::<u32>().try_to_vec::<u32>()?;
             for (translation, word) in translations.iter_mut().zip(words) {
@@ -129,7 +131,7 @@ impl Translator {
 
     fn decode(&self, target: Tensor<2, Int>, memory: Tensor<3>, memory_pad: Tensor<2, Bool>) -> Tensor<3> {
         let [batch, length] = target.dims();
-        // Padding stands at the end, where the mask hides it from every word.
+        // Padding is at the end, where the causal mask hides it from every word.
         let mask = generate_autoregressive_mask(batch, length, &target.device());
         let x = self.embed(&self.target_embedding, target);
         let input = TransformerDecoderInput::new(x, memory).memory_mask_pad(memory_pad).target_mask_attn(mask);
@@ -146,7 +148,7 @@ fn embedding(d: usize) -> Initializer {
     Initializer::Normal { mean: 0.0, std: (d as f64).powf(-0.5) }
 }
 
-/// The training pairs, and for validation each held-out sentence with all its translations.
+/// The training pairs, the validation pairs, and the test sentences to translate.
 #[data_module]
 pub struct TranslationData {
     #[hparam]
@@ -162,7 +164,7 @@ pub struct TranslationData {
 #[data_module]
 impl TranslationData {
     fn train_dataloader(&self) -> Result<DataLoader<Pairs>> {
-        // Sentences of nearly one length, so that there is little padding.
+        // Batches of sentences of similar length need little padding.
         DataLoader::builder(self.train.clone())
             .length_buckets(self.batch_size, |(source, target): &Pair| source.len() + target.len())
             .num_workers(1)
@@ -190,7 +192,7 @@ impl TranslationData {
         let mut data = Self::new(TranslationDataHparams::new(batch_size));
         data.train = pairs(&corpus.train);
         data.val = pairs(&corpus.val);
-        // To be translated once each; the translation is not looked at.
+        // Each sentence once; `predict_step` does not use the target.
         let once = |sentence: &Sentence| {
             (corpus.english.encode_sentence(&sentence.source), vec![Tokenizer::BOS, Tokenizer::EOS])
         };
@@ -201,39 +203,39 @@ impl TranslationData {
 
 fn batch(pairs: Vec<Pair>) -> Result<Pairs> {
     let sources: Vec<&[u32]> = pairs.iter().map(|(source, _)| &source[..]).collect();
-    let seen: Vec<&[u32]> = pairs.iter().map(|(_, target)| &target[..target.len() - 1]).collect();
+    let targets: Vec<&[u32]> = pairs.iter().map(|(_, target)| &target[..target.len() - 1]).collect();
     let source = Padded::new(&sources, Tokenizer::PAD)?;
-    let target = Padded::new(&seen, Tokenizer::PAD)?.values;
+    let target = Padded::new(&targets, Tokenizer::PAD)?.values;
     let [_, longest] = target.dims();
 
-    let (mut places, mut next) = (Vec::new(), Vec::new());
+    let (mut positions, mut next) = (Vec::new(), Vec::new());
     for (row, (_, words)) in pairs.iter().enumerate() {
-        places.extend((0..words.len() - 1).map(|place| (row * longest + place) as u32));
+        positions.extend((0..words.len() - 1).map(|position| (row * longest + position) as u32));
         next.extend_from_slice(&words[1..]);
     }
-    let words = places.len();
+    let words = positions.len();
     Ok(Pairs {
         source: source.values,
         source_pad: source.mask_pad,
         target,
-        places: Tensor::from_data(TensorData::new(places, [words]), &host()),
+        positions: Tensor::from_data(TensorData::new(positions, [words]), &host()),
         next: Tensor::from_data(TensorData::new(next, [words]), &host()),
     })
 }
 
-/// Trains a translator of short English sentences, and compares it on held-out ones with looking up the nearest.
+/// Trains a translator of short English sentences and compares it with a nearest-neighbor baseline.
 #[derive(Parser)]
 struct Args {
     /// Folder of `eng-fra-first20000.tsv` (manythings.org/anki, fra-eng, the first 20,000 lines).
     #[arg(long, default_value = "../shared/data/tatoeba-eng-fra")]
     data_dir: PathBuf,
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 15)]
     epochs: usize,
     /// Sentences in a batch.
     #[arg(long, default_value_t = 64)]
     batch_size: usize,
-    /// English sentences held out for validation, and as many for the test.
+    /// English sentences held out for validation, and as many for testing.
     #[arg(long, default_value_t = 500)]
     held_out: usize,
     /// Learning rate.
@@ -250,7 +252,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let corpus = Corpus::read(&args.data_dir.join("eng-fra-first20000.tsv"), args.held_out, args.seed)?;
@@ -285,12 +287,16 @@ fn main() -> lightning_core::Result<()> {
     Ok(())
 }
 
-/// The BLEU of translations of the test sentences, each beside all that people wrote.
+/// The BLEU score of translations of the test sentences, in percent. All reference translations of
+/// a sentence are used.
 fn percent_bleu(corpus: &Corpus, translations: &[impl AsRef<str>]) -> Result<f64> {
     let words = |text: &str| corpus.french.split(text).join(" ");
-    let written = |sentence: &Sentence| sentence.targets.iter().map(|target| words(target)).collect::<Vec<_>>();
-    let (candidates, references): (Vec<_>, Vec<_>) =
-        translations.iter().zip(&corpus.test).map(|(text, sentence)| (words(text.as_ref()), written(sentence))).unzip();
+    let references_of = |sentence: &Sentence| sentence.targets.iter().map(|target| words(target)).collect::<Vec<_>>();
+    let (candidates, references): (Vec<_>, Vec<_>) = translations
+        .iter()
+        .zip(&corpus.test)
+        .map(|(text, sentence)| (words(text.as_ref()), references_of(sentence)))
+        .unzip();
     let mut bleu = Bleu::new();
     bleu.update((candidates, references))?;
     Ok(100.0 * bleu.compute()?.scalar().unwrap_or_default())

@@ -1,6 +1,8 @@
-//! A table with missing values, twice: the species of a penguin (classification) and its weight (regression), by cross-validation.
+//! Tabular data with missing values: predicts the species of penguins (classification) and their
+//! body mass (regression), with cross-validation.
 //!
-//! The data are the Palmer penguins (344 birds, CC0), `penguins.csv` of allisonhorst/palmerpenguins, read from `--data-dir`.
+//! The data set is the Palmer penguins (344 birds, CC0), `penguins.csv` of
+//! allisonhorst/palmerpenguins, read from `--data-dir`.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -11,7 +13,7 @@ use lightning_core::{data::host, prelude::*, trainer::TrainerBuilder};
 use lightning_examples::data::penguins::{CLASSES, Penguin, Scaler, penguins, stratified_folds};
 
 #[derive(Batch, Clone, Debug)]
-pub struct Labelled {
+pub struct SpeciesBatch {
     features: Tensor<2>,     // [batch, 8]
     species: Tensor<1, Int>, // [batch]
 }
@@ -37,20 +39,20 @@ impl SpeciesNet {
         self.fc2.forward(self.dropout.forward(relu(self.fc1.forward(features))))
     }
 
-    fn training_step(&self, batch: Labelled) -> Tensor<1> {
+    fn training_step(&self, batch: SpeciesBatch) -> Tensor<1> {
         #[log(minimize)]
         let train_loss = cross_entropy(self.forward(batch.features), batch.species);
         train_loss
     }
 
-    fn test_step(&self, batch: Labelled) {
+    fn test_step(&self, batch: SpeciesBatch) {
         #[log(maximize)]
         let test_acc = accuracy(&self.forward(batch.features), &batch.species);
     }
 }
 
 #[derive(Batch, Clone, Debug)]
-pub struct Weighed {
+pub struct MassBatch {
     features: Tensor<2>, // [batch, 10]
     mass: Tensor<2>,     // [batch, 1]
 }
@@ -74,31 +76,31 @@ impl MassNet {
         self.fc2.forward(relu(self.fc1.forward(features)))
     }
 
-    fn training_step(&self, batch: Weighed) -> Tensor<1> {
+    fn training_step(&self, batch: MassBatch) -> Tensor<1> {
         #[log(minimize)]
         let train_loss = mse_loss(self.forward(batch.features), batch.mass);
         train_loss
     }
 
-    /// In units of the variance of the training part, in which predicting the mean is about 1.
-    fn test_step(&self, batch: Weighed) {
+    /// In units of the variance of the training part: predicting the mean gives about 1.
+    fn test_step(&self, batch: MassBatch) {
         #[log(minimize)]
         let test_mse = mse_loss(self.forward(batch.features), batch.mass);
     }
 }
 
-fn labelled(scaler: &Scaler<8>, penguins: &[Penguin]) -> Labelled {
+fn species_batch(scaler: &Scaler<8>, penguins: &[Penguin]) -> SpeciesBatch {
     let device = host();
     let features: Vec<f32> = penguins.iter().flat_map(|penguin| scaler.scale(&penguin.features())).collect();
     let species: Vec<i32> = penguins.iter().map(|penguin| penguin.species as i32).collect();
-    Labelled {
+    SpeciesBatch {
         features: Tensor::from_data(TensorData::new(features, [penguins.len(), 8]), &device),
         species: Tensor::from_data(TensorData::new(species, [penguins.len()]), &device),
     }
 }
 
-/// A penguin that was weighed: its features, the species among them, and its mass in the first place.
-fn weighed_features(penguin: &Penguin) -> [Option<f32>; 11] {
+/// The body mass of a penguin, followed by its other features and its species.
+fn mass_and_features(penguin: &Penguin) -> [Option<f32>; 11] {
     let [length, depth, flipper, mass, sex, islands @ ..] = penguin.features();
     let species = [0, 1, 2].map(|class| Some(f32::from(u8::from(penguin.species as usize == class))));
     let [biscoe, dream, torgersen] = islands;
@@ -106,27 +108,27 @@ fn weighed_features(penguin: &Penguin) -> [Option<f32>; 11] {
     [mass, length, depth, flipper, sex, biscoe, dream, torgersen, adelie, chinstrap, gentoo]
 }
 
-fn weighed(scaler: &Scaler<11>, penguins: &[Penguin]) -> Weighed {
+fn mass_batch(scaler: &Scaler<11>, penguins: &[Penguin]) -> MassBatch {
     let device = host();
-    let rows: Vec<[f32; 11]> = penguins.iter().map(|penguin| scaler.scale(&weighed_features(penguin))).collect();
+    let rows: Vec<[f32; 11]> = penguins.iter().map(|penguin| scaler.scale(&mass_and_features(penguin))).collect();
     let masses: Vec<f32> = rows.iter().map(|[mass, ..]| *mass).collect();
     let features: Vec<f32> = rows.iter().flat_map(|[_, features @ ..]| *features).collect();
-    Weighed {
+    MassBatch {
         features: Tensor::from_data(TensorData::new(features, [penguins.len(), 10]), &device),
         mass: Tensor::from_data(TensorData::new(masses, [penguins.len(), 1]), &device),
     }
 }
 
-/// Trains and tests two small networks on the Palmer penguins by 5-fold cross-validation.
+/// Trains and tests two small networks on the Palmer penguins with cross-validation.
 #[derive(Parser)]
 struct Args {
     /// Folder of `penguins.csv` (github.com/allisonhorst/palmerpenguins, inst/extdata).
     #[arg(long, default_value = "../shared/data/tabular")]
     data_dir: PathBuf,
-    /// Epochs of each training.
+    /// Epochs of each training run.
     #[arg(long, default_value_t = 40)]
     epochs: usize,
-    /// Parts that are tested in turn.
+    /// Number of folds.
     #[arg(long, default_value_t = 5)]
     folds: usize,
     /// Seed of everything random.
@@ -137,14 +139,14 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let birds = penguins(&args.data_dir.join("penguins.csv"))?;
     println!("species of {} penguins:", birds.len());
     classify(&args, &birds)?;
 
-    // A bird that was not weighed has nothing to learn from or to be tested on.
+    // Rows without a target can be used neither for training nor for testing.
     let birds: Vec<Penguin> = birds.into_iter().filter(|bird| bird.body_mass_g.is_some()).collect();
     println!("body mass of {} penguins:", birds.len());
     regress(&args, &birds)
@@ -155,11 +157,11 @@ fn classify(args: &Args, birds: &[Penguin]) -> Result<()> {
     for (fold, (train, test)) in folds(args, birds).into_iter().enumerate() {
         let features: Vec<_> = train.iter().map(Penguin::features).collect();
         let scaler = Scaler::of(&features);
-        let test = vec![labelled(&scaler, &test)];
+        let test = vec![species_batch(&scaler, &test)];
         let train = DataLoader::builder(train)
             .batch_size(32)
             .shuffle(true)
-            .collate(move |birds: Vec<Penguin>| Ok(labelled(&scaler, &birds)))
+            .collate(move |birds: Vec<Penguin>| Ok(species_batch(&scaler, &birds)))
             .build()?;
 
         let mut model = SpeciesNet::new(SpeciesNetHparams::default());
@@ -176,14 +178,14 @@ fn classify(args: &Args, birds: &[Penguin]) -> Result<()> {
 fn regress(args: &Args, birds: &[Penguin]) -> Result<()> {
     let mut errors = Vec::new();
     for (fold, (train, test)) in folds(args, birds).into_iter().enumerate() {
-        let features: Vec<_> = train.iter().map(weighed_features).collect();
+        let features: Vec<_> = train.iter().map(mass_and_features).collect();
         let scaler = Scaler::of(&features);
         let deviation = scaler.std(0);
-        let test = vec![weighed(&scaler, &test)];
+        let test = vec![mass_batch(&scaler, &test)];
         let train = DataLoader::builder(train)
             .batch_size(32)
             .shuffle(true)
-            .collate(move |birds: Vec<Penguin>| Ok(weighed(&scaler, &birds)))
+            .collate(move |birds: Vec<Penguin>| Ok(mass_batch(&scaler, &birds)))
             .build()?;
 
         let mut model = MassNet::new(MassNetHparams::default());

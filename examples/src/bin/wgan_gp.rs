@@ -1,15 +1,17 @@
-//! A Wasserstein GAN with gradient penalty that draws handwritten digits (Gulrajani et al., "Improved Training of Wasserstein GANs", 2017): the
-//! critic takes a step on every batch, the generator on every fifth.
+//! A Wasserstein GAN with gradient penalty for handwritten digits (Gulrajani et al., "Improved
+//! Training of Wasserstein GANs", 2017): the critic takes a step on every batch, the generator on
+//! every fifth.
 //!
-//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After every epoch a grid of samples is written; at the
-//! end the classifier of the `mnist` example says what it sees in 1000 others.
+//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After
+//! every epoch a grid of samples is written. At the end the classifier of the `mnist` example
+//! evaluates 1000 samples.
 #![deny(warnings)]
 
 use std::path::PathBuf;
 
 use burn::{module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::silu};
 use clap::Parser;
-use lightning_core::{loggers::grid, prelude::*};
+use lightning_core::prelude::*;
 use lightning_examples::{
     classifier,
     data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
@@ -17,8 +19,8 @@ use lightning_examples::{
     grid,
 };
 
-/// A function of images that the penalty keeps from being steep. Its activations are smooth and its rows independent: see
-/// `grad::gradient_penalty`.
+/// A function of images whose gradient the penalty keeps near 1. As `grad::gradient_penalty`
+/// requires, its activations are smooth and it treats the images of a batch independently.
 #[derive(Module, Debug)]
 pub struct Critic {
     fc1: Linear,
@@ -49,7 +51,7 @@ pub struct Wgan {
     #[optimizer(AdamConfig::torch_defaults().with_beta_1(0.0).with_beta_2(0.9), lr = lr)]
     #[init(Generator::new(latent, hidden, device))]
     generator: Generator,
-    /// The noise of the grid: the same digits in every epoch, better drawn.
+    /// The noise of the grid, the same in every epoch.
     #[buffer(Tensor::random([64, latent], Distribution::Normal(0.0, 1.0), device))]
     fixed_noise: Tensor<2>,
     #[hparam(default = 64)]
@@ -61,7 +63,7 @@ pub struct Wgan {
     lambda: f64,
     #[hparam(default = 3e-4)]
     lr: f64,
-    /// Where the grid is written.
+    /// The file for the grid of samples.
     #[hparam(default = PathBuf::from("lightning_logs/wgan_gp.png"))]
     samples: PathBuf,
 }
@@ -74,7 +76,7 @@ impl Wgan {
         let mix = grad::interpolate(&real, &fake);
         #[log(minimize)]
         let penalty = grad::gradient_penalty(&self.critic, mix, 1.0, |critic, x| critic.forward(x));
-        // An estimate of how far the generator's images are from the real ones.
+        // An estimate of the Wasserstein distance between generated and real images.
         #[log(minimize, prog_bar)]
         let distance = self.critic.forward(real).mean() - self.critic.forward(fake).mean();
         penalty * self.lambda - distance
@@ -88,7 +90,7 @@ impl Wgan {
     }
 
     fn on_train_epoch_end(&mut self) -> Result<()> {
-        // Hooks of training see the model in training form; BatchNorm would learn from the grid.
+        // `valid()`, because in training mode BatchNorm would learn from the grid.
         let images = self.generator.valid().forward(self.fixed_noise.clone());
         grid::save(&self.samples, images, SIDE, 8)
     }
@@ -97,7 +99,7 @@ impl Wgan {
 /// Trains a generator of handwritten digits against a critic with a gradient penalty.
 #[derive(Parser)]
 struct Args {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[arg(long, default_value_t = 8)]
     epochs: usize,
     /// Images in a batch.
@@ -109,10 +111,10 @@ struct Args {
     /// Folder of the four idx .gz files.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// Where the grid of samples is written.
+    /// File for the grid of samples.
     #[arg(long, default_value = "lightning_logs/wgan_gp.png")]
     samples: PathBuf,
-    /// A checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
+    /// Checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
     #[arg(long)]
     classifier: Option<PathBuf>,
     /// Try everything on a few batches.
@@ -120,7 +122,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
+fn main() -> Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let data = DataLoader::builder(mnist(&locate(args.data_dir.clone())?)?.train)
@@ -138,10 +140,10 @@ fn main() -> lightning_core::Result<()> {
     };
     let mut trainer = trainer.build()?;
     println!("{}", trainer.fit(&mut model, data)?);
-    println!("a grid of samples is in {}", args.samples.display());
+    println!("wrote a grid of samples to {}", args.samples.display());
 
-    let judge = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
-    let verdict = judge.judge(model.generator.sample(1000, trainer.device()))?;
-    println!("in 1000 samples the classifier sees {verdict}");
+    let classifier = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
+    let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
+    println!("the classifier on 1000 samples: {evaluation}");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The real MNIST: 60,000 training and 10,000 test images of handwritten digits, read from the four files as published. Fashion-MNIST
-//! has the same files, with clothes in place of digits.
+//! MNIST: 60,000 training and 10,000 test images of handwritten digits, read from the four
+//! published files. Fashion-MNIST has the same format, with clothes in place of digits.
 
 use std::{
     env,
@@ -15,14 +15,14 @@ use lightning_core::{
     },
 };
 
-/// Classes: the digits 0 to 9, or the kinds of clothes.
+/// The number of classes: the digits 0 to 9, or ten kinds of clothes.
 pub const CLASSES: usize = 10;
-/// Rows of an image, and pixels of a row.
+/// The height and width of an image, in pixels.
 pub const SIDE: usize = 28;
-/// Pixels of an image.
+/// The number of pixels of an image.
 pub const PIXELS: usize = SIDE * SIDE;
 
-/// Images and labels of one part, as many of the one as of the other.
+/// The images and labels of the training or test part.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     /// The images, 28x28.
@@ -31,7 +31,7 @@ pub struct Part {
     pub labels: Vec<u8>,
 }
 
-/// Items are an image and its class.
+/// An item is an image and its class.
 impl Dataset for Part {
     type Item = (Image, u8);
 
@@ -41,19 +41,19 @@ impl Dataset for Part {
 
     fn get(&self, index: usize) -> Result<(Image, u8)> {
         let (Some(pixels), Some(label)) = (self.images.get(index), self.labels.as_slice().get(index)) else {
-            return Err(Error::data(format!("there is no image {index}: there are {}, counted from 0", self.len())));
+            return Err(Error::data(format!("the index of an image must be below {}, found {index}", self.len())));
         };
         Ok((Image::grey(pixels.to_vec(), self.images.rows(), self.images.columns())?, *label))
     }
 }
 
-/// Images without their classes: `[batch, 784]`, pixels from 0 (black) to 1 (white).
+/// Collates images without their classes: `[batch, 784]`, pixels from 0 (black) to 1 (white).
 pub fn pixels(items: Vec<(Image, u8)>) -> Result<Tensor<2>> {
     let pixels: Vec<f32> = items.iter().flat_map(|(image, _)| image.to_f32().into_pixels()).collect();
     Ok(Tensor::from_data(TensorData::new(pixels, [items.len(), PIXELS]), &host()))
 }
 
-/// Both parts.
+/// The data set.
 #[derive(Clone, Debug, Default)]
 pub struct Mnist {
     /// The training part.
@@ -62,12 +62,12 @@ pub struct Mnist {
     pub test: Part,
 }
 
-/// The four files, without the `.gz` that they may have.
+/// The names of the four files, without the optional `.gz`.
 const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// The folder of the four files: `data_dir` (what `--data-dir` says), else `$MNIST_DIR`, else `lightning/mnist` in the cache folder
-/// (`$XDG_CACHE_HOME`, else `~/.cache`).
+/// Returns the folder of the four files: `data_dir` (from `--data-dir`), else `$MNIST_DIR`, else
+/// `lightning/mnist` in the cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
 pub fn locate(data_dir: Option<PathBuf>) -> Result<PathBuf> {
     locate_with(data_dir, |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
 }
@@ -75,17 +75,17 @@ pub fn locate(data_dir: Option<PathBuf>) -> Result<PathBuf> {
 fn locate_with(data_dir: Option<PathBuf>, var: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {
     let cache = || var("XDG_CACHE_HOME").or_else(|| Some(var("HOME")?.join(".cache")));
     data_dir.or_else(|| var("MNIST_DIR")).or_else(|| Some(cache()?.join("lightning").join("mnist"))).ok_or_else(|| {
-        Error::data("no folder to look for MNIST in: `MNIST_DIR`, `XDG_CACHE_HOME` and `HOME` are not set")
-            .help("say where the files are: `--data-dir <folder>`")
+        Error::data("MNIST needs a folder, and `MNIST_DIR`, `XDG_CACHE_HOME` and `HOME` are not set")
+            .help("name the folder with `--data-dir <folder>`")
     })
 }
 
-/// Reads the four files of `folder`, each plain or with `.gz`.
+/// Reads MNIST from the four files of `folder`, each plain or with `.gz`.
 pub fn mnist(folder: &Path) -> Result<Mnist> {
     read(folder, "MNIST")
 }
 
-/// Reads the four files of `folder`, each plain or with `.gz`.
+/// Reads Fashion-MNIST from the four files of `folder`, each plain or with `.gz`.
 pub fn fashion_mnist(folder: &Path) -> Result<Mnist> {
     read(folder, "Fashion-MNIST")
 }
@@ -108,13 +108,13 @@ fn part(images: &Path, labels: &Path) -> Result<Part> {
     let part = Part { images: idx::images(images)?, labels: idx::labels(labels, CLASSES)? };
     let Part { images: read, labels: of } = &part;
     if (read.rows(), read.columns()) != (28, 28) {
-        let found = format!("images of {}x{}, expected 28x28", read.rows(), read.columns());
+        let found = format!("images must be 28x28, found {}x{}", read.rows(), read.columns());
         return Err(Error::data(format!("`{}`: {found}", images.display())).at_path(images));
     }
     if read.len() != of.len() {
-        let found = format!("{} images and {} labels, expected as many of both", read.len(), of.len());
+        let found = format!("the numbers of images and labels must be equal, found {} and {}", read.len(), of.len());
         let files = format!("`{}`, `{}`", images.display(), labels.display());
-        return Err(Error::data(format!("{files}: {found}")).help("take both files from the same set"));
+        return Err(Error::data(format!("{files}: {found}")).help("use two files of the same data set"));
     }
     Ok(part)
 }
@@ -125,7 +125,8 @@ fn absent(folder: &Path, name: &str, missing: &[&str]) -> Error {
     let folder = folder.display();
     let variable = if name == "MNIST" { " or `MNIST_DIR`" } else { "" };
     Error::data(format!("{name} is not complete in `{folder}`: missing {}", names.join(", "))).help(format!(
-        "download the four files {} from any {name} mirror into `{folder}`, or say where they are: `--data-dir <folder>`{variable}",
+        "download the four files {} from any {name} mirror into `{folder}`, or name their folder with \
+         `--data-dir <folder>`{variable}",
         all.join(", ")
     ))
 }
@@ -141,7 +142,7 @@ mod tests {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
 
-    /// A folder of its own under the system's temporary one.
+    /// Creates a temporary folder.
     fn folder(name: &str) -> PathBuf {
         let folder = env::temp_dir().join(format!("lightning-mnist-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -202,10 +203,10 @@ mod tests {
         let folder = folder("unfit");
         write(&folder, 2, 3, 28);
         let error = mnist(&folder).unwrap_err();
-        assert!(error.message().ends_with(": 2 images and 3 labels, expected as many of both"), "{error}");
+        assert!(error.message().ends_with("must be equal, found 2 and 3"), "{error}");
         write(&folder, 2, 2, 27);
         let error = mnist(&folder).unwrap_err();
-        assert!(error.message().ends_with(": images of 27x27, expected 28x28"), "{error}");
+        assert!(error.message().ends_with(": images must be 28x28, found 27x27"), "{error}");
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The data of the examples.
+//! The data sets of the examples.
 
 pub mod digits;
 pub mod mnist;

@@ -1,4 +1,4 @@
-//! The Palmer penguins: 344 birds of three species, some of their measurements missing.
+//! The Palmer penguins: measurements of 344 birds of three species, with missing values.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub enum Species {
     Gentoo,
 }
 
-/// Classes: the species.
+/// The number of classes: the species.
 pub const CLASSES: usize = 3;
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -47,11 +47,11 @@ pub fn penguins(file: &Path) -> Result<Vec<Penguin>> {
     csv::Reader::new(file).missing(["NA"]).rows()
 }
 
-/// What a model sees of a penguin: island and sex as numbers 0 and 1, the measurements.
+/// The features of a penguin: its measurements, and sex and island as numbers 0 and 1.
 pub type Features = [Option<f32>; 8];
 
 impl Penguin {
-    /// The features: all but the species.
+    /// Returns the features: all columns but the species.
     pub fn features(&self) -> Features {
         let yes = |it: bool| Some(f32::from(u8::from(it)));
         [
@@ -67,9 +67,10 @@ impl Penguin {
     }
 }
 
-/// Mean and standard deviation of each feature where it is known.
+/// Standardizes features: the mean and standard deviation of each over its known values.
 ///
-/// Made of the training part alone: what is tested must not have been seen, not even as part of a mean.
+/// It must be computed from the training part only, so that no information about the test part
+/// leaks into training.
 #[derive(Clone, Debug)]
 pub struct Scaler<const N: usize>([(f32, f32); N]);
 
@@ -80,12 +81,13 @@ impl<const N: usize> Scaler<N> {
             let count = known.len().max(1) as f32;
             let mean = known.iter().sum::<f32>() / count;
             let variance = known.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count;
-            // A feature that never changes says nothing, and stays 0.
+            // A constant feature becomes 0.
             (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
         }))
     }
 
-    /// Every feature with mean 0 and standard deviation 1; a missing one becomes the mean, 0.
+    /// Returns the features with mean 0 and standard deviation 1. A missing value becomes the mean,
+    /// 0.
     pub fn scale(&self, row: &[Option<f32>; N]) -> [f32; N] {
         std::array::from_fn(|column| {
             let (mean, std) = self.0[column];
@@ -93,13 +95,14 @@ impl<const N: usize> Scaler<N> {
         })
     }
 
-    /// The standard deviation of a feature.
+    /// Returns the standard deviation of a feature.
     pub fn std(&self, column: usize) -> f32 {
         self.0[column].1
     }
 }
 
-/// Splits the rows into `folds` parts with the same share of each class, and gives (training rows, test rows) for each part.
+/// Splits rows into `folds` parts with equal class proportions, and returns the training and test
+/// rows of each fold.
 pub fn stratified_folds<T: Clone>(
     rows: &[T],
     class: impl Fn(&T) -> usize,
@@ -107,10 +110,16 @@ pub fn stratified_folds<T: Clone>(
     seed: u64,
 ) -> Vec<(Vec<T>, Vec<T>)> {
     let mut order = Rng::new(seed).permutation(rows.len());
-    // Stable: within a class the order stays random, and every `folds`-th row of it goes into one part.
+    // The sort is stable, so that the order within a class stays random. Every `folds`-th row of a
+    // class goes into the same part.
     order.sort_by_key(|row| class(&rows[*row]));
     let pick = |wanted: &dyn Fn(usize) -> bool| {
-        order.iter().enumerate().filter(|(place, _)| wanted(place % folds)).map(|(_, row)| rows[*row].clone()).collect()
+        order
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| wanted(position % folds))
+            .map(|(_, row)| rows[*row].clone())
+            .collect()
     };
     (0..folds).map(|fold| (pick(&|part| part != fold), pick(&|part| part == fold))).collect()
 }

@@ -1,4 +1,5 @@
-//! English sentences with all their French translations, and which of them are held out.
+//! English sentences with their French translations, split into training, validation and test
+//! parts.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,27 +11,28 @@ use lightning_core::{
     },
 };
 
-/// A sentence, and every translation of it that is known.
+/// A sentence with all its known translations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sentence {
     pub source: String,
     pub targets: Vec<String>,
 }
 
-/// The sentences in three parts. No English sentence is in two of them: what is held out was never seen, not even with another
+/// Sentences in three parts. No English sentence is in two of them, not even with another
 /// translation.
 #[derive(Clone, Debug)]
 pub struct Corpus {
     pub train: Vec<Sentence>,
     pub val: Vec<Sentence>,
     pub test: Vec<Sentence>,
-    /// Of the training part alone, as are the next.
+    /// Built from the training part only, like `french`.
     pub english: Tokenizer,
     pub french: Tokenizer,
 }
 
 impl Corpus {
-    /// Reads a file of `english TAB french` lines, and holds out `held_out` English sentences for validation and as many for the test.
+    /// Reads a file of `english TAB french` lines, and holds out `held_out` English sentences for
+    /// validation and as many for testing.
     pub fn read(file: &Path, held_out: usize, seed: u64) -> Result<Self> {
         let mut translations: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for pair in pairs(file)? {
@@ -39,8 +41,9 @@ impl Corpus {
         let mut sentences: Vec<Sentence> =
             translations.into_iter().map(|(source, targets)| Sentence { source, targets }).collect();
         if sentences.len() <= 2 * held_out {
-            let text = format!("{} distinct sentences, of which {held_out} are to be held out twice", sentences.len());
-            return Err(Error::data(text).at_path(file).help("give a longer file, or hold out fewer"));
+            let (needed, found) = (2 * held_out + 1, sentences.len());
+            let what = format!("holding out twice {held_out} sentences needs at least {needed}, found {found}");
+            return Err(Error::data(what).at_path(file).help("use a longer file, or a smaller `--held-out`"));
         }
         Rng::new(seed).shuffle(&mut sentences);
         let test = sentences.split_off(sentences.len() - held_out);
@@ -52,7 +55,7 @@ impl Corpus {
         Ok(Self { train, val, test, english, french })
     }
 
-    /// For each sentence, a translation of the training sentence that is most like it: what a translator does who only looks up.
+    /// Returns for each sentence a translation of the nearest training sentence: a baseline.
     pub fn nearest(&self, sentences: &[Sentence]) -> Vec<&str> {
         let known: Vec<Vec<String>> = self.train.iter().map(|sentence| self.english.split(&sentence.source)).collect();
         let nearest = |sentence: &Sentence| {
@@ -65,7 +68,7 @@ impl Corpus {
     }
 }
 
-/// How many words have to be put in, taken out or replaced to make `b` of `a` (Levenshtein 1966).
+/// Returns the edit distance in words: insertions, deletions and replacements (Levenshtein, 1966).
 fn edits(a: &[String], b: &[String]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
@@ -104,7 +107,7 @@ mod tests {
         sources.dedup();
         assert_eq!(sources.len(), 25);
         assert!(corpus.test.iter().all(|sentence| sentence.targets.len() == 2));
-        assert!(self::corpus(&lines, 13).unwrap_err().message().starts_with("25 distinct sentences"));
+        assert!(self::corpus(&lines, 13).unwrap_err().message().ends_with("at least 27, found 25"));
     }
 
     #[test]
