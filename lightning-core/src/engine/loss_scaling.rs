@@ -44,7 +44,7 @@ impl Numerics {
 
     /// The type that batches come in.
     pub(crate) fn batches(self) -> Option<FloatDType> {
-        self.precision.map(Precision::computed)
+        self.precision.map(Precision::compute_dtype)
     }
 
     /// The device with a graph.
@@ -62,7 +62,7 @@ impl Numerics {
     pub(crate) fn begin_training<M: Module>(self, module: M, device: &Device) -> M {
         let module = self.train(module, device);
         match self.precision {
-            Some(precision) => cast::kept_in(module, precision.kept()),
+            Some(precision) => cast::kept_in(module, precision.param_dtype()),
             None => module,
         }
     }
@@ -78,7 +78,7 @@ pub(crate) fn check_precision<M: Module>(run: &mut RunState, module: &M, trainin
     if precision.is_mixed() {
         half_precision_check::check(module)?;
     }
-    let computed = precision.computed();
+    let computed = precision.compute_dtype();
     if (training && precision.is_mixed()) || (!training && !cast::is_in(module, computed)?) {
         run.lowering = Some(computed);
     }
@@ -100,7 +100,7 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
     }
     error.help(match run.settings.numerics.precision {
         None => "the module and the batch are in different float types: set `precision(…)`, which casts both".to_owned(),
-        Some(precision) if is_half(precision.computed()) => format!(
+        Some(precision) if is_half(precision.compute_dtype()) => format!(
             "`{precision}` casts parameters and batches, and nothing else: write `#[precision(f32)]` above a layer that keeps \
              tables or states in float32 (BatchNorm, an RNN, a positional encoding), and `.cast(x.dtype())` on a buffer or a \
              tensor made in the step"
@@ -118,7 +118,7 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
 /// When an optimizer cannot work in so few bits.
 pub(crate) fn start(run: &mut RunState) -> Result<()> {
     let precision = run.settings.numerics.precision.unwrap_or_default();
-    if (precision.scales_losses() || is_half(precision.kept()))
+    if (precision.scales_losses() || is_half(precision.param_dtype()))
         && let Some(optimizer) = run.optimizers.iter().find(|optimizer| optimizer.is_lbfgs())
     {
         return Err(Error::config(format!(
@@ -213,7 +213,7 @@ fn stored_precision(record: &RunRecord) -> Option<Precision> {
 pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> {
     let (stored, now) =
         (stored_precision(record).unwrap_or_default(), run.settings.numerics.precision.unwrap_or_default());
-    if stored.kept() == now.kept() {
+    if stored.param_dtype() == now.param_dtype() {
         return Ok(());
     }
     Err(Error::new(

@@ -88,7 +88,7 @@ impl Precision {
     }
 
     /// Returns the type that parameters are stored and updated in.
-    pub const fn kept(self) -> FloatDType {
+    pub const fn param_dtype(self) -> FloatDType {
         match self {
             Self::True32 | Self::Mixed16 | Self::MixedBf16 => FloatDType::F32,
             Self::True64 => FloatDType::F64,
@@ -98,11 +98,11 @@ impl Precision {
     }
 
     /// Returns the type that steps compute in.
-    pub const fn computed(self) -> FloatDType {
+    pub const fn compute_dtype(self) -> FloatDType {
         match self {
             Self::Mixed16 => FloatDType::F16,
             Self::MixedBf16 => FloatDType::BF16,
-            _ => self.kept(),
+            _ => self.param_dtype(),
         }
     }
 
@@ -201,10 +201,16 @@ mod tests {
 
     #[test]
     fn mixed_precisions_keep_float32() {
-        assert_eq!((Precision::Mixed16.kept(), Precision::Mixed16.computed()), (FloatDType::F32, FloatDType::F16));
-        assert_eq!((Precision::MixedBf16.kept(), Precision::MixedBf16.computed()), (FloatDType::F32, FloatDType::BF16));
+        assert_eq!(
+            (Precision::Mixed16.param_dtype(), Precision::Mixed16.compute_dtype()),
+            (FloatDType::F32, FloatDType::F16)
+        );
+        assert_eq!(
+            (Precision::MixedBf16.param_dtype(), Precision::MixedBf16.compute_dtype()),
+            (FloatDType::F32, FloatDType::BF16)
+        );
         for precision in Precision::ALL.into_iter().filter(|precision| !precision.is_mixed()) {
-            assert_eq!(precision.kept(), precision.computed());
+            assert_eq!(precision.param_dtype(), precision.compute_dtype());
         }
         assert_eq!(Precision::ALL.map(Precision::scales_losses), [false, false, false, false, true, false]);
     }

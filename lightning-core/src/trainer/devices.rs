@@ -44,8 +44,8 @@ pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<P
 
 fn checked(name: &str, device: Device, precision: Option<Precision>) -> Result<Choice> {
     match precision {
-        Some(precision) if !supports(&device, precision.computed()) => {
-            Err(unsupported(&[name.to_owned()], precision, &able(offers(), precision.computed())))
+        Some(precision) if !supports(&device, precision.compute_dtype()) => {
+            Err(unsupported(&[name.to_owned()], precision, &able(offers(), precision.compute_dtype())))
         }
         _ => Ok(Choice { device, note: None }),
     }
@@ -53,7 +53,7 @@ fn checked(name: &str, device: Device, precision: Option<Precision>) -> Result<C
 
 /// The first that computes in the type.
 fn best(offers: impl Iterator<Item = Offer>, precision: Option<Precision>) -> Result<Choice> {
-    let computed = precision.unwrap_or_default().computed();
+    let computed = precision.unwrap_or_default().compute_dtype();
     let mut passed = Vec::new();
     for Offer { name, device } in offers {
         if !supports(&device, computed) {
@@ -86,7 +86,7 @@ fn able(offers: impl Iterator<Item = Offer>, dtype: FloatDType) -> Vec<String> {
 }
 
 fn unsupported(names: &[String], precision: Precision, able: &[String]) -> Error {
-    let dtype = dtype_name(precision.computed());
+    let dtype = dtype_name(precision.compute_dtype());
     let error =
         Error::config(format!("`precision(\"{precision}\")` computes in {dtype}, which {} cannot", listed(names)));
     if able.is_empty() {
