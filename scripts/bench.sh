@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Times the trainer beside a loop written by hand as a user of Burn gets it, burn-train, and PyTorch and PyTorch Lightning where there
-# is a Python with torch: each a process of its own, in turn, ROUNDS times, on a machine that has nothing else to do meanwhile. Prints
-# a table of ratios.
+# Times the trainer, a hand-written loop with Burn's default features, burn-train, and, if the
+# Python has them, PyTorch and PyTorch Lightning. Each runs as a separate process, in turn, ROUNDS
+# times, on an otherwise idle machine. Prints a table of ratios.
 #
 #   scripts/bench.sh [--rounds 5] [--no-avx512] [--python PYTHON] [--device cpu] [WORKLOAD...]
 set -euo pipefail
@@ -23,7 +23,7 @@ done
 features=()
 [ "$device" = cpu ] || features=(--features "$device")
 if [ -z "${BENCH_BUILT:-}" ]; then
-    # The whole workspace: another choice of packages has other features, and would build Burn once more.
+    # The whole workspace: a subset of packages has other features and would build Burn again.
     "$cargo" build --release --workspace --bins "${features[@]}"
     [ "$device" != cpu ] || "$cargo" build --release --manifest-path tests/bench-user/Cargo.toml
     if [ $avx512 = 0 ]; then
@@ -42,17 +42,17 @@ if "$python" -c 'import torch, lightning' 2>/dev/null; then lightning=1; else ec
 results=$(mktemp) line=$(mktemp)
 trap 'rm -f "$results" "$line"' EXIT
 
-# Processor time in hundredths of a second: of everything on this machine, and of this script with its programs. Both are 0 where the
-# kernel does not tell.
+# Processor time in hundredths of a second: of the whole machine, and of this script with its
+# children. Both are 0 if the kernel does not report it.
 everything() { awk '/^cpu /{ print $2 + $3 + $4 + $7 + $8; found = 1 } END { if (!found) print 0 }' /proc/stat 2>/dev/null || echo 0; }
 own() { awk '{ print $14 + $15 + $16 + $17 }' /proc/$$/stat 2>/dev/null || echo 0; }
-# The share of the machine that others had since `before` and `mine`, in percent.
+# The share of the machine that other processes have used since `note`, in percent.
 others() { awk -v all=$(($(everything) - before)) -v own=$(($(own) - mine)) -v ns=$(($(date +%s%N) - start)) -v cores="$(nproc)" \
     'BEGIN { printf "%d", 100 * (all - own) / (cores * ns / 1e7) }'; }
 note() { before=$(everything) mine=$(own) start=$(date +%s%N); }
 
-# Runs a program that adds a line to $line. A run during which others had more than a twentieth of the machine does not count, and is
-# repeated when they are done.
+# Runs a program that appends a line to $line. A run during which other processes used more than 5 %
+# of the machine is discarded and repeated when the machine is idle.
 measure() {
     for _ in $(seq 12); do
         for _ in $(seq 60); do note; sleep 0.5; [ "$(others)" -gt 5 ] || break; done
@@ -61,7 +61,7 @@ measure() {
         "$@" >/dev/null 2>&1 || { echo "failed: $*" >&2; return 1; }
         busy=$(others)
         if [ "$busy" -le 5 ]; then cat "$line" >>"$results"; return; fi
-        echo "again: others had $busy % of the machine during $*" >&2
+        echo "repeated: other processes used $busy % of the machine during $*" >&2
     done
     echo "the machine is too busy for $*" >&2
     return 1

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Cropping, flipping and decoding images beside torchvision, as ratios; fails where one is too small. $PYTHON is the Python that has
-# torchvision (python3 where it is not set). The two sides take turns, and of each the best of three rounds counts.
+# Compares cropping, flipping and decoding images with torchvision, and fails if a ratio is too
+# small. $PYTHON names a Python with torchvision (default: python3). The two sides take turns, and
+# the best of three rounds counts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 if ! "$python" -c "import torch, torchvision" 2>/dev/null; then
-    echo "SKIPPED bench_images: $python has no torch and torchvision; set PYTHON to one that has"
+    echo "SKIPPED bench_images: $python has no torch and torchvision; set PYTHON to a Python with both"
     exit 0
 fi
 
-# The whole workspace: another choice of packages has other features, and would build Burn once more.
+# The whole workspace: a subset of packages has other features and would build Burn again.
 [ -n "${BENCH_BUILT:-}" ] || "${CARGO:-cargo}" build --release --workspace --bins
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

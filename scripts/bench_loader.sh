@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# The loader beside torch's, on the same tensors and in one run: MNIST in shuffled batches of 64, and how well loading hides behind a step.
-# Usage: scripts/bench_loader.sh [folder of the MNIST files]. `PYTHON` names the interpreter that has torch, `ROUNDS` how
-# often both are timed.
+# Compares the loader with torch's on the same tensors, MNIST in shuffled batches of 64, and
+# measures how well loading overlaps with a step.
+#
+#   scripts/bench_loader.sh [FOLDER OF THE MNIST FILES]
+#
+# PYTHON names a Python with torch, ROUNDS the number of rounds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +14,7 @@ if [ ! -e "$folder/train-images-idx3-ubyte.gz" ]; then
     echo "SKIPPED: no MNIST files in $folder"
     exit 0
 fi
-# The whole workspace: another choice of packages has other features, and would build Burn once more.
+# The whole workspace: a subset of packages has other features and would build Burn again.
 [ -n "${BENCH_BUILT:-}" ] || "${CARGO:-cargo}" build --quiet --release --workspace --bins
 rounds=${ROUNDS:-5}
 overlap=$(target/release/bench_loader "$folder" overlap)
@@ -19,10 +22,11 @@ value() { awk -v name="$1" '$1 == name { print $2 }'; }
 printf 'a step of t with a loader of 0.8 t on one worker: %s t (waiting), %s t (computing)\n' \
     "$(echo "$overlap" | value overlap_waiting)" "$(echo "$overlap" | value overlap_computing)"
 if ! "$python" -c 'import torch' 2>/dev/null; then
-    echo "SKIPPED: the comparison with torch, which $python does not have; say where it is: PYTHON=…"
+    echo "SKIPPED: the comparison with torch; $python has no torch, set PYTHON to one with it"
     exit 0
 fi
-# Both in turn, so that what else the machine does slows both down: the ratios of each round, and their median.
+# Both run in turn, so that other load on the machine slows both down: the ratio of each round, and
+# the median of all.
 names="floats_0_workers floats_1_workers bytes_0_workers bytes_1_workers"
 ratios=$(for _ in $(seq "$rounds"); do
     ours=$(target/release/bench_loader "$folder" rates)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# What the macros cost at compile time: a crate of 20 modules, and the same modules with the traits written by hand. One line of one
-# module is changed each time, in the one crate and in the other by turns. Prints the medians of the times and of the rounds' ratios, which
-# what else the machine does leaves alone, and fails where a ratio is above 1.10.
+# The compile time of the macros: a crate of 20 modules, and the same modules with hand-written
+# trait implementations. Each round changes one line of one module, in both crates in turn. Prints
+# the medians of the times and of the ratios per round, which other load on the machine hardly
+# affects, and fails if a ratio is above 1.10.
 #
-#   scripts/compile_cost.sh [check] [debug] [release]        all three without an argument
+#   scripts/compile_cost.sh [check] [debug] [release]        all three by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
@@ -14,7 +15,7 @@ root=target/compile_cost
 kinds=("$@")
 [ ${#kinds[@]} -gt 0 ] || kinds=(check debug release)
 
-# What both forms share: the batch, the user's own methods, and a function that trains.
+# Shared by both forms: the methods of the user, and a function that trains.
 steps() {
     cat <<'RUST'
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -26,7 +27,7 @@ RUST
 run_function() {
     cat <<'RUST'
 
-/// Trains and tests it.
+/// Trains and tests the module.
 pub fn run(train: DataLoader<Rows>, val: DataLoader<Rows>) -> lightning_core::Result<f64> {
     let mut net = Net::new(NetHparams::default().with_lr(3e-3));
     let mut trainer = Net::trainer()
@@ -277,7 +278,8 @@ impl Batch for Rows {
 RUST
 }
 
-# A crate with 20 modules in files of their own, in a workspace of its own that shares the repository's lock file and profiles.
+# Writes a crate with 20 modules, one per file, in a separate workspace with the lock file and the
+# profiles of the repository.
 generate() {
     local form=$1 crate=$root/$1 index name
     mkdir -p "$crate/src"
@@ -293,7 +295,7 @@ generate() {
         "$form" >"$crate/src/$name.rs"
     done
     {
-        # The macros' output allows it as well: forty warnings would be forty messages to write.
+        # As in the output of the macros: printing forty warnings would take time.
         printf '#![allow(dead_code)]\n\nuse burn::prelude::*;\nuse lightning_core::prelude::*;\n\n'
         for ((index = 0; index < modules; index++)); do printf 'mod m%02d;\n' "$index"; done
         if [ "$form" = with_macros ]; then printf '\n#[derive(Batch, Clone, Debug)]\n'; else printf '\n#[derive(Clone, Debug)]\n'; fi
@@ -315,7 +317,7 @@ build() { # kind, form
     check) "$cargo" check "${arguments[@]}" ;;
     debug) "$cargo" build "${arguments[@]}" ;;
     release) "$cargo" build --release "${arguments[@]}" ;;
-    *) echo "check, debug or release, not $1" >&2 && exit 2 ;;
+    *) echo "unknown kind $1; available: check, debug, release" >&2 && exit 2 ;;
     esac
 }
 
@@ -325,7 +327,7 @@ for kind in "${kinds[@]}"; do
     for form in with_macros by_hand; do build "$kind" "$form"; done
     times=$(for ((round = 1; round <= rounds; round++)); do
         for form in with_macros by_hand; do
-            # The last factor of one function, another one each time.
+            # Changes the last factor of one function in each round.
             sed -i "s/unwrap_or_default() \* .*)/unwrap_or_default() * 1.0${round})/" "$root/$form/src/m07.rs"
             start=$(date +%s%N)
             build "$kind" "$form"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints what one changed line of `digits` costs: `cargo check`, a debug build, a release build, each the median of five.
+# Prints the time of `cargo check`, a debug build and a release build after a change of one line of
+# `digits`, each as the median of five.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source_file=examples/src/bin/digits.rs
@@ -13,7 +14,7 @@ measure() {
     "$@" >/dev/null 2>&1
     local times=()
     for round in 1 2 3 4 5; do
-        # A changed line inside a step, another one each time.
+        # Changes a line inside a step, differently in each round.
         sed "s/let logits = self.forward(batch.images);/let logits = self.forward(batch.images) * (1.0 + ${round}e-9);/" "$backup" >"$source_file"
         local start end
         start=$(date +%s%N)

@@ -1,5 +1,7 @@
-//! The loop that a user writes by hand with Burn: the loss on a bar at every step and in a CSV file at every 50th, model and
-//! optimizer saved after each epoch.
+//! A hand-written training loop with Burn.
+//!
+//! It shows the loss on a progress bar at every step, writes it to a CSV file at every 50th, and
+//! saves the model and the optimizer after each epoch.
 
 use std::{error::Error, fs::File, io::BufWriter, io::Write, path::Path};
 
@@ -11,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::workloads::{LR, Workload};
 
-/// A loop in progress.
+/// A running loop.
 pub struct Hand<W: Workload> {
     model: Option<W>,
     optimizer: ModuleOptimizer,
@@ -22,10 +24,10 @@ pub struct Hand<W: Workload> {
 }
 
 impl<W: Workload> Hand<W> {
-    /// Before the first step; `folder` takes the files.
+    /// Creates a loop that writes its files into `folder`.
     ///
     /// # Errors
-    /// When the log cannot be created.
+    /// If the log cannot be created.
     pub fn new(device: &Device, folder: &Path) -> Result<Self, Box<dyn Error>> {
         let device = device.clone().autodiff();
         let bar = ProgressBar::new(W::STEPS as u64);
@@ -40,10 +42,10 @@ impl<W: Workload> Hand<W> {
         })
     }
 
-    /// One step.
+    /// Takes one step.
     ///
     /// # Errors
-    /// When the log cannot be written.
+    /// If the log cannot be written.
     pub fn step(&mut self) -> Result<(), Box<dyn Error>> {
         let model = self.model.take().ok_or("a step has failed")?;
         let batch = self.batches[self.step % self.batches.len()].clone();
@@ -60,10 +62,10 @@ impl<W: Workload> Hand<W> {
         Ok(())
     }
 
-    /// What an epoch ends with.
+    /// Saves the model and the optimizer at the end of an epoch.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     pub fn save(&mut self, folder: &Path) -> Result<(), Box<dyn Error>> {
         self.log.flush()?;
         self.bar.reset();

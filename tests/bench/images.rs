@@ -1,6 +1,8 @@
-//! How many images a second are cropped and flipped on one core, and decoded on two: the Rust half of `scripts/bench_images.sh`.
+//! Images per second that are cropped and flipped on one core, and decoded on two: the Rust half of
+//! `scripts/bench_images.sh`.
 //!
-//! Prints one line of JSON, `{"name": images per second}`. The argument is the folder of jpeg files, one folder a class.
+//! Prints one line of JSON, `{"name": images per second}`. The argument is a folder with one folder
+//! of JPEG files per class.
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::{
@@ -28,7 +30,8 @@ fn main() {
     println!("{}", serde_json::Value::from_iter(rates));
 }
 
-/// `RandomCrop(side, padding)` and `RandomHorizontalFlip(0.5)` of byte images in planes, as torch has them.
+/// `RandomCrop(side, padding)` and `RandomHorizontalFlip(0.5)` of byte images in the layout
+/// `[channels, height, width]`, which torchvision uses.
 fn crop_and_flip(side: usize, channels: usize, padding: usize) -> f64 {
     let pixels = (0..side * side * channels).map(|i| (i * 7) as u8).collect();
     let image = Image::new(pixels, [side, side, channels], Layout::Chw).unwrap();
@@ -45,7 +48,7 @@ fn crop_and_flip(side: usize, channels: usize, padding: usize) -> f64 {
     f64::from(images as u32) / start.elapsed().as_secs_f64()
 }
 
-/// Files read, decoded and put together to batches of `[32, 3, 224, 224]` bytes by two threads, until all were read.
+/// Reads and decodes all files on two threads, into batches of `[32, 3, 224, 224]` bytes.
 fn decode(images: &ImageFolder) -> f64 {
     let batches = images.len() / BATCH;
     let next = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! Times, memory, and the line that one run of one program prints.
+//! Times, memory, and the output line of one run.
 
 use std::{
     fs,
@@ -9,25 +9,26 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Steps at the start that count for nothing: buffers come into being, threads start.
+/// Steps at the start that are not counted: they allocate buffers and start threads.
 const WARM_UP: usize = 10;
 
 /// One run of one program on one workload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
-    /// The program: `trainer`, `hand`, `burn-train`, `torch`, `lightning`, each with what sets it apart.
+    /// The program: `trainer`, `hand`, `burn-train`, `torch` or `lightning`, with a suffix for each
+    /// variant.
     pub program: String,
-    /// The workload's name.
+    /// The name of the workload.
     pub workload: String,
-    /// The median step, in milliseconds.
+    /// The median time of a step, in milliseconds.
     pub step_ms: f64,
-    /// An epoch with everything that belongs to it, divided by its steps, in milliseconds.
+    /// The time of an epoch, including its start and end, divided by its steps, in milliseconds.
     pub epoch_ms: f64,
-    /// The most memory the process ever had, in MiB.
+    /// The peak memory of the process, in MiB.
     pub peak_mib: f64,
-    /// Its memory at the end of training, in MiB.
+    /// The memory of the process at the end of training, in MiB.
     pub steady_mib: f64,
-    /// Versions of what it was built with.
+    /// The versions of the libraries.
     pub with: String,
 }
 
@@ -50,7 +51,7 @@ impl Stopwatch {
         self.last = Some(Instant::now());
     }
 
-    /// A step is done.
+    /// Ends a step.
     pub fn step(&mut self) {
         let now = Instant::now();
         if let Some(last) = self.last.replace(now) {
@@ -58,14 +59,14 @@ impl Stopwatch {
         }
     }
 
-    /// The steps of all epochs, without the first.
+    /// Returns the median time of a step over all epochs, without the warm-up.
     pub fn median_ms(&self) -> f64 {
         let mut steps: Vec<f64> = self.steps.iter().skip(WARM_UP).map(|step| step.as_secs_f64() * 1e3).collect();
         quantile(&mut steps, 0.5)
     }
 }
 
-/// A quantile of numbers, interpolated.
+/// Returns a quantile, with linear interpolation.
 pub fn quantile(numbers: &mut [f64], at: f64) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let place = at * (numbers.len().saturating_sub(1)) as f64;
@@ -76,7 +77,8 @@ pub fn quantile(numbers: &mut [f64], at: f64) -> f64 {
     }
 }
 
-/// Peak and present memory of this process in MiB; not a number where the kernel does not tell.
+/// Returns the peak and the current memory of this process in MiB; NaN if the kernel does not
+/// report them.
 pub fn memory() -> (f64, f64) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {
@@ -88,7 +90,8 @@ pub fn memory() -> (f64, f64) {
 }
 
 impl Run {
-    /// The run of `program` that `watch` has timed, `epochs` of `steps` in all this time.
+    /// Creates the record of a run with the step times of `watch` and `steps` steps in `total`
+    /// time.
     pub fn new(program: &str, workload: &str, watch: &Stopwatch, steps: usize, total: Duration, with: &str) -> Self {
         let (peak_mib, steady_mib) = memory();
         Self {
@@ -102,10 +105,10 @@ impl Run {
         }
     }
 
-    /// Adds the run's line to a file, or prints it.
+    /// Appends the line of the run to a file, or prints it.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn report(&self, out: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
         let line = serde_json::to_string(self)?;
         match out {

@@ -1,4 +1,4 @@
-//! Ratios of programs that ran one after another, round by round.
+//! Ratios of programs that run in turn, round by round.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,8 +9,8 @@ use std::{
 
 use super::measure::{Run, quantile};
 
-/// The ratios that are aimed at: workload, program, how many times as fast at least. Against PyTorch on the CPU for the last two the
-/// ratio is reported as it is.
+/// The target ratios: workload, program, and the smallest speedup. There is no target for PyTorch
+/// on the CPU with the last two workloads.
 const TARGETS: [(&str, &str, f64); 6] = [
     ("mlp", "user-hand", 2.2),
     ("mlp", "burn-train", 2.2),
@@ -20,10 +20,10 @@ const TARGETS: [(&str, &str, f64); 6] = [
     ("transformer", "user-hand", 1.15),
 ];
 
-/// Prints the table of a file with one [`Run`] a line.
+/// Prints the table of a file with one [`Run`] per line.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn print(file: &Path, ours: &str) -> Result<(), Box<dyn Error>> {
     let mut runs: BTreeMap<String, BTreeMap<String, Vec<Run>>> = BTreeMap::new();
     for line in fs::read_to_string(file)?.lines() {
@@ -65,7 +65,7 @@ pub fn print(file: &Path, ours: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Cores and processor, and whether it has AVX-512.
+/// Returns the number of cores, the processor, and whether it has AVX-512.
 fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split(": ").nth(1));

@@ -22,10 +22,10 @@ pub trait Trained: LightningModule {
     /// The model and its data.
     type Workload: Workload;
 
-    /// The trainer's settings.
+    /// Returns a trainer builder with default settings.
     fn settings() -> TrainerBuilder<Self>;
 
-    /// Trains with them for some epochs.
+    /// Trains a new model with these settings.
     ///
     /// # Errors
     /// Those of `fit`.
@@ -45,7 +45,7 @@ macro_rules! trained {
 
             #[lightning_module]
             impl $name {
-                /// The loss.
+                /// Returns the loss.
                 pub fn training_step(&self, batch: <$workload as Workload>::Batch) -> Tensor<1> {
                     #[log(minimize, prog_bar)]
                     let train_loss = self.net.loss(batch);
@@ -85,7 +85,7 @@ trained! {
     WideModule, WideModuleHparams: Wide, AdamWConfig::new();
 }
 
-/// Takes the time of every step.
+/// Measures the time of every step.
 struct Watch(Arc<Mutex<Stopwatch>>);
 
 impl<M> Callback<M> for Watch {
@@ -100,12 +100,13 @@ impl<M> Callback<M> for Watch {
     }
 }
 
-/// The settings of a run: the loss on the bar at every step and in a CSV file at every 50th, a checkpoint after each epoch.
+/// Returns the settings of a run: the loss on the progress bar at every step and in a CSV file at
+/// every 50th, and a checkpoint after each epoch.
 pub fn logging<M: Trained>(folder: &Path) -> TrainerBuilder<M> {
     M::settings().default_root_dir(folder).log_every_n_steps(50).enable_model_summary(false)
 }
 
-/// Trains one workload by itself.
+/// Trains and times one workload.
 ///
 /// # Errors
 /// Those of `fit`.

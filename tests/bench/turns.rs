@@ -1,4 +1,7 @@
-//! Trainer and hand-written loop in one process, a few steps in turn: what is left is the cost of the trainer.
+//! The trainer and the hand-written loop in one process, a few steps in turn.
+//!
+//! Both use the same allocator and the same build of Burn, so their difference is the cost of the
+//! trainer.
 
 use std::{
     error::Error,
@@ -16,17 +19,17 @@ use super::{
     workloads::Workload,
 };
 
-/// Turns at the start that count for nothing.
+/// Turns at the start that are not counted.
 const WARM_UP: usize = 3;
 
 /// One comparison.
 pub struct Row {
     what: String,
-    /// Milliseconds a step of the trainer and of the loop by hand, turn by turn.
+    /// Milliseconds per step of the trainer and of the hand-written loop, turn by turn.
     turns: Vec<(f64, f64)>,
 }
 
-/// Runs the loop by hand between batches of the trainer.
+/// Runs the hand-written loop between batches of the trainer.
 struct Turns<W: Workload> {
     hand: Hand<W>,
     steps: usize,
@@ -54,13 +57,16 @@ impl<M, W: Workload> Callback<M> for Turns<W> {
     }
 
     fn on_train_epoch_end(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        // The end of an epoch, with its checkpoint, belongs to no step.
+        // The end of an epoch, with its checkpoint, is not part of a step.
         self.since = None;
         Ok(())
     }
 }
 
-/// Times a workload with Burn's own optimizers, and with the fused ones.
+/// Times a workload with Burn's optimizer and with the fused one.
+///
+/// # Errors
+/// Those of `fit` and of the hand-written loop.
 pub fn take<M: Trained>(
     epochs: usize,
     accelerator: Accelerator,
@@ -85,7 +91,7 @@ pub fn take<M: Trained>(
     Ok(rows)
 }
 
-/// The comparisons as a table: medians, and the ratio with its quartiles.
+/// Returns the comparisons as a table: medians, and the ratio with its quartiles.
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
         "| workload | trainer, ms a step | by hand, ms a step | hand / trainer | quartiles | turns |\n|---|---|---|---|---|---|",

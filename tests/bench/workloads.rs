@@ -1,4 +1,4 @@
-//! The models that are timed, in plain Burn: what a loop by hand, burn-train and the trainer have in common.
+//! The models that are timed, in plain Burn, for the hand-written loop, burn-train and the trainer.
 
 use burn::{
     module::ModuleDisplay,
@@ -17,24 +17,24 @@ use burn::{
 /// The learning rate of every workload.
 pub const LR: f64 = 1e-3;
 
-/// Different batches of a workload; an epoch goes round them.
+/// The number of different batches of a workload. An epoch repeats them.
 const BATCHES: usize = 32;
 
 /// A model with its data.
 pub trait Workload: Module + ModuleDisplay + 'static {
-    /// What a step takes.
+    /// The input of a step.
     type Batch: Clone + Send + Sync + std::fmt::Debug + 'static;
     /// The name on the command line and in the tables.
     const NAME: &'static str;
-    /// Steps of an epoch: some seconds of training.
+    /// Steps per epoch, for a few seconds of training.
     const STEPS: usize;
-    /// A fresh model.
+    /// Creates a new model.
     fn build(device: &Device) -> Self;
-    /// The loss of a batch.
+    /// Computes the loss of a batch.
     fn loss(&self, batch: Self::Batch) -> Tensor<1>;
-    /// Batches of random data.
+    /// Creates batches of random data.
     fn batches(device: &Device) -> Vec<Self::Batch>;
-    /// Burn's optimizer.
+    /// Creates Burn's optimizer.
     fn optimizer() -> ModuleOptimizer;
 }
 
@@ -174,14 +174,15 @@ impl Workload for Cnn {
     }
 }
 
-/// Tokens in the transformer's vocabulary.
+/// The size of the transformer's vocabulary.
 const VOCABULARY: usize = 256;
 
-/// Four encoder layers of width 128 (4 heads, 512 between), 16 sequences of 64 tokens, AdamW.
+/// Four encoder layers of width 128 (4 heads, feed-forward width 512), 16 sequences of 64 tokens,
+/// AdamW.
 #[derive(Module, Debug)]
 pub struct Transformer {
     tokens: Embedding,
-    places: Embedding,
+    positions: Embedding,
     encoder: TransformerEncoder,
     head: Linear,
 }
@@ -194,7 +195,7 @@ impl Workload for Transformer {
     fn build(device: &Device) -> Self {
         Self {
             tokens: EmbeddingConfig::new(VOCABULARY, 128).init(device),
-            places: EmbeddingConfig::new(64, 128).init(device),
+            positions: EmbeddingConfig::new(64, 128).init(device),
             encoder: TransformerEncoderConfig::new(128, 512, 4, 4).with_dropout(0.0).init(device),
             head: LinearConfig::new(128, VOCABULARY).init(device),
         }
@@ -202,8 +203,8 @@ impl Workload for Transformer {
 
     fn loss(&self, (tokens, next): Self::Batch) -> Tensor<1> {
         let [batch, length] = tokens.dims();
-        let places = Tensor::arange(0..length as i64, &tokens.device()).unsqueeze::<2>().repeat_dim(0, batch);
-        let x = self.tokens.forward(tokens) + self.places.forward(places);
+        let positions = Tensor::arange(0..length as i64, &tokens.device()).unsqueeze::<2>().repeat_dim(0, batch);
+        let x = self.tokens.forward(tokens) + self.positions.forward(positions);
         let x = self.encoder.forward(TransformerEncoderInput::new(x));
         cross_entropy(self.head.forward(x).flatten::<2>(0, 1), next)
     }

@@ -13,9 +13,7 @@ use burn::{
 use super::fused::{BurnOptimizer, UpdateRule};
 
 /// A configuration that an optimizer can be made from: one of Burn's optimizer configurations.
-///
-/// The configurations that update one parameter at a time are in the table of [`super::fused`],
-/// which implements this trait for them.
+// The table in `fused/mod.rs` implements it for all that update one parameter at a time.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an optimizer configuration",
     label = "expected a configuration such as `AdamConfig::new()`",

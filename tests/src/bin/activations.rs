@@ -1,18 +1,20 @@
-//! The memory that activations take: trains layers with cheap operations between them and prints the peak of the process in MiB.
+//! The memory of activations: trains layers with cheap operations between them and prints the peak
+//! memory of the process in MiB.
 //!
-//! `activations kept`, or `activations computed-again` with gradient checkpointing.
+//! `activations kept` keeps all activations; `activations computed-again` uses gradient
+//! checkpointing.
 
 use std::{env, fs};
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
 
-/// One activation takes 4 MiB.
+/// The shape of an activation, which takes 4 MiB.
 const ROWS: usize = 8192;
 const COLUMNS: usize = 128;
-/// Layers, whose outputs are kept either way.
+/// The number of layers, whose outputs are kept in both modes.
 const LAYERS: usize = 8;
-/// Cheap operations after each, whose inputs are kept or computed again.
+/// The number of cheap operations after each layer, whose inputs are kept or recomputed.
 const OPERATIONS: usize = 8;
 
 #[lightning_module]
@@ -36,7 +38,7 @@ impl Chain {
     }
 }
 
-/// The most memory that the process ever had.
+/// Returns the peak memory of the process in MiB.
 fn peak_mib() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -48,7 +50,7 @@ fn main() -> Result<()> {
     let checkpointing = match mode.as_str() {
         "kept" => false,
         "computed-again" => true,
-        _ => return Err("say `kept` or `computed-again`".into()),
+        _ => return Err("the mode must be `kept` or `computed-again`".into()),
     };
     let mut model = Chain::new(ChainHparams::default());
     let mut trainer = Chain::trainer()
@@ -60,6 +62,6 @@ fn main() -> Result<()> {
         .no_logger()
         .build()?;
     trainer.fit(&mut model, vec![Tensor::<2>::ones([ROWS, COLUMNS], &Device::default()); 2])?;
-    println!("{}", peak_mib().ok_or("the kernel does not tell the peak")?);
+    println!("{}", peak_mib().ok_or("the kernel does not report the peak memory")?);
     Ok(())
 }

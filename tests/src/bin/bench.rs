@@ -1,8 +1,9 @@
-//! What the trainer costs: ratios to a loop written by hand, on the same machine in the same minutes.
+//! The cost of the trainer, as a ratio to a hand-written loop on the same machine at the same time.
 //!
-//! Without a subcommand, trainer and hand-written loop take turns in this one process, a few steps each, with the same allocator
-//! and the same features of Burn. `run` times one program alone and prints a line of JSON, and `table` makes ratios of such lines:
-//! `scripts/bench.sh` calls both, for programs that cannot share a process.
+//! Without a subcommand, the trainer and the hand-written loop take turns of a few steps in one
+//! process, with the same allocator and the same features of Burn. `run` times one program alone
+//! and prints a line of JSON, and `table` computes ratios from such lines; `scripts/bench.sh` calls
+//! both for programs that cannot share a process.
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "the shared files have public items")]
 
@@ -33,40 +34,40 @@ use measure::{Run, Stopwatch};
 use trainer::{CnnModule, MlpModule, NormMlpModule, Trained, TransformerModule, WideModule, alone, logging};
 use workloads::Workload;
 
-/// Times the trainer beside a loop written by hand.
+/// Times the trainer and a hand-written loop.
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Workloads: mlp, batchnorm, cnn, transformer, wide. All when none is given.
+    /// Workloads: mlp, batchnorm, cnn, transformer, wide. All by default.
     #[arg(long)]
     workload: Vec<String>,
-    /// Where to compute: cpu, or an accelerator whose feature is on.
+    /// The device: cpu, or an accelerator whose feature is enabled.
     #[arg(long, default_value = "cpu", global = true)]
     device: String,
-    /// Epochs that the two loops take turns in.
+    /// Epochs in which the two loops take turns.
     #[arg(long, default_value_t = 3)]
     epochs: usize,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Times one program by itself.
+    /// Times one program alone.
     Run {
-        /// trainer, trainer-burn-optimizers, trainer-plain (as Burn is: no fused optimizer, no allocator setting), or hand; and
-        /// trainer-no-checkpoints and hand-no-checkpoints, which save nothing.
+        /// trainer, trainer-burn-optimizers, trainer-plain (without fused optimizers and allocator
+        /// settings), or hand; trainer-no-checkpoints and hand-no-checkpoints save nothing.
         #[arg(long)]
         program: String,
         #[arg(long)]
         workload: String,
-        /// The file that the line is added to.
+        /// The file to append the line to.
         #[arg(long)]
         out: Option<PathBuf>,
     },
     /// Prints the ratios of the runs in a file.
     Table {
         file: PathBuf,
-        /// The program that the others are compared with.
+        /// The program to compare the others with.
         #[arg(long, default_value = "trainer")]
         ours: String,
     },
@@ -74,7 +75,7 @@ enum Command {
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Calls a function of one type parameter with the module of a workload.
+/// Calls a generic function with the module type of a workload.
 macro_rules! for_workload {
     ($name:expr, $function:ident($($argument:expr),*)) => {
         match $name {
@@ -83,7 +84,7 @@ macro_rules! for_workload {
             "cnn" => $function::<CnnModule>($($argument),*),
             "transformer" => $function::<TransformerModule>($($argument),*),
             "wide" => $function::<WideModule>($($argument),*),
-            other => Err(format!("there is no workload `{other}`").into()),
+            other => Err(format!("unknown workload `{other}`; available: {}", WORKLOADS.join(", ")).into()),
         }
     };
 }
@@ -128,7 +129,7 @@ fn run<M: Trained>(program: &str, accelerator: Accelerator, device: &Device) -> 
         "trainer-plain" => settings.fused_optimizers(false).tune_allocator(false),
         "trainer-no-checkpoints" => settings.enable_checkpointing(false),
         "hand" | "hand-no-checkpoints" => return by_hand::<M::Workload>(program, device, folder.path(), with),
-        other => return Err(format!("there is no program `{other}`").into()),
+        other => return Err(format!("unknown program `{other}`; `bench run --help` lists them").into()),
     };
     Ok(alone(program, settings, device, with)?)
 }

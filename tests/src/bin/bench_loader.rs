@@ -1,7 +1,9 @@
-//! How fast the loader is, as lines of a name and a number: what `scripts/bench_loader.sh` compares with torch.
+//! The speed of the loader, as lines of a name and a number, which `scripts/bench_loader.sh`
+//! compares with torch.
 //!
-//! `bench_loader <folder> rates` reads MNIST, `bench_loader <folder> overlap` hides loading behind steps, and without a word it does both.
-//! Times are the best of several epochs, since everything else on the machine only adds to them.
+//! `bench_loader <folder> rates` times batches of MNIST, and `bench_loader <folder> overlap`
+//! measures how well loading overlaps with steps. Without a mode it does both. Times are the best
+//! of several epochs, since other load on the machine can only increase them.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -44,9 +46,9 @@ fn rates(folder: &str) -> Result<()> {
     let labels = idx::labels(file("train-labels-idx1-ubyte.gz"), 10)?;
     let labels = Rows::scalars(labels.into_iter().map(i64::from).collect());
     let bytes = Rows::new(images.pixels().to_vec(), [784])?;
-    let normalised = images.pixels().iter().map(|pixel| normalise(*pixel)).collect::<Vec<f32>>();
-    let floats = Zip::new((Rows::new(normalised, [784])?, labels.clone()))?;
-    let bytes = Zip::new((bytes.convert(normalise), labels))?;
+    let normalized = images.pixels().iter().map(|pixel| normalize(*pixel)).collect::<Vec<f32>>();
+    let floats = Zip::new((Rows::new(normalized, [784])?, labels.clone()))?;
+    let bytes = Zip::new((bytes.convert(normalize), labels))?;
 
     for workers in [0, 1] {
         println!("floats_{workers}_workers_us {:.2}", microseconds(&floats, workers)?);
@@ -55,11 +57,11 @@ fn rates(folder: &str) -> Result<()> {
     Ok(())
 }
 
-fn normalise(pixel: u8) -> f32 {
+fn normalize(pixel: u8) -> f32 {
     (f32::from(pixel) / 255.0 - MEAN) / DEVIATION
 }
 
-/// The time of one batch.
+/// Returns the time per batch in microseconds.
 fn microseconds<D: Dataset + Clone + 'static>(dataset: &D, workers: usize) -> Result<f64>
 where
     D::Item: 'static,
@@ -81,7 +83,8 @@ where
     Ok(best)
 }
 
-/// How long a step takes whose model takes `step` and whose batch takes one worker 0.8 of it, in multiples of `step`.
+/// Returns the time of a training step in multiples of `step`, where the model takes `step` and one
+/// worker loads a batch in 0.8 `step`.
 fn overlap(step: Duration, load: fn(Duration)) -> Result<f64> {
     const STEPS: u64 = 100;
     let loader = DataLoader::builder((0..STEPS).collect::<Vec<u64>>())
@@ -94,7 +97,7 @@ fn overlap(step: Duration, load: fn(Duration)) -> Result<f64> {
     let mut best = f64::INFINITY;
     for _ in 0..3 {
         let mut batches = loader.resume(EpochOffset::default())?;
-        // The first batch is nobody's to hide behind.
+        // The first batch is not counted: its loading overlaps with no step.
         batches.next().transpose()?;
         let start = Instant::now();
         let mut steps = 0_u32;
@@ -108,7 +111,7 @@ fn overlap(step: Duration, load: fn(Duration)) -> Result<f64> {
     Ok(best / step.as_secs_f64())
 }
 
-/// Keeps a core busy.
+/// Keeps a core busy for `time`.
 fn compute(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {

@@ -1,8 +1,9 @@
-//! Kills a training program with SIGKILL at random moments, starts it again until it has finished, and compares what it leaves behind with
-//! what an undisturbed run leaves: weights, log and checkpoints, byte for byte.
+//! Kills a training program with SIGKILL at random moments, restarts it until it has finished, and
+//! compares its weights, log and checkpoints byte for byte with those of an uninterrupted run.
 //!
-//! `crash 200` kills two hundred times; half of the kills wait for a checkpoint that is being written. `crash 200 7` does so with
-//! other random moments, and `crash 200 7 800` with checkpoints of several megabytes, which are written in another way than small ones.
+//! `crash 200` kills 200 times; half of the kills wait for a checkpoint that is being written.
+//! `crash 200 7` uses another random seed, and `crash 200 7 800` a wider network, whose checkpoints
+//! of several megabytes are written with direct I/O.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,7 @@ use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
 use lightning_core::{Rng, callbacks::TopK, data::Dataset, prelude::*};
 
 const CHILD: &str = "--train";
-/// Wide enough that writing a checkpoint takes a while.
+/// The width of the network, large enough that a checkpoint can be interrupted.
 const WIDTH: usize = 256;
 
 #[derive(Batch, Clone, Debug)]
@@ -108,7 +109,7 @@ fn rows(items: Vec<([f32; 8], i32)>) -> Result<Rows> {
     })
 }
 
-/// The program that is killed.
+/// The training program that is killed.
 fn train(folder: &Path, width: usize) -> Result<()> {
     seed_everything(42);
     let mut model = Net::new(NetHparams::default().with_width(width));
@@ -130,7 +131,8 @@ fn train(folder: &Path, width: usize) -> Result<()> {
     model.save_weights(folder.join("final.safetensors"))
 }
 
-/// The folder of the run that was started last. One that was killed before its first checkpoint has left a folder of its own.
+/// Returns the folder of the last run. A run that was killed before its first checkpoint leaves a
+/// separate folder.
 fn last_version(folder: &Path) -> PathBuf {
     let logs = folder.join("lightning_logs");
     let version = |number: u64| logs.join(format!("version_{number}"));
@@ -138,10 +140,10 @@ fn last_version(folder: &Path) -> PathBuf {
     version(last)
 }
 
-/// Everything that has to be the same: the last run's files and the weights, by their names below the folder.
+/// Returns the files that must be equal, by relative path: those of the last run and the weights.
 ///
 /// # Errors
-/// When a file cannot be read, or an earlier run has a checkpoint: that run should have gone on.
+/// If a file cannot be read, or an earlier run has a checkpoint from which none was resumed.
 fn results(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let last = last_version(folder);
     let mut found = files(&last)?;
@@ -150,20 +152,20 @@ fn results(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
         let version = version?.path();
         let is_checkpoint = |name: &PathBuf| name.extension().is_some_and(|extension| extension == "ckpt");
         if version != last && files(&version)?.keys().any(is_checkpoint) {
-            return Err(io::Error::other(format!("{} was not gone on with", version.display())));
+            return Err(io::Error::other(format!("{} has a checkpoint and was not resumed", version.display())));
         }
     }
     Ok(found)
 }
 
-/// The files below a folder, by their names in it.
+/// Returns the files below a folder, by relative path.
 fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next)? {
             let path = entry?.path();
-            // The next save in the folder would remove what a killed one has left.
+            // A killed save leaves a temporary file, which the next save in the folder removes.
             let is_leftover = path.extension().is_some_and(|extension| extension == "tmp");
             if path.is_dir() {
                 folders.push(path);
@@ -180,7 +182,7 @@ fn start(folder: &Path, width: &str) -> io::Result<Child> {
     Command::new(env::current_exe()?).args([CHILD, width]).arg(folder).stdout(Stdio::null()).spawn()
 }
 
-/// Whether a checkpoint is being written.
+/// Returns whether a checkpoint is being written.
 fn is_writing(folder: &Path) -> bool {
     let temporary = |entry: io::Result<fs::DirEntry>| {
         entry.is_ok_and(|entry| entry.path().extension().is_some_and(|ext| ext == "tmp"))
@@ -188,14 +190,14 @@ fn is_writing(folder: &Path) -> bool {
     fs::read_dir(last_version(folder).join("checkpoints")).is_ok_and(|mut entries| entries.any(temporary))
 }
 
-/// Where the kills of a round fell.
+/// The number of kills.
 #[derive(Default)]
 struct Kills {
     all: u64,
     while_writing: u64,
 }
 
-/// Waits for a random moment and kills; whether the child had finished before.
+/// Kills the child at a random moment and returns whether it had finished before.
 fn kill(child: &mut Child, folder: &Path, rng: &mut Rng, longest: Duration, kills: &mut Kills) -> io::Result<bool> {
     let waits_for_file = rng.random_bool(0.5);
     let moment = longest.mul_f64(rng.uniform());
@@ -231,15 +233,15 @@ fn main() -> Result<()> {
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |text| text.parse());
     let (wanted, seed, width) = (number(0, 200)?, number(1, 1)?, number(2, WIDTH as u64)?.to_string());
 
-    let undisturbed = tempfile::tempdir()?;
+    let uninterrupted = tempfile::tempdir()?;
     let begun = Instant::now();
-    let status = start(undisturbed.path(), &width)?.wait()?;
+    let status = start(uninterrupted.path(), &width)?.wait()?;
     if !status.success() {
-        return Err("the undisturbed run failed".into());
+        return Err("the uninterrupted run failed".into());
     }
     let life = begun.elapsed();
-    let expected = results(undisturbed.path())?;
-    println!("an undisturbed run takes {life:.2?} and leaves {} files", expected.len());
+    let expected = results(uninterrupted.path())?;
+    println!("an uninterrupted run takes {life:.2?} and leaves {} files", expected.len());
 
     let mut rng = Rng::new(seed);
     let (mut kills, mut rounds) = (Kills::default(), 0);
@@ -260,7 +262,7 @@ fn main() -> Result<()> {
         };
         let (left, right) = (names(&found), names(&expected));
         if left != right {
-            return Err(format!("round {rounds}: the files are {left:?} and not {right:?}").into());
+            return Err(format!("round {rounds}: the files must be {right:?}, found {left:?}").into());
         }
         for (name, bytes) in &expected {
             if found.get(name) != Some(bytes) {

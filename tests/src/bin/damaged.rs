@@ -1,7 +1,8 @@
-//! Reads damaged checkpoint files, in every way that a checkpoint is read: `damaged 1000000` does so a million times.
+//! Reads damaged checkpoint files in every way in which a checkpoint is read; `damaged 1000000`
+//! reads a million of them.
 //!
-//! None may panic, none may allocate much more than the file has, and each that is refused is refused with an error that names the file.
-//! A file whose hash is wrong has to be refused.
+//! Reading must not panic and must not allocate much more than the size of the file. Every error
+//! must name the file, and a file with a wrong hash must be rejected.
 
 use std::{
     alloc::System,
@@ -16,8 +17,9 @@ use lightning_tests::damaged::{Read, damage, read, sample};
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// What reading a file of a few kilobytes and one step of training may take at a time; more ends the process.
-const ENOUGH: usize = 16 << 20;
+/// The memory that reading a file of a few kilobytes and one training step may use at a time. A
+/// larger allocation ends the process.
+const MEMORY_LIMIT: usize = 16 << 20;
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
@@ -36,10 +38,10 @@ fn main() -> Result<()> {
         PANICS.fetch_add(1, Ordering::Relaxed);
         before(info);
     }));
-    MEMORY.set_limit(MEMORY.allocated() + ENOUGH).map_err(|()| "the limit is below what is in use")?;
+    MEMORY.set_limit(MEMORY.allocated() + MEMORY_LIMIT).map_err(|()| "the memory limit is below the current usage")?;
 
     let mut rng = Rng::new(seed);
-    let (mut refused, mut unchanged) = (0_u64, 0_u64);
+    let (mut rejected, mut unchanged) = (0_u64, 0_u64);
     for count in 0..wanted {
         let (bytes, is_hashed) = damage(&good, &mut rng);
         if bytes == good {
@@ -51,21 +53,23 @@ fn main() -> Result<()> {
         let keep = |what: &str| -> Result<()> {
             let kept = env::temp_dir().join("damaged.ckpt");
             fs::write(&kept, &bytes)?;
-            Err(format!("file {count} of seed {seed}: {what}; it is kept as {}", kept.display()).into())
+            Err(format!("file {count} of seed {seed}: {what}; saved as {}", kept.display()).into())
         };
         if PANICS.load(Ordering::Relaxed) > 0 {
             keep("a panic")?;
         }
         if !is_hashed && read.inspected.is_ok() {
-            keep("it was not noticed")?;
+            keep("the wrong hash was not detected")?;
         }
         for error in read.errors() {
             if !error.to_string().contains("damaged.ckpt") {
                 keep(&format!("the error does not name the file: {error}"))?;
             }
         }
-        refused += u64::from(read.errors().next().is_some());
+        rejected += u64::from(read.errors().next().is_some());
     }
-    eprintln!("{wanted} files: {refused} refused by name, {unchanged} unchanged, the rest read as they stand");
+    eprintln!(
+        "{wanted} files: {rejected} rejected with an error that names the file, {unchanged} unchanged, the rest read without an error"
+    );
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The child of the tests of failing file systems: it trains until a checkpoint cannot be written, and prints the error.
+//! A child process for the tests of failing file systems: trains until a checkpoint cannot be
+//! written, and prints the error.
 //!
-//! `faults read-only folder` takes the folder of its checkpoints the permission to be written; `faults full folder` lets the state of the
-//! model grow under a limit on the size of files.
+//! `faults read-only FOLDER` removes the write permission of the checkpoint folder; `faults full
+//! FOLDER` lets the state of the model grow until it exceeds the limit on the size of files.
 
 use std::{
     env, fs,
@@ -33,7 +34,7 @@ impl Growing {
     }
     fn on_train_batch_end(&mut self, cx: &mut HookContext) -> Result<()> {
         self.history.push("x".repeat(1000));
-        // After the first checkpoint and before the second, which is what comes next.
+        // Between the first checkpoint and the second, which is written right after this hook.
         if self.read_only && cx.batch_step() == 3 {
             while !self.checkpoints.join("epoch=0-step=2.ckpt").exists() {
                 std::thread::yield_now();
@@ -46,8 +47,8 @@ impl Growing {
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [mode, folder] = args.as_slice() else { return Err("give a mode and a folder".into()) };
-    // Without somebody to catch it, the signal ends the process before the write can fail.
+    let [mode, folder] = args.as_slice() else { return Err("usage: faults read-only|full FOLDER".into()) };
+    // Without a handler, SIGXFSZ ends the process before the write can fail.
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let checkpoints = Path::new(folder).join("checkpoints");
     let mut model = Growing::new(GrowingHparams::new(checkpoints.clone(), mode == "read-only"));

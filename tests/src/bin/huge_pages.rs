@@ -1,4 +1,4 @@
-//! What the trainer asks the kernel for: builds one, and prints how many MiB of the heap are marked for huge pages, as the kernel has it.
+//! Builds a trainer and prints how many MiB of the heap the kernel has marked for huge pages.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ impl Line {
     }
 }
 
-/// The kilobytes of the heap's mappings with the flag `hg`.
+/// Returns the kilobytes of the heap's mappings with the flag `hg`.
 fn marked_kb(mappings: &str) -> u64 {
     let (mut in_heap, mut size, mut marked) = (false, 0, 0);
     for line in mappings.lines() {

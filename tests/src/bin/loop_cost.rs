@@ -1,7 +1,9 @@
-//! One loop of `scripts/loop_cost.sh`, which counts its instructions: `loop_cost WHICH STEPS`.
+//! A training loop whose instructions `scripts/loop_cost.sh` counts: `loop_cost WHICH STEPS`.
 //!
-//! `hand` is a loop written with Burn alone, `trainer` the same by the trainer with one logged metric, `hooks` a module that writes hooks
-//! which `fit` does not call, `callback` the trainer with a callback that does nothing.
+//! - `hand`: a loop in plain Burn.
+//! - `trainer`: the same with the trainer and one logged metric.
+//! - `hooks`: a module with hooks that `fit` does not call.
+//! - `callback`: the trainer with a callback that does nothing.
 #![forbid(unsafe_code)]
 
 use burn::{
@@ -19,7 +21,7 @@ pub struct Points {
     y: Tensor<2>,
 }
 
-/// The smallest module there is.
+/// A module with one layer.
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.01)]
 pub struct Plain {
@@ -36,7 +38,7 @@ impl Plain {
     }
 }
 
-/// The same, with hooks of other stages.
+/// The same module with hooks of other stages.
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.01)]
 pub struct Hooked {
@@ -114,7 +116,7 @@ fn main() -> Result<()> {
             let mut trainer = quiet(Plain::trainer()).callback(Nothing).build()?;
             trainer.fit(&mut Plain::new(PlainHparams::default()), batches(steps))?;
         }
-        other => return Err(format!("`{other}` is none of hand, trainer, hooks, callback").into()),
+        other => return Err(format!("unknown loop `{other}`; available: hand, trainer, hooks, callback").into()),
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! What the trainer allocates, and whether a long run grows.
+//! The allocations of the trainer, and the growth of memory in long runs.
 //!
-//! Prints the allocations of one training step beside those of a loop by hand, and the growth of the resident memory over many
-//! steps of a tiny module and over many `fit`s.
+//! Prints the allocations per step of the trainer and of a hand-written loop, and the growth of the
+//! resident memory over many steps of a tiny module and over many calls of `fit`.
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub, reason = "the shared files have public items")]
 
@@ -23,7 +23,7 @@ use tiny::{Tiny, TinyHparams, batches};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Looks at the memory of the training loop.
+/// Measures the memory of the training loop.
 #[derive(Parser)]
 struct Args {
     /// Steps of the long run.
@@ -45,7 +45,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Steps that are counted, and steps before them.
+/// The number of steps that are counted, and of warm-up steps before them.
 const COUNTED: u64 = 1000;
 const WARM_UP: u64 = 200;
 
@@ -64,7 +64,7 @@ fn allocations() -> std::result::Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Allocations and bytes of a step of a loop by hand.
+/// Returns the allocations and bytes per step of a hand-written loop.
 fn by_hand() -> std::result::Result<(f64, f64), Box<dyn Error>> {
     let mut model = Tiny::new(TinyHparams::default()).fork(&Device::default().autodiff()).train();
     let mut optimizer = tiny::config().init();
@@ -89,7 +89,7 @@ fn counted(region: &Region<'_, System>) -> (f64, f64) {
     ((change.allocations + change.reallocations) as f64 / steps, change.bytes_allocated as f64 / steps)
 }
 
-/// Allocations and bytes of a step in the trainer.
+/// Returns the allocations and bytes per step of the trainer.
 fn in_trainer(trainer: TrainerBuilder<Tiny>) -> std::result::Result<(f64, f64), Box<dyn Error>> {
     struct Count {
         region: Region<'static, System>,

@@ -1,7 +1,9 @@
-//! How long saving ten million parameters and the optimizer's state of them holds up training: `target/release/save_delay`.
+//! How long saving a checkpoint delays training, with ten million parameters and their optimizer
+//! state: `target/release/save_delay`.
 //!
-//! The wide MLP of the benchmark, 784-3072-2500-10 with AdamW at batch size 64, is trained with a checkpoint now and then. What the steps
-//! from a checkpoint on take beyond the mean of the steps long after one, in the same run, is the delay.
+//! Trains the wide MLP of the benchmark, 784-3072-2500-10 with AdamW at batch size 64, with a
+//! checkpoint every 40 steps. The delay is the time of the steps after a checkpoint beyond the mean
+//! time of the later steps in the same run.
 
 use std::{
     sync::{Arc, Mutex},
@@ -11,11 +13,11 @@ use std::{
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::Distribution, tensor::activation::relu};
 use lightning_core::prelude::*;
 
-/// Steps from one checkpoint to the next, and how many of them a checkpoint may hold up.
+/// Steps from one checkpoint to the next, and how many of them a checkpoint may delay.
 const EVERY: usize = 40;
-const HELD_UP: usize = 20;
+const DELAYED: usize = 20;
 const CHECKPOINTS: usize = 5;
-/// The last checkpoint is followed by as many steps as the others.
+/// Steps of the run, with equally many after each checkpoint.
 const STEPS: usize = EVERY * CHECKPOINTS + EVERY - 1;
 
 #[derive(Batch, Clone, Debug)]
@@ -43,7 +45,7 @@ impl Wide {
     }
 }
 
-/// When each batch ended.
+/// Records the time at which each batch starts.
 #[derive(Clone, Default)]
 struct Clock(Arc<Mutex<Vec<Instant>>>);
 
@@ -80,19 +82,20 @@ fn steps(folder: &std::path::Path) -> Result<Vec<Duration>> {
 fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let steps: Vec<f64> = steps(folder.path())?.iter().map(|step| step.as_secs_f64() * 1e3).collect();
-    // A checkpoint is taken between the end of its step and the start of the next: within what its step takes here. The first steps
-    // count for nothing, and neither does what follows a checkpoint closely.
-    let (mut quiet, mut held_up) = (steps.get(10..EVERY - 1).unwrap_or_default().to_vec(), Vec::new());
+    // A checkpoint is written between the end of its step and the start of the next, so it is part
+    // of the time of its step. The mean excludes the first steps and those right after a
+    // checkpoint.
+    let (mut quiet, mut delayed) = (steps.get(10..EVERY - 1).unwrap_or_default().to_vec(), Vec::new());
     for checkpoint in 1..=CHECKPOINTS {
         let at = EVERY * checkpoint - 1;
-        held_up.push(steps.get(at..at + HELD_UP).unwrap_or_default());
-        quiet.extend(steps.get(at + HELD_UP..at + EVERY - 1).unwrap_or_default());
+        delayed.push(steps.get(at..at + DELAYED).unwrap_or_default());
+        quiet.extend(steps.get(at + DELAYED..at + EVERY - 1).unwrap_or_default());
     }
     let step = quiet.iter().sum::<f64>() / quiet.len() as f64;
     let mut delays: Vec<f64> =
-        held_up.iter().map(|steps| steps.iter().map(|taken| taken - step).sum::<f64>() / step).collect();
+        delayed.iter().map(|steps| steps.iter().map(|taken| taken - step).sum::<f64>() / step).collect();
     println!("a step takes {step:.1} ms; steps from a checkpoint on:");
-    for steps in &held_up {
+    for steps in &delayed {
         println!("  {}", steps.iter().map(|step| format!("{step:.0}")).collect::<Vec<_>>().join(" "));
     }
     println!("delays, in steps: {}", delays.iter().map(|delay| format!("{delay:.2}")).collect::<Vec<_>>().join(", "));

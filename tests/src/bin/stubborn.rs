@@ -1,4 +1,4 @@
-//! A training program whose first batch does not end: for the test of the second SIGINT.
+//! A training program whose first batch takes very long, for the test of the second SIGINT.
 
 use std::{env, io::Write as _, thread, time::Duration};
 

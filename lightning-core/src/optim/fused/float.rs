@@ -4,6 +4,12 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use burn::tensor::Element;
 
+/// The smallest ε with which the moving averages of an optimizer are flushed to zero.
+///
+/// Flushing a mean square below the smallest normal number changes an update by less than one part
+/// in a million as long as ε is far above its root, which is 1e-19 in `f32`.
+pub(super) const SAFE_EPSILON: f32 = 1e-12;
+
 /// A float type, with the operations of Burn's that the passes use.
 pub(super) trait Float:
     Element

@@ -27,7 +27,7 @@
 //!    [`FusedOptimizer`], and its [`Kernel`](pass::Kernel).
 //! 2. Declare the file below and name the struct in the row of its configuration in [the
 //!    table](#the-table).
-//! 3. Add a configuration to `configurations` in `tests.rs`. A test fails for a row without one.
+//! 3. Add a configuration to `pairs` in `tests.rs`. A test fails for a fused row without one.
 //!
 //! # The table
 //!

@@ -7,7 +7,7 @@ use burn::tensor::{DType, TensorData};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    float::Float,
+    float::{Float, SAFE_EPSILON},
     optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
     pass::{Kernel, run},
     penalty::{L2Penalty, WeightDecayFields},
@@ -20,9 +20,6 @@ const VELOCITY: StateTensor = StateTensor::optional("momentum.buf");
 /// What Burn divides by and also writes into its records: the mean square or, if centered, the
 /// variance.
 const DIVISOR: &str = "centered.avg";
-
-/// As for Adam: below this ε, averages are not flushed.
-const SAFE_EPSILON: f32 = 1e-12;
 
 /// The fields of Burn's `RmsPropConfig`.
 #[derive(Clone, Copy, Debug, Deserialize)]

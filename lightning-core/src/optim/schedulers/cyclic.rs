@@ -21,7 +21,8 @@ enum Height {
 /// A cyclical rate: linearly from `base_lr` up to `max_lr` and down again, over and over.
 ///
 /// From "Cyclical Learning Rates for Training Neural Networks" (Smith, 2017). All cycles are
-/// equally high unless [`triangular2`](Self::triangular2) or [`exp_range`](Self::exp_range) is called.
+/// equally high unless [`triangular2`](Self::triangular2) or [`exp_range`](Self::exp_range) is
+/// called.
 ///
 /// ```
 /// use lightning_core::{prelude::*, schedulers::Cyclic};

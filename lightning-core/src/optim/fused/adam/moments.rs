@@ -1,12 +1,6 @@
 //! The moving averages of the gradient and of its square.
 
-use super::super::float::Float;
-
-/// The smallest ε with which second moments are flushed.
-///
-/// Flushing a second moment below the smallest normal number changes an update by less than one
-/// part in a million as long as ε is far above its root, which is 1e-19 in `f32`.
-const SAFE_EPSILON: f32 = 1e-12;
+use super::super::float::{Float, SAFE_EPSILON};
 
 /// The moving averages of the gradient (first moment) and of its square (second moment).
 #[derive(Clone, Copy)]
