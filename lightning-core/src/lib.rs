@@ -278,33 +278,24 @@ pub use state::{StateReader, StateValue, StateWriter};
 pub use trainer::{Trainer, TrainerBuilder};
 pub use weights::{Weights, WeightsReport};
 
-/// What a program with `#[lightning_module]` needs: `use lightning_core::prelude::*;`.
+/// The names that nearly every program uses: `use lightning_core::prelude::*;`.
+///
+/// Everything else is reached through the modules that are exported here as well: `schedulers::Noam::new(…)`,
+/// `metrics::FBeta::f1()`, `callbacks::Timer::new(…)`, `data::k_fold(…)`.
 pub mod prelude {
-    // Not `metrics::Precision`, since that is another thing to a trainer.
     #[doc(no_inline)]
     pub use crate::{
-        Accelerator, BackboneFinetuning, Batch, Callback, CallbackContext, ClipAlgorithm, CsvLogger, DataLoader,
-        DeviceStatsMonitor, EarlyStopping, EmaWeightAveraging, Every, FitContext, GradientAccumulationScheduler,
-        HookContext, InF32, LambdaCallback, LearningRateMonitor, LightningModule, Limit, Loss, MetricKey,
-        ModelCheckpoint, ModelSummary, OnExceptionCheckpoint, OptimizerSetup, Optimizers, Precision, PredictionWriter,
-        Pruning, Result, Resume, SpikeDetection, Stage, StateReader, StateWriter, StepContext, Steps,
-        StochasticWeightAveraging, ThroughputMonitor, Timer, TorchDefaults, Trainer, WeightAveraging, Weights, copy_of,
-        data::{Combined, FromItems, LengthBuckets, Padded, k_fold, stratified_split},
-        data_module, from_loader,
-        functional::{accuracy, bce_with_logits, cross_entropy, huber, kl_div, l1_loss, mse_loss, nll_loss},
-        grad, lightning_module, log, log_dict,
-        loggers::grid,
-        metrics::{
-            self, Accuracy, Auroc, Average, AveragePrecision, Bleu, ConfusionMatrix, FBeta, MeanAbsoluteError,
-            MeanSquaredError, Perplexity, R2Score, Recall, RootMeanSquaredError, bleu,
-        },
+        Batch, Callback, CallbackContext, CsvLogger, DataLoader, EarlyStopping, FitContext, HookContext,
+        LearningRateMonitor, LightningModule, Loss, ModelCheckpoint, OptimizerSetup, Optimizers, Result, Resume, Stage,
+        StepContext, callbacks, copy_of, data, data_module, from_loader,
+        functional::{self, accuracy, cross_entropy, mse_loss},
+        grad, lightning_module, log, loggers, metrics,
         optim::params,
         optimizer, random_split,
-        schedulers::{
-            ChainedSchedule, ConstantRate, Cosine, CosineWarmRestarts, Cyclic, ExponentialDecay, IntoScheduler,
-            LambdaRate, LinearDecay, MultiStepDecay, Noam, OneCycle, PolynomialDecay, ReduceLROnPlateau,
-            SequentialSchedule, StepDecay,
-        },
+        schedulers::{self, Cosine, OneCycle},
         seed_everything,
     };
+    // Traits whose methods are called and whose names are not written.
+    #[doc(no_inline)]
+    pub use crate::{TorchDefaults as _, schedulers::IntoScheduler as _};
 }
