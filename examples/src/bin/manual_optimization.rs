@@ -16,7 +16,7 @@ use burn::{
 use clap::Parser;
 use lightning_core::prelude::*;
 use lightning_examples::{
-    data::digits::{Digit, PIXELS, digits},
+    data::digits::{PIXELS, digits},
     grid,
 };
 
@@ -114,19 +114,14 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn batch(digits: Vec<Digit>) -> Result<Tensor<2>> {
-    let pixels: Vec<f32> = digits.iter().flat_map(|digit| digit.pixels).collect();
-    Ok(Tensor::from_data(TensorData::new(pixels, [digits.len(), PIXELS]), &Device::default()))
-}
-
 fn main() -> lightning_core::Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
-    let data = DataLoader::builder(digits()?)
+    let data: DataLoader<Tensor<2>> = DataLoader::builder(digits()?)
         .batch_size(args.batch_size)
         .shuffle(true)
         .drop_last(true)
-        .collate(batch)
+        .map(|(pixels, _label), _rng| pixels)
         .build()?;
     let mut model = SmallGan::new(SmallGanHparams::default());
     let mut trainer = SmallGan::trainer().max_epochs(args.epochs);

@@ -77,17 +77,17 @@ impl Semi {
 }
 
 /// Noise of a third of the range on every pixel.
-fn noisy(mut digit: Digit, rng: &mut Rng) -> Digit {
-    for pixel in &mut digit.pixels {
+fn noisy((mut pixels, label): Digit, rng: &mut Rng) -> Digit {
+    for pixel in &mut pixels {
         *pixel = (*pixel + 0.33 * rng.normal() as f32).clamp(0.0, 1.0);
     }
-    digit
+    (pixels, label)
 }
 
 /// Moved by one pixel to the left or right, white coming in.
-fn moved(mut digit: Digit, rng: &mut Rng) -> Digit {
+fn moved((mut pixels, label): Digit, rng: &mut Rng) -> Digit {
     let left = rng.uniform() < 0.5;
-    for row in digit.pixels.chunks_mut(8) {
+    for row in pixels.chunks_mut(8) {
         if left {
             row.rotate_left(1)
         } else {
@@ -95,23 +95,7 @@ fn moved(mut digit: Digit, rng: &mut Rng) -> Digit {
         }
         row[if left { 7 } else { 0 }] = 0.0;
     }
-    digit
-}
-
-fn images(digits: &[Digit]) -> Tensor<2> {
-    let pixels: Vec<f32> = digits.iter().flat_map(|digit| digit.pixels).collect();
-    Tensor::from_data(TensorData::new(pixels, [digits.len(), PIXELS]), &Device::default())
-}
-
-fn batch(digits: Vec<Digit>) -> Result<DigitBatch> {
-    let labels: Vec<i32> = digits.iter().map(|digit| i32::from(digit.label)).collect();
-    let targets = Tensor::from_data(TensorData::new(labels, [digits.len()]), &Device::default());
-    Ok(DigitBatch { images: images(&digits), targets })
-}
-
-fn pairs(pairs: Vec<(Digit, Digit)>) -> Result<PairBatch> {
-    let (plain, changed): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-    Ok(PairBatch { plain: images(&plain), changed: images(&changed) })
+    (pixels, label)
 }
 
 #[data_module]
@@ -135,18 +119,12 @@ impl SeveralLoaders {
     /// As long as the longer loader; the labelled one is read again and again.
     fn train_dataloader(&self) -> Result<DataLoader<(DigitBatch, PairBatch)>> {
         let [labelled, unlabelled] = [0, 1].map(|part| self.parts[part].clone());
-        let labelled =
-            DataLoader::builder(labelled).batch_size(self.batch_size).shuffle(true).collate(batch).build()?;
-        let change = |digit, rng: &mut Rng| {
-            let changed = moved(noisy(digit, rng), rng);
-            (digit, changed)
+        let labelled = DataLoader::builder(labelled).batch_size(self.batch_size).shuffle(true).build()?;
+        let pair = |digit: Digit, rng: &mut Rng| {
+            let (changed, _) = moved(noisy(digit, rng), rng);
+            (digit.0, changed)
         };
-        let unlabelled = DataLoader::builder(unlabelled)
-            .batch_size(self.batch_size)
-            .shuffle(true)
-            .map(change)
-            .collate(pairs)
-            .build()?;
+        let unlabelled = DataLoader::builder(unlabelled).batch_size(self.batch_size).shuffle(true).map(pair).build()?;
         Ok(Combined::max_size_cycle((labelled, unlabelled)))
     }
 
@@ -163,9 +141,9 @@ impl SeveralLoaders {
     fn three(&self, part: usize) -> Result<[(&'static str, DataLoader<DigitBatch>); 3]> {
         let builder = || DataLoader::builder(self.parts[part].clone()).batch_size(300);
         Ok([
-            ("clean", builder().collate(batch).build()?),
-            ("noisy", builder().map(noisy).collate(batch).build()?),
-            ("moved", builder().map(moved).collate(batch).build()?),
+            ("clean", builder().build()?),
+            ("noisy", builder().map(noisy).build()?),
+            ("moved", builder().map(moved).build()?),
         ])
     }
 }
