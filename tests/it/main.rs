@@ -31,6 +31,7 @@ mod finetuning;
 mod gradient_checkpointing;
 mod hand_loop;
 mod hooks;
+mod layers;
 mod ledger;
 mod logging;
 #[path = "../bench/measure.rs"]

@@ -8,7 +8,7 @@ use burn::{
     tensor::{DType, FloatDType, activation::relu},
 };
 use lightning_core::{ErrorKind, FitReport, Precision, prelude::*};
-use lightning_examples::data::digits::digits;
+use lightning_examples::data::digits::{Digit, digits};
 
 use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};
 
@@ -66,15 +66,12 @@ impl Classifier {
 fn digit_batches() -> (Vec<Rows>, Vec<Rows>) {
     let device = Device::default();
     let all = digits().unwrap();
-    let batch = |part: &[lightning_examples::data::digits::Digit]| Rows {
-        x: Tensor::from_data(
-            TensorData::new(part.iter().flat_map(|digit| digit.pixels).collect::<Vec<f32>>(), [part.len(), 64]),
-            &device,
-        ),
-        y: Tensor::from_data(
-            TensorData::new(part.iter().map(|digit| i32::from(digit.label)).collect::<Vec<i32>>(), [part.len()]),
-            &device,
-        ),
+    let batch = |part: &[Digit]| {
+        let (pixels, labels): (Vec<[f32; 64]>, Vec<u8>) = part.iter().copied().unzip();
+        Rows {
+            x: Tensor::from_data(TensorData::new(pixels.concat(), [part.len(), 64]), &device),
+            y: Tensor::from_data(TensorData::new(labels, [part.len()]), &device),
+        }
     };
     (all[..1437].chunks(32).map(batch).collect(), all[1437..].chunks(90).map(batch).collect())
 }

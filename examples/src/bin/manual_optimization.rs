@@ -1,6 +1,5 @@
-//! Manual optimization: a GAN on the embedded digits of 8x8 pixels, whose discriminator skips steps
-//! while its accuracy is high. The decision depends on a value computed in the step, which `every`
-//! and `repeat` cannot express.
+//! Optimization by hand: a GAN on the embedded digits of 8x8 pixels whose discriminator rests while it is far ahead. Whether a step is
+//! taken depends on a value of the step itself, which no `every` or `repeat` can say.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -15,9 +14,9 @@ use burn::{
     },
 };
 use clap::Parser;
-use lightning_core::{functional::bce_with_logits, prelude::*, schedulers::ExponentialDecay};
+use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*, schedulers::ExponentialDecay};
 use lightning_examples::{
-    data::digits::{Digit, PIXELS, digits},
+    data::digits::{PIXELS, digits},
     grid,
 };
 
@@ -45,13 +44,13 @@ pub struct SmallGan {
     latent: usize,
     #[hparam(default = 1e-3)]
     lr: f64,
-    /// The number of steps that the discriminator has skipped.
+    /// Steps that the discriminator has rested.
     #[state]
-    skipped: u64,
+    rested: u64,
 }
 
 impl SmallGan {
-    /// Computes the logits that images are real: `[batch, 64]` to `[batch, 1]`.
+    /// The logits of being real: `[batch, 64]` to `[batch, 1]`.
     fn discriminate(&self, images: Tensor<2>) -> Tensor<2> {
         self.critic2.forward(leaky_relu(self.critic1.forward(images), 0.2))
     }
@@ -69,24 +68,24 @@ impl SmallGan {
         let (n, device) = (real.dims()[0], real.device());
         let fake = self.discriminate(self.sample(n, &device).detach());
         let real = self.discriminate(real);
-        let correct = real.clone().greater_scalar(0.0).float().mean() + fake.clone().lower_scalar(0.0).float().mean();
+        let right = real.clone().greater_scalar(0.0).float().mean() + fake.clone().lower_scalar(0.0).float().mean();
         #[log(maximize, prog_bar, on_epoch)]
-        let discriminator_acc = correct / 2.0;
-        let (ones, zeros) = (real.ones_like(), fake.zeros_like());
+        let discriminator_acc = right / 2.0;
+        let (yes, no) = (real.ones_like(), fake.zeros_like());
         #[log(minimize)]
-        let discriminator_loss = bce_with_logits(real, ones) + bce_with_logits(fake, zeros);
+        let discriminator_loss = bce_with_logits(real, yes) + bce_with_logits(fake, no);
         if discriminator_acc.into_scalar::<f64>() < 0.9 {
             let gradients = optimizers.backward(self, discriminator_loss)?;
             optimizers.step(Self::DISCRIMINATOR, self, gradients.clip_norm(1.0))?;
         } else {
-            self.skipped += 1;
+            self.rested += 1;
         }
 
-        // `toggled` freezes the discriminator: it propagates the gradient, and gets none itself.
+        // The discriminator only passes the gradient on: none of its own is computed.
         optimizers.toggled(Self::GENERATOR, self, |optimizers, module| {
             let fake = module.discriminate(module.sample(n, &device));
-            let ones = fake.ones_like();
-            let loss = bce_with_logits(fake, ones);
+            let yes = fake.ones_like();
+            let loss = bce_with_logits(fake, yes);
             log("generator_loss", &loss);
             let gradients = optimizers.backward(module, loss)?;
             optimizers.step(Self::GENERATOR, module, gradients.clip_norm(1.0))
@@ -95,10 +94,10 @@ impl SmallGan {
     }
 }
 
-/// Trains a small GAN with manual optimization; the data is part of the program.
+/// Trains a small GAN whose optimizers step by hand; the data is part of the program.
 #[derive(Parser)]
 struct Args {
-    /// Maximum number of epochs.
+    /// Epochs at most.
     #[arg(long, default_value_t = 100)]
     epochs: usize,
     /// Images in a batch.
@@ -107,7 +106,7 @@ struct Args {
     /// Seed of everything random.
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// File for a grid of samples.
+    /// Where a grid of samples is written.
     #[arg(long, default_value = "lightning_logs/manual_optimization.png")]
     samples: PathBuf,
     /// Try everything on a few batches.
@@ -115,19 +114,14 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn batch(digits: Vec<Digit>) -> Result<Tensor<2>> {
-    let pixels: Vec<f32> = digits.iter().flat_map(|digit| digit.pixels).collect();
-    Ok(Tensor::from_data(TensorData::new(pixels, [digits.len(), PIXELS]), &Device::default()))
-}
-
-fn main() -> Result<()> {
+fn main() -> lightning_core::Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
-    let data = DataLoader::builder(digits()?)
+    let data: DataLoader<Tensor<2>> = DataLoader::builder(digits()?)
         .batch_size(args.batch_size)
         .shuffle(true)
         .drop_last(true)
-        .collate(batch)
+        .map(|(pixels, _label), _rng| pixels)
         .build()?;
     let mut model = SmallGan::new(SmallGanHparams::default());
     let mut trainer = SmallGan::trainer().max_epochs(args.epochs);
@@ -139,8 +133,8 @@ fn main() -> Result<()> {
     let mut trainer = trainer.build()?;
     let report = trainer.fit(&mut model, data)?;
     println!("{report}");
-    println!("the discriminator skipped {} of {} steps", model.skipped, report.batch_step);
+    println!("the discriminator rested in {} of {} batches", model.rested, report.batch_step);
     grid::save(&args.samples, model.sample(64, trainer.device()), 8, 8)?;
-    println!("wrote a grid of samples to {}", args.samples.display());
+    println!("a grid of samples is in {}", args.samples.display());
     Ok(())
 }

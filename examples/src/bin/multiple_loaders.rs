@@ -1,9 +1,7 @@
-//! Several loaders: training combines a labeled and an unlabeled one, validation and test use
-//! three, each with its own metric values.
+//! Several loaders: training reads a labelled and an unlabelled one side by side, validation and test read three, each with values of its own.
 //!
-//! Of the embedded digits, 100 are labeled in training. The others contribute a consistency loss:
-//! the prediction must not change when a digit is shifted and gets noise. The three validation
-//! loaders hold the digits unchanged, with noise, and shifted by one pixel.
+//! Of the embedded digits 100 have a label for training; the others only teach that a digit stays what it is when it is moved or when noise
+//! falls on it. The three loaders of validation are the digits as they are, with noise, and moved by one pixel.
 #![deny(warnings)]
 
 use burn::{
@@ -26,7 +24,7 @@ pub struct DigitBatch {
     targets: Tensor<1, Int>, // [batch]
 }
 
-/// Unlabeled digits, unchanged and changed.
+/// Digits as they are and changed: pairs of images, of which no label is known.
 #[derive(Batch, Clone, Debug)]
 pub struct PairBatch {
     plain: Tensor<2>,   // [batch, 64]
@@ -42,7 +40,7 @@ pub struct Semi {
     dropout: Dropout,
     #[init(LinearConfig::new(256, CLASSES.into()).init(device))]
     fc2: Linear,
-    /// The weight of the consistency loss.
+    /// How much the unlabelled images count.
     #[hparam(default = 10.0)]
     weight: f64,
     #[hparam(default = 1e-3)]
@@ -55,19 +53,18 @@ impl Semi {
         self.fc2.forward(self.dropout.forward(relu(self.fc1.forward(images))))
     }
 
-    fn training_step(&self, (labeled, pairs): (DigitBatch, PairBatch)) -> Tensor<1> {
+    fn training_step(&self, (labelled, pairs): (DigitBatch, PairBatch)) -> Tensor<1> {
         #[log(minimize)]
-        let labeled_loss = cross_entropy(self.forward(labeled.images), labeled.targets);
+        let labelled_loss = cross_entropy(self.forward(labelled.images), labelled.targets);
         let plain = softmax(self.forward(pairs.plain), 1).detach();
         #[log(minimize)]
         let consistency_loss = mse_loss(softmax(self.forward(pairs.changed), 1), plain);
         #[log(minimize, prog_bar)]
-        let train_loss = labeled_loss + consistency_loss * self.weight;
+        let train_loss = labelled_loss + consistency_loss * self.weight;
         train_loss
     }
 
-    // Called for every batch of every loader. Each loader has its own mean: `val_acc/clean`,
-    // `val_acc/noisy`, `val_acc/shifted`.
+    // Called for every batch of every loader; each loader has a mean of its own: `val_acc/clean`, `val_acc/noisy`, `val_acc/moved`.
     fn validation_step(&self, batch: DigitBatch) {
         #[log(maximize, prog_bar)]
         let val_acc = accuracy(&self.forward(batch.images), &batch.targets);
@@ -79,18 +76,18 @@ impl Semi {
     }
 }
 
-/// Adds Gaussian noise to every pixel, with a standard deviation of a third of the range.
-fn noisy(mut digit: Digit, rng: &mut Rng) -> Digit {
-    for pixel in &mut digit.pixels {
+/// Noise of a third of the range on every pixel.
+fn noisy((mut pixels, label): Digit, rng: &mut Rng) -> Digit {
+    for pixel in &mut pixels {
         *pixel = (*pixel + 0.33 * rng.normal() as f32).clamp(0.0, 1.0);
     }
-    digit
+    (pixels, label)
 }
 
-/// Shifts a digit by one pixel to the left or right. The new pixels are background.
-fn shifted(mut digit: Digit, rng: &mut Rng) -> Digit {
+/// Moved by one pixel to the left or right, white coming in.
+fn moved((mut pixels, label): Digit, rng: &mut Rng) -> Digit {
     let left = rng.uniform() < 0.5;
-    for row in digit.pixels.chunks_mut(8) {
+    for row in pixels.chunks_mut(8) {
         if left {
             row.rotate_left(1)
         } else {
@@ -98,23 +95,7 @@ fn shifted(mut digit: Digit, rng: &mut Rng) -> Digit {
         }
         row[if left { 7 } else { 0 }] = 0.0;
     }
-    digit
-}
-
-fn images(digits: &[Digit]) -> Tensor<2> {
-    let pixels: Vec<f32> = digits.iter().flat_map(|digit| digit.pixels).collect();
-    Tensor::from_data(TensorData::new(pixels, [digits.len(), PIXELS]), &Device::default())
-}
-
-fn batch(digits: Vec<Digit>) -> Result<DigitBatch> {
-    let labels: Vec<i32> = digits.iter().map(|digit| i32::from(digit.label)).collect();
-    let targets = Tensor::from_data(TensorData::new(labels, [digits.len()]), &Device::default());
-    Ok(DigitBatch { images: images(&digits), targets })
-}
-
-fn pairs(pairs: Vec<(Digit, Digit)>) -> Result<PairBatch> {
-    let (plain, changed): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
-    Ok(PairBatch { plain: images(&plain), changed: images(&changed) })
+    (pixels, label)
 }
 
 #[data_module]
@@ -123,7 +104,7 @@ pub struct SeveralLoaders {
     batch_size: usize,
     #[hparam]
     seed: u64,
-    /// Labeled, unlabeled, validation, test.
+    /// Labelled, unlabelled, for validation, for test.
     #[state(skip)]
     parts: Vec<Subset<Vec<Digit>>>,
 }
@@ -135,21 +116,16 @@ impl SeveralLoaders {
         Ok(())
     }
 
-    /// An epoch is as long as the longer loader; the labeled one is cycled.
+    /// As long as the longer loader; the labelled one is read again and again.
     fn train_dataloader(&self) -> Result<DataLoader<(DigitBatch, PairBatch)>> {
-        let [labeled, unlabeled] = [0, 1].map(|part| self.parts[part].clone());
-        let labeled = DataLoader::builder(labeled).batch_size(self.batch_size).shuffle(true).collate(batch).build()?;
-        let change = |digit, rng: &mut Rng| {
-            let changed = shifted(noisy(digit, rng), rng);
-            (digit, changed)
+        let [labelled, unlabelled] = [0, 1].map(|part| self.parts[part].clone());
+        let labelled = DataLoader::builder(labelled).batch_size(self.batch_size).shuffle(true).build()?;
+        let pair = |digit: Digit, rng: &mut Rng| {
+            let (changed, _) = moved(noisy(digit, rng), rng);
+            (digit.0, changed)
         };
-        let unlabeled = DataLoader::builder(unlabeled)
-            .batch_size(self.batch_size)
-            .shuffle(true)
-            .map(change)
-            .collate(pairs)
-            .build()?;
-        Ok(Combined::max_size_cycle((labeled, unlabeled)))
+        let unlabelled = DataLoader::builder(unlabelled).batch_size(self.batch_size).shuffle(true).map(pair).build()?;
+        Ok(Combined::max_size_cycle((labelled, unlabelled)))
     }
 
     fn val_dataloader(&self) -> Result<[(&'static str, DataLoader<DigitBatch>); 3]> {
@@ -165,23 +141,23 @@ impl SeveralLoaders {
     fn three(&self, part: usize) -> Result<[(&'static str, DataLoader<DigitBatch>); 3]> {
         let builder = || DataLoader::builder(self.parts[part].clone()).batch_size(300);
         Ok([
-            ("clean", builder().collate(batch).build()?),
-            ("noisy", builder().map(noisy).collate(batch).build()?),
-            ("shifted", builder().map(shifted).collate(batch).build()?),
+            ("clean", builder().build()?),
+            ("noisy", builder().map(noisy).build()?),
+            ("moved", builder().map(moved).build()?),
         ])
     }
 }
 
-/// Trains a classifier on few labels with several loaders; the data is part of the program.
+/// Trains a classifier with few labels on several loaders; the data is part of the program.
 #[derive(Parser)]
 struct Args {
-    /// Maximum number of epochs.
+    /// Epochs at most.
     #[arg(long, default_value_t = 60)]
     epochs: usize,
-    /// Images in a batch of each training loader.
+    /// Images in a batch of either training loader.
     #[arg(long, default_value_t = 50)]
     batch_size: usize,
-    /// Weight of the consistency loss; 0 trains on labeled images only.
+    /// How much the unlabelled images count; 0 trains on the labelled ones alone.
     #[arg(long, default_value_t = 10.0)]
     weight: f64,
     /// Seed of everything random.
@@ -192,7 +168,7 @@ struct Args {
     fast_dev_run: bool,
 }
 
-fn main() -> Result<()> {
+fn main() -> lightning_core::Result<()> {
     let args = Args::parse();
     seed_everything(args.seed);
     let mut data = SeveralLoaders::new(SeveralLoadersHparams::new(args.batch_size, args.seed));
@@ -201,10 +177,10 @@ fn main() -> Result<()> {
     trainer = if args.fast_dev_run {
         trainer.fast_dev_run(2)
     } else {
-        // With several loaders a monitored metric must name one with `.loader(…)`.
+        // One of the three: without `.loader(…)` it would be an error that names them.
         trainer
-            .callback(ModelCheckpoint::new(Semi::VAL_ACC.loader("shifted")))
-            .callback(EarlyStopping::new(Semi::VAL_ACC.loader("shifted")).patience(20))
+            .callback(ModelCheckpoint::new(Semi::VAL_ACC.loader("moved")))
+            .callback(EarlyStopping::new(Semi::VAL_ACC.loader("moved")).patience(20))
             .logger(CsvLogger::new("lightning_logs"))
     };
     let mut trainer = trainer.build()?;

@@ -17,20 +17,15 @@ const DARKEST: u8 = 16;
 /// Bytes of text that are read at most, a hundred times what the file has: no archive bomb fills the memory.
 const LIMIT: u64 = 16 << 20;
 
-/// One handwritten digit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Digit {
-    /// 8 rows of 8 pixels, from 0 (white) to 1 (black).
-    pub pixels: [f32; PIXELS],
-    /// The digit that is meant, 0 to 9.
-    pub label: u8,
-}
+/// One handwritten digit: 8 rows of 8 pixels, from 0 (white) to 1 (black), and its label, 0 to 9.
+pub type Digit = ([f32; PIXELS], u8);
 
-/// The 1797 digits, in the order of the file.
+/// Returns the 1797 digits, in the order of the file.
 ///
 /// ```
 /// let digits = lightning_examples::data::digits::digits()?;
-/// assert_eq!((digits.len(), digits[0].label), (1797, 0));
+/// let (pixels, label) = digits[0];
+/// assert_eq!((digits.len(), pixels.len(), label), (1797, 64, 0));
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub fn digits() -> Result<Vec<Digit>> {
@@ -54,19 +49,19 @@ fn parse_line(line: &str, name: &str, number: usize) -> Result<Digit> {
         return Err(Error::data(format!("`{name}`, line {number}: {columns} columns, expected {expected}: `{shown}`"))
             .help("write 64 pixels and the label, separated by commas"));
     }
-    let mut digit = Digit { pixels: [0.0; PIXELS], label: 0 };
+    let (mut pixels, mut label) = ([0.0; PIXELS], 0);
     for (column, text) in line.split(',').enumerate() {
         let (what, largest) = if column == PIXELS { ("label", CLASSES - 1) } else { ("pixel", DARKEST) };
         let value = text.trim().parse::<u8>().ok().filter(|value| *value <= largest).ok_or_else(|| {
             let place = column + 1;
             Error::data(format!("`{name}`, line {number}, column {place}: {what} `{text}`, expected 0 to {largest}"))
         })?;
-        match digit.pixels.get_mut(column) {
+        match pixels.get_mut(column) {
             Some(pixel) => *pixel = f32::from(value) / f32::from(DARKEST),
-            None => digit.label = value,
+            None => label = value,
         }
     }
-    Ok(digit)
+    Ok((pixels, label))
 }
 
 #[cfg(test)]
@@ -97,17 +92,17 @@ mod tests {
         let digits = digits().unwrap();
         assert_eq!(digits.len(), 1797);
         let counts: Vec<usize> =
-            (0..CLASSES).map(|label| digits.iter().filter(|digit| digit.label == label).count()).collect();
+            (0..CLASSES).map(|class| digits.iter().filter(|(_, label)| *label == class).count()).collect();
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-        assert_eq!(digits[0].pixels[..6], [0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0, 1.0 / 16.0]);
-        assert!(digits.iter().flat_map(|digit| digit.pixels).all(|pixel| (0.0..=1.0).contains(&pixel)));
+        assert_eq!(digits[0].0[..6], [0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0, 1.0 / 16.0]);
+        assert!(digits.iter().flat_map(|(pixels, _)| pixels).all(|pixel| (0.0..=1.0).contains(pixel)));
     }
 
     #[test]
     fn whole_lines() {
         let digits = parse(&gzip(&format!("{}\n{}\n", line("16", "9"), line("0", "0"))), "two").unwrap();
-        assert_eq!(digits[0], Digit { pixels: [1.0; PIXELS], label: 9 });
-        assert_eq!(digits[1], Digit { pixels: [0.0; PIXELS], label: 0 });
+        assert_eq!(digits[0], ([1.0; PIXELS], 9));
+        assert_eq!(digits[1], ([0.0; PIXELS], 0));
         assert!(parse(&gzip(""), "none").unwrap().is_empty());
     }
 

@@ -12,7 +12,7 @@ use crate::{
     checkpoint::{
         Checkpoint, Metadata, Resume, ResumedFrom, RunRecord,
         collect::Tensors,
-        differences::{compare, flat},
+        differences::compare,
         find::{self, Found, SearchFolder},
         metadata::WindowRecord,
         names, optimizers, writer,
