@@ -95,6 +95,7 @@ mod stage;
 mod strategy;
 mod tensor;
 pub mod testing;
+mod text;
 pub mod trainer;
 
 pub use crate::module::FitContext;

@@ -1,7 +1,7 @@
 //! Rows G of PyTorch Lightning's behaviour: what is logged, under which names, when.
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{loggers::MemoryLogger, metrics::Average, prelude::*};
+use lightning_core::{loggers::MemoryLogger, prelude::*};
 
 use crate::support::{Rows, batches, quiet};
 

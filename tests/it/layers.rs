@@ -195,7 +195,8 @@ impl<'a> Resolver<'a> {
             return Some(source);
         }
         let exports = self.exports.get(module).into_iter().flatten();
-        let target = exports.filter(|export| export.last() == Some(name)).find_map(|export| self.file(export, depth - 1));
+        let target =
+            exports.filter(|export| export.last() == Some(name)).find_map(|export| self.file(export, depth - 1));
         Some(target.unwrap_or(source))
     }
 }
@@ -314,6 +315,7 @@ fn an_upward_import_is_found() {
     store.text.push_str("\nuse crate::engine::run::RunState;\n");
     let found = upward(&edges(&sources), &layers());
     assert_eq!(found, ["metrics/store.rs imports from engine/run.rs, which is above it"]);
-    let metrics_and_engine = |circle: &Vec<&str>| circle.contains(&"metrics/store.rs") && circle.contains(&"engine/run.rs");
+    let metrics_and_engine =
+        |circle: &Vec<&str>| circle.contains(&"metrics/store.rs") && circle.contains(&"engine/run.rs");
     assert!(circles(&edges(&sources)).iter().any(metrics_and_engine));
 }

@@ -1,5 +1,6 @@
 //! Saves checkpoints: the best by a metric, the latest, or all.
 
+mod builder;
 mod file_name;
 mod paths;
 mod record;

@@ -1,14 +1,13 @@
 //! The printed tables: the model summary, the results of an evaluation, and the profile.
 
-mod numbers;
 #[cfg(test)]
 mod tests;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, Table, presets};
 
-pub(crate) use self::numbers::{count_text, format_metric};
-use self::numbers::{significant, thousands};
 use crate::stage::Stage;
+pub(crate) use crate::text::{count_text, format_metric, listed};
+use crate::text::{significant, thousands};
 
 /// One module of a model summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,17 +136,6 @@ pub(crate) fn figures_table<const N: usize>(header: [&str; N], rows: &[[String; 
         table.add_row(cells(row.each_ref().map(String::as_str)));
     }
     table.to_string()
-}
-
-/// Lists names in a sentence; after the first 20 the rest is counted.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let names: Vec<&str> = names.into_iter().collect();
-    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        text.push(format!("{} more", names.len() - SHOWN));
-    }
-    if text.is_empty() { "none".to_owned() } else { text.join(", ") }
 }
 
 /// Returns an empty table in the style of all tables.

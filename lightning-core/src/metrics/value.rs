@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    console::table,
     error::{Error, ErrorKind, Result},
+    text,
 };
 
 /// The value of a metric.
@@ -124,7 +124,7 @@ impl fmt::Display for Matrix {
         let cell = |value: &f64| match *value {
             // Counts have no decimals.
             value if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value}"),
-            value => table::format_metric(value),
+            value => text::format_metric(value),
         };
         let cells: Vec<Vec<String>> = self.rows().map(|row| row.iter().map(cell).collect()).collect();
         let longest = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| text.chars().count()).max();

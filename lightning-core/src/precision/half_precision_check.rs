@@ -4,9 +4,9 @@ use burn::module::{Module, ParamId};
 
 use super::is_inside_in_f32;
 use crate::{
-    console::table,
     error::{Error, Result},
     params::{DynMapper, ErasedVisitor, FloatParam, MapMode, visit},
+    text,
 };
 
 /// A float parameter or running statistic.
@@ -69,7 +69,7 @@ pub(crate) fn check<M: Module>(module: &M) -> Result<()> {
     } else {
         format!("write `#[precision(f32)]` above `{first}: {ty}`, beside its `#[init(…)]`")
     };
-    let fields = table::listed(fields.iter().map(|(field, _)| *field));
+    let fields = text::listed(fields.iter().map(|(field, _)| *field));
     Err(Error::config(format!("running statistics need float32 in a 16-bit run, found {fields}")).help(help))
 }
 

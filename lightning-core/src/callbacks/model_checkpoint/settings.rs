@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    ModelCheckpoint, TopK,
+    TopK,
     file_name::{DEFAULT, FieldNames, Template},
     trigger::{Clock, Trigger, since_start},
 };
@@ -135,120 +135,5 @@ impl Settings {
             ))
             .help("call `.auto_insert_metric_name(false)` and write the text around the value yourself")),
         }
-    }
-}
-
-impl<M> ModelCheckpoint<M> {
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.saver.settings);
-        self
-    }
-
-    /// Sets how many checkpoints are kept: a number, or [`TopK::All`]. Default 1.
-    ///
-    /// Without a monitored metric it must be 0, 1 or all.
-    #[must_use]
-    pub fn save_top_k(self, count: impl Into<TopK>) -> Self {
-        self.set(|settings| settings.top_k = count.into())
-    }
-
-    /// Also keeps the checkpoint that was due last, whether or not it is among the best, and a
-    /// small file `last.ckpt` that points to it. Default `false`.
-    ///
-    /// With `save_top_k(0)` the checkpoint is `last.ckpt` itself.
-    #[must_use]
-    pub fn save_last(self, save: bool) -> Self {
-        self.set(|settings| settings.save_last = save)
-    }
-
-    /// Saves the module without optimizers and progress: smaller files, from which a run cannot be
-    /// resumed. Default `false`.
-    #[must_use]
-    pub fn save_weights_only(self, only: bool) -> Self {
-        self.set(|settings| settings.weights_only = only)
-    }
-
-    /// Sets the folder. Default: `checkpoints` in the folder of the logger.
-    #[must_use]
-    pub fn dirpath(self, folder: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.folder = Some(folder.into()))
-    }
-
-    /// Sets the name of the files, without `.ckpt`. Default `{epoch}-{step}`.
-    ///
-    /// A field in braces is `epoch`, `step` or a metric, with a format specification of Python:
-    /// `{epoch:03d}-{val_loss:.2f}`. A metric without a value is shown as 0.
-    #[must_use]
-    pub fn filename(self, template: impl Into<String>) -> Self {
-        self.set(|settings| settings.template = Some(template.into()))
-    }
-
-    /// Sets whether a field's name is written before its value, as in `epoch=3`. Default `true`.
-    ///
-    /// Turn it off for metrics whose names contain `/`.
-    #[must_use]
-    pub fn auto_insert_metric_name(self, insert: bool) -> Self {
-        self.set(|settings| settings.field_names = if insert { FieldNames::Shown } else { FieldNames::Hidden })
-    }
-
-    /// Sets whether `-v1`, `-v2`, … is appended to a name that is taken. If not, the old file is
-    /// replaced. Default `true`.
-    #[must_use]
-    pub fn enable_version_counter(self, count: bool) -> Self {
-        self.set(|settings| settings.count_versions = count)
-    }
-
-    /// Sets the number of epochs between checkpoints; 0 for none. Default 1.
-    #[must_use]
-    pub fn every_n_epochs(self, epochs: u64) -> Self {
-        self.set(|settings| settings.epochs = Some(epochs))
-    }
-
-    /// Sets the number of optimizer steps between checkpoints, in place of epochs.
-    ///
-    /// If the metric is computed by a validation that follows the step, the checkpoint is saved
-    /// after that validation.
-    #[must_use]
-    pub fn every_n_train_steps(self, steps: u64) -> Self {
-        self.set(|settings| settings.steps = Some(steps))
-    }
-
-    /// Sets the time between checkpoints, in place of epochs. It is checked after each batch.
-    #[must_use]
-    pub fn train_time_interval(self, interval: Duration) -> Self {
-        self.set(|settings| settings.interval = Some(interval))
-    }
-
-    /// Sets whether checkpoints by epochs are due at the end of the training epoch (`true`) or
-    /// after validation (`false`). Default: `true` if validation runs once an epoch or never.
-    #[must_use]
-    pub fn save_on_train_epoch_end(self, save: bool) -> Self {
-        self.set(|settings| settings.at_epoch_end = Some(save))
-    }
-
-    /// Also saves a checkpoint when an error, a panic or a signal ends the run. Default `false`.
-    #[must_use]
-    pub fn save_on_exception(self, save: bool) -> Self {
-        self.set(|settings| settings.on_exception = save)
-    }
-
-    /// Sets whether a monitored metric without a value is an error (`true`) or skips the
-    /// checkpoint (`false`). Default `true`.
-    #[must_use]
-    pub fn strict(self, strict: bool) -> Self {
-        self.set(|settings| settings.strict = strict)
-    }
-
-    /// Prints a line for each checkpoint. Default `false`.
-    #[must_use]
-    pub fn verbose(self, verbose: bool) -> Self {
-        self.set(|settings| settings.verbose = verbose)
-    }
-
-    /// Sets the clock of `train_time_interval`; for tests.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn clock(self, clock: fn() -> Duration) -> Self {
-        self.set(|settings| settings.clock = clock)
     }
 }

@@ -1,9 +1,7 @@
 //! Tables and numbers as they are printed.
 
-use super::{
-    numbers::{significant, thousands},
-    *,
-};
+use super::*;
+use crate::text::{significant, thousands};
 
 fn row(name: &str, type_name: &str, params: u64, trainable: u64, mode: &'static str) -> SummaryRow {
     SummaryRow { name: name.to_owned(), type_name: type_name.to_owned(), shape: String::new(), params, trainable, mode }

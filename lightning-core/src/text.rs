@@ -1,4 +1,4 @@
-//! How numbers are written in tables and next to the progress bar.
+//! Text of numbers and lists, for tables and messages.
 
 /// Formats a metric for a narrow column: at least three significant digits, three decimals from 0.1
 /// on, and an exponent for very small and very large values.
@@ -10,7 +10,7 @@ pub(crate) fn format_metric(value: f64) -> String {
 }
 
 /// Formats a number with `digits` significant digits, without trailing zeros of the fraction.
-pub(super) fn significant(value: f64, digits: usize) -> String {
+pub(crate) fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() || value == 0.0 {
         return if value == 0.0 { "0".to_owned() } else { format!("{value:?}") };
     }
@@ -47,7 +47,7 @@ pub(crate) fn count_text(count: u64) -> String {
 }
 
 /// Formats a count with commas between groups of three digits.
-pub(super) fn thousands(count: u64) -> String {
+pub(crate) fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -57,4 +57,15 @@ pub(super) fn thousands(count: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Lists names in a sentence; after the first 20 the rest is counted.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut text: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        text.push(format!("{} more", names.len() - SHOWN));
+    }
+    if text.is_empty() { "none".to_owned() } else { text.join(", ") }
 }
