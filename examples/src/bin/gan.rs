@@ -12,7 +12,7 @@ use burn::{
     module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::leaky_relu,
 };
 use clap::Parser;
-use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*};
+use lightning_core::{functional::bce_with_logits, prelude::*};
 use lightning_examples::{
     classifier,
     data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
