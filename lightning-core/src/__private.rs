@@ -78,9 +78,9 @@ pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput
 
 /// What a hook is called with, for a parameter of the written type.
 #[diagnostic::on_unimplemented(
-    message = "this parameter is a `{Self}`, found `{Written}`",
+    message = "the parameter must be `{Self}`, found `{Written}`",
     label = "expected `{Self}`",
-    note = "parameters of hooks are recognised by their names, and each name has its type"
+    note = "parameters of hooks are recognized by name, and each name has one type"
 )]
 pub trait Argument<Written> {
     /// As that type.
@@ -385,9 +385,10 @@ macro_rules! __assert_counted {
         ::core::assert!(
             <$crate::__private::BatchProbe<$ty>>::COUNTED,
             ::core::concat!(
-                "nothing in `",
+                "`",
                 ::core::stringify!($ty),
-                "` carries the batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` at the field to count"
+                "` has no batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
+                 to count"
             )
         )
     };
@@ -403,7 +404,8 @@ macro_rules! __assert_not_tensor {
             ::core::concat!(
                 "field `",
                 $field,
-                "` is a bare tensor, which is neither trained nor saved\n= help: write `#[buffer(expression)]` for a tensor that is kept, or use `Param<Tensor<D>>`"
+                "` must not be a bare tensor, which is neither trained nor saved\n= help: write \
+                 `#[buffer(expression)]` for a tensor that is saved, or use `Param<Tensor<D>>`"
             )
         )
     };

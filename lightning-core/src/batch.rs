@@ -23,9 +23,10 @@ use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 /// let (_images, _targets) = Batch::to_device(batch, &device);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a batch",
+    message = "a batch must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
-    note = "derive it: write `#[derive(Batch)]` on `{Self}`; what is no tensor stays on the host: mark it `#[batch(host)]`, and `#[batch(size)]` where its length is the number of samples"
+    note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
+            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
 )]
 pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.
@@ -55,9 +56,9 @@ pub trait Batch: Sized + Send + 'static {
 
 /// What `#[batch(size)]` on a field counts: dimension 0 of a tensor, the length of a `Vec`, the value of a `usize`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how many samples a batch holds",
-    label = "`#[batch(size)]` cannot count this",
-    note = "put `#[batch(size)]` on a tensor, a `Vec` or a `usize`"
+    message = "`#[batch(size)]` must be on a tensor, a `Vec` or a `usize`, found `{Self}`",
+    label = "has no number of samples",
+    note = "move `#[batch(size)]` to such a field"
 )]
 pub trait BatchLen {
     /// The number of samples.
@@ -72,9 +73,10 @@ pub enum NoBatch {}
 /// missing step be reported once, and not again for the loader.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a batch",
+    message = "a batch must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
-    note = "derive it: write `#[derive(Batch)]` on `{Self}`; what is no tensor stays on the host: mark it `#[batch(host)]`, and `#[batch(size)]` where its length is the number of samples"
+    note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
+            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
 )]
 pub trait StepBatch: Sized + Send + 'static {
     /// Whether there is a step that takes it.

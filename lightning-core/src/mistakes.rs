@@ -1,29 +1,29 @@
-//! What the compiler says to a wrong program, and what to write instead.
+//! The compiler's messages for wrong programs, and the correct programs.
 //!
-//! One page for each class of mistake that `#[lightning_module]`, `#[data_module]` and `#[derive(Batch)]` make into an error:
-//! the smallest program with the mistake, the compiler's words, and the program mended.
+//! One page for each class of mistake that `#[lightning_module]`, `#[data_module]` and
+//! `#[derive(Batch)]` report: a minimal program with the mistake, the message, and the correct program.
 //!
 //! | | |
 //! |---|---|
-//! | C1 | [a name that is nearly a hook](unknown_hook) |
-//! | C2 | [another receiver, `async`, `unsafe`, generic](receiver) |
-//! | C3 | [an unknown parameter, a borrowed batch, none at all](parameters) |
-//! | C4 | [a loss that is no loss, a step that returns too much](output) |
-//! | C5 | [no step, or no optimizer, for what the trainer is asked to do](missing_step) |
-//! | C6 | [validation batches and no `validation_step`](validation_loader) |
-//! | C7 | [a loader of other batches](batch_type) |
-//! | C8 | [monitoring what nobody logs](unknown_key) |
-//! | C9 | [monitoring what is logged at another stage](key_at_wrong_stage) |
-//! | C10 | [one name for two things](names_twice) |
-//! | C11 | [`#[log]` on what cannot be logged](log) |
+//! | C1 | [a misspelled hook](unknown_hook) |
+//! | C2 | [wrong receivers, `async`, `unsafe`, generics](receiver) |
+//! | C3 | [unknown parameters and borrowed batches](parameters) |
+//! | C4 | [a step that returns the wrong type](output) |
+//! | C5 | [a missing step or optimizer](missing_step) |
+//! | C6 | [validation batches without a `validation_step`](validation_loader) |
+//! | C7 | [a loader with the wrong batch type](batch_type) |
+//! | C8 | [monitoring an unknown metric](unknown_key) |
+//! | C9 | [monitoring a metric of another stage](key_at_wrong_stage) |
+//! | C10 | [one name for two metrics](names_twice) |
+//! | C11 | [`#[log]` in the wrong place](log) |
 //! | C12 | [optimizers that do not fit the module](optimizers) |
 //! | C13 | [options of `#[optimizer]`](optimizer_options) |
-//! | C14 | [a field without a role, or with two](fields) |
-//! | C15 | [a hyperparameter of a wrong type](hyperparameters) |
-//! | C16 | [a batch that cannot be counted](batch_size) |
-//! | C17 | [an attribute on the wrong item, or on one of two](wrong_item) |
-//! | C18 | [types of an older Burn](older_burn) |
-//! | C19 | [a hook that nobody would call](never_runs) |
+//! | C14 | [a field with no role or two roles](fields) |
+//! | C15 | [a hyperparameter of the wrong type](hyperparameters) |
+//! | C16 | [a batch without a size](batch_size) |
+//! | C17 | [an attribute on the wrong item](wrong_item) |
+//! | C18 | [types of an older Burn version](older_burn) |
+//! | C19 | [a hook that never runs](never_runs) |
 //! | C20 | [parts of two modules in one trainer](mixed_up) |
 
 #[doc = include_str!("../docs/mistakes/unknown_hook.md")]

@@ -45,9 +45,9 @@ macro_rules! define_methods {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no callback for `{M}`",
+    message = "`{Self}` is not a callback for `{M}`",
     label = "not a callback of this trainer's module",
-    note = "a key belongs to the module that logs it: monitor one of `{M}`'s own metrics"
+    note = "a key belongs to the module that logs the metric: monitor a metric of `{M}`"
 )]
 pub trait Callback<M>: Send {
     /// Returns what the trainer has to know about the callback before a run: when it is called, which

@@ -266,9 +266,10 @@ impl<D: Dataset, B, C, M> fmt::Debug for DataLoaderBuilder<D, B, C, M> {
 
 /// A function that makes a batch `B` of items; implemented for every `Fn(Vec<Item>) -> Result<B>`.
 #[diagnostic::on_unimplemented(
-    message = "this loader has no way to make a `{B}` of its items",
+    message = "the loader cannot collate its items into `{B}`",
     label = "`collate` is missing",
-    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`; ready batches go into `DataLoader::from_batches`"
+    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
+            `DataLoader::from_batches` for ready batches"
 )]
 pub trait Collate<Item, B>: Send + Sync + 'static {
     /// Makes the batch.

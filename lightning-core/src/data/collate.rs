@@ -38,9 +38,10 @@ use crate::error::{Error, Result};
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "this loader has no way to make a `{Self}` of its items",
+    message = "the loader cannot collate its items into `{Self}`",
     label = "`collate` is missing",
-    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`; ready batches go into `DataLoader::from_batches`"
+    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
+            `DataLoader::from_batches` for ready batches"
 )]
 pub trait FromItems<Item>: Sized {
     /// How many columns of [`Dataset::gather`](super::Dataset::gather) make the batch, where it can be made of columns.

@@ -296,9 +296,9 @@ impl<B: 'static> Iterator for Chain<B> {
 
 /// Two to four loaders, as a tuple, that give batches `B` together.
 #[diagnostic::on_unimplemented(
-    message = "these are no loaders to combine",
-    label = "found `{Self}`",
-    note = "give a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
+    message = "a tuple of loaders is required, found `{Self}`",
+    label = "not a tuple of loaders",
+    note = "write two, three or four loaders: `Combined::min_size((a, b))`"
 )]
 pub trait Combine<B> {
     /// `B` where every member may be missing.
@@ -315,9 +315,9 @@ pub trait Combine<B> {
 
 /// Loaders of batches of one type, as a tuple.
 #[diagnostic::on_unimplemented(
-    message = "these loaders cannot be read one after the other",
+    message = "loaders must have one batch type to be read in sequence",
     label = "found `{Self}`",
-    note = "give a tuple of two, three or four loaders whose batches have one type: `Combined::sequential((a, b))`"
+    note = "write two, three or four loaders of one batch type: `Combined::sequential((a, b))`"
 )]
 pub trait CombineSequential<B> {
     /// The loaders.

@@ -33,9 +33,9 @@ use crate::error::{Error, Result};
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a dataset",
+    message = "a dataset must implement `Dataset`, found `{Self}`",
     label = "has no items to load",
-    note = "give a `Vec` of `Clone` items, or write `impl Dataset for {Self}` with `len` and `get`"
+    note = "pass a `Vec` of `Clone` items, or write `impl Dataset for {Self}` with `len` and `get`"
 )]
 pub trait Dataset: Send + Sync {
     /// One item.

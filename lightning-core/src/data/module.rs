@@ -13,9 +13,9 @@ use crate::{
 
 /// The struct's half of a data module. Implemented by `#[data_module]` on the struct.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not declared as a data module",
+    message = "the struct `{Self}` needs `#[data_module]`",
     label = "the struct has no `#[data_module]`",
-    note = "write `#[data_module]` on `struct {Self}` as well as on its impl"
+    note = "write `#[data_module]` on `struct {Self}` and on its impl"
 )]
 pub trait DataStruct: 'static {
     /// The hyperparameters.
@@ -170,9 +170,9 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
 
 /// What a `*_dataloader` method may return.
 #[diagnostic::on_unimplemented(
-    message = "a loader method cannot return `{Self}`",
+    message = "a loader method must return a loader, found `{Self}`",
     label = "expected `DataLoader<B>` or `Result<DataLoader<B>>`",
-    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap any iterator with `from_loader(x)`"
+    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`"
 )]
 pub trait LoaderOutput {
     /// The loader's type.
@@ -192,10 +192,10 @@ impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
 
 /// What stands in the list that a `*_dataloader` method returns: batches, or loaders with or without names.
 #[diagnostic::on_unimplemented(
-    message = "a loader method cannot return a list of `{Self}`",
-    label = "neither a batch nor a loader",
+    message = "a list must contain loaders or batches, found `{Self}`",
+    label = "not a batch or a loader",
     note = "a list of loaders is a `Vec<DataLoader<B>>`, or a `Vec<(String, DataLoader<B>)>` with names",
-    note = "a list of batches is a loader too: write `#[derive(Batch)]` on the batch's type"
+    note = "a list of batches is also a loader: write `#[derive(Batch)]` on the batch type"
 )]
 pub trait LoaderItem {}
 

@@ -122,9 +122,9 @@ fn check_parts<const N: usize>(counts: [usize; N], len: usize) -> Result<()> {
 
 /// The sizes of the parts of a split: `[usize; N]` counts or `[f64; N]` fractions.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how to split a dataset",
-    label = "neither counts nor fractions",
-    note = "write an array of counts, `[1437, 360]`, or of fractions, `[0.8, 0.2]`"
+    message = "a split must be counts or fractions, found `{Self}`",
+    label = "not counts or fractions",
+    note = "write `[1437, 360]` or `[0.8, 0.2]`"
 )]
 pub trait SplitSizes<const N: usize>: sealed::Sealed {
     /// How many of `len` items each part has; they add up to `len`.

@@ -72,9 +72,9 @@ impl Histogram {
 
 /// The trait of values that `log_histogram` accepts.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be logged as a histogram",
+    message = "a histogram needs values, found `{Self}`",
     label = "expected values",
-    note = "give a float tensor of any rank, a `Vec<f64>`, or a `Histogram`"
+    note = "pass a float tensor of any rank, a `Vec<f64>` or a `Histogram`"
 )]
 pub trait ToHistogram {
     /// Converts the value to a histogram.

@@ -77,11 +77,11 @@ impl From<&ImageView<'_>> for OwnedImage {
 
 /// The trait of values that `log_image` accepts.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be logged as an image",
+    message = "an image is required, found `{Self}`",
     label = "expected an image",
-    note = "give a float tensor of `[channels, height, width]` or `[height, width]` with values from \
-            0 to 1, or an `ImageView`; `grid(batch, columns)` arranges `[batch, channels, height, \
-            width]` as one image"
+    note = "pass a float tensor [channels, height, width] or [height, width] with values from 0 \
+            to 1, or an `ImageView`; `grid(batch, columns)` combines [batch, channels, height, \
+            width]"
 )]
 pub trait ToImage {
     /// Converts the value to an image.

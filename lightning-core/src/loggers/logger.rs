@@ -32,9 +32,9 @@ use crate::error::Result;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a logger",
+    message = "a logger must implement `Logger`, found `{Self}`",
     label = "cannot keep the metrics of a run",
-    note = "implement `Logger` for `{Self}`: `log_metrics` and `name` are enough"
+    note = "write `impl Logger for {Self}` with `log_metrics` and `name`"
 )]
 pub trait Logger: Send {
     /// Opens the run: creates its folder or connection. Does nothing if the run is already open.

@@ -129,10 +129,10 @@ pub(crate) fn record<R>(
 
 /// A value that can be logged.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be logged as a metric",
+    message = "a logged value must be one number, found `{Self}`",
     label = "expected one number",
-    note = "a metric is a `Tensor<1>` of one element, a float or an integer: log `.mean()` of anything larger",
-    note = "a tuple such as `(&logits, &targets)` is for a stateful metric: `#[log(metric = Accuracy::new())]`"
+    note = "log a `Tensor<1>` of one element, a float or an integer; write `.mean()` for larger tensors",
+    note = "a tuple such as `(&logits, &targets)` needs a stateful metric: `#[log(metric = Accuracy::new())]`"
 )]
 pub trait LogValue {
     /// The value, detached from any graph.

@@ -40,10 +40,10 @@ pub struct Undirected(());
 
 /// The type-level directions that say which values are better: [`Minimize`] and [`Maximize`].
 #[diagnostic::on_unimplemented(
-    message = "this metric does not say whether smaller or larger is better",
-    label = "a metric with no direction cannot be monitored",
-    note = "write `#[log(minimize)]` or `#[log(maximize)]` where the metric is logged; of a key made by \
-            name, `.minimize()` or `.maximize()`"
+    message = "a monitored metric needs a direction",
+    label = "`minimize` or `maximize` is missing",
+    note = "write `#[log(minimize)]` or `#[log(maximize)]`; for a key from `MetricKey::named`, \
+            `.minimize()` or `.maximize()`"
 )]
 pub trait Directed {
     /// The direction as a value.
@@ -60,9 +60,9 @@ impl Directed for Maximize {
 
 /// The stages of a metric that has a value during `fit`: it is logged in training or validation.
 #[diagnostic::on_unimplemented(
-    message = "this metric is never produced while fitting",
-    label = "logged in neither training nor validation",
-    note = "monitor a metric that `training_step`, `validation_step` or their hooks log"
+    message = "a metric that is monitored in `fit` must be logged in training or validation",
+    label = "logged in testing only",
+    note = "monitor a metric of `training_step`, `validation_step` or their hooks"
 )]
 pub trait InFit {}
 
@@ -73,11 +73,10 @@ impl InFit for AnyStage {}
 /// The keys that a callback can monitor: those of metrics that have a value during `fit` and a
 /// direction.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the key of a metric",
-    label = "expected the constant that `#[log]` makes, such as `Digits::VAL_LOSS`",
-    note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` makes `Digits::VAL_LOSS`",
-    note = "the key of a metric that `log` names at run time is \
-            `MetricKey::named(\"val_loss\").minimize()`"
+    message = "a metric key is required, found `{Self}`",
+    label = "expected a constant such as `Digits::VAL_LOSS`",
+    note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` generates `Digits::VAL_LOSS`",
+    note = "a metric whose name is only known at run time has the key `MetricKey::named(\"val_loss\").minimize()`"
 )]
 pub trait Monitor<M> {
     /// Whether smaller or larger is better.
@@ -99,9 +98,9 @@ impl<M, D: Directed, S: InFit> Monitor<M> for MetricKey<M, D, S> {
 
 /// The stages of a metric that is logged in training.
 #[diagnostic::on_unimplemented(
-    message = "this metric is not logged in training",
+    message = "the metric must be logged in training",
     label = "no training step or training hook logs it",
-    note = "use a metric that `training_step` or an `on_train_*` hook logs"
+    note = "use a metric of `training_step` or of an `on_train_*` hook"
 )]
 pub trait InTraining {}
 
@@ -110,8 +109,9 @@ impl InTraining for AnyStage {}
 
 /// The stages of a metric that is logged in validation.
 #[diagnostic::on_unimplemented(
-    message = "this metric is not logged in validation",
-    label = "no validation step or validation hook logs it"
+    message = "the metric must be logged in validation",
+    label = "no validation step or validation hook logs it",
+    note = "use a metric of `validation_step` or of an `on_validation_*` hook"
 )]
 pub trait InValidation {}
 
@@ -119,7 +119,11 @@ impl<T, E> InValidation for Stages<T, Y, E> {}
 impl InValidation for AnyStage {}
 
 /// The stages of a metric that is logged in testing.
-#[diagnostic::on_unimplemented(message = "this metric is not logged in testing", label = "no test step logs it")]
+#[diagnostic::on_unimplemented(
+    message = "the metric must be logged in testing",
+    label = "no test step logs it",
+    note = "use a metric of `test_step` or of an `on_test_*` hook"
+)]
 pub trait InTest {}
 
 impl<T, V> InTest for Stages<T, V, Y> {}

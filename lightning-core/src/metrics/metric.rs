@@ -82,9 +82,9 @@ use crate::error::Result;
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a stateful metric",
+    message = "`metric` must be a stateful metric, found `{Self}`",
     label = "expected a metric such as `Accuracy::new()`",
-    note = "the metrics are in `lightning_core::metrics`; one of your own implements `Metric`"
+    note = "the metrics are in `lightning_core::metrics`; implement `Metric` for your own"
 )]
 pub trait Metric: Clone + Send + 'static {
     /// The input of one update. [`MetricInput`] converts other values to it.
@@ -141,10 +141,10 @@ pub trait Metric: Clone + Send + 'static {
 /// [`Classification`](super::Classification), [`Regression`](super::Regression),
 /// [`TokenScores`](super::TokenScores) and [`Translations`](super::Translations).
 #[diagnostic::on_unimplemented(
-    message = "this metric does not take `{Self}`",
-    label = "expected what makes a `{I}`",
-    note = "`Classification` is made of `(scores or labels, targets)`, `Regression` of `(predictions, \
-            targets)`, both of one shape; `TokenScores` of `(logits, tokens)`; `Translations` of \
+    message = "the metric needs a `{I}`, found `{Self}`",
+    label = "expected the input of a `{I}`",
+    note = "`Classification`: `(scores or labels, targets)`; `Regression`: `(predictions, \
+            targets)` of one shape; `TokenScores`: `(logits, tokens)`; `Translations`: \
             `(candidates, references)`"
 )]
 pub trait MetricInput<I> {

@@ -13,7 +13,7 @@ use crate::{__private::set_trainable, error::Result, module::weights, params::Fi
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
-    note = "write `#[lightning_module]` on the struct and on its `impl` with the steps"
+    note = "write `#[lightning_module]` on the struct and on the impl with the steps"
 )]
 pub trait LightningModule: LightningStruct + LightningImpl {
     /// Stops training everything below the field, in place. Of an owned module `model.freeze(Net::BACKBONE)` gives the frozen

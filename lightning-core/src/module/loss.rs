@@ -56,9 +56,9 @@ impl<T> Loss<T> {
 
 /// A number of samples or tokens that a loss is the sum of.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no weight of a loss",
+    message = "the weight of a loss must be a number, found `{Self}`",
     label = "expected a number of samples or tokens",
-    note = "give a number, or a `Tensor<1>` of one element"
+    note = "write a number, or a `Tensor<1>` of one element"
 )]
 pub trait LossWeight {
     /// Converts it.

@@ -22,9 +22,10 @@ pub struct TrainingOutput {
 
 /// What `training_step` may return.
 #[diagnostic::on_unimplemented(
-    message = "`training_step` cannot return `{Self}`",
+    message = "`training_step` must return the loss, found `{Self}`",
     label = "expected the loss: `Tensor<1>`",
-    note = "return the mean loss as `Tensor<1>`, or `Option<Tensor<1>>` (`None` skips the batch), `Result<Tensor<1>>`, `Loss`"
+    note = "write `Tensor<1>` (the mean loss), `Option<Tensor<1>>` (`None` skips the batch), \
+            `Result<Tensor<1>>` or `Loss`"
 )]
 pub trait IntoTrainingOutput {
     /// Converts it.
@@ -55,9 +56,9 @@ impl<T: IntoTrainingOutput, E: Into<Error>> IntoTrainingOutput for Result<T, E> 
 
 /// What a `training_step` with `#[manual_optimization]` may return.
 #[diagnostic::on_unimplemented(
-    message = "a `training_step` with `#[manual_optimization]` cannot return `{Self}`",
+    message = "a step with `#[manual_optimization]` must return nothing or the loss, found `{Self}`",
     label = "expected nothing, the loss, or a `Result` of either",
-    note = "it steps the optimizers itself; a `Tensor<1>` that it returns is shown as the loss and not differentiated"
+    note = "a returned `Tensor<1>` is displayed as the loss and not differentiated"
 )]
 pub trait ManualOutput {
     /// Converts it.
@@ -85,9 +86,9 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
 
 /// A training step that hands `O` on to `on_train_batch_end`.
 #[diagnostic::on_unimplemented(
-    message = "the training step returns `{Self}`, and `on_train_batch_end` takes `outputs: &{O}`",
-    label = "hands on no `{O}`",
-    note = "return `Loss<{O}>`: `Loss::new(loss).output(value)`"
+    message = "`training_step` must have the output `{O}` of `on_train_batch_end`, found `{Self}`",
+    label = "has no output `{O}`",
+    note = "write `Loss<{O}>`: `Loss::new(loss).output(value)`"
 )]
 pub trait GivesOutput<O> {}
 
@@ -97,9 +98,9 @@ impl<O, T: GivesOutput<O>, E> GivesOutput<O> for Result<T, E> {}
 
 /// What the parameter `outputs` of a hook after an evaluation may be: `Vec<T>`.
 #[diagnostic::on_unimplemented(
-    message = "`outputs` cannot be `{Self}`",
+    message = "`outputs` must be a `Vec`, found `{Self}`",
     label = "expected `Vec<T>`",
-    note = "the hook gets what the step returned for every batch: `outputs: Vec<T>`, where the step returns `T` or `Result<T>`"
+    note = "write `outputs: Vec<T>` for a step that returns `T` or `Result<T>`"
 )]
 pub trait EpochOutputs: Sized {
     /// Takes what was kept.
@@ -116,7 +117,7 @@ impl<T: Send + 'static> EpochOutputs for Vec<T> {
 
 /// What an evaluation step returns where the hook after it takes `O`.
 #[diagnostic::on_unimplemented(
-    message = "the step returns `{Self}`, and the hook after it takes `outputs: {O}`",
+    message = "the step must return the element of `outputs: {O}`, found `{Self}`",
     label = "expected the element of `{O}`",
     note = "write `outputs: Vec<{Self}>` in the hook, or return its element from the step"
 )]
@@ -126,9 +127,9 @@ impl<T: Send + 'static> OutputOf<Vec<T>> for T {}
 
 /// What `on_train_batch_start` may return.
 #[diagnostic::on_unimplemented(
-    message = "`on_train_batch_start` cannot return `{Self}`",
+    message = "`on_train_batch_start` must return nothing or `ControlFlow<()>`, found `{Self}`",
     label = "expected nothing, `ControlFlow<()>`, or a `Result` of either",
-    note = "`ControlFlow::Break(())` leaves the rest of the epoch out"
+    note = "`ControlFlow::Break(())` skips the rest of the epoch"
 )]
 pub trait FlowOutput {
     /// Converts it.
@@ -156,9 +157,9 @@ impl<T: FlowOutput, E: Into<Error>> FlowOutput for Result<T, E> {
 
 /// What a hook may return.
 #[diagnostic::on_unimplemented(
-    message = "a hook cannot return `{Self}`",
+    message = "a hook must return nothing or `Result<()>`, found `{Self}`",
     label = "expected nothing, or `Result<()>`",
-    note = "return nothing, or `lightning_core::Result<()>` when the hook can fail"
+    note = "write no return type, or `-> lightning_core::Result<()>` if the hook can fail"
 )]
 pub trait HookOutput {
     /// Converts it.
@@ -180,9 +181,9 @@ impl<E: Into<Error>> HookOutput for Result<(), E> {
 
 /// A `Result`, seen by its two halves: for steps and constructors whose written return type ends in `Result`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is named `Result` but is none",
+    message = "`Result` must be `Result<T, E>`, found `{Self}`",
     label = "expected `Result<T, E>`",
-    note = "a return type whose last segment is `Result` is taken to be fallible"
+    note = "a return type with the last segment `Result` is fallible"
 )]
 pub trait FallibleOutput {
     /// What it gives when all is well.

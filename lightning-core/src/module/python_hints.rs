@@ -44,48 +44,53 @@ macro_rules! habits {
 habits! {
     Logs log(_name: N, _value: V),
         "`{Self}` has no method `log`",
-        "values are logged by an attribute or by a function",
+        "use `#[log]` or the function `log`",
         "write `#[log] let val_loss = …;` for a metric with a key, or `log(\"val_loss\", &value)`";
     LogsDict log_dict(_values: V),
         "`{Self}` has no method `log_dict`",
-        "values are logged by an attribute or by a function",
+        "use `#[log]` or the function `log_dict`",
         "write `#[log]` above each `let`, or `log_dict([(\"a\", a), (\"b\", b)])`";
     Prints print(_text: T),
         "`{Self}` has no method `print`",
         "the context of a hook prints",
-        "give the hook the parameter `cx: &mut HookContext`, and write `cx.print(\"…\")`";
+        "add the parameter `cx: &mut HookContext` to the hook and write `cx.print(\"…\")`";
     SavesHyperparameters save_hyperparameters(),
         "`{Self}` has no method `save_hyperparameters`",
-        "they are saved already",
-        "mark the fields with `#[hparam]`: those are part of every checkpoint, and every logger gets them";
+        "hyperparameters are saved automatically",
+        "write `#[hparam]` on the fields: they are saved in each checkpoint and sent to each logger";
     ManualBackward manual_backward(_loss: L),
         "`{Self}` has no method `manual_backward`",
-        "the optimizers of a step by hand do this",
-        "write `#[manual_optimization]` above `training_step` and give it `optimizers: &mut Optimizers<Self>`";
+        "`Optimizers` has the method `backward`",
+        "write `#[manual_optimization]` above `training_step` and add the parameter `optimizers: \
+         &mut Optimizers<Self>`";
     HoldsOptimizers optimizers(),
         "`{Self}` has no method `optimizers`",
-        "a step by hand is given them",
-        "write `#[manual_optimization]` above `training_step` and give it `optimizers: &mut Optimizers<Self>`";
+        "they are a parameter of a step with manual optimization",
+        "write `#[manual_optimization]` above `training_step` and add the parameter `optimizers: \
+         &mut Optimizers<Self>`";
     HoldsSchedulers lr_schedulers(),
         "`{Self}` has no method `lr_schedulers`",
-        "a schedule is the optimizer's learning rate",
-        "write `#[optimizer(config, lr = schedule, interval = step)]`; a step by hand has `optimizers.scheduler(KEY)`";
+        "the schedule is the learning rate of its optimizer",
+        "write `#[optimizer(config, lr = schedule, interval = step)]`; with \
+         `#[manual_optimization]` write `optimizers.scheduler(KEY)`";
     CurrentEpoch current_epoch(),
         "`{Self}` has no `current_epoch`",
-        "the context has it",
-        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.current_epoch()`";
+        "it is in the context",
+        "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
+         write `cx.current_epoch()`";
     GlobalStep global_step(),
         "`{Self}` has no `global_step`",
-        "the context has it",
-        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.global_step()`";
+        "it is in the context",
+        "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
+         write `cx.global_step()`";
     RunsOnDevice device(),
         "`{Self}` has no `device`",
-        "batches and parameters are on the run's device already",
-        "write `batch.device()` of a tensor, or add the parameter `cx` and write `cx.device()`";
+        "batches and parameters are already on the device of the run",
+        "write `device()` on a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
     HoldsLogger logger(),
         "`{Self}` has no `logger`",
         "the trainer has the loggers",
-        "write `#[log]` above a `let`, or `log(\"name\", &value)`: every logger of the trainer gets the value";
+        "write `#[log]` above a `let`, or `log(\"name\", &value)`";
 }
 
 macro_rules! fields {
@@ -106,22 +111,24 @@ macro_rules! fields {
 fields! {
     CurrentEpochField,
         "`{Self}` has no field `current_epoch`",
-        "the context has it",
-        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.current_epoch()`";
+        "it is in the context",
+        "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
+         write `cx.current_epoch()`";
     GlobalStepField,
         "`{Self}` has no field `global_step`",
-        "the context has it",
-        "add the parameter `cx`, of type `&StepContext` in a step and `&mut HookContext` in a hook, and write `cx.global_step()`";
+        "it is in the context",
+        "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
+         write `cx.global_step()`";
     DeviceField,
         "`{Self}` has no field `device`",
-        "batches and parameters are on the run's device already",
-        "write `batch.device()` of a tensor, or add the parameter `cx` and write `cx.device()`";
+        "batches and parameters are already on the device of the run",
+        "write `device()` on a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
     LoggerField,
         "`{Self}` has no field `logger`",
         "the trainer has the loggers",
-        "write `#[log]` above a `let`, or `log(\"name\", &value)`: every logger of the trainer gets the value";
+        "write `#[log]` above a `let`, or `log(\"name\", &value)`";
     TrainerField,
         "`{Self}` has no field `trainer`",
         "a module has no trainer",
-        "what a step or hook may know of the run is in its parameter `cx`: `cx.current_epoch()`, `cx.global_step()`, `cx.device()`";
+        "steps and hooks read the state of the run from `cx`: `cx.current_epoch()`, `cx.global_step()`, `cx.device()`";
 }

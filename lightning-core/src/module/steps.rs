@@ -5,9 +5,9 @@ use crate::error::{Error, Result};
 
 /// A module with a `training_step`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `training_step`, so it cannot be fitted",
+    message = "`{Self}` needs a `training_step` to be fitted",
     label = "this module has no `training_step`",
-    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in an `impl` with `#[lightning_module]`"
+    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in the `#[lightning_module]` impl"
 )]
 pub trait TrainingStep: LightningImpl {
     /// Runs the step; `None` skips the batch.
@@ -42,9 +42,10 @@ pub trait TrainingStep: LightningImpl {
 
 /// A module with a `validation_step`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `validation_step`",
+    message = "`{Self}` needs a `validation_step`",
     label = "this module has no `validation_step`",
-    note = "write `fn validation_step(&self, batch: B)` in an `impl` with `#[lightning_module]`, or give no validation loader"
+    note = "write `fn validation_step(&self, batch: B)` in the `#[lightning_module]` impl, or \
+            pass no validation loader"
 )]
 pub trait ValidationStep: LightningImpl {
     /// Runs the step.
@@ -58,9 +59,9 @@ pub trait ValidationStep: LightningImpl {
 
 /// A module with a `test_step`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `test_step`",
+    message = "`{Self}` needs a `test_step`",
     label = "this module has no `test_step`",
-    note = "write `fn test_step(&self, batch: B)` in an `impl` with `#[lightning_module]`"
+    note = "write `fn test_step(&self, batch: B)` in the `#[lightning_module]` impl"
 )]
 pub trait TestStep: LightningImpl {
     /// Runs the step.
@@ -74,9 +75,9 @@ pub trait TestStep: LightningImpl {
 
 /// A module with a `predict_step`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `predict_step`",
+    message = "`{Self}` needs a `predict_step`",
     label = "this module has no `predict_step`",
-    note = "write `fn predict_step(&self, batch: B) -> T` in an `impl` with `#[lightning_module]`"
+    note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl"
 )]
 pub trait PredictStep: LightningImpl {
     /// What one batch gives.

@@ -25,9 +25,9 @@ impl<T: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static> Hparam
 
 /// The struct's half of a lightning module. Implemented by `#[lightning_module]` on the struct.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not declared as a lightning module",
+    message = "the struct `{Self}` needs `#[lightning_module]`",
     label = "the struct has no `#[lightning_module]`",
-    note = "write `#[lightning_module]` on `struct {Self}` as well as on its impl"
+    note = "write `#[lightning_module]` on `struct {Self}` and on its impl"
 )]
 pub trait LightningStruct: Module + 'static {
     /// The hyperparameters.
@@ -72,9 +72,10 @@ pub trait LightningStruct: Module + 'static {
 
 /// A module that can be built from its hyperparameters: by `#[init(…)]` on its fields or by `fn init` in its impl.
 #[diagnostic::on_unimplemented(
-    message = "nothing says how to build `{Self}`",
+    message = "`{Self}` needs `#[init(…)]` or `fn init`",
     label = "no `#[init(…)]` on a field and no `fn init` in the impl",
-    note = "write `#[init(expression)]` on each module field, or `fn init(hparams: &…Hparams, device: &Device) -> Self` in the `#[lightning_module]` impl"
+    note = "write `#[init(expr)]` on each module field, or `fn init(hparams: &…Hparams, device: \
+            &Device) -> Self` in the `#[lightning_module]` impl"
 )]
 pub trait InitModule: LightningStruct {
     /// The module, or a `Result` of it.
@@ -86,9 +87,9 @@ pub trait InitModule: LightningStruct {
 
 /// What `fn init` may return.
 #[diagnostic::on_unimplemented(
-    message = "`fn init` cannot return `{Self}`",
-    label = "expected `Self`, or `Result<Self>`",
-    note = "return the module itself, or `lightning_core::Result<Self>` when building it can fail"
+    message = "`fn init` must return `Self` or `Result<Self>`, found `{Self}`",
+    label = "expected `Self` or `Result<Self>`",
+    note = "write `-> Self`, or `-> lightning_core::Result<Self>` if it can fail"
 )]
 pub trait InitOutput<M>: Sized {
     /// Converts it.
@@ -110,9 +111,11 @@ impl<M, E: Into<Error>> InitOutput<M> for Result<M, E> {
 
 /// A module with at least one optimizer: declared by `#[optimizer(…)]`, or made by `configure_optimizers`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no optimizer, so it cannot be trained",
+    message = "`{Self}` needs an optimizer to be trained",
     label = "no optimizer is declared on this module",
-    note = "write `#[optimizer(AdamConfig::new(), lr = 1e-3)]` below `#[lightning_module]` on the struct, or `fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>` in the impl"
+    note = "write `#[optimizer(AdamConfig::new(), lr = 1e-3)]` below `#[lightning_module]` on \
+            the struct, or `fn configure_optimizers(&self, cx: &FitContext) -> \
+            Result<Vec<OptimizerSetup>>` in the impl"
 )]
 pub trait ConfigureOptimizers: LightningStruct {
     /// The names of the declared optimizers, in order; empty where `configure_optimizers` makes them.
@@ -130,7 +133,7 @@ pub trait ConfigureOptimizers: LightningStruct {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
-    note = "write `#[lightning_module]` on the struct and on its `impl` with the steps"
+    note = "write `#[lightning_module]` on the struct and on the impl with the steps"
 )]
 pub trait LightningImpl: Sized + 'static {
     /// What `training_step` takes; `NoBatch` without one.
@@ -201,18 +204,18 @@ pub trait LightningImpl: Sized + 'static {
 /// The module declares an optimizer; `NAME` is a hash of its name. Implemented by the struct's half.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no optimizer of this name",
-    label = "no field and no `#[optimizer(…)]` of `{Self}` declares it",
-    note = "an optimizer is named after the field that `#[optimizer(…)]` stands on, or by its `name = …`"
+    message = "unknown optimizer of `{Self}`",
+    label = "not on a field or in an `#[optimizer(…)]` of `{Self}`",
+    note = "an optimizer has the name of the field with `#[optimizer(…)]`, or its `name = …`"
 )]
 pub trait DeclaresOptimizer<const NAME: u64> {}
 
 /// A training step of the module trains an optimizer; `NAME` is a hash of its name. Implemented by the impl's half.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "no training step of `{Self}` trains this optimizer",
-    label = "declared here, and never stepped",
-    note = "write `#[training_step(optimizer = …)] fn …_step(&self, batch: B) -> Tensor<1>` for each optimizer, or one plain `training_step` for all of them"
+    message = "the optimizer needs a training step",
+    label = "declared, but never stepped",
+    note = "write `#[training_step(optimizer = …)]` on a step for each optimizer, or one plain `training_step` for all"
 )]
 pub trait TrainsOptimizer<const NAME: u64> {}
 

@@ -15,9 +15,10 @@ use super::fused::{BurnOptimizer, UpdateRule};
 /// A configuration that an optimizer can be made from: one of Burn's optimizer configurations.
 // The table in `fused/mod.rs` implements it for all that update one parameter at a time.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an optimizer configuration",
+    message = "an optimizer configuration is required, found `{Self}`",
     label = "expected a configuration such as `AdamConfig::new()`",
-    note = "the first argument of `#[optimizer(…)]` is one of Burn's configurations: `AdamConfig`, `AdamWConfig`, `SgdConfig`, `RmsPropConfig`, …"
+    note = "write a configuration of Burn: `AdamConfig::new()`, `AdamWConfig::new()`, \
+            `SgdConfig::new()`, `RmsPropConfig::new()`"
 )]
 pub trait IntoOptimizer {
     /// Converts the configuration.
@@ -103,7 +104,7 @@ impl IntoOptimizer for LBFGSConfig {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no weight decay",
     label = "this optimizer has no weight decay to set",
-    note = "leave `weight_decay` out of the group"
+    note = "remove `weight_decay` from the group"
 )]
 pub trait WeightDecay: Sized {
     /// Returns the configuration with this weight decay; 0 turns it off.
@@ -185,9 +186,10 @@ impl TorchDefaults for MomentumConfig {
 
 /// A learning rate for `lr = …` without `interval`: an `f64` or `f32`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a learning rate",
+    message = "a learning rate must be a number, found `{Self}`",
     label = "expected a number",
-    note = "write `lr = 1e-3`, or the name of an `f64` hyperparameter; a schedule needs `interval = step` or `interval = epoch` beside it"
+    note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; a schedule also needs \
+            `interval = step` or `interval = epoch`"
 )]
 pub trait IntoLearningRate {
     /// Converts the rate.

@@ -55,9 +55,9 @@ pub struct HasOptimizer(());
 
 /// The key of an optimizer of the module `M`: an [`OptimizerKey`] or a field's key.
 #[diagnostic::on_unimplemented(
-    message = "this is not the name of an optimizer of `{M}`",
-    label = "no optimizer of `{M}`",
-    note = "an optimizer is named by the key of its field (`Net::CRITIC`, with `#[optimizer(…)]` on `critic`), or by `Net::OPTIMIZER` when it is declared on the struct"
+    message = "unknown optimizer of `{M}`",
+    label = "not an optimizer of `{M}`",
+    note = "write the key of the optimizer's field (`Net::CRITIC`), or `Net::OPTIMIZER` for an optimizer on the struct"
 )]
 pub trait NamesOptimizer<M> {
     /// Returns the name of the optimizer.

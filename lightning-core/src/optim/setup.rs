@@ -149,8 +149,8 @@ impl ParameterGroup {
 
 /// A return type of `configure_optimizers`: one optimizer, several, or a `Result` of either.
 #[diagnostic::on_unimplemented(
-    message = "`configure_optimizers` cannot return `{Self}`",
-    label = "expected optimizers",
+    message = "`configure_optimizers` must return optimizers, found `{Self}`",
+    label = "expected `Vec<OptimizerSetup>`",
     note = "return an `OptimizerSetup`, a `Vec<OptimizerSetup>`, or a `Result` of one of these"
 )]
 pub trait IntoOptimizers {

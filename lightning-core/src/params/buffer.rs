@@ -15,7 +15,7 @@ pub(super) fn read_tensor<const D: usize, K: burn::tensor::kind::Basic>(tensor: 
 #[diagnostic::on_unimplemented(
     message = "a buffer must be a tensor, found `{Self}`",
     label = "expected `Tensor<D>`, `Tensor<D, Int>` or `Tensor<D, Bool>`",
-    note = "data that is no tensor is a `#[state]` field"
+    note = "write `#[state]` for data that is not a tensor"
 )]
 pub trait Buffer: Sized {
     /// The values on the host.

@@ -88,9 +88,10 @@ pub fn below(path: &str) -> ParamSelector {
 
 /// What `group(…)` takes first: a field, [`rank_below`], [`regex`](regex()), [`below`] or Burn's `ParamGroup`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` selects no parameters",
+    message = "a parameter group needs a field or a selector, found `{Self}`",
     label = "expected a field, or a selector such as `params::rank_below(2)`",
-    note = "a group is `group(field, …)`, `group(params::rank_below(n), …)`, `group(params::regex(\"…\"), …)` or `group(ParamGroup, …)`"
+    note = "write `group(field, …)`, `group(params::rank_below(n), …)`, \
+            `group(params::regex(\"…\"), …)` or `group(ParamGroup, …)`"
 )]
 pub trait IntoParamSelector {
     /// Converts it.

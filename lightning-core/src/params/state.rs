@@ -107,10 +107,10 @@ impl StateWriter {
 
 /// What a `#[state]` field may hold: anything that serde can write and read.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be kept in a checkpoint",
-    label = "not both `Serialize` and `Deserialize`",
+    message = "`#[state]` must implement `Serialize` and `Deserialize`, found `{Self}`",
+    label = "cannot be saved in a checkpoint",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
-    note = "or `#[state(skip)]` at the field, which then starts anew in every run"
+    note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run"
 )]
 pub trait StateValue {
     /// Adds it.

@@ -39,9 +39,10 @@ use crate::batch::Batch;
 /// assert_eq!(scale.forward(Tensor::<2>::zeros([4, 3], &device)).dims(), [4, 3]);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Layer` with an input of type `{I}`",
+    message = "`{Self}` has no `forward` with one input of type `{I}`",
     label = "cannot run this layer in float32",
-    note = "write `self.field.call(input, |layer, input| layer.forward(input))`, or implement `lightning_core::precision::Layer` for it"
+    note = "write `self.field.call(input, |layer, input| layer.forward(input))`, or implement \
+            `lightning_core::precision::Layer` for it"
 )]
 pub trait Layer<I> {
     /// The output of the layer.

@@ -155,8 +155,8 @@ impl FromStr for Precision {
 /// An argument of [`precision`](crate::trainer::TrainerBuilder::precision): a [`Precision`] or its
 /// name.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a precision",
-    label = "expected a `Precision` or its name",
+    message = "a precision must be a `Precision` or its name, found `{Self}`",
+    label = "not a precision",
     note = "write `precision(\"bf16-mixed\")` or `precision(Precision::MixedBf16)`"
 )]
 pub trait IntoPrecision {

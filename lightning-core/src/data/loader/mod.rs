@@ -62,9 +62,9 @@ pub type Batches<B> = Box<dyn Iterator<Item = Result<B>> + Send>;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "this loader does not give batches of `{B}`",
-    label = "expected a loader of `{B}`",
-    note = "loaders of `{B}` are `DataLoader<{B}>`, `Vec<{B}>` and `from_loader(…)` of an iterable of `{B}`"
+    message = "the loader must have batches of type `{B}`",
+    label = "has other batches",
+    note = "loaders of `{B}`: `DataLoader<{B}>`, `Vec<{B}>`, and `from_loader(…)` of an iterable of `{B}`"
 )]
 #[expect(clippy::len_without_is_empty, reason = "of an optional length, an empty loader is `len() == Some(0)`")]
 pub trait Loader<B>: Send + 'static {

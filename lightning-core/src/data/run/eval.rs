@@ -14,10 +14,11 @@ use crate::{
 /// What `validate`, `test` and `predict` accept for the step `S` of `M` that takes batches `B`: a loader, several in a `Vec`
 /// or an array, `&mut data_module`, or `()` for a module with its own loaders.
 #[diagnostic::on_unimplemented(
-    message = "`{M}` cannot be run on `{Self}`",
-    label = "expected a source of the step's batches",
-    note = "give a loader of the batches that the step takes, several in a `Vec` or an array, or `&mut data_module`",
-    note = "a data module is a struct and its `impl`, both with `#[data_module]`",
+    message = "`{M}` cannot run on `{Self}`",
+    label = "not a source of the batches of the step",
+    note = "pass a loader with the batch type of the step, several loaders in a `Vec` or an \
+            array, or `&mut data_module`",
+    note = "a data module is a struct and its impl, both with `#[data_module]`",
     note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
 )]
 pub trait EvalData<M, S, B> {
@@ -32,7 +33,8 @@ pub trait EvalData<M, S, B> {
 #[diagnostic::on_unimplemented(
     message = "this data module has no loader for this step",
     label = "nothing to run on",
-    note = "write it in the `#[data_module]` impl: `validate` takes `val_dataloader`, `test` `test_dataloader`, `predict` `predict_dataloader`"
+    note = "write it in the `#[data_module]` impl: `val_dataloader` for `validate`, \
+            `test_dataloader` for `test`, `predict_dataloader` for `predict`"
 )]
 pub trait HasEvalLoader {}
 

@@ -22,9 +22,9 @@ use crate::{
 /// | `()` | the module's `train_dataloader` | the module's `val_dataloader`, if there is one |
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be fitted with `{Self}`",
-    label = "expected a source of its training batches",
-    note = "give a loader of the batches that `training_step` takes, `(train, val)`, or `&mut data_module`",
-    note = "a data module is a struct and its `impl`, both with `#[data_module]`",
+    label = "not a source of its training batches",
+    note = "pass a loader with the batch type of `training_step`, `(train, val)`, or `&mut data_module`",
+    note = "a data module is a struct and its impl, both with `#[data_module]`",
     note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
 )]
 pub trait FitData<M> {

@@ -33,9 +33,9 @@ impl<B> std::fmt::Debug for NamedLoader<B> {
 /// A list is implemented for each concrete loader type: rustc refuses an impl for lists of any `L: Loader<B>`, because a list of
 /// batches is a loader itself, and a bound on an associated type would lose the message above. `One` accepts every loader.
 #[diagnostic::on_unimplemented(
-    message = "these loaders do not give batches of `{B}`",
+    message = "the loaders must have the batch type of the step",
     label = "found `{Self}`",
-    note = "give a `DataLoader<{B}>`, whose batches have the type written in the step; several loaders go in a `Vec` or an array"
+    note = "pass a `DataLoader<B>` with the batch type `B` of the step; several loaders in a `Vec` or an array"
 )]
 pub trait Loaders<B, N = AnyNumber> {
     /// The loaders in the order they were given.
@@ -146,7 +146,8 @@ impl<B, L: Loaders<B>> Loaders<B> for Has<L> {
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be validated with this data",
     label = "found `{Self}`",
-    note = "give a loader of the batches that `validation_step` takes, several in a `Vec` or an array, or none: `fit(&mut model, train)`",
+    note = "pass a loader with the batch type of `validation_step`, several in a `Vec` or an \
+            array, or none: `fit(&mut model, train)`",
     note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
 )]
 pub trait ValidationLoaders<M> {

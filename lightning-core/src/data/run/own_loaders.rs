@@ -4,9 +4,10 @@ use crate::{data::Has, error::Result, module::LightningImpl};
 
 /// A lightning module with loaders of its own. Implemented by `#[lightning_module]` on an impl with a `*_dataloader`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no loaders of its own",
+    message = "`{Self}` has no loaders",
     label = "no data to run on",
-    note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[lightning_module]` impl, or give the data here"
+    note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the \
+            `#[lightning_module]` impl, or pass the data here"
 )]
 pub trait ModuleLoaders: LightningImpl {
     /// `Has<loader>` or `NoLoader`.
@@ -42,10 +43,11 @@ pub trait ModuleLoaders: LightningImpl {
 
 /// A module's own loader that is there.
 #[diagnostic::on_unimplemented(
-    message = "the module does not have the loader that this needs",
+    message = "the module has no loader for this call",
     label = "nothing to run on",
-    note = "write it in the `#[lightning_module]` impl: `fit` takes `train_dataloader`, `validate` `val_dataloader`, `test` `test_dataloader`, \
-            `predict` `predict_dataloader`"
+    note = "write it in the `#[lightning_module]` impl: `train_dataloader` for `fit`, \
+            `val_dataloader` for `validate`, `test_dataloader` for `test`, `predict_dataloader` \
+            for `predict`"
 )]
 pub trait HasOwnLoader {}
 

@@ -194,9 +194,9 @@ impl Clone for Box<dyn LrScheduler> {
 
 /// The settings of a schedule, from which it is made at the start of `fit`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a learning-rate schedule",
+    message = "a learning-rate schedule is required, found `{Self}`",
     label = "expected a schedule such as `Cosine::new(lr, steps)`",
-    note = "schedules are in `lightning_core::schedulers`; Burn's configurations of `burn::lr_scheduler` are accepted too"
+    note = "schedules are in `lightning_core::schedulers`; configurations of `burn::lr_scheduler` are also accepted"
 )]
 pub trait IntoScheduler: Sized {
     /// Checks the settings and makes the schedule.
@@ -238,9 +238,9 @@ pub trait IntoScheduler: Sized {
 /// For a [`SequentialSchedule`], a [`ChainedSchedule`] and a boxed schedule this is checked at the
 /// start of `fit`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` monitors a metric, and no `monitor` is given",
-    label = "this schedule needs a metric",
-    note = "write `monitor = Self::VAL_LOSS` beside it; for your own schedule that needs none, write `impl Unmonitored for …`"
+    message = "`{Self}` needs a metric",
+    label = "`monitor` is missing",
+    note = "write `monitor = val_loss`; a custom schedule without a metric implements `Unmonitored`"
 )]
 pub trait Unmonitored: IntoScheduler {}
 

@@ -6,9 +6,9 @@ use crate::error::ConfigErrors;
 
 /// A number of steps of a schedule: an integer of one of the usual types.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a number of steps",
+    message = "a number of steps must be an integer, found `{Self}`",
     label = "expected an integer",
-    note = "optimizer steps or epochs, depending on `interval`: a `u64`, `usize`, `u32`, `i64` or `i32`"
+    note = "write optimizer steps or epochs, depending on `interval`, as `u64`, `usize`, `u32`, `i64` or `i32`"
 )]
 pub trait StepCount {
     /// Converts the number. A negative one is reported when the schedule is made.

@@ -20,9 +20,9 @@ pub(super) type Tokens = Vec<String>;
 
 /// The trait of texts: strings, and lists of tokens.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a text",
+    message = "a text must be a string or a list of tokens, found `{Self}`",
     label = "expected a text",
-    note = "give a `String`, a `&str`, or tokens as a `Vec` of integers"
+    note = "write a `String`, a `&str`, or tokens as a `Vec` of integers"
 )]
 pub trait Sentence {
     /// Splits the text into tokens.
@@ -50,10 +50,9 @@ impl<T: Sentence + ?Sized> Sentence for &T {
 
 /// The trait of the references of one candidate: one text, or a list of texts.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the references of a translation",
+    message = "a reference must be a text or a list of texts, found `{Self}`",
     label = "expected a text, or a list of texts",
-    note = "give a `String`, a `&str`, tokens as a `Vec` of integers, or a `Vec` of these for several \
-            references"
+    note = "write a `String`, a `&str`, tokens as a `Vec` of integers, or a `Vec` of these for several references"
 )]
 pub trait References {
     /// Splits each reference into tokens.
@@ -135,9 +134,9 @@ where
 
 /// The trait of lists of candidates or references.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a list of texts",
+    message = "a list of texts is required, found `{Self}`",
     label = "expected a list",
-    note = "give a `Vec`, a slice or an array, with one entry per candidate"
+    note = "write a `Vec`, a slice or an array with one entry for each candidate"
 )]
 pub trait List {
     /// The type of the entries.
@@ -181,9 +180,9 @@ impl<L: List + ?Sized> List for &L {
 
 /// The trait of a candidate with its references, for [`bleu`](super::bleu()).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a candidate with its references",
+    message = "a pair of a candidate and its references is required, found `{Self}`",
     label = "expected a pair of texts",
-    note = "give tuples such as `(String, String)` or `(&str, Vec<String>)`"
+    note = "write tuples such as `(String, String)` or `(&str, Vec<String>)`"
 )]
 pub trait TextPair {
     /// Splits the candidate and its references into tokens.

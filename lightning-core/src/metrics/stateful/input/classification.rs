@@ -80,9 +80,9 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
 
 /// The trait of values that can be the predictions of a [`Classification`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the predictions of a classification",
+    message = "predictions must be scores or labels, found `{Self}`",
     label = "expected scores or labels",
-    note = "give scores as `Tensor<2>` of `[samples, classes]`, scores of the positive class as \
+    note = "write scores as `Tensor<2>` [samples, classes], scores of the positive class as \
             `Tensor<1>`, or labels as `Tensor<D, Int>`"
 )]
 pub trait ClassPredictions {
@@ -120,9 +120,9 @@ impl<T: ClassPredictions + ?Sized> ClassPredictions for &T {
 
 /// The trait of values that can be the targets of a [`Classification`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the targets of a classification",
+    message = "targets must be classes, found `{Self}`",
     label = "expected classes",
-    note = "give the class of each sample as `Tensor<D, Int>`, or true and false as `Tensor<D, Bool>`"
+    note = "write class indices as `Tensor<D, Int>`, or binary targets as `Tensor<D, Bool>`"
 )]
 pub trait ClassTargets {
     /// Returns the targets in one row.

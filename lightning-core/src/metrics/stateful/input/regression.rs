@@ -38,9 +38,9 @@ impl<P: RealValues, T: RealValues> MetricInput<Regression> for (P, T) {
 
 /// The trait of values that can be the predictions or targets of a [`Regression`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the values of a regression",
+    message = "the values of a regression must be a float tensor, found `{Self}`",
     label = "expected a float tensor",
-    note = "give predictions and targets as float tensors of the same shape"
+    note = "write predictions and targets as float tensors of one shape"
 )]
 pub trait RealValues {
     /// Returns the values as `[samples, outputs]`, and the shape in the form given.

@@ -42,9 +42,9 @@ impl<L: TokenLogits, T: ClassTargets> MetricInput<TokenScores> for (L, T) {
 
 /// The trait of values that can be the logits of [`TokenScores`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the logits of tokens",
+    message = "logits must be a float tensor, found `{Self}`",
     label = "expected logits",
-    note = "give `Tensor<3>` of `[batch, sequence, vocabulary]`, or `Tensor<2>` of `[tokens, vocabulary]`"
+    note = "write `Tensor<3>` [batch, sequence, vocabulary] or `Tensor<2>` [tokens, vocabulary]"
 )]
 pub trait TokenLogits {
     /// Returns the logits as `[tokens, vocabulary]`.
