@@ -155,7 +155,7 @@ fn l5_schedules_that_cannot_be() {
             "c12_optimizers/plain_and_bound",
             "`training_step` cannot be combined with steps that are bound to optimizers",
         ),
-        ("c12_optimizers/bound_to_nothing", "`Net` has no optimizer of this name"),
+        ("c12_optimizers/bound_to_nothing", "unknown optimizer of `Net`"),
     ] {
         let stderr = fs::read_to_string(folder("ui").join(format!("{program}.stderr"))).unwrap();
         assert!(stderr.lines().any(|line| line.starts_with("error") && line.contains(error)), "{program}:\n{stderr}");

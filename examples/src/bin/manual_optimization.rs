@@ -14,7 +14,7 @@ use burn::{
     },
 };
 use clap::Parser;
-use lightning_core::{functional::bce_with_logits, loggers::grid, prelude::*, schedulers::ExponentialDecay};
+use lightning_core::{functional::bce_with_logits, prelude::*, schedulers::ExponentialDecay};
 use lightning_examples::{
     data::digits::{PIXELS, digits},
     grid,

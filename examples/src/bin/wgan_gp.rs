@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use burn::{module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::silu};
 use clap::Parser;
-use lightning_core::{loggers::grid, prelude::*};
+use lightning_core::prelude::*;
 use lightning_examples::{
     classifier,
     data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
