@@ -102,7 +102,8 @@ pub trait DataModule: Sized + 'static {
         (Self::__lightning_declared().load_state)(self, state)
     }
 
-    /// Makes the data ready on this machine: downloads, unpacks. Called once by every entry point of the trainer, before `setup`.
+    /// Makes the data ready on this machine: downloads, unpacks. Called once by every entry point
+    /// of the trainer, before `setup`.
     fn prepare_data(&mut self) -> Result<()> {
         Ok(())
     }
@@ -153,7 +154,8 @@ impl<D: DataStruct> DataParts<D> {
 /// The hyperparameters of a module and of its data module as one object.
 ///
 /// # Errors
-/// When both have one of a name with different values: a reader of the log could not tell which it is.
+/// When both have one of a name with different values: a reader of the log could not tell which it
+/// is.
 pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Value> {
     let (Some(all), Some(Value::Object(data))) = (module.as_object_mut(), data) else { return Ok(module) };
     for (name, value) in data {
@@ -191,7 +193,8 @@ impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
     }
 }
 
-/// What stands in the list that a `*_dataloader` method returns: batches, or loaders with or without names.
+/// What stands in the list that a `*_dataloader` method returns: batches, or loaders with or
+/// without names.
 #[diagnostic::on_unimplemented(
     message = "a loader method cannot return a list of `{Self}`",
     label = "neither a batch nor a loader",

@@ -1,7 +1,7 @@
 //! CSV files with a header, as rows of a type of your own.
 //!
-//! The row type says by serde what each column holds, so a file that does not fit is an error with file, line and column before anything
-//! is trained on it.
+//! The row type says by serde what each column holds, so a file that does not fit is an error with
+//! file, line and column before anything is trained on it.
 
 use std::{
     fs::File,
@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use super::csv_row::{Fault, Row};
 use crate::error::{Error, Result};
 
-/// Reads a CSV file with a header line: [`Reader::new`] with nothing changed, then [`Reader::rows`].
+/// Reads a CSV file with a header line: [`Reader::new`] with nothing changed, then
+/// [`Reader::rows`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -31,7 +32,8 @@ use crate::error::{Error, Result};
 /// # let path = folder.path().join("iris.csv");
 /// std::fs::write(&path, "petal_length,petal_width,species\n1.4,0.2,setosa\n4.7,,versicolor\n")?;
 /// let rows: Vec<Iris> = lightning_core::data::csv::rows(&path)?;
-/// assert_eq!(rows[1], Iris { species: "versicolor".into(), petal_length: 4.7, petal_width: None });
+/// let second = Iris { species: "versicolor".into(), petal_length: 4.7, petal_width: None };
+/// assert_eq!(rows[1], second);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub fn rows<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Vec<T>> {
@@ -46,7 +48,8 @@ pub fn rows<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Vec<T>> {
 /// use lightning_core::data::csv;
 ///
 /// std::fs::write(&path, "1.5;NA\n2;7\n")?;
-/// let points: Vec<(f64, Option<i32>)> = csv::Reader::new(&path).header(false).delimiter(b';').missing(["NA"]).rows()?;
+/// let reader = csv::Reader::new(&path).header(false).delimiter(b';').missing(["NA"]);
+/// let points: Vec<(f64, Option<i32>)> = reader.rows()?;
 /// assert_eq!(points, [(1.5, None), (2.0, Some(7))]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -59,7 +62,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of the file at `path`, which has a header line, commas between cells, and nothing in a cell whose value is missing.
+    /// A reader of the file at `path`, which has a header line, commas between cells, and nothing
+    /// in a cell whose value is missing.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_path_buf(), delimiter: b',', header: true, missing: vec![String::new()] }
     }
@@ -70,15 +74,18 @@ impl Reader {
         Self { delimiter, ..self }
     }
 
-    /// Whether the first line names the columns; it does when not set. Without a header, a row type takes its columns by position.
+    /// Whether the first line names the columns; it does when not set. Without a header, a row type
+    /// takes its columns by position.
     #[must_use]
     pub fn header(self, header: bool) -> Self {
         Self { header, ..self }
     }
 
-    /// The texts that stand for a missing value, as in `["NA", ""]`; the empty text alone when not set.
+    /// The texts that stand for a missing value, as in `["NA", ""]`; the empty text alone when not
+    /// set.
     ///
-    /// A missing value is `None` of an `Option` field, and an error for any other: a text that may be missing is an `Option<String>`.
+    /// A missing value is `None` of an `Option` field, and an error for any other: a text that may
+    /// be missing is an `Option<String>`.
     #[must_use]
     pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
         Self { missing: texts.into_iter().map(Into::into).collect(), ..self }
@@ -86,14 +93,16 @@ impl Reader {
 
     /// Reads all rows.
     ///
-    /// A row type is a struct, whose fields are columns of the same name in any order (more columns may be there), or a tuple, array or
-    /// `Vec`, which takes the columns by position. Each field needs its column, an `Option` too: a misspelt name would otherwise read as
-    /// missing everywhere. Numbers may have spaces around them, and are finite; truth values are `true`, `false`, `1`, `0`; an enum
-    /// without fields takes the names of its variants.
+    /// A row type is a struct, whose fields are columns of the same name in any order (more columns
+    /// may be there), or a tuple, array or `Vec`, which takes the columns by position. Each field
+    /// needs its column, an `Option` too: a misspelt name would otherwise read as missing
+    /// everywhere. Numbers may have spaces around them, and are finite; truth values are `true`,
+    /// `false`, `1`, `0`; an enum without fields takes the names of its variants.
     ///
     /// # Errors
-    /// When the file cannot be read, a row has another number of cells than the header (or the first row), a column is named twice or not
-    /// there, or a cell does not fit its field: with file, line and column.
+    /// When the file cannot be read, a row has another number of cells than the header (or the
+    /// first row), a column is named twice or not there, or a cell does not fit its field: with
+    /// file, line and column.
     pub fn rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         let file = File::open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
         let mut reader =
@@ -159,8 +168,8 @@ impl Reader {
         Error::data(format!("`{}`{place}: {found}", self.path.display())).at_path(&self.path)
     }
 
-    /// Where a row starts, told from 1. The parser's own count is that of the first of the blank lines before the row, so the lines are
-    /// counted in the file, once it is known to be in error.
+    /// Where a row starts, told from 1. The parser's own count is that of the first of the blank
+    /// lines before the row, so the lines are counted in the file, once it is known to be in error.
     fn line(&self, position: Option<&::csv::Position>) -> String {
         let Some(position) = position else { return String::new() };
         let counted = File::open(&self.path).and_then(|file| line_at(BufReader::new(file), position.byte()));

@@ -231,7 +231,8 @@ macro_rules! no_cell {
 impl<'de> Deserializer<'de> for Cell<'de> {
     type Error = Fault;
 
-    /// A type that takes anything gets the narrowest that fits: nothing, an integer, a number, a text.
+    /// A type that takes anything gets the narrowest that fits: nothing, an integer, a number, a
+    /// text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text.trim();
         if self.missing {

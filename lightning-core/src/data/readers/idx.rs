@@ -1,7 +1,9 @@
-//! The idx file format, in which the MNIST family of data sets is published: plain, or gzipped where the name ends in `.gz`.
+//! The idx file format, in which the MNIST family of data sets is published: plain, or gzipped
+//! where the name ends in `.gz`.
 //!
-//! An idx file is a magic number (two zero bytes, the type of the values, the number of dimensions), one 32-bit size for each dimension,
-//! and the values, all big-endian. Images are three dimensions of bytes (magic 2051), labels one (magic 2049).
+//! An idx file is a magic number (two zero bytes, the type of the values, the number of
+//! dimensions), one 32-bit size for each dimension, and the values, all big-endian. Images are
+//! three dimensions of bytes (magic 2051), labels one (magic 2049).
 
 use std::{
     fmt,
@@ -54,7 +56,8 @@ impl Images {
 
     /// The pixels of each image.
     pub fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
-        // Images of no pixels are refused when read, and the default has no image: a size of 1 changes nothing.
+        // Images of no pixels are refused when read, and the default has no image: a size of 1
+        // changes nothing.
         self.pixels.chunks_exact((self.rows * self.columns).max(1))
     }
 
@@ -128,7 +131,8 @@ fn read<const D: usize>(path: &Path, magic: u32) -> Result<([usize; D], Vec<u8>)
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
         return read_from(path, &mut file, magic);
     }
-    // Looked at first: of a short file that is no gzip file, the decoder says that it ends too early.
+    // Looked at first: of a short file that is no gzip file, the decoder says that it ends too
+    // early.
     let start = file.fill_buf().map_err(|error| unreadable(path, error))?;
     let start = start.get(..GZIP_MAGIC.len()).unwrap_or(start);
     if !GZIP_MAGIC.starts_with(start) {
@@ -154,7 +158,8 @@ fn read_from<const D: usize>(path: &Path, file: &mut dyn Read, magic: u32) -> Re
             &format!("the header says sizes {sizes:?}, expected positive sizes that fit in memory"),
         ));
     };
-    // Bounded by what the header says and by what the file has: the buffer grows as bytes come, a false header reserves nothing.
+    // Bounded by what the header says and by what the file has: the buffer grows as bytes come, a
+    // false header reserves nothing.
     let mut payload = Vec::new();
     Read::take(&mut *file, expected).read_to_end(&mut payload).map_err(|error| unreadable(path, error))?;
     if (payload.len() as u64) < expected {
@@ -205,7 +210,8 @@ fn wrong_magic(path: &Path, found: u32, expected: u32) -> Error {
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     match error.kind() {
-        // The decoder's words for a wrong checksum or impossible data, and for an end in the middle.
+        // The decoder's words for a wrong checksum or impossible data, and for an end in the
+        // middle.
         ErrorKind::InvalidInput | ErrorKind::InvalidData => {
             broken(path, "the gzip data is damaged").caused_by(error).help("get the file again")
         }
@@ -364,7 +370,8 @@ mod tests {
         assert!(labels(&path, 12).is_ok());
     }
 
-    /// Headers that promise 2^96 bytes, 2^62 bytes, or none: each an error at once, none a reservation.
+    /// Headers that promise 2^96 bytes, 2^62 bytes, or none: each an error at once, none a
+    /// reservation.
     #[test]
     fn hostile_headers() {
         let folder = Folder::new();

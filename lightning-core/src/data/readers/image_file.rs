@@ -17,7 +17,8 @@ use crate::{
 
 /// Pixels that an image has at most, where nothing else is said: 8192x8192, 200 MB in colour.
 pub(super) const MAX_PIXELS: usize = 1 << 26;
-/// Bytes that a file has at most: an uncompressed image of [`MAX_PIXELS`] in 16 bits with four channels.
+/// Bytes that a file has at most: an uncompressed image of [`MAX_PIXELS`] in 16 bits with four
+/// channels.
 const MAX_BYTES: u64 = 1 << 29;
 
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
@@ -28,7 +29,8 @@ const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 pub enum Channels {
     /// One: how light it is, `0.299 R + 0.587 G + 0.114 B` of a coloured one (ITU-R BT.601).
     Grey,
-    /// Three: red, green and blue, the same three for a grey one. What is transparent is taken as opaque.
+    /// Three: red, green and blue, the same three for a grey one. What is transparent is taken as
+    /// opaque.
     #[default]
     Rgb,
 }
@@ -117,10 +119,12 @@ fn jpeg(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fa
 
 /// Walks over the segments of a jpeg file to the marker of its end.
 ///
-/// A segment is `ff`, a code and, but for a few codes, a length and as many bytes. The compressed data after a start of scan (`da`) has
-/// no length; in it an `ff` is followed by `00`, or by a restart code (`d0` to `d7`).
+/// A segment is `ff`, a code and, but for a few codes, a length and as many bytes. The compressed
+/// data after a start of scan (`da`) has no length; in it an `ff` is followed by `00`, or by a
+/// restart code (`d0` to `d7`).
 fn check_end(bytes: &[u8]) -> Result<(), Fault> {
-    // Nearly every file. One that was cut off behind a thumbnail, which has such an end too, has no image at all and fails later.
+    // Nearly every file. One that was cut off behind a thumbnail, which has such an end too, has no
+    // image at all and fails later.
     if bytes.ends_with(&[0xff, 0xd9]) {
         return Ok(());
     }
@@ -212,7 +216,8 @@ pub(super) mod samples {
 mod tests {
     use super::*;
 
-    /// 16x16, left half (200, 30, 60), right half (20, 120, 220); made by Pillow with `quality=90, subsampling=0`.
+    /// 16x16, left half (200, 30, 60), right half (20, 120, 220); made by Pillow with `quality=90,
+    /// subsampling=0`.
     const JPEG_FILE: &[u8] = include_bytes!("../../../tests/data/two-colours.jpg");
 
     fn decoded(bytes: &[u8], channels: Channels) -> Result<Image> {

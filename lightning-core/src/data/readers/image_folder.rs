@@ -1,4 +1,5 @@
-//! Images in one folder a class, as photographs are usually kept: `root/cat/1.jpg`, `root/dog/7.png`.
+//! Images in one folder a class, as photographs are usually kept: `root/cat/1.jpg`,
+//! `root/dog/7.png`.
 
 use std::{
     fmt, fs,
@@ -18,15 +19,16 @@ const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Reads one png or jpeg file as bytes, `[height, width, channels]`.
 ///
 /// # Errors
-/// When the file cannot be read, is neither png nor jpeg, is truncated or damaged, or has more than 2^26 pixels.
+/// When the file cannot be read, is neither png nor jpeg, is truncated or damaged, or has more than
+/// 2^26 pixels.
 pub fn read(path: impl AsRef<Path>, channels: Channels) -> Result<Image> {
     decode(path.as_ref(), channels, MAX_PIXELS)
 }
 
 /// The png and jpeg images under a folder; the folders in it are the classes.
 ///
-/// Items are an image and the number of its class. They are read when asked for, so that a loader's workers share the work, and the
-/// dataset itself is a list of paths. Cheap to clone.
+/// Items are an image and the number of its class. They are read when asked for, so that a loader's
+/// workers share the work, and the dataset itself is a list of paths. Cheap to clone.
 ///
 /// ```no_run
 /// use lightning_core::data::{Dataset, image_folder::ImageFolder};
@@ -50,8 +52,8 @@ struct Listing {
 }
 
 impl ImageFolder {
-    /// Lists the images under `root`: classes and files in the order of their names, files in deeper folders with them. Files of other
-    /// kinds, and what begins with a dot, are passed over.
+    /// Lists the images under `root`: classes and files in the order of their names, files in
+    /// deeper folders with them. Files of other kinds, and what begins with a dot, are passed over.
     ///
     /// # Errors
     /// When a folder cannot be read, there is no class, or a class has no image.
@@ -84,7 +86,8 @@ impl ImageFolder {
         Self { channels, ..self }
     }
 
-    /// How many pixels an image may have; 2^26 when not set. A larger one is an error before anything is reserved for it.
+    /// How many pixels an image may have; 2^26 when not set. A larger one is an error before
+    /// anything is reserved for it.
     #[must_use]
     pub fn max_pixels(self, max_pixels: usize) -> Self {
         Self { max_pixels, ..self }
@@ -141,7 +144,8 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// Adds the images in `folder`. Folders behind links are not entered, so that none is entered twice.
+/// Adds the images in `folder`. Folders behind links are not entered, so that none is entered
+/// twice.
 fn list(folder: &Path, class: usize, files: &mut Vec<(PathBuf, usize)>) -> Result<()> {
     for (_, path) in entries(folder)? {
         let kind = path.symlink_metadata().map_err(|error| Error::io("read", &path, error))?.file_type();

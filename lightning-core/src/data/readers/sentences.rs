@@ -14,7 +14,8 @@ pub struct Pair {
     pub target: String,
 }
 
-/// Reads a file of tab-separated sentence pairs. Columns after the second, where such files name author and licence, are passed over.
+/// Reads a file of tab-separated sentence pairs. Columns after the second, where such files name
+/// author and licence, are passed over.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -26,7 +27,8 @@ pub struct Pair {
 /// ```
 ///
 /// # Errors
-/// When the file cannot be read, is empty, or is not UTF-8, and when a line has no two sentences: with the line and the column.
+/// When the file cannot be read, is empty, or is not UTF-8, and when a line has no two sentences:
+/// with the line and the column.
 pub fn pairs(path: impl AsRef<Path>) -> Result<Vec<Pair>> {
     let path = path.as_ref();
     read(path)?.lines().enumerate().map(|(index, line)| pair(path, index + 1, line)).collect()

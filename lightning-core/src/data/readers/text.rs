@@ -129,9 +129,11 @@ pub struct TokenWindows {
 }
 
 impl TokenWindows {
-    /// Windows of `context` tokens, each `stride` tokens after the one before. A rest that fills no window is left out.
+    /// Windows of `context` tokens, each `stride` tokens after the one before. A rest that fills no
+    /// window is left out.
     ///
-    /// With a stride of 1 an epoch sees each token `context` times; with a stride of `context`, once.
+    /// With a stride of 1 an epoch sees each token `context` times; with a stride of `context`,
+    /// once.
     ///
     /// # Errors
     /// When `context` or `stride` is 0, or there are not more than `context` tokens.
@@ -141,7 +143,8 @@ impl TokenWindows {
         Self { tokens, part, context, stride }.checked()
     }
 
-    /// The first `fraction` of the tokens, rounded down, and the rest, each with windows of its own: no window reaches over the cut.
+    /// The first `fraction` of the tokens, rounded down, and the rest, each with windows of its
+    /// own: no window reaches over the cut.
     ///
     /// # Errors
     /// When either part has no window.
@@ -291,7 +294,8 @@ impl CharWindows {
         Ok(Self { vocabulary: Arc::clone(&self.vocabulary), windows: self.windows.with_stride(stride)? })
     }
 
-    /// The first `fraction` of the text, and the rest, with the vocabulary of the whole: see [`TokenWindows::split`].
+    /// The first `fraction` of the text, and the rest, with the vocabulary of the whole: see
+    /// [`TokenWindows::split`].
     ///
     /// # Errors
     /// When either part has no window.

@@ -1,4 +1,5 @@
-//! A simple tokenizer: words or characters as numbers, with the special tokens that sequence models need.
+//! A simple tokenizer: words or characters as numbers, with the special tokens that sequence models
+//! need.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,8 +19,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// A word: a run of letters and digits, with the apostrophe that ends it, as in French `l'` and `qu'`; any other character that is no
-    /// space is a token of its own.
+    /// A word: a run of letters and digits, with the apostrophe that ends it, as in French `l'` and
+    /// `qu'`; any other character that is no space is a token of its own.
     Word,
     /// A character.
     Char,
@@ -27,13 +28,14 @@ pub enum Unit {
 
 /// How a text falls into tokens, and the number of each.
 ///
-/// The first four numbers are [`PAD`](Self::PAD), [`BOS`](Self::BOS), [`EOS`](Self::EOS) and [`UNK`](Self::UNK); the tokens follow, the
-/// most frequent first.
+/// The first four numbers are [`PAD`](Self::PAD), [`BOS`](Self::BOS), [`EOS`](Self::EOS) and
+/// [`UNK`](Self::UNK); the tokens follow, the most frequent first.
 ///
 /// ```
 /// use lightning_core::data::tokenizer::{Tokenizer, Unit};
 ///
-/// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(["Je t'aime.", "Il t'aime aussi."]);
+/// let sentences = ["Je t'aime.", "Il t'aime aussi."];
+/// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(sentences);
 /// let tokens = tokenizer.encode_sentence("Il t'aime beaucoup.");
 /// assert_eq!((tokens[0], tokens[6]), (Tokenizer::BOS, Tokenizer::EOS));
 /// assert_eq!(tokenizer.decode(&tokens), "il t' aime <unk> .");
@@ -87,7 +89,8 @@ impl Tokenizer {
         numbers
     }
 
-    /// The text of the tokens up to the first [`EOS`](Self::EOS), without padding and beginning; words have a space between them.
+    /// The text of the tokens up to the first [`EOS`](Self::EOS), without padding and beginning;
+    /// words have a space between them.
     pub fn decode(&self, numbers: &[u32]) -> String {
         let tokens: Vec<&str> = numbers
             .iter()
@@ -152,7 +155,8 @@ impl TokenizerBuilder {
         Self { min_count, ..self }
     }
 
-    /// The tokenizer with the vocabulary of `texts`: the most frequent token first, of equally frequent ones the first in the alphabet.
+    /// The tokenizer with the vocabulary of `texts`: the most frequent token first, of equally
+    /// frequent ones the first in the alphabet.
     pub fn build<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> Tokenizer {
         let Self { unit, lowercase, min_count } = self;
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

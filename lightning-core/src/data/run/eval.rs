@@ -10,8 +10,9 @@ use crate::{
     error::Result,
 };
 
-/// What `validate`, `test` and `predict` accept for the step `S` of `M` that takes batches `B`: a loader, several in a `Vec`
-/// or an array, `&mut data_module`, or `()` for a module with its own loaders.
+/// What `validate`, `test` and `predict` accept for the step `S` of `M` that takes batches `B`: a
+/// loader, several in a `Vec` or an array, `&mut data_module`, or `()` for a module with its own
+/// loaders.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be run on `{Self}`",
     label = "expected a source of the step's batches",

@@ -1,8 +1,10 @@
-//! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test` and `predict`.
+//! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test`
+//! and `predict`.
 
 use crate::{data::Has, error::Result, module::LightningImpl};
 
-/// A lightning module with loaders of its own. Implemented by `#[lightning_module]` on an impl with a `*_dataloader`.
+/// A lightning module with loaders of its own. Implemented by `#[lightning_module]` on an impl with
+/// a `*_dataloader`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no loaders of its own",
     label = "no data to run on",

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 
-use super::{Batches, DataLoader, EpochOffset, Loader, loader::Summary};
+use super::{Batches, DataLoader, EpochOffset, Loader, Summary};
 use crate::{
     error::{Error, Result},
     random::{Rng, Stream},
@@ -19,8 +19,8 @@ use crate::{
 /// | [`max_size`](Self::max_size) | 4 | `(Option<A>, Option<B>)` |
 /// | [`sequential`](Self::sequential) | 7 | `A`, which is `B` |
 ///
-/// The result is a [`DataLoader`] as any other. Each loader has random numbers of its own: two shuffled loaders of one length come in
-/// different orders.
+/// The result is a [`DataLoader`] as any other. Each loader has random numbers of its own: two
+/// shuffled loaders of one length come in different orders.
 ///
 /// ```
 /// use lightning_core::data::{Combined, EpochOffset, from_loader};
@@ -51,8 +51,8 @@ impl Combined {
         loaders.filled()
     }
 
-    /// All batches of the first loader, then all of the second, and so on. All have batches of one type; different ones go into an enum
-    /// with `#[derive(Batch)]`.
+    /// All batches of the first loader, then all of the second, and so on. All have batches of one
+    /// type; different ones go into an enum with `#[derive(Batch)]`.
     ///
     /// Where a loader does not know its length, resuming after it reads it through.
     pub fn sequential<B: Send + 'static>(loaders: impl CombineSequential<B>) -> DataLoader<B> {
@@ -83,7 +83,8 @@ fn locked<B>(member: &Member<B>) -> MutexGuard<'_, dyn Loader<B> + 'static> {
     member.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The position of one loader of several, in one of its rounds: the first round of the first loader is the position itself.
+/// The position of one loader of several, in one of its rounds: the first round of the first loader
+/// is the position itself.
 fn position(of: EpochOffset, loader: usize, round: u64, batch: u64) -> EpochOffset {
     let mut seed = of.seed;
     if loader > 0 || round > 0 {
@@ -159,7 +160,8 @@ impl<B: 'static> Track<B> {
     }
 }
 
-/// How many batches loaders of these lengths have together; one that does not know may be the shortest and the longest.
+/// How many batches loaders of these lengths have together; one that does not know may be the
+/// shortest and the longest.
 fn together(lengths: &[Option<usize>], mode: Mode) -> Option<usize> {
     let lengths: Option<Vec<usize>> = lengths.iter().copied().collect();
     match mode {
@@ -260,7 +262,8 @@ impl<B: 'static> Chain<B> {
                 self.place += 1;
                 continue;
             }
-            // A loader that does not know its length is read from its start: it may have fewer batches than are to be skipped.
+            // A loader that does not know its length is read from its start: it may have fewer
+            // batches than are to be skipped.
             let batch = if len.is_some() { std::mem::take(&mut self.skipped) } else { 0 };
             self.current = Some(start(member, position(self.from, self.place, 0, batch), self.device.as_ref())?);
             return Ok(true);
@@ -338,7 +341,8 @@ macro_rules! combine {
                     open: |members, from, device, mode| {
                         let mut tracks = ($(Track::open(&members.$index, $index, from, device, mode)?,)+);
                         let mut next = move || {
-                            // Every loader is asked, also where another fails: they stay side by side.
+                            // Every loader is asked, also where another fails: they stay side by
+                            // side.
                             let pulled = ($(tracks.$index.pull(),)+);
                             let pulled = ($(pulled.$index?,)+);
                             if mode == Mode::MaxCycle && $(tracks.$index.exhausted)&&+ {

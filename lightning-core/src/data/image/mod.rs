@@ -1,7 +1,10 @@
 //! One image on the host: its pixels, and in which order they lie.
 
+mod augment;
+
 use std::fmt;
 
+pub use self::augment::Size;
 use crate::error::{Error, Result};
 
 /// In which order the values of an image lie in memory.
@@ -28,8 +31,8 @@ mod sealed {
 
 /// An image of `height` rows, `width` columns and `channels` values a pixel.
 ///
-/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip) and
-/// [`normalize`](Image::normalize) make training data of it.
+/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip)
+/// and [`normalize`](Image::normalize) make training data of it.
 ///
 /// ```
 /// use lightning_core::{

@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use super::{Dataset, Subset};
 use crate::random::{Rng, Stream};
 
-/// The folds of a cross-validation, each a part to train on and a part to validate on: what [`k_fold`] returns.
+/// The folds of a cross-validation, each a part to train on and a part to validate on: what
+/// [`k_fold`] returns.
 pub struct KFold<D> {
     dataset: Arc<D>,
     order: Vec<usize>,
@@ -13,11 +14,11 @@ pub struct KFold<D> {
     next: usize,
 }
 
-/// Divides a dataset into `k` parts at random, the same way for the same seed, and gives for each the pair of everything else and the part. The
-/// parts differ by at most one item.
+/// Divides a dataset into `k` parts at random, the same way for the same seed, and gives for each
+/// the pair of everything else and the part. The parts differ by at most one item.
 ///
-/// Fewer items than folds leave folds without an item, and a single fold leaves nothing to train on: a loader of such a part is an error
-/// at its `build`, which names the fold.
+/// Fewer items than folds leave folds without an item, and a single fold leaves nothing to train
+/// on: a loader of such a part is an error at its `build`, which names the fold.
 ///
 /// The dataset is cloned once; an `Arc` of it clones nothing.
 ///

@@ -1,8 +1,9 @@
 //! What is done to images before a model sees them: cropping, flipping, normalising.
 //!
-//! The random ones take the [`Rng`] of their item, so that the same item of the same epoch looks the same whoever prepares it.
+//! The random ones take the [`Rng`] of their item, so that the same item of the same epoch looks
+//! the same whoever prepares it.
 
-use super::image::{Image, Layout, Pixel};
+use super::{Image, Layout, Pixel};
 use crate::{
     error::{Error, Result},
     random::Rng,
@@ -30,7 +31,8 @@ impl From<(usize, usize)> for Size {
 }
 
 impl<T: Pixel> Image<T> {
-    /// The part of `size` whose upper left pixel is `(top, left)` once `padding` pixels of 0 are put around the image.
+    /// The part of `size` whose upper left pixel is `(top, left)` once `padding` pixels of 0 are
+    /// put around the image.
     ///
     /// ```
     /// use lightning_core::data::Image;
@@ -52,10 +54,12 @@ impl<T: Pixel> Image<T> {
         Ok(self.window(size, padding, top, left))
     }
 
-    /// A part of `size`, anywhere with equal chance, of the image with `padding` pixels of 0 around it.
+    /// A part of `size`, anywhere with equal chance, of the image with `padding` pixels of 0 around
+    /// it.
     ///
-    /// This is `torchvision.transforms.RandomCrop(size, padding)`: AlexNet's translations, and with a padding of 4 the augmentation of
-    /// Lee et al., "Deeply-Supervised Nets", 2015, that is usual for small images.
+    /// This is `torchvision.transforms.RandomCrop(size, padding)`: AlexNet's translations, and with
+    /// a padding of 4 the augmentation of Lee et al., "Deeply-Supervised Nets", 2015, that is usual
+    /// for small images.
     ///
     /// # Errors
     /// When the part has no pixel or is larger than the padded image.
@@ -74,7 +78,8 @@ impl<T: Pixel> Image<T> {
         for row in self.pixels.chunks_exact_mut(row) {
             match values {
                 1 => row.reverse(),
-                // A constant number of values a pixel makes the exchange a few moves instead of a loop.
+                // A constant number of values a pixel makes the exchange a few moves instead of a
+                // loop.
                 3 => row.as_chunks_mut::<3>().0.reverse(),
                 4 => row.as_chunks_mut::<4>().0.reverse(),
                 values => {
@@ -165,7 +170,8 @@ impl<T: Pixel> Image<T> {
         Image { height, width, channels, layout, pixels: seen }
     }
 
-    /// `(value − mean) / std` as scale and offset of each channel, for values that are `unit` where the mean is 1.
+    /// `(value − mean) / std` as scale and offset of each channel, for values that are `unit` where
+    /// the mean is 1.
     fn scale_and_offset(&self, mean: &[f32], std: &[f32], unit: f32) -> Result<Vec<(f32, f32)>> {
         let channels = self.channels;
         if mean.len() != channels || std.len() != channels {
@@ -182,7 +188,8 @@ impl<T: Pixel> Image<T> {
 }
 
 impl Image<u8> {
-    /// `(value / 255 − mean) / std` for each channel: what `torchvision`'s `ToTensor` and `Normalize(mean, std)` make of it together.
+    /// `(value / 255 − mean) / std` for each channel: what `torchvision`'s `ToTensor` and
+    /// `Normalize(mean, std)` make of it together.
     ///
     /// # Errors
     /// When there is not one mean and one positive standard deviation for each channel.

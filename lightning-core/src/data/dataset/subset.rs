@@ -4,10 +4,11 @@ use std::{fmt, sync::Arc};
 
 use burn::tensor::TensorData;
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
-/// Some items of a dataset, in an order of their own. Cheap to clone: the dataset is shared, no item is copied.
+/// Some items of a dataset, in an order of their own. Cheap to clone: the dataset is shared, no
+/// item is copied.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Subset};

@@ -1,4 +1,5 @@
-//! What a batch can do: move to a device, change its float dtype, and say how many samples it holds.
+//! What a batch can do: move to a device, change its float dtype, and say how many samples it
+//! holds.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,8 +11,9 @@ use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 
 /// One batch: what a loader gives and a step takes.
 ///
-/// Write `#[derive(Batch)]` for your own structs and enums. Built in are tensors and tuples, `Vec`, `Option`, `Box`, arrays and maps of
-/// batches, and plain host values (numbers, `String`, `PathBuf`), which pass through every operation unchanged.
+/// Write `#[derive(Batch)]` for your own structs and enums. Built in are tensors and tuples, `Vec`,
+/// `Option`, `Box`, arrays and maps of batches, and plain host values (numbers, `String`,
+/// `PathBuf`), which pass through every operation unchanged.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -31,12 +33,15 @@ pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.
     const SIZED: bool;
 
-    /// How many samples the batch holds: dimension 0 of its first tensor. `None` where there is no tensor.
+    /// How many samples the batch holds: dimension 0 of its first tensor. `None` where there is no
+    /// tensor.
     fn batch_size(&self) -> Option<usize>;
 
-    /// Moves every tensor to `device`. A tensor that is there already is handed back without a copy.
+    /// Moves every tensor to `device`. A tensor that is there already is handed back without a
+    /// copy.
     ///
-    /// Unlike Burn's own `to_device`, float tensors take over the device's association with autodiff.
+    /// Unlike Burn's own `to_device`, float tensors take over the device's association with
+    /// autodiff.
     #[must_use]
     fn to_device(self, device: &Device) -> Self;
 
@@ -44,8 +49,8 @@ pub trait Batch: Sized + Send + 'static {
     #[must_use]
     fn cast(self, dtype: FloatDType) -> Self;
 
-    /// Puts the memory of every tensor where a copy to `device` is fast: pinned memory, for a GPU. The tensors stay on the host. What a
-    /// loader's `pin_memory` does on its workers.
+    /// Puts the memory of every tensor where a copy to `device` is fast: pinned memory, for a GPU.
+    /// The tensors stay on the host. What a loader's `pin_memory` does on its workers.
     #[must_use]
     fn stage(self, device: &Device) -> Self {
         let _ = device;
@@ -53,7 +58,8 @@ pub trait Batch: Sized + Send + 'static {
     }
 }
 
-/// What `#[batch(size)]` on a field counts: dimension 0 of a tensor, the length of a `Vec`, the value of a `usize`.
+/// What `#[batch(size)]` on a field counts: dimension 0 of a tensor, the length of a `Vec`, the
+/// value of a `usize`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how many samples a batch holds",
     label = "`#[batch(size)]` cannot count this",
@@ -68,8 +74,9 @@ pub trait BatchLen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBatch {}
 
-/// What a step takes: a [`Batch`], or [`NoBatch`] where the module does not have the step. That `NoBatch` is no `Batch` is what lets a
-/// missing step be reported once, and not again for the loader.
+/// What a step takes: a [`Batch`], or [`NoBatch`] where the module does not have the step. That
+/// `NoBatch` is no `Batch` is what lets a missing step be reported once, and not again for the
+/// loader.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a batch",
@@ -135,10 +142,11 @@ impl<const D: usize> Batch for Tensor<D> {
     }
 
     fn to_device(self, device: &Device) -> Self {
-        // Burn records the move of a tracked tensor even to its own device, so it is not asked for without need.
+        // Burn records the move of a tracked tensor even to its own device, so it is not asked for
+        // without need.
         let moved = if self.device() == *device { self } else { Tensor::to_device(self, device) };
-        // Burn's own `to_device` leaves the association with autodiff alone. A batch takes over the device's: BatchNorm and
-        // Dropout decide by their input whether they are training.
+        // Burn's own `to_device` leaves the association with autodiff alone. A batch takes over the
+        // device's: BatchNorm and Dropout decide by their input whether they are training.
         match device.gradient_checkpointing_strategy() {
             Some(strategy) => moved.autodiff().with_gradient_checkpointing_strategy(strategy),
             None => moved.without_autodiff(),
@@ -269,8 +277,9 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
-/// The size is that of the first element: a `Vec<Tensor<2>>` is several inputs of one batch, and dimension 0 of the first of them counts,
-/// not the length of the `Vec`. Where the length counts, write `#[batch(size)]` at the field.
+/// The size is that of the first element: a `Vec<Tensor<2>>` is several inputs of one batch, and
+/// dimension 0 of the first of them counts, not the length of the `Vec`. Where the length counts,
+/// write `#[batch(size)]` at the field.
 impl<T: Batch> Batch for Vec<T> {
     const SIZED: bool = T::SIZED;
 
@@ -498,7 +507,8 @@ mod tests {
         );
     }
 
-    /// A move to the device where a tracked leaf already is leaves it the same leaf: the gradient still arrives there.
+    /// A move to the device where a tracked leaf already is leaves it the same leaf: the gradient
+    /// still arrives there.
     #[test]
     fn a_move_to_the_same_device_is_no_operation() {
         let device = Device::default().autodiff();
@@ -509,7 +519,8 @@ mod tests {
         assert!(leaf.grad(&grads).is_some());
     }
 
-    /// There is one device here, on which nothing has to be staged: what can be tested is that every kind of batch passes through.
+    /// There is one device here, on which nothing has to be staged: what can be tested is that
+    /// every kind of batch passes through.
     #[test]
     fn staging_changes_no_value() {
         let device = Device::default();

@@ -2,8 +2,10 @@
 
 use burn::tensor::{Bool, Device, Element, Float, Int, Tensor, TensorData, kind::Basic};
 
-use super::Row;
-use crate::error::{Error, Result};
+use crate::{
+    data::Row,
+    error::{Error, Result},
+};
 
 /// A batch that can be made of a list of `Item`s: what a loader does where no `collate` is given.
 ///
@@ -11,9 +13,9 @@ use crate::error::{Error, Result};
 /// |---|---|
 /// | numbers, `bool` | `Tensor<1>`, `Tensor<1, Int>`, `Tensor<1, Bool>` |
 /// | arrays `[x; N]`, `[[x; N]; M]`, and `Vec`s of one length | `Tensor<2, _>`, `Tensor<3, _>` |
-/// | [`Row`](super::Row)s, `TensorData` | a tensor of one dimension more |
+/// | [`Row`](crate::data::Row)s, `TensorData` | a tensor of one dimension more |
 /// | `Tensor<D, _>` | `Tensor<{D + 1}, _>`, stacked, or `Tensor<D, _>`, one after the other |
-/// | `Vec`s of different lengths | [`Padded`](super::Padded) |
+/// | `Vec`s of different lengths | [`Padded`](crate::data::Padded) |
 /// | tuples of these | tuples of these |
 /// | tuples of these | a `#[derive(Batch)]` struct, the members of the tuple in the order of the fields; of a single field without a tuple |
 /// | anything | a `Vec` of it |
@@ -43,7 +45,8 @@ use crate::error::{Error, Result};
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`; ready batches go into `DataLoader::from_batches`"
 )]
 pub trait FromItems<Item>: Sized {
-    /// How many columns of [`Dataset::gather`](super::Dataset::gather) make the batch, where it can be made of columns.
+    /// How many columns of [`Dataset::gather`](crate::data::Dataset::gather) make the batch, where
+    /// it can be made of columns.
     const COLUMNS: Option<usize> = None;
 
     /// Makes the batch; of no items none can be made.

@@ -4,7 +4,7 @@ use std::{fmt, sync::OnceLock};
 
 use burn::tensor::TensorData;
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
 /// Several datasets one after the other.
@@ -71,8 +71,8 @@ impl<D> fmt::Debug for Concat<D> {
     }
 }
 
-/// A dataset whose items pass through a function. Where the function needs randomness, use the loader's
-/// [`map`](super::DataLoaderBuilder::map).
+/// A dataset whose items pass through a function. Where the function needs randomness, use the
+/// loader's [`map`](crate::data::DataLoaderBuilder::map).
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Mapped};
@@ -126,7 +126,8 @@ impl<D, F> fmt::Debug for Mapped<D, F> {
     }
 }
 
-/// Keeps each item in memory after it was read for the first time. An item whose reading fails is asked for again.
+/// Keeps each item in memory after it was read for the first time. An item whose reading fails is
+/// asked for again.
 ///
 /// ```
 /// use lightning_core::data::{Cached, Dataset, Mapped};
@@ -182,8 +183,8 @@ impl<D: Dataset> fmt::Debug for Cached<D> {
     }
 }
 
-/// Two to four datasets side by side: an item is the tuple of the items with the same index. What torch calls `TensorDataset` is a `Zip`
-/// of [`Rows`](super::Rows).
+/// Two to four datasets side by side: an item is the tuple of the items with the same index. What
+/// torch calls `TensorDataset` is a `Zip` of [`Rows`](crate::data::Rows).
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Zip};

@@ -10,18 +10,23 @@ use crate::{
 
 /// Sequences of different lengths, filled up to the longest of the batch.
 ///
-/// A loader makes it of items that are `Vec`s, filled up with 0; other fill values go through [`Padded::new`] in a `collate`:
+/// A loader makes it of items that are `Vec`s, filled up with 0; other fill values go through
+/// [`Padded::new`] in a `collate`:
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, Padded, EpochOffset};
 ///
 /// const PAD: i32 = 9;
 /// let sentences = vec![vec![1, 2, 3], vec![4]];
-/// let loader = DataLoader::builder(sentences).batch_size(2).collate(|items: Vec<Vec<i32>>| Padded::new(&items, PAD)).build()?;
+/// let loader = DataLoader::builder(sentences)
+///     .batch_size(2)
+///     .collate(|items: Vec<Vec<i32>>| Padded::new(&items, PAD))
+///     .build()?;
 /// let batch: Padded = loader.resume(EpochOffset::default())?.next().ok_or("no batch")??;
 /// assert_eq!(batch.values.into_data().try_to_vec::<i32>()?, [1, 2, 3, 4, 9, 9]);
 /// assert_eq!(batch.lengths.into_data().try_to_vec::<i32>()?, [3, 1]);
-/// assert_eq!(batch.mask_pad.into_data().iter::<bool>().collect::<Vec<_>>(), [false, false, false, false, true, true]);
+/// let mask: Vec<bool> = batch.mask_pad.into_data().iter().collect();
+/// assert_eq!(mask, [false, false, false, false, true, true]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -35,7 +40,8 @@ pub struct Padded<K: Basic = Int> {
 }
 
 impl<K: Basic> Padded<K> {
-    /// The sequences, each filled up with `pad` to the length of the longest. A batch of empty sequences is one value long.
+    /// The sequences, each filled up with `pad` to the length of the longest. A batch of empty
+    /// sequences is one value long.
     ///
     /// # Errors
     /// When there is no sequence, or one is too long to be counted in 32 bits.

@@ -4,12 +4,30 @@ use std::sync::Arc;
 
 use burn::tensor::TensorData;
 
+mod adapters;
+mod folds;
+#[cfg(feature = "dataset")]
+mod from_burn;
+mod rows;
+mod split;
+mod subset;
+
+#[cfg(feature = "dataset")]
+pub use self::from_burn::{FromBurn, from_burn};
+pub use self::{
+    adapters::{Cached, Concat, Mapped, Zip, Zipped},
+    folds::{KFold, k_fold},
+    rows::{ConvertedRows, Row, Rows},
+    split::{SplitSizes, random_split, stratified_split},
+    subset::Subset,
+};
 use crate::error::{Error, Result};
 
 /// Items with an index, read one at a time and from several threads.
 ///
-/// Datasets are `Vec`s, arrays and slices of `Clone` items, [`Rows`](super::Rows) of one buffer, [`Subset`](super::Subset)s,
-/// [`Concat`](super::Concat)enations, [`Zip`](super::Zip)s, [`Mapped`](super::Mapped) and [`Cached`](super::Cached) ones, Burn's own by
+/// Datasets are `Vec`s, arrays and slices of `Clone` items, [`Rows`](super::Rows) of one buffer,
+/// [`Subset`](super::Subset)s, [`Concat`](super::Concat)enations, [`Zip`](super::Zip)s,
+/// [`Mapped`](super::Mapped) and [`Cached`](super::Cached) ones, Burn's own by
 /// [`from_burn`](super::from_burn), and whatever implements this trait:
 ///
 /// ```
@@ -41,7 +59,8 @@ pub trait Dataset: Send + Sync {
     /// One item.
     type Item: Send;
 
-    /// How many items there are. A loader asks when it is built and at the start of every epoch: the answer must not change.
+    /// How many items there are. A loader asks when it is built and at the start of every epoch:
+    /// the answer must not change.
     fn len(&self) -> usize;
 
     /// Whether there is no item.
@@ -52,10 +71,12 @@ pub trait Dataset: Send + Sync {
     /// The item at `index`, which is below `len`. The loader adds the index to the error.
     fn get(&self, index: usize) -> Result<Self::Item>;
 
-    /// The items at `indices`, copied straight into the columns of a batch: one column of shape `[indices.len(), …]` for each part of
-    /// the item. `None` where a dataset has no faster way than item by item, which is what it says if nothing is written here.
+    /// The items at `indices`, copied straight into the columns of a batch: one column of shape
+    /// `[indices.len(), …]` for each part of the item. `None` where a dataset has no faster way
+    /// than item by item, which is what it says if nothing is written here.
     ///
-    /// A loader without `map` and `collate` asks for the columns first ([`FromItems`](super::FromItems)).
+    /// A loader without `map` and `collate` asks for the columns first
+    /// ([`FromItems`](super::FromItems)).
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
         let _ = indices;
         Ok(None)
@@ -70,7 +91,8 @@ pub trait Dataset: Send + Sync {
     }
 }
 
-// Not for `[T]` itself: `get` of a boxed slice would be the dataset's then, wherever this trait is in scope.
+// Not for `[T]` itself: `get` of a boxed slice would be the dataset's then, wherever this trait is
+// in scope.
 impl<T: Clone + Send + Sync> Dataset for &[T] {
     type Item = T;
 

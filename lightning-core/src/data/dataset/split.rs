@@ -10,8 +10,9 @@ use crate::{
 
 /// Splits a dataset into parts that share no item, at random and the same way for the same seed.
 ///
-/// Sizes are counts, which must add up to the number of items, or fractions, which must add up to 1. A fraction's part is rounded so that
-/// all items are given out: first down, then the items left over go to the parts that lost most by it.
+/// Sizes are counts, which must add up to the number of items, or fractions, which must add up to
+/// 1. A fraction's part is rounded so that all items are given out: first down, then the items left
+/// over go to the parts that lost most by it.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, random_split};
@@ -41,10 +42,12 @@ pub fn random_split<D: Dataset, const N: usize>(
     }))
 }
 
-/// Splits a dataset into random parts that have the classes in nearly the same proportions: for data with rare classes.
+/// Splits a dataset into random parts that have the classes in nearly the same proportions: for
+/// data with rare classes.
 ///
-/// `class` names the class of an item; every item is read once. Each class is split on its own, and the parts come as close to the sizes that
-/// were asked for as whole items allow: for counts, exactly. The items of a part are in random order.
+/// `class` names the class of an item; every item is read once. Each class is split on its own, and
+/// the parts come as close to the sizes that were asked for as whole items allow: for counts,
+/// exactly. The items of a part are in random order.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, stratified_split};
@@ -94,8 +97,8 @@ pub fn stratified_split<D: Dataset, K: Ord, const N: usize>(
     }))
 }
 
-/// Divides `members` among parts that still want so many of the `left` items. What is left after each class fits the items that are left, so
-/// that the last class fills every part exactly.
+/// Divides `members` among parts that still want so many of the `left` items. What is left after
+/// each class fits the items that are left, so that the last class fills every part exactly.
 fn proportional<const N: usize>(wanted: &[usize; N], left: usize, members: usize) -> [usize; N] {
     let fractions = wanted.map(|wanted| wanted as f64 / left.max(1) as f64);
     let mut shares = largest_remainders(&fractions, 1.0, members);

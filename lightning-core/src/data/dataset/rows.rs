@@ -8,7 +8,7 @@ use std::{
 
 use burn::tensor::{DType, Element, TensorData};
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::{
     error::{Error, Result},
     os::panics::catch_panic,
@@ -16,17 +16,20 @@ use crate::{
 
 /// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.
 ///
-/// A loader copies the rows of a batch straight into the batch's buffer, once. With `map` or `collate` an item is a [`Row`], a view that
-/// copies nothing. Put several side by side with [`Zip`](super::Zip): images and their labels.
+/// A loader copies the rows of a batch straight into the batch's buffer, once. With `map` or
+/// `collate` an item is a [`Row`], a view that copies nothing. Put several side by side with
+/// [`Zip`](crate::data::Zip): images and their labels.
 ///
 /// ```
 /// use burn::tensor::{Int, Tensor};
 /// use lightning_core::data::{DataLoader, Loader, EpochOffset, Rows, Zip};
 ///
-/// let images = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?.convert(|pixel| f32::from(pixel) / 255.0);
+/// let pixels = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?;
+/// let images = pixels.convert(|pixel| f32::from(pixel) / 255.0);
 /// let labels = Rows::scalars(vec![7_i32, 3, 9]);
 /// let loader = DataLoader::builder(Zip::new((images, labels))?).batch_size(2).build()?;
-/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = loader.resume(EpochOffset::default())?.next().transpose()?;
+/// let mut batches = loader.resume(EpochOffset::default())?;
+/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = batches.next().transpose()?;
 /// let (pixels, _labels) = batch.ok_or("no batch")?;
 /// assert_eq!(pixels.into_data().try_to_vec::<f32>()?, [0.0, 1.0, 0.2, 0.0]);
 /// # Ok::<(), lightning_core::Error>(())
@@ -99,10 +102,11 @@ impl<T: Element> Rows<T> {
         Self::new(values, row)
     }
 
-    /// Rows whose values pass through `convert` when they are read: bytes that become normalised floats, say, kept as bytes.
+    /// Rows whose values pass through `convert` when they are read: bytes that become normalised
+    /// floats, say, kept as bytes.
     ///
-    /// `convert` is a function of the value alone. Of rows of bytes it is asked once for each byte that occurs, not once for each item:
-    /// for random numbers there is the loader's `map`.
+    /// `convert` is a function of the value alone. Of rows of bytes it is asked once for each byte
+    /// that occurs, not once for each item: for random numbers there is the loader's `map`.
     pub fn convert<E, F>(self, convert: F) -> ConvertedRows<T, E>
     where
         E: Element,
@@ -118,8 +122,8 @@ impl<T: Element> Rows<T> {
         ConvertedRows { rows: self, convert }
     }
 
-    /// What bytes become, by byte; those that do not occur become anything. `None` for other types, and where `convert` panics: it
-    /// shall do so when the item is read.
+    /// What bytes become, by byte; those that do not occur become anything. `None` for other types,
+    /// and where `convert` panics: it shall do so when the item is read.
     fn table<E: Element>(&self, convert: &impl Fn(T) -> E) -> Option<Box<[E; 256]>> {
         if T::dtype() != DType::U8 {
             return None;
@@ -219,8 +223,8 @@ impl<T: Element, E: Element> Dataset for ConvertedRows<T, E> {
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
         let width = self.rows.layout.width;
         let mut values = Vec::with_capacity(indices.len() * width);
-        // Rows of a shuffled batch lie far apart. A plain copy of several waits for all of them at once; converting one before the next is
-        // looked for would wait for each.
+        // Rows of a shuffled batch lie far apart. A plain copy of several waits for all of them at
+        // once; converting one before the next is looked for would wait for each.
         let together = (GATHERED / (width * size_of::<T>()).max(1)).max(1);
         let mut gathered = Vec::with_capacity(together.min(indices.len()) * width);
         for indices in indices.chunks(together) {
@@ -246,7 +250,8 @@ impl<T, E> fmt::Debug for ConvertedRows<T, E> {
     }
 }
 
-/// One row of [`Rows`]: a slice that keeps its buffer alive. Nothing is copied to make or to clone it.
+/// One row of [`Rows`]: a slice that keeps its buffer alive. Nothing is copied to make or to clone
+/// it.
 #[derive(Clone)]
 pub struct Row<T> {
     values: Arc<Vec<T>>,
