@@ -1,4 +1,4 @@
-//! Burn's own datasets as datasets.
+//! Burn's datasets.
 
 use std::{error::Error as StdError, fmt, marker::PhantomData};
 
@@ -7,14 +7,14 @@ use burn::data::dataset::{Dataset as BurnDataset, DatasetError};
 use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
-/// One of Burn's datasets as a [`Dataset`]: what [`from_burn`] returns.
+/// One of Burn's datasets, returned by [`from_burn`].
 pub struct FromBurn<D, I, E = DatasetError> {
     dataset: D,
     types: PhantomData<fn() -> (I, E)>,
 }
 
-/// Makes a dataset of any of Burn's: in memory, of a CSV or JSON file, of a database, or one of
-/// Burn's transforms of these.
+/// Makes a [`Dataset`] of one of Burn's: in memory, of a CSV or JSON file, of a database, or a
+/// transform of these.
 ///
 /// ```
 /// use burn::data::dataset::InMemDataset;
@@ -47,7 +47,7 @@ where
     }
 
     fn get(&self, index: usize) -> Result<I> {
-        // Burn panics there.
+        // Burn panics for such an index.
         if index >= self.dataset.len() {
             return Err(out_of_range(index, self.dataset.len()));
         }

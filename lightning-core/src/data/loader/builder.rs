@@ -171,8 +171,9 @@ impl<D: Dataset + 'static, B, C, M> DataLoaderBuilder<D, B, C, M> {
         self
     }
 
-    /// Sets how the items of a batch become the batch. Default: [`FromItems`](crate::data::FromItems). The tensors stay on
-    /// the host; the training loop moves them to the device.
+    /// Sets how the items of a batch become the batch. Default:
+    /// [`FromItems`](crate::data::FromItems). The tensors stay on the host; the training loop moves
+    /// them to the device.
     #[must_use]
     pub fn collate<F>(self, collate: F) -> DataLoaderBuilder<D, B, F, M>
     where
