@@ -338,7 +338,10 @@ fn a_dataset_that_shrinks() {
             assert!(error.contains(" of the dataset could not be read"), "{error}");
             // Between two epochs.
             let error = loader.resume(at(0, 1, 0)).err().unwrap();
-            assert_eq!(error.message(), "the dataset has 3 items, and had 1000 when the loader was built");
+            assert_eq!(
+                error.message(),
+                "the length of the dataset must not change: it was 1000 when the loader was built, found 3"
+            );
         }
     });
 }
@@ -389,13 +392,13 @@ fn an_index_out_of_range() {
     let five = || vec![0_usize, 1, 2, 3, 4];
     let error =
         DataLoader::<Vec<usize>>::builder(five()).sampler(SubsetRandomSampler::new([1, 9])).build().unwrap_err();
-    assert_eq!(error.message(), "the sampler gives item 9 at place 1, and the dataset has 5, counted from 0");
+    assert_eq!(error.message(), "the sampler must return indices below 5, found 9 at place 1");
     let message = |len, indices| {
         let builder = DataLoader::<Vec<usize>>::builder(five()).sampler(Given { len, indices });
         builder.build().unwrap().resume(at(0, 0, 0)).err().unwrap().message().to_owned()
     };
-    assert_eq!(message(3, vec![0, 5, 1]), "the sampler gives item 5 at place 1, and the dataset has 5, counted from 0");
-    assert_eq!(message(3, vec![0, 1]), "the sampler gave 2 indices, and its `len` says 3");
+    assert_eq!(message(3, vec![0, 5, 1]), "the sampler must return indices below 5, found 5 at place 1");
+    assert_eq!(message(3, vec![0, 1]), "the sampler must return as many indices as its `len`: expected 3, found 2");
     let text = |batches: &[&[usize]]| {
         let batches = batches.iter().map(|batch| batch.to_vec()).collect();
         let builder = DataLoader::<Vec<usize>>::builder(five()).batch_sampler(GivenBatches(batches));
@@ -403,10 +406,15 @@ fn an_index_out_of_range() {
     };
     assert_eq!(
         text(&[&[0], &[1, 7]]),
-        "batch 1 of the batch sampler: the sampler gives item 7 at place 1, and the dataset has 5, counted from 0"
+        "batch 1 of the batch sampler: the sampler must return indices below 5, found 7 at place 1"
     );
-    assert_eq!(text(&[&[], &[1]]), "batch 0 of the batch sampler is empty");
-    assert!(text(&[&[1]]).starts_with("the batch sampler gave 1 batches, and its `len` says 2"));
+    assert_eq!(
+        text(&[&[], &[1]]),
+        "batch 0 of the batch sampler is empty; help: return at least one index for each batch"
+    );
+    assert!(
+        text(&[&[1]]).starts_with("the batch sampler must return as many batches as its `len`: expected 2, found 1")
+    );
 }
 
 #[test]
@@ -440,8 +448,8 @@ fn wrong_settings_are_told_together() {
         .unwrap_err();
     assert_eq!(
         error.message(),
-        "`batch_size` is 0; `shuffle` stands beside `sampler`, which decides the order; \
-         the sampler gives item 7 at place 0, and the dataset has 2, counted from 0; \
+        "`batch_size` must be at least 1, found 0; `shuffle` and `sampler` cannot be set together; \
+         the sampler must return indices below 2, found 7 at place 0; \
          `timeout` needs a worker: the loop cannot interrupt itself"
     );
     let error = DataLoader::<Vec<usize>>::builder(vec![1_usize, 2])
@@ -452,8 +460,8 @@ fn wrong_settings_are_told_together() {
         .unwrap_err();
     assert_eq!(
         error.message(),
-        "`batch_size` stands beside `batch_sampler`, which decides it; \
-         `drop_last` stands beside `batch_sampler`, which decides it"
+        "`batch_size` cannot be set together with `batch_sampler`; \
+         `drop_last` cannot be set together with `batch_sampler`"
     );
 }
 

@@ -1,4 +1,5 @@
-//! Data: datasets, loaders that turn them into batches, data modules, splits, readers of files, and images.
+//! Data: datasets, loaders that turn them into batches, data modules, splits, readers of files, and
+//! images.
 //!
 //! | to | see |
 //! |---|---|
@@ -12,69 +13,45 @@
 //! | read several loaders at once | [`Combined`] |
 //! | keep all of it in one place | [`data_module`](crate::data_module) |
 
-mod adapters;
-mod augment;
-mod batch_sampler;
-mod builder;
-mod collate;
-mod combined;
 mod dataset;
-mod folds;
-#[cfg(feature = "dataset")]
-mod from_burn;
 mod image;
-mod indexed;
-mod layout;
 mod loader;
 mod module;
-mod padded;
 mod prefetch;
 mod readers;
-mod rows;
 mod run;
 mod sampler;
-mod split;
-mod stream;
-mod subset;
-mod transform;
 
 #[doc(hidden)]
 pub use crate::batch::StepBatch;
 pub use crate::batch::{Batch, BatchLen, NoBatch};
 #[doc(hidden)]
-pub use adapters::Zipped;
-pub use adapters::{Cached, Concat, Mapped, Zip};
-pub use augment::Size;
-pub use batch_sampler::{BatchSampler, LengthBuckets};
-pub use builder::{Collate, DataLoaderBuilder, NoCollate};
-pub use collate::{FromItems, host};
-pub use combined::{Combine, CombineSequential, Combined};
-pub use dataset::Dataset;
-pub use folds::{KFold, k_fold};
+pub use dataset::Zipped;
+pub use dataset::{
+    Cached, Concat, ConvertedRows, Dataset, KFold, Mapped, Row, Rows, SplitSizes, Subset, Zip, k_fold, random_split,
+    stratified_split,
+};
 #[cfg(feature = "dataset")]
-pub use from_burn::{FromBurn, from_burn};
-pub use image::{Image, Layout, Pixel};
-pub use loader::{Batches, DataLoader, EpochOffset, FromLoader, Loader, from_loader};
+pub use dataset::{FromBurn, from_burn};
+pub use image::{Image, Layout, Pixel, Size};
+pub use loader::{
+    Batches, Collate, Combine, CombineSequential, Combined, DataLoader, DataLoaderBuilder, EpochOffset, FromItems,
+    FromLoader, IterableBuilder, Loader, NoCollate, NoMap, Padded, SequenceElement, from_loader, host,
+};
+#[doc(hidden)]
+pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};
 #[doc(hidden)]
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
-pub use padded::{Padded, SequenceElement};
 #[cfg(feature = "images")]
 pub use readers::image_folder;
 pub use readers::{csv, idx, sentences, text, tokenizer};
-pub use rows::{ConvertedRows, Row, Rows};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall};
 #[doc(hidden)]
 pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};
 pub use sampler::{
-    DistributedSampler, RandomSampler, SampleContext, Sampler, SequentialSampler, SubsetRandomSampler,
-    WeightedRandomSampler,
+    BatchSampler, DistributedSampler, LengthBuckets, RandomSampler, SampleContext, Sampler, SequentialSampler,
+    SubsetRandomSampler, WeightedRandomSampler,
 };
-pub use split::{SplitSizes, random_split, stratified_split};
-pub use stream::IterableBuilder;
-pub use subset::Subset;
-pub use transform::NoMap;
-#[doc(hidden)]
-pub use transform::{Fallible, Infallible, Step, Then, Transform};

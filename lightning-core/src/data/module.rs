@@ -11,7 +11,7 @@ use crate::{
     stage::Stage,
 };
 
-/// The struct's half of a data module. Implemented by `#[data_module]` on the struct.
+/// The struct of a data module. Implemented by `#[data_module]` on the struct.
 #[diagnostic::on_unimplemented(
     message = "the struct `{Self}` needs `#[data_module]`",
     label = "the struct has no `#[data_module]`",
@@ -27,38 +27,47 @@ pub trait DataStruct: 'static {
     /// Every field, in order.
     const FIELDS: &'static [FieldDef];
 
-    /// The hyperparameters as the fields hold them now.
+    /// The current hyperparameters.
     fn hparams(&self) -> Self::Hparams;
 
-    /// Writes the saved state fields.
+    /// Writes the `#[state]` fields.
+    ///
+    /// # Errors
+    /// If a field cannot be written as JSON, with its name.
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
         let _ = state;
         Ok(())
     }
 
-    /// Reads the saved state fields.
+    /// Reads the `#[state]` fields. A field that is not stored keeps its value.
+    ///
+    /// # Errors
+    /// If a stored field has another type, with its name.
     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         let _ = state;
         Ok(())
     }
 }
 
-/// The absence of a loader, as a type.
+/// The type of a loader that a data module does not have.
 #[derive(Clone, Copy, Debug)]
 pub struct NoLoader;
 
-/// The presence of a loader, as a type.
+/// The type of a loader that a data module has.
 #[derive(Clone, Debug)]
 pub struct Has<L>(#[doc(hidden)] pub L);
 
-/// The impl's half of a data module. Implemented by `#[data_module]` on the impl.
+/// A data module: the loaders of an experiment and the hooks that prepare their data.
+///
+/// Implemented by `#[data_module]` on the impl. Loader methods that are not written return
+/// [`NoLoader`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a data module",
     label = "no `#[data_module] impl` for this type",
     note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders"
 )]
 pub trait DataModule: Sized + 'static {
-    /// The struct's half, asked for at one place.
+    /// The struct's part. It is required at one place, so that a missing attribute is one error.
     #[doc(hidden)]
     fn __lightning_declared() -> DataParts<Self>;
 
@@ -77,58 +86,82 @@ pub trait DataModule: Sized + 'static {
         Self::__lightning_declared().name
     }
 
-    /// The hyperparameters as a JSON object. They are written beside the module's.
+    /// The hyperparameters as a JSON object. They are logged and stored together with those of the
+    /// module.
     ///
     /// # Errors
-    /// When one cannot be written as JSON.
+    /// If one cannot be written as JSON.
     fn hparams_value(&self) -> Result<Value> {
         (Self::__lightning_declared().hparams)(self)
     }
 
-    /// Writes the `#[state]` fields, for a checkpoint.
+    /// Writes the `#[state]` fields to a checkpoint.
     ///
     /// # Errors
-    /// When a field cannot be written as JSON, with its name.
+    /// If a field cannot be written as JSON, with its name.
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
         (Self::__lightning_declared().save_state)(self, state)
     }
 
-    /// Reads the `#[state]` fields of a checkpoint; a field that is not stored stays as it is.
+    /// Reads the `#[state]` fields of a checkpoint. A field that is not stored keeps its value.
     ///
     /// # Errors
-    /// When a stored field has another type, with its name.
+    /// If a stored field has another type, with its name.
     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         (Self::__lightning_declared().load_state)(self, state)
     }
 
-    /// Makes the data ready on this machine: downloads, unpacks. Called once by every entry point of the trainer, before `setup`.
+    /// Prepares the data on this machine: downloads and unpacks it. Each of the trainer's methods
+    /// calls it once, before `setup`.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn prepare_data(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Before a stage.
+    /// Runs before a stage.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn setup(&mut self, stage: Stage) -> Result<()> {
         let _ = stage;
         Ok(())
     }
 
-    /// After a stage, also after an error.
+    /// Runs after a stage, also after an error.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn teardown(&mut self, stage: Stage) -> Result<()> {
         let _ = stage;
         Ok(())
     }
 
     /// The training loader.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn train_dataloader(&mut self) -> Result<Self::Train>;
     /// The validation loader.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn val_dataloader(&mut self) -> Result<Self::Val>;
     /// The test loader.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn test_dataloader(&mut self) -> Result<Self::Test>;
     /// The prediction loader.
+    ///
+    /// # Errors
+    /// Those of the method.
     fn predict_dataloader(&mut self) -> Result<Self::Predict>;
 }
 
-/// What a data module's impl knows of its struct, without a bound that would be reported twice.
+/// The struct of a data module as functions. A bound in their place would be reported a second
+/// time.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct DataParts<D> {
@@ -149,10 +182,10 @@ impl<D: DataStruct> DataParts<D> {
     }
 }
 
-/// The hyperparameters of a module and of its data module as one object.
+/// Merges the hyperparameters of a module and of its data module into one object.
 ///
 /// # Errors
-/// When both have one of a name with different values: a reader of the log could not tell which it is.
+/// If both have a hyperparameter of the same name with different values.
 pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Value> {
     let (Some(all), Some(Value::Object(data))) = (module.as_object_mut(), data) else { return Ok(module) };
     for (name, value) in data {
@@ -168,7 +201,7 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
     Ok(module)
 }
 
-/// What a `*_dataloader` method may return.
+/// The return type of a `*_dataloader` method: a loader, a list of loaders, or a `Result` of them.
 #[diagnostic::on_unimplemented(
     message = "a loader method must return a loader, found `{Self}`",
     label = "expected `DataLoader<B>` or `Result<DataLoader<B>>`",
@@ -190,7 +223,8 @@ impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
     }
 }
 
-/// What stands in the list that a `*_dataloader` method returns: batches, or loaders with or without names.
+/// The elements of a list that a `*_dataloader` method returns: batches, or loaders with or without
+/// names.
 #[diagnostic::on_unimplemented(
     message = "a list must contain loaders or batches, found `{Self}`",
     label = "not a batch or a loader",

@@ -4,22 +4,24 @@ use std::{fmt, sync::Arc};
 
 use burn::tensor::Device;
 
-use super::{Batches, EpochOffset, Loader};
+use super::{Batches, DataLoaderBuilder, EpochOffset, IterableBuilder, Loader, iterable::ReadyBatches};
 use crate::{
     batch::Batch,
-    data::{DataLoaderBuilder, Dataset, IterableBuilder, stream::ReadyBatches},
+    data::Dataset,
     error::{Error, Result},
     random::Rng,
 };
 
 /// A loader with workers, shuffling and random access; only the type of a batch remains visible.
 ///
-/// It is built from a dataset ([`builder`](Self::builder)), from an iterable ([`iterable`](DataLoader::iterable)), from ready
-/// batches ([`from_iter`](DataLoader::from_iter), [`from_batches`](DataLoader::from_batches)), or from another loader
-/// ([`from_loader`](DataLoader::from_loader), [`Combined`](super::super::Combined)).
+/// It is built from a dataset ([`builder`](Self::builder)), from an iterable
+/// ([`iterable`](DataLoader::iterable)), from ready batches ([`from_iter`](DataLoader::from_iter),
+/// [`from_batches`](DataLoader::from_batches)), or from another loader
+/// ([`from_loader`](DataLoader::from_loader), [`Combined`](crate::data::Combined)).
 ///
-/// The order depends on seed and epoch alone, whatever the number of workers. A batch that cannot be made is an error that names
-/// the item or the batch; the batches after it can still be requested. Dropping the iterator of an epoch stops its workers.
+/// The order depends on seed and epoch alone, whatever the number of workers. A batch that cannot
+/// be made is an error that names the item or the batch; the batches after it can still be
+/// requested. Dropping the iterator of an epoch stops its workers.
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, EpochOffset};
@@ -32,8 +34,8 @@ use crate::{
 ///     .build()?;
 /// assert_eq!(loader.len(), Some(3));
 ///
-/// let epoch =
-///     |epoch| loader.resume(EpochOffset { seed: 42, epoch, batch: 0 })?.collect::<Result<Vec<f64>, _>>();
+/// let at = |epoch| EpochOffset { seed: 42, epoch, batch: 0 };
+/// let epoch = |epoch| loader.resume(at(epoch))?.collect::<Result<Vec<f64>, _>>();
 /// assert_eq!(epoch(0)?, epoch(0)?);
 /// assert_eq!(epoch(0)?.iter().sum::<f64>(), 15.0);
 /// # Ok::<(), lightning_core::Error>(())
@@ -66,7 +68,8 @@ impl<B> DataLoader<B> {
         Self { loader: Arc::new(loader), summary }
     }
 
-    /// Starts a loader of `dataset`. `B` is inferred from what `collate` returns, or from where the loader is used.
+    /// Starts a loader of `dataset`. `B` is inferred from what `collate` returns, or from where the
+    /// loader is used.
     pub fn builder<D: Dataset + 'static>(dataset: D) -> DataLoaderBuilder<D, B> {
         DataLoaderBuilder::new(dataset)
     }
@@ -87,11 +90,12 @@ impl<B: 'static> DataLoader<B> {
         self.loader.len()
     }
 
-    /// The dataset indices of the items in the batch at a position; `None` if the items have no index. Nothing is read.
+    /// The dataset indices of the items in the batch at a position; `None` if the items have no
+    /// index. Nothing is read.
     ///
     /// # Errors
-    /// If the dataset's length changed since `build`, or if the sampler returns an index outside the dataset or another number of
-    /// indices than it promised.
+    /// If the dataset's length changed since `build`, or if the sampler returns an index outside
+    /// the dataset or another number of indices than it promised.
     ///
     /// ```
     /// use lightning_core::data::{DataLoader, EpochOffset};
@@ -107,8 +111,8 @@ impl<B: 'static> DataLoader<B> {
         self.loader.indices(at)
     }
 
-    /// The batches from `position` to the end of its epoch. Batches before it are not read, except those of an iterable, which
-    /// has no index.
+    /// The batches from `position` to the end of its epoch. Batches before it are not read, except
+    /// those of an iterable, which has no index.
     ///
     /// # Errors
     /// As [`Loader::batches`].
@@ -116,7 +120,8 @@ impl<B: 'static> DataLoader<B> {
     /// ```
     /// use lightning_core::data::{DataLoader, EpochOffset};
     ///
-    /// let loader = DataLoader::builder((0..7).collect::<Vec<i32>>()).batch_size(3).collate(Ok).build()?;
+    /// let items: Vec<i32> = (0..7).collect();
+    /// let loader = DataLoader::builder(items).batch_size(3).collate(Ok).build()?;
     /// let rest = loader.resume(EpochOffset { batch: 1, ..EpochOffset::default() })?;
     /// assert_eq!(rest.collect::<Result<Vec<Vec<i32>>, _>>()?, [vec![3, 4, 5], vec![6]]);
     /// # Ok::<(), lightning_core::Error>(())
@@ -125,10 +130,12 @@ impl<B: 'static> DataLoader<B> {
         self.loader.batches(position)
     }
 
-    /// Creates a loader of ready batches whose number need not be known: each epoch iterates over the value that `batches`
-    /// returns for its number. The random numbers depend on the run's seed and the epoch.
+    /// Creates a loader of ready batches whose number need not be known: each epoch iterates over
+    /// the value that `batches` returns for its number. The random numbers depend on the run's seed
+    /// and the epoch.
     ///
-    /// The iterator runs on the thread of the training loop. For items, workers and `collate`, see [`iterable`](Self::iterable).
+    /// The iterator runs on the thread of the training loop. For items, workers and `collate`, see
+    /// [`iterable`](Self::iterable).
     ///
     /// ```
     /// use lightning_core::data::{DataLoader, EpochOffset};
@@ -158,10 +165,12 @@ impl<B: 'static> DataLoader<B> {
         Self::new(ReadyBatches(move |epoch, rng| batches(epoch, rng).into_iter()), Summary::default())
     }
 
-    /// Starts a loader of items that can only be read in sequence, and whose number need not be known: a file, a queue, a
-    /// simulation. Each epoch reads the value that `items` returns for its number.
+    /// Starts a loader of items that can only be read in sequence, and whose number need not be
+    /// known: a file, a queue, a simulation. Each epoch reads the value that `items` returns for
+    /// its number.
     ///
-    /// With several workers, one at a time takes the items of a batch; `map` and `collate` run in parallel.
+    /// With several workers, one at a time takes the items of a batch; `map` and `collate` run in
+    /// parallel.
     ///
     /// ```
     /// use lightning_core::data::{DataLoader, EpochOffset};
@@ -224,8 +233,9 @@ impl<B: 'static> DataLoader<B> {
 }
 
 impl DataLoader<()> {
-    /// Creates an endless loader of empty batches, for a module that generates its data in the step, as in reinforcement
-    /// learning. The trainer's `limit_train_batches` or `max_steps` sets the length of an epoch.
+    /// Creates an endless loader of empty batches, for a module that generates its data in the
+    /// step, as in reinforcement learning. The trainer's `limit_train_batches` or `max_steps` sets
+    /// the length of an epoch.
     ///
     /// ```
     /// use lightning_core::data::{DataLoader, EpochOffset};

@@ -7,18 +7,20 @@ use crate::error::Result;
 #[derive(Clone, Debug)]
 pub struct FromLoader<I>(I);
 
-/// Makes a loader of anything that can be cloned and iterated over: each epoch iterates over a fresh clone.
+/// Makes a loader of anything that can be cloned and iterated over: each epoch iterates over a
+/// fresh clone.
 ///
-/// Where a run resumes in the middle of an epoch, the batches before are skipped with `Iterator::nth`, which reads through them unless
-/// the iterator knows better. The order is the iterable's own; it does not know seed and epoch.
+/// Where a run resumes in the middle of an epoch, the batches before are skipped with
+/// `Iterator::nth`, which reads through them unless the iterator knows better. The order is the
+/// iterable's own; it does not know seed and epoch.
 ///
 /// ```
 /// use lightning_core::data::{Loader, EpochOffset, from_loader};
 ///
 /// let loader = from_loader((0..4).map(|i| i * i));
 /// assert_eq!(loader.len(), Some(4));
-/// let rest = loader.batches(EpochOffset { batch: 2, ..EpochOffset::default() })?.collect::<Result<Vec<i32>, _>>()?;
-/// assert_eq!(rest, [4, 9]);
+/// let rest = loader.batches(EpochOffset { batch: 2, ..EpochOffset::default() })?;
+/// assert_eq!(rest.collect::<Result<Vec<i32>, _>>()?, [4, 9]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub fn from_loader<I>(iterable: I) -> FromLoader<I>

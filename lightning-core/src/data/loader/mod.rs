@@ -1,17 +1,34 @@
 //! Loaders: batches in an order that is a pure function of seed and epoch, from any position.
 
+mod batch_plan;
+mod builder;
+mod collate;
+mod collate_fn;
+mod combined;
 mod data_loader;
+mod errors;
 mod from_loader;
+mod indexed;
+mod iterable;
+mod padded;
 #[cfg(test)]
 mod tests;
+mod transform;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::data_loader::Summary;
+use self::data_loader::Summary;
 pub use self::{
+    builder::DataLoaderBuilder,
+    collate::{FromItems, host},
+    collate_fn::{Collate, NoCollate},
+    combined::{Combine, CombineSequential, Combined},
     data_loader::DataLoader,
     from_loader::{FromLoader, from_loader},
+    iterable::IterableBuilder,
+    padded::{Padded, SequenceElement},
+    transform::{Fallible, Infallible, ItemMap, NoMap, Then, Transform},
 };
 use crate::error::Result;
 
@@ -31,10 +48,11 @@ pub type Batches<B> = Box<dyn Iterator<Item = Result<B>> + Send>;
 
 /// Gives batches of type `B`, epoch by epoch.
 ///
-/// Most programs use [`DataLoader`]. A `Vec<B>` of ready batches is a loader too, and [`from_loader`] makes one of any iterable.
+/// Most programs use [`DataLoader`]. A `Vec<B>` of ready batches is a loader too, and
+/// [`from_loader`] makes one of any iterable.
 ///
-/// A loader of your own needs two methods. It goes first in `(train, val)` as it is, and anywhere else wrapped by
-/// [`DataLoader::from_loader`]:
+/// A loader of your own needs two methods. It goes first in `(train, val)` as it is, and anywhere
+/// else wrapped by [`DataLoader::from_loader`]:
 ///
 /// ```
 /// use lightning_core::{
@@ -73,14 +91,16 @@ pub trait Loader<B>: Send + 'static {
 
     /// The batches from `from` to the end of its epoch.
     ///
-    /// Their order depends on `from.seed` and `from.epoch` alone, so that a run resumed at any batch reads the same batches.
-    /// Batches before `from.batch` are not read.
+    /// Their order depends on `from.seed` and `from.epoch` alone, so that a run resumed at any
+    /// batch reads the same batches. Batches before `from.batch` are not read.
     ///
     /// # Errors
-    /// If the epoch cannot be opened. A batch that cannot be made is an error in its place of the iterator.
+    /// If the epoch cannot be opened. A batch that cannot be made is an error in its place of the
+    /// iterator.
     fn batches(&self, from: EpochOffset) -> Result<Batches<B>>;
 
-    /// As [`batches`](Self::batches), for a training loop on `device`: a loader may stage its batches in pinned memory.
+    /// As [`batches`](Self::batches), for a training loop on `device`: a loader may stage its
+    /// batches in pinned memory.
     ///
     /// # Errors
     /// As [`batches`](Self::batches).
@@ -89,8 +109,8 @@ pub trait Loader<B>: Send + 'static {
         self.batches(from)
     }
 
-    /// As [`batches_for`](Self::batches_for), without shuffling. The trainer's `overfit_batches` reads training data this way.
-    /// A sampler of your own keeps its order.
+    /// As [`batches_for`](Self::batches_for), without shuffling. The trainer's `overfit_batches`
+    /// reads training data this way. A sampler of your own keeps its order.
     ///
     /// # Errors
     /// As [`batches`](Self::batches).
@@ -98,7 +118,8 @@ pub trait Loader<B>: Send + 'static {
         self.batches_for(from, device)
     }
 
-    /// The dataset indices of the items in the batch at a position; `None` if the items have no index. Nothing is read.
+    /// The dataset indices of the items in the batch at a position; `None` if the items have no
+    /// index. Nothing is read.
     ///
     /// # Errors
     /// If the order of the epoch cannot be made.

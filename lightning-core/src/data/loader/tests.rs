@@ -108,7 +108,7 @@ fn wrong_settings_are_told_together() {
         let loader = DataLoader::builder(items).batch_size(batch_size).drop_last(drop_last).collate(Ok).build();
         loader.map(|loader| loader.len()).map_err(|error| error.message().to_owned())
     };
-    assert_eq!(build(0, 0, true), Err("the dataset is empty; `batch_size` is 0".to_owned()));
+    assert_eq!(build(0, 0, true), Err("the dataset is empty; `batch_size` must be at least 1, found 0".to_owned()));
     assert_eq!(
         build(3, 4, true),
         Err("`drop_last` leaves no batch: the dataset has 3 items, `batch_size` is 4".to_owned())

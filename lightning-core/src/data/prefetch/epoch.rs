@@ -1,4 +1,4 @@
-//! One epoch of a loader, as those see it that make its batches: threads, or the loop itself.
+//! One epoch of a loader, as its batches are made: by workers, or by the training loop.
 
 use std::sync::{
     Arc,
@@ -7,19 +7,19 @@ use std::sync::{
 
 use crate::error::{Error, Location, Result};
 
-/// One epoch of a loader, from which batches are drawn in order and made in any.
+/// One epoch of a loader. Batches are drawn in order and made in any order.
 pub(in crate::data) trait Epoch<B>: Send + Sync {
-    /// The next batch in the making; `None` at the end.
+    /// Draws the next batch; `None` at the end.
     fn draw(self: Arc<Self>) -> Option<Job<B>>;
 
-    /// The number after that of the last batch, where that is known.
+    /// One past the number of the last batch; `None` if unknown.
     fn end(&self) -> Option<usize>;
 }
 
 /// Makes a batch, on any thread.
 pub(in crate::data) type Make<B> = Box<dyn FnOnce(&Watch) -> Result<B> + Send>;
 
-/// A batch that was drawn and is not made yet.
+/// A batch that was drawn and not made yet.
 pub(in crate::data) struct Job<B> {
     /// Its number in the epoch.
     pub(in crate::data) batch: usize,
@@ -27,10 +27,11 @@ pub(in crate::data) struct Job<B> {
     pub(in crate::data) make: Make<B>,
 }
 
-/// What a thread is doing, for those who wait for it; and the word that nobody waits any more.
+/// Shows what a thread is doing, and tells it to stop.
 #[derive(Debug, Default)]
 pub(in crate::data) struct Watch {
-    /// The batch and the item that are being worked on, each plus one; 0 for none. One word each is enough: it is only told.
+    /// The current batch and item, each plus one; 0 for none. Relaxed atomics suffice, since the
+    /// values only go into messages.
     batch: AtomicUsize,
     item: AtomicUsize,
     stop: Arc<AtomicBool>,
@@ -50,35 +51,35 @@ impl Watch {
         self.batch.store(0, Ordering::Relaxed);
     }
 
-    /// Notes the item that is next.
+    /// Records that an item is read next.
     ///
     /// # Errors
-    /// When nobody waits for the batch any more.
+    /// If the batch is no longer needed.
     pub(in crate::data) fn reach(&self, item: usize) -> Result<()> {
         self.item.store(item.wrapping_add(1), Ordering::Relaxed);
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::data("the batch is not wanted any more"));
+            return Err(Error::data("the batch is no longer needed"));
         }
         Ok(())
     }
 
-    /// The items are there; what is done now is done with all of them.
+    /// Records that all items are read.
     pub(in crate::data) fn leave_items(&self) {
         self.item.store(0, Ordering::Relaxed);
     }
 
-    /// The item that is being worked on.
+    /// The current item.
     pub(in crate::data) fn item(&self) -> Option<usize> {
         self.item.load(Ordering::Relaxed).checked_sub(1)
     }
 
-    /// The batch that is being worked on.
+    /// The current batch.
     pub(in crate::data) fn batch(&self) -> Option<usize> {
         self.batch.load(Ordering::Relaxed).checked_sub(1)
     }
 }
 
-/// Makes the batches on the thread that asks for them. After an error it goes on with the next batch.
+/// Makes batches on the thread that reads them. After an error it continues with the next batch.
 pub(in crate::data) struct Reader<B> {
     epoch: Arc<dyn Epoch<B>>,
     /// The number of the next batch.
@@ -108,7 +109,7 @@ impl<B> Iterator for Reader<B> {
     }
 }
 
-/// The place of a batch.
+/// The location of a batch, for an error.
 pub(in crate::data) fn in_batch(batch: usize) -> Location {
     Location { batch: Some(batch as u64), ..Location::default() }
 }

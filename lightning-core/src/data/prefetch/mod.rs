@@ -1,4 +1,4 @@
-//! Batches made ahead of time: worker threads, and the order in which their batches come out.
+//! Batches made ahead of time by worker threads, and delivered in order.
 
 pub(super) mod epoch;
 pub(super) mod ordered;

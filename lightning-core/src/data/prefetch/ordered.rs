@@ -1,4 +1,4 @@
-//! Batches made by several threads and given out in order.
+//! Batches that several threads make, in the order of the epoch.
 
 use std::{
     collections::BTreeMap,
@@ -18,36 +18,37 @@ use crate::{
     os::panics::catch_panic,
 };
 
-/// How long the end of an epoch waits for items that are still being read. One that takes longer may never come.
+/// How long the end of an epoch waits for items that are still being read. Slower workers are
+/// detached.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What workers and loop share.
+/// State shared by the workers and the training loop.
 struct Shared<B> {
     epoch: Arc<dyn Epoch<B>>,
-    /// Batches that may be drawn and not given out: those that are ready, and one in the hands of each worker.
+    /// The limit of batches drawn and not delivered: those that are ready, and one for each worker.
     window: usize,
     watches: Vec<Watch>,
     stop: Arc<AtomicBool>,
     state: Mutex<State<B>>,
-    /// Something happened that the loop may wait for.
+    /// Signals the loop: a batch is ready, or a worker finished.
     news: Condvar,
-    /// There is room for another batch, or nothing more to do.
+    /// Signals the workers: there is room for another batch, or nothing left to do.
     room: Condvar,
 }
 
 struct State<B> {
-    /// Batches drawn and not given out.
+    /// Batches drawn and not delivered.
     outstanding: usize,
     ready: BTreeMap<usize, Result<B>>,
     drawn_all: bool,
     /// Workers that have not finished.
     working: usize,
-    /// Why a worker could not take part.
+    /// The error of a worker that could not take part.
     failed: Option<Error>,
 }
 
 impl<B> Shared<B> {
-    /// Nothing of the user's runs while it is locked, so that a panic cannot leave it half changed.
+    /// No user code runs under the lock, so a panic cannot leave the state inconsistent.
     fn lock(&self) -> MutexGuard<'_, State<B>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +57,7 @@ impl<B> Shared<B> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Waits for room for another batch; `false` when no more is wanted.
+    /// Waits for room for another batch. Returns `false` if no more is needed.
     fn reserve(&self) -> bool {
         let mut state = self.lock();
         while !self.stopped() && !state.drawn_all && state.outstanding >= self.window {
@@ -67,7 +68,7 @@ impl<B> Shared<B> {
         wanted
     }
 
-    /// The end of the data: what was reserved is not used.
+    /// Marks the end of the data and gives the reservation back.
     fn finish(&self) {
         let mut state = self.lock();
         state.outstanding -= 1;
@@ -76,7 +77,7 @@ impl<B> Shared<B> {
         self.news.notify_one();
     }
 
-    /// Waits until no worker works on it any more; `false` when that takes too long.
+    /// Waits until every worker has finished. Returns `false` after the limit.
     fn idle_within(&self, limit: Duration) -> bool {
         let (state, _) = self
             .news
@@ -87,7 +88,7 @@ impl<B> Shared<B> {
 
     fn deliver(&self, batch: usize, made: Result<B>) {
         if self.stopped() {
-            // Dropped here, outside of the lock.
+            // The batch is dropped here, outside the lock.
             return;
         }
         self.lock().ready.insert(batch, made);
@@ -97,7 +98,7 @@ impl<B> Shared<B> {
 
 impl<B: Send> Task for Shared<B> {
     fn work(&self, worker: usize) {
-        // Whatever happens, the loop is told when this worker has finished.
+        // Signals the loop on every exit, panics included.
         let _finished = Finished(self);
         let Some(watch) = self.watches.get(worker) else { return };
         while self.reserve() {
@@ -131,7 +132,7 @@ impl<B> Drop for Finished<'_, B> {
 pub(in crate::data) struct Ordered<B> {
     shared: Arc<Shared<B>>,
     workers: Workers,
-    team: Option<WorkerPool>,
+    pool: Option<WorkerPool>,
     /// The number of the next batch.
     next: usize,
     ended: bool,
@@ -139,7 +140,7 @@ pub(in crate::data) struct Ordered<B> {
 
 impl<B: Send + 'static> Ordered<B> {
     pub(in crate::data) fn start(epoch: Arc<dyn Epoch<B>>, first: usize, workers: &Workers) -> Result<Self> {
-        let team = workers.hire()?;
+        let pool = workers.acquire()?;
         let count = workers.settings.count;
         let stop = Arc::new(AtomicBool::new(false));
         let state = State { outstanding: 0, ready: BTreeMap::new(), drawn_all: false, working: count, failed: None };
@@ -153,8 +154,8 @@ impl<B: Send + 'static> Ordered<B> {
             room: Condvar::new(),
         });
         let task: Arc<dyn Task> = shared.clone();
-        team.give(&task);
-        Ok(Self { shared, workers: workers.clone(), team: Some(team), next: first, ended: false })
+        pool.submit(&task);
+        Ok(Self { shared, workers: workers.clone(), pool: Some(pool), next: first, ended: false })
     }
 }
 
@@ -188,15 +189,15 @@ impl<B> Ordered<B> {
                 None => shared.news.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => {
                     drop(state);
-                    return Some(Err(self.give_up()));
+                    return Some(Err(self.time_out()));
                 }
                 Some(left) => shared.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
     }
 
-    /// The timeout is over: what the batch is waiting for.
-    fn give_up(&mut self) -> Error {
+    /// Stops after the timeout. The error names what the batch is waiting for.
+    fn time_out(&mut self) -> Error {
         self.ended = true;
         let batch = self.next;
         let doing = self.shared.watches.iter().enumerate().find(|(_, watch)| watch.batch() == Some(batch));
@@ -206,17 +207,17 @@ impl<B> Ordered<B> {
             None => "no worker has begun it".to_owned(),
         };
         let timeout = self.workers.settings.timeout.unwrap_or_default();
-        // One worker hangs for all that is known: nobody waits for it.
+        // A worker may hang, so the pool is detached instead of joined.
         self.stop();
-        if let Some(team) = self.team.take() {
-            team.abandon();
+        if let Some(pool) = self.pool.take() {
+            pool.detach();
         }
         Error::data(format!("batch {batch} was not ready after {timeout:?}: {doing}"))
             .at(in_batch(batch))
-            .help("raise `timeout`, or look at what takes so long")
+            .help("raise `timeout`, or find out what takes so long")
     }
 
-    /// Tells the workers that no more is wanted, and drops what is ready.
+    /// Tells the workers to stop, and drops the ready batches.
     fn stop(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         let mut state = self.shared.lock();
@@ -236,7 +237,7 @@ impl<B> Iterator for Ordered<B> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.shared.epoch.end().map(|end| end.saturating_sub(self.next));
-        // An error may end the epoch early.
+        // The lower bound is 0: an error may end the epoch early.
         if self.ended { (0, Some(0)) } else { (0, left) }
     }
 }
@@ -244,12 +245,12 @@ impl<B> Iterator for Ordered<B> {
 impl<B> Drop for Ordered<B> {
     fn drop(&mut self) {
         self.stop();
-        let Some(team) = self.team.take() else { return };
+        let Some(pool) = self.pool.take() else { return };
         if self.shared.idle_within(SHUTDOWN_TIMEOUT) {
-            // A team that is not kept ends here, and its threads are joined.
-            self.workers.release(team);
+            // A pool that is not persistent is dropped, which joins its threads.
+            self.workers.release(pool);
         } else {
-            team.abandon();
+            pool.detach();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Threads that make batches: a team of them, which may outlive an epoch.
+//! Threads that make batches: a pool of them, which may outlive an epoch.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -12,10 +12,10 @@ use crate::{
     os::panics::catch_panic,
 };
 
-/// Prepares the thread of a worker, which has this number.
+/// Prepares the thread of the worker with this number.
 pub(in crate::data) type WorkerInit = Arc<dyn Fn(usize) -> Result<()> + Send + Sync>;
 
-/// What a builder was told about workers.
+/// The settings of a builder that concern workers.
 #[derive(Clone, Default)]
 pub(in crate::data) struct WorkerSettings {
     pub(in crate::data) count: usize,
@@ -26,55 +26,61 @@ pub(in crate::data) struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    /// Batches that may be ready before they are asked for.
+    /// Batches that may be ready before they are needed.
     pub(in crate::data) fn prefetch(&self) -> usize {
         self.prefetch.unwrap_or_else(|| self.count.saturating_mul(2))
     }
 }
 
-/// The workers of a loader: their settings, and the team that waits for the next epoch.
+/// The workers of a loader: their settings, and the idle pool that waits for the next epoch.
 #[derive(Clone, Default)]
 pub(in crate::data) struct Workers {
     pub(in crate::data) settings: WorkerSettings,
-    waiting: Arc<Mutex<Option<WorkerPool>>>,
+    idle: Arc<Mutex<Option<WorkerPool>>>,
 }
 
 impl Workers {
     pub(in crate::data) fn new(settings: WorkerSettings) -> Self {
-        Self { settings, waiting: Arc::default() }
+        Self { settings, idle: Arc::default() }
     }
 
-    /// A team of one's own: the one that waits, or a new one. Two epochs of one loader may be read at the same time.
-    pub(in crate::data) fn hire(&self) -> Result<WorkerPool> {
-        match self.waiting().take() {
-            Some(team) => Ok(team),
+    /// Returns the idle pool, or starts a new one: two epochs of one loader may be read at the same
+    /// time.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub(in crate::data) fn acquire(&self) -> Result<WorkerPool> {
+        match self.idle().take() {
+            Some(pool) => Ok(pool),
             None => WorkerPool::start(self.settings.count, self.settings.init.as_ref()),
         }
     }
 
-    /// The team has no task any more: it waits for the next one, or is dismissed.
-    pub(in crate::data) fn release(&self, team: WorkerPool) {
+    /// Takes back a pool without a task. Persistent workers wait for the next epoch; others end
+    /// here.
+    pub(in crate::data) fn release(&self, pool: WorkerPool) {
         if self.settings.persistent {
-            // A second team, for a moment: it is dismissed outside of the lock.
-            let second = self.waiting().replace(team);
-            drop(second);
+            // Another pool may be idle already. Joining its threads takes time, so it is dropped
+            // after the lock.
+            let replaced = self.idle().replace(pool);
+            drop(replaced);
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<WorkerPool>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<WorkerPool>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a team works on.
+/// The work of a pool for one epoch.
 pub(in crate::data) trait Task: Send + Sync {
-    /// Works until nothing is left to do.
+    /// Runs on every worker, until nothing is left to do.
     fn work(&self, worker: usize);
-    /// A worker cannot take part. It counts as one that has finished.
+    /// Reports a worker that cannot take part. It counts as finished.
     fn decline(&self, error: Error);
 }
 
-/// Threads that work on one task after the other.
+/// Threads that work on one task after another. Dropping the pool joins them.
 pub(in crate::data) struct WorkerPool {
     workers: Vec<Worker>,
 }
@@ -86,7 +92,7 @@ struct Worker {
 
 impl WorkerPool {
     fn start(count: usize, init: Option<&WorkerInit>) -> Result<Self> {
-        let mut team = Self { workers: Vec::with_capacity(count) };
+        let mut pool = Self { workers: Vec::with_capacity(count) };
         for number in 0..count {
             let (tasks, received) = mpsc::channel::<Arc<dyn Task>>();
             let init = init.map(Arc::clone);
@@ -98,13 +104,13 @@ impl WorkerPool {
                         .caused_by(error)
                         .help("set a smaller `num_workers`")
                 })?;
-            team.workers.push(Worker { tasks, thread });
+            pool.workers.push(Worker { tasks, thread });
         }
-        Ok(team)
+        Ok(pool)
     }
 
-    /// Gives every worker the task.
-    pub(in crate::data) fn give(&self, task: &Arc<dyn Task>) {
+    /// Sends the task to every worker.
+    pub(in crate::data) fn submit(&self, task: &Arc<dyn Task>) {
         for (number, worker) in self.workers.iter().enumerate() {
             if worker.tasks.send(Arc::clone(task)).is_err() {
                 task.decline(Error::data(format!("the thread of data worker {number} has ended")));
@@ -112,8 +118,9 @@ impl WorkerPool {
         }
     }
 
-    /// Leaves the threads to themselves: one of them hangs, and waiting for it would hang as well. They end when they notice.
-    pub(in crate::data) fn abandon(mut self) {
+    /// Detaches the threads instead of joining them, because one of them hangs. Each ends when its
+    /// item is done.
+    pub(in crate::data) fn detach(mut self) {
         self.workers.clear();
     }
 }
@@ -122,10 +129,10 @@ impl Drop for WorkerPool {
     fn drop(&mut self) {
         let (tasks, threads): (Vec<_>, Vec<_>) =
             self.workers.drain(..).map(|worker| (worker.tasks, worker.thread)).unzip();
-        // A thread ends when no task can come any more.
+        // A thread ends when the sender of its tasks is dropped.
         drop(tasks);
         for thread in threads {
-            // A panic of a thread has been reported as the error of its batch.
+            // A panic was reported as the error of its batch.
             let _ = thread.join();
         }
     }
@@ -143,7 +150,8 @@ fn run(worker: usize, init: Option<&WorkerInit>, tasks: &mpsc::Receiver<Arc<dyn 
             continue;
         }
         ready = true;
-        // What is left of a panic here comes from the end of a value, and the task has been told.
+        // Panics in user code are caught inside `work`. This one comes from a destructor, and the
+        // task counts the worker as finished.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| task.work(worker)));
     }
 }

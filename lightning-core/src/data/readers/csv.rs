@@ -1,7 +1,7 @@
-//! CSV files with a header, as rows of a type of your own.
+//! CSV files, as rows of your own type.
 //!
-//! The row type says by serde what each column holds, so a file that does not fit is an error with file, line and column before anything
-//! is trained on it.
+//! The row type declares with serde what each column holds, so that a file that does not fit is an
+//! error with file, line and column before training starts.
 
 use std::{
     fs::File,
@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 use super::csv_row::{Fault, Row};
 use crate::error::{Error, Result};
 
-/// Reads a CSV file with a header line: [`Reader::new`] with nothing changed, then [`Reader::rows`].
+/// Reads a CSV file with a header line: [`Reader::rows`] with the defaults of [`Reader::new`].
+///
+/// # Errors
+/// As [`Reader::rows`].
 ///
 /// ```
 /// use serde::Deserialize;
@@ -31,14 +34,15 @@ use crate::error::{Error, Result};
 /// # let path = folder.path().join("iris.csv");
 /// std::fs::write(&path, "petal_length,petal_width,species\n1.4,0.2,setosa\n4.7,,versicolor\n")?;
 /// let rows: Vec<Iris> = lightning_core::data::csv::rows(&path)?;
-/// assert_eq!(rows[1], Iris { species: "versicolor".into(), petal_length: 4.7, petal_width: None });
+/// let second = Iris { species: "versicolor".into(), petal_length: 4.7, petal_width: None };
+/// assert_eq!(rows[1], second);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub fn rows<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Vec<T>> {
     Reader::new(path).rows()
 }
 
-/// How a CSV file is to be read.
+/// The settings with which a CSV file is read.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -46,7 +50,8 @@ pub fn rows<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<Vec<T>> {
 /// use lightning_core::data::csv;
 ///
 /// std::fs::write(&path, "1.5;NA\n2;7\n")?;
-/// let points: Vec<(f64, Option<i32>)> = csv::Reader::new(&path).header(false).delimiter(b';').missing(["NA"]).rows()?;
+/// let reader = csv::Reader::new(&path).header(false).delimiter(b';').missing(["NA"]);
+/// let points: Vec<(f64, Option<i32>)> = reader.rows()?;
 /// assert_eq!(points, [(1.5, None), (2.0, Some(7))]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -59,26 +64,29 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of the file at `path`, which has a header line, commas between cells, and nothing in a cell whose value is missing.
+    /// Reads the file at `path`. By default it has a header line, commas between cells, and an
+    /// empty cell for a missing value.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_path_buf(), delimiter: b',', header: true, missing: vec![String::new()] }
     }
 
-    /// The byte between two cells, `b','` when not set.
+    /// Sets the byte between two cells. Default: `b','`.
     #[must_use]
     pub fn delimiter(self, delimiter: u8) -> Self {
         Self { delimiter, ..self }
     }
 
-    /// Whether the first line names the columns; it does when not set. Without a header, a row type takes its columns by position.
+    /// Sets whether the first line names the columns. Default: `true`. Without a header, a row type
+    /// takes its columns by position.
     #[must_use]
     pub fn header(self, header: bool) -> Self {
         Self { header, ..self }
     }
 
-    /// The texts that stand for a missing value, as in `["NA", ""]`; the empty text alone when not set.
+    /// Sets the texts of a missing value, as in `["NA", ""]`. Default: the empty text.
     ///
-    /// A missing value is `None` of an `Option` field, and an error for any other: a text that may be missing is an `Option<String>`.
+    /// A missing value is `None` in an `Option` field, and an error in any other: a text that may
+    /// be missing is an `Option<String>`.
     #[must_use]
     pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
         Self { missing: texts.into_iter().map(Into::into).collect(), ..self }
@@ -86,14 +94,16 @@ impl Reader {
 
     /// Reads all rows.
     ///
-    /// A row type is a struct, whose fields are columns of the same name in any order (more columns may be there), or a tuple, array or
-    /// `Vec`, which takes the columns by position. Each field needs its column, an `Option` too: a misspelt name would otherwise read as
-    /// missing everywhere. Numbers may have spaces around them, and are finite; truth values are `true`, `false`, `1`, `0`; an enum
-    /// without fields takes the names of its variants.
+    /// A row type is a struct, whose fields are columns of the same name in any order (the file may
+    /// have more), or a tuple, array or `Vec`, which takes the columns by position. Each field
+    /// needs its column, even an `Option`: otherwise a misspelled name would read as missing
+    /// everywhere. Numbers must be finite and may have spaces around them; booleans are `true`,
+    /// `false`, `1`, `0`; an enum without fields takes the names of its variants.
     ///
     /// # Errors
-    /// When the file cannot be read, a row has another number of cells than the header (or the first row), a column is named twice or not
-    /// there, or a cell does not fit its field: with file, line and column.
+    /// If the file cannot be read, a row has another number of cells than the header (or the first
+    /// row), a column is named twice or missing, or a cell does not fit its field: with file, line
+    /// and column.
     pub fn rows<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         let file = File::open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
         let mut reader =
@@ -159,8 +169,8 @@ impl Reader {
         Error::data(format!("`{}`{place}: {found}", self.path.display())).at_path(&self.path)
     }
 
-    /// Where a row starts, told from 1. The parser's own count is that of the first of the blank lines before the row, so the lines are
-    /// counted in the file, once it is known to be in error.
+    /// The line of a row, from 1. The parser's own count is that of the first blank line before the
+    /// row, so the lines are counted in the file, and only for an error.
     fn line(&self, position: Option<&::csv::Position>) -> String {
         let Some(position) = position else { return String::new() };
         let counted = File::open(&self.path).and_then(|file| line_at(BufReader::new(file), position.byte()));
@@ -175,7 +185,7 @@ fn column(index: usize, header: Option<&[String]>) -> String {
     }
 }
 
-/// The line of the first byte from `start` on that ends no line.
+/// The line of the first byte from `start` on that is not a line break.
 fn line_at(file: impl BufRead, start: u64) -> std::io::Result<u64> {
     let mut line = 1;
     for (byte, index) in file.bytes().zip(0_u64..) {
@@ -189,161 +199,4 @@ fn line_at(file: impl BufRead, start: u64) -> std::io::Result<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize, PartialEq)]
-    enum Sex {
-        #[serde(rename = "male")]
-        Male,
-        #[serde(rename = "female")]
-        Female,
-    }
-
-    #[derive(Debug, Deserialize, PartialEq)]
-    struct Bird {
-        island: String,
-        mass: Option<f64>,
-        year: u16,
-        sex: Option<Sex>,
-        ringed: bool,
-    }
-
-    struct Folder(tempfile::TempDir);
-
-    impl Folder {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-
-        fn csv(&self, text: impl AsRef<[u8]>) -> Reader {
-            let path = self.0.path().join("birds.csv");
-            std::fs::write(&path, text).unwrap();
-            Reader::new(path)
-        }
-    }
-
-    /// The message for a file of birds, from the file's name on, and the help.
-    fn told(text: impl AsRef<[u8]>) -> (String, String) {
-        let folder = Folder::new();
-        let error = folder.csv(text).missing(["NA", ""]).rows::<Bird>().unwrap_err();
-        assert!(error.location().path.is_some());
-        let text = error.to_string();
-        let (message, help) = text.split_once("; help: ").unwrap_or((&text, ""));
-        (message.split_once("birds.csv").unwrap().1.to_owned(), help.to_owned())
-    }
-
-    const HEADER: &str = "year,island,mass,sex,ringed,note\n";
-
-    #[test]
-    fn rows_of_a_struct() {
-        let folder = Folder::new();
-        let text =
-            format!("\u{feff}{HEADER}2007,Dream,3750.5,male,true,\n\n2008,\"Bis,coe\", NA,NA,0,\"two\nlines\"\n");
-        let rows: Vec<Bird> = folder.csv(&text).missing(["NA"]).rows().unwrap();
-        assert_eq!(rows.len(), 2);
-        assert_eq!(
-            rows[0],
-            Bird { island: "Dream".into(), mass: Some(3750.5), year: 2007, sex: Some(Sex::Male), ringed: true }
-        );
-        assert_eq!(
-            (rows[1].island.as_str(), rows[1].mass, &rows[1].sex, rows[1].ringed),
-            ("Bis,coe", None, &None, false)
-        );
-        assert!(folder.csv(HEADER).rows::<Bird>().unwrap().is_empty());
-    }
-
-    #[test]
-    fn rows_by_position() {
-        let folder = Folder::new();
-        let numbers = folder.csv("1;2;3\r\n4;5;6").header(false).delimiter(b';');
-        assert_eq!(numbers.rows::<[f32; 3]>().unwrap(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
-        assert_eq!(numbers.rows::<Vec<u8>>().unwrap(), [[1, 2, 3], [4, 5, 6]]);
-        assert_eq!(numbers.rows::<(i64, String, Option<f64>)>().unwrap()[1], (4, "5".into(), Some(6.0)));
-        let few = numbers.rows::<(i64, i64)>().unwrap_err().to_string();
-        assert!(few.contains("line 1: the row has 3 cells, its type takes 2"), "{few}");
-        let many = numbers.rows::<[i64; 4]>().unwrap_err().to_string();
-        assert!(many.contains("birds.csv`, line 1: "), "{many}");
-    }
-
-    #[test]
-    fn rows_of_any_columns() {
-        let folder = Folder::new();
-        let rows: Vec<BTreeMap<String, Option<f32>>> = folder.csv("a,b\n1,\n").rows().unwrap();
-        assert_eq!(rows[0], BTreeMap::from([("a".to_owned(), Some(1.0)), ("b".to_owned(), None)]));
-    }
-
-    #[test]
-    fn a_bad_number_is_named_by_line_and_column() {
-        let good = format!("{HEADER}2007,Dream,1,male,true,\n");
-        assert_eq!(
-            told(format!("{good}2007,Dream,3 kg,male,true,\n")).0,
-            "`, line 3, column `mass`: `3 kg`, expected a number"
-        );
-        assert_eq!(
-            told(format!("{good}70000,Dream,3,male,true,\n")).0,
-            "`, line 3, column `year`: `70000`, expected an integer from 0 to 65535"
-        );
-        assert_eq!(
-            told(format!("{good}2007,Dream,inf,male,true,\n")).0,
-            "`, line 3, column `mass`: `inf`, expected a finite number"
-        );
-        assert_eq!(
-            told(format!("{good}2007,Dream,3,male,yes,\n")).0,
-            "`, line 3, column `ringed`: `yes`, expected `true` or `false`"
-        );
-        assert_eq!(
-            told(format!("{good}2007,Dream,3,unknown,true,\n")).0,
-            "`, line 3, column `sex`: unknown variant `unknown`, expected `male` or `female`"
-        );
-    }
-
-    /// Blank lines, line ends of two characters, and quoted line ends before the row in error.
-    #[test]
-    fn lines_are_those_of_an_editor() {
-        let rows = "2007,Dream,1,male,true,\n\n\n2007,\"D\nr\",1,male,true,\n\nx,Dream,1,male,true,\n";
-        let (message, _) = told(format!("{HEADER}{rows}"));
-        assert_eq!(message, "`, line 8, column `year`: `x`, expected an integer from 0 to 65535");
-        let (message, _) = told(format!("{HEADER}{rows}").replace('\n', "\r\n"));
-        assert_eq!(message, "`, line 8, column `year`: `x`, expected an integer from 0 to 65535");
-        let (message, _) = told(format!("{HEADER}\n\n1,2\n"));
-        assert_eq!(message, "`, line 4: 2 cells, expected 6, as many as the header has");
-    }
-
-    #[test]
-    fn a_missing_value_needs_an_option() {
-        let (message, help) = told(format!("{HEADER}NA,Dream,1,male,true,\n"));
-        assert_eq!(message, "`, line 2, column `year`: the value is missing, expected an integer from 0 to 65535");
-        assert_eq!(help, "make the field an `Option`, or leave the row out of the file");
-        assert_eq!(
-            told(format!("{HEADER}2007,,1,male,true,\n")).0,
-            "`, line 2, column `island`: the value is missing, expected a text"
-        );
-    }
-
-    #[test]
-    fn a_column_that_is_not_there() {
-        let (message, help) = told("year,island,weight,sex,ringed\n2007,Dream,1,male,true\n");
-        assert_eq!(
-            message,
-            "`, line 1: there is no column `mass`, the header has `year`, `island`, `weight`, `sex`, `ringed`"
-        );
-        assert_eq!(help, "rename the field, write `#[serde(rename = \"…\")]`, or add the column");
-        assert_eq!(told("a,b,a\n1,2,3\n").0, "`, line 1, column 3: the header names `a` twice");
-    }
-
-    #[test]
-    fn files_that_are_no_csv() {
-        assert_eq!(told("").0, "`: the file is empty, expected a header");
-        assert_eq!(told(format!("{HEADER}1,2\n")).0, "`, line 2: 2 cells, expected 6, as many as the header has");
-        let latin1 = [HEADER.as_bytes(), b"2007,Dr\xe9am,1,male,true,\n"].concat();
-        assert_eq!(told(latin1).0, "`, line 2, column `island`: the text is not UTF-8");
-        let error = rows::<Bird>("/nonexistent/birds.csv").unwrap_err();
-        assert_eq!(error.message(), "cannot open `/nonexistent/birds.csv`");
-    }
-}
+mod tests;

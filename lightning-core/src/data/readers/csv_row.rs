@@ -1,4 +1,4 @@
-//! One row of a CSV file as something serde can read a type from.
+//! One row of a CSV file as a serde deserializer.
 
 use std::{any::type_name, fmt};
 
@@ -9,12 +9,12 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// Why a row does not fit its type.
+/// The reason why a row does not fit its type.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// The column, from 0, where it is one cell.
+    /// The column, from 0, if it is one cell.
     pub(super) column: Option<usize>,
-    /// Whether it is the header that does not fit.
+    /// Whether the header does not fit.
     pub(super) header: bool,
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
@@ -48,7 +48,7 @@ impl de::Error for Fault {
     }
 }
 
-/// A row, its columns named by the header where there is one.
+/// A row, with its columns named by the header if there is one.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) header: Option<&'a [String]>,
@@ -71,7 +71,7 @@ impl<'a> Row<'a> {
         Ok(value)
     }
 
-    /// serde's own rule lets a column of optional values be absent, which hides a misspelt name.
+    /// serde accepts a missing column for an `Option` field, which would hide a misspelled name.
     fn check_columns(header: &[String], fields: &[&str]) -> Result<(), Fault> {
         match fields.iter().find(|field| !header.iter().any(|name| name == *field)) {
             Some(field) => {
@@ -134,7 +134,7 @@ impl<'de> Deserializer<'de> for Row<'de> {
     }
 }
 
-/// The cells of a row, from the next one on.
+/// The remaining cells of a row.
 struct Cells<'a> {
     row: Row<'a>,
     next: usize,
@@ -180,7 +180,7 @@ struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// The text, where there is one; `expected` is what the type wants.
+    /// The text of the cell; `expected` describes the type for the error.
     fn present(self, expected: impl FnOnce() -> String) -> Result<&'a str, Fault> {
         if self.missing {
             return Err(Fault::new(format!("the value is missing, expected {}", expected()))
@@ -210,7 +210,7 @@ macro_rules! floats {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
             let text = self.present(|| "a number".to_owned())?.trim();
             let number = text.parse::<$type>().map_err(|_| self.unlike("a number"))?;
-            // One NaN or infinity makes a NaN of every weight.
+            // One NaN or infinity would turn every weight into NaN.
             if !number.is_finite() {
                 return Err(self.unlike("a finite number").help("where it stands for no value, name it in `missing([…])`"));
             }
@@ -231,7 +231,8 @@ macro_rules! no_cell {
 impl<'de> Deserializer<'de> for Cell<'de> {
     type Error = Fault;
 
-    /// A type that takes anything gets the narrowest that fits: nothing, an integer, a number, a text.
+    /// A type that accepts anything gets the narrowest kind that fits: none, an integer, a number,
+    /// a text.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text.trim();
         if self.missing {

@@ -1,4 +1,4 @@
-//! One png or jpeg file, decoded to bytes.
+//! A PNG or JPEG file, decoded to bytes.
 
 use std::{
     fs::File,
@@ -15,20 +15,21 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Pixels that an image has at most, where nothing else is said: 8192x8192, 200 MB in colour.
+/// The default limit of pixels in an image: 8192x8192, 200 MB in color.
 pub(super) const MAX_PIXELS: usize = 1 << 26;
-/// Bytes that a file has at most: an uncompressed image of [`MAX_PIXELS`] in 16 bits with four channels.
+/// The limit of bytes in a file: an uncompressed image of [`MAX_PIXELS`] in 16 bits with four
+/// channels.
 const MAX_BYTES: u64 = 1 << 29;
 
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// How many channels an image has once it is read.
+/// The channels to which an image is converted when it is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Channels {
-    /// One: how light it is, `0.299 R + 0.587 G + 0.114 B` of a coloured one (ITU-R BT.601).
+    /// One: the luma, `0.299 R + 0.587 G + 0.114 B` of a color image (ITU-R BT.601).
     Grey,
-    /// Three: red, green and blue, the same three for a grey one. What is transparent is taken as opaque.
+    /// Three: red, green and blue, with equal values for a gray image. Transparency is ignored.
     #[default]
     Rgb,
 }
@@ -42,7 +43,7 @@ impl Channels {
     }
 }
 
-/// Reads a file as what it begins with, whatever its name says.
+/// Reads a file in the format of its first bytes, whatever its name.
 pub(super) fn decode(path: &Path, channels: Channels, max_pixels: usize) -> Result<Image> {
     let bytes = read(path)?;
     if bytes.starts_with(&JPEG) {
@@ -95,13 +96,14 @@ fn check_size(height: usize, width: usize, max_pixels: usize) -> Result<(), Faul
 
 fn jpeg(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fault> {
     let damaged = |error| Fault::new(format!("the jpeg data is damaged: {error}"));
-    // The decoder takes what is there of a file that is cut off, and makes the rest grey.
+    // The decoder accepts a truncated file and fills the rest with gray, so the end is checked
+    // first.
     check_end(bytes)?;
     let wanted = match channels {
         Channels::Grey => ColorSpace::Luma,
         Channels::Rgb => ColorSpace::RGB,
     };
-    // Sizes are checked here, by the number of pixels, not by the decoder's limit on each side.
+    // Sizes are checked here by the number of pixels, and not by the decoder's limit on each side.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
@@ -115,12 +117,14 @@ fn jpeg(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fa
     image(pixels, [height, width, wanted.num_components()], channels)
 }
 
-/// Walks over the segments of a jpeg file to the marker of its end.
+/// Walks over the segments of a JPEG file to its end marker.
 ///
-/// A segment is `ff`, a code and, but for a few codes, a length and as many bytes. The compressed data after a start of scan (`da`) has
-/// no length; in it an `ff` is followed by `00`, or by a restart code (`d0` to `d7`).
+/// A segment is `ff`, a code and, but for a few codes, a length and as many bytes. The compressed
+/// data after a start of scan (`da`) has no length; in it an `ff` is followed by `00`, or by a
+/// restart code (`d0` to `d7`).
 fn check_end(bytes: &[u8]) -> Result<(), Fault> {
-    // Nearly every file. One that was cut off behind a thumbnail, which has such an end too, has no image at all and fails later.
+    // The fast path of nearly every file. A file truncated after a thumbnail has an end marker too,
+    // but no image, and fails later.
     if bytes.ends_with(&[0xff, 0xd9]) {
         return Ok(());
     }
@@ -134,7 +138,7 @@ fn check_end(bytes: &[u8]) -> Result<(), Fault> {
         at += marker
             + match rest.get(marker + 1) {
                 Some(0xd9) => return Ok(()),
-                // A fill byte: the next one may be the code.
+                // A fill byte: the next byte may be the code.
                 Some(0xff) => 1,
                 None | Some(0x00 | 0x01 | 0xd0..=0xd8) => 2,
                 Some(_) => 2 + word(marker + 2).map_or(0, usize::from),
@@ -163,7 +167,8 @@ fn png(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fau
     image(pixels, [height, width, frame.color_type.samples()], channels)
 }
 
-/// The image in the wanted channels, made of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha).
+/// Converts an image of 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGB, alpha) channels to the
+/// channels of the reader.
 fn image(pixels: Vec<u8>, shape: [usize; 3], channels: Channels) -> Result<Image, Fault> {
     let [height, width, found] = shape;
     let pixels = match (found, channels) {
@@ -181,7 +186,7 @@ fn image(pixels: Vec<u8>, shape: [usize; 3], channels: Channels) -> Result<Image
     Image::new(pixels, [height, width, channels.count()], Layout::Hwc).map_err(|error| Fault::new(error.message()))
 }
 
-/// In 16 bits of fraction, rounded.
+/// Fixed-point weights with 16 fractional bits, rounded.
 fn luma(pixel: &[u8]) -> u8 {
     let weights = [19_595_u32, 38_470, 7_471];
     let sum: u32 = pixel.iter().zip(weights).map(|(value, weight)| u32::from(*value) * weight).sum();
@@ -208,93 +213,4 @@ pub(super) mod samples {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    /// 16x16, left half (200, 30, 60), right half (20, 120, 220); made by Pillow with `quality=90, subsampling=0`.
-    const JPEG_FILE: &[u8] = include_bytes!("../../../tests/data/two-colours.jpg");
-
-    fn decoded(bytes: &[u8], channels: Channels) -> Result<Image> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("image");
-        std::fs::write(&path, bytes).unwrap();
-        decode(&path, channels, MAX_PIXELS)
-    }
-
-    fn told(bytes: &[u8]) -> String {
-        let message = decoded(bytes, Channels::Rgb).unwrap_err().message().to_owned();
-        message.split_once("image`: ").unwrap().1.to_owned()
-    }
-
-    #[test]
-    fn png_of_all_channels() {
-        let rgb = |pixels: &[u8]| decoded(&samples::png(1, 2, pixels), Channels::Rgb).unwrap().into_pixels();
-        let grey = |pixels: &[u8]| decoded(&samples::png(1, 2, pixels), Channels::Grey).unwrap().into_pixels();
-        assert_eq!(rgb(&[5, 250]), [5, 5, 5, 250, 250, 250]);
-        assert_eq!(rgb(&[5, 0, 250, 255]), [5, 5, 5, 250, 250, 250]);
-        assert_eq!(rgb(&[1, 2, 3, 4, 5, 6]), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(rgb(&[1, 2, 3, 0, 4, 5, 6, 9]), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(grey(&[5, 250]), [5, 250]);
-        assert_eq!(grey(&[5, 0, 250, 0]), [5, 250]);
-        // 0.299, 0.587 and 0.114 of 255.
-        assert_eq!(grey(&[255, 0, 0, 0, 255, 0]), [76, 150]);
-        assert_eq!(grey(&[0, 0, 255, 1, 255, 255, 255, 1]), [29, 255]);
-    }
-
-    #[test]
-    fn a_jpeg() {
-        let image = decoded(JPEG_FILE, Channels::Rgb).unwrap();
-        assert_eq!(image.shape(), [16, 16, 3]);
-        for (index, pixel) in image.pixels().chunks_exact(3).enumerate() {
-            let expected: [u8; 3] = if index % 16 < 8 { [200, 30, 60] } else { [20, 120, 220] };
-            assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 4), "{index}: {pixel:?}");
-        }
-        let grey = decoded(JPEG_FILE, Channels::Grey).unwrap();
-        // 0.299 * 200 + 0.587 * 30 + 0.114 * 60.
-        assert!((grey.shape(), grey.pixels()[0].abs_diff(84) <= 4) == ([16, 16, 1], true), "{}", grey.pixels()[0]);
-    }
-
-    #[test]
-    fn truncated_files() {
-        for len in 3..JPEG_FILE.len() {
-            let told = told(&JPEG_FILE[..len]);
-            assert!(told == format!("truncated: {len} bytes without the end of the image"), "{len}: {told}");
-        }
-        let png = samples::png(3, 2, &[9; 18]);
-        for len in 8..png.len() {
-            let told = told(&png[..len]);
-            assert!(told.starts_with("truncated: ") || told.starts_with("the png data is damaged: "), "{len}: {told}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_image() {
-        assert_eq!(told(b"GIF89a"), "neither png nor jpeg: it starts with the bytes [47, 49, 46, 38]");
-        assert_eq!(told(b""), "neither png nor jpeg: it starts with the bytes []");
-        assert!(told(b"\xff\xd8\xff\xd9").starts_with("the jpeg data is damaged: "));
-        let error = decode(Path::new("/nonexistent/a.png"), Channels::Rgb, 1).unwrap_err();
-        assert_eq!(error.message(), "cannot open `/nonexistent/a.png`");
-    }
-
-    /// Headers that promise more than is allowed are refused before anything is reserved.
-    #[test]
-    fn images_too_large() {
-        let mut png = samples::png(3, 2, &[9; 18]);
-        assert!(
-            told(&{
-                png[16..24].fill(0x7f);
-                png.clone()
-            })
-            .starts_with("the png data is damaged: ")
-        );
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("image");
-        std::fs::write(&path, JPEG_FILE).unwrap();
-        let error = decode(&path, Channels::Rgb, 255).unwrap_err();
-        assert!(error.message().ends_with("an image of 16x16, more than 255 pixels"), "{error}");
-        std::fs::write(&path, samples::png(3, 2, &[9; 18])).unwrap();
-        let error = decode(&path, Channels::Rgb, 5).unwrap_err();
-        assert!(error.message().ends_with("an image of 3x2, more than 5 pixels"), "{error}");
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! Images in one folder a class, as photographs are usually kept: `root/cat/1.jpg`, `root/dog/7.png`.
+//! Images in one folder per class: `root/cat/1.jpg`, `root/dog/7.png`.
 
 use std::{
     fmt, fs,
@@ -15,18 +15,19 @@ use crate::{
 
 const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// Reads one png or jpeg file as bytes, `[height, width, channels]`.
+/// Reads a PNG or JPEG file as bytes, `[height, width, channels]`.
 ///
 /// # Errors
-/// When the file cannot be read, is neither png nor jpeg, is truncated or damaged, or has more than 2^26 pixels.
+/// If the file cannot be read, is neither PNG nor JPEG, is truncated or damaged, or has more than
+/// 2^26 pixels.
 pub fn read(path: impl AsRef<Path>, channels: Channels) -> Result<Image> {
     decode(path.as_ref(), channels, MAX_PIXELS)
 }
 
-/// The png and jpeg images under a folder; the folders in it are the classes.
+/// The PNG and JPEG images under a folder, whose subfolders are the classes.
 ///
-/// Items are an image and the number of its class. They are read when asked for, so that a loader's workers share the work, and the
-/// dataset itself is a list of paths. Cheap to clone.
+/// An item is an image and the number of its class. The dataset is a list of paths; images are read
+/// when an item is, so that a loader's workers share the work. Clones share the list.
 ///
 /// ```no_run
 /// use lightning_core::data::{Dataset, image_folder::ImageFolder};
@@ -50,11 +51,11 @@ struct Listing {
 }
 
 impl ImageFolder {
-    /// Lists the images under `root`: classes and files in the order of their names, files in deeper folders with them. Files of other
-    /// kinds, and what begins with a dot, are passed over.
+    /// Lists the images under `root`: classes and files in the order of their names, including
+    /// files in deeper folders. Files of other kinds and names that begin with a dot are skipped.
     ///
     /// # Errors
-    /// When a folder cannot be read, there is no class, or a class has no image.
+    /// If a folder cannot be read, if there is no class, or if a class has no image.
     pub fn new(root: impl AsRef<Path>) -> Result<Self> {
         let root = root.as_ref();
         let mut listing = Listing { root: root.to_path_buf(), classes: Vec::new(), files: Vec::new() };
@@ -78,13 +79,14 @@ impl ImageFolder {
         Ok(Self { listing: Arc::new(listing), channels: Channels::default(), max_pixels: MAX_PIXELS })
     }
 
-    /// How many channels an image has, whatever the file has; red, green and blue when not set.
+    /// Sets the channels to which every image is converted. Default: red, green and blue.
     #[must_use]
     pub fn channels(self, channels: Channels) -> Self {
         Self { channels, ..self }
     }
 
-    /// How many pixels an image may have; 2^26 when not set. A larger one is an error before anything is reserved for it.
+    /// Sets the limit of pixels in an image. Default: 2^26. A larger image is an error before
+    /// memory is reserved for it.
     #[must_use]
     pub fn max_pixels(self, max_pixels: usize) -> Self {
         Self { max_pixels, ..self }
@@ -95,7 +97,7 @@ impl ImageFolder {
         &self.listing.classes
     }
 
-    /// The files and the numbers of their classes, in the order of the items.
+    /// The files with the numbers of their classes, in the order of the items.
     pub fn files(&self) -> &[(PathBuf, usize)] {
         &self.listing.files
     }
@@ -126,7 +128,7 @@ impl fmt::Debug for ImageFolder {
     }
 }
 
-/// What is in a folder, by name.
+/// The entries of a folder, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let unreadable = |error| Error::io("read the folder", folder, error);
     let mut entries = Vec::new();
@@ -141,7 +143,8 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(entries)
 }
 
-/// Adds the images in `folder`. Folders behind links are not entered, so that none is entered twice.
+/// Adds the images in `folder`. Symbolic links to folders are not followed, so that no folder is
+/// entered twice.
 fn list(folder: &Path, class: usize, files: &mut Vec<(PathBuf, usize)>) -> Result<()> {
     for (_, path) in entries(folder)? {
         let kind = path.symlink_metadata().map_err(|error| Error::io("read", &path, error))?.file_type();

@@ -1,4 +1,5 @@
-//! Readers of files: each gives host data, and says file, line and column of what it cannot read.
+//! Readers of files. Each returns host data, and reports the file, line and column that it cannot
+//! read.
 
 pub mod csv;
 mod csv_row;

@@ -1,4 +1,4 @@
-//! Sentences in two languages, line by line: `source TAB target`.
+//! Pairs of sentences in two languages, one per line: `source TAB target`.
 
 use std::path::Path;
 
@@ -14,7 +14,8 @@ pub struct Pair {
     pub target: String,
 }
 
-/// Reads a file of tab-separated sentence pairs. Columns after the second, where such files name author and licence, are passed over.
+/// Reads a file of tab-separated sentence pairs. Columns after the second, which name author and
+/// license in such files, are ignored.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -26,7 +27,8 @@ pub struct Pair {
 /// ```
 ///
 /// # Errors
-/// When the file cannot be read, is empty, or is not UTF-8, and when a line has no two sentences: with the line and the column.
+/// If the file cannot be read, is empty or not UTF-8, or if a line does not have two sentences:
+/// with line and column.
 pub fn pairs(path: impl AsRef<Path>) -> Result<Vec<Pair>> {
     let path = path.as_ref();
     read(path)?.lines().enumerate().map(|(index, line)| pair(path, index + 1, line)).collect()

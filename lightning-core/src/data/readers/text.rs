@@ -12,7 +12,7 @@ use crate::{
 /// Reads a file of UTF-8 text.
 ///
 /// # Errors
-/// When the file cannot be read, is empty, or is not UTF-8: with the line.
+/// If the file cannot be read, is empty, or is not UTF-8: with the line.
 pub fn read(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
     let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
@@ -32,7 +32,7 @@ pub(super) fn broken(path: &Path, place: &str, found: &str) -> Error {
     Error::data(format!("`{}`{place}: {found}", path.display())).at_path(path)
 }
 
-/// The characters of a text, each with a number: those of lower code points first.
+/// The characters of a text, numbered in the order of their code points.
 ///
 /// ```
 /// use lightning_core::data::text::CharVocabulary;
@@ -46,7 +46,7 @@ pub(super) fn broken(path: &Path, place: &str, found: &str) -> Error {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeSet<char>", into = "BTreeSet<char>")]
 pub struct CharVocabulary {
-    /// In order, without repetition.
+    /// Sorted, without duplicates.
     characters: Vec<char>,
 }
 
@@ -56,20 +56,20 @@ impl CharVocabulary {
         text.chars().collect::<BTreeSet<char>>().into()
     }
 
-    /// How many characters there are.
+    /// The number of characters.
     pub fn len(&self) -> usize {
         self.characters.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no characters.
     pub fn is_empty(&self) -> bool {
         self.characters.is_empty()
     }
 
-    /// The numbers of the characters of `text`.
+    /// Encodes `text` as the numbers of its characters.
     ///
     /// # Errors
-    /// When a character is not in the vocabulary: with its line.
+    /// If a character is not in the vocabulary: with its line.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut tokens = Vec::with_capacity(text.len());
         for (at, character) in text.char_indices() {
@@ -87,7 +87,7 @@ impl CharVocabulary {
         Ok(tokens)
     }
 
-    /// The text of `tokens`; a number that is no character becomes U+FFFD.
+    /// Decodes `tokens`. A number without a character becomes U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> String {
         let character = |token: &u32| self.characters.as_slice().get(*token as usize).copied();
         tokens.iter().map(|token| character(token).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -108,7 +108,7 @@ impl From<CharVocabulary> for BTreeSet<char> {
 
 /// Windows of a sequence of tokens: item `i` starts at token `i * stride`.
 ///
-/// The tokens are there once, shared by all windows, clones and parts.
+/// All windows, clones and parts share one copy of the tokens.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, text::TokenWindows};
@@ -122,29 +122,32 @@ impl From<CharVocabulary> for BTreeSet<char> {
 #[derive(Clone)]
 pub struct TokenWindows {
     tokens: Arc<[u32]>,
-    /// The part of the tokens that is read.
+    /// The range of the tokens that is read.
     part: Range<usize>,
     context: usize,
     stride: usize,
 }
 
 impl TokenWindows {
-    /// Windows of `context` tokens, each `stride` tokens after the one before. A rest that fills no window is left out.
+    /// Creates windows of `context` tokens, each `stride` tokens after the previous one. A rest
+    /// shorter than a window is left out.
     ///
-    /// With a stride of 1 an epoch sees each token `context` times; with a stride of `context`, once.
+    /// With a stride of 1, an epoch contains each token `context` times; with a stride of
+    /// `context`, once.
     ///
     /// # Errors
-    /// When `context` or `stride` is 0, or there are not more than `context` tokens.
+    /// If `context` or `stride` is 0, or if there are `context` tokens or fewer.
     pub fn new(tokens: impl Into<Arc<[u32]>>, context: usize, stride: usize) -> Result<Self> {
         let tokens = tokens.into();
         let part = 0..tokens.len();
         Self { tokens, part, context, stride }.checked()
     }
 
-    /// The first `fraction` of the tokens, rounded down, and the rest, each with windows of its own: no window reaches over the cut.
+    /// Splits the tokens into the first `fraction`, rounded down, and the rest. No window crosses
+    /// the boundary.
     ///
     /// # Errors
-    /// When either part has no window.
+    /// If either part has no window.
     pub fn split(&self, fraction: f64) -> Result<(Self, Self)> {
         let Range { start, end } = self.part;
         let first = ((end - start) as f64 * fraction.clamp(0.0, 1.0)) as usize;
@@ -153,10 +156,10 @@ impl TokenWindows {
         Ok((part(start..cut)?, part(cut..end)?))
     }
 
-    /// Windows of the same tokens with another stride.
+    /// Returns windows of the same tokens with another stride.
     ///
     /// # Errors
-    /// When `stride` is 0.
+    /// If `stride` is 0.
     pub fn with_stride(&self, stride: usize) -> Result<Self> {
         Self { stride, ..self.clone() }.checked()
     }
@@ -166,7 +169,7 @@ impl TokenWindows {
         self.context
     }
 
-    /// The tokens that the windows are of.
+    /// The tokens of all windows.
     pub fn tokens(&self) -> &[u32] {
         self.tokens.get(self.part.clone()).unwrap_or_default()
     }
@@ -211,7 +214,7 @@ impl fmt::Debug for TokenWindows {
     }
 }
 
-/// One window: what a model reads, and what follows each token of it.
+/// One window: the input tokens of a model, and the token that follows each of them.
 #[derive(Clone)]
 pub struct Window {
     tokens: Arc<[u32]>,
@@ -219,12 +222,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// The tokens that a model reads.
+    /// The input tokens.
     pub fn input(&self) -> &[u32] {
         self.tokens.get(self.input.clone()).unwrap_or_default()
     }
 
-    /// The tokens it is to predict: those one place later.
+    /// The tokens to predict: the input shifted by one.
     pub fn target(&self) -> &[u32] {
         self.tokens.get(self.input.start + 1..self.input.end + 1).unwrap_or_default()
     }
@@ -236,7 +239,7 @@ impl fmt::Debug for Window {
     }
 }
 
-/// Windows of the characters of a text, with the vocabulary that numbers them.
+/// Windows of the characters of a text, with their vocabulary.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, text::CharWindows};
@@ -254,19 +257,19 @@ pub struct CharWindows {
 }
 
 impl CharWindows {
-    /// The windows of the text in the file at `path`: see [`TokenWindows::new`].
+    /// Creates the windows of the text in a file; see [`TokenWindows::new`].
     ///
     /// # Errors
-    /// When the file cannot be read, is not UTF-8, or is too short for a window.
+    /// If the file cannot be read, is not UTF-8, or is too short for a window.
     pub fn read(path: impl AsRef<Path>, context: usize, stride: usize) -> Result<Self> {
         let path = path.as_ref();
         Self::new(&read(path)?, context, stride).map_err(|error| error.at_path(path))
     }
 
-    /// The windows of `text`: see [`TokenWindows::new`].
+    /// Creates the windows of `text`; see [`TokenWindows::new`].
     ///
     /// # Errors
-    /// When `context` or `stride` is 0, or there are not more than `context` characters.
+    /// If `context` or `stride` is 0, or if there are `context` characters or fewer.
     pub fn new(text: &str, context: usize, stride: usize) -> Result<Self> {
         let vocabulary = CharVocabulary::of(text);
         let windows = TokenWindows::new(vocabulary.encode(text)?, context, stride)?;
@@ -283,7 +286,7 @@ impl CharWindows {
         &self.windows
     }
 
-    /// Windows of the same text with another stride.
+    /// Returns windows of the same text with another stride.
     ///
     /// # Errors
     /// When `stride` is 0.
@@ -291,7 +294,8 @@ impl CharWindows {
         Ok(Self { vocabulary: Arc::clone(&self.vocabulary), windows: self.windows.with_stride(stride)? })
     }
 
-    /// The first `fraction` of the text, and the rest, with the vocabulary of the whole: see [`TokenWindows::split`].
+    /// Splits the text into the first `fraction` and the rest, both with the vocabulary of the
+    /// whole text; see [`TokenWindows::split`].
     ///
     /// # Errors
     /// When either part has no window.
@@ -315,83 +319,4 @@ impl Dataset for CharWindows {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    fn windows(tokens: u32, context: usize, stride: usize) -> Result<TokenWindows> {
-        TokenWindows::new((0..tokens).collect::<Vec<_>>(), context, stride)
-    }
-
-    #[test]
-    fn every_window_that_fits_and_no_other() {
-        for tokens in 2..12 {
-            for context in 1..tokens as usize {
-                for stride in 1..6 {
-                    let windows = windows(tokens, context, stride).unwrap();
-                    let starts: Vec<u32> =
-                        (0..tokens).step_by(stride).take_while(|start| start + (context as u32) < tokens).collect();
-                    assert_eq!(windows.len(), starts.len());
-                    for (index, start) in starts.into_iter().enumerate() {
-                        let window = windows.get(index).unwrap();
-                        assert_eq!(window.input(), (start..start + context as u32).collect::<Vec<_>>());
-                        assert_eq!(window.target(), (start + 1..=start + context as u32).collect::<Vec<_>>());
-                    }
-                    assert!(windows.get(windows.len()).is_err() && windows.get(usize::MAX).is_err());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn parts_share_the_tokens_and_no_window_reaches_over_the_cut() {
-        let whole = windows(20, 3, 1).unwrap();
-        let (first, rest) = whole.split(0.5).unwrap();
-        assert_eq!((first.tokens().len(), rest.tokens()[0]), (10, 10));
-        assert_eq!(first.get(first.len() - 1).unwrap().target(), [7, 8, 9]);
-        assert_eq!(rest.get(0).unwrap().input(), [10, 11, 12]);
-        assert!(Arc::ptr_eq(&first.tokens, &rest.tokens));
-        assert!(Arc::ptr_eq(&first.get(0).unwrap().tokens, &whole.tokens));
-        let message = whole.split(0.9).unwrap_err().message().to_owned();
-        assert_eq!(message, "windows of 3 tokens and the one after, of a text of 2");
-        assert!(whole.split(f64::NAN).is_err());
-        assert_eq!(format!("{whole:?}"), "TokenWindows(17 of 3 tokens, stride 1, of 20)");
-    }
-
-    #[test]
-    fn sizes_that_do_not_fit() {
-        assert_eq!(windows(4, 4, 1).unwrap_err().message(), "windows of 4 tokens and the one after, of a text of 4");
-        assert_eq!(windows(4, 0, 1).unwrap_err().message(), "windows of 0 tokens with a stride of 1");
-        assert!(windows(4, 1, 0).is_err());
-        assert!(windows(4, 1, 1).unwrap().with_stride(0).is_err());
-        assert_eq!(windows(4, 1, 1).unwrap().with_stride(2).unwrap().len(), 2);
-        assert!(windows(4, usize::MAX, 1).is_err());
-    }
-
-    #[test]
-    fn characters_by_code_point() {
-        let vocabulary = CharVocabulary::of("héé\n!");
-        assert_eq!(vocabulary.encode("\n!hé").unwrap(), [0, 1, 2, 3]);
-        assert_eq!(vocabulary.decode(&[2, 3, 9]), "hé\u{fffd}");
-        let error = vocabulary.encode("h\nhx").unwrap_err();
-        assert_eq!(error.message(), "line 2: the character 'x' is not in the vocabulary");
-        let stored = serde_json::to_string(&vocabulary).unwrap();
-        assert_eq!(serde_json::from_str::<CharVocabulary>(&stored).unwrap(), vocabulary);
-        assert!(CharVocabulary::of("").is_empty());
-    }
-
-    #[test]
-    fn files() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.txt");
-        fs::write(&path, "\u{feff}abcab").unwrap();
-        let text = CharWindows::read(&path, 2, 2).unwrap();
-        assert_eq!((text.vocabulary().len(), text.len(), text.get(1).unwrap().input()), (3, 2, &[2, 0][..]));
-        assert!(CharWindows::read(&path, 9, 1).unwrap_err().location().path.is_some());
-        fs::write(&path, b"ab\ncd\n\xff").unwrap();
-        assert!(read(&path).unwrap_err().message().ends_with("a.txt`, line 3: the text is not UTF-8"));
-        fs::write(&path, "").unwrap();
-        assert!(read(&path).unwrap_err().message().ends_with("a.txt`: the file is empty"));
-        assert!(read(folder.path().join("none.txt")).unwrap_err().message().starts_with("cannot read `"));
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! A simple tokenizer: words or characters as numbers, with the special tokens that sequence models need.
+//! A simple tokenizer: words or characters as numbers, with the special tokens of sequence models.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,26 +14,27 @@ use crate::{
     os::files::write_atomic,
 };
 
-/// What a token is.
+/// The unit of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// A word: a run of letters and digits, with the apostrophe that ends it, as in French `l'` and `qu'`; any other character that is no
-    /// space is a token of its own.
+    /// A word: a run of letters and digits with an apostrophe at its end, as in French `l'` and
+    /// `qu'`. Any other character except a space is a separate token.
     Word,
     /// A character.
     Char,
 }
 
-/// How a text falls into tokens, and the number of each.
+/// Splits text into tokens, and numbers them.
 ///
-/// The first four numbers are [`PAD`](Self::PAD), [`BOS`](Self::BOS), [`EOS`](Self::EOS) and [`UNK`](Self::UNK); the tokens follow, the
-/// most frequent first.
+/// The first four numbers are [`PAD`](Self::PAD), [`BOS`](Self::BOS), [`EOS`](Self::EOS) and
+/// [`UNK`](Self::UNK); the tokens follow, the most frequent first.
 ///
 /// ```
 /// use lightning_core::data::tokenizer::{Tokenizer, Unit};
 ///
-/// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(["Je t'aime.", "Il t'aime aussi."]);
+/// let sentences = ["Je t'aime.", "Il t'aime aussi."];
+/// let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).build(sentences);
 /// let tokens = tokenizer.encode_sentence("Il t'aime beaucoup.");
 /// assert_eq!((tokens[0], tokens[6]), (Tokenizer::BOS, Tokenizer::EOS));
 /// assert_eq!(tokenizer.decode(&tokens), "il t' aime <unk> .");
@@ -50,13 +51,13 @@ pub struct Tokenizer {
 const SPECIAL: [&str; 4] = ["<pad>", "<bos>", "<eos>", "<unk>"];
 
 impl Tokenizer {
-    /// Fills short sentences up to the length of their batch.
+    /// Pads short sentences to the length of their batch.
     pub const PAD: u32 = 0;
     /// Begins a sentence.
     pub const BOS: u32 = 1;
     /// Ends a sentence.
     pub const EOS: u32 = 2;
-    /// Stands for what is not in the vocabulary.
+    /// Replaces a token that is not in the vocabulary.
     pub const UNK: u32 = 3;
 
     /// Starts a tokenizer of words or characters.
@@ -64,22 +65,22 @@ impl Tokenizer {
         TokenizerBuilder { unit, lowercase: false, min_count: 1 }
     }
 
-    /// How many tokens there are, the special ones among them.
+    /// The number of tokens, including the special ones.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether there are none but the special ones.
+    /// Whether there are only special tokens.
     pub fn is_empty(&self) -> bool {
         self.tokens.len() == SPECIAL.len()
     }
 
-    /// The numbers of the tokens of `text`.
+    /// Encodes `text` as the numbers of its tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         self.split(text).iter().map(|token| self.numbers.get(token).copied().unwrap_or(Self::UNK)).collect()
     }
 
-    /// The numbers of the tokens of `text`, between [`BOS`](Self::BOS) and [`EOS`](Self::EOS).
+    /// Encodes `text` between [`BOS`](Self::BOS) and [`EOS`](Self::EOS).
     pub fn encode_sentence(&self, text: &str) -> Vec<u32> {
         let mut numbers = vec![Self::BOS];
         numbers.extend(self.encode(text));
@@ -87,7 +88,8 @@ impl Tokenizer {
         numbers
     }
 
-    /// The text of the tokens up to the first [`EOS`](Self::EOS), without padding and beginning; words have a space between them.
+    /// Decodes the tokens up to the first [`EOS`](Self::EOS), without [`PAD`](Self::PAD) and
+    /// [`BOS`](Self::BOS). Words are separated by a space.
     pub fn decode(&self, numbers: &[u32]) -> String {
         let tokens: Vec<&str> = numbers
             .iter()
@@ -101,7 +103,7 @@ impl Tokenizer {
         })
     }
 
-    /// The tokens of `text` as texts, also those that are not in the vocabulary.
+    /// The tokens of `text` as strings, including those that are not in the vocabulary.
     pub fn split(&self, text: &str) -> Vec<String> {
         split(self.unit, self.lowercase, text)
     }
@@ -109,29 +111,29 @@ impl Tokenizer {
     /// Writes the tokenizer to a JSON file.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         write_atomic(path, |file| file.write_all(&text))
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads a file that [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no tokenizer: with line and column.
+    /// If the file cannot be read or is not a tokenizer: with line and column.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = fs::read(path).map_err(|error| Error::io("read", path, error))?;
         serde_json::from_slice(&text).map_err(|error| {
-            Error::data(format!("`{}` is no tokenizer", path.display()))
+            Error::data(format!("`{}` is not a tokenizer", path.display()))
                 .at_path(path)
                 .caused_by(error)
-                .help("give a file that `Tokenizer::save` wrote")
+                .help("pass a file that `Tokenizer::save` wrote")
         })
     }
 }
 
-/// The settings of a [`Tokenizer`] in the making.
+/// The settings of a [`Tokenizer`], returned by [`Tokenizer::builder`].
 #[derive(Clone, Copy, Debug)]
 pub struct TokenizerBuilder {
     unit: Unit,
@@ -140,19 +142,20 @@ pub struct TokenizerBuilder {
 }
 
 impl TokenizerBuilder {
-    /// Whether capital and small letters are the same; not when not set.
+    /// Sets whether text is converted to lower case. Default: `false`.
     #[must_use]
     pub fn lowercase(self, lowercase: bool) -> Self {
         Self { lowercase, ..self }
     }
 
-    /// How often a token has to occur to get a number; once when not set.
+    /// Sets how often a token must occur to be in the vocabulary. Default: 1.
     #[must_use]
     pub fn min_count(self, min_count: usize) -> Self {
         Self { min_count, ..self }
     }
 
-    /// The tokenizer with the vocabulary of `texts`: the most frequent token first, of equally frequent ones the first in the alphabet.
+    /// Builds the tokenizer with the vocabulary of `texts`: the most frequent token first, ties in
+    /// alphabetical order.
     pub fn build<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> Tokenizer {
         let Self { unit, lowercase, min_count } = self;
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -206,7 +209,7 @@ fn numbered(unit: Unit, lowercase: bool, tokens: Vec<String>) -> Tokenizer {
     Tokenizer { unit, lowercase, tokens, numbers }
 }
 
-/// The tokenizer as it is stored.
+/// The stored form of a tokenizer.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -292,7 +295,7 @@ mod tests {
             Tokenizer::load(&path).unwrap_err().to_string()
         };
         let stored = serde_json::to_string(&tokenizer).unwrap();
-        assert!(told(&stored[..stored.len() / 2]).contains("french.json` is no tokenizer: EOF while parsing"));
+        assert!(told(&stored[..stored.len() / 2]).contains("french.json` is not a tokenizer: EOF while parsing"));
         assert!(told(&stored.replace("<pad>", "<p>")).contains("the tokens do not begin with"));
         assert!(told(&stored.replace("\"ça\"", "\"va\"")).contains("a token is there twice"));
         assert!(told(&stored.replace("word", "syllable")).contains("unknown variant `syllable`"));

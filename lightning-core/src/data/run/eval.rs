@@ -11,8 +11,9 @@ use crate::{
     error::Result,
 };
 
-/// What `validate`, `test` and `predict` accept for the step `S` of `M` that takes batches `B`: a loader, several in a `Vec`
-/// or an array, `&mut data_module`, or `()` for a module with its own loaders.
+/// What `validate`, `test` and `predict` accept for the step `S` of `M` that takes batches `B`: a
+/// loader, several in a `Vec` or an array, `&mut data_module`, or `()` for a module with its own
+/// loaders.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot run on `{Self}`",
     label = "not a source of the batches of the step",

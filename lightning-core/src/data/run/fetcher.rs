@@ -28,7 +28,8 @@ pub(crate) trait Fetcher<M> {
     fn len(&self) -> Option<u64>;
     /// Moves to a position.
     fn start(&mut self, from: EpochOffset) -> Result<()>;
-    /// Makes the next batch ready on the device, with its floats in a dtype; `false` at the end of the data.
+    /// Makes the next batch ready on the device, with its floats in a dtype; `false` at the end of
+    /// the data.
     fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool>;
     /// Whether the ready batch is the last of the epoch.
     fn is_last(&mut self) -> bool;

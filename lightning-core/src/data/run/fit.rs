@@ -12,7 +12,8 @@ use crate::{
     module::{LightningImpl, TrainingStep},
 };
 
-/// What `fit` accepts: a training loader, `(train, val)`, `&mut data_module`, or `()` for a module with its own loaders.
+/// What `fit` accepts: a training loader, `(train, val)`, `&mut data_module`, or `()` for a module
+/// with its own loaders.
 ///
 /// | data | trains on | validates on |
 /// |---|---|---|

@@ -30,8 +30,9 @@ impl<B> std::fmt::Debug for NamedLoader<B> {
 
 /// Loaders of batches `B`: [`One`], or [`AnyNumber`] of them.
 ///
-/// A list is implemented for each concrete loader type: rustc refuses an impl for lists of any `L: Loader<B>`, because a list of
-/// batches is a loader itself, and a bound on an associated type would lose the message above. `One` accepts every loader.
+/// A list is implemented for each concrete loader type: rustc refuses an impl for lists of any `L:
+/// Loader<B>`, because a list of batches is a loader itself, and a bound on an associated type
+/// would lose the message above. `One` accepts every loader.
 #[diagnostic::on_unimplemented(
     message = "the loaders must have the batch type of the step",
     label = "found `{Self}`",
@@ -49,7 +50,8 @@ impl<B: Batch, L: Loader<B>> Loaders<B, One> for L {
     }
 }
 
-/// Every type counts as a loader for a step that the module lacks, so that only the step is reported as missing.
+/// Every type counts as a loader for a step that the module lacks, so that only the step is
+/// reported as missing.
 impl<L: 'static> Loaders<NoBatch, One> for L {
     fn into_loaders(self) -> Vec<NamedLoader<NoBatch>> {
         // Not reached: the trainer's methods require the step.
@@ -140,9 +142,11 @@ impl<B, L: Loaders<B>> Loaders<B> for Has<L> {
     }
 }
 
-/// The validation loaders of `fit`: loaders of the batches of `M`'s `validation_step`, or none where `M` lacks that step.
+/// The validation loaders of `fit`: loaders of the batches of `M`'s `validation_step`, or none
+/// where `M` lacks that step.
 ///
-/// It differs from [`Loaders`] in one rule, which needs the module's type: a loader that no step reads is an error.
+/// It differs from [`Loaders`] in one rule, which needs the module's type: a loader that no step
+/// reads is an error.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be validated with this data",
     label = "found `{Self}`",

@@ -8,8 +8,8 @@
 //! | [`Fetcher<M>`](fetcher::Fetcher) | one open loader with its step, with the batch type erased |
 //! | [`RunData<M>`] | where a run gets its fetchers: loaders, a data module, or the module itself |
 //!
-//! [`FitData`] and [`EvalData`] are what the trainer's methods accept; each value becomes a `RunData`. [`RunStep`] is a step of the
-//! module as functions.
+//! [`FitData`] and [`EvalData`] are what the trainer's methods accept; each value becomes a
+//! `RunData`. [`RunStep`] is a step of the module as functions.
 
 mod eval;
 mod fetcher;

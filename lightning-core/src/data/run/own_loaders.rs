@@ -1,8 +1,9 @@
-//! Modules that have their loaders themselves: what `()` stands for in `fit`, `validate`, `test` and `predict`.
+//! Modules with their own loaders, for which `fit`, `validate`, `test` and `predict` take `()`.
 
 use crate::{data::Has, error::Result, module::LightningImpl};
 
-/// A lightning module with loaders of its own. Implemented by `#[lightning_module]` on an impl with a `*_dataloader`.
+/// A lightning module with its own loaders. Implemented by `#[lightning_module]` on an impl with a
+/// `*_dataloader` method.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no loaders",
     label = "no data to run on",
@@ -41,7 +42,7 @@ pub trait ModuleLoaders: LightningImpl {
     fn predict_dataloader(&mut self) -> Result<Self::Predict>;
 }
 
-/// A module's own loader that is there.
+/// A loader that the module has.
 #[diagnostic::on_unimplemented(
     message = "the module has no loader for this call",
     label = "nothing to run on",

@@ -24,7 +24,8 @@ pub enum Testing {}
 #[derive(Clone, Copy, Debug)]
 pub enum Predicting {}
 
-/// The outputs of `predict_step`, shared between the fetchers that add to them and the caller that takes them.
+/// The outputs of `predict_step`, shared between the fetchers that add to them and the caller that
+/// takes them.
 pub(crate) type CollectedOutputs<T> = Arc<Mutex<Vec<T>>>;
 
 /// Runs a batch; the number is which of several training steps.
@@ -35,8 +36,9 @@ type RunManual<M, B> = fn(&mut M, B, &mut Optimizers<'_, M>, &StepContext<'_>) -
 
 /// A step of module `M` that takes batches `B`, as functions.
 ///
-/// A value exists only for a step that the module has: each constructor requires that step's trait. Types that merely describe
-/// data need only `B`, so a missing step is reported once, by the method of the trainer that runs it.
+/// A value exists only for a step that the module has: each constructor requires that step's trait.
+/// Types that merely describe data need only `B`, so a missing step is reported once, by the method
+/// of the trainer that runs it.
 #[doc(hidden)]
 pub struct RunStep<M, B> {
     run: Arc<Run<M, B>>,

@@ -1,14 +1,16 @@
-//! Items shared out among processes.
+//! Items divided among processes.
 
 use std::fmt;
 
 use super::{RandomSampler, SampleContext, Sampler, SequentialSampler};
 use crate::error::{Error, Result};
 
-/// One process's share of the items of another sampler: every `world_size`-th of its indices, from `rank` on.
+/// The share of one process in the items of another sampler: every `world_size`-th index, from
+/// `rank` on.
 ///
-/// All shares have one length. Where the items cannot be divided so, the first indices are given out once more at the end, or with
-/// [`drop_last`](Self::drop_last) the last ones to nobody.
+/// All shares have the same length. If the items cannot be divided evenly, the first indices are
+/// repeated at the end, or with [`drop_last`](Self::drop_last) the last ones are left out. The
+/// shares are those of `torch.utils.data.DistributedSampler`.
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, DistributedSampler};
@@ -29,24 +31,27 @@ pub struct DistributedSampler {
 }
 
 impl DistributedSampler {
-    /// The share of process `rank` of `world_size`, of all items in another random order in each epoch.
+    /// The share of process `rank` of `world_size`. All items are divided, in a new random order in
+    /// each epoch.
     pub fn new(rank: usize, world_size: usize) -> Self {
         Self { rank, world_size, drop_last: false, inner: Box::new(RandomSampler::new()) }
     }
 
-    /// Whether the items are shuffled before they are shared out; so when not set.
+    /// Sets whether the items are shuffled before they are divided. Default: `true`.
     #[must_use]
     pub fn shuffle(self, shuffle: bool) -> Self {
         if shuffle { self.sampler(RandomSampler::new()) } else { self.sampler(SequentialSampler) }
     }
 
-    /// Shares out the indices of `sampler`, which gives the same in every process since seed and epoch are the same.
+    /// Divides the indices of `sampler`. They are the same in every process, because seed and epoch
+    /// are.
     #[must_use]
     pub fn sampler(self, sampler: impl Sampler) -> Self {
         Self { inner: Box::new(sampler), ..self }
     }
 
-    /// Whether indices that cannot be shared out evenly are left out, instead of filled up with the first ones; not when not set.
+    /// Sets whether indices beyond an even division are left out, in place of repeating the first
+    /// ones. Default: `false`.
     #[must_use]
     pub fn drop_last(self, drop_last: bool) -> Self {
         Self { drop_last, ..self }
@@ -68,15 +73,17 @@ impl Sampler for DistributedSampler {
     fn check(&self, items: usize) -> Result<()> {
         if self.rank >= self.world_size {
             return Err(Error::data(format!(
-                "the sampler is of process {} of {}, counted from 0",
+                "`rank` must be below `world_size`, found rank {} of {}",
                 self.rank, self.world_size
-            )));
+            ))
+            .help("ranks count from 0"));
         }
         if items > 0 && self.len(items) == 0 {
             return Err(Error::data(format!(
                 "`drop_last` leaves no item: {items} items among {} processes",
                 self.world_size
-            )));
+            ))
+            .help("remove `drop_last`"));
         }
         self.inner.check(items)
     }
@@ -111,7 +118,8 @@ mod tests {
         checked.unwrap_err().message().to_owned()
     }
 
-    /// As `list(torch.utils.data.DistributedSampler(range(10), num_replicas=4, rank=rank, shuffle=False, drop_last=drop_last))` gives them.
+    /// The values of `list(torch.utils.data.DistributedSampler(range(10), num_replicas=4,
+    /// rank=rank, shuffle=False, drop_last=drop_last))`.
     #[test]
     fn shares_of_processes() {
         let share = |rank, drop_last| {
@@ -129,11 +137,11 @@ mod tests {
     fn processes_that_cannot_be() {
         assert_eq!(
             message(DistributedSampler::new(2, 2).check(10)),
-            "the sampler is of process 2 of 2, counted from 0"
+            "`rank` must be below `world_size`, found rank 2 of 2"
         );
         assert_eq!(
             message(DistributedSampler::new(0, 0).check(10)),
-            "the sampler is of process 0 of 0, counted from 0"
+            "`rank` must be below `world_size`, found rank 0 of 0"
         );
         let dropping = DistributedSampler::new(0, 4).drop_last(true);
         assert_eq!(message(dropping.check(3)), "`drop_last` leaves no item: 3 items among 4 processes");

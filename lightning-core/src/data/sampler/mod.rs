@@ -1,8 +1,10 @@
 //! Samplers: which items an epoch has, and in which order.
 
+mod batch_sampler;
 mod distributed;
 mod weighted;
 
+pub use batch_sampler::{BatchSampler, LengthBuckets};
 pub use distributed::DistributedSampler;
 pub use weighted::WeightedRandomSampler;
 
@@ -11,7 +13,7 @@ use crate::{
     random::{Rng, Stream},
 };
 
-/// The epoch that a sampler is asked about.
+/// The epoch for which a sampler returns indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampleContext {
     pub(in crate::data) items: usize,
@@ -20,7 +22,7 @@ pub struct SampleContext {
 }
 
 impl SampleContext {
-    /// How many items the dataset has.
+    /// Items in the dataset.
     pub fn items(&self) -> usize {
         self.items
     }
@@ -46,7 +48,10 @@ impl SampleContext {
     }
 }
 
-/// Says which items an epoch has, and in which order: a pure function of seed and epoch, so that a resumed run goes on with the same items.
+/// Decides which items an epoch has, and in which order.
+///
+/// The order must be a pure function of seed and epoch, so that a resumed run continues with the
+/// same items.
 ///
 /// ```
 /// use lightning_core::{
@@ -54,7 +59,7 @@ impl SampleContext {
 ///     data::{DataLoader, EpochOffset, SampleContext, Sampler},
 /// };
 ///
-/// /// Every second item, starting at another one in every epoch.
+/// /// Every second item, from item 0 in even epochs and from item 1 in odd ones.
 /// struct EverySecond;
 ///
 /// impl Sampler for EverySecond {
@@ -68,24 +73,33 @@ impl SampleContext {
 ///     }
 /// }
 ///
-/// let loader = DataLoader::builder(vec!['a', 'b', 'c', 'd']).sampler(EverySecond).batch_size(2).collate(Ok).build()?;
-/// let epoch = |epoch| loader.resume(EpochOffset { epoch, ..EpochOffset::default() })?.collect::<Result<Vec<Vec<char>>>>();
+/// let loader = DataLoader::builder(vec!['a', 'b', 'c', 'd'])
+///     .sampler(EverySecond)
+///     .batch_size(2)
+///     .collate(Ok)
+///     .build()?;
+/// let at = |epoch| EpochOffset { epoch, ..EpochOffset::default() };
+/// let epoch = |epoch| loader.resume(at(epoch))?.collect::<Result<Vec<Vec<char>>>>();
 /// assert_eq!((epoch(0)?, epoch(1)?), (vec![vec!['a', 'c']], vec![vec!['b', 'd']]));
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub trait Sampler: Send + Sync + 'static {
-    /// How many indices an epoch has, for a dataset of so many items; as many as items when not written.
+    /// The number of indices in an epoch, for a dataset of `items` items. Default: `items`.
     fn len(&self, items: usize) -> usize {
         items
     }
 
-    /// The indices of the epoch, each below `cx.items()`, as many as [`len`](Self::len) says.
-    fn indices(&self, cx: &SampleContext) -> Result<Vec<usize>>;
-
-    /// Whether the sampler fits a dataset of so many items: asked once, when the loader is built.
+    /// The indices of the epoch: [`len`](Self::len) of them, each below `cx.items()`.
     ///
     /// # Errors
-    /// What does not fit.
+    /// If the order cannot be made.
+    fn indices(&self, cx: &SampleContext) -> Result<Vec<usize>>;
+
+    /// Checks that the sampler fits a dataset of `items` items. Called once, when the loader is
+    /// built.
+    ///
+    /// # Errors
+    /// If it does not fit.
     fn check(&self, items: usize) -> Result<()> {
         let _ = items;
         Ok(())
@@ -106,7 +120,7 @@ impl<S: Sampler + ?Sized> Sampler for Box<S> {
     }
 }
 
-/// Every item, in the order of the dataset: what a loader does without `shuffle`.
+/// Every item in the order of the dataset, as without `shuffle`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SequentialSampler;
 
@@ -116,13 +130,15 @@ impl Sampler for SequentialSampler {
     }
 }
 
-/// Items at random: every item once, as with `shuffle(true)`, or drawn with replacement, or only some of them.
+/// Items in random order: each once, as with `shuffle(true)`, or drawn with replacement, or only
+/// some of them.
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, RandomSampler};
 ///
 /// let sampler = RandomSampler::new().replacement(true).num_samples(100);
-/// let loader = DataLoader::builder(vec![1, 2, 3]).sampler(sampler).batch_size(10).collate(Ok).build()?;
+/// let loader =
+///     DataLoader::builder(vec![1, 2, 3]).sampler(sampler).batch_size(10).collate(Ok).build()?;
 /// assert_eq!(loader.len(), Some(10));
 /// # let _: lightning_core::DataLoader<Vec<i32>> = loader;
 /// # Ok::<(), lightning_core::Error>(())
@@ -134,18 +150,19 @@ pub struct RandomSampler {
 }
 
 impl RandomSampler {
-    /// Every item once, in another random order in each epoch.
+    /// Every item once, in a new random order in each epoch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether an item may be drawn more than once; not when not set.
+    /// Sets whether an item may be drawn more than once. Default: `false`.
     #[must_use]
     pub fn replacement(self, replacement: bool) -> Self {
         Self { replacement, ..self }
     }
 
-    /// How many items an epoch has; as many as the dataset when not set. Without replacement at most as many.
+    /// Sets the number of items in an epoch. Default: that of the dataset, which is the maximum
+    /// without replacement.
     #[must_use]
     pub fn num_samples(self, num_samples: usize) -> Self {
         Self { num_samples: Some(num_samples), ..self }
@@ -175,15 +192,17 @@ impl Sampler for RandomSampler {
 
 fn check_samples(samples: usize, items: usize, replacement: bool) -> Result<()> {
     if samples == 0 && items > 0 {
-        return Err(Error::data("the sampler draws no item: `num_samples` is 0"));
+        return Err(Error::data("`num_samples` must be at least 1, found 0").help("set `num_samples` to at least 1"));
     }
     if !replacement && samples > items {
-        return Err(Error::data(format!("the sampler draws {samples} items of {items} without replacement")));
+        return Err(Error::data(format!("`num_samples` must be at most {items} without replacement, found {samples}"))
+            .help(format!("set `num_samples` to at most {items}, or `replacement(true)`")));
     }
     Ok(())
 }
 
-/// Some of the items, each once, in another random order in each epoch. (For a fixed order take a [`Subset`](super::Subset).)
+/// Some of the items, each once, in a new random order in each epoch. For a fixed order, use a
+/// [`Subset`](super::Subset).
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, SubsetRandomSampler};
@@ -219,22 +238,22 @@ impl Sampler for SubsetRandomSampler {
 
     fn check(&self, items: usize) -> Result<()> {
         if self.indices.is_empty() {
-            return Err(Error::data("the sampler has no indices"));
+            return Err(
+                Error::data("the sampler must have at least one index, found none").help("pass at least one index")
+            );
         }
         check_range(&self.indices, items)
     }
 }
 
 /// # Errors
-/// The first index that a dataset of so many items does not have.
+/// If an index is `items` or more.
 pub(in crate::data) fn check_range(indices: &[usize], items: usize) -> Result<()> {
     match indices.iter().position(|index| *index >= items) {
         None => Ok(()),
         Some(place) => {
             let index = indices.get(place).copied().unwrap_or_default();
-            Err(Error::data(format!(
-                "the sampler gives item {index} at place {place}, and the dataset has {items}, counted from 0"
-            )))
+            Err(Error::data(format!("the sampler must return indices below {items}, found {index} at place {place}")))
         }
     }
 }
@@ -284,10 +303,10 @@ mod tests {
     fn some_items_in_random_order() {
         let sampler = SubsetRandomSampler::new([9, 3, 5]);
         assert_eq!(sorted(sampler.indices(&cx(10, 0)).unwrap()), [3, 5, 9]);
+        assert_eq!(message(sampler.check(9)), "the sampler must return indices below 9, found 9 at place 0");
         assert_eq!(
-            message(sampler.check(9)),
-            "the sampler gives item 9 at place 0, and the dataset has 9, counted from 0"
+            message(SubsetRandomSampler::new([]).check(9)),
+            "the sampler must have at least one index, found none"
         );
-        assert_eq!(message(SubsetRandomSampler::new([]).check(9)), "the sampler has no indices");
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     random::Rng,
 };
 
-/// Items at random, each as likely as its weight says: for classes of unequal size.
+/// Items in random order, each drawn with a probability proportional to its weight: for classes of
+/// unequal size.
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, WeightedRandomSampler};
@@ -23,22 +24,24 @@ use crate::{
 #[derive(Clone)]
 pub struct WeightedRandomSampler {
     weights: Vec<f64>,
-    /// Sums of the weights up to each item, included.
+    /// Cumulative sums of the weights.
     sums: Vec<f64>,
     num_samples: usize,
     replacement: bool,
 }
 
 impl WeightedRandomSampler {
-    /// `num_samples` items an epoch, with replacement; one weight for each item. Weights need not add up to 1.
+    /// Draws `num_samples` items in an epoch, with replacement. There is one weight for each item;
+    /// they need not add up to 1.
     ///
     /// # Errors
-    /// When a weight is negative or not finite, or all are 0.
+    /// If a weight is negative or not finite, or if all are 0.
     pub fn new(weights: impl IntoIterator<Item = f64>, num_samples: usize) -> Result<Self> {
         let weights: Vec<f64> = weights.into_iter().collect();
         if let Some(index) = weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
             let weight = weights.get(index).copied().unwrap_or_default();
-            return Err(Error::data(format!("the weight of item {index} is {weight}, expected 0 or more")));
+            let error = Error::data(format!("weights must be finite and at least 0, found {weight} for item {index}"));
+            return Err(error.help("replace the weight"));
         }
         let sums: Vec<f64> = weights
             .iter()
@@ -48,13 +51,13 @@ impl WeightedRandomSampler {
             })
             .collect();
         if sums.last().is_none_or(|sum| *sum <= 0.0) {
-            return Err(Error::data("the weights of the sampler are all 0").help("give at least one item a weight"));
+            return Err(Error::data("at least one weight must be positive, found none").help("pass a positive weight"));
         }
         Ok(Self { weights, sums, num_samples, replacement: true })
     }
 
-    /// Whether an item may be drawn more than once; so when not set. Without replacement the items come in the order in which they are
-    /// drawn, heavy ones mostly first.
+    /// Sets whether an item may be drawn more than once. Default: `true`. Without replacement the
+    /// items come in the order in which they are drawn, heavy ones mostly first.
     #[must_use]
     pub fn replacement(self, replacement: bool) -> Self {
         Self { replacement, ..self }
@@ -63,14 +66,15 @@ impl WeightedRandomSampler {
     fn draw(&self, rng: &mut Rng) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let point = rng.uniform() * total;
-        // The first sum above the point: an item without weight has the sum of its predecessor and is never it.
+        // The first sum above the point: an item without weight has the sum of its predecessor and
+        // is never it.
         let index = self.sums.partition_point(|sum| *sum <= point);
         // Rounding may put the point at the total.
         if index < self.sums.len() { index } else { self.weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0) }
     }
 
-    /// Pavlos Efraimidis and Paul Spirakis, "Weighted random sampling with a reservoir", 2006: the items with the largest `u^(1/w)`, compared
-    /// by their logarithms.
+    /// The items with the largest `u^(1/w)`, compared by their logarithms: Pavlos Efraimidis and
+    /// Paul Spirakis, "Weighted random sampling with a reservoir", 2006.
     fn draw_all(&self, rng: &mut Rng) -> Vec<usize> {
         let mut keys: Vec<(f64, usize)> = self
             .weights
@@ -100,9 +104,11 @@ impl Sampler for WeightedRandomSampler {
 
     fn check(&self, items: usize) -> Result<()> {
         if self.weights.len() != items {
-            let error =
-                Error::data(format!("the sampler has {} weights, the dataset {items} items", self.weights.len()));
-            return Err(error.help("give one weight for each item"));
+            let error = Error::data(format!(
+                "the sampler must have {items} weights, one for each item, found {}",
+                self.weights.len()
+            ));
+            return Err(error.help("pass one weight for each item"));
         }
         let drawable = self.weights.iter().filter(|weight| **weight > 0.0).count();
         check_samples(self.num_samples, drawable, self.replacement)
@@ -162,18 +168,21 @@ mod tests {
         // The first is drawn by weight: mean 5000, standard deviation 38.
         assert!((4_800..5_200).contains(&first[0]), "{first:?}");
         let too_many = WeightedRandomSampler::new([5.0, 1.0, 0.0, 1.0], 4).unwrap().replacement(false);
-        assert_eq!(message(too_many.check(4)), "the sampler draws 4 items of 3 without replacement");
+        assert_eq!(message(too_many.check(4)), "`num_samples` must be at most 3 without replacement, found 4");
     }
 
     #[test]
     fn weights_that_cannot_be() {
         let message =
             |weights: &[f64]| WeightedRandomSampler::new(weights.iter().copied(), 1).unwrap_err().message().to_owned();
-        assert_eq!(message(&[1.0, -1.0]), "the weight of item 1 is -1, expected 0 or more");
-        assert_eq!(message(&[f64::NAN]), "the weight of item 0 is NaN, expected 0 or more");
-        assert_eq!(message(&[0.0, 0.0]), "the weights of the sampler are all 0");
-        assert_eq!(message(&[]), "the weights of the sampler are all 0");
+        assert_eq!(message(&[1.0, -1.0]), "weights must be finite and at least 0, found -1 for item 1");
+        assert_eq!(message(&[f64::NAN]), "weights must be finite and at least 0, found NaN for item 0");
+        assert_eq!(message(&[0.0, 0.0]), "at least one weight must be positive, found none");
+        assert_eq!(message(&[]), "at least one weight must be positive, found none");
         let sampler = WeightedRandomSampler::new([1.0, 2.0], 1).unwrap();
-        assert_eq!(sampler.check(3).unwrap_err().message(), "the sampler has 2 weights, the dataset 3 items");
+        assert_eq!(
+            sampler.check(3).unwrap_err().message(),
+            "the sampler must have 3 weights, one for each item, found 2"
+        );
     }
 }

@@ -1,12 +1,18 @@
-//! Batch samplers: which items stand together in a batch.
+//! Batch samplers: which items form a batch.
 
 use std::{fmt, marker::PhantomData};
 
-use super::{Dataset, SampleContext};
-use crate::error::{Error, Result};
+use super::SampleContext;
+use crate::{
+    data::Dataset,
+    error::{Error, Result},
+};
 
-/// Says which items each batch of an epoch has: a pure function of seed and epoch. It stands in the place of `batch_size`, `shuffle`, `sampler`
+/// Decides which items form each batch of an epoch, in place of `batch_size`, `shuffle`, `sampler`
 /// and `drop_last`.
+///
+/// The batches must be a pure function of seed and epoch, so that a resumed run continues with the
+/// same ones.
 ///
 /// ```
 /// use lightning_core::{
@@ -29,40 +35,52 @@ use crate::error::{Error, Result};
 ///     }
 /// }
 ///
-/// let loader = DataLoader::builder((0..7).collect::<Vec<_>>()).batch_sampler(Growing).collate(Ok).build()?;
+/// let items: Vec<i32> = (0..7).collect();
+/// let loader = DataLoader::builder(items).batch_sampler(Growing).collate(Ok).build()?;
 /// let batches = loader.resume(EpochOffset::default())?.collect::<Result<Vec<Vec<i32>>>>()?;
 /// assert_eq!(batches, [vec![0], vec![1, 2], vec![3, 4, 5]]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 pub trait BatchSampler<Item: Send>: Send + Sync + 'static {
-    /// Reads what is needed of the dataset; called once, when the loader is built.
+    /// Reads what it needs from the dataset. Called once, when the loader is built.
+    ///
+    /// # Errors
+    /// If an item cannot be read, or if the settings do not fit the dataset.
     fn prepare(&mut self, dataset: &dyn Dataset<Item = Item>) -> Result<()> {
         let _ = dataset;
         Ok(())
     }
 
-    /// How many batches an epoch has, for a dataset of so many items.
+    /// The number of batches in an epoch, for a dataset of `items` items.
     fn len(&self, items: usize) -> usize;
 
-    /// How many items a full batch has, where that can be said; what a loader tells as its batch size.
+    /// The number of items in a full batch, which the loader reports as its batch size. Default: 1,
+    /// for batches of varying size.
     fn batch_size(&self) -> usize {
         1
     }
 
-    /// The indices of each batch of the epoch, as many batches as [`len`](Self::len) says, none of them empty.
+    /// The indices of each batch of the epoch: [`len`](Self::len) batches, none of them empty.
+    ///
+    /// # Errors
+    /// If the batches cannot be made.
     fn batches(&self, cx: &SampleContext) -> Result<Vec<Vec<usize>>>;
 }
 
-/// Batches of items of nearly one length, so that little is padded; in random order, and other ones in each epoch.
+/// Batches of items of similar length, which need little padding. They differ in each epoch and
+/// come in random order.
 ///
-/// The items of an epoch are shuffled and cut into pools of 100 batches; each pool is sorted by length and cut into batches, and the batches
-/// are shuffled. The lengths are those of the items of the dataset, before `map`; all are read once, when the loader is built.
+/// The items of an epoch are shuffled and divided into pools of 100 batches. Each pool is sorted by
+/// length and divided into batches, and the batches are shuffled. The lengths are those of the
+/// items before `map`; all items are read once, when the loader is built.
 ///
 /// ```
-/// use lightning_core::data::{DataLoader, LengthBuckets, Padded, EpochOffset};
+/// use lightning_core::data::{DataLoader, EpochOffset, LengthBuckets, Padded};
 ///
 /// let sentences = vec![vec![5], vec![1, 2, 3], vec![7], vec![4, 4, 4]];
-/// let loader = DataLoader::builder(sentences).batch_sampler(LengthBuckets::new(2, |words: &Vec<i32>| words.len())).build()?;
+/// let loader = DataLoader::builder(sentences)
+///     .batch_sampler(LengthBuckets::new(2, |words: &Vec<i32>| words.len()))
+///     .build()?;
 /// for batch in loader.resume(EpochOffset::default())? {
 ///     let batch: Padded = batch?;
 ///     let lengths = batch.lengths.into_data().try_to_vec::<i32>()?;
@@ -83,7 +101,7 @@ pub struct LengthBuckets<Item> {
 const POOL: usize = 100;
 
 impl<Item> LengthBuckets<Item> {
-    /// Batches of `batch_size` items, as long as `length` says.
+    /// Batches of `batch_size` items, whose lengths are those that `length` returns.
     pub fn new(batch_size: usize, length: impl Fn(&Item) -> usize + Send + Sync + 'static) -> Self {
         Self {
             batch_size,
@@ -95,13 +113,14 @@ impl<Item> LengthBuckets<Item> {
         }
     }
 
-    /// Whether epochs differ; so when not set. Otherwise all items are sorted by length, as is best for validation.
+    /// Sets whether the batches differ in each epoch. Default: `true`. With `false` all items are
+    /// sorted by length, which suits validation.
     #[must_use]
     pub fn shuffle(self, shuffle: bool) -> Self {
         Self { shuffle, ..self }
     }
 
-    /// Whether a batch with fewer items is left out; not when not set.
+    /// Sets whether a batch with fewer items is left out. Default: `false`.
     #[must_use]
     pub fn drop_last(self, drop_last: bool) -> Self {
         Self { drop_last, ..self }
@@ -113,7 +132,7 @@ impl<Item> LengthBuckets<Item> {
     }
 
     fn sort(&self, items: &mut [usize]) {
-        // Stable: items of one length stay in their random order.
+        // A stable sort keeps items of equal length in their random order.
         items.sort_by_key(|item| self.lengths.as_slice().get(*item).copied().unwrap_or_default());
     }
 }
@@ -121,18 +140,20 @@ impl<Item> LengthBuckets<Item> {
 impl<Item: Send + 'static> BatchSampler<Item> for LengthBuckets<Item> {
     fn prepare(&mut self, dataset: &dyn Dataset<Item = Item>) -> Result<()> {
         if self.batch_size == 0 {
-            return Err(Error::data("the batch size of `LengthBuckets` is 0"));
+            return Err(Error::data("the batch size of `LengthBuckets` must be at least 1, found 0")
+                .help("pass a batch size of at least 1"));
         }
         if self.drop_last && dataset.len() < self.batch_size {
             return Err(Error::data(format!(
                 "`drop_last` leaves no batch: the dataset has {} items, `LengthBuckets` makes batches of {}",
                 dataset.len(),
                 self.batch_size
-            )));
+            ))
+            .help("use a smaller batch size, or remove `drop_last`"));
         }
         let length = |index| {
             let item = dataset.get(index).map_err(|error| {
-                Error::data(format!("the length of item {index} of the dataset is not known")).caused_by(error)
+                Error::data(format!("the length of item {index} of the dataset cannot be read")).caused_by(error)
             })?;
             Ok((self.length)(&item))
         };
@@ -157,7 +178,7 @@ impl<Item: Send + 'static> BatchSampler<Item> for LengthBuckets<Item> {
         }
         let mut rng = cx.rng();
         let mut items = rng.permutation(cx.items());
-        // A pool is a whole number of batches: only the very last batch is short.
+        // A pool is a whole number of batches, so that only the last batch of the epoch is short.
         for pool in items.chunks_mut(self.batch_size.saturating_mul(POOL).max(1)) {
             self.sort(pool);
         }
@@ -234,7 +255,10 @@ mod tests {
     fn sizes_that_make_no_batch() {
         let message =
             |mut buckets: LengthBuckets<usize>| buckets.prepare(&vec![1_usize, 2]).unwrap_err().message().to_owned();
-        assert_eq!(message(LengthBuckets::new(0, |length| *length)), "the batch size of `LengthBuckets` is 0");
+        assert_eq!(
+            message(LengthBuckets::new(0, |length| *length)),
+            "the batch size of `LengthBuckets` must be at least 1, found 0"
+        );
         assert_eq!(
             message(LengthBuckets::new(3, |length| *length).drop_last(true)),
             "`drop_last` leaves no batch: the dataset has 2 items, `LengthBuckets` makes batches of 3"

@@ -1,4 +1,4 @@
-//! Items that are rows of one buffer, and batches copied straight out of it.
+//! Items that are rows of one buffer, from which batches are copied directly.
 
 use std::{
     fmt,
@@ -8,25 +8,28 @@ use std::{
 
 use burn::tensor::{DType, Element, TensorData};
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::{
     error::{Error, Result},
     os::panics::catch_panic,
 };
 
-/// A dataset in one buffer: item `i` is the `i`-th row. Cheap to clone: the buffer is shared.
+/// A dataset in one buffer: item `i` is row `i`. Clones share the buffer.
 ///
-/// A loader copies the rows of a batch straight into the batch's buffer, once. With `map` or `collate` an item is a [`Row`], a view that
-/// copies nothing. Put several side by side with [`Zip`](super::Zip): images and their labels.
+/// A loader copies the rows of a batch directly into the batch's buffer. With `map` or `collate`,
+/// an item is a [`Row`], a view into the buffer. Combine images and their labels with
+/// [`Zip`](crate::data::Zip).
 ///
 /// ```
 /// use burn::tensor::{Int, Tensor};
 /// use lightning_core::data::{DataLoader, Loader, EpochOffset, Rows, Zip};
 ///
-/// let images = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?.convert(|pixel| f32::from(pixel) / 255.0);
+/// let pixels = Rows::new(vec![0_u8, 255, 51, 0, 0, 0], [2])?;
+/// let images = pixels.convert(|pixel| f32::from(pixel) / 255.0);
 /// let labels = Rows::scalars(vec![7_i32, 3, 9]);
 /// let loader = DataLoader::builder(Zip::new((images, labels))?).batch_size(2).build()?;
-/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = loader.resume(EpochOffset::default())?.next().transpose()?;
+/// let mut batches = loader.resume(EpochOffset::default())?;
+/// let batch: Option<(Tensor<2>, Tensor<1, Int>)> = batches.next().transpose()?;
 /// let (pixels, _labels) = batch.ok_or("no batch")?;
 /// assert_eq!(pixels.into_data().try_to_vec::<f32>()?, [0.0, 1.0, 0.2, 0.0]);
 /// # Ok::<(), lightning_core::Error>(())
@@ -38,11 +41,11 @@ pub struct Rows<T> {
     layout: RowLayout,
 }
 
-/// How a buffer is cut into rows.
+/// The division of a buffer into rows.
 #[derive(Clone, PartialEq, Eq)]
 struct RowLayout {
     rows: usize,
-    /// Values in a row; not 0.
+    /// Values in a row; at least 1.
     width: usize,
     shape: Arc<[usize]>,
 }
@@ -62,53 +65,58 @@ impl RowLayout {
 }
 
 impl<T: Element> Rows<T> {
-    /// Rows of the given shape, one after the other in `values`.
+    /// Divides `values` into rows of the given shape.
     ///
     /// # Errors
-    /// When the values are no whole number of rows, or a row has no values.
+    /// If the number of values is not a multiple of a row's, or if a row has no values.
     pub fn new(values: Vec<T>, shape: impl Into<Vec<usize>>) -> Result<Self> {
         let shape: Arc<[usize]> = shape.into().into();
         let width: usize = shape.iter().product();
         if width == 0 || !values.len().is_multiple_of(width) {
-            let error = Error::data(format!("{} values cannot be cut into rows of shape {shape:?}", values.len()));
-            return Err(error.help("give the shape of one item, without the number of items"));
+            let error = Error::data(format!(
+                "the number of values must be a multiple of a row of shape {shape:?}, found {}",
+                values.len()
+            ));
+            return Err(error.help("pass the shape of one item, without the number of items"));
         }
         let layout = RowLayout { rows: values.len() / width, width, shape };
         Ok(Self { values: Arc::new(values), layout })
     }
 
-    /// One value an item, such as labels.
+    /// Makes one item of each value, such as a label.
     pub fn scalars(values: Vec<T>) -> Self {
         let layout = RowLayout { rows: values.len(), width: 1, shape: Arc::new([]) };
         Self { values: Arc::new(values), layout }
     }
 
-    /// The rows of tensor data, along its first dimension.
+    /// Makes one item of each index of the first dimension of tensor data.
     ///
     /// # Errors
-    /// When the data has no dimension, rows without values, or another type than `T`.
+    /// If the data is of rank 0 or of another type than `T`, or if its rows have no values.
     pub fn from_data(data: TensorData) -> Result<Self> {
         let shape = data.shape().as_slice().to_vec();
         let Some((_, row)) = shape.split_first() else {
-            return Err(Error::data("tensor data of rank 0 has no rows").help("reshape it to at least one dimension"));
+            return Err(Error::data("tensor data must have rank 1 or more, found 0")
+                .help("reshape it to at least one dimension"));
         };
         let row = row.to_vec();
         let values = data
             .try_into_vec::<T>()
-            .map_err(|error| Error::data(format!("these rows are not of type {:?}", T::dtype())).caused_by(error))?;
+            .map_err(|error| Error::data(format!("the rows must be of type {:?}", T::dtype())).caused_by(error))?;
         Self::new(values, row)
     }
 
-    /// Rows whose values pass through `convert` when they are read: bytes that become normalised floats, say, kept as bytes.
+    /// Applies `convert` to the values when they are read: for example bytes in memory that become
+    /// normalized floats.
     ///
-    /// `convert` is a function of the value alone. Of rows of bytes it is asked once for each byte that occurs, not once for each item:
-    /// for random numbers there is the loader's `map`.
+    /// `convert` must depend on the value alone. For bytes it is called once for each of the 256
+    /// values that occurs, not once for each item. For random functions, use the loader's `map`.
     pub fn convert<E, F>(self, convert: F) -> ConvertedRows<T, E>
     where
         E: Element,
         F: Fn(T) -> E + Send + Sync + 'static,
     {
-        // One virtual call for many values, not for each.
+        // One virtual call converts many values.
         let convert: Arc<Convert<T, E>> = match self.table(&convert) {
             Some(table) => Arc::new(move |row: &[T], into: &mut Vec<E>| {
                 into.extend(row.iter().map(|byte| table[usize::from(byte.to_u8())]));
@@ -118,8 +126,8 @@ impl<T: Element> Rows<T> {
         ConvertedRows { rows: self, convert }
     }
 
-    /// What bytes become, by byte; those that do not occur become anything. `None` for other types, and where `convert` panics: it
-    /// shall do so when the item is read.
+    /// The result for each byte that occurs. `None` for types other than bytes, and if `convert`
+    /// panics: the panic is then reported when the item is read.
     fn table<E: Element>(&self, convert: &impl Fn(T) -> E) -> Option<Box<[E; 256]>> {
         if T::dtype() != DType::U8 {
             return None;
@@ -148,7 +156,7 @@ impl<T> Rows<T> {
         self.values.get(range).ok_or_else(|| out_of_range(index, self.layout.rows))
     }
 
-    /// Appends the rows at `indices`.
+    /// Appends the rows at `indices` to a buffer.
     fn copy(&self, indices: &[usize], into: &mut Vec<T>) -> Result<()>
     where
         T: Copy,
@@ -159,7 +167,7 @@ impl<T> Rows<T> {
         Ok(())
     }
 
-    /// The values of a batch as its one column.
+    /// The values of a batch as its only column.
     fn column<E: Element>(&self, values: Vec<E>, rows: usize) -> Option<Vec<TensorData>> {
         Some(vec![TensorData::new(values, self.layout.batch_shape(rows))])
     }
@@ -191,13 +199,14 @@ impl<T> fmt::Debug for Rows<T> {
     }
 }
 
-/// What [`Rows::convert`] makes: rows of `T` that are read as rows of `E`.
+/// Rows of `T` that are read as rows of `E`, returned by [`Rows::convert`].
 pub struct ConvertedRows<T, E> {
     rows: Rows<T>,
     convert: Arc<Convert<T, E>>,
 }
 
-/// The bytes of rows that are gathered before they are converted: what stays in a core's own cache.
+/// The bytes of rows that are gathered before they are converted: a size that stays in a core's own
+/// cache.
 const GATHERED: usize = 64 << 10;
 
 /// Appends converted rows.
@@ -219,8 +228,8 @@ impl<T: Element, E: Element> Dataset for ConvertedRows<T, E> {
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
         let width = self.rows.layout.width;
         let mut values = Vec::with_capacity(indices.len() * width);
-        // Rows of a shuffled batch lie far apart. A plain copy of several waits for all of them at once; converting one before the next is
-        // looked for would wait for each.
+        // Rows of a shuffled batch lie far apart in memory. Copying several first lets their cache
+        // misses overlap; converting each row at once would wait for one miss after another.
         let together = (GATHERED / (width * size_of::<T>()).max(1)).max(1);
         let mut gathered = Vec::with_capacity(together.min(indices.len()) * width);
         for indices in indices.chunks(together) {
@@ -246,7 +255,7 @@ impl<T, E> fmt::Debug for ConvertedRows<T, E> {
     }
 }
 
-/// One row of [`Rows`]: a slice that keeps its buffer alive. Nothing is copied to make or to clone it.
+/// One row of [`Rows`]: a slice that keeps the buffer alive. Making or cloning it copies no values.
 #[derive(Clone)]
 pub struct Row<T> {
     values: Arc<Vec<T>>,

@@ -4,10 +4,10 @@ use std::{fmt, sync::Arc};
 
 use burn::tensor::TensorData;
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
-/// Some items of a dataset, in an order of their own. Cheap to clone: the dataset is shared, no item is copied.
+/// Some items of a dataset, in any order. Clones share the dataset; no item is copied.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Subset};
@@ -19,15 +19,15 @@ use crate::error::{Error, Result};
 pub struct Subset<D> {
     dataset: Arc<D>,
     indices: Arc<[usize]>,
-    /// What is wrong with it, told when a loader is built.
+    /// An error that is reported when a loader is built.
     fault: Option<Arc<str>>,
 }
 
 impl<D: Dataset> Subset<D> {
-    /// The items of `dataset` at `indices`; an index may occur more than once.
+    /// Selects the items of `dataset` at `indices`. An index may occur more than once.
     ///
     /// # Errors
-    /// The first index that the dataset does not have.
+    /// If an index is outside the dataset.
     pub fn new(dataset: D, indices: Vec<usize>) -> Result<Self> {
         let len = dataset.len();
         match indices.iter().find(|index| **index >= len) {
@@ -36,24 +36,27 @@ impl<D: Dataset> Subset<D> {
         }
     }
 
-    /// Every item, read in order.
+    /// Reads every item, in order.
+    ///
+    /// # Errors
+    /// If an item cannot be read.
     pub fn to_vec(&self) -> Result<Vec<D::Item>> {
         self.indices.iter().map(|index| self.dataset.get(*index)).collect()
     }
 }
 
 impl<D> Subset<D> {
-    /// Every index is below the dataset's length.
+    /// Requires every index to be below the dataset's length.
     pub(super) fn from_parts(dataset: Arc<D>, indices: Vec<usize>) -> Self {
         Self { dataset, indices: indices.into(), fault: None }
     }
 
-    /// A part that no loader can be built of, with the reason.
+    /// A subset of which no loader can be built, with the reason.
     pub(super) fn faulty(dataset: Arc<D>, indices: Vec<usize>, fault: &str) -> Self {
         Self { fault: Some(fault.into()), ..Self::from_parts(dataset, indices) }
     }
 
-    /// Where the items stand in the whole dataset.
+    /// The indices of the items in the whole dataset.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 
-use super::{Batches, DataLoader, EpochOffset, Loader, loader::Summary};
+use super::{Batches, DataLoader, EpochOffset, Loader, Summary};
 use crate::{
     error::{Error, Result},
     random::{Rng, Stream},
 };
 
-/// Reads two to four loaders as one, in the four ways of PyTorch Lightning's `CombinedLoader`.
+/// Reads two to four loaders as one, in the four modes of PyTorch Lightning's `CombinedLoader`.
 ///
 /// | of loaders with 3 and 4 batches | batches | a batch is |
 /// |---|---|---|
@@ -19,8 +19,8 @@ use crate::{
 /// | [`max_size`](Self::max_size) | 4 | `(Option<A>, Option<B>)` |
 /// | [`sequential`](Self::sequential) | 7 | `A`, which is `B` |
 ///
-/// The result is a [`DataLoader`] as any other. Each loader has random numbers of its own: two shuffled loaders of one length come in
-/// different orders.
+/// The result is a [`DataLoader`]. The loaders have different random numbers: two shuffled loaders
+/// of equal length are read in different orders.
 ///
 /// ```
 /// use lightning_core::data::{Combined, EpochOffset, from_loader};
@@ -34,45 +34,47 @@ use crate::{
 pub struct Combined;
 
 impl Combined {
-    /// A batch of each, until the shortest ends.
+    /// Combines one batch of each loader, until the shortest ends.
     pub fn min_size<B: Send + 'static>(loaders: impl Combine<B>) -> DataLoader<B> {
         loaders.together(Mode::Min)
     }
 
-    /// A batch of each, until the longest ends; shorter ones start again, shuffled anew.
+    /// Combines one batch of each loader, until the longest ends. Shorter ones start again, in a
+    /// new order if they shuffle.
     ///
-    /// Where a loader does not know its length, resuming reads it through from the start.
+    /// If a loader does not know its length, resuming reads it from the start.
     pub fn max_size_cycle<B: Send + 'static>(loaders: impl Combine<B>) -> DataLoader<B> {
         loaders.together(Mode::MaxCycle)
     }
 
-    /// A batch of each, until the longest ends; `None` where a shorter one has ended.
+    /// Combines one batch of each loader, until the longest ends. A loader that has ended
+    /// contributes `None`.
     pub fn max_size<B: Send + 'static, L: Combine<B>>(loaders: L) -> DataLoader<L::Filled> {
         loaders.filled()
     }
 
-    /// All batches of the first loader, then all of the second, and so on. All have batches of one type; different ones go into an enum
-    /// with `#[derive(Batch)]`.
+    /// Reads all batches of the first loader, then all of the second, and so on. The batches have
+    /// the same type; put different types into an enum with `#[derive(Batch)]`.
     ///
-    /// Where a loader does not know its length, resuming after it reads it through.
+    /// If a loader does not know its length, resuming at a later position reads all of it.
     pub fn sequential<B: Send + 'static>(loaders: impl CombineSequential<B>) -> DataLoader<B> {
         DataLoader::new(Chained(loaders.members()), Summary::default())
     }
 }
 
-/// How several loaders end.
+/// When a combination ends.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// With the shortest.
+    /// With the shortest loader.
     Min,
-    /// With the longest, the others being read again.
+    /// With the longest loader; the others start again.
     MaxCycle,
-    /// With the longest, the others giving nothing.
+    /// With the longest loader; the others contribute `None`.
     Max,
 }
 
-/// A loader that several threads may open.
+/// A loader that several threads can open.
 type Member<B> = Arc<Mutex<dyn Loader<B>>>;
 
 fn member<B: 'static>(loader: impl Loader<B>) -> Member<B> {
@@ -83,11 +85,12 @@ fn locked<B>(member: &Member<B>) -> MutexGuard<'_, dyn Loader<B> + 'static> {
     member.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The position of one loader of several, in one of its rounds: the first round of the first loader is the position itself.
+/// The position of one loader in one of its rounds. For the first round of the first loader it is
+/// the position of the combination.
 fn position(of: EpochOffset, loader: usize, round: u64, batch: u64) -> EpochOffset {
     let mut seed = of.seed;
     if loader > 0 || round > 0 {
-        // No epoch has this number.
+        // `u64::MAX` is not the number of any epoch, so this seed collides with no other.
         seed = Rng::derived(seed, Stream::Sample, u64::MAX, (loader as u64) << 48 | round).next_u64();
     }
     EpochOffset { seed, epoch: of.epoch, batch }
@@ -101,12 +104,12 @@ fn start<B: 'static>(member: &Member<B>, from: EpochOffset, device: Option<&Devi
     }
 }
 
-/// Says which loader an error is of.
+/// Adds the place of the loader to an error.
 fn named<T>(result: Result<T>, place: usize) -> Result<T> {
     result.map_err(|error| Error::new(error.kind(), format!("loader {place} of the combination")).caused_by(error))
 }
 
-/// One loader of several, read again and again where that is wanted.
+/// One loader of a combination, which may be read several times.
 struct Track<B> {
     member: Member<B>,
     place: usize,
@@ -114,7 +117,7 @@ struct Track<B> {
     device: Option<Device>,
     round: u64,
     batches: Batches<B>,
-    /// It has been read to its end at least once.
+    /// Whether it was read to its end at least once.
     exhausted: bool,
 }
 
@@ -125,7 +128,7 @@ impl<B: 'static> Track<B> {
             (Mode::MaxCycle, Some(len)) => {
                 (from.batch.checked_div(len).unwrap_or(0), from.batch.checked_rem(len).unwrap_or(0), 0)
             }
-            // Only reading tells when it starts again.
+            // Without a length, only reading shows where a round ends.
             (Mode::MaxCycle, None) => (0, 0, from.batch),
             (Mode::Min | Mode::Max, _) => (0, from.batch, 0),
         };
@@ -154,12 +157,13 @@ impl<B: 'static> Track<B> {
         self.batches = named(start(&self.member, from, self.device.as_ref()), self.place)?;
         self.pull()?.ok_or_else(|| {
             Error::data(format!("loader {} of the combination has no batches", self.place))
-                .help("give it at least one batch, or combine with `max_size`")
+                .help("pass a loader with at least one batch, or use `max_size`")
         })
     }
 }
 
-/// How many batches loaders of these lengths have together; one that does not know may be the shortest and the longest.
+/// The length of a combination. It is unknown if one length is, since that loader may be the
+/// shortest or the longest.
 fn together(lengths: &[Option<usize>], mode: Mode) -> Option<usize> {
     let lengths: Option<Vec<usize>> = lengths.iter().copied().collect();
     match mode {
@@ -171,7 +175,7 @@ fn together(lengths: &[Option<usize>], mode: Mode) -> Option<usize> {
 /// Opens loaders of type `T` at a position.
 type Open<T, O> = fn(&T, EpochOffset, Option<&Device>, Mode) -> Result<Batches<O>>;
 
-/// Loaders side by side; `O` is what a batch of all is.
+/// Loaders read in parallel, whose batches form an `O`.
 struct Parallel<T, O> {
     members: T,
     mode: Mode,
@@ -197,7 +201,7 @@ impl<T: Send + Sync + 'static, O: 'static> Parallel<T, O> {
     fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<O>> {
         let batches = (self.open)(&self.members, from, device, self.mode)?;
         match self.len() {
-            // So that nothing is read which the longest loader is too short for.
+            // Stops before a shorter loader is restarted beyond the end of the longest.
             Some(len) => {
                 Ok(Box::new(batches.take(len.saturating_sub(usize::try_from(from.batch).unwrap_or(usize::MAX)))))
             }
@@ -210,7 +214,7 @@ fn parallel<T: Send + Sync + 'static, O: 'static>(loaders: Parallel<T, O>) -> Da
     DataLoader::new(loaders, Summary::default())
 }
 
-/// Loaders one after the other.
+/// Loaders read in sequence.
 struct Chained<B>(Vec<Member<B>>);
 
 impl<B: Send + 'static> Loader<B> for Chained<B> {
@@ -251,7 +255,7 @@ struct Chain<B> {
 }
 
 impl<B: 'static> Chain<B> {
-    /// Opens the next loader that is not skipped as a whole; `false` at the end.
+    /// Opens the next loader that is not skipped entirely. Returns `false` at the end.
     fn advance(&mut self) -> Result<bool> {
         while let Some(member) = self.members.get(self.place) {
             let len = locked(member).len().map(|len| len as u64);
@@ -260,7 +264,8 @@ impl<B: 'static> Chain<B> {
                 self.place += 1;
                 continue;
             }
-            // A loader that does not know its length is read from its start: it may have fewer batches than are to be skipped.
+            // A loader of unknown length is read from its start, since it may have fewer batches
+            // than are skipped.
             let batch = if len.is_some() { std::mem::take(&mut self.skipped) } else { 0 };
             self.current = Some(start(member, position(self.from, self.place, 0, batch), self.device.as_ref())?);
             return Ok(true);
@@ -294,28 +299,28 @@ impl<B: 'static> Iterator for Chain<B> {
     }
 }
 
-/// Two to four loaders, as a tuple, that give batches `B` together.
+/// A tuple of two to four loaders, whose batches form a `B`.
 #[diagnostic::on_unimplemented(
-    message = "a tuple of loaders is required, found `{Self}`",
-    label = "not a tuple of loaders",
-    note = "write two, three or four loaders: `Combined::min_size((a, b))`"
+    message = "expected a tuple of loaders to combine",
+    label = "found `{Self}`",
+    note = "give a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
 )]
 pub trait Combine<B> {
-    /// `B` where every member may be missing.
+    /// `B` with each member in an `Option`.
     type Filled: Send + 'static;
 
-    /// The loaders side by side.
+    /// Reads the loaders in parallel.
     #[doc(hidden)]
     fn together(self, mode: Mode) -> DataLoader<B>;
 
-    /// The loaders side by side, until the longest ends.
+    /// Reads the loaders in parallel until the longest ends.
     #[doc(hidden)]
     fn filled(self) -> DataLoader<Self::Filled>;
 }
 
-/// Loaders of batches of one type, as a tuple.
+/// A tuple of two to four loaders whose batches have the same type.
 #[diagnostic::on_unimplemented(
-    message = "loaders must have one batch type to be read in sequence",
+    message = "these loaders cannot be read in sequence",
     label = "found `{Self}`",
     note = "write two, three or four loaders of one batch type: `Combined::sequential((a, b))`"
 )]
@@ -338,7 +343,8 @@ macro_rules! combine {
                     open: |members, from, device, mode| {
                         let mut tracks = ($(Track::open(&members.$index, $index, from, device, mode)?,)+);
                         let mut next = move || {
-                            // Every loader is asked, also where another fails: they stay side by side.
+                            // Every loader is advanced even if another fails, so that they stay
+                            // aligned.
                             let pulled = ($(tracks.$index.pull(),)+);
                             let pulled = ($(pulled.$index?,)+);
                             if mode == Mode::MaxCycle && $(tracks.$index.exhausted)&&+ {
@@ -395,82 +401,4 @@ sequential!(L 0, M 1, N 2);
 sequential!(L 0, M 1, N 2, O 3);
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-    use crate::data::from_loader;
-
-    fn read<B: 'static>(loader: &DataLoader<B>, batch: u64) -> Vec<B> {
-        let from = EpochOffset { batch, ..EpochOffset::default() };
-        loader.resume(from).unwrap().collect::<Result<_>>().unwrap()
-    }
-
-    /// A loader that does not know its length.
-    fn unknown(end: i32) -> DataLoader<i32> {
-        DataLoader::from_iter(move |_, _| 0..end)
-    }
-
-    #[test]
-    fn three_and_four_loaders() {
-        let three = Combined::min_size((vec![1, 2], from_loader(["a", "b", "c"]), unknown(5)));
-        assert_eq!((three.len(), read(&three, 0)), (None, vec![(1, "a", 0), (2, "b", 1)]));
-        let four = Combined::max_size((vec![1], vec![2, 3], vec![4], vec![5]));
-        assert_eq!(read(&four, 1), [(None, Some(3), None, None)]);
-    }
-
-    #[test]
-    fn every_mode_resumes_at_every_batch() {
-        let check = |name: &str, rest: &dyn Fn(u64) -> Vec<String>| {
-            let all = rest(0);
-            for batch in 0..=all.len() + 2 {
-                let expected = all.get(batch..).unwrap_or_default();
-                assert_eq!(rest(batch as u64), expected, "{name} from {batch}");
-            }
-        };
-        fn texts<B: std::fmt::Debug + 'static>(loader: &DataLoader<B>, batch: u64) -> Vec<String> {
-            read(loader, batch).iter().map(|batch| format!("{batch:?}")).collect()
-        }
-        let shuffled = |n: i32| {
-            let items: Vec<i32> = (0..n).collect();
-            DataLoader::<Vec<i32>>::builder(items).shuffle(true).batch_size(2).build().unwrap()
-        };
-        let (min, cycle) =
-            (Combined::min_size((shuffled(9), unknown(7))), Combined::max_size_cycle((shuffled(5), shuffled(15))));
-        let (open, max) =
-            (Combined::max_size_cycle((shuffled(5), unknown(7))), Combined::max_size((shuffled(3), unknown(4))));
-        let chain = Combined::sequential((unknown(3), vec![10, 11], unknown(2)));
-        check("min_size", &|batch| texts(&min, batch));
-        check("max_size_cycle", &|batch| texts(&cycle, batch));
-        check("max_size_cycle of unknown length", &|batch| texts(&open, batch));
-        check("max_size", &|batch| texts(&max, batch));
-        check("sequential", &|batch| texts(&chain, batch));
-        assert_eq!(texts(&chain, 0), ["0", "1", "2", "10", "11", "0", "1"]);
-        assert_eq!(texts(&open, 0).len(), 7);
-    }
-
-    #[test]
-    fn loaders_do_not_share_their_random_numbers() {
-        let items: Vec<i32> = (0..50).collect();
-        let loader = DataLoader::<Vec<i32>>::builder(items).shuffle(true).batch_size(50).build().unwrap();
-        let pairs = read(&Combined::min_size((loader.clone(), loader.clone())), 0);
-        assert_ne!(pairs[0].0, pairs[0].1);
-        // The first loader comes as it does alone.
-        assert_eq!(pairs[0].0, read(&loader, 0)[0]);
-        let rounds = read(&Combined::max_size_cycle((loader, vec![1, 2, 3])), 0);
-        assert_ne!(rounds[0].0, rounds[1].0);
-        assert_ne!(rounds[1].0, rounds[2].0);
-    }
-
-    #[test]
-    fn a_failing_loader_is_named() {
-        let failing = DataLoader::try_from_iter(|_, _| [Ok(1), Err(Error::msg("torn")), Ok(3)]);
-        let pairs = Combined::min_size((vec!['a', 'b', 'c'], failing));
-        let read: Vec<Result<(char, i32)>> = pairs.resume(EpochOffset::default()).unwrap().collect();
-        assert_eq!(read[1].as_ref().unwrap_err().to_string(), "loader 1 of the combination: torn");
-        // The others have gone on.
-        assert_eq!(read[2].as_ref().unwrap(), &('c', 3));
-        let empty = Combined::max_size_cycle((unknown(2), unknown(0)));
-        let error = empty.resume(EpochOffset::default()).unwrap().next().unwrap().unwrap_err();
-        assert_eq!(error.message(), "loader 1 of the combination has no batches");
-    }
-}
+mod tests;

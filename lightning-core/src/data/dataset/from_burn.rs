@@ -1,26 +1,28 @@
-//! Burn's own datasets as datasets.
+//! Burn's datasets.
 
 use std::{error::Error as StdError, fmt, marker::PhantomData};
 
 use burn::data::dataset::{Dataset as BurnDataset, DatasetError};
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
-/// One of Burn's datasets as a [`Dataset`]: what [`from_burn`] returns.
+/// One of Burn's datasets, returned by [`from_burn`].
 pub struct FromBurn<D, I, E = DatasetError> {
     dataset: D,
     types: PhantomData<fn() -> (I, E)>,
 }
 
-/// Makes a dataset of any of Burn's: in memory, of a CSV or JSON file, of a database, or one of Burn's transforms of these.
+/// Makes a [`Dataset`] of one of Burn's: in memory, of a CSV or JSON file, of a database, or a
+/// transform of these.
 ///
 /// ```
 /// use burn::data::dataset::InMemDataset;
 /// use lightning_core::data::{DataLoader, EpochOffset, from_burn};
 ///
 /// let dataset = from_burn(InMemDataset::new(vec![1, 2, 3]));
-/// let loader = DataLoader::builder(dataset).batch_size(2).collate(|items: Vec<i32>| Ok(items)).build()?;
+/// let loader: DataLoader<Vec<i32>> =
+///     DataLoader::builder(dataset).batch_size(2).collate(Ok).build()?;
 /// assert_eq!(loader.resume(EpochOffset::default())?.count(), 2);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
@@ -45,7 +47,7 @@ where
     }
 
     fn get(&self, index: usize) -> Result<I> {
-        // Burn panics there.
+        // Burn panics for such an index.
         if index >= self.dataset.len() {
             return Err(out_of_range(index, self.dataset.len()));
         }

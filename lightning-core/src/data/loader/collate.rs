@@ -1,21 +1,24 @@
-//! Batches made of items by their types alone: what a loader does without `collate`.
+//! Batches made of items by their types: the default of a loader without `collate`.
 
 use burn::tensor::{Bool, Device, Element, Float, Int, Tensor, TensorData, kind::Basic};
 
-use super::Row;
-use crate::error::{Error, Result};
+use crate::{
+    data::Row,
+    error::{Error, Result},
+};
 
-/// A batch that can be made of a list of `Item`s: what a loader does where no `collate` is given.
+/// A batch that can be made of a list of `Item`s: the default of a loader without `collate`.
 ///
 /// | items | batch |
 /// |---|---|
 /// | numbers, `bool` | `Tensor<1>`, `Tensor<1, Int>`, `Tensor<1, Bool>` |
-/// | arrays `[x; N]`, `[[x; N]; M]`, and `Vec`s of one length | `Tensor<2, _>`, `Tensor<3, _>` |
-/// | [`Row`](super::Row)s, `TensorData` | a tensor of one dimension more |
-/// | `Tensor<D, _>` | `Tensor<{D + 1}, _>`, stacked, or `Tensor<D, _>`, one after the other |
-/// | `Vec`s of different lengths | [`Padded`](super::Padded) |
+/// | arrays `[x; N]`, `[[x; N]; M]`, and `Vec`s of equal length | `Tensor<2, _>`, `Tensor<3, _>` |
+/// | [`Row`](crate::data::Row)s, `TensorData` | a tensor of one dimension more |
+/// | `Tensor<D, _>` | `Tensor<{D + 1}, _>`, stacked, or `Tensor<D, _>`, concatenated |
+/// | `Vec`s of different lengths | [`Padded`](crate::data::Padded) |
 /// | tuples of these | tuples of these |
-/// | tuples of these | a `#[derive(Batch)]` struct, the members of the tuple in the order of the fields; of a single field without a tuple |
+/// | tuples of these | a `#[derive(Batch)]` struct with its fields in that order |
+/// | one of these | a `#[derive(Batch)]` struct with a single field |
 /// | anything | a `Vec` of it |
 ///
 /// ```
@@ -38,34 +41,36 @@ use crate::error::{Error, Result};
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the loader cannot collate its items into `{Self}`",
+    message = "this loader cannot make a `{Self}` of its items",
     label = "`collate` is missing",
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
             `DataLoader::from_batches` for ready batches"
 )]
 pub trait FromItems<Item>: Sized {
-    /// How many columns of [`Dataset::gather`](super::Dataset::gather) make the batch, where it can be made of columns.
+    /// The number of columns of [`Dataset::gather`](crate::data::Dataset::gather) that form the
+    /// batch, if it can be made of columns.
     const COLUMNS: Option<usize> = None;
 
-    /// Makes the batch; of no items none can be made.
+    /// Makes the batch of at least one item.
     ///
     /// # Errors
-    /// When the items do not fit together, with the place of the first that does not.
+    /// If `items` is empty or if their shapes differ, with the place of the first item that does
+    /// not fit.
     fn from_items(items: Vec<Item>) -> Result<Self>;
 
     /// Makes the batch of the next [`COLUMNS`](Self::COLUMNS) columns.
     ///
     /// # Errors
-    /// When a column has not the rank of its tensor.
+    /// If the rank of a column is not that of its tensor.
     fn from_columns(columns: &mut dyn Iterator<Item = TensorData>) -> Result<Self> {
         let _ = columns;
-        Err(Error::data("this batch is not made of columns"))
+        Err(Error::data("this batch cannot be made of columns"))
     }
 }
 
-/// The device of batches that have just been made: the CPU, where a backend for it is there.
+/// The device on which loaders make their batches: the CPU, if a backend for it is compiled in.
 ///
-/// The loop moves batches to the device they are needed on.
+/// The training loop moves the batches to its device.
 pub fn host() -> Device {
     #[cfg(feature = "flex")]
     return Device::flex();
@@ -79,7 +84,7 @@ impl<T> FromItems<T> for Vec<T> {
     }
 }
 
-/// The next column, as a tensor of the rank that is wanted.
+/// The next column as a tensor of rank `D`.
 fn column<const D: usize, K: Basic>(columns: &mut dyn Iterator<Item = TensorData>) -> Result<Tensor<D, K>> {
     let data = columns.next().ok_or_else(|| Error::data("the dataset has fewer columns than the batch"))?;
     tensor(data)
@@ -95,7 +100,7 @@ pub(super) fn tensor<const D: usize, K: Basic>(data: TensorData) -> Result<Tenso
     Ok(Tensor::from_data(data, &host()))
 }
 
-/// One buffer with the values of all items, each of which has the shape of the first.
+/// Concatenates the values of all items, which must have the shape of the first.
 fn joined<'a, E: Element>(items: impl ExactSizeIterator<Item = (&'a [E], Vec<usize>)>) -> Result<TensorData> {
     let count = items.len();
     let mut values = Vec::new();
@@ -180,7 +185,7 @@ impl FromItems<usize> for Tensor<1, Int> {
     }
 }
 
-/// The shapes must be one, or Burn panics.
+/// Checks that the shapes agree: Burn panics if they do not.
 fn same_shape<const D: usize, K: Basic>(items: &[Tensor<D, K>], skipped: usize) -> Result<()> {
     let dims: Vec<[usize; D]> = items.iter().map(Tensor::dims).collect();
     let rest = |dims: &[usize; D]| dims.get(skipped..).map(<[usize]>::to_vec).unwrap_or_default();
@@ -193,7 +198,7 @@ fn same_shape<const D: usize, K: Basic>(items: &[Tensor<D, K>], skipped: usize) 
 
 macro_rules! tensors {
     ($($kind:ty),+) => {$(
-        /// One after the other, along the first dimension.
+        /// Concatenated along the first dimension.
         impl<const D: usize> FromItems<Tensor<D, $kind>> for Tensor<D, $kind> {
             fn from_items(items: Vec<Tensor<D, $kind>>) -> Result<Self> {
                 same_shape(&items, 1)?;
@@ -227,7 +232,7 @@ macro_rules! tensors {
         }
     )+};
     (stacked $kind:ty: $($item:literal $batch:literal),+) => {$(
-        /// Stacked: the first dimension counts the items.
+        /// Stacked along a new first dimension.
         impl FromItems<Tensor<$item, $kind>> for Tensor<$batch, $kind> {
             fn from_items(items: Vec<Tensor<$item, $kind>>) -> Result<Self> {
                 same_shape(&items, 0)?;
@@ -261,7 +266,7 @@ macro_rules! tuple {
     };
 }
 
-/// The columns of all members, where every one can be made of columns.
+/// The columns of all members, if every one can be made of columns.
 const fn sum<const N: usize>(columns: [Option<usize>; N]) -> Option<usize> {
     let mut sum = 0;
     let mut member = 0;

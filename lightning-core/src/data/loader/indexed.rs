@@ -1,4 +1,4 @@
-//! Loaders of datasets with an index: items are read by their number, so that any batch can be made at any time by anyone.
+//! Loaders of datasets: items are read by their index, so that any thread can make any batch.
 
 use std::{
     marker::PhantomData,
@@ -11,22 +11,24 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, Dataset, EpochOffset, Loader, Transform,
-    layout::{Layout, Order},
-    loader::Summary,
-    prefetch::{
-        epoch::{Epoch, Job, Reader, Watch, in_batch},
-        ordered::Ordered,
-        workers::Workers,
-    },
+    Batches, Collate, EpochOffset, Loader, Summary, Transform,
+    batch_plan::{BatchPlan, Order},
 };
 use crate::{
+    data::{
+        Dataset,
+        prefetch::{
+            epoch::{Epoch, Job, Reader, Watch, in_batch},
+            ordered::Ordered,
+            workers::Workers,
+        },
+    },
     error::{Error, ErrorKind, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},
 };
 
-/// Puts the tensors of a batch where a copy to the device is fast.
+/// Puts the tensors of a batch in memory from which the copy to a device is fast.
 pub(super) type Stage<B> = fn(B, &Device) -> B;
 
 /// How the batches of a dataset are made.
@@ -34,14 +36,14 @@ pub(super) struct Recipe<D, B, C, M> {
     pub(super) dataset: D,
     pub(super) map: M,
     pub(super) collate: C,
-    pub(super) layout: Layout,
+    pub(super) plan: BatchPlan,
     pub(super) stage: Option<Stage<B>>,
     pub(super) batch: PhantomData<fn() -> B>,
 }
 
 /// A loader of a dataset, before the types of dataset, map and collate function are erased.
 pub(super) struct Indexed<D, B, C, M> {
-    // Workers hold the recipe and never the loader, whose end may be the end of the workers.
+    // Workers hold the recipe and never the loader: dropping the loader may join the workers.
     pub(super) recipe: Arc<Recipe<D, B, C, M>>,
     pub(super) workers: Workers,
 }
@@ -54,7 +56,7 @@ where
     C: Collate<M::Output, B>,
 {
     fn len(&self) -> Option<usize> {
-        Some(self.recipe.layout.batches)
+        Some(self.recipe.plan.batches)
     }
 
     fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
@@ -66,17 +68,17 @@ where
     }
 
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
-        match self.recipe.layout.shuffles() {
+        match self.recipe.plan.shuffles() {
             true => self.open_with(Order::Dataset, from, Some(device)),
             false => self.open(from, Some(device)),
         }
     }
 
     fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {
-        let layout = &self.recipe.layout;
-        let order = layout.order(at, self.recipe.dataset.len())?;
+        let plan = &self.recipe.plan;
+        let order = plan.order(at, self.recipe.dataset.len())?;
         let batch = usize::try_from(at.batch).unwrap_or(usize::MAX);
-        Ok(Some(layout.indices(&order, batch)))
+        Ok(Some(plan.indices(&order, batch)))
     }
 }
 
@@ -88,21 +90,21 @@ where
     C: Collate<M::Output, B>,
 {
     pub(super) fn summary(&self) -> Summary {
-        let layout = &self.recipe.layout;
+        let plan = &self.recipe.plan;
         Summary {
-            items: Some(layout.items),
-            batch_size: layout.batch_size,
-            shuffle: layout.shuffles(),
-            drop_last: layout.drop_last,
+            items: Some(plan.items),
+            batch_size: plan.batch_size,
+            shuffle: plan.shuffles(),
+            drop_last: plan.drop_last,
             workers: self.workers.settings.count,
         }
     }
 
     fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
-        let layout = &self.recipe.layout;
+        let plan = &self.recipe.plan;
         // At the end of an epoch no order is needed any more.
-        let order = match self.first(from) < layout.batches {
-            true => layout.order(from, self.recipe.dataset.len())?,
+        let order = match self.first(from) < plan.batches {
+            true => plan.order(from, self.recipe.dataset.len())?,
             false => Order::Dataset,
         };
         self.open_with(order, from, device)
@@ -110,12 +112,12 @@ where
 
     /// The number of the first batch.
     fn first(&self, from: EpochOffset) -> usize {
-        let end = self.recipe.layout.batches;
+        let end = self.recipe.plan.batches;
         usize::try_from(from.batch).map_or(end, |batch| batch.min(end))
     }
 
     fn open_with(&self, order: Order, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
-        let (first, end) = (self.first(from), self.recipe.layout.batches);
+        let (first, end) = (self.first(from), self.recipe.plan.batches);
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
             recipe: Arc::clone(&self.recipe),
             order,
@@ -137,7 +139,7 @@ struct IndexedEpoch<D, B, C, M> {
     seed: u64,
     epoch: u64,
     next: AtomicUsize,
-    /// Where to stage the batches for.
+    /// The device to stage the batches for.
     device: Option<Device>,
 }
 
@@ -150,16 +152,16 @@ where
 {
     fn draw(self: Arc<Self>) -> Option<Job<B>> {
         let batch = self.next.fetch_add(1, Ordering::Relaxed);
-        if batch >= self.recipe.layout.batches {
-            // Asked for again and again it would wrap around in the end.
-            self.next.store(self.recipe.layout.batches, Ordering::Relaxed);
+        if batch >= self.recipe.plan.batches {
+            // Keeps the counter from wrapping around if `draw` is called again at the end.
+            self.next.store(self.recipe.plan.batches, Ordering::Relaxed);
             return None;
         }
         Some(Job { batch, make: Box::new(move |watch| self.make(batch, watch)) })
     }
 
     fn end(&self) -> Option<usize> {
-        Some(self.recipe.layout.batches)
+        Some(self.recipe.plan.batches)
     }
 }
 
@@ -170,7 +172,7 @@ where
     C: Collate<M::Output, B>,
 {
     fn make(&self, batch: usize, watch: &Watch) -> Result<B> {
-        let indices = self.recipe.layout.indices(&self.order, batch);
+        let indices = self.recipe.plan.indices(&self.order, batch);
         let made = match self.gather(&indices, watch) {
             Some(made) => made,
             None => self.items(&indices, watch).and_then(|items| {
@@ -182,7 +184,7 @@ where
         Ok(staged(made, self.recipe.stage, self.device.as_ref()))
     }
 
-    /// The batch straight from the dataset's buffers, where there is such a way.
+    /// The batch from the dataset's buffers, if both the dataset and the batch support it.
     fn gather(&self, indices: &[usize], watch: &Watch) -> Option<Result<B>> {
         let Recipe { dataset, collate, .. } = &*self.recipe;
         let columns = collate.columns().filter(|_| M::IDENTITY)?;
@@ -194,7 +196,7 @@ where
                 watch.leave_items();
                 Some(catch_panic(|| collate.collate_columns(gathered)))
             }
-            // Item by item, the types say what does not fit.
+            // Reading item by item, the types report what does not fit.
             Ok(_) => None,
             Err(error) => Some(Err(wrapped(error, "the items of a batch could not be read".to_owned()))),
         }
@@ -213,7 +215,7 @@ where
     }
 }
 
-/// The item after `map`, whose random numbers are a function of seed, epoch and index.
+/// Applies `map` with random numbers that are a function of seed, epoch and index.
 pub(super) fn mapped<I, M: Transform<I>>(
     map: &M,
     item: I,
@@ -237,7 +239,7 @@ pub(super) fn staged<B>(batch: B, stage: Option<Stage<B>>, device: Option<&Devic
     }
 }
 
-/// An error with what was being done; a panic stays one.
+/// Adds what was being done to an error. A panic keeps its kind.
 pub(super) fn wrapped(error: Error, doing: String) -> Error {
     let kind = if error.kind() == ErrorKind::Panic { ErrorKind::Panic } else { ErrorKind::Data };
     Error::new(kind, doing).caused_by(error)

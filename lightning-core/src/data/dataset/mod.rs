@@ -1,16 +1,33 @@
-//! What a loader reads from: items that are fetched by their index.
+//! Datasets: items that are read by their index.
 
 use std::sync::Arc;
 
 use burn::tensor::TensorData;
 
+mod adapters;
+mod folds;
+#[cfg(feature = "dataset")]
+mod from_burn;
+mod rows;
+mod split;
+mod subset;
+
+#[cfg(feature = "dataset")]
+pub use self::from_burn::{FromBurn, from_burn};
+pub use self::{
+    adapters::{Cached, Concat, Mapped, Zip, Zipped},
+    folds::{KFold, k_fold},
+    rows::{ConvertedRows, Row, Rows},
+    split::{SplitSizes, random_split, stratified_split},
+    subset::Subset,
+};
 use crate::error::{Error, Result};
 
-/// Items with an index, read one at a time and from several threads.
+/// Items that are read by their index, from several threads.
 ///
-/// Datasets are `Vec`s, arrays and slices of `Clone` items, [`Rows`](super::Rows) of one buffer, [`Subset`](super::Subset)s,
-/// [`Concat`](super::Concat)enations, [`Zip`](super::Zip)s, [`Mapped`](super::Mapped) and [`Cached`](super::Cached) ones, Burn's own by
-/// [`from_burn`](super::from_burn), and whatever implements this trait:
+/// Implemented by `Vec`s, arrays and slices of `Clone` items, [`Rows`] of one buffer, [`Subset`],
+/// [`Concat`], [`Zip`], [`Mapped`], [`Cached`], Burn's datasets through
+/// [`from_burn`](super::from_burn), and your own types:
 ///
 /// ```
 /// use lightning_core::{Result, data::Dataset};
@@ -41,36 +58,45 @@ pub trait Dataset: Send + Sync {
     /// One item.
     type Item: Send;
 
-    /// How many items there are. A loader asks when it is built and at the start of every epoch: the answer must not change.
+    /// The number of items. It must not change: a loader reads it when it is built and at the start
+    /// of every epoch.
     fn len(&self) -> usize;
 
-    /// Whether there is no item.
+    /// Whether the dataset has no items.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The item at `index`, which is below `len`. The loader adds the index to the error.
+    /// The item at `index`, which is below `len`.
+    ///
+    /// # Errors
+    /// If the item cannot be read. The loader adds the index.
     fn get(&self, index: usize) -> Result<Self::Item>;
 
-    /// The items at `indices`, copied straight into the columns of a batch: one column of shape `[indices.len(), …]` for each part of
-    /// the item. `None` where a dataset has no faster way than item by item, which is what it says if nothing is written here.
+    /// Copies the items at `indices` into the columns of a batch: one column of shape
+    /// `[indices.len(), …]` for each part of an item. Returns `None`, the default, if the dataset
+    /// has no faster way than item by item.
     ///
-    /// A loader without `map` and `collate` asks for the columns first ([`FromItems`](super::FromItems)).
+    /// A loader without `map` and `collate` calls this first ([`FromItems`](super::FromItems)).
+    ///
+    /// # Errors
+    /// If an item cannot be read.
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>> {
         let _ = indices;
         Ok(None)
     }
 
-    /// Whether the items can be read at all: asked once, when a loader is built.
+    /// Checks the dataset as a whole. Called once, when a loader is built.
     ///
     /// # Errors
-    /// What is wrong with the dataset as a whole.
+    /// If the dataset cannot be read.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 }
 
-// Not for `[T]` itself: `get` of a boxed slice would be the dataset's then, wherever this trait is in scope.
+// Not for `[T]` itself: `get` of a boxed slice would be the dataset's then, wherever this trait is
+// in scope.
 impl<T: Clone + Send + Sync> Dataset for &[T] {
     type Item = T;
 

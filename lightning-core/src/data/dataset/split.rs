@@ -8,10 +8,13 @@ use crate::{
     random::{Rng, Stream},
 };
 
-/// Splits a dataset into parts that share no item, at random and the same way for the same seed.
+/// Splits a dataset into random, disjoint parts. The same seed gives the same parts.
 ///
-/// Sizes are counts, which must add up to the number of items, or fractions, which must add up to 1. A fraction's part is rounded so that
-/// all items are given out: first down, then the items left over go to the parts that lost most by it.
+/// Sizes are counts, which must add up to the number of items, or fractions, which must add up to
+/// 1. Fractions are rounded by the method of largest remainders.
+///
+/// # Errors
+/// If the sizes do not add up, or if a part is empty.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, random_split};
@@ -41,10 +44,15 @@ pub fn random_split<D: Dataset, const N: usize>(
     }))
 }
 
-/// Splits a dataset into random parts that have the classes in nearly the same proportions: for data with rare classes.
+/// Splits a dataset into random parts with nearly the same proportions of classes, for data with
+/// rare classes.
 ///
-/// `class` names the class of an item; every item is read once. Each class is split on its own, and the parts come as close to the sizes that
-/// were asked for as whole items allow: for counts, exactly. The items of a part are in random order.
+/// `class` returns the class of an item; every item is read once. Each class is split separately.
+/// The parts have exactly the sizes that [`random_split`] gives. The items of a part are in random
+/// order.
+///
+/// # Errors
+/// As [`random_split`], and if an item cannot be read.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, stratified_split};
@@ -94,12 +102,13 @@ pub fn stratified_split<D: Dataset, K: Ord, const N: usize>(
     }))
 }
 
-/// Divides `members` among parts that still want so many of the `left` items. What is left after each class fits the items that are left, so
-/// that the last class fills every part exactly.
+/// Divides `members` among parts in proportion to the items that each part still needs, of the
+/// `left` items. After each class the needs sum to the items that are left, so that the last class
+/// fills every part exactly.
 fn proportional<const N: usize>(wanted: &[usize; N], left: usize, members: usize) -> [usize; N] {
     let fractions = wanted.map(|wanted| wanted as f64 / left.max(1) as f64);
     let mut shares = largest_remainders(&fractions, 1.0, members);
-    // Rounding in floating point may give a part one item more than it wants.
+    // Floating-point rounding may give a part one item more than it needs.
     for part in 0..N {
         while shares[part] > wanted[part] {
             let Some(other) = (0..N).find(|other| shares[*other] < wanted[*other]) else { break };
@@ -127,7 +136,7 @@ fn check_parts<const N: usize>(counts: [usize; N], len: usize) -> Result<()> {
     note = "write `[1437, 360]` or `[0.8, 0.2]`"
 )]
 pub trait SplitSizes<const N: usize>: sealed::Sealed {
-    /// How many of `len` items each part has; they add up to `len`.
+    /// The size of each part of `len` items. The sizes add up to `len`.
     #[doc(hidden)]
     fn counts(&self, len: usize) -> Result<[usize; N]>;
 }
@@ -140,7 +149,7 @@ mod sealed {
 
 impl<const N: usize> SplitSizes<N> for [usize; N] {
     fn counts(&self, len: usize) -> Result<[usize; N]> {
-        // In 128 bits no sum of counts overflows.
+        // A sum in 128 bits cannot overflow.
         let sum: u128 = self.iter().map(|count| *count as u128).sum();
         if sum == len as u128 {
             return Ok(*self);
@@ -162,7 +171,7 @@ impl<const N: usize> SplitSizes<N> for [f64; N] {
     }
 }
 
-/// The method of largest remainders; a tie goes to the earlier part.
+/// The method of largest remainders. Ties go to the earlier part.
 fn largest_remainders<const N: usize>(fractions: &[f64; N], sum: f64, len: usize) -> [usize; N] {
     let exact = fractions.map(|fraction| fraction / sum * len as f64);
     let mut counts = exact.map(|exact| exact.floor() as usize);

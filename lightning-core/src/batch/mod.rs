@@ -1,4 +1,5 @@
-//! What a batch can do: move to a device, change its float dtype, and say how many samples it holds.
+//! Batches: values that move to a device, change their float dtype and know their number of
+//! samples.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,10 +9,11 @@ use std::{
 
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 
-/// One batch: what a loader gives and a step takes.
+/// The value that a loader gives and a step takes.
 ///
-/// Write `#[derive(Batch)]` for your own structs and enums. Built in are tensors and tuples, `Vec`, `Option`, `Box`, arrays and maps of
-/// batches, and plain host values (numbers, `String`, `PathBuf`), which pass through every operation unchanged.
+/// Derive it for your own structs and enums with `#[derive(Batch)]`. It is implemented for tensors,
+/// for tuples, `Vec`, `Option`, `Box`, arrays and maps of batches, and for host values (numbers,
+/// `String`, `PathBuf`), which pass every operation unchanged.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -32,21 +34,22 @@ pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.
     const SIZED: bool;
 
-    /// How many samples the batch holds: dimension 0 of its first tensor. `None` where there is no tensor.
+    /// The number of samples: dimension 0 of the first tensor. `None` without a tensor.
     fn batch_size(&self) -> Option<usize>;
 
-    /// Moves every tensor to `device`. A tensor that is there already is handed back without a copy.
+    /// Moves every tensor to `device`. A tensor that is already there is not copied.
     ///
-    /// Unlike Burn's own `to_device`, float tensors take over the device's association with autodiff.
+    /// Unlike with Burn's own `to_device`, a float tensor afterwards records gradients if and only
+    /// if the device does.
     #[must_use]
     fn to_device(self, device: &Device) -> Self;
 
-    /// Converts every float tensor to `dtype`; integers, booleans and host values stay as they are.
+    /// Converts every float tensor to `dtype`. Integers, booleans and host values are unchanged.
     #[must_use]
     fn cast(self, dtype: FloatDType) -> Self;
 
-    /// Puts the memory of every tensor where a copy to `device` is fast: pinned memory, for a GPU. The tensors stay on the host. What a
-    /// loader's `pin_memory` does on its workers.
+    /// Moves every tensor into memory from which the copy to `device` is fast: pinned memory for a
+    /// GPU. The tensors stay on the host. Workers call it with a loader's `pin_memory(true)`.
     #[must_use]
     fn stage(self, device: &Device) -> Self {
         let _ = device;
@@ -54,7 +57,8 @@ pub trait Batch: Sized + Send + 'static {
     }
 }
 
-/// What `#[batch(size)]` on a field counts: dimension 0 of a tensor, the length of a `Vec`, the value of a `usize`.
+/// A field that `#[batch(size)]` can count: dimension 0 of a tensor, the length of a `Vec`, the
+/// value of a `usize`.
 #[diagnostic::on_unimplemented(
     message = "`#[batch(size)]` must be on a tensor, a `Vec` or a `usize`, found `{Self}`",
     label = "has no number of samples",
@@ -65,12 +69,13 @@ pub trait BatchLen {
     fn batch_len(&self) -> usize;
 }
 
-/// The batch of a step that a module does not have. No value of it exists.
+/// The batch type of a step that a module does not have. It has no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBatch {}
 
-/// What a step takes: a [`Batch`], or [`NoBatch`] where the module does not have the step. That `NoBatch` is no `Batch` is what lets a
-/// missing step be reported once, and not again for the loader.
+/// The batch type of a step: a [`Batch`], or [`NoBatch`] if the module does not have the step.
+/// `NoBatch` does not implement `Batch`, so that a missing step is reported once, and not a second
+/// time for the loader.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a batch must implement `Batch`, found `{Self}`",
@@ -79,14 +84,14 @@ pub enum NoBatch {}
             `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
 )]
 pub trait StepBatch: Sized + Send + 'static {
-    /// Whether there is a step that takes it.
+    /// Whether the module has the step.
     const PRESENT: bool;
-    /// How many samples it holds.
+    /// The number of samples.
     fn samples(&self) -> Option<usize>;
-    /// The batch on the device.
+    /// Moves the batch to a device.
     #[must_use]
     fn on_device(self, device: &Device) -> Self;
-    /// The batch with its floats in a type.
+    /// Converts the float tensors to a dtype.
     #[must_use]
     fn in_dtype(self, dtype: FloatDType) -> Self;
 }
@@ -123,7 +128,7 @@ impl StepBatch for NoBatch {
     }
 }
 
-/// The first size that is known; generated code calls it with the fields in their order.
+/// The first known size. Generated code calls it with the fields in order.
 #[doc(hidden)]
 pub fn first_size<const N: usize>(sizes: [Option<usize>; N]) -> Option<usize> {
     sizes.into_iter().flatten().next()
@@ -137,10 +142,11 @@ impl<const D: usize> Batch for Tensor<D> {
     }
 
     fn to_device(self, device: &Device) -> Self {
-        // Burn records the move of a tracked tensor even to its own device, so it is not asked for without need.
+        // Burn records a move of a tracked tensor even to its own device, so the call is skipped.
         let moved = if self.device() == *device { self } else { Tensor::to_device(self, device) };
-        // Burn's own `to_device` leaves the association with autodiff alone. A batch takes over the device's: BatchNorm and
-        // Dropout decide by their input whether they are training.
+        // Burn's own `to_device` keeps the tensor's association with autodiff. A batch takes over
+        // that of the device, because BatchNorm and Dropout decide by their input whether they are
+        // training.
         match device.gradient_checkpointing_strategy() {
             Some(strategy) => moved.autodiff().with_gradient_checkpointing_strategy(strategy),
             None => moved.without_autodiff(),
@@ -156,7 +162,7 @@ impl<const D: usize> Batch for Tensor<D> {
     }
 }
 
-/// A tensor that is on the device already, or shares its memory, is left alone.
+/// A tensor that is already on the device, or shares its memory, is returned unchanged.
 fn staged<const D: usize, K: Basic>(tensor: Tensor<D, K>, device: &Device) -> Tensor<D, K> {
     let host = tensor.device();
     if host == *device {
@@ -239,7 +245,7 @@ host_value!(
 
 macro_rules! tuple {
     ($($name:ident $index:tt),+) => {
-        /// The size is that of the first member that has one.
+        /// The size is that of the first member with a size.
         impl<$($name: Batch),+> Batch for ($($name,)+) {
             const SIZED: bool = false $(|| $name::SIZED)+;
 
@@ -271,8 +277,9 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
-/// The size is that of the first element: a `Vec<Tensor<2>>` is several inputs of one batch, and dimension 0 of the first of them counts,
-/// not the length of the `Vec`. Where the length counts, write `#[batch(size)]` at the field.
+/// The size is that of the first element: a `Vec<Tensor<2>>` holds several inputs of one batch, so
+/// dimension 0 of the first input counts, and not the length of the `Vec`. If the length counts,
+/// write `#[batch(size)]` on the field.
 impl<T: Batch> Batch for Vec<T> {
     const SIZED: bool = T::SIZED;
 
@@ -354,7 +361,7 @@ impl<T: Batch> Batch for Box<T> {
     }
 }
 
-/// The size is that of any value that has one: the values of a map are inputs of the same batch.
+/// The size is that of any value with a size: the values of a map are inputs of the same batch.
 impl<K, T, S> Batch for HashMap<K, T, S>
 where
     K: Eq + Hash + Send + 'static,
@@ -380,7 +387,7 @@ where
     }
 }
 
-/// The size is that of the first value that has one.
+/// The size is that of the first value with a size.
 impl<K: Ord + Send + 'static, T: Batch> Batch for BTreeMap<K, T> {
     const SIZED: bool = T::SIZED;
 
@@ -429,110 +436,4 @@ impl BatchLen for usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::tensor::DType;
-
-    use super::*;
-
-    fn floats(rows: usize) -> Tensor<2> {
-        Tensor::ones([rows, 3], &Device::default())
-    }
-
-    fn sized<T: Batch>(_: &T) -> bool {
-        T::SIZED
-    }
-
-    #[test]
-    fn the_first_tensor_gives_the_size() {
-        let device = Device::default();
-        let ints = Tensor::<1, Int>::zeros([5], &device);
-        let bools = Tensor::<3, Bool>::empty([6, 1, 1], &device);
-        assert_eq!(floats(4).batch_size(), Some(4));
-        assert_eq!(ints.batch_size(), Some(5));
-        assert_eq!(bools.batch_size(), Some(6));
-        assert_eq!((7_usize, String::from("host"), ints.clone(), floats(4)).batch_size(), Some(5));
-        assert_eq!((1_u8, true).batch_size(), None);
-        assert_eq!(vec![floats(2), floats(9)].batch_size(), Some(2));
-        assert_eq!(Vec::<Tensor<2>>::new().batch_size(), None);
-        assert_eq!([floats(3), floats(8)].batch_size(), Some(3));
-        assert_eq!(Some(floats(3)).batch_size(), Some(3));
-        assert_eq!(None::<Tensor<2>>.batch_size(), None);
-        assert_eq!(Box::new(floats(3)).batch_size(), Some(3));
-        assert_eq!(HashMap::from([("a", floats(6))]).batch_size(), Some(6));
-        assert_eq!(BTreeMap::from([(2, None), (3, Some(floats(6)))]).batch_size(), Some(6));
-        assert_eq!(first_size([None, Some(3), Some(4)]), Some(3));
-        assert_eq!(first_size([]), None);
-    }
-
-    #[test]
-    fn types_know_whether_they_can_have_a_size() {
-        assert!(sized(&(1_usize, None::<Tensor<1>>)));
-        assert!(sized(&vec![[floats(1)]]));
-        assert!(!sized(&(1_usize, String::new(), vec![PathBuf::new()], ())));
-        assert_eq!([<()>::SIZED, usize::SIZED], [false, false]);
-    }
-
-    #[test]
-    fn only_floats_are_cast() {
-        let batch = (floats(2), Tensor::<1, Int>::zeros([2], &Device::default()), 1.5_f64, vec![Some(floats(2))]);
-        let int_dtype = batch.1.dtype();
-        let (float, int, host, nested) = batch.cast(FloatDType::F16);
-        assert_eq!(float.dtype(), DType::F16);
-        assert_eq!(int.dtype(), int_dtype);
-        assert_eq!(host.to_bits(), 1.5_f64.to_bits());
-        assert_eq!(nested[0].as_ref().map(|tensor| tensor.dtype()), Some(DType::F16));
-        let maps = (HashMap::from([(1, floats(1))]), BTreeMap::from([(1, Box::new([floats(1)]))]));
-        let (hash, tree) = maps.cast(FloatDType::F64).to_device(&Device::default());
-        assert_eq!(hash[&1].dtype(), DType::F64);
-        assert_eq!(tree[&1][0].dtype(), DType::F64);
-    }
-
-    #[test]
-    fn a_batch_takes_over_the_autodiff_of_its_device() {
-        let device = Device::default();
-        let moved = Batch::to_device(floats(1), &device.clone().autodiff());
-        assert!(moved.is_autodiff() && !moved.is_require_grad());
-        assert!(!Batch::to_device(moved, &device).is_autodiff());
-        let moved = Batch::to_device(floats(1), &device.autodiff().gradient_checkpointing());
-        assert_eq!(
-            moved.device().gradient_checkpointing_strategy(),
-            Device::default().autodiff().gradient_checkpointing().gradient_checkpointing_strategy()
-        );
-    }
-
-    /// A move to the device where a tracked leaf already is leaves it the same leaf: the gradient still arrives there.
-    #[test]
-    fn a_move_to_the_same_device_is_no_operation() {
-        let device = Device::default().autodiff();
-        let leaf = Tensor::<1>::ones([3], &device).require_grad();
-        let moved = Batch::to_device(leaf.clone(), &device);
-        assert!(moved.is_require_grad());
-        let grads = moved.powi_scalar(2).sum().backward();
-        assert!(leaf.grad(&grads).is_some());
-    }
-
-    /// There is one device here, on which nothing has to be staged: what can be tested is that every kind of batch passes through.
-    #[test]
-    fn staging_changes_no_value() {
-        let device = Device::default();
-        let mut hash = HashMap::new();
-        hash.insert(1, Box::new(floats(2)));
-        let batch = ((floats(3), [Tensor::<1, Int>::ones([3], &device)]), vec![Some(floats(1))], hash, "host");
-        let staged = batch.clone().stage(&device.autodiff());
-        assert_eq!(staged.0.0.to_data(), batch.0.0.to_data());
-        assert_eq!(staged.0.1[0].to_data(), batch.0.1[0].to_data());
-        assert_eq!(
-            staged.1[0].as_ref().map(|tensor| tensor.to_data()),
-            batch.1[0].as_ref().map(|tensor| tensor.to_data())
-        );
-        assert_eq!((staged.2[&1].to_data(), staged.3), (batch.2[&1].to_data(), "host"));
-    }
-
-    #[test]
-    fn lengths_for_the_size_attribute() {
-        assert_eq!(floats(4).batch_len(), 4);
-        assert_eq!(Tensor::<1, Int>::zeros([5], &Device::default()).batch_len(), 5);
-        assert_eq!(vec!["a", "b"].batch_len(), 2);
-        assert_eq!(7_usize.batch_len(), 7);
-    }
-}
+mod tests;

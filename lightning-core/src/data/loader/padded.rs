@@ -8,37 +8,43 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Sequences of different lengths, filled up to the longest of the batch.
+/// Sequences of different lengths, padded to the longest of the batch.
 ///
-/// A loader makes it of items that are `Vec`s, filled up with 0; other fill values go through [`Padded::new`] in a `collate`:
+/// A loader makes it of items that are `Vec`s, padded with 0. For another padding value, call
+/// [`Padded::new`] in `collate`:
 ///
 /// ```
 /// use lightning_core::data::{DataLoader, Padded, EpochOffset};
 ///
 /// const PAD: i32 = 9;
 /// let sentences = vec![vec![1, 2, 3], vec![4]];
-/// let loader = DataLoader::builder(sentences).batch_size(2).collate(|items: Vec<Vec<i32>>| Padded::new(&items, PAD)).build()?;
+/// let loader = DataLoader::builder(sentences)
+///     .batch_size(2)
+///     .collate(|items: Vec<Vec<i32>>| Padded::new(&items, PAD))
+///     .build()?;
 /// let batch: Padded = loader.resume(EpochOffset::default())?.next().ok_or("no batch")??;
 /// assert_eq!(batch.values.into_data().try_to_vec::<i32>()?, [1, 2, 3, 4, 9, 9]);
 /// assert_eq!(batch.lengths.into_data().try_to_vec::<i32>()?, [3, 1]);
-/// assert_eq!(batch.mask_pad.into_data().iter::<bool>().collect::<Vec<_>>(), [false, false, false, false, true, true]);
+/// let mask: Vec<bool> = batch.mask_pad.into_data().iter().collect();
+/// assert_eq!(mask, [false, false, false, false, true, true]);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Padded<K: Basic = Int> {
     /// The values, `[batch, longest]`.
     pub values: Tensor<2, K>,
-    /// How many values of each sequence are its own, `[batch]`.
+    /// The length of each sequence without padding, `[batch]`.
     pub lengths: Tensor<1, Int>,
-    /// True where there is padding, `[batch, longest]`: what Burn's attention takes as `mask_pad`.
+    /// True for padding, `[batch, longest]`: the `mask_pad` of Burn's attention.
     pub mask_pad: Tensor<2, Bool>,
 }
 
 impl<K: Basic> Padded<K> {
-    /// The sequences, each filled up with `pad` to the length of the longest. A batch of empty sequences is one value long.
+    /// Pads the sequences with `pad` to the length of the longest. A batch of empty sequences has
+    /// length 1.
     ///
     /// # Errors
-    /// When there is no sequence, or one is too long to be counted in 32 bits.
+    /// If there is no sequence, or if one is longer than `i32::MAX`.
     pub fn new<E: SequenceElement<Kind = K>>(sequences: &[impl AsRef<[E]>], pad: E) -> Result<Self> {
         let count = sequences.len();
         let longest = sequences.iter().map(|sequence| sequence.as_ref().len()).max();
@@ -64,7 +70,7 @@ impl<K: Basic> Padded<K> {
     }
 }
 
-/// What a sequence may be made of, and which kind of tensor it makes.
+/// An element of a sequence, with the kind of tensor that the sequences become.
 pub trait SequenceElement: Element {
     /// `Float`, `Int` or `Bool`.
     type Kind: Basic;
@@ -76,7 +82,7 @@ macro_rules! sequences {
             type Kind = $kind;
         }
 
-        /// Filled up with 0.
+        /// Padded with 0.
         impl FromItems<Vec<$element>> for Padded<$kind> {
             fn from_items(items: Vec<Vec<$element>>) -> Result<Self> {
                 Self::new(&items, <$element>::default())

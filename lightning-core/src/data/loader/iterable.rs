@@ -1,4 +1,4 @@
-//! Loaders of what can only be read from its beginning: iterables, whose length need not be known.
+//! Loaders of iterables, which are read from their beginning and whose length need not be known.
 
 use std::{
     fmt,
@@ -10,20 +10,19 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, DataLoader, EpochOffset, Loader, NoCollate, NoMap,
-    builder::{check_workers, worker_settings},
+    Batches, Collate, DataLoader, EpochOffset, Loader, NoCollate, NoMap, Summary,
+    builder::check_workers,
+    errors::LoaderErrors,
     indexed::{Stage, collate, mapped, staged, wrapped},
-    layout::Problems,
-    loader::Summary,
-    prefetch::{
-        epoch::{Epoch, Job, Reader, Watch, in_batch},
-        ordered::Ordered,
-        workers::{WorkerSettings, Workers},
-    },
     transform::{Fallible, Infallible, Then, Transform},
 };
 use crate::{
     batch::Batch,
+    data::prefetch::{
+        epoch::{Epoch, Job, Reader, Watch, in_batch},
+        ordered::Ordered,
+        workers::{WorkerSettings, Workers},
+    },
     error::{Error, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},
@@ -32,11 +31,12 @@ use crate::{
 /// The items of one epoch.
 type Items<I> = Box<dyn Iterator<Item = Result<I>> + Send>;
 
-/// Starts the items of an epoch.
+/// Returns the items of an epoch.
 type Start<I> = Arc<dyn Fn(u64, Rng) -> Items<I> + Send + Sync>;
 
-/// The settings of a loader of an iterable: what [`DataLoader::iterable`] and [`DataLoader::try_iterable`] return. They mean what they mean in
-/// [`DataLoaderBuilder`](super::DataLoaderBuilder).
+/// The settings of a [`DataLoader`] of an iterable, returned by [`DataLoader::iterable`] and
+/// [`DataLoader::try_iterable`]. They have the meaning of those of
+/// [`DataLoaderBuilder`](crate::data::DataLoaderBuilder).
 pub struct IterableBuilder<I, B, C = NoCollate, M = NoMap> {
     start: Start<I>,
     batch_size: usize,
@@ -66,23 +66,67 @@ impl<I: Send + 'static, B> IterableBuilder<I, B> {
 }
 
 impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
-    /// How many items make a batch; 1 when not set.
+    /// As [`DataLoaderBuilder::batch_size`](crate::data::DataLoaderBuilder::batch_size).
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Whether a last batch with fewer items is left out; not when not set.
+    /// As [`DataLoaderBuilder::drop_last`](crate::data::DataLoaderBuilder::drop_last).
     #[must_use]
     pub fn drop_last(mut self, drop_last: bool) -> Self {
         self.drop_last = drop_last;
         self
     }
 
-    worker_settings!();
+    /// As [`DataLoaderBuilder::num_workers`](crate::data::DataLoaderBuilder::num_workers).
+    #[must_use]
+    pub fn num_workers(mut self, num_workers: usize) -> Self {
+        self.workers.count = num_workers;
+        self
+    }
 
-    /// How the items of a batch become the batch. When not set, [`FromItems`](super::FromItems) says how.
+    /// As [`DataLoaderBuilder::prefetch`](crate::data::DataLoaderBuilder::prefetch).
+    #[must_use]
+    pub fn prefetch(mut self, prefetch: usize) -> Self {
+        self.workers.prefetch = Some(prefetch);
+        self
+    }
+
+    /// As [`DataLoaderBuilder::timeout`](crate::data::DataLoaderBuilder::timeout).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.workers.timeout = Some(timeout);
+        self
+    }
+
+    /// As [`DataLoaderBuilder::worker_init`](crate::data::DataLoaderBuilder::worker_init).
+    #[must_use]
+    pub fn worker_init(mut self, init: impl Fn(usize) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.workers.init = Some(Arc::new(init));
+        self
+    }
+
+    /// As
+    /// [`DataLoaderBuilder::persistent_workers`](crate::data::DataLoaderBuilder::persistent_workers).
+    #[must_use]
+    pub fn persistent_workers(mut self, persistent: bool) -> Self {
+        self.workers.persistent = persistent;
+        self
+    }
+
+    /// As [`DataLoaderBuilder::pin_memory`](crate::data::DataLoaderBuilder::pin_memory).
+    #[must_use]
+    pub fn pin_memory(mut self, pin_memory: bool) -> Self
+    where
+        B: Batch,
+    {
+        self.stage = pin_memory.then_some(B::stage as Stage<B>);
+        self
+    }
+
+    /// As [`DataLoaderBuilder::collate`](crate::data::DataLoaderBuilder::collate).
     #[must_use]
     pub fn collate<F>(self, collate: F) -> IterableBuilder<I, B, F, M>
     where
@@ -93,7 +137,10 @@ impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
         IterableBuilder { start, batch_size, drop_last, workers, map, collate, stage }
     }
 
-    /// Checks every setting; the error tells all that is wrong at once.
+    /// Checks the settings and builds the loader.
+    ///
+    /// # Errors
+    /// All wrong settings in one error: a batch size of 0, a timeout of 0 or without workers.
     pub fn build(self) -> Result<DataLoader<B>>
     where
         B: Send + 'static,
@@ -101,12 +148,12 @@ impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
         C: Collate<M::Output, B>,
     {
         let Self { start, batch_size, drop_last, workers, map, collate, stage } = self;
-        let mut problems = Problems::default();
+        let mut errors = LoaderErrors::default();
         if batch_size == 0 {
-            problems.tell("`batch_size` is 0", "set `batch_size` to at least 1");
+            errors.push("`batch_size` must be at least 1, found 0", "set `batch_size` to at least 1");
         }
-        check_workers(&workers, &mut problems);
-        problems.finish()?;
+        check_workers(&workers, &mut errors);
+        errors.into_result()?;
         let summary = Summary { batch_size, drop_last, workers: workers.count, ..Summary::default() };
         let recipe = Recipe { start, batch_size, drop_last, map, collate, stage, batch: PhantomData };
         Ok(DataLoader::new(Iterable { recipe: Arc::new(recipe), workers: Workers::new(workers) }, summary))
@@ -114,8 +161,9 @@ impl<I: Send + 'static, B, C, M> IterableBuilder<I, B, C, M> {
 }
 
 impl<I: Send + 'static, B, M> IterableBuilder<I, B, NoCollate, M> {
-    /// What is done to every item, on the thread that makes its batch. Its random numbers are a function of the run's seed, the epoch and the
-    /// item's place in the epoch.
+    /// Adds a function that is applied to every item on the thread that makes its batch. The random
+    /// numbers of an item are a function of the run's seed, the epoch and the item's place in the
+    /// epoch.
     #[must_use]
     pub fn map<T, F>(self, map: F) -> IterableBuilder<I, B, NoCollate, Then<M, Infallible<F>>>
     where
@@ -126,7 +174,7 @@ impl<I: Send + 'static, B, M> IterableBuilder<I, B, NoCollate, M> {
         self.then(Infallible::new(map))
     }
 
-    /// As [`map`](Self::map), for what can fail: the error names the item.
+    /// As [`map`](Self::map), for a fallible function. The error names the item.
     #[must_use]
     pub fn try_map<T, F>(self, map: F) -> IterableBuilder<I, B, NoCollate, Then<M, Fallible<F>>>
     where
@@ -200,7 +248,7 @@ where
         let mut items = catch_panic(|| Ok((self.recipe.start)(from.epoch, rng(from))))
             .map_err(|error| wrapped(error, format!("epoch {} of the iterable could not be started", from.epoch)))?;
         let skipped = first.saturating_mul(self.recipe.batch_size);
-        // What stands before the position has to be read through; it is neither mapped nor collated.
+        // Items before the position have to be read; they are neither mapped nor collated.
         let exhausted = skipped > 0 && catch_panic(|| Ok(items.nth(skipped - 1).is_none()))?;
         let pulled = Pulled { items: if exhausted { None } else { Some(items) }, item: skipped, batch: first };
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IterableEpoch {
@@ -224,7 +272,7 @@ pub(super) fn rng(from: EpochOffset) -> Rng {
 
 struct IterableEpoch<I, B, C, M> {
     recipe: Arc<Recipe<I, B, C, M>>,
-    /// Only one thread at a time can ask an iterator, and the batches are numbered as they are asked for.
+    /// Locked: one thread at a time advances the iterator, and batches are numbered in that order.
     pulled: Mutex<Pulled<I>>,
     seed: u64,
     epoch: u64,
@@ -251,7 +299,7 @@ impl<I: Send + 'static> Pulled<I> {
                 Ok(Some(item)) => batch.push(item),
                 Ok(None) if batch.is_empty() || drop_last => return None,
                 Ok(None) => return Some((first, Ok(batch))),
-                // An iterator that failed is not asked again.
+                // An iterator that failed is not called again.
                 Err(error) => {
                     return Some((
                         first,
@@ -308,7 +356,7 @@ where
     }
 }
 
-/// A loader of batches that an iterator gives, on the thread of the loop.
+/// A loader of the batches of an iterator, on the thread of the training loop.
 pub(super) struct ReadyBatches<F>(pub(super) F);
 
 impl<B, F, J> Loader<B> for ReadyBatches<F>

@@ -1,15 +1,18 @@
-//! How the items of an epoch fall into batches.
+//! Which items of a dataset form each batch of an epoch.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use super::{
-    BatchSampler, Dataset, EpochOffset, SampleContext, Sampler,
-    sampler::{RandomSampler, check_range},
+use super::{EpochOffset, errors::LoaderErrors};
+use crate::{
+    data::{
+        BatchSampler, Dataset, SampleContext, Sampler,
+        sampler::{RandomSampler, check_range},
+    },
+    error::{Error, Result},
 };
-use crate::error::{Error, Result};
 
-/// What a builder was told about the batches of a dataset of `Item`s.
-pub(super) struct LayoutSettings<Item: Send> {
+/// The settings of a builder that decide the batches of a dataset of `Item`s.
+pub(super) struct BatchPlanSettings<Item: Send> {
     pub(super) batch_size: Option<usize>,
     pub(super) shuffle: Option<bool>,
     pub(super) drop_last: Option<bool>,
@@ -17,27 +20,27 @@ pub(super) struct LayoutSettings<Item: Send> {
     pub(super) batch_sampler: Option<Box<dyn BatchSampler<Item>>>,
 }
 
-impl<Item: Send> Default for LayoutSettings<Item> {
+impl<Item: Send> Default for BatchPlanSettings<Item> {
     fn default() -> Self {
         Self { batch_size: None, shuffle: None, drop_last: None, sampler: None, batch_sampler: None }
     }
 }
 
-impl<Item: Send> LayoutSettings<Item> {
-    /// The layout, with every problem of the settings added to `problems`.
-    pub(super) fn check(self, dataset: &dyn Dataset<Item = Item>, problems: &mut Problems) -> Layout
+impl<Item: Send> BatchPlanSettings<Item> {
+    /// Checks the settings and returns the plan. Every error is added to `errors`.
+    pub(super) fn check(self, dataset: &dyn Dataset<Item = Item>, errors: &mut LoaderErrors) -> BatchPlan
     where
         Item: 'static,
     {
         let items = dataset.len();
         match dataset.check() {
-            Err(error) => problems.add(error),
-            Ok(()) if items == 0 => problems.tell("the dataset is empty", "give the loader at least one item"),
+            Err(error) => errors.push_error(error),
+            Ok(()) if items == 0 => errors.push("the dataset is empty", "pass a dataset with at least one item"),
             Ok(()) => {}
         }
         let Self { batch_size, shuffle, drop_last, sampler, batch_sampler } = self;
         let Some(mut batch_sampler) = batch_sampler else {
-            return Layout::fixed(items, batch_size, shuffle, drop_last, sampler, problems);
+            return BatchPlan::fixed(items, batch_size, shuffle, drop_last, sampler, errors);
         };
         let beside = [
             ("batch_size", batch_size.is_some()),
@@ -46,45 +49,49 @@ impl<Item: Send> LayoutSettings<Item> {
             ("drop_last", drop_last.is_some()),
         ];
         for (name, _) in beside.iter().filter(|(_, set)| *set) {
-            problems
-                .tell(format!("`{name}` stands beside `batch_sampler`, which decides it"), format!("remove `{name}`"));
+            errors.push(format!("`{name}` cannot be set together with `batch_sampler`"), format!("remove `{name}`"));
         }
         if let Err(error) = batch_sampler.prepare(dataset) {
-            problems.add(error);
+            errors.push_error(error);
         }
         let (batches, batch_size) = (batch_sampler.len(items), batch_sampler.batch_size());
         if batches == 0 && items > 0 {
-            problems.tell("the batch sampler makes no batch", "let `BatchSampler::len` say at least 1");
+            errors.push("`BatchSampler::len` must be at least 1, found 0", "return the number of batches in an epoch");
         }
-        Layout {
+        BatchPlan {
             items,
             batches,
             batch_size,
             drop_last: false,
-            order: OrderOf::Batches(Arc::new(Sampled(batch_sampler))),
+            order: OrderSource::Batches(Arc::new(Sampled(batch_sampler))),
         }
     }
 }
 
-/// How the items of an epoch fall into batches, checked.
+/// Which items form each batch of an epoch.
 #[derive(Clone)]
-pub(super) struct Layout {
+pub(super) struct BatchPlan {
     pub(super) items: usize,
     pub(super) batches: usize,
     pub(super) batch_size: usize,
     pub(super) drop_last: bool,
-    order: OrderOf,
+    order: OrderSource,
 }
 
-/// What the order of an epoch comes from.
+/// What decides the order of an epoch.
 #[derive(Clone)]
-enum OrderOf {
+enum OrderSource {
+    /// The order of the dataset.
     Dataset,
-    Sampler { sampler: Arc<dyn Sampler>, own: bool },
+    /// `shuffle(true)`.
+    Shuffle(RandomSampler),
+    /// A sampler, whose indices are checked.
+    Sampler(Arc<dyn Sampler>),
+    /// A batch sampler, whose batches are checked.
     Batches(Arc<dyn BatchesOf>),
 }
 
-/// A batch sampler, whatever its items are.
+/// A batch sampler with the type of its items erased.
 trait BatchesOf: Send + Sync {
     fn batches(&self, cx: &SampleContext) -> Result<Vec<Vec<usize>>>;
 }
@@ -97,40 +104,40 @@ impl<Item: Send + 'static> BatchesOf for Sampled<Item> {
     }
 }
 
-impl Layout {
+impl BatchPlan {
     fn fixed(
         items: usize,
         batch_size: Option<usize>,
         shuffle: Option<bool>,
         drop_last: Option<bool>,
         sampler: Option<Box<dyn Sampler>>,
-        problems: &mut Problems,
+        errors: &mut LoaderErrors,
     ) -> Self {
         let batch_size = batch_size.unwrap_or(1);
         let drop_last = drop_last.unwrap_or(false);
         if batch_size == 0 {
-            problems.tell("`batch_size` is 0", "set `batch_size` to at least 1");
+            errors.push("`batch_size` must be at least 1, found 0", "set `batch_size` to at least 1");
         }
         if shuffle == Some(true) && sampler.is_some() {
-            problems.tell("`shuffle` stands beside `sampler`, which decides the order", "remove one of them");
+            errors.push("`shuffle` and `sampler` cannot be set together", "remove one of them");
         }
         if items > 0
             && let Some(Err(error)) = sampler.as_ref().map(|sampler| sampler.check(items))
         {
-            problems.add(error);
+            errors.push_error(error);
         }
         let sampled = sampler.as_ref().map_or(items, |sampler| sampler.len(items));
         if drop_last && 0 < sampled && sampled < batch_size {
             let who = if sampler.is_some() { "an epoch" } else { "the dataset" };
-            problems.tell(
+            errors.push(
                 format!("`drop_last` leaves no batch: {who} has {sampled} items, `batch_size` is {batch_size}"),
-                "make `batch_size` at most the number of items, or leave `drop_last` out",
+                format!("set `batch_size` to at most {sampled}, or remove `drop_last`"),
             );
         }
         let order = match sampler {
-            Some(sampler) => OrderOf::Sampler { sampler: sampler.into(), own: true },
-            None if shuffle == Some(true) => OrderOf::Sampler { sampler: Arc::new(RandomSampler::new()), own: false },
-            None => OrderOf::Dataset,
+            Some(sampler) => OrderSource::Sampler(sampler.into()),
+            None if shuffle == Some(true) => OrderSource::Shuffle(RandomSampler::new()),
+            None => OrderSource::Dataset,
         };
         let size = batch_size.max(1);
         let batches = if drop_last { sampled / size } else { sampled.div_ceil(size) };
@@ -140,31 +147,32 @@ impl Layout {
     /// The order of the epoch of `at`.
     ///
     /// # Errors
-    /// When the dataset is not as long as it was, or a sampler of the user's gives what it must not.
+    /// If the dataset's length changed since `build`, or if a sampler returned indices outside the
+    /// dataset or another number than its `len`.
     pub(super) fn order(&self, at: EpochOffset, items: usize) -> Result<Order> {
         if items != self.items {
             return Err(Error::data(format!(
-                "the dataset has {items} items, and had {} when the loader was built",
+                "the length of the dataset must not change: it was {} when the loader was built, found {items}",
                 self.items
             ))
-            .help("build the loader again after the dataset has changed"));
+            .help("build the loader again after the dataset changed"));
         }
         let cx = SampleContext { items, seed: at.seed, epoch: at.epoch };
         match &self.order {
-            OrderOf::Dataset => Ok(Order::Dataset),
-            OrderOf::Sampler { sampler, own } => {
+            OrderSource::Dataset => Ok(Order::Dataset),
+            OrderSource::Shuffle(sampler) => sampler.indices(&cx).map(Order::Listed),
+            OrderSource::Sampler(sampler) => {
                 let indices = sampler.indices(&cx)?;
-                if *own {
-                    check_len(indices.len(), sampler.len(items), "the sampler", "indices")?;
-                    check_range(&indices, items)?;
-                }
+                check_len(indices.len(), sampler.len(items), "the sampler", "indices")?;
+                check_range(&indices, items)?;
                 Ok(Order::Listed(indices))
             }
-            OrderOf::Batches(sampler) => {
+            OrderSource::Batches(sampler) => {
                 let batches = sampler.batches(&cx)?;
                 check_len(batches.len(), self.batches, "the batch sampler", "batches")?;
                 if let Some(batch) = batches.iter().position(Vec::is_empty) {
-                    return Err(Error::data(format!("batch {batch} of the batch sampler is empty")));
+                    return Err(Error::data(format!("batch {batch} of the batch sampler is empty"))
+                        .help("return at least one index for each batch"));
                 }
                 for (batch, indices) in batches.iter().enumerate() {
                     check_range(indices, items)
@@ -175,7 +183,7 @@ impl Layout {
         }
     }
 
-    /// The indices of one batch.
+    /// The dataset indices of one batch.
     pub(super) fn indices(&self, order: &Order, batch: usize) -> Vec<usize> {
         let start = batch.saturating_mul(self.batch_size);
         let places = |len: usize| start.min(len)..start.saturating_add(self.batch_size).min(len);
@@ -189,7 +197,7 @@ impl Layout {
     }
 
     pub(super) fn shuffles(&self) -> bool {
-        matches!(self.order, OrderOf::Sampler { own: false, .. })
+        matches!(self.order, OrderSource::Shuffle(_))
     }
 }
 
@@ -197,55 +205,13 @@ fn check_len(given: usize, promised: usize, who: &str, what: &str) -> Result<()>
     if given == promised {
         return Ok(());
     }
-    Err(Error::data(format!("{who} gave {given} {what}, and its `len` says {promised}"))
-        .help("let `len` say how many there are in every epoch"))
+    Err(Error::data(format!("{who} must return as many {what} as its `len`: expected {promised}, found {given}"))
+        .help("return the number of every epoch from `len`"))
 }
 
-/// Which item stands at a place of the epoch.
+/// Which item comes at each place of an epoch.
 pub(super) enum Order {
     Dataset,
     Listed(Vec<usize>),
     Batches(Vec<Vec<usize>>),
-}
-
-/// What is wrong with the settings of a loader, told together.
-#[derive(Default)]
-pub(super) struct Problems {
-    messages: Vec<String>,
-    help: Vec<String>,
-    /// Errors of user code keep what they say.
-    first: Option<Error>,
-}
-
-impl Problems {
-    pub(super) fn tell(&mut self, message: impl Into<String>, help: impl Into<String>) {
-        self.messages.push(message.into());
-        let help = help.into();
-        if !self.help.contains(&help) {
-            self.help.push(help);
-        }
-    }
-
-    pub(super) fn add(&mut self, error: Error) {
-        self.messages.push(error.to_string());
-        self.first.get_or_insert(error);
-    }
-
-    /// # Errors
-    /// All problems.
-    pub(super) fn finish(self) -> Result<()> {
-        let Self { messages, help, first } = self;
-        match (messages.len(), first) {
-            (0, _) => Ok(()),
-            (1, Some(error)) => Err(error),
-            _ if help.is_empty() => Err(Error::data(messages.join("; "))),
-            _ => Err(Error::data(messages.join("; ")).help(help.join("; "))),
-        }
-    }
-}
-
-impl fmt::Debug for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.messages).finish()
-    }
 }

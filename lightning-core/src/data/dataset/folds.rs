@@ -1,11 +1,12 @@
-//! Cross-validation: every item is validated on once.
+//! K-fold cross-validation.
 
 use std::{fmt, sync::Arc};
 
 use super::{Dataset, Subset};
 use crate::random::{Rng, Stream};
 
-/// The folds of a cross-validation, each a part to train on and a part to validate on: what [`k_fold`] returns.
+/// The folds of a cross-validation, returned by [`k_fold`]: an iterator of pairs of a training and
+/// a validation part.
 pub struct KFold<D> {
     dataset: Arc<D>,
     order: Vec<usize>,
@@ -13,13 +14,13 @@ pub struct KFold<D> {
     next: usize,
 }
 
-/// Divides a dataset into `k` parts at random, the same way for the same seed, and gives for each the pair of everything else and the part. The
-/// parts differ by at most one item.
+/// Divides a dataset into `k` random parts and returns, for each, the pair of all other items and
+/// that part. The same seed gives the same parts. Their sizes differ by at most one item.
 ///
-/// Fewer items than folds leave folds without an item, and a single fold leaves nothing to train on: a loader of such a part is an error
-/// at its `build`, which names the fold.
+/// If there are fewer items than folds, some folds are empty; a single fold has no training items.
+/// Building a loader of such a part is an error that names the fold.
 ///
-/// The dataset is cloned once; an `Arc` of it clones nothing.
+/// The dataset is cloned once. Pass an `Arc` to avoid copying it.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, k_fold};
@@ -32,7 +33,7 @@ pub struct KFold<D> {
 pub fn k_fold<D: Dataset + Clone>(dataset: &D, k: usize, seed: u64) -> KFold<D> {
     let len = dataset.len();
     let order = Rng::derived(seed, Stream::Split, len as u64, 2).permutation(len);
-    // No fold at all would be a loop that silently does nothing.
+    // With 0 folds, the caller's loop would silently do nothing.
     KFold { dataset: Arc::new(dataset.clone()), order, folds: k.max(1), next: 0 }
 }
 

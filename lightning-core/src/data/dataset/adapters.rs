@@ -1,15 +1,15 @@
-//! Datasets made of datasets: one after the other, side by side, changed, kept in memory.
+//! Datasets made of other datasets: concatenated, zipped, mapped, cached.
 
 use std::{fmt, sync::OnceLock};
 
 use burn::tensor::TensorData;
 
-use super::dataset::{Dataset, out_of_range};
+use super::{Dataset, out_of_range};
 use crate::error::{Error, Result};
 
-/// Several datasets one after the other.
+/// Several datasets in sequence.
 ///
-/// Datasets of different types with the same items go in as `Box<dyn Dataset<Item = …>>`.
+/// Datasets of different types with the same item type are passed as `Box<dyn Dataset<Item = …>>`.
 ///
 /// ```
 /// use lightning_core::data::{Concat, Dataset};
@@ -21,12 +21,12 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Concat<D> {
     parts: Vec<D>,
-    /// Where each part ends.
+    /// The end of each part, as an index of the whole.
     ends: Vec<usize>,
 }
 
 impl<D: Dataset> Concat<D> {
-    /// The items of all `parts`, in order.
+    /// Concatenates `parts`.
     pub fn new(parts: impl IntoIterator<Item = D>) -> Self {
         let parts: Vec<D> = parts.into_iter().collect();
         let ends = parts.iter().scan(0, |end, part| {
@@ -36,7 +36,7 @@ impl<D: Dataset> Concat<D> {
         Self { ends: ends.collect(), parts }
     }
 
-    /// The part of an item, and its index there.
+    /// The part of an item, and the index of the item in that part.
     fn locate(&self, index: usize) -> Result<(&D, usize)> {
         let part = self.ends.partition_point(|end| *end <= index);
         let start = part.checked_sub(1).and_then(|before| self.ends.as_slice().get(before)).copied().unwrap_or(0);
@@ -71,8 +71,8 @@ impl<D> fmt::Debug for Concat<D> {
     }
 }
 
-/// A dataset whose items pass through a function. Where the function needs randomness, use the loader's
-/// [`map`](super::DataLoaderBuilder::map).
+/// A dataset whose items pass through a function. For random functions, use the loader's
+/// [`map`](crate::data::DataLoaderBuilder::map).
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Mapped};
@@ -93,7 +93,7 @@ where
     F: Fn(D::Item) -> Result<T> + Send + Sync,
     T: Send,
 {
-    /// The items of `dataset` after `map`.
+    /// Applies `map` to every item of `dataset` that is read.
     pub fn new(dataset: D, map: F) -> Self {
         Self { dataset, map }
     }
@@ -126,7 +126,8 @@ impl<D, F> fmt::Debug for Mapped<D, F> {
     }
 }
 
-/// Keeps each item in memory after it was read for the first time. An item whose reading fails is asked for again.
+/// Keeps each item in memory after it was first read. An item that cannot be read is tried again
+/// the next time.
 ///
 /// ```
 /// use lightning_core::data::{Cached, Dataset, Mapped};
@@ -141,7 +142,7 @@ pub struct Cached<D: Dataset> {
 }
 
 impl<D: Dataset> Cached<D> {
-    /// The items of `dataset`, each read once. Nothing is read yet.
+    /// Caches the items of `dataset`. Nothing is read yet.
     pub fn new(dataset: D) -> Self {
         let items = std::iter::repeat_with(OnceLock::new).take(dataset.len()).collect();
         Self { dataset, items }
@@ -162,7 +163,7 @@ where
         let Some(kept) = self.items.get(index) else { return self.dataset.get(index) };
         match kept.get() {
             Some(item) => Ok(item.clone()),
-            // Two threads may read the same item; the first to finish keeps its own.
+            // Two threads may read the same item; the first to finish stores it.
             None => {
                 let item = self.dataset.get(index)?;
                 Ok(kept.get_or_init(|| item).clone())
@@ -182,8 +183,9 @@ impl<D: Dataset> fmt::Debug for Cached<D> {
     }
 }
 
-/// Two to four datasets side by side: an item is the tuple of the items with the same index. What torch calls `TensorDataset` is a `Zip`
-/// of [`Rows`](super::Rows).
+/// Two to four datasets of the same length, as one of tuples: an item is the tuple of the items
+/// with the same index. A `Zip` of [`Rows`](crate::data::Rows) corresponds to
+/// `torch.utils.data.TensorDataset`.
 ///
 /// ```
 /// use lightning_core::data::{Dataset, Zip};
@@ -198,15 +200,15 @@ impl<D: Dataset> fmt::Debug for Cached<D> {
 pub struct Zip<T>(T);
 
 impl<T: Zipped> Zip<T> {
-    /// The datasets of the tuple side by side.
+    /// Zips the datasets of a tuple.
     ///
     /// # Errors
-    /// When one is longer than another.
+    /// If the datasets have different lengths.
     pub fn new(parts: T) -> Result<Self> {
         let lengths = parts.lengths();
         if lengths.windows(2).any(|pair| pair.first() != pair.last()) {
-            let error = Error::data(format!("the datasets side by side have {lengths:?} items"));
-            return Err(error.help("give datasets of one length"));
+            let error = Error::data(format!("zipped datasets must have the same length, found {lengths:?}"));
+            return Err(error.help("pass datasets of the same length"));
         }
         Ok(Self(parts))
     }
@@ -216,7 +218,7 @@ impl<T: Zipped> Dataset for Zip<T> {
     type Item = T::Item;
 
     fn len(&self) -> usize {
-        // The shortest: a part that changes its length later is noticed by the loader.
+        // The minimum: if a part changes its length later, the loader reports it.
         self.0.lengths().into_iter().min().unwrap_or(0)
     }
 
@@ -244,13 +246,13 @@ impl<T> fmt::Debug for Zip<T> {
 pub trait Zipped: Send + Sync {
     /// The tuple of their items.
     type Item: Send;
-    /// How many items each has.
+    /// The length of each dataset.
     fn lengths(&self) -> Vec<usize>;
     /// The items with an index.
     fn get(&self, index: usize) -> Result<Self::Item>;
-    /// The columns of all, where every dataset has columns.
+    /// The columns of all datasets, if every one has columns.
     fn gather(&self, indices: &[usize]) -> Result<Option<Vec<TensorData>>>;
-    /// Whether all can be read.
+    /// Checks every dataset.
     fn check(&self) -> Result<()>;
 }
 
@@ -328,6 +330,6 @@ mod tests {
         assert_eq!((three.len(), three.get(0).unwrap()), (2, (1, 'a', 0.5)));
         assert!(three.gather(&[0]).unwrap().is_none());
         let error = Zip::new((vec![1, 2], vec!['a'], [0.5, 1.5])).unwrap_err();
-        assert_eq!(error.message(), "the datasets side by side have [2, 1, 2] items");
+        assert_eq!(error.message(), "zipped datasets must have the same length, found [2, 1, 2]");
     }
 }

@@ -1,20 +1,23 @@
-//! One image on the host: its pixels, and in which order they lie.
+//! An image on the host: its pixels and their order.
+
+mod augment;
 
 use std::fmt;
 
+pub use self::augment::Size;
 use crate::error::{Error, Result};
 
-/// In which order the values of an image lie in memory.
+/// The order of the values of an image in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Layout {
-    /// `[height, width, channels]`: all channels of a pixel side by side, as in image files.
+    /// `[height, width, channels]`: the channels of a pixel are adjacent, as in image files.
     #[default]
     Hwc,
-    /// `[channels, height, width]`: one plane a channel, as convolutions take it.
+    /// `[channels, height, width]`: one plane for each channel, as convolutions expect.
     Chw,
 }
 
-/// What a value of an [`Image`] can be: `u8`, from 0 to 255, or `f32`.
+/// The type of a value of an [`Image`]: `u8`, from 0 to 255, or `f32`.
 pub trait Pixel: Copy + Default + Send + Sync + sealed::Sealed + 'static {}
 
 impl Pixel for u8 {}
@@ -26,10 +29,10 @@ mod sealed {
     impl Sealed for f32 {}
 }
 
-/// An image of `height` rows, `width` columns and `channels` values a pixel.
+/// An image of `height` rows, `width` columns and `channels` values per pixel.
 ///
-/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip) and
-/// [`normalize`](Image::normalize) make training data of it.
+/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip)
+/// and [`normalize`](Image::normalize) make training data of it.
 ///
 /// ```
 /// use lightning_core::{
@@ -55,10 +58,10 @@ pub struct Image<T = u8> {
 }
 
 impl<T: Pixel> Image<T> {
-    /// An image of `shape`, which is `[height, width, channels]` for either layout.
+    /// Creates an image of `shape`, which is `[height, width, channels]` for either layout.
     ///
     /// # Errors
-    /// When a size is 0, or `pixels` has another length than the shape says.
+    /// If a size is 0, or if the length of `pixels` is not height x width x channels.
     pub fn new(pixels: Vec<T>, shape: [usize; 3], layout: Layout) -> Result<Self> {
         let [height, width, channels] = shape;
         let expected = height.checked_mul(width).and_then(|area| area.checked_mul(channels)).unwrap_or(usize::MAX);
@@ -70,7 +73,7 @@ impl<T: Pixel> Image<T> {
         Ok(Self { height, width, channels, layout, pixels })
     }
 
-    /// An image of one channel, as [`idx`](super::idx) gives it.
+    /// Creates an image of one channel, for example of the bytes that [`idx`](super::idx) reads.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -83,7 +86,7 @@ impl<T: Pixel> Image<T> {
         [self.height, self.width, self.channels]
     }
 
-    /// In which order the pixels lie.
+    /// The order of the values.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -98,7 +101,7 @@ impl<T: Pixel> Image<T> {
         self.pixels
     }
 
-    /// The same image with its values in the order of `layout`.
+    /// Reorders the values to `layout`.
     #[must_use]
     pub fn into_layout(self, layout: Layout) -> Self {
         let Self { height, width, channels, layout: from, pixels } = self;
@@ -112,7 +115,7 @@ impl<T: Pixel> Image<T> {
         Self { height, width, channels, layout, pixels }
     }
 
-    /// How the values lie: planes of `height` rows, of `width` pixels with so many values.
+    /// The number of planes, and the number of values per pixel in each plane.
     pub(super) fn planes(&self) -> (usize, usize) {
         match self.layout {
             Layout::Hwc => (1, self.channels),
@@ -122,7 +125,7 @@ impl<T: Pixel> Image<T> {
 }
 
 impl Image<u8> {
-    /// The values from 0 to 1: each divided by 255.
+    /// Divides each value by 255, to the range from 0 to 1.
     pub fn to_f32(&self) -> Image<f32> {
         let Self { height, width, channels, layout, ref pixels } = *self;
         let pixels = pixels.iter().map(|value| f32::from(*value) / 255.0).collect();
@@ -149,7 +152,7 @@ fn transposed<T: Pixel>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     turned
 }
 
-/// The usual case, in one pass: colours side by side become three planes.
+/// The common case, in one pass: adjacent colors become three planes.
 fn planes_of_three<T: Pixel>(values: &[T]) -> Vec<T> {
     let (pixels, _) = values.as_chunks::<3>();
     let mut planes = vec![T::default(); 3 * pixels.len()];
