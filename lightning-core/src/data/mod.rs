@@ -1,17 +1,22 @@
-//! Data: datasets, loaders that turn them into batches, data modules, splits, readers of files, and
-//! images.
+//! Datasets, loaders that turn them into batches, data modules, splits, file readers, and images.
 //!
 //! | to | see |
 //! |---|---|
-//! | read items by their index | [`Dataset`], [`Rows`], [`Zip`], [`Concat`], [`Mapped`], [`Cached`], [`from_burn`] |
-//! | divide them | [`random_split`], [`stratified_split`], [`k_fold`], [`Subset`] |
-//! | make batches of them | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
-//! | choose which come when | [`Sampler`] and [`BatchSampler`] with their implementors |
-//! | read what has no index | [`DataLoader::iterable`], [`DataLoader::from_iter`], [`DataLoader::ticks`] |
-//! | read files | [`csv`], [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` (feature `images`) |
-//! | change images at random | [`Image`] |
+//! | read items by their index | [`Dataset`], [`Rows`], [`Zip`], [`Concat`], [`Mapped`], [`Cached`] |
+//! | read Burn's datasets | [`from_burn`] |
+//! | split a dataset | [`random_split`], [`stratified_split`], [`k_fold`], [`Subset`] |
+//! | make batches of items | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
+//! | choose the items and their order | [`Sampler`], [`BatchSampler`] and their implementors |
+//! | read an iterable | [`DataLoader::iterable`], [`DataLoader::from_iter`] |
+//! | train without data | [`DataLoader::ticks`] |
+//! | read files | [`csv`], [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
+//! | augment images | [`Image`] |
 //! | read several loaders at once | [`Combined`] |
-//! | keep all of it in one place | [`data_module`](crate::data_module) |
+//! | write a loader | [`Loader`] |
+//! | pass data to the trainer | [`FitData`], [`EvalData`] |
+//! | keep the data of an experiment in one place | [`data_module`](crate::data_module) |
+//!
+//! `image_folder` needs the feature `images`.
 
 mod dataset;
 mod image;

@@ -349,8 +349,14 @@ mod tests {
     #[test]
     fn values_that_make_no_rows() {
         let message = |error: Result<Rows<i32>>| error.unwrap_err().message().to_owned();
-        assert_eq!(message(Rows::new(vec![1, 2, 3], [2])), "3 values cannot be cut into rows of shape [2]");
-        assert_eq!(message(Rows::new(vec![1, 2, 3], [3, 0])), "3 values cannot be cut into rows of shape [3, 0]");
+        assert_eq!(
+            message(Rows::new(vec![1, 2, 3], [2])),
+            "the number of values must be a multiple of a row of shape [2], found 3"
+        );
+        assert_eq!(
+            message(Rows::new(vec![1, 2, 3], [3, 0])),
+            "the number of values must be a multiple of a row of shape [3, 0], found 3"
+        );
         assert!(Rows::<f32>::from_data(TensorData::from([1_i32, 2])).is_err());
         assert!(Rows::<i32>::new(vec![], [4]).unwrap().is_empty());
     }
