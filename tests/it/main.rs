@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod averaging;
+mod book;
 mod callbacks_failure;
 mod callbacks_lambda;
 mod callbacks_monitors;
@@ -26,6 +27,7 @@ mod data_workers;
 mod determinism;
 mod early_stopping;
 mod failure;
+mod features;
 mod fields;
 mod finetuning;
 mod gradient_checkpointing;
