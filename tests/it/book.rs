@@ -183,3 +183,37 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
         }
     }
 }
+
+/// The names that a `pub use` list brings in.
+fn exported_names(list: &str) -> usize {
+    let list = list.replace('\n', " ");
+    let mut names = BTreeSet::new();
+    let mut rest = list.as_str();
+    while let Some(at) = rest.find("pub use ") {
+        let (tree, after) = rest[at..].split_once(';').unwrap();
+        let hidden = rest[..at].trim_end().ends_with("#[doc(hidden)]");
+        let leaves =
+            tree.split([',', '{', '}']).map(str::trim).filter(|leaf| !leaf.is_empty() && !leaf.ends_with("::"));
+        let names_of = leaves.map(|leaf| leaf.rsplit("::").next().unwrap().trim_start_matches("pub use "));
+        if !hidden {
+            names.extend(names_of.filter(|name| !name.ends_with(" as _") && *name != "self").map(str::to_owned));
+            // `callbacks::{self, …}` names the module.
+            names.extend(tree.match_indices("::{self").map(|(at, _)| words(&tree[..at]).last().unwrap().to_owned()));
+        }
+        rest = after;
+    }
+    names.len()
+}
+
+#[test]
+fn the_front_door_is_small() {
+    let text = read("lightning-core/src/lib.rs");
+    let text: String =
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
+    let (root, prelude) = text.split_once("pub mod prelude").unwrap();
+    let modules = root.lines().filter(|line| line.starts_with("pub mod ") && !line.contains("__private")).count();
+    let names = exported_names(root);
+    assert!(modules + 1 + names <= 60, "{modules} modules and {names} names at the root of the crate");
+    let names = exported_names(prelude);
+    assert!((30..=40).contains(&names), "{names} names in the prelude");
+}
