@@ -225,3 +225,28 @@ fn without_the_first_line(line: &str) -> String {
         _ => format!("{}\n", line.replace("$WORKSPACE/", "")),
     }
 }
+
+/// The chapter of the book on compiler errors shows the headline of one program for each row.
+/// `UPDATE_EXPECT=1` rewrites it.
+#[test]
+fn the_chapter_of_compiler_errors_is_true() {
+    let path = folder("../docs/src/12-compiler-errors.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (intro, sections) = text.split_once("<!-- c").unwrap();
+    let mut fresh = intro.to_owned();
+    let mut rows = Vec::new();
+    for section in sections.split("<!-- c") {
+        let (case, rest) = section.split_once(" -->").unwrap();
+        rows.push(case.chars().take(2).collect::<String>());
+        let said = fs::read_to_string(folder("ui").join(format!("c{case}.stderr"))).unwrap();
+        let headline = said.lines().find(|line| line.starts_with("error")).unwrap();
+        let (before, shown) = rest.split_once("```text\n").unwrap_or_else(|| panic!("{case}: no message is shown"));
+        let (_, after) = shown.split_once('\n').unwrap();
+        fresh.push_str(&format!("<!-- c{case} -->{before}```text\n{headline}\n{after}"));
+    }
+    assert_eq!(rows, (1..=20).map(|row| format!("{row:02}")).collect::<Vec<_>>(), "one program for each row");
+    if fresh != text && std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &fresh).unwrap();
+    }
+    assert!(fresh == text, "rewrite it with UPDATE_EXPECT=1, and review it");
+}
