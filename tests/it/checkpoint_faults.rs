@@ -64,7 +64,7 @@ fn a_folder_that_vanishes_is_an_error_and_does_not_come_back_empty() {
     let text = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(text.contains("epoch=0-step=4.ckpt") && text.contains("global step 4"), "{text}");
-    assert_eq!(memory.statuses(), [lightning_core::loggers::RunStatus::Failed], "the loggers are closed");
+    assert_eq!(memory.statuses(), [loggers::RunStatus::Failed], "the loggers are closed");
     assert!(!folder.exists());
     assert_eq!(inspect(moved.join("epoch=0-step=2.ckpt")).unwrap().metadata.global_step, 2);
 }

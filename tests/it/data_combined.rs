@@ -28,7 +28,7 @@ fn d1_combined_loaders() {
 #[test]
 fn combined_loaders_of_every_kind() {
     let built: DataLoader<Vec<u32>> = DataLoader::builder(vec![1, 2, 3]).batch_size(2).num_workers(1).build().unwrap();
-    let boxed: Box<dyn lightning_core::data::Loader<char>> = Box::new(vec!['a', 'b', 'c']);
+    let boxed: Box<dyn data::Loader<char>> = Box::new(vec!['a', 'b', 'c']);
     let all = Combined::min_size((built, from_loader(["x", "y"]), DataLoader::ticks(), boxed));
     assert_eq!(read(&all, at(0, 0, 0)), [(vec![1, 2], "x", (), 'a'), (vec![3], "y", (), 'b')]);
     // A combination is a loader: it can be combined.
@@ -67,12 +67,12 @@ fn a_combination_can_be_trained_on() {
 
     struct First(DataLoader<(Option<Rows>, Option<Rows>)>);
 
-    impl lightning_core::data::Loader<(Rows, Option<Rows>)> for First {
+    impl data::Loader<(Rows, Option<Rows>)> for First {
         fn len(&self) -> Option<usize> {
             self.0.len()
         }
 
-        fn batches(&self, from: EpochOffset) -> Result<lightning_core::data::Batches<(Rows, Option<Rows>)>> {
+        fn batches(&self, from: EpochOffset) -> Result<data::Batches<(Rows, Option<Rows>)>> {
             let batches = self.0.resume(from)?;
             Ok(Box::new(batches.map(|batch| {
                 let (first, second) = batch?;

@@ -132,7 +132,7 @@ fn a_position_is_a_small_value() {
     let position = at(42, 3, 7);
     let text = serde_json::to_string(&position).unwrap();
     assert_eq!(text, r#"{"seed":42,"epoch":3,"batch":7}"#);
-    assert_eq!(serde_json::from_str::<lightning_core::data::EpochOffset>(&text).unwrap(), position);
+    assert_eq!(serde_json::from_str::<data::EpochOffset>(&text).unwrap(), position);
 }
 
 #[test]

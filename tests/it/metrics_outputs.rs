@@ -61,7 +61,7 @@ fn what_is_shown_comes_with_its_place() {
     let trainer = quiet(Net::trainer()).max_epochs(2).logger(memory.clone()).callback(Teller);
     trainer.build().unwrap().fit(&mut model, (loader(&[4; 3]), loader(&[4; 2]))).unwrap();
 
-    let places = |found: Vec<(String, lightning_core::loggers::LogPosition)>| -> Vec<_> {
+    let places = |found: Vec<(String, loggers::LogPosition)>| -> Vec<_> {
         found.into_iter().map(|(name, at)| (name, at.stage, at.epoch, at.batch, at.batch_step)).collect()
     };
     let texts = memory.texts();

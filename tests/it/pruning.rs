@@ -33,13 +33,13 @@ fn masks(pruning: Pruning, epochs: usize) -> HashMap<String, Vec<u8>> {
 fn the_masks_of_equal_weights_are_torchs() {
     let expected = reference();
     let amounts = |epoch: u64| match epoch {
-        0 => lightning_core::callbacks::PruningAmount::Fraction(0.3),
+        0 => callbacks::PruningAmount::Fraction(0.3),
         1 => 0.5.into(),
         _ => 7.into(),
     };
     assert_eq!(masks(Pruning::l1_unstructured().amount_at(amounts), 3), expected.pruned_globally);
     let amounts = |epoch: u64| match epoch {
-        0 | 1 => lightning_core::callbacks::PruningAmount::Fraction(0.25),
+        0 | 1 => callbacks::PruningAmount::Fraction(0.25),
         _ => 2.into(),
     };
     let each = Pruning::l1_unstructured().use_global_unstructured(false).amount_at(amounts);

@@ -60,7 +60,7 @@ fn tries() -> u64 {
 
 fn try_all<M: Program>(seed: u64, own_windows: bool)
 where
-    (DataLoader<Rows>, DataLoader<Rows>): lightning_core::data::FitData<M>,
+    (DataLoader<Rows>, DataLoader<Rows>): data::FitData<M>,
 {
     let mut resumed = 0;
     for number in 0..tries() {

@@ -61,7 +61,7 @@ fn a_signal_ends_the_run_after_the_batch_with_a_checkpoint() {
         let report = trainer.fit(&mut model, (loader(5), loader(3))).unwrap();
         assert_eq!((report.stop_reason, report.global_step), (StopReason::Interrupted, steps));
         assert_eq!(ledger.take(), ["on_exception", "on_train_end"]);
-        assert_eq!(memory.statuses(), [lightning_core::loggers::RunStatus::Interrupted]);
+        assert_eq!(memory.statuses(), [loggers::RunStatus::Interrupted]);
 
         let path = folder.path().join(format!("checkpoints/interrupted-epoch=0-step={steps}.ckpt"));
         let saved = Net::load_from_checkpoint(path).unwrap();

@@ -84,7 +84,7 @@ fn restore_windows(
         }
         let weight = match (stored.weight, checkpoint.container.read(&format!("{}{number}", names::WEIGHT))?) {
             (Some(weight), _) => Weight::Number(weight),
-            (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, &*device)),
+            (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, device)),
             (None, _) => return Err(damaged(format!("the weight of accumulation window {number} is not there"))),
         };
         window.set_micro_batches(stored.passes, weight);

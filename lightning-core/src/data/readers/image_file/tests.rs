@@ -4,7 +4,7 @@ use super::*;
 
 /// 16x16, left half (200, 30, 60), right half (20, 120, 220); made by Pillow with `quality=90,
 /// subsampling=0`.
-const JPEG_FILE: &[u8] = include_bytes!("../../../tests/data/two-colours.jpg");
+const JPEG_FILE: &[u8] = include_bytes!("../../../../tests/data/two-colours.jpg");
 
 fn decoded(bytes: &[u8], channels: Channels) -> Result<Image> {
     let folder = tempfile::tempdir().unwrap();
