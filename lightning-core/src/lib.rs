@@ -53,10 +53,10 @@
 //! |---|---|
 //! | declare a model: fields, steps, hooks, `#[log]` | [`lightning_module`] |
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
-//! | run it | [`Trainer`], [`TrainerBuilder`], [`FitReport`] |
+//! | run it | [`Trainer`], [`TrainerBuilder`](trainer::TrainerBuilder), [`FitReport`] |
 //! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
-//! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`], [`StochasticWeightAveraging`], [`BackboneFinetuning`], [`Pruning`] |
+//! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`](callbacks::EmaWeightAveraging), [`StochasticWeightAveraging`](callbacks::StochasticWeightAveraging), [`BackboneFinetuning`](callbacks::BackboneFinetuning), [`Pruning`](callbacks::Pruning) |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
 //! | penalize a gradient | [`grad`] |

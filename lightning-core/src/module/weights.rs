@@ -97,7 +97,7 @@ impl<M> Weights<M> {
         }
     }
 
-    /// A safetensors file in Burn's layout: what [`save_weights`](LightningModule::save_weights) wrote, or a checkpoint, of which the
+    /// A safetensors file in Burn's layout: what [`save_weights`](crate::LightningModule::save_weights) wrote, or a checkpoint, of which the
     /// model is taken.
     pub fn safetensors(path: impl AsRef<Path>) -> Self {
         Self::new(path, Layout::Burn)

@@ -2,7 +2,7 @@
 //!
 //! Burn's `Module::visit` and `Module::map` are generic over the visitor, and every visitor type is
 //! compiled again for every module. Everything in this crate that looks at parameters therefore goes
-//! through one erased visitor ([`visit`]) and one erased mapper ([`DynMapper`]).
+//! through one erased visitor (`visit`) and one erased mapper (`DynMapper`).
 
 mod buffer;
 mod copy;

@@ -3,7 +3,7 @@
 use super::Settings;
 use crate::{callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger};
 
-/// The settings of a [`Trainer`], with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
+/// The settings of a [`Trainer`](crate::Trainer), with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
 ///
 /// A bare integer is a number of batches, a bare float a fraction of them. No number stands for "off" or "unlimited": what
 /// is not set is not limited, except that without `max_epochs`, `max_steps` and `max_time` a run ends after 1000 epochs.

@@ -84,7 +84,7 @@ impl<M> TrainerBuilder<M> {
     }
 
     /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
-    /// [`Trainer::profile`] has the figures.
+    /// [`Trainer::profile`](crate::Trainer::profile) has the figures.
     #[must_use]
     pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
         self.settings.run.profiler = self.errors.take(profiler.into_profiler());
