@@ -60,7 +60,7 @@ impl OutputSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Sends the values of single steps to the loggers every n batches. Default 50.
+    /// Sends the values of single steps to the loggers every n optimizer steps. Default 50.
     #[must_use]
     pub fn log_every_n_steps(mut self, batches: u64) -> Self {
         self.settings.output.log_every_n_steps = batches;
