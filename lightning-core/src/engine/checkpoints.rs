@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const ELSEWHERE: &str = "checkpoints.txt";
 
 /// The folder of a run's checkpoints where nothing says otherwise.
-pub(crate) fn default_folder(run: &RunState) -> PathBuf {
+fn default_folder(run: &RunState) -> PathBuf {
     run.log_dir().join("checkpoints")
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The hooks of one evaluation stage.
-pub(super) struct EvalHooks {
+struct EvalHooks {
     start: Hook,
     end: Hook,
     epoch_start: Hook,
@@ -117,7 +117,7 @@ pub(super) fn suffixes(feeds: &[LoaderInfo]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn evaluate_loader(
+fn evaluate_loader(
     run: &mut RunState,
     driver: &mut dyn Driver,
     info: &LoaderInfo,

@@ -85,7 +85,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
 }
 
 /// Gives the module the weights that training ends with.
-pub(super) fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     if driver.final_weights(run)? {
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
     }
@@ -93,7 +93,7 @@ pub(super) fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: 
 }
 
 /// Whether the loaders are made anew before the next epoch.
-pub(super) fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
+fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
     let every = run.settings.limits.reload_every_n_epochs;
     driver.can_reload() && every.is_some_and(|every| run.progress.counters.epoch.is_multiple_of(every as u64))
 }
@@ -125,7 +125,7 @@ pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitP
 
 /// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
 /// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
-pub(super) fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let steps = run.settings.validation.sanity_steps;
     if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
         return Ok(());

@@ -46,10 +46,10 @@ use crate::{
 };
 
 /// How a trainer makes its module's optimizers; absent for entry points that need none.
-pub(crate) type Configure<M> = fn(&M, &FitContext) -> Result<Vec<OptimizerSetup>>;
+type Configure<M> = fn(&M, &FitContext) -> Result<Vec<OptimizerSetup>>;
 
 /// The state of every callback, by its key.
-pub(super) type CallbackStates = Vec<(String, StateWriter)>;
+type CallbackStates = Vec<(String, StateWriter)>;
 
 /// What was put aside.
 pub(super) struct Kept<M> {
@@ -145,7 +145,7 @@ pub(super) fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContex
 }
 
 /// Whether a hook after the step takes the batch.
-pub(super) fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
+fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
     M::BATCH_HOOKS.contains(match stage {
         Stage::Fit => Hook::OnTrainBatchEnd,
         Stage::Validate => Hook::OnValidationBatchEnd,
@@ -155,7 +155,7 @@ pub(super) fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
 }
 
 /// The method that is the step.
-pub(super) fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str {
+fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str {
     match (stage, training) {
         (Stage::Fit, TrainingMode::Bound(steps)) => steps.get(step).map_or("training_step", |step| step.name),
         _ => stage.step(),
@@ -422,18 +422,14 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
 }
 
 /// What a checkpoint keeps of a data module.
-pub(super) fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
+fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
     let mut state = StateWriter::default();
     source.save_state(&mut state)?;
     Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
 }
 
-pub(super) fn restore_data<M>(
-    source: &mut dyn RunData<M>,
-    stored: &DataRecord,
-    differences: &mut Vec<String>,
-) -> Result<()> {
+fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
     if stored.name != name {
         differences.push(format!("the data was that of `{}`, and is that of `{name}`", stored.name));
@@ -471,7 +467,7 @@ pub(crate) fn take_snapshot<M: LightningModule>(
     super::snapshot::take(parts, run)
 }
 
-pub(super) fn restore_callbacks<M>(
+fn restore_callbacks<M>(
     callbacks: &mut [Box<dyn Callback<M>>],
     checkpoint: &Checkpoint,
     record: &RunRecord,

@@ -12,7 +12,7 @@ pub(super) fn nothing_left(run: &mut RunState) -> Option<StopReason> {
     reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
 
-pub(super) fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
+fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
     if may_stop(run, run.progress.counters.epoch) {
         return run.progress.stop.clone();
     }

@@ -56,7 +56,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
 }
 
-pub(super) fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
     run.progress.position.phase = Phase::Batch;
@@ -72,7 +72,7 @@ pub(super) enum Draws {
     EpochEnd,
 }
 
-pub(super) fn seed_generator(run: &RunState, draws: Draws) {
+fn seed_generator(run: &RunState, draws: Draws) {
     let micro_batch = run.strategy.micro_batch(run.progress.counters.batch_step);
     let seed = derive_seed(run.progress.seed, Stream::Dropout, micro_batch, draws as u64);
     with_generator(&run.progress.device, seed, || ());
