@@ -1,0 +1,171 @@
+//! The learning rates of an optimizer: of its groups, by hand and by its schedule.
+
+use super::{
+    Optimizer,
+    group::{AddedGroup, AddedRate, Group, Slot, is_rate},
+};
+use crate::{
+    error::{Error, Result},
+    optim::{Schedule, config::OptimizerRule},
+    params::{ParamName, is_below},
+};
+
+impl Optimizer {
+    /// The rate in force, of the parameters that are in no group of their own.
+    pub(crate) fn lr(&self) -> f64 {
+        self.groups.first().map_or(f64::NAN, |group| group.lr)
+    }
+
+    /// The rates in force by group.
+    pub(crate) fn rates(&self) -> impl Iterator<Item = f64> {
+        self.groups.iter().map(|group| group.lr)
+    }
+
+    /// Sets the rate; groups keep their ratio to it.
+    ///
+    /// # Errors
+    /// When it is no rate, or a schedule would overwrite it.
+    pub(crate) fn set_lr(&mut self, lr: f64) -> Result<()> {
+        if !is_rate(lr) {
+            return Err(Error::config(format!("the learning rate of `{}` cannot be set to {lr}", self.name))
+                .help("give a finite rate of at least 0"));
+        }
+        if self.schedule.is_some() {
+            return Err(Error::config(format!("`{}` follows a schedule, which would overwrite the rate", self.name))
+                .help("declare it with a number, `lr = 1e-3`, to set the rate by hand"));
+        }
+        self.put_lr(lr);
+        Ok(())
+    }
+
+    fn put_lr(&mut self, lr: f64) {
+        let ratio = if self.base > 0.0 { lr / self.base } else { 1.0 };
+        let by_hand =
+            |group: &Group| group.added.as_ref().is_some_and(|added| matches!(added.rate, AddedRate::ByHand(_)));
+        for group in self.groups.iter_mut().filter(|group| !by_hand(group)) {
+            group.lr = group.own_base.map_or(lr, |base| base * ratio);
+        }
+    }
+
+    /// Takes the schedule out of force: the rates are then set by [`set_rates`](Self::set_rates).
+    pub(crate) fn hold_schedule(&mut self) {
+        self.is_held = true;
+    }
+
+    /// Sets the rates of the groups, in order.
+    pub(crate) fn set_rates(&mut self, rates: &[f64]) {
+        for (group, lr) in self.groups.iter_mut().zip(rates) {
+            group.lr = *lr;
+        }
+    }
+
+    /// Adds a group of the parameters at and below a path, with a rate of its own. What the optimizer keeps of these parameters stays.
+    ///
+    /// # Errors
+    /// When the rate is none, or there are no such parameters.
+    pub(crate) fn add_group(&mut self, added: AddedGroup, parameters: &[ParamName]) -> Result<()> {
+        let Some(first) = self.groups.first() else { return Ok(()) };
+        let (lr, own_base) = match added.rate {
+            AddedRate::ByHand(lr) => (lr, None),
+            AddedRate::Share(share) => (first.lr * share, Some(self.base * share)),
+        };
+        if !is_rate(lr) {
+            return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
+                .help("give a finite rate of at least 0"));
+        }
+        let (kind, selector) = (first.kind.clone(), Some(crate::params::below(&added.below)));
+        let number = self.groups.len();
+        let mut found = false;
+        for param in parameters.iter().filter(|param| is_below(&param.path, &added.below)) {
+            found = true;
+            if self.slots.len() <= param.index {
+                self.slots.resize_with(param.index + 1, Slot::default);
+            }
+            let Some(slot) = self.slots.get_mut(param.index) else { continue };
+            if slot.id != Some(param.id) {
+                *slot = Slot { id: Some(param.id), group: None, state: None };
+            }
+            slot.group = Some(number);
+        }
+        if !found {
+            return Err(Error::config(format!("there are no parameters at `{}`", added.below))
+                .help("name a field that holds parameters, or a path below one"));
+        }
+        self.groups.push(Group { selector, kind, own_base, lr, added: Some(added) });
+        Ok(())
+    }
+
+    /// Sets the rate of the group added last for a path; whether there is one.
+    pub(crate) fn set_added_rate(&mut self, below: &str, lr: f64) -> bool {
+        let is_it = |group: &&mut Group| group.added.as_ref().is_some_and(|added| added.below == below);
+        match self.groups.iter_mut().rev().find(is_it) {
+            Some(group) => {
+                group.lr = lr;
+                if let Some(AddedGroup { rate: rate @ AddedRate::ByHand(_), .. }) = &mut group.added {
+                    *rate = AddedRate::ByHand(lr);
+                }
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The groups added during the run.
+    pub(crate) fn added_groups(&self) -> Vec<AddedGroup> {
+        self.groups.iter().filter_map(|group| group.added.clone()).collect()
+    }
+
+    /// Takes over what the schedule says.
+    pub(super) fn follow_schedule(&mut self) -> Result<()> {
+        let Some(schedule) = &self.schedule else { return Ok(()) };
+        let (lr, momentum) = (schedule.lr(), schedule.momentum());
+        if let Some(momentum) = momentum {
+            for group in &mut self.groups {
+                let Some(with_momentum) = &group.kind.with_momentum else {
+                    return Err(Error::config(format!(
+                        "the schedule of `{}` also drives the momentum, and {} has none",
+                        self.name, group.kind.text
+                    ))
+                    .help("use SGD or a kind of Adam, or switch the schedule's momentum off"));
+                };
+                group.kind.rule = OptimizerRule::PerParameter(with_momentum(momentum));
+            }
+        }
+        self.put_lr(lr);
+        Ok(())
+    }
+
+    pub(crate) fn schedule_mut(&mut self) -> Option<&mut Schedule> {
+        self.schedule.as_deref_mut().filter(|_| !self.is_held)
+    }
+
+    pub(crate) fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_deref()
+    }
+
+    /// Changes the schedule and takes over the rate it then has.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub(crate) fn with_schedule<T>(&mut self, change: impl FnOnce(&mut Schedule) -> Result<T>) -> Result<Option<T>> {
+        let Some(schedule) = self.schedule.as_deref_mut() else { return Ok(None) };
+        let value = change(schedule)?;
+        if !self.is_held {
+            self.follow_schedule()?;
+        }
+        Ok(Some(value))
+    }
+
+    /// The rates it was declared with: of the optimizer, and of each group that has one of its own.
+    pub(crate) fn declared_rates(&self) -> Vec<Option<f64>> {
+        let own = self.groups.iter().skip(1).filter(|group| group.added.is_none()).map(|group| group.own_base);
+        std::iter::once(Some(self.base)).chain(own).collect()
+    }
+
+    /// Goes on with the rates of a checkpoint.
+    pub(crate) fn restore_rates(&mut self, rates: &[f64]) {
+        for (group, lr) in self.groups.iter_mut().zip(rates).filter(|(_, lr)| is_rate(**lr)) {
+            group.lr = *lr;
+        }
+    }
+}
