@@ -220,7 +220,9 @@ pub use lightning_macros::data_module;
 #[doc(inline)]
 pub use lightning_macros::lightning_module;
 pub use lightning_macros::optimizer;
-pub use loggers::{CsvLogger, Logger};
+#[cfg(feature = "csv")]
+pub use loggers::CsvLogger;
+pub use loggers::Logger;
 pub use metrics::{MetricKey, Metrics};
 pub use module::{HookContext, Optimizers, StepContext, Weights, log, log_dict};
 pub use optim::{OptimizerSetup, TorchDefaults, schedulers};
@@ -237,11 +239,13 @@ pub use trainer::{FitReport, Trainer};
 /// Everything else is reached through the modules that are exported here as well: `schedulers::Noam::new(…)`,
 /// `metrics::FBeta::f1()`, `callbacks::Timer::new(…)`, `data::k_fold(…)`.
 pub mod prelude {
+    #[cfg(feature = "csv")]
+    #[doc(no_inline)]
+    pub use crate::CsvLogger;
     #[doc(no_inline)]
     pub use crate::{
-        Batch, Callback, CallbackContext, CsvLogger, DataLoader, EarlyStopping, FitContext, HookContext,
-        LightningModule, Loss, ModelCheckpoint, OptimizerSetup, Optimizers, Result, Resume, Stage, StepContext,
-        Trainer,
+        Batch, Callback, CallbackContext, DataLoader, EarlyStopping, FitContext, HookContext, LightningModule, Loss,
+        ModelCheckpoint, OptimizerSetup, Optimizers, Result, Resume, Stage, StepContext, Trainer,
         callbacks::{self, LearningRateMonitor},
         copy_of, data, data_module, from_loader,
         functional::{self, accuracy, cross_entropy, mse_loss},

@@ -32,6 +32,7 @@ pub struct PredictionFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     JsonLines,
+    #[cfg(feature = "csv")]
     Csv,
 }
 
@@ -50,6 +51,7 @@ impl PredictionFile {
         Self { path, format: Format::JsonLines, per_sample: false, open: None }
     }
 
+    #[cfg(feature = "csv")]
     pub(super) fn csv(path: PathBuf) -> Self {
         Self { path, format: Format::Csv, per_sample: false, open: None }
     }
@@ -142,17 +144,24 @@ struct Open<W: Write> {
     out: BufWriter<W>,
     format: Format,
     /// The columns of the predictions in a CSV file, once the header is written.
+    #[cfg(feature = "csv")]
     columns: Option<Vec<String>>,
 }
 
 impl<W: Write> Open<W> {
     fn new(out: W, format: Format) -> Self {
-        Self { out: BufWriter::new(out), format, columns: None }
+        Self {
+            out: BufWriter::new(out),
+            format,
+            #[cfg(feature = "csv")]
+            columns: None,
+        }
     }
 
     fn write(&mut self, rows: &[Row]) -> io::Result<()> {
         match self.format {
             Format::JsonLines => rows.iter().try_for_each(|row| self.json_line(row)),
+            #[cfg(feature = "csv")]
             Format::Csv => self.csv_rows(rows),
         }
     }
@@ -168,6 +177,7 @@ impl<W: Write> Open<W> {
         )
     }
 
+    #[cfg(feature = "csv")]
     fn csv_rows(&mut self, rows: &[Row]) -> io::Result<()> {
         let mut writer = csv::WriterBuilder::new().flexible(false).from_writer(&mut self.out);
         for (dataloader_idx, batch_idx, samples, prediction) in rows {
@@ -205,6 +215,7 @@ impl<W: Write> Open<W> {
 }
 
 /// Formats a value for a CSV cell: strings unquoted, null empty, anything else as JSON.
+#[cfg(feature = "csv")]
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,21 +1,27 @@
 //! What a run shows while it is running: a bar on a terminal, plain lines in a file or pipe.
 
+mod duration;
 mod meter;
+#[cfg(feature = "progress")]
 mod rows;
+#[cfg(feature = "progress")]
+mod terminal;
+#[cfg(not(feature = "progress"))]
+#[path = "progress_bar/no_terminal.rs"]
+mod terminal;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use self::{
+    duration::duration_text,
     meter::{Epoch, Evaluation, Meter},
-    rows::{append_words, bar_row, duration_text},
+    terminal::Terminal,
 };
 use crate::{console::table::format_metric, metrics::Metrics, stage::Stage};
 
@@ -51,8 +57,8 @@ enum View {
     Quiet,
     /// Lines of plain text.
     Plain,
-    /// A bar, which exists from the first draw.
-    Terminal(Option<ProgressBar>),
+    /// A bar.
+    Terminal(Terminal),
 }
 
 impl fmt::Debug for Progress {
@@ -72,8 +78,7 @@ impl Progress {
     pub(crate) fn new(enabled: bool) -> Self {
         let view = match enabled {
             false => View::Quiet,
-            true if io::stderr().is_terminal() && !console::is_dumb() => View::Terminal(None),
-            true => View::Plain,
+            true => Terminal::open().map_or(View::Plain, View::Terminal),
         };
         Self::with(view, Box::new(io::stderr()))
     }
@@ -176,7 +181,7 @@ impl Progress {
         let now = Instant::now();
         if let View::Plain = self.view {
             for line in std::mem::take(&mut self.pending) {
-                self.write(&line);
+                write_line(&mut self.writer, &line);
             }
         }
         if let View::Terminal(_) = self.view
@@ -184,10 +189,8 @@ impl Progress {
         {
             self.draw(now);
         }
-        if let View::Terminal(bar) = &mut self.view
-            && let Some(bar) = bar.take()
-        {
-            bar.abandon();
+        if let View::Terminal(terminal) = &mut self.view {
+            terminal.leave();
         }
         (self.epoch, self.evaluation) = (None, None);
         self.metrics.clear();
@@ -195,18 +198,11 @@ impl Progress {
 
     /// Prints text on separate lines, above the bar if there is one.
     pub(crate) fn println(&mut self, text: &str) {
-        match &self.view {
-            View::Terminal(Some(bar)) => {
-                let bar = bar.clone();
-                bar.suspend(|| self.write(text));
-            }
-            _ => self.write(text),
+        let Self { view, writer, .. } = self;
+        match view {
+            View::Terminal(terminal) => terminal.print_above(|| write_line(writer, text)),
+            View::Plain | View::Quiet => write_line(writer, text),
         }
-    }
-
-    fn write(&mut self, text: &str) {
-        // A closed output, as after `| head`, must not stop training.
-        let _ = writeln!(self.writer, "{text}").and_then(|()| self.writer.flush());
     }
 
     /// Formats the metrics, without control characters that would move the cursor.
@@ -242,7 +238,7 @@ impl Progress {
     fn line(&mut self, now: Instant) {
         self.due = now + self.interval;
         if let Some(line) = self.plain_line(now) {
-            self.write(&line);
+            write_line(&mut self.writer, &line);
         }
     }
 
@@ -270,42 +266,15 @@ impl Progress {
     /// Draws the rows of the bar in place of the last ones.
     fn redraw(&mut self, now: Instant) {
         self.due = now + self.interval;
-        let width = console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns));
-        let text = self.rows(width, now).join("\n");
+        let View::Terminal(terminal) = &mut self.view else { return };
+        terminal.draw(self.epoch.as_ref(), self.evaluation.as_ref(), &self.metrics, now);
         if let Some(evaluation) = &mut self.evaluation {
             evaluation.drawn = true;
         }
-        let View::Terminal(bar) = &mut self.view else { return };
-        // The rate of 1 Hz makes `set_message` draw nothing most of the time: `force_draw` decides.
-        let bar = bar.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(1)).with_style(message_style())
-        });
-        bar.set_message(text);
-        bar.force_draw();
-    }
-
-    /// Returns the rows of the bar, none wider than the terminal.
-    fn rows(&self, width: usize, now: Instant) -> Vec<String> {
-        // A row that fills the last column makes some terminals wrap to the next line.
-        let width = width.saturating_sub(1).max(1);
-        let mut rows = Vec::new();
-        if let Some(epoch) = &self.epoch {
-            rows.push(bar_row(&format!("Epoch {}", epoch.label()), &epoch.meter, width, now));
-            append_words(&mut rows, &self.metrics, width);
-        }
-        if let Some(Evaluation { stage, meter, .. }) = &self.evaluation {
-            let what = match stage {
-                Stage::Fit | Stage::Validate => "Validation",
-                Stage::Test => "Testing",
-                Stage::Predict => "Predicting",
-            };
-            rows.push(bar_row(what, meter, width, now));
-        }
-        rows
     }
 }
 
-/// Returns a template of the message alone: the text is composed here, where it can be tested.
-fn message_style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+fn write_line(writer: &mut dyn Write, text: &str) {
+    // A closed output, as after `| head`, must not stop training.
+    let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());
 }

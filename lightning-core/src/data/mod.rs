@@ -9,14 +9,14 @@
 //! | choose the items and their order | [`Sampler`], [`BatchSampler`] and their implementors |
 //! | read an iterable | [`DataLoader::iterable`], [`DataLoader::from_iter`] |
 //! | train without data | [`DataLoader::ticks`] |
-//! | read files | [`csv`], [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
+//! | read files | `csv`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
 //! | augment images | [`Image`] |
 //! | read several loaders at once | [`Combined`] |
 //! | write a loader | [`Loader`] |
 //! | pass data to the trainer | [`FitData`], [`EvalData`] |
 //! | keep the data of an experiment in one place | [`data_module`](crate::data_module) |
 //!
-//! `image_folder` needs the feature `images`.
+//! `image_folder` needs the feature `images`, and `csv` the feature `csv`, which is on by default.
 
 mod dataset;
 mod image;
@@ -49,9 +49,11 @@ pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
+#[cfg(feature = "csv")]
+pub use readers::csv;
 #[cfg(feature = "images")]
 pub use readers::image_folder;
-pub use readers::{csv, idx, sentences, text, tokenizer};
+pub use readers::{idx, sentences, text, tokenizer};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall};
 #[doc(hidden)]

@@ -264,9 +264,11 @@ macro_rules! from_errors {
     };
 }
 
+#[cfg(feature = "csv")]
+from_errors!(csv::Error = "cannot read or write CSV");
+
 from_errors!(
     serde_json::Error = "cannot convert to or from JSON",
-    csv::Error = "cannot read or write CSV",
     std::num::ParseFloatError = "this is no number",
     std::num::ParseIntError = "this is no integer",
     std::num::TryFromIntError = "this integer does not fit",

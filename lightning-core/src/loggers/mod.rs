@@ -1,7 +1,7 @@
 //! Loggers: where the metrics of a run go.
 //!
 //! A trainer passes metrics, hyperparameters, texts, images, histograms and figures to every
-//! [`Logger`]. [`CsvLogger`] writes files, [`MemoryLogger`] keeps everything for tests, and other
+//! [`Logger`]. `CsvLogger` writes files (feature `csv`, on by default), [`MemoryLogger`] keeps everything for tests, and other
 //! destinations implement the trait.
 //!
 //! ```no_run
@@ -29,7 +29,9 @@
 //! # Ok::<(), lightning_core::Error>(())
 //! ```
 
+#[cfg(feature = "csv")]
 mod attachments;
+#[cfg(feature = "csv")]
 mod csv;
 mod figure;
 mod histogram;
@@ -45,12 +47,14 @@ use burn::tensor::{Tensor, Transaction};
 
 pub(crate) use self::{list::Loggers, output::Output};
 // The one list of loggers: a new one is its file, and a name here.
-pub use self::{csv::CsvLogger, memory::MemoryLogger};
+#[cfg(feature = "csv")]
+pub use self::csv::CsvLogger;
 pub use self::{
     figure::{Figure, OwnedFigure},
     histogram::{Histogram, ToHistogram},
     image::{ImageView, OwnedImage, ToImage, grid},
     logger::Logger,
+    memory::MemoryLogger,
     record::{LogPosition, Record, RunStatus},
 };
 use crate::{error::Result, tensor::readback};

@@ -1,5 +1,6 @@
 //! Services of the operating system and the runtime: atomic files, signals, the allocator, panics.
 
+#[cfg(feature = "tune-allocator")]
 pub(crate) mod allocator;
 pub(crate) mod files;
 pub(crate) mod panics;

@@ -14,6 +14,7 @@ pub(crate) struct RunSettings {
     pub(crate) deterministic: bool,
     pub(crate) profiler: Option<Profiler>,
     /// Whether the C library's allocator is told to keep freed memory.
+    #[cfg(feature = "tune-allocator")]
     pub(crate) tune_allocator: bool,
     pub(crate) readback: ReadBack,
 }
@@ -25,6 +26,7 @@ impl Default for RunSettings {
             barebones: false,
             deterministic: false,
             profiler: None,
+            #[cfg(feature = "tune-allocator")]
             tune_allocator: true,
             readback: ReadBack::Auto,
         }
@@ -40,8 +42,15 @@ impl RunSettings {
 
     /// Adds nothing: a `fast_dev_run` is not resumed, and the rest does not change what is computed.
     pub(super) fn record(&self, record: &mut SettingsRecord) {
-        let Self { fast_dev_run: _, barebones: _, deterministic: _, profiler: _, tune_allocator: _, readback: _ } =
-            self;
+        let Self {
+            fast_dev_run: _,
+            barebones: _,
+            deterministic: _,
+            profiler: _,
+            #[cfg(feature = "tune-allocator")]
+                tune_allocator: _,
+            readback: _,
+        } = self;
         let _ = record;
     }
 }
@@ -97,6 +106,7 @@ impl<M> TrainerBuilder<M> {
     /// (1 GiB of addresses is set aside for them, no memory). It holds for the process from the first [`build`](Self::build)
     /// on, needs glibc, and leaves settings of the environment (`MALLOC_TRIM_THRESHOLD_`, `GLIBC_TUNABLES`) as they are.
     /// Default yes.
+    #[cfg(feature = "tune-allocator")]
     #[must_use]
     pub fn tune_allocator(mut self, tune: bool) -> Self {
         self.settings.run.tune_allocator = tune;

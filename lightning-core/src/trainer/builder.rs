@@ -5,9 +5,7 @@ use crate::{
     callbacks::{Callback, ModelCheckpoint},
     engine::run::RunState,
     error::{ConfigErrors, Result},
-    loggers::CsvLogger,
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
-    os::allocator,
     settings::{Settings, TrainerBuilder},
     tensor::readback,
     trainer::devices,
@@ -55,14 +53,16 @@ impl<M: LightningModule> TrainerBuilder<M> {
             settings.output.model_summary = false;
         }
         let devices::Choice { device, note } = choose()?;
+        #[cfg(feature = "tune-allocator")]
         if settings.run.tune_allocator {
-            allocator::keep_memory();
+            crate::os::allocator::keep_memory();
         }
         if settings.run.fast_dev_run.is_some() {
             loggers.clear();
         }
+        #[cfg(feature = "csv")]
         if loggers.is_empty() && settings.output.default_logger {
-            loggers.push(Box::new(CsvLogger::new(settings.output.root.join("lightning_logs"))));
+            loggers.push(Box::new(crate::loggers::CsvLogger::new(settings.output.root.join("lightning_logs"))));
         }
         if !has_checkpoint && settings.output.checkpointing {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));

@@ -26,6 +26,13 @@ fn a_row_for_each_batch_or_sample() {
         "{\"dataloader_idx\":1,\"batch_idx\":3,\"sample\":6,\"prediction\":7}\n\
          {\"dataloader_idx\":1,\"batch_idx\":3,\"sample\":7,\"prediction\":9}\n"
     );
+}
+
+#[cfg(feature = "csv")]
+#[test]
+fn a_csv_row_for_each_batch_or_sample() {
+    let batch = rows(json!([7, 9]), false).expect("fits");
+    let samples = rows(json!([7, 9]), true).expect("fits");
     assert_eq!(
         written(Format::Csv, &samples).expect("written"),
         "dataloader_idx,batch_idx,sample,prediction\n1,3,6,7\n1,3,7,9\n"
@@ -36,6 +43,7 @@ fn a_row_for_each_batch_or_sample() {
     );
 }
 
+#[cfg(feature = "csv")]
 #[test]
 fn fields_become_columns() {
     let rows = rows(json!([{ "class": 2, "name": "a \"b\"" }, { "class": null, "name": "c,d" }]), true).expect("fits");
@@ -45,6 +53,7 @@ fn fields_become_columns() {
     );
 }
 
+#[cfg(feature = "csv")]
 #[test]
 fn other_fields_halfway_are_an_error() {
     let rows = rows(json!([{ "class": 2 }, { "score": 1.0 }]), true).expect("fits");

@@ -63,19 +63,23 @@ impl Meter {
         self.ended.unwrap_or(now).duration_since(self.started)
     }
 
+    /// Continues after an evaluation.
+    pub(super) fn resume(&mut self, now: Instant) {
+        if let Some(start) = self.pause.take() {
+            self.paused += now.duration_since(start);
+        }
+    }
+}
+
+/// The figures that only a bar shows.
+#[cfg(feature = "progress")]
+impl Meter {
     /// Returns batches per second, without the time of evaluations.
     pub(super) fn rate(&self, now: Instant) -> f64 {
         let paused = self.paused + self.pause.map_or(Duration::ZERO, |start| now.duration_since(start));
         let seconds = self.elapsed(now).saturating_sub(paused).as_secs_f64();
         let done = self.done.saturating_sub(self.skipped.unwrap_or(0)) as f64;
         if seconds > 0.0 { done / seconds } else { 0.0 }
-    }
-
-    /// Continues after an evaluation.
-    pub(super) fn resume(&mut self, now: Instant) {
-        if let Some(start) = self.pause.take() {
-            self.paused += now.duration_since(start);
-        }
     }
 
     /// Estimates the time to the last batch; `None` without a total or a rate.

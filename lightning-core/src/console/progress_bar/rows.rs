@@ -1,19 +1,49 @@
-//! The texts of the rows: bars, counts, times and metrics.
+//! The rows of the bar: counts, times and metrics.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use console::{measure_text_width, style, truncate_str};
 
-use super::meter::Meter;
+use super::{
+    duration::clock_text,
+    meter::{Epoch, Evaluation, Meter},
+};
+use crate::stage::Stage;
 
 /// Rows below the bar that metrics may take if they do not fit next to it.
 const METRIC_ROWS: usize = 3;
+
+/// Returns the rows of the bar, none wider than the terminal.
+pub(super) fn rows(
+    epoch: Option<&Epoch>,
+    evaluation: Option<&Evaluation>,
+    metrics: &[String],
+    width: usize,
+    now: Instant,
+) -> Vec<String> {
+    // A row that fills the last column makes some terminals wrap to the next line.
+    let width = width.saturating_sub(1).max(1);
+    let mut rows = Vec::new();
+    if let Some(epoch) = epoch {
+        rows.push(bar_row(&format!("Epoch {}", epoch.label()), &epoch.meter, width, now));
+        append_words(&mut rows, metrics, width);
+    }
+    if let Some(Evaluation { stage, meter, .. }) = evaluation {
+        let what = match stage {
+            Stage::Fit | Stage::Validate => "Validation",
+            Stage::Test => "Testing",
+            Stage::Predict => "Predicting",
+        };
+        rows.push(bar_row(what, meter, width, now));
+    }
+    rows
+}
 
 /// Returns the row of an epoch or evaluation:
 /// `Epoch 3/9 ━━━━━━━━━ 23/23 0:00:01 • 0:00:00 412.50it/s`.
 ///
 /// In a narrow terminal the bar is left out, and then the end of the text.
-pub(super) fn bar_row(what: &str, meter: &Meter, width: usize, now: Instant) -> String {
+fn bar_row(what: &str, meter: &Meter, width: usize, now: Instant) -> String {
     let total = meter.total.map_or_else(|| "--".to_owned(), |total| total.to_string());
     let (elapsed, remaining) = (clock_text(meter.elapsed(now)), meter.remaining(now));
     let remaining = remaining.map_or_else(|| "-:--:--".to_owned(), clock_text);
@@ -42,7 +72,7 @@ pub(super) fn bar_text(share: f64, width: usize) -> String {
 }
 
 /// Appends words to the last row, or to new rows if they do not all fit.
-pub(super) fn append_words(rows: &mut Vec<String>, words: &[String], width: usize) {
+fn append_words(rows: &mut Vec<String>, words: &[String], width: usize) {
     let all = words.join(" ");
     if all.is_empty() {
         return;
@@ -65,20 +95,4 @@ pub(super) fn append_words(rows: &mut Vec<String>, words: &[String], width: usiz
     }
     wrapped.push(row);
     rows.extend(wrapped.iter().take(METRIC_ROWS).map(|row| truncate_str(row, width, "…").into_owned()));
-}
-
-/// Formats a time as `0:01:05`.
-pub(super) fn clock_text(time: Duration) -> String {
-    let seconds = time.as_secs();
-    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
-/// Formats a time as `0.4 s` in the first minute, then `1:05` and `1:00:05`.
-pub(super) fn duration_text(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{:.1} s", (time.as_secs_f64() * 10.0).floor() / 10.0),
-        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
-        _ => clock_text(time),
-    }
 }

@@ -1,7 +1,9 @@
 //! Readers of files. Each returns host data, and reports the file, line and column that it cannot
 //! read.
 
+#[cfg(feature = "csv")]
 pub mod csv;
+#[cfg(feature = "csv")]
 mod csv_row;
 pub mod idx;
 #[cfg(feature = "images")]

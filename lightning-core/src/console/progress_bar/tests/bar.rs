@@ -1,0 +1,92 @@
+//! The rows of the bar, and how wide they are.
+
+use console::{measure_text_width, strip_ansi_codes};
+
+use super::*;
+use crate::console::progress_bar::rows::{self, bar_text};
+
+fn rows_of(progress: &Progress, width: usize, now: Instant) -> Vec<String> {
+    rows::rows(progress.epoch.as_ref(), progress.evaluation.as_ref(), &progress.metrics, width, now)
+}
+
+fn after(meter: &Meter, seconds: u64) -> Instant {
+    meter.started + Duration::from_secs(seconds)
+}
+
+fn plain(rows: &[String]) -> Vec<String> {
+    rows.iter().map(|row| strip_ansi_codes(row).into_owned()).collect()
+}
+
+fn halfway() -> (Progress, Instant) {
+    let (mut progress, _output) = progress(View::Terminal(Terminal::default()));
+    progress.due = Instant::now() + Duration::from_secs(100);
+    progress.start_epoch(3, Some(10), Some(46));
+    for batch in 0..23 {
+        progress.train_batch(batch, || unreachable!("nothing is due"));
+    }
+    let now = progress.epoch.as_ref().map_or_else(Instant::now, |epoch| after(&epoch.meter, 2));
+    (progress, now)
+}
+
+#[test]
+fn the_bar_is_that_of_pytorch_lightning() {
+    let (mut progress, now) = halfway();
+    progress.set_metrics(&metrics(&[("train_loss", 0.123), ("val_acc", 0.981)]));
+    let rows = plain(&rows_of(&progress, 120, now));
+    let bar = format!("{}╸{}", "━".repeat(11), "─".repeat(11));
+    assert_eq!(rows, [format!("Epoch 3/9 {bar} 23/46 0:00:02 • 0:00:02 11.50it/s train_loss: 0.123 val_acc: 0.981")]);
+}
+
+#[test]
+fn validation_has_a_row_of_its_own_meanwhile() {
+    let (mut progress, now) = halfway();
+    progress.start_evaluation(Stage::Validate, None);
+    progress.eval_batch(4);
+    let rows = plain(&rows_of(&progress, 120, now));
+    assert_eq!(rows.len(), 2);
+    assert!(rows[1].starts_with("Validation 5/-- 0:00:"), "{rows:?}");
+    progress.end_evaluation();
+    assert_eq!(rows_of(&progress, 120, now).len(), 1);
+}
+
+#[test]
+fn no_row_is_wider_than_the_terminal() {
+    let (mut progress, now) = halfway();
+    progress.set_metrics(&metrics(&[
+        ("train_loss", 0.123),
+        ("a_metric_with_a_long_name", 0.981),
+        ("größe_日本語", 1.0),
+        ("d", 2.0),
+    ]));
+    progress.start_evaluation(Stage::Validate, Some(7));
+    for width in 0..160 {
+        for row in rows_of(&progress, width, now) {
+            assert!(measure_text_width(&row) < width.max(2), "{width}: {row}");
+        }
+    }
+    let rows = plain(&rows_of(&progress, 80, now));
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    assert_eq!(rows[1], " train_loss: 0.123 a_metric_with_a_long_name: 0.981 größe_日本語: 1.000");
+}
+
+#[test]
+fn a_full_bar_is_as_wide_as_an_empty_one() {
+    assert_eq!(bar_text(0.0, 3).len(), bar_text(1.0, 3).len());
+}
+
+#[test]
+fn a_resumed_epoch_counts_its_own_batches_for_the_rate() {
+    let now = Instant::now();
+    let mut meter = Meter::new(Some(200), now);
+    (100..110).for_each(|batch| meter.batch(batch));
+    meter.paused = Duration::from_secs(5);
+    let later = after(&meter, 10);
+    assert_eq!(meter.rate(later), 2.0);
+    meter.pause = Some(later);
+    assert_eq!(meter.rate(after(&meter, 20)), 2.0);
+    meter.pause = None;
+    assert_eq!(meter.remaining(later), Some(Duration::from_secs(45)));
+    assert_eq!(Meter::new(Some(3), now).remaining(now), None);
+    assert_eq!(Meter::new(None, now).remaining(later), None);
+    assert_eq!(Meter::new(Some(0), now).share(), Some(1.0));
+}
