@@ -163,7 +163,7 @@ fn a_nan_does_not_end_the_run_and_is_shown() {
 #[test]
 fn a_loss_of_several_elements_is_an_error() {
     let text = run(Fault::Vector).0.unwrap_err().to_string();
-    assert!(text.contains("the loss has 2 elements") && text.contains("loss.mean()"), "{text}");
+    assert!(text.contains("the loss must have 1 element, found 2") && text.contains("loss.mean()"), "{text}");
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub(crate) trait DriveSteps {
 /// The parameters, form and optimizers of the module.
 pub(crate) trait DriveModel {
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
-    /// Freezes the parameters that an optimizer does not train, and adds to `frozen` which were trainable.
+    /// Freezes the parameters that an optimizer does not train, and adds those that were trainable to
+    /// `frozen`.
     fn freeze_others(&mut self, optimizer: &Optimizer, frozen: &mut Vec<usize>) -> Result<()>;
     /// Unfreezes the parameters that [`freeze_others`](Self::freeze_others) froze.
     fn unfreeze_others(&mut self, frozen: &[usize]) -> Result<()>;
@@ -75,15 +76,15 @@ pub(crate) trait DriveModel {
 
 /// Copies of the module, and what a checkpoint stores of it.
 pub(crate) trait DriveCheckpoints {
-    /// Keeps a copy of the module and of the states of the callbacks.
+    /// Copies the module and the states of the callbacks.
     fn save_rollback(&mut self) -> Result<()>;
-    /// Restores the copy of the module.
+    /// Restores the module from the copy.
     fn rollback(&mut self, states: CallbackStatesAfter);
     /// Drops the copy.
     fn discard_rollback(&mut self);
-    /// Takes a snapshot of everything that a checkpoint holds.
+    /// Takes a snapshot of everything that a checkpoint stores.
     fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot>;
-    /// Gives the module, the callbacks and the data module their part of a checkpoint.
+    /// Restores the module, the callbacks and the data module from a checkpoint.
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
 }
 

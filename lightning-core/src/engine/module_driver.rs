@@ -1,4 +1,8 @@
-//! The driver of a module type: the only code that is compiled for every module.
+//! The driver of a module type: implements the traits of [`driver`](super::driver) for one module, its
+//! callbacks and its data.
+//!
+//! Like `hooks`, `checkout` and `manual`, it is compiled again for every module type, so that it only
+//! converts between typed values and what the engine sees.
 
 use burn::tensor::Device;
 
@@ -24,28 +28,31 @@ pub(crate) use self::{
     model::{for_evaluation, for_training},
 };
 
-/// How a trainer makes its module's optimizers; absent for entry points that need none.
+/// The module's `configure_optimizers`.
 type Configure<M> = fn(&M, &FitContext) -> Result<Vec<OptimizerSetup>>;
 
-/// The state of every callback, by its key.
+/// The states of the callbacks by their keys.
 type CallbackStates = Vec<(String, StateWriter)>;
 
-/// What was put aside.
-pub(super) struct Kept<M> {
+/// A copy of the module that it can be rolled back to.
+pub(super) struct Rollback<M> {
     module: M,
     callbacks: CallbackStates,
-    /// Of the module in training form.
+    /// The frozen parameters. Stored, because a module in evaluation form does not tell which they are.
     frozen: Vec<String>,
 }
 
 /// The driver of a module type.
 pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     module: Checkout<'a, M>,
-    kept: Option<Kept<M>>,
-    /// The callbacks' states of a copy that was brought back.
-    kept_states: Option<CallbackStates>,
+    /// The copy made by [`save_rollback`](super::driver::DriveCheckpoints::save_rollback).
+    rollback: Option<Rollback<M>>,
+    /// The states of the callbacks that the next snapshot stores in place of the current ones, after
+    /// a rollback.
+    rolled_back_states: Option<CallbackStates>,
     callbacks: &'a mut [Box<dyn Callback<M>>],
     source: Box<dyn RunData<M> + 'a>,
+    /// `None` in runs that do not train.
     configure: Option<Configure<M>>,
     numerics: Numerics,
     device: Device,
@@ -63,8 +70,8 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
     ) -> Self {
         Self {
             module,
-            kept: None,
-            kept_states: None,
+            rollback: None,
+            rolled_back_states: None,
             callbacks,
             source,
             configure,

@@ -1,4 +1,4 @@
-//! What a training batch does to the module: backward passes, accumulation windows, updates and schedules.
+//! Trains on one batch: the backward passes, the accumulation buffers, the updates and the schedules.
 
 use crate::{
     data::StepCall,
@@ -25,25 +25,27 @@ pub(super) use self::{
     setup::{bind, configure},
 };
 use self::{
-    backward::{differentiate, range},
-    lbfgs::search,
+    backward::{differentiate, optimizers_of},
+    lbfgs::lbfgs_step,
     schedules::{end_of_epoch_schedules, step_schedule},
 };
 
-/// Trains on the ready batch; whether an optimizer stepped. `last` ends the accumulation window.
+/// Trains on the ready batch, and returns whether an optimizer stepped. After the `last` batch of an
+/// epoch, partly filled accumulation buffers are stepped too.
 ///
 /// # Errors
-/// Those of the steps, the hooks and the updates.
+/// The first error of a step, a hook or an update.
 pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<bool> {
     let stepped = match run.info.training {
-        TrainingMode::Plain if run.train.optimizers.iter().any(Optimizer::is_lbfgs) => search(run, driver)?,
+        TrainingMode::Plain if run.train.optimizers.iter().any(Optimizer::is_lbfgs) => lbfgs_step(run, driver)?,
         TrainingMode::Plain => {
             pass(run, driver, 0, StepCall::default())?;
-            close(run, driver, 0, last)?
+            update_if_due(run, driver, 0, last)?
         }
-        TrainingMode::Bound(steps) => take_turns(run, driver, steps, last)?,
-        TrainingMode::Manual => by_hand(run, driver)?,
+        TrainingMode::Bound(steps) => bound_steps(run, driver, steps, last)?,
+        TrainingMode::Manual => manual_step(run, driver)?,
     };
+    // Steps of several optimizers on one batch count once.
     if stepped {
         run.progress.counters.global_step += 1;
     }
@@ -53,17 +55,18 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
     Ok(stepped)
 }
 
-/// Ends an epoch before its last batch: windows that were begun are stepped, and schedules count the epoch.
+/// Ends an epoch before its last batch: steps partly filled accumulation buffers, and advances the
+/// schedules that count epochs.
 ///
 /// # Errors
 /// As [`train`].
-pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+pub(crate) fn update_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     if matches!(run.info.training, TrainingMode::Manual) {
         return Ok(());
     }
     let mut stepped = false;
-    for window in 0..run.train.accumulators.len() {
-        stepped |= close(run, driver, window, true)?;
+    for buffer in 0..run.train.accumulators.len() {
+        stepped |= update_if_due(run, driver, buffer, true)?;
     }
     if stepped {
         run.progress.counters.global_step += 1;
@@ -71,38 +74,44 @@ pub(crate) fn close_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<(
     end_of_epoch_schedules(run)
 }
 
-/// The steps of several optimizers, in order, on one batch.
-fn take_turns(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
+/// Runs the steps of several optimizers on one batch, in order. Each has its own accumulation buffer.
+fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
     let batch = run.progress.counters.batch_step + 1;
+    // Which steps are due is settled first, so that the last of them can take the batch by value.
     let due: Vec<usize> =
         steps.iter().enumerate().filter(|(_, step)| batch.is_multiple_of(step.every)).map(|(at, _)| at).collect();
-    let mut turns: u64 = due.iter().filter_map(|at| steps.get(*at)).map(|step| step.repeat).sum();
+    let mut calls_left: u64 = due.iter().filter_map(|at| steps.get(*at)).map(|step| step.repeat).sum();
     let mut stepped = false;
-    let mut hidden = std::mem::take(&mut run.train.frozen_others);
-    for (window, step) in steps.iter().enumerate() {
-        if due.contains(&window) {
+    let mut frozen = std::mem::take(&mut run.train.frozen_others);
+    for (buffer, step) in steps.iter().enumerate() {
+        if due.contains(&buffer) {
             for _ in 0..step.repeat {
-                turns -= 1;
-                let call = StepCall { step: window, keep: turns > 0 };
-                hidden.clear();
-                if let Some(optimizer) = run.train.bound.get(window).and_then(|at| run.train.optimizers.get(*at)) {
-                    driver.freeze_others(optimizer, &mut hidden)?;
+                calls_left -= 1;
+                let call = StepCall { step: buffer, keep: calls_left > 0 };
+                // The parameters of the other optimizers take no gradient, so that their part of the graph
+                // is not built.
+                frozen.clear();
+                if let Some(optimizer) = run.train.bound.get(buffer).and_then(|at| run.train.optimizers.get(*at)) {
+                    driver.freeze_others(optimizer, &mut frozen)?;
                 }
-                let passed = pass(run, driver, window, call);
-                driver.unfreeze_others(&hidden)?;
+                let passed = pass(run, driver, buffer, call);
+                driver.unfreeze_others(&frozen)?;
                 passed?;
-                stepped |= close(run, driver, window, last && step.repeat == 1)?;
+                // A repetition does not step a partly filled buffer; what the last one leaves is stepped
+                // below.
+                stepped |= update_if_due(run, driver, buffer, last && step.repeat == 1)?;
             }
         }
         if last {
-            stepped |= close(run, driver, window, true)?;
+            stepped |= update_if_due(run, driver, buffer, true)?;
         }
     }
-    run.train.frozen_others = hidden;
+    run.train.frozen_others = frozen;
     Ok(stepped)
 }
 
-fn by_hand(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
+/// Runs the step of a module with manual optimization, which steps the optimizers itself.
+fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     run.train.stepped = false;
     if let Some(TrainingOutput { loss, weight, output }) = driver.manual_step(run)? {
         run.progress.loss = Some(weight.mean_of(loss.inner()));
@@ -111,10 +120,10 @@ fn by_hand(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     Ok(run.train.stepped)
 }
 
-/// One step and its backward pass.
-fn pass(run: &mut RunState, driver: &mut dyn Driver, window: usize, call: StepCall) -> Result<()> {
+/// Runs one step and its backward pass.
+fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCall) -> Result<()> {
     match driver.step(LoaderId::Train, call, run)? {
-        Some(output) => differentiate(run, driver, window, output),
+        Some(output) => differentiate(run, driver, buffer, output),
         None => {
             run.progress.counters.skipped_batches += 1;
             Ok(())
@@ -122,25 +131,30 @@ fn pass(run: &mut RunState, driver: &mut dyn Driver, window: usize, call: StepCa
     }
 }
 
-/// # Errors
-/// When a window is full and its update fails.
-fn close(run: &mut RunState, driver: &mut dyn Driver, window: usize, last: bool) -> Result<bool> {
-    let passes = run.train.accumulators.get(window).map_or(0, GradientStore::micro_batches);
-    if passes == 0 || !(last || passes >= run.settings.optimization.window(run.progress.counters.epoch)) {
+/// Updates the parameters from an accumulation buffer, if the buffer is full or `last` and not empty.
+/// Returns whether an optimizer stepped.
+fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, last: bool) -> Result<bool> {
+    let micro_batches = run.train.accumulators.get(buffer).map_or(0, GradientStore::micro_batches);
+    let full = micro_batches >= run.settings.optimization.micro_batches(run.progress.counters.epoch);
+    if micro_batches == 0 || !(last || full) {
         return Ok(false);
     }
-    if let Some(gradients) = run.train.accumulators.get_mut(window) {
+    // Once an update, not once a batch: between updates the processes need not exchange anything.
+    if let Some(gradients) = run.train.accumulators.get_mut(buffer) {
         run.strategy.reduce(gradients)?;
     }
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
+    // Before the hook, in which the module may set another clipping for this step.
     run.train.clip = run.settings.optimization.clip();
     driver.hook(Hook::ConfigureGradientClipping, run)?;
+    // A checkpoint that is being written shares the memory of the parameters: changing them now would
+    // copy them.
     run.checkpoints.queue.writer.wait_for_memory();
     let since = run.console.clock();
-    let range = range(run, window);
-    let usable = loss_scaling::may_step(run, window, range.clone())?;
+    let range = optimizers_of(run, buffer);
+    let usable = loss_scaling::may_step(run, buffer, range.clone())?;
     let TrainState { accumulators, optimizers, clip, .. } = &mut run.train;
-    let Some(gradients) = accumulators.get_mut(window) else { return Ok(false) };
+    let Some(gradients) = accumulators.get_mut(buffer) else { return Ok(false) };
     if !usable {
         gradients.clear();
         return Ok(false);

@@ -1,6 +1,6 @@
-//! Copies of the module, and what a checkpoint stores of it.
+//! Rollback copies, snapshots and restoring of the module, the callbacks and the data module.
 
-use super::{CallbackStates, Kept, ModuleDriver};
+use super::{CallbackStates, ModuleDriver, Rollback};
 use crate::{
     callbacks::Callback,
     checkpoint::{
@@ -26,26 +26,27 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
     fn save_rollback(&mut self) -> Result<()> {
         let module = self.module.get()?.clone();
         let frozen = frozen(&module)?;
-        self.kept = Some(Kept { module, callbacks: callback_states(self.callbacks)?, frozen });
+        self.rollback = Some(Rollback { module, callbacks: callback_states(self.callbacks)?, frozen });
         Ok(())
     }
 
     fn rollback(&mut self, states: CallbackStatesAfter) {
-        if let (Some(kept), Ok(module)) = (self.kept.take(), self.module.get_mut()) {
-            *module = kept.module;
-            self.kept_states = (states == CallbackStatesAfter::Saved).then_some(kept.callbacks);
+        if let (Some(rollback), Ok(module)) = (self.rollback.take(), self.module.get_mut()) {
+            *module = rollback.module;
+            self.rolled_back_states = (states == CallbackStatesAfter::Saved).then_some(rollback.callbacks);
         }
     }
 
     fn discard_rollback(&mut self) {
-        self.kept = None;
+        self.rollback = None;
     }
 
     fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot> {
         self.hook(Hook::OnSaveCheckpoint, run)?;
         let data = data_record(&*self.source)?;
-        let frozen = self.kept.as_ref().map(|kept| kept.frozen.clone());
-        let callbacks = match self.kept_states.take() {
+        // With a copy there is a validation, and the module may be in evaluation form.
+        let frozen = self.rollback.as_ref().map(|rollback| rollback.frozen.clone());
+        let callbacks = match self.rolled_back_states.take() {
             Some(states) => states,
             None => callback_states(self.callbacks)?,
         };
@@ -54,6 +55,7 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
 
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
+        // First the values, then which of them are frozen: that is relative to what the program declares.
         apply_for_training(checkpoint, self.module.get_mut()?)?;
         let now = frozen(self.module.get()?)?;
         let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
@@ -68,7 +70,7 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
     }
 }
 
-/// What a checkpoint keeps of a data module.
+/// Returns what a checkpoint stores of a data module; `None` for loaders without one.
 fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
     let mut state = StateWriter::default();
@@ -76,17 +78,20 @@ fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
     Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
 }
 
+/// Restores a data module, unless it is of another type.
 fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
     if stored.name != name {
-        differences.push(format!("the data was that of `{}`, and is that of `{name}`", stored.name));
+        differences
+            .push(format!("the data module was `{}` when the checkpoint was written and is `{name}` now", stored.name));
         return Ok(());
     }
     compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
     source.load_state(&StateReader::new(&stored.state))
 }
 
-/// Takes a checkpoint of a module and the run. `frozen` is known where the module is not in training form.
+/// Takes a snapshot of a module and the run. `frozen` names the frozen parameters if the module is not
+/// in training form.
 pub(crate) fn take_snapshot<M: LightningModule>(
     module: &mut M,
     callbacks: &[Box<dyn Callback<M>>],
@@ -98,6 +103,7 @@ pub(crate) fn take_snapshot<M: LightningModule>(
     let mut user = StateWriter::default();
     catch_panic(|| module.save_user_state(&mut user))
         .map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
+    // The model that the file shows: of several callbacks, the first that provides one.
     let mut shown = None;
     for callback in callbacks {
         shown = shown.or(callback.model_to_save(module)?);
@@ -114,6 +120,7 @@ pub(crate) fn take_snapshot<M: LightningModule>(
     snapshot::take(parts, run)
 }
 
+/// Restores the callbacks whose keys are in the checkpoint, and notes the others.
 fn restore_callbacks<M>(
     callbacks: &mut [Box<dyn Callback<M>>],
     checkpoint: &Checkpoint,
@@ -124,10 +131,13 @@ fn restore_callbacks<M>(
     for (key, callback) in keys.iter().zip(callbacks) {
         let tensors = checkpoint.tensors_below(&format!("{}{key}.", names::CALLBACKS))?;
         let Some(state) = record.callbacks.get(key) else {
+            // A callback without a state has nothing to restore, and is no difference.
             let mut own = StateWriter::default();
             callback.save_state(&mut own)?;
             if !own.is_empty() {
-                run.resume.differences.push(format!("the callback `{key}` is not in the checkpoint: it starts anew"));
+                run.resume
+                    .differences
+                    .push(format!("the callback `{key}` is not in the checkpoint: it starts from its initial state"));
             }
             continue;
         };

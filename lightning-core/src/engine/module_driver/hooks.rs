@@ -1,4 +1,4 @@
-//! The hooks of the module, the callbacks and the data.
+//! Calls the hooks of the data module, the callbacks and the module.
 
 use super::ModuleDriver;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 };
 
 impl<M: LightningModule> ModuleDriver<'_, M> {
+    /// Runs the hook of the callbacks whose order is `wanted`.
     fn callbacks(&mut self, hook: Hook, run: &mut RunState, wanted: fn(CallbackOrder) -> bool) -> Result<()> {
         if self.callbacks.is_empty() {
             return Ok(());
@@ -23,15 +24,17 @@ impl<M: LightningModule> ModuleDriver<'_, M> {
         run_callbacks(self.callbacks, self.module.get_mut()?, hook, run, wanted)
     }
 
+    /// Runs the module's hook, if it implements it.
     fn own_hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
         if !M::HOOKS.contains(hook) {
             return Ok(());
         }
         if hook == Hook::ConfigureGradientClipping {
-            // What the module writes stands for what the trainer was set to.
+            // The module's `configure_gradient_clipping` replaces the settings of the trainer.
             run.train.clip = None;
         }
         let feed = match run.progress.stage {
+            // Most hooks do not take the batch, which need not be in memory any more.
             _ if !M::BATCH_HOOKS.contains(hook) => None,
             Stage::Fit => self.train.as_ref(),
             _ => self.eval.get(run.progress.loader_idx),
@@ -57,6 +60,7 @@ impl<M: LightningModule> DriveHooks for ModuleDriver<'_, M> {
 
     fn teardown(&mut self, run: &mut RunState) -> Result<()> {
         let stage = run.progress.stage;
+        // The module's hook runs and the loaders close even if the data module's teardown fails.
         let data = catch_panic(|| self.source.teardown(stage))
             .map_err(|error| error.at(run.progress.location(Some("teardown".to_owned()), false)));
         self.train = None;
@@ -65,16 +69,19 @@ impl<M: LightningModule> DriveHooks for ModuleDriver<'_, M> {
     }
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
+        // Only hooks that have something to call are measured.
         let since = run
             .console
             .clock()
             .filter(|_| M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty()));
         let callbacks = match hook {
-            // Monitors follow in `monitors`, when the epoch's metrics are there.
+            // The other callbacks follow in `monitors`, once the epoch's metrics are computed.
             Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
             _ if hook.is_for_module_alone() => Ok(()),
             _ => self.callbacks(hook, run, |_| true),
         };
+        // An end hook of the module runs even if a callback's has failed, so that what a start hook
+        // acquired is released.
         if callbacks.is_err() && !hook.is_end() {
             return callbacks;
         }

@@ -1,4 +1,4 @@
-//! The loaders of the data.
+//! Opens, reads and closes the loaders.
 
 use super::ModuleDriver;
 use crate::{
@@ -50,7 +50,8 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
 
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool> {
         let device = match loader {
-            // Batches join the graph's backend, or BatchNorm and Dropout on the input would not notice the training.
+            // The autodiff device: a layer such as BatchNorm or Dropout tells training from evaluation by
+            // the backend of its input.
             LoaderId::Train => run.settings.numerics.training_device(&run.progress.device),
             LoaderId::Eval(_) => run.progress.device.clone(),
         };

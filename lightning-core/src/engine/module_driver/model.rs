@@ -1,4 +1,4 @@
-//! The parameters, form and optimizers of the module.
+//! The parameters, the form and the optimizers of the module.
 
 use std::collections::BTreeSet;
 
@@ -25,13 +25,13 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
         }
     }
 
-    fn freeze_others(&mut self, optimizer: &Optimizer, hidden: &mut Vec<usize>) -> Result<()> {
+    fn freeze_others(&mut self, optimizer: &Optimizer, frozen: &mut Vec<usize>) -> Result<()> {
         let trains = |index, id| optimizer.trains(index, id);
-        self.module.apply(MapMode::FreezeOthers { trains: &trains, frozen: hidden })
+        self.module.apply(MapMode::FreezeOthers { trains: &trains, frozen })
     }
 
-    fn unfreeze_others(&mut self, hidden: &[usize]) -> Result<()> {
-        self.module.apply(MapMode::Unfreeze { frozen: hidden })
+    fn unfreeze_others(&mut self, frozen: &[usize]) -> Result<()> {
+        self.module.apply(MapMode::Unfreeze { frozen })
     }
 
     fn set_mode(&mut self, mode: Mode) -> Result<()> {
@@ -64,14 +64,15 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
     }
 }
 
-/// Puts a module on the run's device in training form. Lazy parameters come into being here, from the run's seed.
+/// Moves a module to the run's device, in training form. Initializes lazy parameters from the run's
+/// seed.
 pub(crate) fn for_training<M: Module>(module: M, device: &Device, seed: u64, numerics: Numerics) -> M {
     with_generator(device, derive_seed(seed, Stream::Init, u64::MAX, 0), || {
         numerics.begin_training(module.fork(&device.clone().autodiff()), device)
     })
 }
 
-/// Puts a module on the run's device in evaluation form.
+/// Moves a module to the run's device, in evaluation form.
 pub(crate) fn for_evaluation<M: Module>(module: M, device: &Device, seed: u64) -> M {
     with_generator(device, derive_seed(seed, Stream::Init, u64::MAX, 0), || module.to_device(device).valid())
 }

@@ -1,4 +1,4 @@
-//! The steps of the module.
+//! Runs the steps of the module.
 
 use std::{
     any::TypeId,
@@ -25,6 +25,7 @@ use crate::{
     stage::Stage,
 };
 
+/// Returns what the step sees of the run.
 fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
     StepContext {
         stage: run.progress.stage,
@@ -40,7 +41,7 @@ fn step_context<'a>(run: &RunState, device: &'a Device) -> StepContext<'a> {
     }
 }
 
-/// Whether a hook after the step takes the batch.
+/// Whether the module has a hook that takes the batch after the step.
 fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
     M::BATCH_HOOKS.contains(match stage {
         Stage::Fit => Hook::OnTrainBatchEnd,
@@ -50,7 +51,7 @@ fn keeps_batch<M: LightningModule>(stage: Stage) -> bool {
     })
 }
 
-/// The method that is the step.
+/// Returns the name of the method that is the step.
 fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str {
     match (stage, training) {
         (Stage::Fit, TrainingMode::Bound(steps)) => steps.get(step).map_or("training_step", |step| step.name),
@@ -66,13 +67,17 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         }
         .ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get()?;
+        // Taken out of the run, because the step context borrows the run while the step logs.
         let mut entries = std::mem::take(&mut run.log.inbox);
         let cx = step_context(run, &run.progress.device);
         let lowering = run.train.lowering;
+        // In training the low-precision copy updates the running statistics of the module; in
+        // evaluation it must not.
         let statistics = match run.progress.stage {
             Stage::Fit => RunningStatistics::Shared,
             Stage::Validate | Stage::Test | Stage::Predict => RunningStatistics::Copied,
         };
+        // Without a later use the step gets the batch by value.
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
         let since = run.console.clock();
         let result = record(Some(TypeId::of::<M>()), run.progress.stage, run.log.host, &mut entries, || {
@@ -97,6 +102,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let feed = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get_mut()?;
         let mut entries = std::mem::take(&mut run.log.inbox);
+        // A clone, because `ManualRun` borrows the whole run.
         let device = run.progress.device.clone();
         let cx = step_context(run, &device);
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());

@@ -1,4 +1,4 @@
-//! `detect_anomaly`: names the first loss or gradient that is not finite.
+//! `detect_anomaly`: finds a loss or a gradient that is not finite.
 
 use burn::{
     module::ParamId,
@@ -12,9 +12,11 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
+/// Looks at the loss and the gradients of an accumulation buffer.
+///
 /// # Errors
-/// When the loss or a gradient is not finite: the first of them by name.
-pub(super) fn find_anomaly(run: &mut RunState, driver: &dyn Driver, window: usize) -> Result<()> {
+/// If the loss or a gradient is not finite. Names the first such parameter.
+pub(super) fn find_anomaly(run: &mut RunState, driver: &dyn Driver, buffer: usize) -> Result<()> {
     struct Path {
         index: usize,
         path: Option<String>,
@@ -31,27 +33,27 @@ pub(super) fn find_anomaly(run: &mut RunState, driver: &dyn Driver, window: usiz
 
     let error = |run: &RunState, what: String| {
         Err(Error::new(ErrorKind::Anomaly, what)
-            .help("look at the batch and at what divides, takes a root or a logarithm; `detect_anomaly(false)` goes on")
+            .help("check the batch, and every division, root and logarithm; `detect_anomaly(false)` trains without this check")
             .at(run.progress.location(Some("backward".to_owned()), true)))
     };
-    // sync: every batch, which is what `detect_anomaly` asks for.
+    // sync: every batch with `detect_anomaly`.
     if let Some(loss) = run.progress.loss.clone()
         && !readback::host_scalar(loss).is_finite()
     {
         return error(run, "the loss is not finite".to_owned());
     }
-    if run.train.scalers.get(window).is_some() {
-        // Gradients that are not finite are how the scale is found.
+    if run.train.scalers.get(buffer).is_some() {
+        // Loss scaling expects gradients that are not finite: they lower the scale.
         return Ok(());
     }
-    let broken = run.train.accumulators.get(window).and_then(|window| {
-        window.iter().find(|(_, gradient)| !is_finite(gradient.value.clone())).map(|(index, _)| index)
+    let broken = run.train.accumulators.get(buffer).and_then(|buffer| {
+        buffer.iter().find(|(_, gradient)| !is_finite(gradient.value.clone())).map(|(index, _)| index)
     });
     let Some(index) = broken else { return Ok(()) };
     let mut path = Path { index, path: None };
     driver.visit(&mut path)?;
     let path = path.path.unwrap_or_default();
-    error(run, format!("the gradient of `{path}` is not finite, and the loss is"))
+    error(run, format!("the gradient of `{path}` is not finite; the loss is finite"))
 }
 
 fn is_finite(value: BridgeTensor) -> bool {

@@ -1,4 +1,4 @@
-//! Makes the optimizers of a run, and finds out what each trains.
+//! Creates the optimizers of a run, and assigns the parameters to them.
 
 use crate::{
     console::table,
@@ -9,17 +9,17 @@ use crate::{
     optim::{Binding, GradientStore, Optimizer, OptimizerSetup},
 };
 
-/// Makes the optimizers of a run and finds out what each trains.
+/// Creates the optimizers of a run, and assigns the parameters to them.
 ///
 /// # Errors
-/// Everything that LIGHTNING's users find out after an hour: a group that matches nothing, a parameter with two
-/// optimizers, a step for an optimizer that does not exist.
+/// If a parameter group matches no parameter, a parameter has two optimizers, two optimizers have one
+/// name, a step names an optimizer that does not exist, or the settings do not fit an optimizer.
 pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<OptimizerSetup>) -> Result<()> {
     let mut optimizers: Vec<Optimizer> = Vec::with_capacity(setups.len());
     for setup in setups {
         let optimizer = Optimizer::new(setup)?;
         if optimizers.iter().any(|known| known.name() == optimizer.name()) {
-            return Err(Error::config(format!("two optimizers are called `{}`", optimizer.name()))
+            return Err(Error::config(format!("two optimizers have the name `{}`", optimizer.name()))
                 .help("give one of them another name"));
         }
         optimizers.push(optimizer);
@@ -29,7 +29,8 @@ pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<Opt
     bind(run, driver)
 }
 
-/// Finds out again what each optimizer trains, at the start of every `fit`.
+/// Assigns the parameters to the optimizers, at the start of every `fit`: fields may have been frozen
+/// or replaced since the last one.
 ///
 /// # Errors
 /// As [`configure`].
@@ -41,50 +42,56 @@ pub(crate) fn bind(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
     if !idle.is_empty() {
         let paths = table::listed(idle.iter().map(String::as_str));
         run.console.warn(format!(
-            "no optimizer trains {paths}: mark the field `#[frozen]`, or give it to an optimizer with `fields(…)`"
+            "no optimizer trains {paths}: mark the field `#[frozen]`, or add it to an optimizer with `fields(…)`"
         ));
     }
     let steps: Vec<&BoundStep> = match run.info.training {
         TrainingMode::Bound(steps) => steps.iter().collect(),
         TrainingMode::Plain | TrainingMode::Manual => Vec::new(),
     };
-    run.train.bound = steps.iter().map(|step| position(run, step)).collect::<Result<_>>()?;
-    let windows = steps.len().max(1);
+    run.train.bound = steps.iter().map(|step| optimizer_of(run, step)).collect::<Result<_>>()?;
+    let buffers = steps.len().max(1);
     run.train.accumulators.clear();
-    run.train.accumulators.resize_with(windows, GradientStore::default);
+    run.train.accumulators.resize_with(buffers, GradientStore::default);
     loss_scaling::start(run)
 }
 
-fn position(run: &RunState, step: &BoundStep) -> Result<usize> {
+/// Returns the index of the optimizer that a bound step trains.
+fn optimizer_of(run: &RunState, step: &BoundStep) -> Result<usize> {
     let known = run.train.optimizers.iter().position(|optimizer| optimizer.name() == step.optimizer);
     known.ok_or_else(|| {
         let names = table::listed(run.train.optimizers.iter().map(Optimizer::name));
-        Error::config(format!("`{}` trains `{}`, and there is no optimizer of this name", step.name, step.optimizer))
+        Error::config(format!("`{}` trains the optimizer `{}`, which does not exist", step.name, step.optimizer))
             .help(format!("the optimizers are {names}"))
     })
 }
 
+/// Checks what only the optimizers, the settings and the module show together.
 fn check(run: &RunState) -> Result<()> {
     for optimizer in &run.train.optimizers {
         if optimizer.is_lbfgs() {
             let alone = run.train.optimizers.len() == 1 && matches!(run.info.training, TrainingMode::Plain);
             if !alone {
-                return Err(Error::config(format!("`{}` is L-BFGS, which trains alone", optimizer.name()))
-                    .help("give it all fields and one plain `training_step`, or use another optimizer"));
+                return Err(Error::config(format!(
+                    "`{}` is L-BFGS, which must be the only optimizer of one plain `training_step`",
+                    optimizer.name()
+                ))
+                .help("let it train all fields, or use another optimizer"));
             }
             if run.settings.optimization.accumulates() || run.settings.optimization.clip.is_some() {
                 return Err(Error::config(format!(
-                    "`{}` is L-BFGS, which evaluates the loss several times a step",
+                    "`{}` is L-BFGS, which evaluates the loss several times a step and supports neither accumulation nor \
+                     clipping",
                     optimizer.name()
                 ))
-                .help("leave `accumulate_grad_batches` and `gradient_clip_val` out, and use larger batches"));
+                .help("remove `accumulate_grad_batches` and `gradient_clip_val`, and use larger batches"));
             }
             if run.info.hooks.contains(Hook::ConfigureGradientClipping) {
                 return Err(Error::config(format!(
                     "`{}` is L-BFGS, which never calls `configure_gradient_clipping`",
                     optimizer.name()
                 ))
-                .help("leave the hook out, or use another optimizer"));
+                .help("remove the hook, or use another optimizer"));
             }
         }
         let watched = optimizer.schedule().and_then(|schedule| schedule.monitored());
@@ -93,10 +100,10 @@ fn check(run: &RunState) -> Result<()> {
             && run.info.is_validation_only(name)
         {
             return Err(Error::config(format!(
-                "the schedule of `{}` watches `{name}`, which only validation gives, and there is none",
+                "the schedule of `{}` monitors `{name}`, which only validation logs, and `fit` has no validation",
                 optimizer.name()
             ))
-            .help("pass `(train, val)` or write `val_dataloader`, or watch a training metric"));
+            .help("pass `(train, val)` or implement `val_dataloader`, or monitor a training metric"));
         }
     }
     Ok(())
