@@ -104,7 +104,7 @@ fn check_together<M>(
     }
     if is_manual {
         problems.add(
-            "`GradientAccumulationScheduler` has no effect with manual optimization",
+            "`GradientAccumulationScheduler` is not available with manual optimization",
             "remove it, and step every n-th batch in `training_step`",
         );
     }
@@ -132,7 +132,7 @@ fn check_manual_optimization(settings: &Settings, problems: &mut ConfigErrors) {
     let optimization = &settings.optimization;
     if optimization.accumulate > 1 {
         problems.add(
-            "`accumulate_grad_batches` has no effect with manual optimization",
+            "`accumulate_grad_batches` is not available with manual optimization",
             "remove it, and step every n-th batch in `training_step`",
         );
     }
@@ -144,7 +144,7 @@ fn check_manual_optimization(settings: &Settings, problems: &mut ConfigErrors) {
     }
     if optimization.clip.is_some() {
         problems.add(
-            "`gradient_clip_val` has no effect with manual optimization",
+            "`gradient_clip_val` is not available with manual optimization",
             "remove it, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
         );
     }

@@ -1,4 +1,5 @@
-//! A store on its way into a checkpoint and back: by names, so that a program that logs more or less than it did still reads it.
+//! Records a store for a checkpoint, and restores it. Metrics are recorded by name, so that a program
+//! that logs other metrics can read the record.
 
 use super::{
     MetricStore,
@@ -10,7 +11,7 @@ use crate::{
     metrics::{MetricValue, Metrics},
 };
 
-/// Names and values, in order.
+/// Returns the names and values, in order.
 fn values(metrics: &Metrics) -> Vec<(String, ValueRecord)> {
     let scalars = metrics.iter().map(|(name, value)| (name.to_owned(), ValueRecord::Scalar(Number(value))));
     let matrices = metrics
@@ -19,6 +20,7 @@ fn values(metrics: &Metrics) -> Vec<(String, ValueRecord)> {
     scalars.chain(matrices).collect()
 }
 
+/// Returns the metrics with these names and values.
 fn metrics(values: &[(String, ValueRecord)]) -> Metrics {
     let mut metrics = Metrics::default();
     for (name, value) in values {
@@ -30,10 +32,10 @@ fn metrics(values: &[(String, ValueRecord)]) -> Metrics {
 }
 
 impl MetricStore {
-    /// What a resumed run needs of it.
+    /// Returns what a resumed run needs.
     ///
     /// # Errors
-    /// When the device fails while waiting handles and the states of metrics are read.
+    /// If the device fails while waiting tensors and the states of metrics are read.
     pub(crate) fn record(&mut self) -> Result<MetricsRecord> {
         self.refresh()?;
         self.write_step_values();
@@ -76,8 +78,8 @@ impl MetricStore {
         })
     }
 
-    /// Goes on where a record ends. Metrics that the program has no more are left out; what a stateful metric cannot go on from is warned
-    /// of when it gets its next value, and measured from there.
+    /// Restores a record. Metrics that the program does not log any more are dropped. If a stateful metric
+    /// cannot load its state, a warning follows with its next value, and it starts from there.
     pub(crate) fn restore(&mut self, record: &MetricsRecord) {
         let MetricsRecord { named, best, scopes, values, bar, not_a_number } = record;
         for NamedRecord { name, on_step, on_epoch } in named {
@@ -110,6 +112,7 @@ impl MetricStore {
         self.metrics = metrics(values);
         self.bar = metrics(bar);
         self.stale = false;
+        // `true`: the run that wrote the checkpoint has warned of these.
         self.not_a_number = not_a_number.iter().filter_map(|name| Some((self.slot_named(name)?, true))).collect();
     }
 

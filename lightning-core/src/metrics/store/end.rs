@@ -1,9 +1,9 @@
-//! Ends steps and epochs: the values that loggers and reports get.
+//! Ends steps and epochs, and returns their values for loggers and reports.
 
 use super::{MetricStore, ScopeId, cell::Cell};
 use crate::{error::Result, metrics::Metrics, stage::Stage};
 
-/// The value of an epoch, ready for loggers and reports.
+/// The value of an epoch, for loggers and reports.
 #[derive(Clone, Debug)]
 pub(crate) struct EpochValue {
     pub(crate) name: String,
@@ -12,7 +12,7 @@ pub(crate) struct EpochValue {
 }
 
 impl MetricStore {
-    /// Whether the step just done has values for the loggers, so that they are worth waiting for.
+    /// Whether the last step has values for the loggers, without waiting for the device.
     pub(crate) fn has_step_values(&self, scope: ScopeId) -> bool {
         let cells = self.scopes.get(scope.0).map(|scope| scope.cells.as_slice()).unwrap_or_default();
         let waiting = self.pending.iter().filter(|pending| pending.scope == scope.0 && pending.step == self.step);
@@ -24,10 +24,10 @@ impl MetricStore {
         })
     }
 
-    /// The values of the step just done, for the loggers; asks for a refresh first.
+    /// Ends the step, and returns its values for the loggers after a refresh.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails, or a metric has no value.
     pub(crate) fn take_step_record(&mut self, scope: ScopeId) -> Result<Vec<(String, f64)>> {
         self.refresh()?;
         self.step += 1;
@@ -45,7 +45,7 @@ impl MetricStore {
         Ok(record.iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Forgets which values belong to the step just done, when it is not logged.
+    /// Ends a step that is not logged.
     pub(crate) fn end_step(&mut self, scope: ScopeId) {
         self.step += 1;
         if let Some(scope) = self.scopes.get_mut(scope.0) {
@@ -55,10 +55,11 @@ impl MetricStore {
         }
     }
 
-    /// Ends the epoch of a stage: its values by name, for loggers and reports. They are current values from here on.
+    /// Ends the epoch of a stage, and returns its values for loggers and reports. They become current
+    /// values.
     ///
     /// # Errors
-    /// When the device fails, or a stateful metric has no value.
+    /// If the device fails, or a stateful metric has no value.
     pub(crate) fn end_epoch(&mut self, stage: Stage, epoch: u64) -> Result<Vec<EpochValue>> {
         self.refresh()?;
         self.write_step_values();
@@ -73,18 +74,21 @@ impl MetricStore {
         Ok(values)
     }
 
+    /// Ends the epoch of one cell, and adds its value to `values`.
     fn end_cell(&mut self, scope: usize, slot: usize, epoch: u64, values: &mut Vec<EpochValue>) -> Result<()> {
         let (Some(scope), Some(options)) = (self.scopes.get_mut(scope), self.slots.get_mut(slot)) else {
             return Ok(());
         };
         let Some(cell) = scope.cells.get_mut(slot).filter(|cell| cell.is_filled()) else { return Ok(()) };
+        // Of a metric without an epoch value, the last step decides whether it is the best.
         let ended = if options.on_epoch { cell.end(options.reduce) } else { Ok(cell.last()) };
         let value = match ended {
             Ok(Some(value)) => value,
             Ok(None) => return Ok(()),
-            Err(error) => return Err(self.blame(slot, "has no value", error)),
+            Err(error) => return Err(self.of_metric(slot, "has no value", error)),
         };
         if let (Some(direction), Some(value)) = (options.direction, value.scalar())
+            // With several loaders there is no single value to compare.
             && scope.suffix.is_empty()
             && options.best.is_none_or(|(best, _)| direction.is_better(value, best))
         {
@@ -95,6 +99,7 @@ impl MetricStore {
         }
         let (name, view, suffix) = (&options.name, options.epoch_view(), &scope.suffix);
         self.metrics.set_value(name, view, suffix, &value);
+        // A forked metric is current under its plain name too, as in PyTorch Lightning.
         if options.on_step {
             self.metrics.set_value(name, "", suffix, &value);
         }
@@ -110,11 +115,11 @@ impl MetricStore {
         named.set_value(name, view, suffix, &value);
         let logger = options.logger;
         values.extend(named.iter().map(|(name, value)| EpochValue { name: name.to_owned(), value, logger }));
-        self.note(slot, value.scalar().unwrap_or(0.0));
+        self.note_nan(slot, value.scalar().unwrap_or(0.0));
         Ok(())
     }
 
-    /// The tables of the epochs that ended since the last call, for the loggers: name and text.
+    /// Returns the tables of the epochs that ended since the last call, for the loggers: name and text.
     pub(crate) fn take_tables(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.tables)
     }

@@ -1,4 +1,4 @@
-//! Takes what steps and hooks log.
+//! Adds what steps and hooks log.
 
 use super::{MetricStore, Pending, ScopeId};
 use crate::{
@@ -11,12 +11,14 @@ use crate::{
     tensor::readback,
 };
 
-/// Handles kept before a refresh is forced, so that a run that never logs does not grow.
+/// The number of waiting tensors that forces a refresh, so that memory is bounded if loggers never read.
 const PENDING_LIMIT: usize = 4096;
 
 impl MetricStore {
+    /// Returns the slot of a logged value, and adds one for a new name.
+    ///
     /// # Errors
-    /// When a name of run time is that of a declared metric.
+    /// If `log` was called with the name of a declared metric.
     fn slot_of(&mut self, target: Target, stage: Stage, stateful: bool) -> Result<usize> {
         Ok(match target {
             Target::Slot(slot) => slot as usize,
@@ -25,11 +27,12 @@ impl MetricStore {
                 None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
                     return Err(Error::new(
                         ErrorKind::Metric,
-                        format!("`log(\"{name}\", …)` is the name of a `#[log]` metric"),
+                        format!("`log(\"{name}\", …)` must not use the name of a `#[log]` metric"),
                     )
-                    .help("log it under another name, or only once"));
+                    .help("use another name, or remove one of the two"));
                 }
                 None => {
+                    // The defaults of PyTorch Lightning: steps in training, epochs otherwise.
                     let on_step = stage == Stage::Fit && !stateful;
                     self.name_slot(name, on_step, !on_step)
                 }
@@ -37,11 +40,12 @@ impl MetricStore {
         })
     }
 
-    /// Takes what a step or hook logged. `batch_size` weighs values that bring no weight of their own; `host` says whether metrics read
-    /// what they are given at once.
+    /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the `host`,
+    /// stateful metrics read their input immediately.
     ///
     /// # Errors
-    /// When a value cannot be a metric (several elements) or does not fit its stateful metric, with the metric's name.
+    /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch. The
+    /// error names the metric.
     pub(crate) fn drain_log(
         &mut self,
         scope: ScopeId,
@@ -55,11 +59,8 @@ impl MetricStore {
                 Some(Entry { target, .. }) => {
                     let slot = self.slot_of(target, Stage::Validate, false)?;
                     let name = self.slot_name(slot);
-                    Err(Error::new(
-                        ErrorKind::Metric,
-                        format!("the metric `{name}` was logged where no epoch is running"),
-                    )
-                    .help("log it in a step, or in an `…_epoch_end` hook"))
+                    Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` was logged outside an epoch"))
+                        .help("log it in a step, or in an `…_epoch_end` hook"))
                 }
             };
         };
@@ -69,12 +70,13 @@ impl MetricStore {
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
                 (Logged::Metric(update), _) => readback::deferring(!host, || self.update(scope.0, slot, update))
-                    .map_err(|error| self.blame(slot, "cannot be updated", error))?,
+                    .map_err(|error| self.of_metric(slot, "cannot be updated", error))?,
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
                     let name = self.slot_name(slot);
                     return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
-                        .help("log one number: reduce the tensor with `.mean()` first"));
+                        .help("log a scalar: reduce the tensor with `.mean()` first"));
                 }
+                // On the device: reading it now would make every step wait.
                 (value, weight) => {
                     self.pending.push(Pending { scope: scope.0, slot, value, weight, step: self.step });
                 }
@@ -86,10 +88,11 @@ impl MetricStore {
         Ok(())
     }
 
+    /// Adds a number to a cell.
     pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64) {
         let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot)) else { return };
         cell.numbers.add(value, weight);
-        self.note(slot, value);
+        self.note_nan(slot, value);
         self.stale = true;
     }
 
@@ -103,7 +106,7 @@ impl MetricStore {
             options.template = template;
         }
         let Some(template) = &options.template else {
-            return Err(Error::new(ErrorKind::Metric, "nothing says which stateful metric it is"));
+            return Err(Error::new(ErrorKind::Metric, "its first value must come with the stateful metric"));
         };
         let meter = cell.meter.get_or_insert_default();
         let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch)?;

@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl MetricStore {
-    /// Reads every waiting handle in one transaction, and asks stateful metrics for the value of their last step.
+    /// Reads all waiting tensors in one transaction, and computes the step values of stateful metrics.
     ///
     /// # Errors
-    /// When the device fails, or a metric has no value.
+    /// If the device fails, or a metric has no value.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         self.read_pending()?;
         for scope in 0..self.scopes.len() {
@@ -23,6 +23,7 @@ impl MetricStore {
         Ok(())
     }
 
+    /// Reads all waiting tensors and adds their values.
     fn read_pending(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
@@ -36,6 +37,7 @@ impl MetricStore {
                 _ => None,
             })
             .collect();
+        // sync: once a refresh, however many values wait.
         let mut values = readback::read(tensors)?.into_iter();
         let mut number = |logged: Logged| match logged {
             Logged::Value(value) => value,
@@ -46,7 +48,7 @@ impl MetricStore {
             let known = self.scopes.get(scope).and_then(|scope| scope.cells.get(slot));
             let fresh = step == self.step || known.is_some_and(|cell| cell.numbers.fresh);
             self.add(scope, slot, value, weight);
-            // A value of an earlier step is none of the step being logged.
+            // `add` marks the value as one of the current step, which it is not if an earlier step logged it.
             if let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cells.get_mut(slot)) {
                 cell.numbers.fresh = fresh;
             }
@@ -54,7 +56,7 @@ impl MetricStore {
         Ok(())
     }
 
-    /// Asks the metrics of one scope that log single steps for the value of the last one.
+    /// Computes the values of the last step of the stateful metrics in a scope.
     fn compute_steps(&mut self, scope: usize) -> Result<()> {
         let Some(cells) = self.scopes.get_mut(scope).map(|scope| &mut scope.cells) else { return Ok(()) };
         let mut computed = Vec::new();
@@ -63,27 +65,28 @@ impl MetricStore {
             match meter.compute_step() {
                 Ok(Some(value)) => computed.push((slot, value.scalar())),
                 Ok(None) => {}
-                Err(error) => return Err(self.blame(slot, "has no value", error)),
+                Err(error) => return Err(self.of_metric(slot, "has no value", error)),
             }
         }
         for (slot, value) in computed {
-            self.note(slot, value.unwrap_or(0.0));
+            self.note_nan(slot, value.unwrap_or(0.0));
             self.stale = true;
         }
         Ok(())
     }
 
-    /// All current values by name: the last step's in training, the last epoch's otherwise.
+    /// Returns all current values by name: those of the last step in training, and of the last epoch
+    /// otherwise.
     ///
     /// # Errors
-    /// When the device fails while waiting handles are read.
+    /// If the device fails while waiting tensors are read.
     pub(crate) fn metrics(&mut self) -> Result<&Metrics> {
         self.refresh()?;
         self.write_step_values();
         Ok(&self.metrics)
     }
 
-    /// The values as of the last refresh.
+    /// Returns the values of the last refresh.
     pub(crate) fn known(&self) -> &Metrics {
         &self.metrics
     }
@@ -106,7 +109,7 @@ impl MetricStore {
         }
     }
 
-    /// The values the progress bar shows, as of the last refresh.
+    /// Returns the values that the progress bar shows, of the last refresh.
     pub(crate) fn bar(&mut self) -> &Metrics {
         self.write_step_values();
         &self.bar

@@ -11,7 +11,7 @@ use crate::{
     stage::Stage,
 };
 
-/// A number that JSON may not have.
+/// A number that JSON may not be able to represent, such as NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Number(pub(super) f64);
 
@@ -28,16 +28,16 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// Everything logged in a run.
+/// The metrics of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MetricsRecord {
-    /// The metrics with names of run time.
+    /// The metrics that the module does not declare.
     pub(super) named: Vec<NamedRecord>,
     pub(super) best: Vec<(String, Number, u64)>,
     pub(super) scopes: Vec<ScopeRecord>,
     pub(super) values: Vec<(String, ValueRecord)>,
     pub(super) bar: Vec<(String, ValueRecord)>,
-    /// Metrics that have been NaN.
+    /// The metrics that have been NaN.
     pub(super) not_a_number: Vec<String>,
 }
 
@@ -76,9 +76,10 @@ pub(super) struct AccumulatorRecord {
 pub(super) struct MeterRecord {
     pub(super) name: String,
     pub(super) updates: u64,
-    /// In the metric's own form.
+    /// The state as the metric stores it.
     pub(super) state: Value,
-    /// What it comes to as it is, for an epoch in which nothing more is logged: the metric itself is made with the next value only.
+    /// The value so far, for an epoch in which nothing more is logged: without another value the metric is
+    /// not created.
     pub(super) value: Option<ValueRecord>,
     pub(super) last: Option<ValueRecord>,
     pub(super) fresh: bool,
@@ -107,7 +108,7 @@ impl From<&Matrix> for MatrixRecord {
 }
 
 impl MatrixRecord {
-    /// `None` where the numbers do not fit the labels.
+    /// Returns the matrix; `None` if the numbers do not fit the labels.
     fn matrix(&self) -> Option<Matrix> {
         Matrix::new(self.labels.clone(), self.values.iter().map(|Number(value)| *value).collect()).ok()
     }
@@ -129,7 +130,7 @@ impl From<&MetricValue> for ValueRecord {
 }
 
 impl ValueRecord {
-    /// `None` for a table whose numbers do not fit its labels.
+    /// Returns the value; `None` for a matrix whose numbers do not fit its labels.
     pub(super) fn value(&self) -> Option<MetricValue> {
         Some(match self {
             Self::Scalar(Number(value)) => MetricValue::Scalar(*value),
@@ -180,9 +181,9 @@ impl AccumulatorRecord {
 impl MeterRecord {
     pub(super) fn new(name: &str, meter: &mut Meter) -> Result<Self> {
         let (state, value) = match (&meter.stored, &mut meter.epoch) {
-            // Nothing has come since the checkpoint that this was resumed from.
+            // Nothing was logged since the checkpoint that the run was resumed from.
             (Some((state, value)), _) => (state.clone(), value.clone()),
-            // What has no value yet may have one at the end.
+            // A metric without a value now may have one at the end of the epoch.
             (None, Some(epoch)) => (epoch.state()?, epoch.compute().ok()),
             (None, None) => (Value::Null, None),
         };

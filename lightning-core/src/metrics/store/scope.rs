@@ -1,14 +1,14 @@
-//! One stage and loader: where a step's values go.
+//! The values of one stage and loader.
 
 use super::cell::Cell;
 use crate::stage::Stage;
 
-/// One stage and loader: where a step's values go.
+/// The values of one stage and loader.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) stage: Stage,
     pub(super) loader: usize,
-    /// `/dataloader_idx_1`, `/noisy`, or nothing.
+    /// The ending of the names: `/dataloader_idx_1`, `/noisy`, or empty for a single loader.
     pub(super) suffix: String,
     pub(super) cells: Vec<Cell>,
 }
@@ -18,7 +18,7 @@ impl Scope {
         Self { stage, loader, suffix: String::new(), cells: Vec::new() }
     }
 
-    /// The cell of a slot, made where there is none.
+    /// Returns the cell of a slot, and creates it if needed.
     pub(super) fn cell(&mut self, slot: usize) -> Option<&mut Cell> {
         if self.cells.len() <= slot {
             self.cells.resize_with(slot + 1, Cell::default);
@@ -27,11 +27,11 @@ impl Scope {
     }
 }
 
-/// Names a scope of the store.
+/// Identifies a scope of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScopeId(pub(super) usize);
 
 impl ScopeId {
-    /// Between epochs, where logging means nothing.
+    /// No scope: between epochs, where logging is an error.
     pub(crate) const CLOSED: Self = Self(usize::MAX);
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::metrics::{AnyMetric, Direction, MetricDef, Reduce};
 
-/// Options of one slot; the static ones come from the module, the others from names of run time.
+/// The options of one metric: declared by the module, or of a name that was logged at run time.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) name: Cow<'static, str>,
@@ -15,7 +15,7 @@ pub(super) struct Slot {
     pub(super) logger: bool,
     pub(super) reduce: Reduce,
     pub(super) best: Option<(f64, u64)>,
-    /// The stateful metric as it was made, which never sees a value.
+    /// An empty stateful metric, from which those of the scopes are created.
     pub(super) template: Option<Box<dyn AnyMetric>>,
 }
 
@@ -40,16 +40,17 @@ impl Slot {
         }
     }
 
+    /// Whether the metric has both a step and an epoch value, which then have different names.
     const fn forks(&self) -> bool {
         self.on_step && self.on_epoch
     }
 
-    /// The ending of the name of a step's value.
+    /// Returns the ending of the name of a step value.
     pub(super) const fn step_view(&self) -> &'static str {
         if self.forks() { "_step" } else { "" }
     }
 
-    /// The ending of the name of an epoch's value.
+    /// Returns the ending of the name of an epoch value.
     pub(super) const fn epoch_view(&self) -> &'static str {
         if self.forks() { "_epoch" } else { "" }
     }

@@ -43,7 +43,7 @@ fn through_text(store: &mut MetricStore) -> MetricStore {
 }
 
 #[test]
-fn a_restored_store_goes_on_as_the_first_one() {
+fn a_restored_store_continues_as_the_first_one() {
     let mut first = MetricStore::new(DEFS);
     log(&mut first, Stage::Validate, 1, f64::INFINITY);
     first.end_epoch(Stage::Validate, 0).unwrap();
@@ -69,7 +69,7 @@ fn a_restored_store_goes_on_as_the_first_one() {
         };
         let (mut whole, mut resumed) = (through_text(&mut first), through_text(&mut first));
         assert_eq!(end(&mut whole), end(&mut resumed));
-        assert!(resumed.take_not_a_number().is_empty(), "it has been told");
+        assert!(resumed.take_not_a_number().is_empty(), "the warning was given before");
         let accuracy = resumed.metrics().unwrap().value("acc_epoch");
         assert_eq!(accuracy, Some(if more { 0.75 } else { 0.5 }));
         assert_eq!(resumed.metrics().unwrap().matrices().count(), 1);
@@ -89,7 +89,7 @@ fn metrics_that_are_gone_are_left_out() {
 }
 
 #[test]
-fn a_metric_that_cannot_go_on_says_so_and_begins_anew() {
+fn a_metric_that_cannot_load_its_state_warns_and_starts_again() {
     let mut first = MetricStore::new(DEFS);
     update(&mut first, 2, Accuracy::new(), [0, 1, 0, 1]).unwrap();
     let mut second = through_text(&mut first);
