@@ -185,7 +185,7 @@ fn an_empty_dataset_is_an_error_before_training() {
     let mut model = Net::new(NetHparams::default());
     let mut trainer = Net::quiet().max_epochs(1).limit_val_batches(0).build().unwrap();
     let error = trainer.fit(&mut model, Vec::<Rows>::new()).unwrap_err();
-    assert!(error.to_string().contains("no batch"), "{error}");
+    assert!(error.to_string().contains("the training loader must have at least one batch"), "{error}");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::{
     params::{DynMapper, MapMode, ValueMapper},
 };
 
-/// Holds the user's module during a run; the user's variable holds a placeholder with the same ids and
-/// shapes and no storage.
+/// Holds the user's module during a run; the user's variable holds a placeholder with the same ids
+/// and shapes and no storage.
 ///
 /// A clone in the variable would keep every first buffer alive and double the memory. Dropping this
 /// moves the module back, after success, an error and a panic alike.
@@ -19,8 +19,8 @@ pub(crate) struct Checkout<'a, M: Module> {
 }
 
 impl<'a, M: Module> Checkout<'a, M> {
-    /// Takes the module. `prepare` moves it to the run's device and changes its form. With `placeholder`,
-    /// the user's variable holds a placeholder.
+    /// Takes the module. `prepare` moves it to the run's device and changes its form. With
+    /// `placeholder`, the user's variable holds a placeholder.
     pub(crate) fn take(slot: &'a mut M, prepare: impl FnOnce(M) -> M, placeholder: bool) -> Self {
         // The variable still holds the module if `prepare` panics.
         let own = prepare(slot.clone());
@@ -45,8 +45,8 @@ impl<'a, M: Module> Checkout<'a, M> {
         Ok(())
     }
 
-    /// Changes parameter values in place: the module has no second owner meanwhile, so that buffers are
-    /// reused. `mapper` must not panic, or the module is lost.
+    /// Changes parameter values in place: the module has no second owner meanwhile, so that buffers
+    /// are reused. `mapper` must not panic, or the module is lost.
     pub(crate) fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
         self.apply(MapMode::Values(mapper))
     }

@@ -21,8 +21,8 @@ fn default_folder(run: &RunState) -> PathBuf {
     run.log_dir().join("checkpoints")
 }
 
-/// Takes a snapshot for the requests since the last call, and hands it to the checkpoint thread. Must
-/// be called at a safe point, from which a run can resume.
+/// Takes a snapshot for the requests since the last call, and hands it to the checkpoint thread.
+/// Must be called at a safe point, from which a run can resume.
 ///
 /// # Errors
 /// If the previous checkpoint could not be written, or this one cannot be taken.
@@ -61,8 +61,8 @@ pub(crate) fn flush_and_wait(run: &mut RunState, driver: &mut dyn Driver) -> Res
     run.strategy.barrier()
 }
 
-/// Creates the folder of a checkpoint and removes the leftovers of killed processes, once a folder, and
-/// lists a checkpoint in another folder in the run's own.
+/// Creates the folder of a checkpoint and removes the leftovers of killed processes, once a folder,
+/// and lists a checkpoint in another folder in the run's own.
 fn prepare(run: &mut RunState, path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else { return Ok(()) };
     // Created only once: if a folder disappears during the run, such as a lost mount, writing must
@@ -96,7 +96,8 @@ pub(crate) fn answer_signal(run: &mut RunState) {
     run.checkpoints.queue.requests.push(request);
 }
 
-/// Saves a checkpoint of a run that a signal ends, unless checkpointing is disabled, and waits for it.
+/// Saves a checkpoint of a run that a signal ends, unless checkpointing is disabled, and waits for
+/// it.
 ///
 /// # Errors
 /// As [`flush_and_wait`].

@@ -58,8 +58,8 @@ pub(crate) trait DriveSteps {
 /// The parameters, form and optimizers of the module.
 pub(crate) trait DriveModel {
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
-    /// Freezes the parameters that an optimizer does not train, and adds those that were trainable to
-    /// `frozen`.
+    /// Freezes the parameters that an optimizer does not train, and adds those that were trainable
+    /// to `frozen`.
     fn freeze_others(&mut self, optimizer: &Optimizer, frozen: &mut Vec<usize>) -> Result<()>;
     /// Unfreezes the parameters that [`freeze_others`](Self::freeze_others) froze.
     fn unfreeze_others(&mut self, frozen: &[usize]) -> Result<()>;

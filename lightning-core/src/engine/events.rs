@@ -9,8 +9,8 @@ use crate::{
     stage::Stage,
 };
 
-/// Runs `body` between a start hook and an end hook. The end hook also runs after an error; the first
-/// error is returned.
+/// Runs `body` between a start hook and an end hook. The end hook also runs after an error; the
+/// first error is returned.
 pub(super) fn with_events<T>(
     run: &mut RunState,
     driver: &mut dyn Driver,
@@ -90,8 +90,8 @@ pub(crate) fn with_data<T>(
 }
 
 /// # Errors
-/// If a signal requested the end of the run. The check is between batches and not in the handler, so
-/// that end hooks run and files are closed.
+/// If a signal requested the end of the run. The check is between batches and not in the handler,
+/// so that end hooks run and files are closed.
 pub(super) fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());

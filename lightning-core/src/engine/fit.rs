@@ -31,8 +31,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
-        // A resumed run restores its optimizers even if nothing is left to do, so that its next checkpoint
-        // contains them.
+        // A resumed run restores its optimizers even if nothing is left to do, so that its next
+        // checkpoint contains them.
         if run.resume.checkpoint.is_none()
             && let Some(reason) = nothing_left(run)
         {
@@ -49,9 +49,11 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         configure(run, driver, &plan)?;
         resume::restore_training_state(run, driver, plan.loader_batches)?;
         if let Some(reason) = nothing_left(run) {
-            // An epoch that a stop ended early counts as finished, as in the run that wrote the checkpoint.
+            // An epoch that a stop ended early counts as finished, as in the run that wrote the
+            // checkpoint.
             run.progress.counters.epoch += u64::from(run.progress.position.phase != Phase::EpochStart);
-            // The checkpoint of the last epoch was written before the callbacks set the final weights.
+            // The checkpoint of the last epoch was written before the callbacks set the final
+            // weights.
             finish_weights(run, driver, &plan)?;
             return Ok(reason);
         }
@@ -86,8 +88,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
     })
 }
 
-/// Gives the module its final weights, such as an average, and recomputes running statistics if these
-/// weights need it.
+/// Gives the module its final weights, such as an average, and recomputes running statistics if
+/// these weights need it.
 fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     if driver.final_weights(run)? {
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
@@ -118,7 +120,8 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         batches_per_epoch: plan.whole_batches,
         device: run.progress.device.clone(),
     };
-    // A second `fit` of the same trainer continues with the optimizers of the first, and their states.
+    // A second `fit` of the same trainer continues with the optimizers of the first, and their
+    // states.
     if run.train.optimizers.is_empty() {
         let setups = driver
             .configure_optimizers(&cx)
@@ -130,9 +133,9 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
     train_step::bind(run, driver)
 }
 
-/// Runs a few validation batches before training, to find an error in `validation_step` now rather than
-/// after an epoch. It changes nothing: the module is rolled back, the metrics are dropped, and random
-/// numbers depend only on the step.
+/// Runs a few validation batches before training, to find an error in `validation_step` now rather
+/// than after an epoch. It changes nothing: the module is rolled back, the metrics are dropped, and
+/// random numbers depend only on the step.
 fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let steps = run.settings.validation.sanity_steps;
     if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {

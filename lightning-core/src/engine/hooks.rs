@@ -23,8 +23,8 @@ pub(crate) fn run_hooks<M: LightningModule>(
     if M::HOOKS.contains(hook) { run_own_hook(module, hook, None, run) } else { Ok(()) }
 }
 
-/// Runs a hook of the callbacks whose order is `wanted`. At an end hook all of them run, and the first
-/// error is returned.
+/// Runs a hook of the callbacks whose order is `wanted`. At an end hook all of them run, and the
+/// first error is returned.
 pub(super) fn run_callbacks<M: LightningModule>(
     callbacks: &mut [Box<dyn Callback<M>>],
     module: &mut M,

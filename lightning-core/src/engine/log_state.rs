@@ -68,10 +68,11 @@ impl LogState {
         Ok(())
     }
 
-    /// Sends the values of the last training step to the loggers, every `every_n_steps` optimizer steps
-    /// and at the end of the run.
+    /// Sends the values of the last training step to the loggers, every `every_n_steps` optimizer
+    /// steps and at the end of the run.
     pub(crate) fn log_step(&mut self, stepped: bool, progress: &LoopState, console: &mut Console) -> Result<()> {
-        // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not logged.
+        // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not
+        // logged.
         let due = stepped && progress.counters.global_step.is_multiple_of(self.every_n_steps);
         let last = progress.stop.is_some();
         if !(due || last) {

@@ -1,5 +1,5 @@
-//! Applies the precision of a run: checks the module, scales losses, and decides whether the gradients
-//! of an accumulation buffer can be used.
+//! Applies the precision of a run: checks the module, scales losses, and decides whether the
+//! gradients of an accumulation buffer can be used.
 
 use std::ops::Range;
 
@@ -19,8 +19,8 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// Checks a module at the start of a run, and decides whether its steps compute with a copy in another
-/// float type.
+/// Checks a module at the start of a run, and decides whether its steps compute with a copy in
+/// another float type.
 ///
 /// # Errors
 /// If the module contains values that 16 bits cannot represent.
@@ -59,8 +59,8 @@ pub(crate) fn explain(error: Error, run: &RunState) -> Error {
     })
 }
 
-/// Creates a loss scaler for each accumulation buffer at the start of a `fit`. Those of an earlier `fit`
-/// continue.
+/// Creates a loss scaler for each accumulation buffer at the start of a `fit`. Those of an earlier
+/// `fit` continue.
 ///
 /// # Errors
 /// If an optimizer cannot compute in the precision.
@@ -93,8 +93,8 @@ pub(crate) fn scaled(run: &mut RunState, buffer: usize, loss: Tensor<1>) -> Tens
     if scale == 1.0 { loss } else { loss.mul_scalar(scale) }
 }
 
-/// Whether the gradients of an accumulation buffer can be used. With loss scaling they are checked, and
-/// the scale is adapted.
+/// Whether the gradients of an accumulation buffer can be used. With loss scaling they are checked,
+/// and the scale is adapted.
 ///
 /// # Errors
 /// If the gradients are not finite even at the lowest scale.
@@ -128,7 +128,8 @@ pub(crate) fn may_step(run: &mut RunState, buffer: usize, optimizers: Range<usiz
 }
 
 /// Whether every element of every gradient is finite.
-// sync: once per optimizer step of `16-mixed`, which cannot go on without; on a host device there is nothing to wait for.
+// sync: once per optimizer step of `16-mixed`, whose update depends on it; a host device does not
+// wait.
 fn is_finite(gradients: &mut GradientStore, optimizers: &[Optimizer], host: bool) -> bool {
     let (mut finite, mut sums) = (true, Vec::new());
     let mut check = |gradient: BridgeTensor| {
@@ -183,7 +184,8 @@ pub(crate) fn check_resumable(run: &RunState, record: &RunRecord) -> Result<()> 
     )))
 }
 
-/// Restores the scalers of a checkpoint, and marks restored gradients with the scale that they have.
+/// Restores the scalers of a checkpoint, and marks restored gradients with the scale that they
+/// have.
 pub(crate) fn restore_scalers(run: &mut RunState, stored: &Value, notes: &mut Vec<String>) {
     let stored: Vec<LossScaler> = serde_json::from_value(stored.clone()).unwrap_or_default();
     let usable = stored.iter().all(LossScaler::is_valid);

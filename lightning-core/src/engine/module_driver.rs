@@ -1,8 +1,8 @@
-//! The driver of a module type: implements the traits of [`driver`](super::driver) for one module, its
-//! callbacks and its data.
+//! The driver of a module type: implements the traits of [`driver`](super::driver) for one module,
+//! its callbacks and its data.
 //!
-//! Like `hooks`, `checkout` and `manual`, it is compiled again for every module type, so that it only
-//! converts between typed values and what the engine sees.
+//! Like `hooks`, `checkout` and `manual`, it is compiled again for every module type, so that it
+//! only converts between typed values and what the engine sees.
 
 use burn::tensor::Device;
 
@@ -38,7 +38,8 @@ type CallbackStates = Vec<(String, StateWriter)>;
 pub(super) struct Rollback<M> {
     module: M,
     callbacks: CallbackStates,
-    /// The frozen parameters. Stored, because a module in evaluation form does not tell which they are.
+    /// The frozen parameters. Stored, because a module in evaluation form does not tell which they
+    /// are.
     frozen: Vec<String>,
 }
 
@@ -47,8 +48,8 @@ pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     module: Checkout<'a, M>,
     /// The copy made by [`save_rollback`](super::driver::DriveCheckpoints::save_rollback).
     rollback: Option<Rollback<M>>,
-    /// The states of the callbacks that the next snapshot stores in place of the current ones, after
-    /// a rollback.
+    /// The states of the callbacks that the next snapshot stores in place of the current ones,
+    /// after a rollback.
     rolled_back_states: Option<CallbackStates>,
     callbacks: &'a mut [Box<dyn Callback<M>>],
     source: Box<dyn RunData<M> + 'a>,

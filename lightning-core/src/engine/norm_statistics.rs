@@ -1,10 +1,11 @@
 //! Recomputes the running statistics of normalization layers, for weights such as an average.
 //!
-//! As `torch.optim.swa_utils.update_bn`: runs the training data through the module in training form,
-//! and sets each statistic to the plain mean over the batches. A Burn layer mixes the statistics `b` of
-//! a batch into the running ones with a private momentum `m`: `r ← (1 − m)·r + m·b`. If `r` is 0 before
-//! a batch, it is `m·b` afterwards; running a batch twice, from 0 and from 1, yields `1 − m` as the
-//! difference. A layer that the batch did not reach, or that is frozen, has `m = 0` and is unchanged.
+//! As `torch.optim.swa_utils.update_bn`: runs the training data through the module in training
+//! form, and sets each statistic to the plain mean over the batches. A Burn layer mixes the
+//! statistics `b` of a batch into the running ones with a private momentum `m`:
+//! `r ← (1 − m)·r + m·b`. If `r` is 0 before a batch, it is `m·b` afterwards; running a batch twice,
+//! from 0 and from 1, yields `1 − m` as the difference. A layer that the batch did not reach, or
+//! that is frozen, has `m = 0` and is unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +34,8 @@ const DRAWS: u64 = 4;
 /// One value for each running statistic, by its index among the float parameters.
 type Statistics = BTreeMap<usize, BridgeTensor>;
 
-/// Recomputes the running statistics of the module over at most `batches` batches of the open training
-/// loader. Nothing is counted or logged, and no hook runs.
+/// Recomputes the running statistics of the module over at most `batches` batches of the open
+/// training loader. Nothing is counted or logged, and no hook runs.
 ///
 /// # Errors
 /// If the loader or a step fails; the statistics are then unchanged.
@@ -109,8 +110,8 @@ fn start(run: &RunState, driver: &mut dyn Driver) -> Result<()> {
     driver.start(LoaderId::Train, EpochOffset { seed: run.progress.seed, epoch: run.progress.counters.epoch, batch: 0 })
 }
 
-/// Runs the training steps on the ready batch, which has this number in the pass, and drops what they
-/// return.
+/// Runs the training steps on the ready batch, which has this number in the pass, and drops what
+/// they return.
 fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<()> {
     let steps = match run.info.training {
         TrainingMode::Bound(steps) => steps.len(),
@@ -177,8 +178,8 @@ fn scaled(value: BridgeTensor, factor: f64) -> BridgeTensor {
     with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).mul_scalar(factor).into_bridge(), value)
 }
 
-/// Returns the momentum that leads from 1 to `one` and from 0 to `zero`. Its rounding error is about
-/// 1e-7, so that a momentum with at most six decimals is found exactly.
+/// Returns the momentum that leads from 1 to `one` and from 0 to `zero`. Its rounding error is
+/// about 1e-7, so that a momentum with at most six decimals is found exactly.
 fn momentum(one: BridgeTensor, zero: BridgeTensor) -> f64 {
     // sync: once for each running statistic.
     let found = with_rank!(one.rank(), D => {

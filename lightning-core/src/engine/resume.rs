@@ -130,8 +130,8 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     let batch_step = checkpoint.metadata.batch_step;
     let records = checkpoint.metadata.run.as_ref().map_or(0, |record| record.log_records);
     match version_of(&runs, &path) {
-        // The loggers drop what the earlier run logged after the checkpoint: the resumed run logs it
-        // again, so that each step is in the log once.
+        // The loggers drop what the earlier run logged after the checkpoint: the resumed run logs
+        // it again, so that each step is in the log once.
         Some(version) => {
             run.log.loggers.resume(version, batch_step, records)?;
             run.log.loggers.count_from(batch_step, records);
@@ -181,8 +181,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Returns the version of the run that wrote a checkpoint: the run whose folder contains it, or whose
-/// list of checkpoints in other folders names it.
+/// Returns the version of the run that wrote a checkpoint: the run whose folder contains it, or
+/// whose list of checkpoints in other folders names it.
 fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'a str> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let is_listed = |folder: &Path| {
@@ -194,8 +194,9 @@ fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'
     runs.iter().rev().find(|(_, folder)| wrote(folder)).map(|(version, _)| version.as_str())
 }
 
-/// Warns of the checkpoints in the folder that are later than the one a run resumes from, and points
-/// `last.ckpt` to that one, so that a later `Resume::Last` does not find a file of the abandoned part.
+/// Warns of the checkpoints in the folder that are later than the one a run resumes from, and
+/// points `last.ckpt` to that one, so that a later `Resume::Last` does not find a file of the
+/// abandoned part.
 fn abandon_later(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
     let later = find::later_than(folder, batch_step);
     if later.is_empty() {
@@ -207,8 +208,8 @@ fn abandon_later(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: 
         resumed.display(),
         names.join(", ")
     ));
-    // A read-only folder is not an error: the run cannot write checkpoints there either, so that its
-    // checkpoints cannot be confused with the later ones.
+    // A read-only folder is not an error: the run cannot write checkpoints there either, so that
+    // its checkpoints cannot be confused with the later ones.
     let _ = writer::point(&folder.join("last.ckpt"), resumed);
 }
 
@@ -231,8 +232,9 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.progress.position = record.position;
     run.progress.counters.epoch = run.progress.position.epoch;
     run.progress.last_epoch = checkpoint.metadata.epoch;
-    // `EarlyStopping` requests its stop again in `on_load_checkpoint`, unless the program has changed
-    // its settings. A time limit and a signal ended only the process that wrote the checkpoint.
+    // `EarlyStopping` requests its stop again in `on_load_checkpoint`, unless the program has
+    // changed its settings. A time limit and a signal ended only the process that wrote the
+    // checkpoint.
     run.progress.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
     run.log.metrics.restore(&record.metrics);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
@@ -244,8 +246,8 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     driver.hook(Hook::OnLoadCheckpoint, run)
 }
 
-/// Restores the optimizers, the accumulation buffers, the loss scalers and the position in the data.
-/// `train_batches` is the number of batches in an epoch, before limits.
+/// Restores the optimizers, the accumulation buffers, the loss scalers and the position in the
+/// data. `train_batches` is the number of batches in an epoch, before limits.
 ///
 /// # Errors
 /// If the checkpoint cannot be read.
@@ -293,8 +295,8 @@ pub(crate) fn restore_training_state(
     {
         notes.push(format!("an epoch had {before} batches when the checkpoint was written and has {now} now"));
         let position = &mut run.progress.position;
-        // With another batch size the same share of the epoch is done. Rounded up, so that an item of
-        // a shuffled epoch is not seen twice; in 128 bits, because the product may exceed 64.
+        // With another batch size the same share of the epoch is done. Rounded up, so that an item
+        // of a shuffled epoch is not seen twice; in 128 bits, because the product may exceed 64.
         let done = (u128::from(position.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
         let done = u64::try_from(done).unwrap_or(u64::MAX).min(now);
         if position.phase != Phase::EpochStart {

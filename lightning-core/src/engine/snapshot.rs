@@ -1,8 +1,8 @@
 //! Takes a snapshot of a run, from which a checkpoint is written.
 //!
-//! It waits for the device once and copies every tensor that is not in host memory there. Tensors in
-//! host memory are shared with the run, which copies them when it changes them. The checkpoint thread
-//! hashes and writes the snapshot without the run.
+//! It waits for the device once and copies every tensor that is not in host memory there. Tensors
+//! in host memory are shared with the run, which copies them when it changes them. The checkpoint
+//! thread hashes and writes the snapshot without the run.
 
 use std::collections::BTreeMap;
 

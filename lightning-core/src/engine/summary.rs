@@ -23,7 +23,8 @@ impl ErasedVisitor for Twins {
     fn float(&mut self, _index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
         let trainable = param.is_trainable();
         self.trainable += usize::from(trainable);
-        // Two copies of a layer share the ids of their running statistics, which no optimizer updates.
+        // Two copies of a layer share the ids of their running statistics, which no optimizer
+        // updates.
         if let Some((first, first_trainable)) = self.seen.insert(id, (path.to_owned(), trainable))
             && (trainable || first_trainable)
         {
@@ -36,8 +37,8 @@ impl ErasedVisitor for Twins {
 /// Checks the parameters of a module before training.
 ///
 /// # Errors
-/// If two parameters have the same id, or none is trainable. Burn's `clone` copies ids, and a gradient
-/// is found by the id: only the first of two such parameters would be trained.
+/// If two parameters have the same id, or none is trainable. Burn's `clone` copies ids, and a
+/// gradient is found by the id: only the first of two such parameters would be trained.
 pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
     let mut twins = Twins::default();
     driver.visit(&mut twins)?;
@@ -51,8 +52,8 @@ pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
     Ok(())
 }
 
-/// Returns the table of fields with their parameters, and the optimizers with their hyperparameters.
-/// Running statistics count as parameters that are not trained.
+/// Returns the table of fields with their parameters, and the optimizers with their
+/// hyperparameters. Running statistics count as parameters that are not trained.
 pub(crate) fn model_summary(run: &RunState, driver: &dyn Driver) -> Result<String> {
     summary_of(&run.info, &run.train, 1, |visitor| driver.visit(visitor))
 }

@@ -65,8 +65,8 @@ fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     Ok(())
 }
 
-/// What the device's generator is seeded for. Seeded at each of these, so that a resumed run draws the
-/// numbers of an uninterrupted one.
+/// What the device's generator is seeded for. Seeded at each of these, so that a resumed run draws
+/// the numbers of an uninterrupted one.
 #[derive(Clone, Copy)]
 enum Draws {
     Batch,
@@ -82,7 +82,8 @@ fn seed_generator(run: &RunState, draws: Draws) {
     with_generator(&run.progress.device, seed, || ());
 }
 
-/// Runs the batches of an epoch from the current position, and returns whether the epoch is complete.
+/// Runs the batches of an epoch from the current position, and returns whether the epoch is
+/// complete.
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
     // Resumed after a batch: whether a validation follows it is not stored.
     if let Phase::AfterBatch { stepped } = run.progress.position.phase {

@@ -1,4 +1,5 @@
-//! Trains on one batch: the backward passes, the accumulation buffers, the updates and the schedules.
+//! Trains on one batch: the backward passes, the accumulation buffers, the updates and the
+//! schedules.
 
 use crate::{
     data::StepCall,
@@ -30,8 +31,8 @@ use self::{
     schedules::{end_of_epoch_schedules, step_schedule},
 };
 
-/// Trains on the ready batch, and returns whether an optimizer stepped. After the `last` batch of an
-/// epoch, partly filled accumulation buffers are stepped too.
+/// Trains on the ready batch, and returns whether an optimizer stepped. After the `last` batch of
+/// an epoch, partly filled accumulation buffers are stepped too.
 ///
 /// # Errors
 /// The first error of a step, a hook or an update.
@@ -74,7 +75,8 @@ pub(crate) fn update_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<
     end_of_epoch_schedules(run)
 }
 
-/// Runs the steps of several optimizers on one batch, in order. Each has its own accumulation buffer.
+/// Runs the steps of several optimizers on one batch, in order. Each has its own accumulation
+/// buffer.
 fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
     let batch = run.progress.counters.batch_step + 1;
     // Which steps are due is settled first, so that the last of them can take the batch by value.
@@ -88,8 +90,8 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
             for _ in 0..step.repeat {
                 calls_left -= 1;
                 let call = StepCall { step: buffer, keep: calls_left > 0 };
-                // The parameters of the other optimizers take no gradient, so that their part of the graph
-                // is not built.
+                // The parameters of the other optimizers take no gradient, so that their part of
+                // the graph is not built.
                 frozen.clear();
                 if let Some(optimizer) = run.train.bound.get(buffer).and_then(|at| run.train.optimizers.get(*at)) {
                     driver.freeze_others(optimizer, &mut frozen)?;
@@ -97,8 +99,8 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
                 let passed = pass(run, driver, buffer, call);
                 driver.unfreeze_others(&frozen)?;
                 passed?;
-                // A repetition does not step a partly filled buffer; what the last one leaves is stepped
-                // below.
+                // A repetition does not step a partly filled buffer; what the last one leaves is
+                // stepped below.
                 stepped |= update_if_due(run, driver, buffer, last && step.repeat == 1)?;
             }
         }
@@ -131,8 +133,8 @@ fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCa
     }
 }
 
-/// Updates the parameters from an accumulation buffer, if the buffer is full or `last` and not empty.
-/// Returns whether an optimizer stepped.
+/// Updates the parameters from an accumulation buffer, if the buffer is full or `last` and not
+/// empty. Returns whether an optimizer stepped.
 fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, last: bool) -> Result<bool> {
     let micro_batches = run.train.accumulators.get(buffer).map_or(0, GradientStore::micro_batches);
     let full = micro_batches >= run.settings.optimization.micro_batches(run.progress.counters.epoch);
@@ -147,8 +149,8 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
     // Before the hook, in which the module may set another clipping for this step.
     run.train.clip = run.settings.optimization.clip();
     driver.hook(Hook::ConfigureGradientClipping, run)?;
-    // A checkpoint that is being written shares the memory of the parameters: changing them now would
-    // copy them.
+    // A checkpoint that is being written shares the memory of the parameters: changing them now
+    // would copy them.
     run.checkpoints.queue.writer.wait_for_memory();
     let since = run.console.clock();
     let range = optimizers_of(run, buffer);

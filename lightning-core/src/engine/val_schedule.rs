@@ -25,7 +25,8 @@ pub(crate) enum ValSchedule {
 }
 
 impl ValSchedule {
-    /// Creates the schedule for epochs of `batches` batches; `None` if the loader does not know its length.
+    /// Creates the schedule for epochs of `batches` batches; `None` if the loader does not know its
+    /// length.
     ///
     /// # Errors
     /// If the interval is a fraction of an unknown length, or longer than an epoch.
@@ -55,8 +56,8 @@ impl ValSchedule {
         }
     }
 
-    /// Whether validation runs after the current batch. `stepped`: an optimizer stepped in it; `last`: it
-    /// ends the epoch.
+    /// Whether validation runs after the current batch. `stepped`: an optimizer stepped in it;
+    /// `last`: it ends the epoch.
     pub(crate) fn is_due(self, run: &RunState, stepped: bool, last: bool) -> bool {
         match self {
             Self::EpochEnd => last,

@@ -2,8 +2,8 @@
 //!
 //! Logged values arrive as `Entry`s. On a host device they are numbers; on other devices they are
 //! detached tensors, which wait in `pending` until the next refresh reads all of them in one
-//! transaction. A stateful metric computes its value at a refresh (of the last step) or at the end of
-//! the epoch.
+//! transaction. A stateful metric computes its value at a refresh (of the last step) or at the end
+//! of the epoch.
 //!
 //! | subject | file |
 //! |---|---|

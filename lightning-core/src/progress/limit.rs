@@ -66,8 +66,8 @@ impl Limit {
         }
     }
 
-    /// Returns the limit for a loader of `len` batches; `None` for all batches of a loader that does not
-    /// know its length.
+    /// Returns the limit for a loader of `len` batches; `None` for all batches of a loader that
+    /// does not know its length.
     ///
     /// # Errors
     /// If it is a fraction of an unknown length, or rounds to no batch.

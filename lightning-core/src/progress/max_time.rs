@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// What [`max_time`](crate::trainer::TrainerBuilder::max_time) takes: a [`Duration`] or a text of the
-/// form `"DD:HH:MM:SS"`.
+/// What [`max_time`](crate::trainer::TrainerBuilder::max_time) takes: a [`Duration`] or a text of
+/// the form `"DD:HH:MM:SS"`.
 pub trait IntoMaxTime {
     /// Returns the time.
     ///

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What has been done of the current batch, and so what is next. A checkpoint is taken only in one of
-/// these phases.
+/// What has been done of the current batch, and so what is next. A checkpoint is taken only in one
+/// of these phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
     /// The epoch has not started: its start hooks are next.
@@ -64,8 +64,8 @@ impl fmt::Display for LoopPosition {
     }
 }
 
-/// The counters of a run. A second `fit` of the trainer continues them. The engine increments each at
-/// the places that `ARCHITECTURE.md` lists, and resuming restores all of them.
+/// The counters of a run. A second `fit` of the trainer continues them. The engine increments each
+/// at the places that `ARCHITECTURE.md` lists, and resuming restores all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     /// The current epoch, which is also the number of finished epochs.

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accelerator {
-    /// The best device of the machine that the enabled features and the run's precision support. The
-    /// environment variable `BURN_DEVICE` overrides it, as everywhere in Burn.
+    /// The best device of the machine that the enabled features and the run's precision support.
+    /// The environment variable `BURN_DEVICE` overrides it, as everywhere in Burn.
     #[default]
     Auto,
     /// The processor.
@@ -49,7 +49,8 @@ impl FromStr for Accelerator {
     }
 }
 
-/// What [`accelerator`](crate::trainer::TrainerBuilder::accelerator) takes: an [`Accelerator`] or its name.
+/// What [`accelerator`](crate::trainer::TrainerBuilder::accelerator) takes: an [`Accelerator`] or
+/// its name.
 pub trait IntoAccelerator {
     /// Returns the accelerator.
     ///
@@ -134,8 +135,8 @@ pub(super) fn cpu_device() -> Result<Device> {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Sets where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name (`"auto"`,
-    /// `"cpu"`, `"cuda"`, …). Default: `"auto"`.
+    /// Sets where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name
+    /// (`"auto"`, `"cpu"`, `"cuda"`, …). Default: `"auto"`.
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
         if let Some(accelerator) = self.errors.take(accelerator.into_accelerator()) {

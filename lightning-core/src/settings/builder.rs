@@ -6,9 +6,9 @@ use crate::{callbacks::Callback, checkpoint::Resume, error::ConfigErrors, logger
 /// The settings of a [`Trainer`](crate::Trainer), with the names of PyTorch Lightning.
 /// [`build`](Self::build) checks all of them together.
 ///
-/// An integer is a number of batches, a float is a fraction of them. There are no special numbers for
-/// "off" or "unlimited": a limit that is not set does not apply. A run without `max_epochs`, `max_steps`
-/// and `max_time` ends after 1000 epochs.
+/// An integer is a number of batches, a float is a fraction of them. There are no special numbers
+/// for "off" or "unlimited": a limit that is not set does not apply. A run without `max_epochs`,
+/// `max_steps` and `max_time` ends after 1000 epochs.
 pub struct TrainerBuilder<M> {
     pub(crate) settings: Settings,
     pub(crate) errors: ConfigErrors,

@@ -90,15 +90,16 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Trains for at least this many epochs: a stop requested before takes effect after them. Default 0.
+    /// Trains for at least this many epochs: a stop requested before takes effect after them.
+    /// Default 0.
     #[must_use]
     pub fn min_epochs(mut self, epochs: usize) -> Self {
         self.settings.length.min_epochs = epochs;
         self
     }
 
-    /// Trains for at least this many optimizer steps: a stop requested before takes effect after them.
-    /// Default 0.
+    /// Trains for at least this many optimizer steps: a stop requested before takes effect after
+    /// them. Default 0.
     #[must_use]
     pub fn min_steps(mut self, steps: u64) -> Self {
         self.settings.length.min_steps = steps;

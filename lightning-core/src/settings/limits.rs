@@ -55,8 +55,8 @@ impl LimitSettings {
         put(record, "overfit_batches", optional(*overfit));
     }
 
-    /// Uses the batches of `overfit_batches` for training and validation. Validation that was turned
-    /// off stays off.
+    /// Uses the batches of `overfit_batches` for training and validation. Validation that was
+    /// turned off stays off.
     pub(super) fn apply_overfit(&mut self) {
         if let Some(share) = self.overfit {
             self.train = share;
@@ -104,8 +104,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Trains on the same few batches in every epoch, and validates on as many of the validation loader: a
-    /// model that cannot overfit them contains an error. Shuffling is disabled.
+    /// Trains on the same few batches in every epoch, and validates on as many of the validation
+    /// loader: a model that cannot overfit them contains an error. Shuffling is disabled.
     #[must_use]
     pub fn overfit_batches(mut self, share: impl Into<Limit>) -> Self {
         self.settings.limits.overfit = Some(share.into());

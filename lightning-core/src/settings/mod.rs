@@ -121,7 +121,8 @@ impl Settings {
             validation,
             output,
             numerics,
-            // Another device may round differently, which `fit` cannot rule out; the device is not compared.
+            // Another device may round differently, which `fit` cannot rule out; the device is not
+            // compared.
             accelerator: _,
             strategy,
             run,

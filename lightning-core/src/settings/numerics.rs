@@ -4,9 +4,9 @@ use super::{SettingsRecord, builder::TrainerBuilder, put};
 use crate::precision::{self, IntoPrecision, Numerics};
 
 impl<M> TrainerBuilder<M> {
-    /// Sets the float types of parameters and computation: a [`Precision`](crate::Precision) or its name
-    /// (`"bf16-mixed"`, …). Default: the types of the module and its batches, which are float32 unless the
-    /// program chooses others.
+    /// Sets the float types of parameters and computation: a [`Precision`](crate::Precision) or its
+    /// name (`"bf16-mixed"`, …). Default: the types of the module and its batches, which are
+    /// float32 unless the program chooses others.
     #[must_use]
     pub fn precision(mut self, precision: impl IntoPrecision) -> Self {
         if let Some(precision) = self.errors.take(precision.into_precision()) {
@@ -15,8 +15,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether the backward pass recomputes cheap activations in place of storing them in the forward
-    /// pass. This takes less memory and more time; the results are the same. Default: no.
+    /// Whether the backward pass recomputes cheap activations in place of storing them in the
+    /// forward pass. This takes less memory and more time; the results are the same. Default: no.
     #[must_use]
     pub fn gradient_checkpointing(mut self, enable: bool) -> Self {
         self.settings.numerics.gradient_checkpointing = enable;

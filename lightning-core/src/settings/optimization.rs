@@ -51,7 +51,8 @@ impl OptimizationSettings {
         self.accumulate > 1 || self.accumulation.values().any(|batches| *batches > 1)
     }
 
-    /// Returns the number of optimizer steps in the first `epochs` epochs of `batches` batches each.
+    /// Returns the number of optimizer steps in the first `epochs` epochs of `batches` batches
+    /// each.
     pub(crate) fn steps(&self, epochs: u64, batches: u64) -> u64 {
         let mut steps: u64 = 0;
         let changes = std::iter::once(0).chain(self.accumulation.keys().copied().filter(|epoch| *epoch > 0));
@@ -91,7 +92,8 @@ impl OptimizationSettings {
     }
 
     pub(super) fn record(&self, record: &mut SettingsRecord) {
-        // `accumulation` is part of `accumulation_text`; `detect_anomaly` does not change the results.
+        // `accumulation` is part of `accumulation_text`; `detect_anomaly` does not change the
+        // results.
         let Self { accumulate: _, accumulation: _, clip, clip_by, detect_anomaly: _, fused } = self;
         put(record, "accumulate_grad_batches", self.accumulation_text());
         put(record, "gradient_clip_val", optional(*clip));
@@ -101,8 +103,8 @@ impl OptimizationSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Takes an optimizer step every `batches` batches, with the mean of their gradients. If fewer are left
-    /// at the end of an epoch, their mean is taken. Default: 1.
+    /// Takes an optimizer step every `batches` batches, with the mean of their gradients. If fewer
+    /// are left at the end of an epoch, their mean is taken. Default: 1.
     #[must_use]
     pub fn accumulate_grad_batches(mut self, batches: u64) -> Self {
         self.settings.optimization.accumulate = batches;
@@ -124,19 +126,19 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether to check the loss and every gradient in every batch. The run ends with an error at the first
-    /// value that is not finite; the error names the parameter. The check waits for the device in every
-    /// batch. Default: no.
+    /// Whether to check the loss and every gradient in every batch. The run ends with an error at
+    /// the first value that is not finite; the error names the parameter. The check waits for the
+    /// device in every batch. Default: no.
     #[must_use]
     pub fn detect_anomaly(mut self, detect: bool) -> Self {
         self.settings.optimization.detect_anomaly = detect;
         self
     }
 
-    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one pass over its
-    /// memory, and not in one for each operation of Burn. The results are the same, except that averages
-    /// below the smallest normal number are zero. Parameters of other types than `f32` and `f64`, and other
-    /// optimizers, always use Burn's implementation. Default: yes.
+    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one
+    /// pass over its memory, and not in one for each operation of Burn. The results are the same,
+    /// except that averages below the smallest normal number are zero. Parameters of other types
+    /// than `f32` and `f64`, and other optimizers, always use Burn's implementation. Default: yes.
     #[must_use]
     pub fn fused_optimizers(mut self, fused: bool) -> Self {
         self.settings.optimization.fused = fused;

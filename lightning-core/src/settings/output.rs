@@ -75,8 +75,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether a run without a [`ModelCheckpoint`](crate::ModelCheckpoint) saves its latest checkpoint.
-    /// Default: yes.
+    /// Whether a run without a [`ModelCheckpoint`](crate::ModelCheckpoint) saves its latest
+    /// checkpoint. Default: yes.
     #[must_use]
     pub fn enable_checkpointing(mut self, enable: bool) -> Self {
         self.settings.output.checkpointing = enable;

@@ -58,29 +58,29 @@ pub enum ReadBack {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Runs one epoch of `batches` batches, without sanity check, checkpoints, loggers and early stopping.
-    /// Schedules are computed for the whole run
-    /// ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that these steps
-    /// equal its first steps. Default: off.
+    /// Runs one epoch of `batches` batches, without sanity check, checkpoints, loggers and early
+    /// stopping. Schedules are computed for the whole run
+    /// ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that these
+    /// steps equal its first steps. Default: off.
     #[must_use]
     pub fn fast_dev_run(mut self, batches: u64) -> Self {
         self.settings.run.fast_dev_run = Some(batches);
         self
     }
 
-    /// Whether to run only the loop, to measure it: without loggers, logging, checkpoints, progress bar,
-    /// summary and sanity check. [`build`](Self::build) returns an error if one of these is requested too.
-    /// Default: no.
+    /// Whether to run only the loop, to measure it: without loggers, logging, checkpoints, progress
+    /// bar, summary and sanity check. [`build`](Self::build) returns an error if one of these is
+    /// requested too. Default: no.
     #[must_use]
     pub fn barebones(mut self, barebones: bool) -> Self {
         self.settings.run.barebones = barebones;
         self
     }
 
-    /// Whether [`build`](Self::build) rejects what can make two runs with one seed differ: devices that
-    /// choose their kernels by timing them, which are all but the CPU, and settings that depend on the
-    /// clock (`max_time`, `Every`). Runs on the CPU are bit-identical without this setting too, if they do
-    /// not use such settings. Default: no.
+    /// Whether [`build`](Self::build) rejects what can make two runs with one seed differ: devices
+    /// that choose their kernels by timing them, which are all but the CPU, and settings that
+    /// depend on the clock (`max_time`, `Every`). Runs on the CPU are bit-identical without this
+    /// setting too, if they do not use such settings. Default: no.
     #[must_use]
     pub fn deterministic(mut self, deterministic: bool) -> Self {
         self.settings.run.deterministic = deterministic;
@@ -97,11 +97,12 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether the C library's allocator keeps freed memory for the next step in place of returning it to
-    /// the kernel, which makes training on the CPU faster. If transparent huge pages are in `madvise` mode,
-    /// the heap is also marked for them; 1 GiB of addresses, but no memory, is reserved for that. It
-    /// applies to the whole process from the first [`build`](Self::build), needs glibc, and does not
-    /// override the environment (`MALLOC_TRIM_THRESHOLD_`, `GLIBC_TUNABLES`). Default: yes.
+    /// Whether the C library's allocator keeps freed memory for the next step in place of returning
+    /// it to the kernel, which makes training on the CPU faster. If transparent huge pages are in
+    /// `madvise` mode, the heap is also marked for them; 1 GiB of addresses, but no memory, is
+    /// reserved for that. It applies to the whole process from the first [`build`](Self::build),
+    /// needs glibc, and does not override the environment (`MALLOC_TRIM_THRESHOLD_`,
+    /// `GLIBC_TUNABLES`). Default: yes.
     #[must_use]
     pub fn tune_allocator(mut self, tune: bool) -> Self {
         self.settings.run.tune_allocator = tune;

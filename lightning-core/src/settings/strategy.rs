@@ -141,8 +141,8 @@ pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Sets the device: an index in the accelerator's list (`[1]`), or the number of devices, which must
-    /// be 1. Default: the first device.
+    /// Sets the device: an index in the accelerator's list (`[1]`), or the number of devices, which
+    /// must be 1. Default: the first device.
     #[must_use]
     pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
         self.settings.strategy.devices = devices.into();

@@ -153,10 +153,10 @@ impl<M> TrainerBuilder<M> {
     /// | `100` | after every 100th training batch of an epoch |
     /// | `0.25` | four times an epoch |
     /// | `Steps(500)` | after every 500th optimizer step of the run |
-    /// | `Every(Duration::from_secs(600))` | after the first batch ten minutes after the last validation |
+    /// | `Every(Duration::from_secs(600))` | after a batch, ten minutes after the last validation |
     ///
-    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is counted
-    /// over the whole run, so that it may be longer than an epoch.
+    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is
+    /// counted over the whole run, so that it may be longer than an epoch.
     #[must_use]
     pub fn val_check_interval(mut self, interval: impl Into<ValCheckInterval>) -> Self {
         self.settings.validation.interval = interval.into();
@@ -164,8 +164,8 @@ impl<M> TrainerBuilder<M> {
     }
 
     /// Validates only in every n-th epoch. With `None`, only
-    /// [`val_check_interval`](Self::val_check_interval) decides, and its batches are counted over the whole
-    /// run. Default: 1.
+    /// [`val_check_interval`](Self::val_check_interval) decides, and its batches are counted over
+    /// the whole run. Default: 1.
     #[must_use]
     pub fn check_val_every_n_epoch(mut self, epochs: impl Into<Option<usize>>) -> Self {
         self.settings.validation.every_n_epochs = epochs.into();

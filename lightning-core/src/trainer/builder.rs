@@ -77,8 +77,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
     }
 }
 
-/// Checks what callbacks and settings ask for together, and applies the accumulation that a callback
-/// schedules.
+/// Checks what callbacks and settings ask for together, and applies the accumulation that a
+/// callback schedules.
 fn check_together<M>(
     callbacks: &[Box<dyn Callback<M>>],
     settings: &mut Settings,

@@ -55,12 +55,13 @@ pub use crate::settings::TrainerBuilder;
 /// Trains, validates and tests modules of type `M`, and predicts with them.
 ///
 /// A builder creates it: [`Trainer::builder`], or `Net::trainer()` for a module `Net`. Counters,
-/// optimizers and loggers belong to the trainer: a second `fit` continues where the first one ended.
+/// optimizers and loggers belong to the trainer: a second `fit` continues where the first one
+/// ended.
 pub struct Trainer<M> {
     run: RunState,
     callbacks: Vec<Box<dyn Callback<M>>>,
-    /// The module whose weights the trainer knows, by the id of its first parameter, and a description of
-    /// the weights.
+    /// The module whose weights the trainer knows, by the id of its first parameter, and a
+    /// description of the weights.
     known: Option<(ParamId, String)>,
 }
 
@@ -109,18 +110,20 @@ impl<M> Trainer<M> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
     }
 
-    /// Returns the value of the monitored metric at [`best_checkpoint`](Self::best_checkpoint). NaN counts as
-    /// the worst value: infinity for a metric to minimize, minus infinity for one to maximize.
+    /// Returns the value of the monitored metric at [`best_checkpoint`](Self::best_checkpoint). NaN
+    /// counts as the worst value: infinity for a metric to minimize, minus infinity for one to
+    /// maximize.
     pub fn best_model_score(&self) -> Option<f64> {
         self.run.checkpoints.best.as_ref().and_then(|best| best.score.as_ref()).map(|(_, score)| *score)
     }
 }
 
 impl<M: LightningModule> Trainer<M> {
-    /// Trains `module`, and validates it if it has a `validation_step` and the data has a validation
-    /// loader.
+    /// Trains `module`, and validates it if it has a `validation_step` and the data has a
+    /// validation loader.
     ///
-    /// The module is returned trained, in evaluation form, also if an error or a panic ends the run.
+    /// The module is returned trained, in evaluation form, also if an error or a panic ends the
+    /// run.
     ///
     /// # Errors
     /// The first error of a step, hook, callback, loader or logger, with its location in the run.
@@ -185,8 +188,8 @@ impl<M: LightningModule> Trainer<M> {
         self.evaluate(module, source, Stage::Validate)
     }
 
-    /// Runs `test_step` on the data, with the current weights of the module. Printed, the report is a
-    /// table.
+    /// Runs `test_step` on the data, with the current weights of the module. Printed, the report is
+    /// a table.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -198,8 +201,8 @@ impl<M: LightningModule> Trainer<M> {
         self.evaluate(module, source, Stage::Test)
     }
 
-    /// Runs `predict_step` on the data, and returns one output for each batch, in order; those of several
-    /// loaders one after another.
+    /// Runs `predict_step` on the data, and returns one output for each batch, in order; those of
+    /// several loaders one after another.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -285,8 +288,8 @@ impl<M: LightningModule> Trainer<M> {
         Ok(())
     }
 
-    /// Writes a checkpoint of `module` and of the state of this trainer, and waits until it is on disk. A
-    /// run resumed from it continues where the last `fit` ended.
+    /// Writes a checkpoint of `module` and of the state of this trainer, and waits until it is on
+    /// disk. A run resumed from it continues where the last `fit` ended.
     ///
     /// # Errors
     /// If the file cannot be written, with its path.
@@ -307,7 +310,8 @@ impl<M: LightningModule> Trainer<M> {
         snapshot.write(path, false)
     }
 
-    /// Finds the checkpoint that this `fit` resumes from. Only the first `fit` of a trainer resumes.
+    /// Finds the checkpoint that this `fit` resumes from. Only the first `fit` of a trainer
+    /// resumes.
     fn find_checkpoint(&mut self) -> Result<()> {
         let Self { run, callbacks, .. } = self;
         run.resume.checkpoint = None;
@@ -320,8 +324,8 @@ impl<M: LightningModule> Trainer<M> {
         resume::find(run, resume, folders)
     }
 
-    /// Returns a summary of what a trainer will do with `module`, to print: metrics, fields, optimizers,
-    /// steps and hooks.
+    /// Returns a summary of what a trainer will do with `module`, to print: metrics, fields,
+    /// optimizers, steps and hooks.
     ///
     /// # Errors
     /// If the module's optimizers cannot be created.

@@ -55,7 +55,8 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
 
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
-        // First the values, then which of them are frozen: that is relative to what the program declares.
+        // First the values, then which of them are frozen: that is relative to what the program
+        // declares.
         apply_for_training(checkpoint, self.module.get_mut()?)?;
         let now = frozen(self.module.get()?)?;
         let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
@@ -90,8 +91,8 @@ fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences
     source.load_state(&StateReader::new(&stored.state))
 }
 
-/// Takes a snapshot of a module and the run. `frozen` names the frozen parameters if the module is not
-/// in training form.
+/// Takes a snapshot of a module and the run. `frozen` names the frozen parameters if the module is
+/// not in training form.
 pub(crate) fn take_snapshot<M: LightningModule>(
     module: &mut M,
     callbacks: &[Box<dyn Callback<M>>],

@@ -50,8 +50,8 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
 
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool> {
         let device = match loader {
-            // The autodiff device: a layer such as BatchNorm or Dropout tells training from evaluation by
-            // the backend of its input.
+            // The autodiff device: a layer such as BatchNorm or Dropout tells training from
+            // evaluation by the backend of its input.
             LoaderId::Train => run.settings.numerics.training_device(&run.progress.device),
             LoaderId::Eval(_) => run.progress.device.clone(),
         };

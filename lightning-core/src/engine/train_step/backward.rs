@@ -25,8 +25,8 @@ pub(super) fn optimizers_of(run: &RunState, buffer: usize) -> Range<usize> {
 /// Runs the backward pass of one batch, and adds the gradients to an accumulation buffer.
 ///
 /// # Errors
-/// If the loss cannot be differentiated, a hook fails, or `detect_anomaly` finds a value that is not
-/// finite.
+/// If the loss cannot be differentiated, a hook fails, or `detect_anomaly` finds a value that is
+/// not finite.
 pub(super) fn differentiate(
     run: &mut RunState,
     driver: &mut dyn Driver,

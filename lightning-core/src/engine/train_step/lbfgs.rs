@@ -17,7 +17,8 @@ use crate::{
 /// Runs a step of L-BFGS, whose line search evaluates the loss several times on the same batch.
 ///
 /// # Errors
-/// The first error of an evaluation, a hook or the schedule; also if `training_step` returns `None`.
+/// The first error of an evaluation, a hook or the schedule; also if `training_step` returns
+/// `None`.
 pub(super) fn lbfgs_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     driver.hook(Hook::OnBeforeZeroGrad, run)?;
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;

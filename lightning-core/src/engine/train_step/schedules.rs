@@ -6,8 +6,8 @@ use crate::{
     optim::{Interval, Optimizer, Schedule},
 };
 
-/// Counts an optimizer step for a schedule with the interval `Step`. A schedule that monitors a metric
-/// advances in [`watch`], after the validation of the batch.
+/// Counts an optimizer step for a schedule with the interval `Step`. A schedule that monitors a
+/// metric advances in [`watch`], after the validation of the batch.
 pub(super) fn step_schedule(optimizer: &mut Optimizer) -> Result<()> {
     let Some(schedule) = optimizer.schedule_mut().filter(|schedule| schedule.interval() == Interval::Step) else {
         return Ok(());
@@ -22,8 +22,8 @@ pub(super) fn step_schedule(optimizer: &mut Optimizer) -> Result<()> {
     optimizer.with_schedule(|schedule| schedule.advance(None)).map(|_| ())
 }
 
-/// Counts an epoch for the schedules with the interval `Epoch`, as PyTorch Lightning does: at its last
-/// batch, before the validation. A schedule that monitors a metric advances in [`watch`].
+/// Counts an epoch for the schedules with the interval `Epoch`, as PyTorch Lightning does: at its
+/// last batch, before the validation. A schedule that monitors a metric advances in [`watch`].
 pub(super) fn end_of_epoch_schedules(run: &mut RunState) -> Result<()> {
     for optimizer in &mut run.train.optimizers {
         let counts = |schedule: &&mut Schedule| schedule.interval() == Interval::Epoch;

@@ -12,8 +12,9 @@ use crate::{
 /// Creates the optimizers of a run, and assigns the parameters to them.
 ///
 /// # Errors
-/// If a parameter group matches no parameter, a parameter has two optimizers, two optimizers have one
-/// name, a step names an optimizer that does not exist, or the settings do not fit an optimizer.
+/// If a parameter group matches no parameter, a parameter has two optimizers, two optimizers have
+/// one name, a step names an optimizer that does not exist, or the settings do not fit an
+/// optimizer.
 pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<OptimizerSetup>) -> Result<()> {
     let mut optimizers: Vec<Optimizer> = Vec::with_capacity(setups.len());
     for setup in setups {
@@ -29,8 +30,8 @@ pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<Opt
     bind(run, driver)
 }
 
-/// Assigns the parameters to the optimizers, at the start of every `fit`: fields may have been frozen
-/// or replaced since the last one.
+/// Assigns the parameters to the optimizers, at the start of every `fit`: fields may have been
+/// frozen or replaced since the last one.
 ///
 /// # Errors
 /// As [`configure`].

@@ -125,14 +125,14 @@ pub(super) struct Meter {
     pub(super) last: Option<MetricValue>,
     pub(super) updates: u64,
     pub(super) fresh: bool,
-    /// The state from a checkpoint, and the value for an epoch in which nothing more is logged. The metric
-    /// is created with the next value, because only then its type is known.
+    /// The state from a checkpoint, and the value for an epoch in which nothing more is logged. The
+    /// metric is created with the next value, because only then its type is known.
     pub(super) stored: Option<(Value, Option<MetricValue>)>,
 }
 
 impl Meter {
-    /// Adds a value. Returns a warning if the metric cannot load the stored state; the epoch's value then
-    /// starts here.
+    /// Adds a value. Returns a warning if the metric cannot load the stored state; the epoch's
+    /// value then starts here.
     ///
     /// # Errors
     /// If the metric rejects the value, or the device fails.

@@ -1,5 +1,5 @@
-//! Records a store for a checkpoint, and restores it. Metrics are recorded by name, so that a program
-//! that logs other metrics can read the record.
+//! Records a store for a checkpoint, and restores it. Metrics are recorded by name, so that a
+//! program that logs other metrics can read the record.
 
 use super::{
     MetricStore,
@@ -78,8 +78,9 @@ impl MetricStore {
         })
     }
 
-    /// Restores a record. Metrics that the program does not log any more are dropped. If a stateful metric
-    /// cannot load its state, a warning follows with its next value, and it starts from there.
+    /// Restores a record. Metrics that the program does not log any more are dropped. If a stateful
+    /// metric cannot load its state, a warning follows with its next value, and it starts from
+    /// there.
     pub(crate) fn restore(&mut self, record: &MetricsRecord) {
         let MetricsRecord { named, best, scopes, values, bar, not_a_number } = record;
         for NamedRecord { name, on_step, on_epoch } in named {

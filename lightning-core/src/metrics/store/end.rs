@@ -55,8 +55,8 @@ impl MetricStore {
         }
     }
 
-    /// Ends the epoch of a stage, and returns its values for loggers and reports. They become current
-    /// values.
+    /// Ends the epoch of a stage, and returns its values for loggers and reports. They become
+    /// current values.
     ///
     /// # Errors
     /// If the device fails, or a stateful metric has no value.
@@ -119,7 +119,8 @@ impl MetricStore {
         Ok(())
     }
 
-    /// Returns the tables of the epochs that ended since the last call, for the loggers: name and text.
+    /// Returns the tables of the epochs that ended since the last call, for the loggers: name and
+    /// text.
     pub(crate) fn take_tables(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.tables)
     }

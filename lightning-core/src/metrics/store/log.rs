@@ -11,7 +11,8 @@ use crate::{
     tensor::readback,
 };
 
-/// The number of waiting tensors that forces a refresh, so that memory is bounded if loggers never read.
+/// The number of waiting tensors that forces a refresh, so that memory is bounded if loggers never
+/// read.
 const PENDING_LIMIT: usize = 4096;
 
 impl MetricStore {
@@ -40,12 +41,12 @@ impl MetricStore {
         })
     }
 
-    /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the `host`,
-    /// stateful metrics read their input immediately.
+    /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the
+    /// `host`, stateful metrics read their input immediately.
     ///
     /// # Errors
-    /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch. The
-    /// error names the metric.
+    /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch.
+    /// The error names the metric.
     pub(crate) fn drain_log(
         &mut self,
         scope: ScopeId,

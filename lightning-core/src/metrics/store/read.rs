@@ -11,7 +11,8 @@ use crate::{
 };
 
 impl MetricStore {
-    /// Reads all waiting tensors in one transaction, and computes the step values of stateful metrics.
+    /// Reads all waiting tensors in one transaction, and computes the step values of stateful
+    /// metrics.
     ///
     /// # Errors
     /// If the device fails, or a metric has no value.
@@ -48,7 +49,8 @@ impl MetricStore {
             let known = self.scopes.get(scope).and_then(|scope| scope.cells.get(slot));
             let fresh = step == self.step || known.is_some_and(|cell| cell.numbers.fresh);
             self.add(scope, slot, value, weight);
-            // `add` marks the value as one of the current step, which it is not if an earlier step logged it.
+            // `add` marks the value as one of the current step, which it is not if an earlier step
+            // logged it.
             if let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cells.get_mut(slot)) {
                 cell.numbers.fresh = fresh;
             }
@@ -75,8 +77,8 @@ impl MetricStore {
         Ok(())
     }
 
-    /// Returns all current values by name: those of the last step in training, and of the last epoch
-    /// otherwise.
+    /// Returns all current values by name: those of the last step in training, and of the last
+    /// epoch otherwise.
     ///
     /// # Errors
     /// If the device fails while waiting tensors are read.

@@ -78,8 +78,8 @@ pub(super) struct MeterRecord {
     pub(super) updates: u64,
     /// The state as the metric stores it.
     pub(super) state: Value,
-    /// The value so far, for an epoch in which nothing more is logged: without another value the metric is
-    /// not created.
+    /// The value so far, for an epoch in which nothing more is logged: without another value the
+    /// metric is not created.
     pub(super) value: Option<ValueRecord>,
     pub(super) last: Option<ValueRecord>,
     pub(super) fresh: bool,
