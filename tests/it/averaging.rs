@@ -190,7 +190,7 @@ fn settings_that_cannot_work_are_reported_together() {
     let text = trainer.build().unwrap_err().to_string();
     for what in [
         "`decay` must be from 0.0 to 1.0, found 1.5",
-        "two callbacks average",
+        "at most one callback may average the weights",
         "`swa_lrs` must be positive, found [0.0]",
         "must be at least 1, found 0 from epoch 3",
         "accumulate_grad_batches(2)",

@@ -376,7 +376,7 @@ fn weights_alone_are_no_run() {
     let error = Setup::epochs(2)
         .run(folder.path(), ModelCheckpoint::latest(), |builder| builder.resume_from(path))
         .unwrap_err();
-    assert!(error.to_string().contains("weights only"), "{error}");
+    assert!(error.to_string().contains("contains only weights"), "{error}");
 }
 
 /// A resumed callback goes on as if it had not been interrupted.

@@ -361,7 +361,7 @@ fn settings_that_cannot_work_are_refused_with_what_can() {
 
     for mixed in ["16-mixed", "bf16-mixed"] {
         let error = quiet(ByHand::trainer()).precision(mixed).build().unwrap_err();
-        assert_eq!(error.message(), format!("`precision(\"{mixed}\")` is set, and the module optimizes by itself"));
+        assert_eq!(error.message(), format!("`precision(\"{mixed}\")` is not available with manual optimization"));
     }
     let mut trainer = quiet(ByHand::trainer()).max_epochs(1).precision("bf16-true").build().unwrap();
     let mut model = ByHand::new(ByHandHparams::default());

@@ -44,7 +44,7 @@ fn r2_a_resumed_run_sees_the_batches_that_follow() {
     let report = trainer.fit(&mut model, loader(10)).unwrap();
     assert_eq!(seen.0.take(), ["2", "3"]);
     assert_eq!((report.stop_reason, report.global_step), (StopReason::MaxSteps, 4));
-    assert_eq!(report.differences, ["the setting `max_steps` was 2, and is 4"]);
+    assert_eq!(report.differences, ["the setting `max_steps` was 2 when the checkpoint was written and is 4 now"]);
 }
 
 /// R1: with rows that differ, so that a batch repeated or left out would be seen.

@@ -159,9 +159,9 @@ impl<M: LightningModule> Callback<M> for Pruning {
     }
 
     fn on_before_optimizer_step(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        for window in &mut cx.view.train.accumulators {
+        for buffer in &mut cx.view.train.accumulators {
             for (index, mask) in &self.masks {
-                window.change(*index, |gradient| mask.apply_to(gradient));
+                buffer.change(*index, |gradient| mask.apply_to(gradient));
             }
         }
         Ok(())

@@ -138,7 +138,7 @@ impl StochasticWeightAveraging {
         let Some(first) = &self.first_rates else { return };
         let rates = self.settings.rates(first, epoch.saturating_sub(self.began));
         if let Some(optimizer) = cx.view.train.optimizers.first_mut() {
-            optimizer.hold_schedule();
+            optimizer.pause_schedule();
             optimizer.set_rates(&rates);
         }
     }

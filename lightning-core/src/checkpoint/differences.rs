@@ -38,12 +38,15 @@ pub(crate) fn compare(
     for (name, value) in now {
         match stored.get(name) {
             Some(before) if before == value => {}
-            Some(before) => differences.push(format!("the {what} `{name}` was {before}, and is {value}")),
-            None => differences.push(format!("the {what} `{name}` is {value}, and is not in the checkpoint")),
+            Some(before) => differences
+                .push(format!("the {what} `{name}` was {before} when the checkpoint was written and is {value} now")),
+            None => differences.push(format!("the {what} `{name}` is {value} and is not in the checkpoint")),
         }
     }
     for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
-        differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
+        differences.push(format!(
+            "the {what} `{name}` was {before} when the checkpoint was written and is not in the program"
+        ));
     }
 }
 

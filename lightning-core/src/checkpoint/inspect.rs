@@ -90,7 +90,7 @@ impl fmt::Display for Inspection {
         match &metadata.run {
             None => writeln!(f, "weights only: a run cannot be resumed from it")?,
             Some(run) => {
-                writeln!(f, "goes on with {}", run.position)?;
+                writeln!(f, "continues {}", run.position)?;
                 for optimizer in &run.optimizers {
                     let numbers = optimizer.numbers.split_whitespace().collect::<Vec<_>>().join(" ");
                     let rates = optimizer.rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

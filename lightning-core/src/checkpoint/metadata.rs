@@ -60,8 +60,9 @@ pub struct RunRecord {
     /// A stop that has been asked for and waits for `min_epochs` or `min_steps`, or has ended the run.
     pub(crate) stop: Option<StopReason>,
     pub(crate) optimizers: Vec<OptimizerRecord>,
-    /// The accumulation windows that are not full.
-    pub(crate) windows: Vec<WindowRecord>,
+    /// The accumulation buffers.
+    #[serde(rename = "windows")]
+    pub(crate) buffers: Vec<BufferRecord>,
     /// The dynamic loss scaler of 16-bit training.
     pub(crate) scaler: Value,
     /// The state of each callback, by its key.
@@ -94,8 +95,8 @@ impl RunRecord {
         ];
         let others = [self.log_records, self.train_batches.unwrap_or_default()];
         let optimizers = self.optimizers.iter().map(|optimizer| optimizer.steps);
-        let windows = self.windows.iter().map(|window| window.passes);
-        run.into_iter().chain(others).chain(optimizers).chain(windows)
+        let buffers = self.buffers.iter().map(|buffer| buffer.micro_batches);
+        run.into_iter().chain(others).chain(optimizers).chain(buffers)
     }
 }
 
@@ -123,12 +124,13 @@ pub(crate) struct OptimizerRecord {
     pub(crate) watch_due: bool,
 }
 
-/// An accumulation window, without its gradients.
+/// An accumulation buffer, without its gradients.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct WindowRecord {
-    /// Backward passes in it.
-    pub(crate) passes: u64,
-    /// What its sum is divided by to be a mean, where that is known on the host.
+pub(crate) struct BufferRecord {
+    /// The number of micro-batches in it.
+    #[serde(rename = "passes")]
+    pub(crate) micro_batches: u64,
+    /// The weight that its sum is divided by, if the host knows it.
     pub(crate) weight: Option<f64>,
 }
 
@@ -168,7 +170,7 @@ impl Trainability {
         let changed: BTreeSet<String> = declared.symmetric_difference(&now).cloned().collect();
         for path in &changed {
             let (was, is) = if now.contains(path) { ("trained", "frozen") } else { ("frozen", "trained") };
-            differences.push(format!("`{path}` was {was}, and is {is}"));
+            differences.push(format!("`{path}` was {was} when the checkpoint was written and is {is} now"));
         }
         let kept = |path: &&String| !changed.contains(*path);
         let freeze = frozen.difference(&now).filter(kept).cloned().collect();
@@ -198,6 +200,12 @@ mod tests {
 
         let (freeze, thaw) = stored.changes(&paths(&["backbone", "head"]), &mut notes);
         assert_eq!((freeze.len(), thaw), (0, BTreeSet::from(["backbone".to_owned()])));
-        assert_eq!(notes, ["`head` was trained, and is frozen", "`teacher` was frozen, and is trained"]);
+        assert_eq!(
+            notes,
+            [
+                "`head` was trained when the checkpoint was written and is frozen now",
+                "`teacher` was frozen when the checkpoint was written and is trained now"
+            ]
+        );
     }
 }

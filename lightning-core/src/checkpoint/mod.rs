@@ -5,8 +5,8 @@
 //! | `model.<path>` | parameters, running statistics and buffers, in the layout that the module computes with |
 //! | `training.<path>` | the same of the module in training, where `model.…` is its average |
 //! | `optimizer.<name>.<path>.<field>` | the optimizers' states |
-//! | `gradient.<window>.<path>` | the gradients of an accumulation window that is not full |
-//! | `weight.<window>` | what such a window's sum is divided by, where only the device knows |
+//! | `gradient.<buffer>.<path>` | the gradients of an accumulation buffer that is not full |
+//! | `weight.<buffer>` | the weight that its sum is divided by, if only the device knows it |
 //! | `callback.<key>.<name>` | what callbacks keep |
 //! | `user.<name>` | what the module's `on_save_checkpoint` added |
 //! | `loss` | the loss of the last batch |

@@ -139,7 +139,7 @@ pub(crate) fn restore(
     }
     if !left_out.is_empty() {
         notes.push(format!(
-            "the stored state of `{}` does not fit {}: the optimizer starts anew there",
+            "the stored state of `{}` does not fit {}: the optimizer starts from its initial state there",
             record.name,
             left_out.join(", ")
         ));
@@ -154,7 +154,10 @@ pub(crate) fn restore(
         optimizer.restore_rates(&record.rates);
     } else {
         let [before, now] = [&record.declared_rates, &declared].map(|rates| rates_text(rates));
-        notes.push(format!("the learning rate of `{}` was {before}, and is {now}", record.name));
+        notes.push(format!(
+            "the learning rate of `{}` was {before} when the checkpoint was written and is {now} now",
+            record.name
+        ));
     }
     optimizer.steps = record.steps;
     optimizer.watch_due = record.watch_due;
@@ -168,16 +171,22 @@ fn tensors_of(rule: &dyn DynOptimizer, state: &DynState) -> usize {
     sink.tensors.len()
 }
 
-/// A schedule that has been exchanged for another kind starts anew.
+/// Restores the schedule. A schedule of another kind starts from its initial state.
 fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: &mut Vec<String>) -> Result<()> {
     let name = &record.name;
     let (stored, now) = (record.schedule.as_ref(), optimizer.schedule().map(Schedule::describe));
     match (stored, &now) {
         (None, None) => return Ok(()),
         (Some(stored), Some(now)) if stored == now => {}
-        (Some(stored), Some(now)) => notes.push(format!("the schedule of `{name}` was {stored}, and is {now}")),
-        (Some(stored), None) => notes.push(format!("the schedule of `{name}` was {stored}, and there is none")),
-        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now}, and is not in the checkpoint")),
+        (Some(stored), Some(now)) => {
+            notes.push(format!(
+                "the schedule of `{name}` was {stored} when the checkpoint was written and is {now} now"
+            ));
+        }
+        (Some(stored), None) => notes.push(format!(
+            "the schedule of `{name}` was {stored} when the checkpoint was written and is not in the program"
+        )),
+        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now} and is not in the checkpoint")),
     }
     if stored.is_none() {
         return Ok(());
@@ -189,7 +198,7 @@ fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: 
         Ok(Some(error))
     })?;
     if let Some(error) = refused.flatten() {
-        notes.push(format!("{}: it starts anew", error.message()));
+        notes.push(format!("{}: it starts from its initial state", error.message()));
     }
     Ok(())
 }

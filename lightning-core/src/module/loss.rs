@@ -25,8 +25,8 @@ impl Loss {
         Self { loss: mean, weight: Weight::Number(1.0), output: () }
     }
 
-    /// A loss that is a sum over `weight` samples or tokens. The gradient of an accumulation window is then that of
-    /// Σ sum / Σ weight: every token counts the same, whichever batch it came in.
+    /// A loss that is a sum over `weight` samples or tokens. With gradient accumulation, the gradient is
+    /// then that of Σ sum / Σ weight: every token counts the same, in whichever batch it was.
     ///
     /// ```
     /// use burn::prelude::*;

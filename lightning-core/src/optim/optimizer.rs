@@ -34,7 +34,7 @@ pub(crate) struct Optimizer {
     base: f64,
     schedule: Option<Box<Schedule>>,
     /// Whether the schedule is out of force: it stays where it is, and somebody else sets the rates.
-    is_held: bool,
+    is_paused: bool,
     /// In the order of the module's parameters.
     slots: Vec<Slot>,
     lbfgs: Option<LBFGS>,
@@ -91,7 +91,7 @@ impl Optimizer {
             groups,
             base,
             schedule,
-            is_held: false,
+            is_paused: false,
             slots: Vec::new(),
             is_lbfgs: lbfgs.is_some(),
             lbfgs,

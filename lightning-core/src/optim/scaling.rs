@@ -1,4 +1,4 @@
-//! What happens to the gradients of a window between the backward passes and the optimizer.
+//! Scales and clips the gradients of an accumulation buffer before the optimizer step.
 
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
@@ -12,13 +12,14 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
+/// The number that the gradients of an accumulation buffer are divided by: the number of micro-batches,
+/// samples or tokens that they are the sum of.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one stands in each window; a box would be an allocation a step")]
+#[expect(clippy::large_enum_variant, reason = "one stands in each buffer; a box would be an allocation a step")]
 pub(crate) enum Weight {
-    /// A number that is known here.
+    /// A number that the host knows.
     Number(f64),
-    /// A number that lies on the device: nobody waits for it.
+    /// A number on the device, which is not read.
     OnDevice(Tensor<1>),
 }
 
@@ -43,7 +44,8 @@ impl Weight {
     }
 }
 
-/// How the gradients of a window are changed: divided by its weight and by the scale of its losses, and clipped.
+/// The changes to the gradients of an accumulation buffer: division by its weight and its loss scale,
+/// and clipping.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scaling {
     factor: Factor,
@@ -73,7 +75,7 @@ impl Factor {
 }
 
 impl Scaling {
-    /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
+    /// Returns the scaling of an optimizer's gradients. On the `host` a norm is read at once.
     pub(crate) fn new(gradients: &mut GradientStore, optimizer: &Optimizer, clip: Option<Clip>, host: bool) -> Self {
         let mean = match gradients.weight() {
             Weight::Number(1.0) => Factor::One,

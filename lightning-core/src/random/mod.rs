@@ -89,7 +89,7 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
         return stored;
     }
     if seed != stored {
-        differences.push(format!("the seed was {stored}, and is {seed}"));
+        differences.push(format!("the seed was {stored} when the checkpoint was written and is {seed} now"));
     }
     seed
 }

@@ -32,7 +32,7 @@ fn a_drawn_seed_gives_way_to_the_stored_one() {
     assert!(differences.is_empty());
     OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
     assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
-    assert_eq!(differences, ["the seed was 8, and is 7"]);
+    assert_eq!(differences, ["the seed was 8 when the checkpoint was written and is 7 now"]);
 }
 
 #[test]

@@ -48,8 +48,8 @@ impl Optimizer {
     }
 
     /// Takes the schedule out of force: the rates are then set by [`set_rates`](Self::set_rates).
-    pub(crate) fn hold_schedule(&mut self) {
-        self.is_held = true;
+    pub(crate) fn pause_schedule(&mut self) {
+        self.is_paused = true;
     }
 
     /// Sets the rates of the groups, in order.
@@ -136,7 +136,7 @@ impl Optimizer {
     }
 
     pub(crate) fn schedule_mut(&mut self) -> Option<&mut Schedule> {
-        self.schedule.as_deref_mut().filter(|_| !self.is_held)
+        self.schedule.as_deref_mut().filter(|_| !self.is_paused)
     }
 
     pub(crate) fn schedule(&self) -> Option<&Schedule> {
@@ -150,7 +150,7 @@ impl Optimizer {
     pub(crate) fn with_schedule<T>(&mut self, change: impl FnOnce(&mut Schedule) -> Result<T>) -> Result<Option<T>> {
         let Some(schedule) = self.schedule.as_deref_mut() else { return Ok(None) };
         let value = change(schedule)?;
-        if !self.is_held {
+        if !self.is_paused {
             self.follow_schedule()?;
         }
         Ok(Some(value))
