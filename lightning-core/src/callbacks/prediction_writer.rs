@@ -1,10 +1,13 @@
 //! Writes predictions to files and other sinks.
 
+mod file;
+
 use std::{fmt, marker::PhantomData, ops::Range, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{Callback, CallbackContext, prediction_files::PredictionFile};
+pub use self::file::PredictionFile;
+use super::{Callback, CallbackContext};
 use crate::{
     data::CollectedOutputs,
     error::{Error, Result},
