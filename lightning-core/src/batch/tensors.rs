@@ -39,6 +39,7 @@ fn staged<const D: usize, K: Basic>(tensor: Tensor<D, K>, device: &Device) -> Te
         return tensor;
     }
     let dtype = tensor.dtype();
+    // sync: none, the tensor is in host memory.
     let mut data = tensor.into_data();
     device.staging(std::iter::once(&mut data));
     Tensor::from_data(data, (&host, dtype))
