@@ -1,12 +1,14 @@
-//! Burn's types of elements and those of safetensors.
+//! The element types of Burn and of safetensors.
 
 use burn::tensor::DType;
 use safetensors::Dtype;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// Returns the element type under which `name` is stored.
+///
 /// # Errors
-/// When the file format has no such type of element.
+/// If the format has no such element type.
 pub(super) fn stored_as(name: &str, dtype: DType) -> Result<Dtype> {
     Ok(match dtype {
         DType::F64 => Dtype::F64,
@@ -22,13 +24,13 @@ pub(super) fn stored_as(name: &str, dtype: DType) -> Result<Dtype> {
         DType::U16 => Dtype::U16,
         DType::U8 => Dtype::U8,
         other => {
-            let what = format!("the tensor `{name}` of type {other:?} cannot be saved");
-            return Err(Error::new(ErrorKind::Checkpoint, what).help("dequantize it before saving"));
+            let what = format!("`{name}` must have floats, integers or booleans to be saved, found {other:?}");
+            return Err(Error::new(ErrorKind::Checkpoint, what).help("dequantize the tensor before saving"));
         }
     })
 }
 
-/// A type of element that tensors can have.
+/// An element type that can be read.
 pub(super) enum Known {
     Bool,
     Number(DType),
@@ -53,7 +55,7 @@ pub(super) fn known(dtype: Dtype) -> Option<Known> {
     }))
 }
 
-/// The name that a file has for a type: `F32`, `BOOL`.
+/// Returns the name of an element type in a file: `F32`, `BOOL`.
 pub(crate) fn dtype_name(dtype: Dtype) -> String {
     serde_json::to_value(dtype).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

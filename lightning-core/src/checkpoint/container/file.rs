@@ -1,4 +1,4 @@
-//! Reading a file, tensor by tensor.
+//! Reads a file tensor by tensor.
 
 use std::{
     fs::File,
@@ -17,42 +17,43 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// A file that has been opened: its header is known and fits its length.
+/// An open file whose header fits the length of the file.
 #[derive(Debug)]
 pub(crate) struct Container {
     path: PathBuf,
     file: File,
-    /// The header as it stands in the file.
+    /// The bytes of the header.
     raw: Vec<u8>,
     header: Header,
 }
 
 impl Container {
-    /// Reads the header of a file. No more is allocated than the file has.
+    /// Opens a file and reads its header. A damaged length does not allocate more than the file
+    /// has.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no whole safetensors file.
+    /// If the file cannot be read, or is not a complete safetensors file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let cannot = |error| Error::io("read the checkpoint", path, error);
         let mut file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_dir() {
-            return Err(Error::checkpoint(path, "this is a folder, and no checkpoint"));
+            return Err(Error::checkpoint(path, "a checkpoint must be a file, found a folder"));
         }
         let size = metadata.len();
         let damaged =
-            |what: String| Error::checkpoint(path, format!("the file is damaged or no safetensors file: {what}"));
+            |what: String| Error::checkpoint(path, format!("the file is damaged or not a safetensors file: {what}"));
         let mut length = [0; LENGTH];
         match file.read_exact(&mut length) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                return Err(damaged(format!("it has {size} bytes, and its header cannot be there")));
+                return Err(damaged(format!("it must have at least {LENGTH} bytes, found {size}")));
             }
             result => result.map_err(cannot)?,
         }
         let length = u64::from_le_bytes(length);
         let rest = size.saturating_sub(LENGTH as u64);
         if length > rest.min(LARGEST_HEADER) {
-            return Err(damaged(format!("its header is said to have {length} bytes, and {rest} are there")));
+            return Err(damaged(format!("its header must have {length} bytes, found {rest}")));
         }
         let mut raw = vec![0; length as usize];
         file.read_exact(&mut raw).map_err(cannot)?;
@@ -61,7 +62,7 @@ impl Container {
         let (said, found) = (header.data_len() as u64, rest - length);
         if said != found {
             let how = if found < said { "truncated" } else { "too long" };
-            return Err(damaged(format!("it is {how}: its tensors have {said} bytes, and {found} are there")));
+            return Err(damaged(format!("it is {how}: its tensors must have {said} bytes, found {found}")));
         }
         Ok(Self { path: path.to_path_buf(), file, raw, header })
     }
@@ -70,7 +71,7 @@ impl Container {
         &self.path
     }
 
-    /// The size of the file.
+    /// Returns the size of the file in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.start() + self.header.data_len() as u64
     }
@@ -79,31 +80,33 @@ impl Container {
         self.header.metadata().as_ref().and_then(|entries| entries.get(key)).map(String::as_str)
     }
 
-    /// The JSON text of a checkpoint.
+    /// Returns the JSON text, if the file is a checkpoint.
     pub(crate) fn text(&self) -> Option<&str> {
         self.entry(TEXT_KEY)
     }
 
-    /// Whether the file carries a hash; those of format 1 and of other programs have none.
+    /// Returns whether the file has a hash. Checkpoints of format 1 and files of other programs do
+    /// not.
     pub(crate) fn has_hash(&self) -> bool {
         self.entry(HASH_KEY).is_some()
     }
 
-    /// Compares the content with its hash, where there is one.
+    /// Compares the contents with the hash, if the file has one.
     ///
     /// # Errors
-    /// When they differ, or the file cannot be read.
+    /// If they differ, or the file cannot be read.
     pub(crate) fn verify(&self) -> Result<()> {
         let Some(stored) = self.entry(HASH_KEY) else { return Ok(()) };
         let cannot = |error| Error::io("read the checkpoint", &self.path, error);
         let wrong = || {
             Error::checkpoint(
                 &self.path,
-                "the file is damaged: its content does not have the hash that it was written with",
+                "the file is damaged: its contents do not have the hash that was stored with them",
             )
             .help("use another checkpoint, or a copy of this one")
         };
         let at = find(&self.raw, stored.as_bytes()).ok_or_else(wrong)?;
+        // The stored hash is that of a header with zeros in its place.
         let mut blank = self.raw.clone();
         if let Some(place) = blank.get_mut(at..at + stored.len()) {
             place.fill(b'0');
@@ -123,12 +126,12 @@ impl Container {
         if hex(hash.finish_128()) == stored { Ok(()) } else { Err(wrong()) }
     }
 
-    /// Where the tensors start.
+    /// The position of the first tensor in the file, in bytes.
     fn start(&self) -> u64 {
         (LENGTH + self.raw.len()) as u64
     }
 
-    /// Every tensor, in the order of the file: its name, type and shape.
+    /// Returns the name, type and shape of every tensor, in the order of the file.
     pub(crate) fn tensors(&self) -> impl Iterator<Item = (String, &TensorInfo)> {
         self.header.offset_keys().into_iter().filter_map(|name| {
             let info = self.header.info(&name)?;
@@ -140,16 +143,16 @@ impl Container {
         self.header.info(name)
     }
 
-    /// Reads one tensor; `None` when there is none of this name.
+    /// Reads one tensor; `None` if the file has no tensor `name`.
     ///
     /// # Errors
-    /// When it cannot be read, or its elements are of a type that is not known.
+    /// If the tensor cannot be read, or has an unknown element type.
     pub(crate) fn read(&self, name: &str) -> Result<Option<TensorData>> {
         let Some(TensorInfo { dtype, shape, data_offsets: (from, to) }) = self.header.info(name) else {
             return Ok(None);
         };
         let kind = known(*dtype).ok_or_else(|| {
-            Error::checkpoint(&self.path, format!("the tensor `{name}` has the type {dtype:?}, which is not known"))
+            Error::checkpoint(&self.path, format!("the tensor `{name}` has the unknown element type {dtype:?}"))
         })?;
         let mut bytes = vec![0; to - from];
         let mut file = &self.file;

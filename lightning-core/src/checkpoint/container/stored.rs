@@ -1,4 +1,4 @@
-//! A tensor on its way into a file.
+//! Tensors to be written.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::{
     optim::fused::SharedTensor,
 };
 
-/// A tensor on its way into a file.
+/// A tensor to be written.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(super) name: String,
@@ -20,26 +20,30 @@ pub(crate) struct Stored {
     values: Values,
 }
 
-/// Where a tensor's values are. What is shared stays as it is: whoever goes on working with it changes a copy.
+/// The values of a tensor. Shared values do not change while they are written: an operation that
+/// would change them in place copies them first.
 #[derive(Debug)]
 enum Values {
     Host(TensorData),
-    /// On a device whose memory is the host's, in one dimension.
+    /// A tensor of rank 1 on a device that computes in host memory.
     Shared(Tensor<1>),
-    /// In the state of a fused optimizer.
+    /// A tensor in the state of a fused optimizer.
     State(SharedTensor),
 }
 
-/// How many elements of a shared tensor are copied at a time: few enough to be still in a core's cache when they are hashed and written.
+/// The number of elements of a shared tensor that are copied at a time: few enough to be in the
+/// cache of a core when they are hashed and written.
 pub(super) const PIECE: usize = 1 << 16;
 
 impl Stored {
+    /// Creates a tensor from values on the host.
+    ///
     /// # Errors
-    /// When the file format has no such type of element.
+    /// If the format has no such element type.
     pub(crate) fn new(name: String, data: TensorData) -> Result<Self> {
         let shape = data.shape().as_slice().to_vec();
         if let DType::Bool(_) = data.dtype() {
-            // One byte each, whatever the backend uses.
+            // Backends store booleans in different types; the format has one byte for each.
             let bytes: Vec<u8> = data.iter::<bool>().map(u8::from).collect();
             let values = Values::Host(TensorData::new(bytes, shape.as_slice()));
             return Ok(Self { name, dtype: Dtype::BOOL, shape, values });
@@ -47,7 +51,8 @@ impl Stored {
         Ok(Self { dtype: stored_as(&name, data.dtype())?, name, shape, values: Values::Host(data) })
     }
 
-    /// A float tensor of a device whose memory is the host's.
+    /// Creates a float tensor whose values stay shared with the device, which computes in host
+    /// memory.
     ///
     /// # Errors
     /// As [`Stored::new`].
@@ -55,12 +60,12 @@ impl Stored {
         Ok(Self { dtype: stored_as(&name, flat.dtype())?, name, shape, values: Values::Shared(flat) })
     }
 
-    /// A tensor of an optimizer's state.
+    /// Creates a tensor of the state of an optimizer, whose values stay shared with it.
     ///
     /// # Errors
     /// As [`Stored::new`].
     pub(crate) fn state(name: String, leaf: SharedTensor) -> Result<Self> {
-        let none = || Error::new(ErrorKind::Checkpoint, format!("the optimizer's state has no `{name}`"));
+        let none = || Error::new(ErrorKind::Checkpoint, format!("the optimizer state has no tensor `{name}`"));
         let data = leaf.data().ok_or_else(none)?;
         let (dtype, shape) = (stored_as(&name, data.dtype())?, data.shape().as_slice().to_vec());
         Ok(Self { name, dtype, shape, values: Values::State(leaf) })
@@ -70,12 +75,12 @@ impl Stored {
         &self.name
     }
 
-    /// Whether somebody else works with its memory.
+    /// Returns whether the run shares the memory of the values.
     pub(crate) fn is_shared(&self) -> bool {
         !matches!(self.values, Values::Host(_))
     }
 
-    /// How many bytes it has.
+    /// Returns the size of the values in bytes.
     pub(crate) fn len(&self) -> usize {
         match &self.values {
             Values::Host(data) => data.as_bytes().len(),
@@ -84,7 +89,7 @@ impl Stored {
         }
     }
 
-    /// Gives the bytes in one or several pieces.
+    /// Calls `each` with the bytes, in one or several pieces.
     pub(super) fn for_each_piece(&self, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         match &self.values {
             Values::Host(data) => each(data.as_bytes()),
@@ -93,7 +98,7 @@ impl Stored {
                 let [elements] = flat.dims();
                 (0..elements).step_by(PIECE).try_for_each(|from| {
                     let piece = flat.clone().slice(from..elements.min(from + PIECE));
-                    // sync: none, the memory is the host's.
+                    // sync: none, the tensor is in host memory.
                     let data = piece.try_into_data().map_err(|error| io::Error::other(format!("{error:?}")))?;
                     each(data.as_bytes())
                 })

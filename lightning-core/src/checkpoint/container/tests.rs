@@ -41,7 +41,7 @@ fn tensors_that_are_shared_are_written_as_they_were() {
     for elements in [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
         let numbers: Vec<f32> = (0..elements).map(|at| at as f32 - 1.5).collect();
         let tensor = Tensor::<2>::from_data(TensorData::new(numbers.clone(), [1, elements]), &device);
-        // What is not in one piece is in the order of its elements as well.
+        // A tensor that is not contiguous is also written in the order of its elements.
         let turned = Tensor::<2>::from_data(TensorData::new(numbers.clone(), [elements, 1]), &device).transpose();
         let mut all = Vec::new();
         for (name, tensor) in [("a", tensor.clone()), ("b", turned)] {
@@ -83,7 +83,8 @@ fn every_changed_bit_is_noticed() {
             container.verify()?;
             Ok(container.text().is_some())
         });
-        // A renamed entry of the hash leaves a file of another program; the checkpoint looks for its own text and hash.
+        // With another key for the hash it is a file of another program. A checkpoint must have the
+        // text and the hash, which its reader checks.
         let error = match result {
             Err(error) => error,
             Ok(_) if !contains(&damaged, HASH_KEY) => continue,
@@ -104,6 +105,6 @@ fn a_header_longer_than_the_file_is_not_allocated() {
         bytes.extend(b"{}");
         let (_folder, path) = file(&bytes);
         let error = Container::open(&path).unwrap_err().to_string();
-        assert!(error.contains(&format!("{length} bytes, and 2 are there")), "{error}");
+        assert!(error.contains(&format!("must have {length} bytes, found 2")), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Writing a file in one pass.
+//! Writes a file in one pass.
 
 use std::{
     borrow::Borrow,
@@ -11,11 +11,14 @@ use twox_hash::XxHash3_128;
 
 use super::{HASH_DIGITS, HASH_KEY, LARGEST_HEADER, LENGTH, TEXT_KEY, hex, stored::Stored};
 
-/// Writes the tensors and the text, in one pass. The hash stands at the start and is known at the end: what is given back is to replace as
-/// many bytes at the start. Tensors that are handed over, and not lent, are freed one by one as they are written.
+/// Writes the tensors and the text, in one pass.
+///
+/// The header, which holds the hash, is written before the hash is known. Returns the final header;
+/// the caller overwrites the start of the file with it. Tensors passed by value are dropped one by
+/// one as they are written.
 ///
 /// # Errors
-/// Those of `out`, and of a header that is too large for the format.
+/// If `out` fails, or the header is too large for the format.
 pub(crate) fn write<T: Borrow<Stored>>(
     out: &mut dyn Write,
     mut tensors: Vec<T>,
@@ -28,7 +31,10 @@ pub(crate) fn write<T: Borrow<Stored>>(
     let (before, after) = header(&tensors, text)?;
     let len = before.len() + HASH_DIGITS + after.len();
     if len as u64 > LARGEST_HEADER {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the header is too large for a safetensors file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the header of a safetensors file must have at most {LARGEST_HEADER} bytes, found {len}"),
+        ));
     }
     let head =
         |hash: &str| [&(len as u64).to_le_bytes(), before.as_bytes(), hash.as_bytes(), after.as_bytes()].concat();
@@ -45,9 +51,11 @@ pub(crate) fn write<T: Borrow<Stored>>(
     Ok(head(&hex(hash.finish_128())))
 }
 
-/// The header, as what stands before and after the hash; in an order of our own: a hash map has another one each time.
+/// Returns the parts of the header before and after the hash.
 fn header<T: Borrow<Stored>>(tensors: &[T], text: Option<&str>) -> io::Result<(String, String)> {
     let before = format!("{{\"__metadata__\":{{\"{HASH_KEY}\":\"");
+    // Written entry by entry: a hash map of the safetensors crate would have another order each
+    // time, and equal states must give equal bytes.
     let mut json = "\"".to_owned();
     if let Some(text) = text {
         let _ = write!(json, ",\"{TEXT_KEY}\":{}", serde_json::to_string(text)?);
