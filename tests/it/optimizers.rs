@@ -199,7 +199,7 @@ fn wrong_optimizers_are_errors_before_the_first_batch() {
     }
     let mut model = Nothing::new(NothingHparams::default());
     let error = quiet(Nothing::trainer()).max_epochs(1).build().unwrap().fit(&mut model, loader(false)).unwrap_err();
-    assert!(error.to_string().contains("matches no parameter"), "{error}");
+    assert!(error.to_string().contains("must match a parameter, found none"), "{error}");
     assert!(error.to_string().contains("`body.weight`, `body.bias`, `head.weight`, `head.bias`"), "{error}");
 
     network! {

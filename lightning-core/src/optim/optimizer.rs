@@ -1,4 +1,4 @@
-//! A running optimizer: which parameters it trains, their groups and their states.
+//! An optimizer in a run: the parameters that it trains, their groups and their states.
 
 mod binding;
 mod group;
@@ -12,7 +12,7 @@ use burn::{
     optim::{DynState, LBFGS},
 };
 
-use self::group::{Group, Slot, is_rate};
+use self::group::{Group, Slot, VALID_RATE, is_rate};
 pub(crate) use self::{
     binding::Binding,
     group::{AddedGroup, AddedRate},
@@ -25,22 +25,24 @@ use crate::{
     params::{ParamInfo, is_below},
 };
 
-/// A running optimizer.
+/// An optimizer in a run.
 pub(crate) struct Optimizer {
     name: Cow<'static, str>,
     fields: Vec<&'static str>,
     groups: Vec<Group>,
-    /// The rate it was declared with, of a schedule its base.
+    /// The declared learning rate: a number, or the base rate of the schedule.
     base: f64,
     schedule: Option<Box<Schedule>>,
-    /// Whether the schedule is out of force: it stays where it is, and somebody else sets the rates.
+    /// Whether the schedule is paused, while a callback sets the learning rates.
     is_paused: bool,
-    /// In the order of the module's parameters.
+    /// The states by the indices of the parameters in the module.
     slots: Vec<Slot>,
+    /// The state of L-BFGS; `None` for another optimizer, and during its step.
     lbfgs: Option<LBFGS>,
+    /// Stored, because `lbfgs` is `None` during a step.
     is_lbfgs: bool,
     pub(crate) steps: u64,
-    /// Whether a schedule that watches a metric goes on when the metric is there.
+    /// Whether a schedule that monitors a metric steps at the next value of the metric.
     pub(crate) watch_due: bool,
 }
 
@@ -51,8 +53,11 @@ impl fmt::Debug for Optimizer {
 }
 
 impl Optimizer {
+    /// Creates an optimizer without states.
+    ///
     /// # Errors
-    /// When a learning rate is no number that can be trained with, or a schedule's settings do not fit.
+    /// If a learning rate is not a finite number of at least 0, or the settings of the schedule do
+    /// not fit.
     pub(crate) fn new(setup: OptimizerSetup) -> Result<Self> {
         let OptimizerSetup { name, kind, rate, groups: declared, fields } = setup;
         let (lr, mut schedule) = match rate {
@@ -65,8 +70,11 @@ impl Optimizer {
         let lbfgs = match &kind.rule {
             OptimizerRule::PerParameter(_) => None,
             OptimizerRule::Lbfgs(_) if !declared.is_empty() => {
-                return Err(Error::config(format!("`{name}` is L-BFGS, which has no parameter groups"))
-                    .help("leave the groups out, or use another optimizer"));
+                return Err(Error::config(format!(
+                    "`{name}`: L-BFGS must have no parameter groups, found {}",
+                    declared.len()
+                ))
+                .help("remove the groups, or use another optimizer"));
             }
             OptimizerRule::Lbfgs(config) => Some(config.init()),
         };
@@ -80,8 +88,10 @@ impl Optimizer {
         for Group { selector, lr, .. } in &groups {
             if !is_rate(*lr) {
                 let of = selector.as_ref().map(|selector| format!(", group {selector},")).unwrap_or_default();
-                return Err(Error::config(format!("the learning rate of `{name}`{of} is {lr}"))
-                    .help("give a finite rate of at least 0"));
+                return Err(Error::config(format!(
+                    "the learning rate of `{name}`{of} must be {VALID_RATE}, found {lr}"
+                ))
+                .help("write a valid rate: `lr = 1e-3`"));
             }
         }
         let base = lr;
@@ -98,6 +108,7 @@ impl Optimizer {
             steps: 0,
             watch_due: false,
         };
+        // A warmup does not start at the declared rate.
         optimizer.follow_schedule()?;
         Ok(optimizer)
     }
@@ -110,30 +121,31 @@ impl Optimizer {
         self.groups.first().map_or("", |group| &group.kind.text)
     }
 
-    /// Whether it is L-BFGS, which evaluates the loss by itself.
+    /// Returns whether it is L-BFGS, which evaluates the loss itself.
     pub(crate) fn is_lbfgs(&self) -> bool {
         self.is_lbfgs
     }
 
-    /// L-BFGS, for a step.
+    /// Takes the state of L-BFGS for a step.
     pub(crate) fn take_lbfgs(&mut self) -> Option<LBFGS> {
         self.lbfgs.take()
     }
 
-    /// L-BFGS, back from its step.
+    /// Puts the state of L-BFGS back after its step, which is counted.
     pub(crate) fn put_lbfgs(&mut self, lbfgs: LBFGS) {
         self.lbfgs = Some(lbfgs);
         self.steps += 1;
     }
 
-    /// Whether a path lies in the optimizer's fields.
+    /// Returns whether a path is below a field or an added group of the optimizer. Without fields
+    /// it owns every path.
     pub(crate) fn owns(&self, path: &str) -> bool {
         self.fields.is_empty()
             || self.fields.iter().any(|field| is_below(path, field))
             || self.groups.iter().filter_map(|group| group.added.as_ref()).any(|added| is_below(path, &added.below))
     }
 
-    /// Finds the group of a parameter, and keeps it; whether the optimizer trains it.
+    /// Assigns a parameter to its group, once for each id. Returns whether the optimizer trains it.
     pub(crate) fn assign(&mut self, param: &ParamInfo<'_>) -> bool {
         if self.slots.len() <= param.index {
             self.slots.resize_with(param.index + 1, Slot::default);
@@ -143,20 +155,21 @@ impl Optimizer {
         let Some(slot) = slots.get_mut(param.index) else { return false };
         if slot.id != Some(param.id) {
             let matching = |group: &Group| group.selector.as_ref().is_none_or(|selector| selector.matches(param));
-            // The last that matches wins; the first matches everything. A state of another id belonged to a layer that
-            // has been replaced.
+            // The last matching group wins; the first matches everything. The state is reset, since
+            // a state with another id belongs to a layer that has been replaced.
             let group = if owns { groups.iter().rposition(matching) } else { None };
             *slot = Slot { id: Some(param.id), group, state: None };
         }
         slot.group.is_some()
     }
 
-    /// Whether it trains the parameter at this place, as assigned.
+    /// Returns whether it trains the parameter, according to [`assign`](Self::assign).
     pub(crate) fn trains(&self, index: usize, id: ParamId) -> bool {
         self.slots.get(index).is_some_and(|slot| slot.id == Some(id) && slot.group.is_some())
     }
 
-    /// What it keeps of each parameter: the parameter's place and id, and the state with the rule that understands it.
+    /// Returns the states of the parameters, each with the parameter's index and id and the update
+    /// rule that it belongs to.
     pub(crate) fn states(&self) -> impl Iterator<Item = (usize, ParamId, &fused::UpdateRule, &DynState)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             let state = slot.state.as_ref()?;
@@ -171,29 +184,30 @@ impl Optimizer {
         }
     }
 
-    /// The rule for a parameter; `None` for one that is not this optimizer's.
+    /// Returns the update rule of a parameter; `None` if the optimizer does not train it.
     pub(crate) fn rule_for(&self, index: usize, id: ParamId) -> Option<&fused::UpdateRule> {
         self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
     }
 
-    /// Goes on with the state of a checkpoint.
+    /// Sets the state of a parameter from a checkpoint.
     pub(crate) fn put_state(&mut self, index: usize, state: DynState) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.state = Some(state);
         }
     }
 
-    /// L-BFGS, which keeps one state for all parameters.
+    /// Returns the state of L-BFGS, which is one for all parameters.
     pub(crate) fn lbfgs(&self) -> Option<&LBFGS> {
         self.lbfgs.as_ref()
     }
 
-    /// Goes on with the L-BFGS of a checkpoint.
+    /// Sets the state of L-BFGS from a checkpoint.
     pub(crate) fn restore_lbfgs(&mut self, lbfgs: LBFGS) {
         self.lbfgs = Some(lbfgs);
     }
 
-    /// One line for each group, for the summary.
+    /// Returns one line for each group, for the summary. `counts` are the trained elements by
+    /// group.
     pub(crate) fn summary(&self, counts: &[u64]) -> String {
         let mut text = String::new();
         for (index, (group, count)) in self.groups.iter().zip(counts).enumerate() {

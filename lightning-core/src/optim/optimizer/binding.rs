@@ -1,4 +1,4 @@
-//! Which optimizer trains which parameter, at the start of `fit`.
+//! Assigns the parameters to the optimizers at the start of `fit`.
 
 use burn::module::ParamId;
 
@@ -9,16 +9,17 @@ use crate::{
     params::{ErasedVisitor, FloatParam, ParamInfo},
 };
 
-/// Finds out at the start of `fit` what every optimizer trains.
+/// A visitor that assigns every parameter to its optimizers and groups, and checks the assignment.
 pub(crate) struct Binding<'a> {
     optimizers: &'a mut [Optimizer],
-    /// Trainable elements by optimizer and group.
+    /// The number of trainable elements, by optimizer and group.
     counts: Vec<Vec<u64>>,
-    /// Parameters matched, trainable or not, by optimizer and group.
+    /// The number of matching parameters, trainable or not, by optimizer and group.
     matched: Vec<Vec<usize>>,
     paths: Vec<String>,
-    /// Trainable parameters of no optimizer, and of several.
+    /// The trainable parameters that no optimizer trains.
     pub(crate) idle: Vec<String>,
+    /// The parameters that several optimizers train, with the names of two of them.
     shared: Vec<(String, String, String)>,
 }
 
@@ -30,15 +31,17 @@ impl<'a> Binding<'a> {
         Self { optimizers, counts, matched, paths: Vec::new(), idle: Vec::new(), shared: Vec::new() }
     }
 
-    /// The trainable elements by optimizer and group.
+    /// Returns the number of trainable elements by optimizer and group, and the trainable
+    /// parameters that no optimizer trains.
     ///
     /// # Errors
-    /// A group that matches nothing, an optimizer without parameters, a parameter with two optimizers.
+    /// If a group matches no parameter, an optimizer has no parameters, or a parameter has two
+    /// optimizers.
     pub(crate) fn finish(self) -> Result<(Vec<Vec<u64>>, Vec<String>)> {
         let Self { optimizers, counts, matched, paths, idle, shared } = self;
         if let Some((path, first, second)) = shared.first() {
-            return Err(Error::config(format!("`{path}` has two optimizers: `{first}` and `{second}`"))
-                .help("give each its own fields: `#[optimizer(…)]` on the field, or `fields(…)`"));
+            return Err(Error::config(format!("`{path}` must have one optimizer, found `{first}` and `{second}`"))
+                .help("give each optimizer its own fields: `#[optimizer(…)]` on the field, or `fields(…)`"));
         }
         for (optimizer, matched) in optimizers.iter().zip(&matched) {
             let empty = |(group, count): &(&Group, &usize)| group.selector.is_some() && **count == 0;
@@ -46,14 +49,17 @@ impl<'a> Binding<'a> {
             {
                 let shown = table::listed(paths.iter().map(String::as_str));
                 return Err(Error::config(format!(
-                    "the group {selector} of `{}` matches no parameter",
+                    "the group {selector} of `{}` must match a parameter, found none",
                     optimizer.name
                 ))
                 .help(format!("the parameters are {shown}")));
             }
             if matched.iter().sum::<usize>() == 0 {
-                return Err(Error::config(format!("the optimizer `{}` has no parameters", optimizer.name))
-                    .help("its fields hold none: leave it out, or name other fields"));
+                return Err(Error::config(format!(
+                    "the optimizer `{}` must have parameters, found none",
+                    optimizer.name
+                ))
+                .help("remove it, or name fields with parameters"));
             }
         }
         Ok((counts, idle))
@@ -69,7 +75,8 @@ impl ErasedVisitor for Binding<'_> {
         let mut owner: Option<String> = None;
         for ((optimizer, counts), matched) in self.optimizers.iter_mut().zip(&mut self.counts).zip(&mut self.matched) {
             optimizer.assign(&info);
-            // Every group that matches, not only the one that wins: a group may be overruled on purpose.
+            // Counted for every matching group, not only for the one that wins: all parameters of a
+            // group may on purpose be in later groups, too.
             if optimizer.owns(path) {
                 for (group, matched) in optimizer.groups.iter().zip(matched.iter_mut()) {
                     *matched += usize::from(group.selector.as_ref().is_none_or(|selector| selector.matches(&info)));

@@ -5,19 +5,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{optim::OptimizerKind, params::ParamSelector};
 
-/// Parameters that are updated with the same numbers. The first group of an optimizer has those that no other has.
+/// Parameters that are updated with the same settings. The first group of an optimizer has the
+/// parameters that are in no other group.
 pub(super) struct Group {
     pub(super) selector: Option<ParamSelector>,
     pub(super) kind: OptimizerKind,
-    /// The rate it was declared with; `None` for a group that has the optimizer's.
+    /// The declared learning rate; `None` for a group without a rate of its own.
     pub(super) own_base: Option<f64>,
-    /// The rate in force.
+    /// The current learning rate.
     pub(super) lr: f64,
-    /// What it was added for during the run; `None` for a declared one.
+    /// The description of a group that was added during the run; `None` for a declared group.
     pub(super) added: Option<AddedGroup>,
 }
 
-/// A group that was added during the run: in a checkpoint, so that a resumed run has it too.
+/// A group that was added during the run. Checkpoints contain it, so that a resumed run has it too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AddedGroup {
     /// The path of its parameters.
@@ -25,24 +26,28 @@ pub(crate) struct AddedGroup {
     pub(crate) rate: AddedRate,
 }
 
-/// The rate of a group that was added.
+/// The learning rate of an added group.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum AddedRate {
-    /// Set by hand: neither the optimizer's rate nor a schedule changes it.
+    /// A fixed rate, which neither the rate of the optimizer nor a schedule changes.
     ByHand(f64),
-    /// This share of the optimizer's rate.
+    /// A multiple of the rate of the optimizer.
     Share(f64),
 }
 
-/// What an optimizer keeps of one parameter.
+/// The group and state of one parameter.
 #[derive(Default)]
 pub(super) struct Slot {
     pub(super) id: Option<ParamId>,
-    /// `None` for a parameter that is not this optimizer's.
+    /// `None` if the optimizer does not train the parameter.
     pub(super) group: Option<usize>,
     pub(super) state: Option<DynState>,
 }
 
+/// The rule that [`is_rate`] checks, for messages.
+pub(super) const VALID_RATE: &str = "finite and at least 0";
+
+/// Returns whether a number is a valid learning rate.
 pub(super) fn is_rate(lr: f64) -> bool {
     lr.is_finite() && lr >= 0.0
 }

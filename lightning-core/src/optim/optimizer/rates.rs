@@ -1,8 +1,8 @@
-//! The learning rates of an optimizer: of its groups, by hand and by its schedule.
+//! The learning rates of an optimizer, which the program or a schedule sets.
 
 use super::{
     Optimizer,
-    group::{AddedGroup, AddedRate, Group, Slot, is_rate},
+    group::{AddedGroup, AddedRate, Group, Slot, VALID_RATE, is_rate},
 };
 use crate::{
     error::{Error, Result},
@@ -11,34 +11,40 @@ use crate::{
 };
 
 impl Optimizer {
-    /// The rate in force, of the parameters that are in no group of their own.
+    /// Returns the current learning rate of the parameters that are in no other group than the
+    /// first.
     pub(crate) fn lr(&self) -> f64 {
         self.groups.first().map_or(f64::NAN, |group| group.lr)
     }
 
-    /// The rates in force by group.
+    /// Returns the current learning rates of the groups.
     pub(crate) fn rates(&self) -> impl Iterator<Item = f64> {
         self.groups.iter().map(|group| group.lr)
     }
 
-    /// Sets the rate; groups keep their ratio to it.
+    /// Sets the learning rate. Groups keep their ratio to it.
     ///
     /// # Errors
-    /// When it is no rate, or a schedule would overwrite it.
+    /// If `lr` is not a valid rate, or the optimizer follows a schedule.
     pub(crate) fn set_lr(&mut self, lr: f64) -> Result<()> {
         if !is_rate(lr) {
-            return Err(Error::config(format!("the learning rate of `{}` cannot be set to {lr}", self.name))
-                .help("give a finite rate of at least 0"));
+            return Err(Error::config(format!(
+                "the learning rate of `{}` must be {VALID_RATE}, found {lr}",
+                self.name
+            ))
+            .help("pass a valid rate: `set_lr(key, 1e-3)`"));
         }
         if self.schedule.is_some() {
-            return Err(Error::config(format!("`{}` follows a schedule, which would overwrite the rate", self.name))
-                .help("declare it with a number, `lr = 1e-3`, to set the rate by hand"));
+            return Err(Error::config(format!("the rate of `{}` must not be set: it follows a schedule", self.name))
+                .help("declare the optimizer with a number, `lr = 1e-3`, to set the rate yourself"));
         }
         self.put_lr(lr);
         Ok(())
     }
 
+    /// Sets the learning rate of every group that follows the rate of the optimizer.
     fn put_lr(&mut self, lr: f64) {
+        // With a base rate of 0 there is no ratio: groups then keep their own rates.
         let ratio = if self.base > 0.0 { lr / self.base } else { 1.0 };
         let by_hand =
             |group: &Group| group.added.as_ref().is_some_and(|added| matches!(added.rate, AddedRate::ByHand(_)));
@@ -47,22 +53,23 @@ impl Optimizer {
         }
     }
 
-    /// Takes the schedule out of force: the rates are then set by [`set_rates`](Self::set_rates).
+    /// Pauses the schedule: a callback then sets the rates with [`set_rates`](Self::set_rates).
     pub(crate) fn pause_schedule(&mut self) {
         self.is_paused = true;
     }
 
-    /// Sets the rates of the groups, in order.
+    /// Sets the learning rates of the groups, in order.
     pub(crate) fn set_rates(&mut self, rates: &[f64]) {
         for (group, lr) in self.groups.iter_mut().zip(rates) {
             group.lr = *lr;
         }
     }
 
-    /// Adds a group of the parameters at and below a path, with a rate of its own. What the optimizer keeps of these parameters stays.
+    /// Adds a group of the parameters at and below a path, with a learning rate of its own. The
+    /// states of these parameters are unchanged.
     ///
     /// # Errors
-    /// When the rate is none, or there are no such parameters.
+    /// If the rate is not valid, or there are no such parameters.
     pub(crate) fn add_group(&mut self, added: AddedGroup, parameters: &[ParamName]) -> Result<()> {
         let Some(first) = self.groups.first() else { return Ok(()) };
         let (lr, own_base) = match added.rate {
@@ -70,8 +77,11 @@ impl Optimizer {
             AddedRate::Share(share) => (first.lr * share, Some(self.base * share)),
         };
         if !is_rate(lr) {
-            return Err(Error::config(format!("`{}` cannot train `{}` with a rate of {lr}", self.name, added.below))
-                .help("give a finite rate of at least 0"));
+            return Err(Error::config(format!(
+                "`{}`: the rate of `{}` must be {VALID_RATE}, found {lr}",
+                self.name, added.below
+            ))
+            .help("pass a valid rate"));
         }
         let (kind, selector) = (first.kind.clone(), Some(crate::params::below(&added.below)));
         let number = self.groups.len();
@@ -88,14 +98,14 @@ impl Optimizer {
             slot.group = Some(number);
         }
         if !found {
-            return Err(Error::config(format!("there are no parameters at `{}`", added.below))
-                .help("name a field that holds parameters, or a path below one"));
+            return Err(Error::config(format!("`{}` must have parameters to form a group", added.below))
+                .help("name a field with parameters, or a path below one"));
         }
         self.groups.push(Group { selector, kind, own_base, lr, added: Some(added) });
         Ok(())
     }
 
-    /// Sets the rate of the group added last for a path; whether there is one.
+    /// Sets the learning rate of the group added last for a path. Returns `false` if there is none.
     pub(crate) fn set_added_rate(&mut self, below: &str, lr: f64) -> bool {
         let is_it = |group: &&mut Group| group.added.as_ref().is_some_and(|added| added.below == below);
         match self.groups.iter_mut().rev().find(is_it) {
@@ -110,12 +120,12 @@ impl Optimizer {
         }
     }
 
-    /// The groups added during the run.
+    /// Returns the groups that were added during the run.
     pub(crate) fn added_groups(&self) -> Vec<AddedGroup> {
         self.groups.iter().filter_map(|group| group.added.clone()).collect()
     }
 
-    /// Takes over what the schedule says.
+    /// Applies the learning rate and the momentum of the schedule.
     pub(super) fn follow_schedule(&mut self) -> Result<()> {
         let Some(schedule) = &self.schedule else { return Ok(()) };
         let (lr, momentum) = (schedule.lr(), schedule.momentum());
@@ -123,10 +133,10 @@ impl Optimizer {
             for group in &mut self.groups {
                 let Some(with_momentum) = &group.kind.with_momentum else {
                     return Err(Error::config(format!(
-                        "the schedule of `{}` also drives the momentum, and {} has none",
+                        "the schedule of `{}` changes the momentum: the optimizer must have one, found {}",
                         self.name, group.kind.text
                     ))
-                    .help("use SGD or a kind of Adam, or switch the schedule's momentum off"));
+                    .help("use SGD or Adam, or disable the momentum of the schedule"));
                 };
                 group.kind.rule = OptimizerRule::PerParameter(with_momentum(momentum));
             }
@@ -143,7 +153,7 @@ impl Optimizer {
         self.schedule.as_deref()
     }
 
-    /// Changes the schedule and takes over the rate it then has.
+    /// Changes the schedule and applies its new learning rate, unless it is paused.
     ///
     /// # Errors
     /// Those of `change`.
@@ -156,13 +166,13 @@ impl Optimizer {
         Ok(Some(value))
     }
 
-    /// The rates it was declared with: of the optimizer, and of each group that has one of its own.
+    /// Returns the declared learning rates of the optimizer and of its declared groups.
     pub(crate) fn declared_rates(&self) -> Vec<Option<f64>> {
         let own = self.groups.iter().skip(1).filter(|group| group.added.is_none()).map(|group| group.own_base);
         std::iter::once(Some(self.base)).chain(own).collect()
     }
 
-    /// Goes on with the rates of a checkpoint.
+    /// Restores the learning rates of a checkpoint. Rates that are not valid are ignored.
     pub(crate) fn restore_rates(&mut self, rates: &[f64]) {
         for (group, lr) in self.groups.iter_mut().zip(rates).filter(|(_, lr)| is_rate(**lr)) {
             group.lr = *lr;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Optimizer {
-    /// The update of one step, to be run over the module's parameters.
+    /// Returns a mapper that updates the parameters of the module by one step.
     pub(crate) fn update<'a>(
         &'a mut self,
         gradients: &'a mut GradientStore,
@@ -36,7 +36,8 @@ pub(crate) struct Update<'a> {
     gradients: &'a mut GradientStore,
     scaling: Scaling,
     device: &'a Device,
-    /// A panic inside an update: it must not unwind through the mapping, which owns the module.
+    /// The parameter whose update panicked, and the message of the panic, which must not unwind
+    /// through the mapping: it owns the module.
     lost: Option<(String, String)>,
 }
 
@@ -44,7 +45,7 @@ impl Update<'_> {
     /// Ends the step.
     ///
     /// # Errors
-    /// When an update panicked: the parameter's value went down with it.
+    /// If an update panicked. The value of its parameter is then lost.
     pub(crate) fn finish(self) -> Result<()> {
         let Self { optimizer, lost, .. } = self;
         optimizer.steps += 1;
@@ -54,7 +55,7 @@ impl Update<'_> {
                 ErrorKind::Panic,
                 format!("the update of parameter `{path}` by `{}` panicked: {what}", optimizer.name),
             )
-            .help("the parameter's value is lost: load the last checkpoint")),
+            .help("the value of the parameter is lost; load the last checkpoint")),
         }
     }
 
@@ -65,12 +66,13 @@ impl Update<'_> {
         let Some(group) = slot.group.and_then(|group| groups.get(group)) else { return value };
         let OptimizerRule::PerParameter(rule) = &group.kind.rule else { return value };
         let Some(gradient) = self.gradients.take(index) else { return value };
-        // A factor is left to the update, which may have it in its one pass.
+        // A fused optimizer applies a factor that the host knows in its own pass over the gradient.
         let (grad, factor) = match (&group.kind.clipping, self.scaling.host_factor()) {
             (None, Some(factor)) => (gradient.value, factor),
             (None, None) => (self.scaling.apply(gradient.value), 1.0),
             (Some(clipping), _) => (clip(clipping, rank, self.scaling.apply(gradient.value)), 1.0),
         };
+        // In 16-bit precision the update is computed in float32, as its state is.
         let value = widened(value);
         let (value, state) = rule.step_scaled(rank, group.lr, value, grad, slot.state.take(), factor);
         slot.state = state;
@@ -99,7 +101,7 @@ fn clip(clipping: &GradientClipping, rank: usize, grad: BridgeTensor) -> BridgeT
     with_rank!(rank, D => clipping.clip_gradient(Tensor::<D>::from_bridge(grad)).into_bridge(), grad)
 }
 
-/// Something of the right shape in a lost parameter's place.
+/// Returns zeros with the shape of a lost parameter.
 fn placeholder(dims: &[usize], device: &Device) -> BridgeTensor {
     with_rank!(dims.len(), D => {
         let mut sizes = [0usize; D];
