@@ -1,4 +1,4 @@
-//! Weights in files of their own: saved, and loaded whole, in part, or under other names.
+//! Files of weights: saved, and loaded completely, partly or under other names.
 
 mod matching;
 mod report;
@@ -15,17 +15,17 @@ pub use self::report::WeightsReport;
 pub(super) use self::transfer::{load, save};
 use crate::params::FieldKey;
 
-/// How the tensors of a file are laid out and called.
+/// The layout and the names of the tensors in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// As Burn has them.
+    /// Those of Burn.
     Burn,
-    /// As PyTorch has them: linear weights transposed, norms with `weight` and `bias`.
+    /// Those of PyTorch: linear weights are transposed, and norms have `weight` and `bias`.
     #[cfg(feature = "pytorch")]
     PyTorch,
 }
 
-/// Weights in a file, and where they go in a module `M`.
+/// Weights in a file, and the part of a module `M` that they are for.
 ///
 /// ```no_run
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -84,21 +84,24 @@ impl<M> Weights<M> {
         }
     }
 
-    /// A safetensors file in Burn's layout: what [`save_weights`](crate::LightningModule::save_weights) wrote, or a checkpoint, of which the
-    /// model is taken.
+    /// Reads a safetensors file in Burn's layout: one of
+    /// [`save_weights`](crate::LightningModule::save_weights), or a checkpoint, of which only the
+    /// model is read.
     pub fn safetensors(path: impl AsRef<Path>) -> Self {
         Self::new(path, Layout::Burn)
     }
 
-    /// A file of PyTorch: `.pt`, `.pth` or `.bin` with a state dict, or `.safetensors`. Linear weights are transposed, the weights and
-    /// biases of norms get Burn's names, and layers of a `Sequential` are counted without the ones that have no parameters.
-    /// No code in the file is run.
+    /// Reads a file of PyTorch: `.pt`, `.pth` or `.bin` with a state dict, or `.safetensors`.
+    ///
+    /// Linear weights are transposed, the weights and biases of norms get Burn's names, and the
+    /// layers of a `Sequential` are renumbered without those that have no parameters. Code in the
+    /// file is not run.
     #[cfg(feature = "pytorch")]
     pub fn pytorch(path: impl AsRef<Path>) -> Self {
         Self::new(path, Layout::PyTorch)
     }
 
-    /// The key of a PyTorch file under which the state dict is, as in `{"epoch": 3, "state_dict": {…}}`.
+    /// Sets the key of the state dict in a PyTorch file such as `{"epoch": 3, "state_dict": {…}}`.
     #[cfg(feature = "pytorch")]
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
@@ -106,28 +109,30 @@ impl<M> Weights<M> {
         self
     }
 
-    /// The field whose weights these are, rather than the whole module's.
+    /// Loads the weights into this field, and not into the whole module.
     #[must_use]
     pub fn at(mut self, field: FieldKey<M>) -> Self {
         self.at = Some(field.name());
         self
     }
 
-    /// Takes only the tensors of the file below this name, which is cut off: `below("module.encoder")`.
+    /// Reads only the tensors below this name, and removes it from their names:
+    /// `below("module.encoder")`.
     #[must_use]
     pub fn below(mut self, name: impl Into<String>) -> Self {
         self.below = Some(name.into());
         self
     }
 
-    /// Leaves out tensors of the file by their names, where `*` stands for anything: `skip("fc.*")`.
+    /// Skips the tensors whose names match a pattern, in which `*` matches anything:
+    /// `skip("fc.*")`.
     #[must_use]
     pub fn skip(mut self, pattern: impl Into<String>) -> Self {
         self.skip.push(pattern.into());
         self
     }
 
-    /// Calls the tensors of the file whose names begin with `from` by names that begin with `to` instead.
+    /// Replaces `from` by `to` at the start of the names of tensors.
     #[must_use]
     pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.rename.push((from.into(), to.into()));

@@ -1,4 +1,4 @@
-//! Which tensor of a file goes to which parameter of a module.
+//! Matches the tensors of a file with the parameters of a module.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use burn::{module::ParamId, tensor::TensorData};
 
 use super::{
     Layout,
-    source::{Stored, cut},
+    source::{SelectedTensors, cut},
 };
 use crate::{
     error::{Error, Result},
@@ -17,13 +17,13 @@ use crate::{
     tensor::handle::Handle,
 };
 
-/// Finds a stored tensor for every place that a module has.
+/// A visitor that finds a stored tensor for every parameter and buffer of a module.
 pub(super) struct Matching<'a> {
     pub(super) path: &'a Path,
     pub(super) layout: Layout,
     pub(super) at: Option<&'static str>,
-    pub(super) stored: &'a Stored,
-    /// The module types around the parameter being looked at.
+    pub(super) stored: &'a SelectedTensors,
+    /// The types of the modules around the current parameter.
     pub(super) containers: Vec<String>,
     pub(super) used: BTreeSet<String>,
     pub(super) found: BTreeMap<String, TensorData>,
@@ -33,6 +33,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl Matching<'_> {
+    /// Finds the tensor of a parameter or buffer.
     fn look(&mut self, path: &str, dims: &[usize]) {
         let name = match self.at {
             None => path,
@@ -47,7 +48,7 @@ impl Matching<'_> {
             self.missing.push(path.to_owned());
             return;
         };
-        let data = self.stored.container.read(stored, self.path).and_then(|data| self.adapt(path, data));
+        let data = self.stored.file.read(stored, self.path).and_then(|data| self.adapt(path, data));
         let data = match data {
             Ok(data) => data,
             Err(error) => {
@@ -60,13 +61,14 @@ impl Matching<'_> {
             self.found.insert(path.to_owned(), data);
         } else {
             let shape = data.shape();
-            self.problems.push(format!("`{stored}` has shape {:?}, and `{path}` has {dims:?}", shape.as_slice()));
+            self.problems
+                .push(format!("`{stored}` must have shape {dims:?} for `{path}`, found {:?}", shape.as_slice()));
         }
     }
 
-    /// The names under which a parameter may be stored.
+    /// Returns the names under which a parameter may be stored.
     fn candidates(&self, name: &str) -> impl Iterator<Item = String> + use<> {
-        #[allow(unused_mut, reason = "there is a second one with PyTorch")]
+        #[allow(unused_mut, reason = "PyTorch has a second name for some")]
         let mut names = vec![name.to_owned()];
         #[cfg(feature = "pytorch")]
         if self.layout == Layout::PyTorch {
@@ -81,7 +83,7 @@ impl Matching<'_> {
         names.into_iter()
     }
 
-    /// The tensor as Burn has it.
+    /// Converts a tensor to the layout of Burn.
     fn adapt(&self, path: &str, data: TensorData) -> Result<TensorData> {
         match self.layout {
             Layout::Burn => {
@@ -94,8 +96,13 @@ impl Matching<'_> {
 
                 let tensor = bridge::from_data(data, path.to_owned(), None);
                 let tensor = PyTorchToBurnAdapter.adapt(tensor, ModuleContext::new(&self.containers));
+                // sync: none, the tensor is in host memory.
                 bridge::into_data(tensor).map_err(|error| {
-                    Error::checkpoint(self.path, format!("the tensor of `{path}` cannot be converted")).caused_by(error)
+                    Error::checkpoint(
+                        self.path,
+                        format!("the tensor of `{path}` cannot be converted to the layout of Burn"),
+                    )
+                    .caused_by(error)
                 })
             }
         }

@@ -1,18 +1,18 @@
-//! What loading weights did.
+//! The result of loading weights.
 
 use std::fmt;
 
-/// What became of the weights of a file.
+/// The result of loading weights from a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WeightsReport {
-    /// Parameters and buffers of the module that were given values.
+    /// The parameters and buffers of the module that were loaded.
     pub applied: Vec<String>,
-    /// Tensors of the file that were not asked for.
+    /// The tensors of the file that `below` and `skip` exclude.
     pub skipped: Vec<String>,
-    /// Parameters of the module, or of the field, for which the file has nothing.
+    /// The parameters and buffers of the module, or of the field, that the file does not have.
     pub missing: Vec<String>,
-    /// Tensors of the file that have no place in the module.
+    /// The tensors of the file that the module does not have.
     pub unused: Vec<String>,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for WeightsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { applied, skipped, missing, unused } = self;
         write!(f, "{} tensors applied", applied.len())?;
-        for (what, names) in [("skipped", skipped), ("missing in the file", missing), ("without a place", unused)] {
+        for (what, names) in [("skipped", skipped), ("missing in the file", missing), ("unused", unused)] {
             if !names.is_empty() {
                 write!(f, "\n  {what}: {}", names.join(", "))?;
             }

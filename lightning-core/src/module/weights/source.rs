@@ -1,4 +1,4 @@
-//! The tensors of a file, under the names that the module is to find them by.
+//! The tensors of a file, selected and renamed.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,20 +10,22 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The tensors of a file by the names that they go by, with the names that they have in it.
-pub(super) struct Stored {
-    pub(super) container: StoredIn,
+/// The selected tensors of a file: their names in the file by their new names.
+pub(super) struct SelectedTensors {
+    pub(super) file: WeightsFile,
     pub(super) names: BTreeMap<String, String>,
     pub(super) skipped: Vec<String>,
 }
 
-pub(super) enum StoredIn {
+/// An open file of weights.
+pub(super) enum WeightsFile {
     Container(Container),
     #[cfg(feature = "pytorch")]
     PyTorch(BTreeMap<String, burn_pack::Tensor>),
 }
 
-impl StoredIn {
+impl WeightsFile {
+    /// Opens a file, and returns the names of its tensors.
     fn open<M>(weights: &Weights<M>) -> Result<(Self, Vec<String>)> {
         let Weights { path, .. } = weights;
         #[cfg(feature = "pytorch")]
@@ -45,7 +47,7 @@ impl StoredIn {
         use burn_store::{ModuleStore as _, PytorchStore};
 
         let Weights { path, key, .. } = weights;
-        // What is no file at all is told in the words of the system.
+        // For a missing file, the error of the system is clearer than that of the reader.
         std::fs::metadata(path).map_err(|error| Error::io("read the weights", path, error))?;
         let mut store = PytorchStore::from_file(path);
         if let Some(key) = key {
@@ -55,18 +57,18 @@ impl StoredIn {
             store
                 .get_all_tensors()
                 .cloned()
-                .map_err(|error| Error::checkpoint(path, "the file cannot be read as one of PyTorch").caused_by(error))
+                .map_err(|error| Error::checkpoint(path, "the file is not a readable PyTorch file").caused_by(error))
         });
         let tensors = read.map_err(|error| {
             error
                 .at_path(path)
-                .help("name the state dict's key with `.key(\"state_dict\")`, or save `model.state_dict()` alone")
+                .help("set the key of the state dict with `.key(\"state_dict\")`, or save only `model.state_dict()`")
         })?;
         let names = tensors.keys().cloned().collect();
         Ok((Self::PyTorch(tensors), names))
     }
 
-    /// A safetensors file of PyTorch, its layers counted as in one of its own files.
+    /// Reads a safetensors file of PyTorch.
     #[cfg(feature = "pytorch")]
     fn read_pytorch(container: &Container) -> Result<(Self, Vec<String>)> {
         let mut tensors = Vec::new();
@@ -75,6 +77,7 @@ impl StoredIn {
                 tensors.push(burn_store::bridge::from_data(data, name, None));
             }
         }
+        // The reader of other PyTorch files renumbers the layers of a `Sequential` by itself.
         let (tensors, _) = burn_store::map_indices_contiguous(tensors);
         let tensors: BTreeMap<_, _> = tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
         let names = tensors.keys().cloned().collect();
@@ -88,19 +91,20 @@ impl StoredIn {
             #[cfg(feature = "pytorch")]
             Self::PyTorch(tensors) => {
                 let tensor = tensors.get(name).ok_or_else(gone)?;
+                // sync: none, the tensor is in the file.
                 burn_store::bridge::to_data(tensor).map_err(|error| gone().caused_by(error))
             }
         }
     }
 }
 
-impl Stored {
+impl SelectedTensors {
     pub(super) fn open<M>(weights: &Weights<M>) -> Result<Self> {
-        let (container, all) = StoredIn::open(weights)?;
-        let below = match (&weights.below, &container) {
+        let (file, all) = WeightsFile::open(weights)?;
+        let below = match (&weights.below, &file) {
             (Some(below), _) => Some(below.clone()),
-            // A checkpoint: the rest of it is no weights.
-            (None, StoredIn::Container(container)) if container.text().is_some() => {
+            // The other tensors of a checkpoint are not weights.
+            (None, WeightsFile::Container(container)) if container.text().is_some() => {
                 Some(names::MODEL.trim_end_matches('.').to_owned())
             }
             _ => None,
@@ -121,17 +125,17 @@ impl Stored {
             }
             names.insert(name, stored);
         }
-        Ok(Self { container, names, skipped })
+        Ok(Self { file, names, skipped })
     }
 }
 
-/// What is left of a name below another; nothing of the name itself.
+/// Returns the rest of a name below another, which is empty for the other name itself.
 pub(super) fn cut<'a>(name: &'a str, below: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(below)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
 }
 
-/// Whether a name is one that a pattern with `*` stands for.
+/// Returns whether a name matches a pattern with `*`.
 fn is_match(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };

@@ -1,11 +1,11 @@
-//! Saving the weights of a module, and giving them back to it.
+//! Saves and loads the weights of a module.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
 
-use super::{Weights, WeightsReport, matching::Matching, source::Stored};
+use super::{Weights, WeightsReport, matching::Matching, source::SelectedTensors};
 use crate::{
     checkpoint::{collect::Tensors, container},
     error::{Error, ErrorKind, Result},
@@ -17,10 +17,13 @@ use crate::{
     params::{DynMapper, MapMode, visit},
 };
 
-/// ConfigErrors listed in one error; the rest are counted.
+/// The number of problems or names that a message lists.
 const SHOWN_PROBLEMS: usize = 8;
 
 /// Writes the parameters, running statistics and buffers of a module.
+///
+/// # Errors
+/// If a tensor cannot be read, or the file cannot be written.
 pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) -> Result<()> {
     let mut tensors = Tensors::default();
     crate::module::erased::ErasedModule::tensors(module, &mut tensors)?;
@@ -32,10 +35,14 @@ pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) 
     files::write_atomic_head_last(path, bytes, |writer| container::write(writer, tensors, None))
 }
 
-/// Gives a module the weights of a file; it stays as it is when anything does not fit.
+/// Loads weights into a module.
+///
+/// # Errors
+/// If the file cannot be read, a shape does not fit, or no weight was applied. The module is then
+/// unchanged.
 pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
     let path = &*weights.path;
-    let stored = Stored::open(weights)?;
+    let stored = SelectedTensors::open(weights)?;
     let mut matching = Matching {
         path,
         layout: weights.layout,
@@ -63,6 +70,8 @@ pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: 
     if report.applied.is_empty() {
         return Err(nothing_applied(M::NAME, path, &report));
     }
+    // Applied last and to a copy, since replaced running statistics cannot be restored: a module
+    // shares them with its clones.
     let mut values = StoredValues::as_declared(found);
     let mut changed = module.clone();
     LightningStruct::map_buffers(&mut changed, &mut values)?;
@@ -80,7 +89,7 @@ fn misfit(path: &Path, problems: Vec<String>) -> Error {
         text.push_str(&format!("\n  - and {hidden} more"));
     }
     Error::checkpoint(path, text)
-        .help("leave them out with `.skip(\"name.*\")`, or build the model with the shapes of the file")
+        .help("skip them with `.skip(\"name.*\")`, or build the model with the shapes of the file")
 }
 
 fn nothing_applied(module: &str, path: &Path, report: &WeightsReport) -> Error {
@@ -90,10 +99,10 @@ fn nothing_applied(module: &str, path: &Path, report: &WeightsReport) -> Error {
     };
     let WeightsReport { skipped, missing, unused, .. } = report;
     let left = if unused.is_empty() { some(skipped) } else { some(unused) };
-    Error::new(ErrorKind::Checkpoint, format!("no tensor of the file has a place in `{module}`"))
+    Error::new(ErrorKind::Checkpoint, format!("the file has no weights of `{module}`"))
         .at_path(path)
         .help(format!(
-            "the model looks for {}; the file has {left}: bring them together with `.at(FIELD)`, `.below(\"name\")` or `.rename(from, to)`",
+            "the model needs {}, and the file has {left}; map the names with `.at(FIELD)`, `.below(\"name\")` or `.rename(from, to)`",
             some(missing)
         ))
 }
