@@ -14,7 +14,7 @@ pub use self::{
     step::{NoBatch, StepBatch},
 };
 
-/// The value that a loader gives and a step takes.
+/// The value that a loader returns and a step takes.
 ///
 /// Derive it for your own structs and enums with `#[derive(Batch)]`. It is implemented for tensors,
 /// for tuples, `Vec`, `Option`, `Box`, arrays and maps of batches, and for host values (numbers,

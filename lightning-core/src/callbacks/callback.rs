@@ -50,8 +50,8 @@ macro_rules! define_methods {
     note = "a key belongs to the module that logs the metric: monitor a metric of `{M}`"
 )]
 pub trait Callback<M>: Send {
-    /// Returns what the trainer has to know about the callback before a run: when it is called, which
-    /// metrics it reads, what it replaces. The default says nothing.
+    /// Returns what the trainer has to know about the callback before a run: when it is called,
+    /// which metrics it reads, what it replaces. The default says nothing.
     ///
     /// ```
     /// use lightning_core::{Callback, callbacks::{CallbackInfo, CallbackOrder}};
