@@ -205,7 +205,8 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
 #[diagnostic::on_unimplemented(
     message = "a loader method must return a loader, found `{Self}`",
     label = "expected `DataLoader<B>` or `Result<DataLoader<B>>`",
-    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`"
+    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`",
+    note = "a stage without data needs no loader method"
 )]
 pub trait LoaderOutput {
     /// The loader's type.

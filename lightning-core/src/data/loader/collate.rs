@@ -41,10 +41,10 @@ use crate::{
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "this loader cannot make a `{Self}` of its items",
+    message = "this loader cannot build a `{Self}` from its items",
     label = "`collate` is missing",
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
-            `DataLoader::from_batches` for ready batches"
+            `DataLoader::from_batches` for complete batches"
 )]
 pub trait FromItems<Item>: Sized {
     /// The number of columns of [`Dataset::gather`](crate::data::Dataset::gather) that form the

@@ -120,8 +120,8 @@ impl<T: ClassPredictions + ?Sized> ClassPredictions for &T {
 
 /// The trait of values that can be the targets of a [`Classification`].
 #[diagnostic::on_unimplemented(
-    message = "targets must be classes, found `{Self}`",
-    label = "expected classes",
+    message = "targets must be an integer or boolean tensor, found `{Self}`",
+    label = "expected class indices",
     note = "write class indices as `Tensor<D, Int>`, or binary targets as `Tensor<D, Bool>`"
 )]
 pub trait ClassTargets {
