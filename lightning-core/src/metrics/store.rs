@@ -205,9 +205,9 @@ impl MetricStore {
                 None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
                     return Err(Error::new(
                         ErrorKind::Metric,
-                        format!("`log(\"{name}\", …)` is the name of a `#[log]` metric"),
+                        format!("`log` must not use the name of a `#[log]` metric, found `{name}`"),
                     )
-                    .help("log it under another name, or only once"));
+                    .help("write another name, or remove one of the two"));
                 }
                 None => {
                     let on_step = stage == Stage::Fit && !stateful;
@@ -247,7 +247,7 @@ impl MetricStore {
                     let name = self.slot_name(slot);
                     Err(Error::new(
                         ErrorKind::Metric,
-                        format!("the metric `{name}` was logged where no epoch is running"),
+                        format!("the metric `{name}` must be logged during an epoch, found no running epoch"),
                     )
                     .help("log it in a step, or in an `…_epoch_end` hook"))
                 }
@@ -305,7 +305,7 @@ impl MetricStore {
             options.template = template;
         }
         let Some(template) = &options.template else {
-            return Err(Error::new(ErrorKind::Metric, "nothing says which stateful metric it is"));
+            return Err(Error::new(ErrorKind::Metric, "the stateful metric of the value is unknown"));
         };
         let meter = cell.meter.get_or_insert_default();
         let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch)?;

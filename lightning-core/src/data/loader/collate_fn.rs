@@ -29,7 +29,7 @@ pub trait Collate<Item, B>: Send + Sync + 'static {
     #[doc(hidden)]
     fn collate_columns(&self, columns: Vec<TensorData>) -> Result<B> {
         let _ = columns;
-        Err(Error::data("this batch cannot be made of columns"))
+        Err(Error::data("this batch type cannot be built from columns"))
     }
 }
 

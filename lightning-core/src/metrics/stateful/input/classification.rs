@@ -69,10 +69,10 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
         let [len] = targets.dims();
         if rows != len {
             let text = format!(
-                "predictions and targets must be of the same samples, found {rows} predictions and {len} \
+                "predictions and targets must have the same number of samples, found {rows} predictions and {len} \
                  targets"
             );
-            return Err(Error::data(text).help("give one target per prediction"));
+            return Err(Error::data(text).help("pass one target per prediction"));
         }
         Ok(Classification { predictions, targets })
     }
