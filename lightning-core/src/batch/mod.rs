@@ -25,7 +25,7 @@ use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 /// let (_images, _targets) = Batch::to_device(batch, &device);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a batch must implement `Batch`, found `{Self}`",
+    message = "a batch and its fields must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
     note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
             `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
@@ -61,8 +61,8 @@ pub trait Batch: Sized + Send + 'static {
 /// value of a `usize`.
 #[diagnostic::on_unimplemented(
     message = "`#[batch(size)]` must be on a tensor, a `Vec` or a `usize`, found `{Self}`",
-    label = "has no number of samples",
-    note = "move `#[batch(size)]` to such a field"
+    label = "its number of samples is unknown",
+    note = "move `#[batch(size)]` to a field with one of these types"
 )]
 pub trait BatchLen {
     /// The number of samples.

@@ -161,7 +161,11 @@ impl CallbackContext<'_> {
         let _ = module;
         let path = path.as_ref();
         if path.file_name().is_none() {
-            return Err(Error::config(format!("`{}` is no file name for a checkpoint", path.display())));
+            return Err(Error::config(format!(
+                "the path of a checkpoint must have a file name, found `{}`",
+                path.display()
+            ))
+            .help("write a path such as `checkpoints/last.ckpt`"));
         }
         self.checkpoints.queue.requests.push(SaveRequest::new(path));
         Ok(())
@@ -194,7 +198,9 @@ impl CallbackContext<'_> {
         }
         let known = self.view.metrics.known().names();
         Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
-            .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
+            .help(format!(
+                "log it in every epoch, or call `.strict(false)` to skip the check; metrics with a value: {known}"
+            ))
             .at(self.view.progress.location(None, false)))
     }
 

@@ -107,7 +107,7 @@ impl StateWriter {
 
 /// What a `#[state]` field may hold: anything that serde can write and read.
 #[diagnostic::on_unimplemented(
-    message = "`#[state]` must implement `Serialize` and `Deserialize`, found `{Self}`",
+    message = "the type of a `#[state]` field must implement `Serialize` and `Deserialize`, found `{Self}`",
     label = "cannot be saved in a checkpoint",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
     note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run"

@@ -303,7 +303,7 @@ impl<B: 'static> Iterator for Chain<B> {
 #[diagnostic::on_unimplemented(
     message = "expected a tuple of loaders to combine",
     label = "found `{Self}`",
-    note = "give a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
+    note = "pass a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
 )]
 pub trait Combine<B> {
     /// `B` with each member in an `Option`.
@@ -322,7 +322,7 @@ pub trait Combine<B> {
 #[diagnostic::on_unimplemented(
     message = "these loaders cannot be read in sequence",
     label = "found `{Self}`",
-    note = "write two, three or four loaders of one batch type: `Combined::sequential((a, b))`"
+    note = "pass a tuple of two, three or four loaders with the same batch type: `Combined::sequential((a, b))`"
 )]
 pub trait CombineSequential<B> {
     /// The loaders.
