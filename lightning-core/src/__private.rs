@@ -81,7 +81,7 @@ pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput
 #[diagnostic::on_unimplemented(
     message = "the parameter must be `{Self}`, found `{Written}`",
     label = "expected `{Self}`",
-    note = "parameters of hooks are recognized by name, and each name has one type"
+    note = "the parameters of steps and hooks are recognized by name, and each name has one type"
 )]
 pub trait Argument<Written> {
     /// Converts the argument.
@@ -395,7 +395,7 @@ macro_rules! __assert_counted {
             ::core::concat!(
                 "`",
                 ::core::stringify!($ty),
-                "` has no batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
+                "` has no batch size\n= help: write a tensor type, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
                  to count"
             )
         )
@@ -413,7 +413,8 @@ macro_rules! __assert_not_tensor {
                 "field `",
                 $field,
                 "` must not be a bare tensor, which is neither trained nor saved\n= help: write \
-                 `#[buffer(expression)]` for a tensor that is saved, or use `Param<Tensor<D>>`"
+                 `#[buffer(expr)]` for a tensor that is saved but not trained, or the type `Param<Tensor<D>>` for one \
+                 that is trained"
             )
         )
     };

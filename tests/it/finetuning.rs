@@ -221,7 +221,7 @@ fn what_cannot_be_done_is_said() {
     let mut trainer = quiet(Transfer::trainer()).max_epochs(1).callback(BaseFinetuning::new(NoGroup)).build().unwrap();
     let data = DataLoader::from_batches(batches(&[4; 3], 1)).unwrap();
     let text = trainer.fit(&mut model, data).unwrap_err().to_string();
-    assert!(text.contains("`head` has no learning rate of its own"), "{text}");
+    assert!(text.contains("`head` has no separate learning rate"), "{text}");
     let wrong = BackboneFinetuning::new(Transfer::BACKBONE).backbone_initial_lr(f64::NAN);
     assert!(quiet(Transfer::trainer()).callback(wrong).build().is_err());
 }

@@ -437,7 +437,7 @@ fn what_does_not_fit_is_an_error_with_the_metrics_name() {
         ("rows", ["`rows`", "1 predictions and 4 targets"]),
         ("classes", ["`classes`", "classes from 0 to 2"]),
         ("labels", ["`labels`", "num_classes"]),
-        ("nothing", ["`r2`", "1 samples"]),
+        ("nothing", ["`r2`", "at least 2 samples, found 1"]),
     ] {
         let error = wrong(mistake).unwrap_err();
         let text = error.to_string();

@@ -305,7 +305,7 @@ fn mc22_settings_that_cannot_work() {
         error.to_string()
     };
     let text = build(ModelCheckpoint::latest().save_top_k(3));
-    assert!(text.contains("`save_top_k(3)`") && text.contains("monitors nothing"), "{text}");
+    assert!(text.contains("`save_top_k(3)`") && text.contains("without a monitored metric"), "{text}");
     let text = build(ModelCheckpoint::latest().every_n_epochs(1).every_n_train_steps(5));
     assert!(text.contains("must have one trigger"), "{text}");
     let text = build(ModelCheckpoint::latest().filename("{val/loss:.2f}"));

@@ -36,7 +36,9 @@ pub fn digits() -> Result<Vec<Digit>> {
 pub fn parse(gzipped: &[u8], name: &str) -> Result<Vec<Digit>> {
     let mut text = String::new();
     GzDecoder::new(gzipped).take(LIMIT).read_to_string(&mut text).map_err(|error| {
-        Error::data(format!("`{name}` is not a whole gzip file of text")).caused_by(error).help("get the file again")
+        Error::data(format!("`{name}` is not a whole gzip file of text"))
+            .caused_by(error)
+            .help("download the file again")
     })?;
     text.lines().enumerate().map(|(index, line)| parse_line(line, name, index + 1)).collect()
 }
@@ -110,7 +112,7 @@ mod tests {
     fn a_truncated_file() {
         let error = parse(&FILE[..FILE.len() / 2], "digits.csv.gz").unwrap_err().to_string();
         assert!(error.starts_with("`digits.csv.gz` is not a whole gzip file of text: "), "{error}");
-        assert!(error.ends_with("; help: get the file again"), "{error}");
+        assert!(error.ends_with("; help: download the file again"), "{error}");
         assert!(parse(b"1,2,3", "digits.csv").is_err());
         assert!(parse(&[], "digits.csv").is_err());
     }

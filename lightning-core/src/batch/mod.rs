@@ -30,7 +30,7 @@ pub use self::{
 /// let (_images, _targets) = Batch::to_device(batch, &device);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a batch must implement `Batch`, found `{Self}`",
+    message = "a batch and its fields must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
     note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
             `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"

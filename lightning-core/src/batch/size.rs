@@ -12,8 +12,8 @@ pub fn first_size<const N: usize>(sizes: [Option<usize>; N]) -> Option<usize> {
 /// value of a `usize`.
 #[diagnostic::on_unimplemented(
     message = "`#[batch(size)]` must be on a tensor, a `Vec` or a `usize`, found `{Self}`",
-    label = "has no number of samples",
-    note = "move `#[batch(size)]` to such a field"
+    label = "its number of samples is unknown",
+    note = "move `#[batch(size)]` to a field with one of these types"
 )]
 pub trait BatchLen {
     /// The number of samples.

@@ -169,8 +169,11 @@ impl CallbackContext<'_> {
         let _ = module;
         let path = path.as_ref();
         if path.file_name().is_none() {
-            return Err(Error::config(format!("a checkpoint must have a file name, found `{}`", path.display()))
-                .help("pass a path such as `checkpoints/last.ckpt`"));
+            return Err(Error::config(format!(
+                "the path of a checkpoint must have a file name, found `{}`",
+                path.display()
+            ))
+            .help("write a path such as `checkpoints/last.ckpt`"));
         }
         self.checkpoints.queue.requests.push(SaveRequest::new(path));
         Ok(())
@@ -203,8 +206,10 @@ impl CallbackContext<'_> {
             return Ok(None);
         }
         let known = self.view.metrics.known().names();
-        Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` must have a value, found none"))
-            .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
+        Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
+            .help(format!(
+                "log it in every epoch, or call `.strict(false)` to skip the check; metrics with a value: {known}"
+            ))
             .at(self.view.progress.location(None, false)))
     }
 

@@ -183,9 +183,9 @@ fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl F
     let Some(outputs) = outputs else {
         let found = std::any::type_name::<T>();
         return Err(Error::config(format!(
-            "the type of a `PredictionWriter` must be what `predict_step` returns, found `{found}`"
+            "the type of a `PredictionWriter` must be the return type of `predict_step`, found `{found}`"
         ))
-        .help("name that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"));
+        .help("write that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"));
     };
     let predictions = outputs.lock().map_err(|_| Error::msg("another prediction panicked"))?;
     body(&predictions)

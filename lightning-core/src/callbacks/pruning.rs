@@ -134,7 +134,7 @@ fn no_parameters(selectors: &[ParamSelector]) -> Error {
         selectors => format!("none in {}", table::listed(selectors.iter().map(String::as_str))),
     };
     Error::config(format!("`Pruning` needs at least one parameter to prune, found {found}"))
-        .help("name fields that hold parameters, or leave `.parameters(…)` out to prune all that are trainable")
+        .help("name fields with parameters, or remove `.parameters(…)` to prune all trainable parameters")
 }
 
 impl<M: LightningModule> Callback<M> for Pruning {

@@ -151,7 +151,7 @@ impl LogValue for Tensor<1> {
         LoggedValue(match elements {
             // Detached here: a logged loss would keep its graph alive past `backward`.
             1 => Logged::Tensor(self.clone().inner()),
-            _ => Logged::Invalid(format!("was given a tensor of {elements} elements")),
+            _ => Logged::Invalid(format!("must be one number, found a tensor of {elements} elements")),
         })
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
     if !logged && ACTIVE_RUNS.load(Ordering::Relaxed) > 0 && !WARNED.swap(true, Ordering::Relaxed) {
         let thread = std::thread::current();
         eprintln!(
-            "warning: `{name}` was logged on thread `{}`, which runs no step, and is lost; \
+            "warning: `{name}` was logged on thread `{}`, where no step runs, and is discarded; \
              return the value to the step and log it there",
             thread.name().unwrap_or("unnamed"),
         );

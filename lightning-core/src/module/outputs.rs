@@ -25,7 +25,8 @@ pub struct TrainingOutput {
     message = "`training_step` must return the loss, found `{Self}`",
     label = "expected the loss: `Tensor<1>`",
     note = "write `Tensor<1>` (the mean loss), `Option<Tensor<1>>` (`None` skips the batch), \
-            `Result<Tensor<1>>` or `Loss`"
+            `Result<Tensor<1>>`, or `Loss<T>` (the loss and an output)",
+    note = "`.mean()` reduces a tensor to one element; a plain number has no gradient"
 )]
 pub trait IntoTrainingOutput {
     /// Converts it.
@@ -86,9 +87,9 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
 
 /// A return type of a training step with an output `O` for `on_train_batch_end`.
 #[diagnostic::on_unimplemented(
-    message = "`training_step` must have the output `{O}` of `on_train_batch_end`, found `{Self}`",
+    message = "`training_step` must return the output `{O}` that `on_train_batch_end` takes, found `{Self}`",
     label = "has no output `{O}`",
-    note = "write `Loss<{O}>`: `Loss::new(loss).output(value)`"
+    note = "write `-> Loss<{O}>`, and return `Loss::new(loss).output(value)`"
 )]
 pub trait GivesOutput<O> {}
 
@@ -119,9 +120,9 @@ impl<T: Send + 'static> EpochOutputs for Vec<T> {
 
 /// A return type of an evaluation step whose hook takes the outputs `O`.
 #[diagnostic::on_unimplemented(
-    message = "the step must return the element of `outputs: {O}`, found `{Self}`",
-    label = "expected the element of `{O}`",
-    note = "write `outputs: Vec<{Self}>` in the hook, or return its element from the step"
+    message = "the step must return the element type of `outputs: {O}`, found `{Self}`",
+    label = "expected the element type of `{O}`",
+    note = "write `outputs: Vec<{Self}>` in the hook, or change the return type of the step"
 )]
 pub trait OutputOf<O>: Send + 'static {}
 
@@ -186,7 +187,7 @@ impl<E: Into<Error>> HookOutput for Result<(), E> {
 #[diagnostic::on_unimplemented(
     message = "`Result` must be `Result<T, E>`, found `{Self}`",
     label = "expected `Result<T, E>`",
-    note = "a return type with the last segment `Result` is fallible"
+    note = "a return type whose last segment is `Result` must be a `Result<T, E>`: rename any other type"
 )]
 pub trait FallibleOutput {
     /// The type of the value.

@@ -206,7 +206,7 @@ pub trait LightningImpl: Sized + 'static {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "unknown optimizer of `{Self}`",
-    label = "not on a field or in an `#[optimizer(…)]` of `{Self}`",
+    label = "no `#[optimizer(…)]` of `{Self}` has this name",
     note = "an optimizer has the name of the field with `#[optimizer(…)]`, or its `name = …`"
 )]
 pub trait DeclaresOptimizer<const NAME: u64> {}

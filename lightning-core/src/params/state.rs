@@ -108,7 +108,7 @@ impl StateWriter {
 
 /// The type of a `#[state]` field: any type that serde can serialize and deserialize.
 #[diagnostic::on_unimplemented(
-    message = "`#[state]` must implement `Serialize` and `Deserialize`, found `{Self}`",
+    message = "the type of a `#[state]` field must implement `Serialize` and `Deserialize`, found `{Self}`",
     label = "cannot be saved in a checkpoint",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
     note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run"

@@ -168,7 +168,7 @@ impl Receiver {
 /// Where a logged value belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logs {
-    /// Nowhere: no stage collects metrics here.
+    /// Nowhere: no metrics are collected here.
     Never,
     /// To single steps by default.
     Step(StageDef),

@@ -192,7 +192,8 @@ impl<W: Write> Open<W> {
                     let what =
                         format!("all predictions of a CSV file must have the fields {columns:?}, found {names:?}");
                     return Err(io::Error::other(
-                        Error::data(what).help("write `PredictionWriter::json_lines(path)`, whose lines may differ"),
+                        Error::data(what)
+                            .help("write `PredictionWriter::json_lines(path)`, whose lines may have different fields"),
                     ));
                 }
                 None => {

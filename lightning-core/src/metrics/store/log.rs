@@ -60,8 +60,11 @@ impl MetricStore {
                 Some(Entry { target, .. }) => {
                     let slot = self.slot_of(target, Stage::Validate, false)?;
                     let name = self.slot_name(slot);
-                    Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` was logged outside an epoch"))
-                        .help("log it in a step, or in an `…_epoch_end` hook"))
+                    Err(Error::new(
+                        ErrorKind::Metric,
+                        format!("the metric `{name}` must be logged during an epoch, found no running epoch"),
+                    )
+                    .help("log it in a step, or in an `…_epoch_end` hook"))
                 }
             };
         };

@@ -67,7 +67,7 @@ fn parallel<T: Send + Sync + 'static, O: 'static>(loaders: Parallel<T, O>) -> Da
 #[diagnostic::on_unimplemented(
     message = "expected a tuple of loaders to combine",
     label = "found `{Self}`",
-    note = "give a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
+    note = "pass a tuple of two, three or four loaders: `Combined::min_size((a, b))`"
 )]
 pub trait Combine<B> {
     /// `B` with each member in an `Option`.

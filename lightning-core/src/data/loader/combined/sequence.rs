@@ -99,7 +99,7 @@ impl<B: 'static> Iterator for Chain<B> {
 #[diagnostic::on_unimplemented(
     message = "these loaders cannot be read in sequence",
     label = "found `{Self}`",
-    note = "write two, three or four loaders of one batch type: `Combined::sequential((a, b))`"
+    note = "pass a tuple of two, three or four loaders with the same batch type: `Combined::sequential((a, b))`"
 )]
 pub trait CombineSequential<B> {
     /// The loaders.
