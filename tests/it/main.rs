@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod accumulation_schedule;
 mod averaging;
+mod averaging_support;
+mod averaging_swa;
 mod book;
 mod callbacks_failure;
 mod callbacks_lambda;
@@ -49,6 +52,9 @@ mod model_checkpoint;
 mod monitoring;
 mod optimization;
 mod optimizers;
+mod optimizers_schedules;
+mod optimizers_several;
+mod optimizers_support;
 mod outputs;
 mod path;
 mod precision;

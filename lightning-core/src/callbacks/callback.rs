@@ -51,8 +51,8 @@ macro_rules! define_methods {
     note = "a callback type of your own must implement `Callback<{M}>`"
 )]
 pub trait Callback<M>: Send {
-    /// Returns what the trainer has to know about the callback before a run: when it is called, which
-    /// metrics it reads, what it replaces. The default says nothing.
+    /// Returns what the trainer has to know about the callback before a run: when it is called,
+    /// which metrics it reads, what it replaces. The default says nothing.
     ///
     /// ```
     /// use lightning_core::{Callback, callbacks::{CallbackInfo, CallbackOrder}};

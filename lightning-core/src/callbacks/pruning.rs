@@ -1,6 +1,7 @@
 //! Sets the least important weights to zero and keeps them there.
 
 mod apply;
+mod choice;
 mod mask;
 mod select;
 mod settings;
@@ -11,12 +12,14 @@ use std::{
     fmt,
 };
 
+pub use self::choice::PruningAmount;
 use self::{
+    choice::Importance,
     mask::{Initial, Mask},
     settings::Settings,
     state::Stored,
 };
-use super::{Callback, CallbackContext, pruning_choice::Importance};
+use super::{Callback, CallbackContext};
 use crate::{
     console::table,
     error::{Error, Result},

@@ -1,4 +1,4 @@
-//! What a program has otherwise than a checkpoint.
+//! Differences between a program and a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::checkpoint::metadata::object;
 
-/// Nested values by dotted names.
+/// Returns nested values by dotted names.
 pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
     fn add(prefix: &str, value: &Value, all: &mut BTreeMap<String, String>) {
         if value.is_object() {
@@ -23,12 +23,12 @@ pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
     all
 }
 
-/// Notes which of the module's hyperparameters are not those of the checkpoint.
+/// Lists the hyperparameters of the module that differ from those of the checkpoint.
 pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
     compare("hyperparameter", &flat(stored), &flat(now), differences);
 }
 
-/// Notes what the program has otherwise than the checkpoint.
+/// Lists the values of the program that differ from those of the checkpoint.
 pub(crate) fn compare(
     what: &str,
     stored: &BTreeMap<String, String>,

@@ -72,7 +72,7 @@ fn prepare(run: &mut RunState, path: &Path) -> Result<()> {
         files::remove_leftovers(folder);
     }
     let Some(own) = run.log.loggers.dir().map(Path::to_path_buf) else { return Ok(()) };
-    if folder.starts_with(&own) || !run.checkpoints.queue.told.insert(path.to_path_buf()) {
+    if folder.starts_with(&own) || !run.checkpoints.queue.listed.insert(path.to_path_buf()) {
         return Ok(());
     }
     let list = own.join(CHECKPOINT_LIST);

@@ -1,4 +1,4 @@
-//! What steps and hooks may return.
+//! The return types of steps and hooks.
 
 use std::{any::Any, ops::ControlFlow};
 
@@ -9,18 +9,18 @@ use crate::{
     optim::Weight,
 };
 
-/// A training step's result, erased.
+/// The result of a training step, with its type erased.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct TrainingOutput {
-    /// The mean loss, or the sum that `weight` divides.
+    /// The mean loss, or the sum that is divided by `weight`.
     pub(crate) loss: Tensor<1>,
     pub(crate) weight: Weight,
-    /// Read by the batch-end hooks.
+    /// The output for `on_train_batch_end`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
 }
 
-/// What `training_step` may return.
+/// A return type of `training_step`.
 #[diagnostic::on_unimplemented(
     message = "`training_step` must return the loss, found `{Self}`",
     label = "expected the loss: `Tensor<1>`",
@@ -55,7 +55,7 @@ impl<T: IntoTrainingOutput, E: Into<Error>> IntoTrainingOutput for Result<T, E> 
     }
 }
 
-/// What a `training_step` with `#[manual_optimization]` may return.
+/// A return type of a `training_step` with `#[manual_optimization]`.
 #[diagnostic::on_unimplemented(
     message = "a step with `#[manual_optimization]` must return nothing or the loss, found `{Self}`",
     label = "expected nothing, the loss, or a `Result` of either",
@@ -85,7 +85,7 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
     }
 }
 
-/// A training step that hands `O` on to `on_train_batch_end`.
+/// A return type of a training step with an output `O` for `on_train_batch_end`.
 #[diagnostic::on_unimplemented(
     message = "`training_step` must return the output `{O}` that `on_train_batch_end` takes, found `{Self}`",
     label = "has no output `{O}`",
@@ -97,14 +97,14 @@ impl<O, T: GivesOutput<O>> GivesOutput<O> for Option<T> {}
 
 impl<O, T: GivesOutput<O>, E> GivesOutput<O> for Result<T, E> {}
 
-/// What the parameter `outputs` of a hook after an evaluation may be: `Vec<T>`.
+/// A type of the parameter `outputs` of a hook after an evaluation: `Vec<T>`.
 #[diagnostic::on_unimplemented(
     message = "`outputs` must be a `Vec`, found `{Self}`",
     label = "expected `Vec<T>`",
     note = "write `outputs: Vec<T>` for a step that returns `T` or `Result<T>`"
 )]
 pub trait EpochOutputs: Sized {
-    /// Takes what was kept.
+    /// Converts the collected outputs.
     #[doc(hidden)]
     fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self>;
 }
@@ -112,11 +112,13 @@ pub trait EpochOutputs: Sized {
 impl<T: Send + 'static> EpochOutputs for Vec<T> {
     fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self> {
         let outputs = kept.into_iter().map(|output| output.downcast::<T>().map(|output| *output));
-        outputs.collect::<Result<_, _>>().map_err(|_| Error::msg("a step returned another type than its hook takes"))
+        outputs
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::msg("the step must return the element of its hook's `outputs`"))
     }
 }
 
-/// What an evaluation step returns where the hook after it takes `O`.
+/// A return type of an evaluation step whose hook takes the outputs `O`.
 #[diagnostic::on_unimplemented(
     message = "the step must return the element type of `outputs: {O}`, found `{Self}`",
     label = "expected the element type of `{O}`",
@@ -126,7 +128,7 @@ pub trait OutputOf<O>: Send + 'static {}
 
 impl<T: Send + 'static> OutputOf<Vec<T>> for T {}
 
-/// What `on_train_batch_start` may return.
+/// A return type of `on_train_batch_start`.
 #[diagnostic::on_unimplemented(
     message = "`on_train_batch_start` must return nothing or `ControlFlow<()>`, found `{Self}`",
     label = "expected nothing, `ControlFlow<()>`, or a `Result` of either",
@@ -156,7 +158,7 @@ impl<T: FlowOutput, E: Into<Error>> FlowOutput for Result<T, E> {
     }
 }
 
-/// What a hook may return.
+/// A return type of a hook.
 #[diagnostic::on_unimplemented(
     message = "a hook must return nothing or `Result<()>`, found `{Self}`",
     label = "expected nothing, or `Result<()>`",
@@ -180,14 +182,15 @@ impl<E: Into<Error>> HookOutput for Result<(), E> {
     }
 }
 
-/// A `Result`, seen by its two halves: for steps and constructors whose written return type ends in `Result`.
+/// A `Result` as its value and error, for steps and constructors whose return type ends in
+/// `Result`.
 #[diagnostic::on_unimplemented(
     message = "`Result` must be `Result<T, E>`, found `{Self}`",
     label = "expected `Result<T, E>`",
     note = "a return type whose last segment is `Result` must be a `Result<T, E>`: rename any other type"
 )]
 pub trait FallibleOutput {
-    /// What it gives when all is well.
+    /// The type of the value.
     type Output;
 
     /// Converts it.

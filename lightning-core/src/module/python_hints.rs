@@ -1,18 +1,21 @@
-//! What a user of PyTorch Lightning writes on `self`, answered in our words: the macro brings these methods into scope where one of
-//! them is called, and no module has the trait that the method asks for. Fields are read through a trait that only a module with
-//! such a field has. A method or field of the user's own comes first.
+//! Hints for users of PyTorch Lightning who call its methods on `self`.
+//!
+//! The macro brings these methods into scope where one of them is called. No module implements the
+//! trait that a method requires, so that the compiler prints the hint of the trait. Fields are read
+//! through a trait that only a module with such a field implements. The user's own methods and
+//! fields take precedence.
 
 use super::traits::LightningStruct;
 
 macro_rules! habits {
     ($($trait:ident $method:ident($($argument:ident: $type:ident),*), $message:literal, $label:literal, $note:literal;)*) => {
         $(
-            #[doc = concat!("What `", stringify!($method), "` asks for.")]
+            #[doc = concat!("The trait that `", stringify!($method), "` requires.")]
             #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
             pub trait $trait {
-                /// What would come of it.
+                /// The return type.
                 type Value;
-                /// Nobody makes one.
+                /// Returns the value. It is never called.
                 fn value() -> Self::Value;
             }
         )*
@@ -96,7 +99,7 @@ habits! {
 macro_rules! fields {
     ($($trait:ident, $message:literal, $label:literal, $note:literal;)*) => {
         $(
-            /// A module with a field of this name, which the macro on the struct says.
+            /// A module with a field of this name. Implemented by the macro on the struct.
             #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
             pub trait $trait {
                 /// The field's type.

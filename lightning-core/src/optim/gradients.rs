@@ -13,14 +13,15 @@ use crate::{
     tensor::any_rank::with_rank,
 };
 
-/// One gradient, with the parameter it belongs to.
+/// The gradient of one parameter.
 #[derive(Debug)]
 pub(crate) struct Gradient {
     pub(crate) id: ParamId,
     pub(crate) value: BridgeTensor,
 }
 
-/// An accumulation buffer: gradients summed over micro-batches, in the order of the module's parameters.
+/// An accumulation buffer: gradients summed over micro-batches, in the order of the module's
+/// parameters.
 #[derive(Debug, Default)]
 pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
@@ -72,8 +73,8 @@ impl GradientStore {
         self.loss_scale = Some(scale);
     }
 
-    /// Returns a visitor that moves the gradients of the parameters that `optimizers` train from `gradients`
-    /// to the buffer.
+    /// Returns a visitor that moves the gradients of the parameters that `optimizers` train from
+    /// `gradients` to the buffer.
     pub(crate) fn collector<'a>(
         &'a mut self,
         gradients: &'a mut Gradients,
@@ -88,7 +89,7 @@ impl GradientStore {
         GradientCollector { store: self, gradients, optimizers }
     }
 
-    /// Whether the parameter has a gradient here.
+    /// Returns whether the buffer has a gradient of the parameter.
     pub(crate) fn has(&self, index: usize, id: ParamId) -> bool {
         matches!(self.slots.get(index), Some(Some(gradient)) if gradient.id == id)
     }
@@ -98,7 +99,7 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// The gradient of the parameter.
+    /// Returns the gradient of the parameter.
     pub(crate) fn get(&self, index: usize, id: ParamId) -> Option<&BridgeTensor> {
         match self.slots.get(index) {
             Some(Some(gradient)) if gradient.id == id => Some(&gradient.value),
@@ -116,14 +117,15 @@ impl GradientStore {
         (self.micro_batches, self.weight) = (micro_batches, Some(weight));
     }
 
-    /// Gives the gradient of the parameter at this place, if there is one, to `change`, which hands it back.
+    /// Replaces the gradient of the parameter at `index`, if there is one, by the result of
+    /// `change`.
     pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(BridgeTensor) -> BridgeTensor) {
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
         }
     }
 
-    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    /// Replaces the gradient of every parameter that `optimizer` trains by the result of `change`.
     pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
@@ -132,7 +134,7 @@ impl GradientStore {
         }
     }
 
-    /// All gradients, by the place of their parameters.
+    /// Returns all gradients with the indices of their parameters.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Gradient)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| slot.as_ref().map(|gradient| (index, gradient)))
     }

@@ -12,10 +12,13 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// The number that the gradients of an accumulation buffer are divided by: the number of micro-batches,
-/// samples or tokens that they are the sum of.
+/// The number that the gradients of an accumulation buffer are divided by: the number of
+/// micro-batches, samples or tokens that they are the sum of.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one stands in each buffer; a box would be an allocation a step")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each buffer; a box would be one allocation in each step"
+)]
 pub(crate) enum Weight {
     /// A number that the host knows.
     Number(f64),
@@ -34,7 +37,7 @@ impl Weight {
         }
     }
 
-    /// The mean loss of which `sum` is the sum.
+    /// Returns the mean of a loss that is a sum.
     pub(crate) fn mean_of(&self, sum: Tensor<1>) -> Tensor<1> {
         match self {
             Self::Number(weight) if *weight == 1.0 => sum,
@@ -44,12 +47,12 @@ impl Weight {
     }
 }
 
-/// The changes to the gradients of an accumulation buffer: division by its weight and its loss scale,
-/// and clipping.
+/// The changes to the gradients of an accumulation buffer: division by its weight and its loss
+/// scale, and clipping.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scaling {
     factor: Factor,
-    /// Each element's largest magnitude.
+    /// The largest absolute value of an element.
     limit: Option<f64>,
 }
 
@@ -94,7 +97,8 @@ impl Scaling {
         }
     }
 
-    /// The number that all elements are to be multiplied by, when that is all there is to do and it is known here.
+    /// Returns the factor of all elements if the host knows it and nothing else changes them; an
+    /// optimizer can then apply it in its own pass.
     pub(crate) fn host_factor(&self) -> Option<f64> {
         match (&self.factor, self.limit) {
             (Factor::One, None) => Some(1.0),
@@ -103,7 +107,7 @@ impl Scaling {
         }
     }
 
-    /// The gradient, scaled.
+    /// Returns the scaled gradient.
     pub(crate) fn apply(&self, gradient: BridgeTensor) -> BridgeTensor {
         if self.host_factor() == Some(1.0) {
             return gradient;
@@ -124,7 +128,8 @@ impl Scaling {
     }
 }
 
-/// The factor that brings the total norm of an optimizer's gradients, once multiplied by `mean`, down to `limit`; at most 1.
+/// Returns the factor, at most 1, that reduces the total norm of an optimizer's gradients,
+/// multiplied by `mean`, to `limit`. As in PyTorch, 1e-6 is added to the norm.
 fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
     let (mut sum, mut sums) = (0.0, Vec::new());
     gradients.for_each_of(optimizer, |gradient| {
@@ -140,6 +145,8 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
     });
     let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
     match (sums, mean) {
+        // On other devices the factor stays on the device: reading it would wait for the backward
+        // pass.
         (Some(sums), mean) if !host => {
             let norm = match mean {
                 Factor::One => sums.sqrt(),
@@ -156,7 +163,7 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
             };
             let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
             let factor = limit / (norm + 1e-6);
-            // A norm that is no number stays visible: it does not clip.
+            // A norm that is NaN does not clip, so that the gradients stay visibly NaN.
             if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
         }
     }

@@ -290,7 +290,7 @@ impl CharWindows {
     /// Returns windows of the same text with another stride.
     ///
     /// # Errors
-    /// When `stride` is 0.
+    /// If `stride` is 0.
     pub fn with_stride(&self, stride: usize) -> Result<Self> {
         Ok(Self { vocabulary: Arc::clone(&self.vocabulary), windows: self.windows.with_stride(stride)? })
     }
@@ -299,7 +299,7 @@ impl CharWindows {
     /// whole text; see [`TokenWindows::split`].
     ///
     /// # Errors
-    /// When either part has no window.
+    /// If either part has no window.
     pub fn split(&self, fraction: f64) -> Result<(Self, Self)> {
         let (first, rest) = self.windows.split(fraction)?;
         let part = |windows| Self { vocabulary: Arc::clone(&self.vocabulary), windows };

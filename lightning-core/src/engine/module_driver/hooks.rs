@@ -33,13 +33,13 @@ impl<M: LightningModule> ModuleDriver<'_, M> {
             // The module's `configure_gradient_clipping` replaces the settings of the trainer.
             run.train.clip = None;
         }
-        let feed = match run.progress.stage {
+        let named = match run.progress.stage {
             // Most hooks do not take the batch, which need not be in memory any more.
             _ if !M::BATCH_HOOKS.contains(hook) => None,
             Stage::Fit => self.train.as_ref(),
             _ => self.eval.get(run.progress.loader_idx),
         };
-        let batch = feed.and_then(|feed| feed.feed.ready());
+        let batch = named.and_then(|named| named.fetcher.ready());
         run_own_hook(self.module.get_mut()?, hook, batch, run)
     }
 }

@@ -26,13 +26,13 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn open_train(&mut self) -> Result<Option<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.train = catch_panic(|| source.train(module))?.pop();
-        Ok(self.train.as_ref().map(|feed| LoaderInfo { name: feed.name.clone(), len: feed.feed.len() }))
+        Ok(self.train.as_ref().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }))
     }
 
     fn open_eval(&mut self) -> Result<Vec<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.eval = catch_panic(|| source.eval(module))?;
-        Ok(self.eval.iter().map(|feed| LoaderInfo { name: feed.name.clone(), len: feed.feed.len() }).collect())
+        Ok(self.eval.iter().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }).collect())
     }
 
     fn can_reload(&self) -> bool {
@@ -40,12 +40,12 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     }
 
     fn disable_shuffle(&mut self) {
-        self.train.iter_mut().chain(&mut self.eval).for_each(|feed| feed.feed.disable_shuffle());
+        self.train.iter_mut().chain(&mut self.eval).for_each(|named| named.fetcher.disable_shuffle());
     }
 
     fn start(&mut self, loader: LoaderId, from: EpochOffset) -> Result<()> {
-        let feed = self.fetcher(loader)?;
-        catch_panic(|| feed.feed.start(from))
+        let named = self.fetcher(loader)?;
+        catch_panic(|| named.fetcher.start(from))
     }
 
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool> {
@@ -57,21 +57,21 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         };
         let floats = run.settings.numerics.batches();
         let since = run.console.clock();
-        let feed = self.fetcher(loader)?;
-        let fetched = catch_panic(|| feed.feed.fetch(&device, floats))
+        let named = self.fetcher(loader)?;
+        let fetched = catch_panic(|| named.fetcher.fetch(&device, floats))
             .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
-        run.progress.batch_size = feed.feed.batch_size();
+        run.progress.batch_size = named.fetcher.batch_size();
         run.console.measured(run.progress.stage.loader(), since);
         Ok(fetched)
     }
 
     fn is_last(&mut self, loader: LoaderId) -> bool {
-        self.fetcher(loader).is_ok_and(|feed| feed.feed.is_last())
+        self.fetcher(loader).is_ok_and(|named| named.fetcher.is_last())
     }
 
     fn end(&mut self, loader: LoaderId) {
-        if let Ok(feed) = self.fetcher(loader) {
-            feed.feed.end();
+        if let Ok(named) = self.fetcher(loader) {
+            named.fetcher.end();
         }
     }
 }

@@ -61,7 +61,7 @@ fn step_name(stage: Stage, training: TrainingMode, step: usize) -> &'static str 
 
 impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
     fn step(&mut self, loader: LoaderId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>> {
-        let feed = match loader {
+        let named = match loader {
             LoaderId::Train => self.train.as_mut(),
             LoaderId::Eval(index) => self.eval.get_mut(index),
         }
@@ -82,8 +82,8 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let since = run.console.clock();
         let result = record(Some(TypeId::of::<M>()), run.progress.stage, run.log.host, &mut entries, || {
             catch_panic(|| match lowering {
-                Some(dtype) => feed.feed.run(&lowered(module, dtype, statistics), call, &cx),
-                None => feed.feed.run(module, call, &cx),
+                Some(dtype) => named.fetcher.run(&lowered(module, dtype, statistics), call, &cx),
+                None => named.fetcher.run(module, call, &cx),
             })
         });
         let kept = cx.kept.into_inner();
@@ -99,7 +99,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
     }
 
     fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>> {
-        let feed = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
+        let named = self.train.as_mut().ok_or_else(|| Error::data("the loader is not open"))?;
         let module = self.module.get_mut()?;
         let mut entries = std::mem::take(&mut run.log.inbox);
         // A clone, because `ManualRun` borrows the whole run.
@@ -111,7 +111,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let mut manual = ManualRun { run, callbacks: self.callbacks };
         let mut optimizers = Optimizers::new(&mut manual);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch_panic(|| feed.feed.run_manual(module, &mut optimizers, keep, &cx))
+            catch_panic(|| named.fetcher.run_manual(module, &mut optimizers, keep, &cx))
         });
         run.log.inbox = entries;
         run.console.measured("training_step", since);

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::prediction_writer::{PredictedBatch, PredictionSink};
+use super::{PredictedBatch, PredictionSink};
 use crate::{
     error::{Error, Result},
     os::files::write_atomic,
