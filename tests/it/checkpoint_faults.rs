@@ -17,7 +17,7 @@ fn loader(count: usize) -> DataLoader<Rows> {
     DataLoader::from_batches(batches(&vec![8; count], 1)).unwrap()
 }
 
-/// Does something to the file system after so many batches.
+/// Does something to the file system after a number of batches.
 struct After<F> {
     batch: u64,
     act: F,

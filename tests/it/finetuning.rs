@@ -200,7 +200,7 @@ fn a_second_fit_goes_on_with_what_has_been_unfrozen() {
     assert_eq!(trainer.fit(&mut model, data()).unwrap().current_epoch, 2);
     let before = floats(model.backbone.weight.val());
     assert_eq!(trainer.fit(&mut model, data()).unwrap().current_epoch, 4);
-    assert_ne!(floats(model.backbone.weight.val()), before, "it is not frozen anew");
+    assert_ne!(floats(model.backbone.weight.val()), before, "it is not frozen again");
     let own: Vec<f64> = watch.rates.lock().unwrap().iter().filter_map(|rates| rates.get(1).copied()).collect();
     assert_eq!(own.len(), 3, "in one group: {own:?}");
     assert!(own.iter().zip([0.001, 0.002, 0.004]).all(|(own, expected)| (own - expected).abs() < 1e-12), "{own:?}");

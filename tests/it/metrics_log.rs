@@ -95,7 +95,7 @@ fn training_has_the_batch_at_each_step_and_all_batches_at_the_end() {
     assert_eq!(steps.len(), 6);
     let epochs = memory.values("train_acc_epoch");
     let weighted = |steps: &[f64]| (8.0 * steps[0] + 8.0 * steps[1] + 4.0 * steps[2]) / 20.0;
-    assert_eq!(epochs.len(), 2, "each epoch begins anew");
+    assert_eq!(epochs.len(), 2, "each epoch starts from nothing");
     for (epoch, steps) in epochs.iter().zip(steps.chunks(3)) {
         assert!((epoch - weighted(steps)).abs() < 1e-12, "{epoch} {steps:?}");
     }
@@ -358,7 +358,7 @@ fn a_metric_is_made_once_a_run() {
     };
     // One for each of the two; the loaders and epochs have copies.
     assert_eq!((run(), run()), (2, 2));
-    // Outside of a run nobody wants one.
+    // Outside of a run none is needed.
     let before = *MADE.lock().unwrap();
     let model = Counting::new(CountingHparams::default());
     let _ = model.training_step(batches(&[4], 1).remove(0));

@@ -63,7 +63,7 @@ fn hparams() -> NetHparams {
     NetHparams::default()
 }
 
-/// Trains for so many steps from the start and saves.
+/// Trains for `steps` steps from the start and saves.
 fn save_after(steps: u64, path: &Path) -> Net {
     seed_everything(1);
     let mut model = Net::new(hparams());
@@ -337,7 +337,7 @@ impl Annealed {
 }
 
 #[test]
-fn another_optimizer_and_another_schedule_start_anew() {
+fn another_optimizer_and_another_schedule_start_from_the_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ckpt");
     let run = |by_epoch: bool, epochs: usize, resume: Resume| {

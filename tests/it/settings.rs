@@ -338,7 +338,7 @@ fn overfit_batches_trains_on_the_same_ones_in_order() {
     assert_eq!(run(Counting::trainer().overfit_batches(0.2)), [epoch, epoch].concat());
     let trained = ["[0, 1]", "[2, 3]", "[0, 1]", "[2, 3]"];
     assert_eq!(run(Counting::trainer().overfit_batches(2).limit_val_batches(0)), trained);
-    // Without it the loader shuffles, anew in each epoch.
+    // Without it the loader shuffles differently in each epoch.
     let shuffled = run(Counting::trainer().limit_train_batches(2).limit_val_batches(0));
     assert_ne!(shuffled[..2], shuffled[2..]);
 }
@@ -362,7 +362,7 @@ impl Reloaded {
 }
 
 #[test]
-fn loaders_are_made_anew_after_epochs() {
+fn loaders_are_created_again_after_epochs() {
     let calls = |trainer: TrainerBuilder<Net>| {
         let mut data = Reloaded::new(ReloadedHparams::default());
         let calls = data.calls.clone();

@@ -103,7 +103,7 @@ pub fn batches(sizes: &[usize], seed: u64) -> Vec<Rows> {
         .collect()
 }
 
-/// Saves a checkpoint after so many batches.
+/// Saves a checkpoint after a number of batches.
 #[derive(Clone, Debug)]
 pub struct SaveAfterBatch {
     pub batch: u64,

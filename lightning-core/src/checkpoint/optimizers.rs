@@ -198,9 +198,9 @@ fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: 
         return Ok(());
     }
     let refused = optimizer.with_schedule(|schedule| {
-        let anew = schedule.state();
+        let initial = schedule.state();
         let Err(error) = schedule.load_state(&record.schedule_state) else { return Ok(None) };
-        schedule.load_state(&anew)?;
+        schedule.load_state(&initial)?;
         Ok(Some(error))
     })?;
     if let Some(error) = refused.flatten() {

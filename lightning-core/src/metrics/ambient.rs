@@ -50,7 +50,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Forgets everything; the metrics of the next run are made anew.
+    /// Forgets everything; the next run creates its own metrics.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.outputs.clear();

@@ -7,7 +7,7 @@
 
 use super::traits::LightningStruct;
 
-macro_rules! habits {
+macro_rules! python_hints {
     ($($trait:ident $method:ident($($argument:ident: $type:ident),*), $message:literal, $label:literal, $note:literal;)*) => {
         $(
             #[doc = concat!("The trait that `", stringify!($method), "` requires.")]
@@ -21,7 +21,7 @@ macro_rules! habits {
         )*
 
         /// The methods.
-        pub trait Habits {
+        pub trait PythonHints {
             $(
                 #[doc = $note]
                 fn $method<$($type),*>(&self, $($argument: $type),*) -> <Self as $trait>::Value
@@ -30,7 +30,7 @@ macro_rules! habits {
             )*
         }
 
-        impl<M: LightningStruct> Habits for M {
+        impl<M: LightningStruct> PythonHints for M {
             $(
                 fn $method<$($type),*>(&self, $($argument: $type),*) -> <Self as $trait>::Value
                 where
@@ -44,7 +44,7 @@ macro_rules! habits {
     };
 }
 
-habits! {
+python_hints! {
     Logs log(_name: N, _value: V),
         "`{Self}` has no method `log`",
         "use `#[log]` or the function `log`",
