@@ -28,7 +28,7 @@ pub use crate::{
         TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
-        python_hints::{CurrentEpochField, DeviceField, GlobalStepField, PythonHints, LoggerField, TrainerField},
+        python_hints::{CurrentEpochField, DeviceField, GlobalStepField, LoggerField, PythonHints, TrainerField},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
