@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::TensorData;
 
-use super::{Layout, Weights};
+#[cfg(feature = "pytorch")]
+use super::Layout;
+use super::Weights;
 use crate::{
     checkpoint::{container::Container, names},
     error::{Error, Result},
