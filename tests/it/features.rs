@@ -1,11 +1,11 @@
-//! `cargo test -p lightning-tests` shares the build of `cargo test --workspace`.
+//! Every build of the workspace shares that of `cargo test --workspace`.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 /// Every package that is built, with its features.
-fn packages(selection: &[&str]) -> BTreeSet<String> {
+fn packages(selection: &[&str], edges: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--edges", "normal,build,dev", "--prefix", "none", "--format", "{p} {f}"])
+        .args(["tree", "--offline", "--edges", edges, "--prefix", "none", "--format", "{p} {f}"])
         .args(selection)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .output()
@@ -17,9 +17,14 @@ fn packages(selection: &[&str]) -> BTreeSet<String> {
 
 /// Another feature of one package builds everything above it again: five minutes for Burn.
 #[test]
-fn one_package_has_the_features_of_the_workspace() {
-    let workspace = packages(&["--workspace"]);
-    let alone = packages(&["--package", "lightning-tests"]);
-    let differing: Vec<_> = alone.difference(&workspace).collect();
-    assert!(differing.is_empty(), "built again for `-p lightning-tests`: {differing:#?}");
+fn every_build_has_the_features_of_the_tests() {
+    let tests = packages(&["--workspace"], "normal,build,dev");
+    for (name, selection, edges) in [
+        ("cargo test -p lightning-tests", ["--package", "lightning-tests"].as_slice(), "normal,build,dev"),
+        ("cargo build", &["--workspace"], "normal,build"),
+    ] {
+        let built = packages(selection, edges);
+        let differing: Vec<_> = built.difference(&tests).collect();
+        assert!(differing.is_empty(), "built again for `{name}`: {differing:#?}");
+    }
 }
