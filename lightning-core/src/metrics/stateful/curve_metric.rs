@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{
@@ -22,7 +23,9 @@ use crate::{
 /// is the same for all of them.
 ///
 /// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four
-/// bytes each.
+/// bytes each (eight of float64), and logits are ranked as they are: however large, they do not
+/// become equal by rounding. A score of NaN has no rank, so the area is NaN, too, and the run warns
+/// of it.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -45,9 +48,9 @@ pub struct CurveMetric<C> {
 
 /// An area of a [`CurveMetric`].
 pub trait CurveArea: Clone + fmt::Debug + Default + Send + 'static {
-    /// Computes the area of one class against the rest.
+    /// Computes the area of one class against the rest; `None` if the samples do not define it.
     #[doc(hidden)]
-    fn area(&self, curve: &Curve) -> f64;
+    fn area(&self, curve: &Curve) -> Option<f64>;
 }
 
 impl<C: CurveArea> CurveMetric<C> {
@@ -120,8 +123,8 @@ impl<C: CurveArea> CurveMetric<C> {
 
     /// Takes scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), a batch with a score
-    /// below 0 or above 1 is taken as logits, as in torchmetrics.
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
+    /// one of them is below 0 or above 1. torchmetrics decides for each batch alone.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.curves.kind = ScoreKind::Logits;
@@ -165,7 +168,7 @@ impl<C: CurveArea> Metric for CurveMetric<C> {
         self.curves.state()
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.curves.load_state(state)
     }
 }

@@ -5,11 +5,13 @@
 
 mod classification;
 mod regression;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 pub(crate) use self::classification::Predictions;
+pub(crate) use self::shape::matrix;
 pub use self::{
     classification::{ClassPredictions, ClassTargets, Classification},
     regression::{RealValues, Regression},

@@ -22,6 +22,7 @@ mod f_beta;
 mod input;
 mod mean_absolute_error;
 mod mean_squared_error;
+mod outputs;
 mod perplexity;
 mod precision;
 mod r2;

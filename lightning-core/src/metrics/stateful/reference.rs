@@ -154,7 +154,7 @@ fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
         let text = updated(first).state().expect("a state").to_string();
         let mut resumed = updated(second);
         resumed
-            .load_state(&serde_json::from_str(&text).expect("JSON"))
+            .load_state(&serde_json::from_str(&text).expect("JSON"), &Device::default())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         second.iter().for_each(|input| resumed.accumulate(input).expect("an update"));
         assert_eq!(bits(&value(&mut resumed)), bits(&found), "{name}: resumed after {cut} batches");
