@@ -1,4 +1,8 @@
-//! Every metric against torchmetrics: the numbers are those of `tests/reference/metrics.py`.
+//! Every metric against torchmetrics: the numbers are those of `tests/reference/metrics.py` and
+//! `metrics_more.py`.
+
+mod compare;
+mod more;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
@@ -50,6 +54,13 @@ struct Case {
     n_gram: Option<usize>,
     smooth: Option<bool>,
     weights: Option<Vec<f64>>,
+    kappa: Option<String>,
+    norm: Option<String>,
+    bins: Option<usize>,
+    data_range: Option<f64>,
+    empty: Option<String>,
+    references: Option<String>,
+    score: Option<String>,
 }
 
 fn reference() -> Reference {
@@ -88,6 +99,7 @@ fn classification(form: &str, batch: &Value) -> Classification {
         "binary" => (&real::<1>(predictions), targets()).to_input(),
         "labels" => (whole::<1>(predictions), targets()).to_input(),
         "multilabel" => (real::<2>(predictions), whole::<2>(&batch["targets"])).to_input(),
+        "pixels" => (real::<4>(predictions), whole::<3>(&batch["targets"])).to_input(),
         other => panic!("form {other}"),
     }
     .expect("a classification")
@@ -96,6 +108,7 @@ fn classification(form: &str, batch: &Value) -> Classification {
 fn regression(batch: &Value) -> Regression {
     match dims(&batch["targets"]).len() {
         1 => (real::<1>(&batch["predictions"]), real::<1>(&batch["targets"])).to_input(),
+        4 => (real::<4>(&batch["predictions"]), real::<4>(&batch["targets"])).to_input(),
         _ => (real::<2>(&batch["predictions"]), real::<2>(&batch["targets"])).to_input(),
     }
     .expect("a regression")
