@@ -43,7 +43,7 @@ impl Metric for Count {
     fn state(&mut self) -> Result<serde_json::Value> {
         Ok(self.0.into())
     }
-    fn load_state(&mut self, state: &serde_json::Value) -> Result<()> {
+    fn load_state(&mut self, state: &serde_json::Value, _device: &Device) -> Result<()> {
         self.0 = state.as_u64().ok_or_else(|| Error::msg("no count"))?;
         Ok(())
     }

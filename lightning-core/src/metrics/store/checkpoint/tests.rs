@@ -20,7 +20,7 @@ fn log(store: &mut MetricStore, stage: Stage, slot: u32, value: f64) {
     let scope = store.reopen(stage, 0, "");
     let entry = |target| Entry { target, value: Logged::Value(value), weight: None };
     let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned()))];
-    store.drain_log(scope, &mut entries, Some(3), true, &burn::tensor::Device::default()).unwrap();
+    store.drain_log(scope, &mut entries, Some(3), true, &Device::default()).unwrap();
 }
 
 fn update<X: Metric>(store: &mut MetricStore, slot: u32, metric: X, labels: [i32; 4]) -> Result<()>
@@ -36,7 +36,7 @@ where
         &mut vec![Entry { target: Target::Slot(slot), value, weight: None }],
         Some(4),
         true,
-        &burn::tensor::Device::default(),
+        &Device::default(),
     )
 }
 
