@@ -1,6 +1,6 @@
 //! The structural similarity of images.
 
-use burn::tensor::{Device, Tensor, TensorData, module::conv2d, ops::ConvOptions};
+use burn::tensor::{Device, Tensor, TensorData, module::conv2d, ops::{ConvOptions, PadMode}};
 use serde_json::{Value, json};
 
 use super::{accumulate::Sums, exact, input::ImagePair, peak_signal_noise_ratio::check_range};
@@ -11,6 +11,8 @@ use crate::{
 
 /// The size of the window.
 const WINDOW: usize = 11;
+/// How far the window reaches beyond its pixel: images are larger than that, for a reflection.
+const REACH: usize = WINDOW / 2;
 /// The standard deviation of the window's Gaussian, in pixels.
 const SIGMA: f64 = 1.5;
 const K1: f64 = 0.01;
@@ -19,11 +21,11 @@ const K2: f64 = 0.03;
 /// The mean structural similarity (SSIM) of images, from −1 to 1, where 1 is equality.
 ///
 /// Means, variances and covariance are those of a Gaussian window of 11 × 11 pixels with the standard
-/// deviation 1.5 (Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment: From Error Visibility
-/// to Structural Similarity", 2004), where the window lies inside the image. The value is the mean
-/// over the windows and channels of each image, and then over the images.
+/// deviation 1.5 around each pixel, with the image reflected at its border (Wang, Bovik, Sheikh,
+/// Simoncelli, "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004). The
+/// value is the mean over the pixels and channels of each image, and then over the images.
 ///
-/// It takes an [`ImagePair`] of `[batch, channels, height, width]`, at least 11 × 11 pixels. Without
+/// It takes an [`ImagePair`] of `[batch, channels, height, width]`, at least 6 × 6 pixels. Without
 /// any images it is NaN. The number is that of torchmetrics' `StructuralSimilarityIndexMeasure` with
 /// a `data_range`.
 ///
@@ -61,7 +63,9 @@ impl StructuralSimilarity {
     fn similarity(&self, predictions: Tensor<4>, targets: Tensor<4>) -> Tensor<1> {
         let [batch, channels, height, width] = predictions.dims();
         let planes = batch * channels;
-        let plane = |images: Tensor<4>| images.reshape([planes, 1, height, width]);
+        let plane = |images: Tensor<4>| {
+            images.reshape([planes, 1, height, width]).pad([(REACH, REACH), (REACH, REACH)], PadMode::Reflect)
+        };
         let (x, y) = (plane(predictions), plane(targets));
         let products = [x.clone() * x.clone(), y.clone() * y.clone(), x.clone() * y.clone()];
         let all = [x, y].into_iter().chain(products).collect();
@@ -76,14 +80,14 @@ impl StructuralSimilarity {
         let (c1, c2) = ((K1 * self.data_range).powi(2), (K2 * self.data_range).powi(2));
         let above = (both * 2.0 + c1) * (covariance * 2.0 + c2);
         let below = (square_x + square_y + c1) * (variance_x + variance_y + c2);
-        let windows = channels * (height - WINDOW + 1) * (width - WINDOW + 1);
-        (above / below).sum() * (1.0 / windows as f64)
+        (above / below).sum() * (1.0 / (channels * height * width) as f64)
     }
 }
 
-/// Returns the weighted means of all windows: `[planes, 1, height − 10, width − 10]`.
+/// Returns the weighted means of all windows inside of the planes: `[planes, 1, height, width]`,
+/// each 10 less than that of the planes.
 fn window_means(planes: Tensor<4>) -> Tensor<4> {
-    let middle = (WINDOW / 2) as f64;
+    let middle = REACH as f64;
     let weights: Vec<f64> = (0..WINDOW).map(|place| (-((place as f64 - middle) / SIGMA).powi(2) / 2.0).exp()).collect();
     let sum: f64 = weights.iter().sum();
     let weights: Vec<f64> = weights.into_iter().map(|weight| weight / sum).collect();
@@ -107,9 +111,9 @@ impl Metric for StructuralSimilarity {
         if images == 0 {
             return Ok(());
         }
-        if height < WINDOW || width < WINDOW || channels == 0 {
+        if height <= REACH || width <= REACH || channels == 0 {
             let text = format!(
-                "images must have a channel and at least {WINDOW} x {WINDOW} pixels, \
+                "images must have a channel and more than {REACH} x {REACH} pixels, \
                  found {channels} channels of {height} x {width}"
             );
             return Err(Error::new(ErrorKind::Metric, text)
@@ -141,5 +145,22 @@ impl Metric for StructuralSimilarity {
         let images = state.get("images").and_then(Value::as_u64).ok_or_else(|| exact::foreign("images"))?;
         (self.sums, self.images) = (Sums::load(exact::numbers_of(state, "sums")?), images);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_images_are_an_error() {
+        let device = Device::default();
+        let mut metric = StructuralSimilarity::new(1.0);
+        let images = |size: usize| Tensor::<4>::ones([1, 1, size, 6], &device);
+        let error = metric.update((images(5), images(5))).map_err(|error| error.to_string());
+        assert!(error.is_err_and(|text| text.contains("more than 5 x 5 pixels, found 1 channels of 5 x 6")));
+        assert!(metric.update((images(6), images(6))).is_ok());
+        let error = StructuralSimilarity::new(0.0).update((images(6), images(6)));
+        assert!(error.is_err_and(|error| error.to_string().contains("must be positive and finite, found 0")));
     }
 }
