@@ -60,7 +60,9 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
 ///
 /// # Panics
 ///
-
+/// If `targets` does not have one entry per row of `log_probs`, or if a target is not in
+/// `0..classes`; on a device other than the CPU that makes the loss NaN, and the run fails when it
+/// reads values next.
 pub fn nll_loss(log_probs: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let (log_probs, targets) = (at_least_f32(log_probs), wide(targets.without_autodiff()));
     let foreign = checked("nll_loss", log_probs.dims(), &targets, None);
