@@ -1,4 +1,5 @@
-//! `WeightAveraging` and `EmaWeightAveraging`: the rows W1 and W3 of the behaviour cases, and torch's numbers.
+//! `WeightAveraging` and `EmaWeightAveraging`: the rows W1 and W3 of the behaviour cases, and
+//! torch's numbers.
 
 use std::{
     path::PathBuf,

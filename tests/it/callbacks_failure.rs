@@ -97,7 +97,8 @@ fn skipped(path: &Path) -> Vec<u64> {
 fn a_spike_ends_the_run_and_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let spikes = || SpikeDetection::new().exclude_batches_path(folder.path().join("notes"));
-    // The mean before is 1: a loss of 3 is twice that away. It is the second batch of the second epoch, number 4 of the run.
+    // The mean before is 1: a loss of 3 is twice that away. It is the second batch of the second
+    // epoch, number 4 of the run.
     let error = fit(&[1.0, 1.0, 1.0, 1.0, 3.0, 1.0], 2, spikes()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Hook);
     let text = error.to_string();

@@ -1,4 +1,5 @@
-//! `BackboneFinetuning` and `BaseFinetuning`: the row W5 of the behaviour cases, and the schedules of LIGHTNING.md 3.5.
+//! `BackboneFinetuning` and `BaseFinetuning`: the row W5 of the behaviour cases, and the schedules
+//! of LIGHTNING.md 3.5.
 
 use std::sync::{Arc, Mutex};
 
@@ -40,7 +41,8 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Notes the rates and the backbone's first weight at the start of each epoch, after what was asked for before it.
+/// Notes the rates and the backbone's first weight at the start of each epoch, after what was asked
+/// for before it.
 #[derive(Clone, Default)]
 struct Watch {
     rates: Arc<Mutex<Vec<Vec<f64>>>>,

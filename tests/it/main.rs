@@ -1,4 +1,5 @@
-//! Integration tests: programs as users write them, compared with hand-written loops and literal numbers.
+//! Integration tests: programs as users write them, compared with hand-written loops and literal
+//! numbers.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]

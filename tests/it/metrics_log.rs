@@ -1,4 +1,5 @@
-//! Stateful metrics in a run: when they are made, updated, computed and reset, and under which names.
+//! Stateful metrics in a run: when they are made, updated, computed and reset, and under which
+//! names.
 
 use std::sync::{Arc, Mutex};
 

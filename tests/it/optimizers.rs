@@ -1,4 +1,5 @@
-//! Parameter groups, windows, L-BFGS and wrong settings of an optimizer: against torch's numbers and Burn's own.
+//! Parameter groups, windows, L-BFGS and wrong settings of an optimizer: against torch's numbers
+//! and Burn's own.
 
 use burn::{
     module::Module,
@@ -71,7 +72,8 @@ network! {
     }
 }
 
-/// With the betas of use, 1 - βᵗ is a small difference, and Burn takes it in float32; with these it is not.
+/// With the betas of use, 1 - βᵗ is a small difference, and Burn takes it in float32; with these it
+/// is not.
 #[test]
 fn groups_of_short_memory_give_torchs_numbers() {
     let mut model = GroupedOfShortMemory::new(GroupedOfShortMemoryHparams::default().with_double(true));

@@ -82,9 +82,11 @@ pub fn values(layer: &Linear) -> Vec<f32> {
     all
 }
 
-/// Torch's numbers are those of float64. In float32, up to 48 steps of rounding show: torch's own float32 is up to 9e-7 off here.
+/// Torch's numbers are those of float64. In float32, up to 48 steps of rounding show: torch's own
+/// float32 is up to 9e-7 off here.
 pub fn assert_close(what: &str, double: bool, body: &Linear, head: &Linear, expected: &Parameters) {
-    // Burn's Adam takes its bias corrections, 1 - βᵗ, in float32 whatever the parameters are, and so does the fused one.
+    // Burn's Adam takes its bias corrections, 1 - βᵗ, in float32 whatever the parameters are, and
+    // so does the fused one.
     let is_adam = matches!(what, "groups" | "pair" | "clipping");
     let bound = if double && !is_adam { 1e-6 } else { 1e-5 };
     for (name, layer) in [("body", body), ("head", head)] {

@@ -169,7 +169,8 @@ fn a_break_leaves_the_rest_of_the_epoch_out() {
     let mut trainer =
         quiet(Handing::trainer()).max_epochs(2).num_sanity_val_steps(0).accumulate_grad_batches(4).build().unwrap();
     let report = trainer.fit(&mut model, (loader(&[1; 5]), loader(&[1]))).unwrap();
-    // As in PyTorch Lightning no step, no batch end and no validation; the window that was begun is stepped, since the epoch is over.
+    // As in PyTorch Lightning no step, no batch end and no validation; the window that was begun is
+    // stepped, since the epoch is over.
     let epoch = [
         "start 0 of 1 rows",
         "step 0",

@@ -1,4 +1,5 @@
-//! Runs in 16 bits that are resumed: bit by bit the runs that never stopped, with the loss scale; and resumed otherwise.
+//! Runs in 16 bits that are resumed: bit by bit the runs that never stopped, with the loss scale;
+//! and resumed otherwise.
 
 use burn::{nn::*, optim::*, prelude::*, tensor::activation::relu};
 use lightning_core::{ErrorKind, Rng, prelude::*, trainer::TrainerBuilder};

@@ -234,7 +234,8 @@ fn the_log_goes_on_where_the_checkpoint_was_taken() {
     };
     let metrics = |root: &Path| fs::read_to_string(root.join("lightning_logs/version_0/metrics.csv")).unwrap();
     run(whole.path(), 3, Resume::Never, None);
-    // The first part ends before the second's checkpoint was due: rows after it are cut, and come again.
+    // The first part ends before the second's checkpoint was due: rows after it are cut, and come
+    // again.
     run(parts.path(), 2, Resume::Never, None);
     let report = run(parts.path(), 3, Resume::Last, None);
     assert!(report.resumed_from.unwrap().starts_with(parts.path().join("lightning_logs/version_0/checkpoints")));

@@ -1,5 +1,5 @@
-//! A run resumed by a program that is not quite the one that wrote the checkpoint: the program's settings hold, and the report says what
-//! they were before; what cannot go on is refused by name.
+//! A run resumed by a program that is not quite the one that wrote the checkpoint: the program's
+//! settings hold, and the report says what they were before; what cannot go on is refused by name.
 
 use std::{fs, path::Path};
 
@@ -154,7 +154,8 @@ fn another_number_of_the_optimizer_is_told_and_its_state_kept() {
     assert!(text.contains("the optimizer `optimizer` was AdamConfig") && text.contains("beta_1: 0.8"), "{text}");
 }
 
-/// Batches of 8 instead of 4: the share of the epoch that is over stays over, and no point comes twice.
+/// Batches of 8 instead of 4: the share of the epoch that is over stays over, and no point comes
+/// twice.
 #[test]
 fn another_batch_size_goes_on_at_the_same_share_of_the_epoch() {
     for (steps, batch_size, left) in [(8, 8, 2), (8, 2, 8), (7, 12, 1), (9, 24, 0), (6, 8, 3)] {
@@ -255,7 +256,8 @@ fn callbacks_come_and_go() {
     );
 }
 
-/// The first epoch is frozen by the program that resumes; the second one's optimizer state of it is left alone.
+/// The first epoch is frozen by the program that resumes; the second one's optimizer state of it is
+/// left alone.
 #[test]
 fn a_field_frozen_by_the_program_stays_frozen() {
     let saved = saved(8);
@@ -362,7 +364,8 @@ fn another_optimizer_and_another_schedule_start_from_the_beginning() {
     assert_eq!(report.current_epoch, 2);
 }
 
-/// Moved to another folder and made read-only, it is still where a run begins; the run writes where it is told.
+/// Moved to another folder and made read-only, it is still where a run begins; the run writes where
+/// it is told.
 #[test]
 fn a_checkpoint_of_another_folder_that_cannot_be_written() {
     let saved = saved(8);
@@ -384,7 +387,8 @@ fn a_checkpoint_of_another_folder_that_cannot_be_written() {
     assert_eq!(fs::read_dir(there.path()).unwrap().count(), 1);
 }
 
-/// What a program does on its own is no difference: a field thawed in the middle of the run stays thawed.
+/// What a program does on its own is no difference: a field thawed in the middle of the run stays
+/// thawed.
 mod thawed {
     use super::*;
 

@@ -1,4 +1,5 @@
-//! Settings that cannot work, each by itself and all together, and when validation runs by those that can.
+//! Settings that cannot work, each by itself and all together, and when validation runs by those
+//! that can.
 
 use std::{
     sync::{Arc, Mutex},
@@ -208,7 +209,8 @@ fn v6_validation_only_in_every_third_epoch() {
 
 #[test]
 fn v9_validation_in_the_middle_of_a_window() {
-    // PyTorch Lightning looks at the parameters' `.grad`; here gradients live in the window, which is open when the steps are behind.
+    // PyTorch Lightning looks at the parameters' `.grad`; here gradients live in the window, which
+    // is open when the steps are behind.
     let trainer = Net::quiet().max_epochs(1).accumulate_grad_batches(3).val_check_interval(2);
     assert_eq!(validated(trainer, loader(6)), [(2, 0), (4, 1), (6, 2)]);
 }

@@ -114,7 +114,8 @@ fn the_files_of_pytorch() {
     }
 }
 
-/// A pretrained backbone without its classifier; the new head trains, and the backbone stays as it was.
+/// A pretrained backbone without its classifier; the new head trains, and the backbone stays as it
+/// was.
 #[test]
 fn transfer_learning() {
     seed_everything(1);
@@ -216,7 +217,8 @@ fn the_model_of_a_checkpoint_is_weights_too() {
     assert_eq!(bits(&other.parameters()), bits(&saved.parameters()));
 }
 
-/// A low-rank update beside a frozen layer: only its two factors have an optimizer's state, and a resumed run is the same run.
+/// A low-rank update beside a frozen layer: only its two factors have an optimizer's state, and a
+/// resumed run is the same run.
 mod low_rank {
     use super::*;
     use crate::support::{Rows, batches};

@@ -1,4 +1,5 @@
-//! The embedded digits: 1797 handwritten digits of 8x8 pixels from the UCI repository, see `data/README.md`.
+//! The embedded digits: 1797 handwritten digits of 8x8 pixels from the UCI repository, see
+//! `data/README.md`.
 
 use std::io::Read;
 
@@ -14,7 +15,8 @@ pub const PIXELS: usize = 64;
 pub const CLASSES: u8 = 10;
 /// The darkest pixel in the file.
 const DARKEST: u8 = 16;
-/// Bytes of text that are read at most, a hundred times what the file has: no archive bomb fills the memory.
+/// Bytes of text that are read at most, a hundred times what the file has: no archive bomb fills
+/// the memory.
 const LIMIT: u64 = 16 << 20;
 
 /// One handwritten digit: 8 rows of 8 pixels, from 0 (white) to 1 (black), and its label, 0 to 9.

@@ -36,18 +36,27 @@ pub(crate) fn compare(
     differences: &mut Vec<String>,
 ) {
     for (name, value) in now {
-        match stored.get(name) {
-            Some(before) if before == value => {}
-            Some(before) => differences
-                .push(format!("the {what} `{name}` was {before} when the checkpoint was written and is {value} now")),
-            None => differences.push(format!("the {what} `{name}` is {value} and is not in the checkpoint")),
-        }
+        let stored = stored.get(name).map(String::as_str);
+        compare_one(&format!("the {what} `{name}`"), stored, Some(value), differences);
     }
     for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
-        differences.push(format!(
-            "the {what} `{name}` was {before} when the checkpoint was written and is not in the program"
-        ));
+        compare_one(&format!("the {what} `{name}`"), Some(before), None, differences);
     }
+}
+
+/// Lists a value if it differs. `None` is a value that the checkpoint or the program does not have.
+pub(crate) fn compare_one(what: &str, stored: Option<&str>, now: Option<&str>, differences: &mut Vec<String>) {
+    differences.push(match (stored, now) {
+        _ if stored == now => return,
+        (Some(before), Some(now)) => {
+            format!("{what} was {before} when the checkpoint was written and is {now} now")
+        }
+        (Some(before), None) => {
+            format!("{what} was {before} when the checkpoint was written and is not in the program")
+        }
+        (None, Some(now)) => format!("{what} is {now} and is not in the checkpoint"),
+        (None, None) => return,
+    });
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::differences::compare_one;
 use crate::{
     metrics::MetricsRecord,
     optim::AddedGroup,
@@ -172,7 +173,7 @@ impl Trainability {
         let changed: BTreeSet<String> = declared.symmetric_difference(&now).cloned().collect();
         for path in &changed {
             let (was, is) = if now.contains(path) { ("trained", "frozen") } else { ("frozen", "trained") };
-            differences.push(format!("`{path}` was {was} when the checkpoint was written and is {is} now"));
+            compare_one(&format!("`{path}`"), Some(was), Some(is), differences);
         }
         let kept = |path: &&String| !changed.contains(*path);
         let freeze = frozen.difference(&now).filter(kept).cloned().collect();

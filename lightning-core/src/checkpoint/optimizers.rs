@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     container::{Container, Stored},
+    differences::compare_one,
     metadata::OptimizerRecord,
     names,
 };
@@ -160,10 +161,7 @@ pub(crate) fn restore(
         optimizer.restore_rates(&record.rates);
     } else {
         let [before, now] = [&record.declared_rates, &declared].map(|rates| rates_text(rates));
-        notes.push(format!(
-            "the learning rate of `{}` was {before} when the checkpoint was written and is {now} now",
-            record.name
-        ));
+        compare_one(&format!("the learning rate of `{}`", record.name), Some(&before), Some(&now), notes);
     }
     optimizer.steps = record.steps;
     optimizer.watch_due = record.watch_due;
@@ -179,21 +177,8 @@ fn tensors_of(rule: &dyn DynOptimizer, state: &DynState) -> usize {
 
 /// Restores the schedule. A schedule of another kind starts from its initial state.
 fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: &mut Vec<String>) -> Result<()> {
-    let name = &record.name;
-    let (stored, now) = (record.schedule.as_ref(), optimizer.schedule().map(Schedule::describe));
-    match (stored, &now) {
-        (None, None) => return Ok(()),
-        (Some(stored), Some(now)) if stored == now => {}
-        (Some(stored), Some(now)) => {
-            notes.push(format!(
-                "the schedule of `{name}` was {stored} when the checkpoint was written and is {now} now"
-            ));
-        }
-        (Some(stored), None) => notes.push(format!(
-            "the schedule of `{name}` was {stored} when the checkpoint was written and is not in the program"
-        )),
-        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now} and is not in the checkpoint")),
-    }
+    let (stored, now) = (record.schedule.as_deref(), optimizer.schedule().map(Schedule::describe));
+    compare_one(&format!("the schedule of `{}`", record.name), stored, now.as_deref(), notes);
     if stored.is_none() {
         return Ok(());
     }

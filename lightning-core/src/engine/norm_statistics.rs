@@ -2,10 +2,10 @@
 //!
 //! As `torch.optim.swa_utils.update_bn`: runs the training data through the module in training
 //! form, and sets each statistic to the plain mean over the batches. A Burn layer mixes the
-//! statistics `b` of a batch into the running ones with a private momentum `m`:
-//! `r ← (1 − m)·r + m·b`. If `r` is 0 before a batch, it is `m·b` afterwards; running a batch twice,
-//! from 0 and from 1, yields `1 − m` as the difference. A layer that the batch did not reach, or
-//! that is frozen, has `m = 0` and is unchanged.
+//! statistics `b` of a batch into the running ones with a private momentum `m`: `r ← (1 − m)·r +
+//! m·b`. If `r` is 0 before a batch, it is `m·b` afterwards; running a batch twice, from 0 and from
+//! 1, yields `1 − m` as the difference. A layer that the batch did not reach, or that is frozen,
+//! has `m = 0` and is unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 

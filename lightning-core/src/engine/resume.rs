@@ -12,7 +12,7 @@ use crate::{
     checkpoint::{
         Checkpoint, Metadata, Resume, ResumedFrom, RunRecord,
         collect::Tensors,
-        differences::compare,
+        differences::{compare, compare_one},
         find::{self, Found, SearchFolder},
         metadata::BufferRecord,
         names, optimizers, writer,
@@ -271,14 +271,8 @@ pub(crate) fn restore_training_state(
             ));
             continue;
         };
-        if stored.numbers != optimizer.describe() {
-            notes.push(format!(
-                "the optimizer `{}` was {} when the checkpoint was written and is {} now",
-                stored.name,
-                one_line(&stored.numbers),
-                one_line(optimizer.describe())
-            ));
-        }
+        let [before, now] = [stored.numbers.as_str(), optimizer.describe()].map(one_line);
+        compare_one(&format!("the optimizer `{}`", stored.name), Some(&before), Some(&now), &mut notes);
         optimizers::restore(optimizer, stored, &parameters, &checkpoint.container, &device, &mut notes)
             .map_err(|error| error.at_path(&path))?;
     }

@@ -78,7 +78,8 @@ thread_local! {
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs in progress in this process: a log call outside of one is an ordinary unit test, inside one it is a lost metric.
+/// Runs in progress in this process: a log call outside of one is an ordinary unit test, inside one
+/// it is a lost metric.
 pub(crate) static ACTIVE_RUNS: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) static WARNED: AtomicBool = AtomicBool::new(false);
@@ -198,7 +199,8 @@ pub(crate) fn push(
     });
 }
 
-/// Logs what `update` gives for a stateful metric, if there is anybody to log to. `update` is asked whether the metric is still to be made.
+/// Logs what `update` gives for a stateful metric, if there is anybody to log to. `update` is asked
+/// whether the metric is still to be made.
 pub(crate) fn push_metric(
     target: impl FnOnce(&Frame) -> Option<Target>,
     update: impl FnOnce(bool) -> MetricUpdate,
@@ -233,7 +235,8 @@ pub(crate) fn push_output(name: &str, output: impl FnOnce() -> Output) {
     }
 }
 
-/// Runs `body` on the step or hook that is running on this thread; warns once when there is none and a run is active.
+/// Runs `body` on the step or hook that is running on this thread; warns once when there is none
+/// and a run is active.
 pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
     let logged = FRAMES.with_borrow_mut(|frames| {
         let Some(frame) = frames.last_mut() else { return false };

@@ -5,7 +5,7 @@ use crate::{
     callbacks::Callback,
     checkpoint::{
         Checkpoint, RunRecord, Snapshot,
-        differences::{compare, flat},
+        differences::{compare, compare_one, flat},
         metadata::DataRecord,
         names,
     },
@@ -83,8 +83,8 @@ fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
 fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
     let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
     if stored.name != name {
-        differences
-            .push(format!("the data module was `{}` when the checkpoint was written and is `{name}` now", stored.name));
+        let [before, now] = [stored.name.as_str(), name].map(|name| format!("`{name}`"));
+        compare_one("the data module", Some(&before), Some(&now), differences);
         return Ok(());
     }
     compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
