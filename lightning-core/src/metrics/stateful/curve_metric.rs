@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{
-    Classification,
-    curves::{Curve, CurveAverage, Curves, evenly},
+    Average, Classification,
+    curves::{Curve, Curves, evenly},
     stat_scores::ScoreKind,
 };
 use crate::{
@@ -59,36 +59,18 @@ impl<C: CurveArea> CurveMetric<C> {
         Self { area: C::default(), curves: Curves::new() }
     }
 
-    /// Computes one value from the scores of all labels together. It needs targets of
+    /// Sets how the areas of the classes, each compared with the rest, are combined. Default:
+    /// [`Average::Macro`].
+    ///
+    /// [`Average::Micro`] ranks the scores of all labels together, and needs targets of
     /// `[samples, labels]`.
     #[must_use]
-    pub fn micro_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Micro;
+    pub fn average(mut self, average: Average) -> Self {
+        self.curves.average = average;
         self
     }
 
-    /// Computes the mean over the classes, each compared with the rest. This is the default.
-    #[must_use]
-    pub fn macro_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Macro;
-        self
-    }
-
-    /// Computes the mean over the classes, weighted by their numbers of targets.
-    #[must_use]
-    pub fn weighted_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Weighted;
-        self
-    }
-
-    /// Computes a value per class, under its own name.
-    #[must_use]
-    pub fn per_class(mut self) -> Self {
-        self.curves.average = CurveAverage::PerClass;
-        self
-    }
-
-    /// Sets the names of the classes, for [`per_class`](Self::per_class). Default: their numbers.
+    /// Sets the names of the classes, for [`Average::PerClass`]. Default: their numbers.
     #[must_use]
     pub fn class_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.curves.names = names.into_iter().map(Into::into).collect();

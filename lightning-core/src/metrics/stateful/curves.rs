@@ -26,7 +26,7 @@ use self::{
 };
 use super::{
     accumulate::Counts,
-    average::ratio,
+    average::{Average, ratio},
     exact,
     input::{Classification, Predictions, matrix},
     stat_scores::ScoreKind,
@@ -37,20 +37,10 @@ use crate::{
     metrics::MetricValue,
 };
 
-/// How the areas of the classes are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CurveAverage {
-    /// One area of all labels together, in a multilabel task.
-    Micro,
-    Macro,
-    Weighted,
-    PerClass,
-}
-
 /// Options and state of a metric of ranked scores.
 #[derive(Clone, Debug)]
 pub(crate) struct Curves {
-    pub(crate) average: CurveAverage,
+    pub(crate) average: Average,
     pub(crate) ignore_index: Option<i64>,
     pub(crate) kind: ScoreKind,
     pub(crate) names: Vec<String>,
@@ -65,7 +55,7 @@ pub(crate) struct Curves {
 impl Curves {
     pub(crate) fn new() -> Self {
         Self {
-            average: CurveAverage::Macro,
+            average: Average::Macro,
             ignore_index: None,
             kind: ScoreKind::Guessed,
             names: Vec::new(),
@@ -119,10 +109,10 @@ impl Curves {
     /// If the task is not that of the batches before, or does not fit the options.
     fn check_task(&self, task: Task) -> Result<()> {
         task.check_same(self.task)?;
-        if self.average == CurveAverage::Micro && matches!(task, Task::Multiclass(_)) {
-            let text = "`micro_average` needs a target per label, found one class per sample";
+        if self.average == Average::Micro && matches!(task, Task::Multiclass(_)) {
+            let text = "`Average::Micro` of ranked scores needs a target per label, found one class per sample";
             return Err(Error::new(ErrorKind::Metric, text)
-                .help("remove `.micro_average()`, or pass targets of shape [samples, labels]"));
+                .help("remove `.average(Average::Micro)`, or pass targets of shape [samples, labels]"));
         }
         if task.columns() > 1 { task.check_names(&self.names) } else { Ok(()) }
     }
@@ -142,7 +132,7 @@ impl Curves {
     /// Returns the curve of each column; of all columns together for a micro average.
     fn curves(&mut self) -> Result<Vec<Curve>> {
         let Some(task) = self.task else { return Ok(Vec::new()) };
-        let is_micro = self.average == CurveAverage::Micro;
+        let is_micro = self.average == Average::Micro;
         let Some(thresholds) = &self.thresholds else {
             self.samples.flush()?;
             self.samples.check(task, self.ignore_index)?;
@@ -174,11 +164,11 @@ impl Curves {
         if let [] | [_] = scores.as_slice() {
             return Ok(MetricValue::Scalar(scores.first().copied().flatten().unwrap_or(f64::NAN)));
         }
-        if self.average == CurveAverage::PerClass {
+        if self.average == Average::PerClass {
             let scores = scores.into_iter().map(|score| score.unwrap_or(f64::NAN));
             return Ok(MetricValue::Named(self.class_names(curves.len()).zip(scores).collect()));
         }
-        let is_weighted = self.average == CurveAverage::Weighted;
+        let is_weighted = self.average == Average::Weighted;
         let known = curves.iter().zip(scores).filter_map(|(curve, score)| Some((curve, score?)));
         let (sum, weights) = known.fold((0.0, 0.0), |(sum, weights), (curve, score)| {
             let weight = if is_weighted { curve.positives as f64 } else { 1.0 };

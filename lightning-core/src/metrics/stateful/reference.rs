@@ -265,10 +265,10 @@ fn the_confusion_matrix() {
 /// Applies the options of a case to a metric of ranked scores.
 fn with_curve_options<C: CurveArea>(mut metric: CurveMetric<C>, case: &Case) -> CurveMetric<C> {
     metric = match case.average.as_deref() {
-        Some("micro") => metric.micro_average(),
-        Some("weighted") => metric.weighted_average(),
-        Some("per_class") => metric.per_class(),
-        _ => metric.macro_average(),
+        Some("micro") => metric.average(Average::Micro),
+        Some("weighted") => metric.average(Average::Weighted),
+        Some("per_class") => metric.average(Average::PerClass),
+        _ => metric.average(Average::Macro),
     };
     if let Some(index) = case.ignore_index {
         metric = metric.ignore_index(index);

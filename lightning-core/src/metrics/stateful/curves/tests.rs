@@ -17,7 +17,7 @@ fn batches_without_a_curve_are_errors() -> Result<()> {
     let scores = || Tensor::<2>::from_data([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], &device);
     let labels = |labels: [i32; 2]| Tensor::<1, Int>::from_data(labels, &device);
     fails(Auroc::new(), (labels([0, 1]), labels([0, 1])), "found predicted labels");
-    fails(Auroc::new().micro_average(), (scores(), labels([0, 1])), "`micro_average` needs a target per label");
+    fails(Auroc::new().average(Average::Micro), (scores(), labels([0, 1])), "`Average::Micro` of ranked scores needs a target per label");
     fails(
         Auroc::new().thresholds(1),
         (scores(), labels([0, 1])),
@@ -83,7 +83,7 @@ fn a_nan_score_makes_the_area_nan() -> Result<()> {
     let labels = Tensor::<2, Int>::from_data([[0, 0], [0, 1], [1, 0]], &Device::default());
     let batch: Classification = (Tensor::<2>::from_data(scores, &Device::default()), labels).to_input()?;
     for metric in [Auroc::new(), Auroc::new().thresholds(11)] {
-        let parts = value(&metric.clone().per_class(), [batch.clone()])?;
+        let parts = value(&metric.clone().average(Average::PerClass), [batch.clone()])?;
         assert!(parts.part("0").is_some_and(f64::is_nan) && parts.part("1") == Some(1.0), "{parts:?}");
         is_nan(value(&metric, [batch.clone()]));
     }
@@ -117,13 +117,13 @@ fn a_class_without_targets_has_no_area() -> Result<()> {
     is_nan(value(&AveragePrecision::new().thresholds(5), [binary(&[0.1, 0.7, 0.3], &[0, 0, 0])]));
     // Every prediction is right, and class 2 is never a target.
     let batch = || multiclass([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.3, 0.6, 0.1]], [0, 1, 1]);
-    for metric in [Auroc::new(), Auroc::new().weighted_average(), Auroc::new().thresholds(11)] {
+    for metric in [Auroc::new(), Auroc::new().average(Average::Weighted), Auroc::new().thresholds(11)] {
         assert_eq!(value(&metric, [batch()])?.scalar(), Some(1.0));
     }
     for metric in [AveragePrecision::new(), AveragePrecision::new().thresholds(11)] {
         assert_eq!(value(&metric, [batch()])?.scalar(), Some(1.0));
     }
-    let parts = value(&Auroc::new().per_class(), [batch()])?;
+    let parts = value(&Auroc::new().average(Average::PerClass), [batch()])?;
     assert!(parts.part("2").is_some_and(f64::is_nan));
     Ok(())
 }
@@ -168,6 +168,6 @@ fn empty_batches_count_nothing() -> Result<()> {
     is_nan(value(&AveragePrecision::new(), [none]));
     let none: Classification =
         (Tensor::<2>::zeros([0, 3], &device), Tensor::<2, Int>::zeros([0, 3], &device)).to_input()?;
-    is_nan(value(&AveragePrecision::new().micro_average(), [none]));
+    is_nan(value(&AveragePrecision::new().average(Average::Micro), [none]));
     Ok(())
 }

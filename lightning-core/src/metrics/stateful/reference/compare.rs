@@ -173,9 +173,9 @@ fn scored<S: ClassScore>(case: &Case, metric: ClassificationMetric<S>) -> Result
 
 fn ranked<C: CurveArea>(case: &Case, metric: CurveMetric<C>) -> Result<Vec<f64>> {
     let mut metric = match case.text("average") {
-        Some("micro") => metric.micro_average(),
-        Some("weighted") => metric.weighted_average(),
-        Some("per_class") => metric.per_class(),
+        Some("micro") => metric.average(Average::Micro),
+        Some("weighted") => metric.average(Average::Weighted),
+        Some("per_class") => metric.average(Average::PerClass),
         _ => metric,
     };
     if let Some(index) = case.ignored() {
