@@ -320,7 +320,7 @@ impl Metric for Made {
     fn state(&mut self) -> Result<serde_json::Value> {
         Ok(self.0.into())
     }
-    fn load_state(&mut self, _state: &serde_json::Value) -> Result<()> {
+    fn load_state(&mut self, _state: &serde_json::Value, _device: &Device) -> Result<()> {
         Ok(())
     }
 }

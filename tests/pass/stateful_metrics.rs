@@ -43,7 +43,7 @@ impl Metric for Count {
     fn state(&mut self) -> Result<serde_json::Value> {
         Ok(self.0.into())
     }
-    fn load_state(&mut self, state: &serde_json::Value) -> Result<()> {
+    fn load_state(&mut self, state: &serde_json::Value, _device: &Device) -> Result<()> {
         self.0 = state.as_u64().ok_or_else(|| Error::msg("no count"))?;
         Ok(())
     }
@@ -91,7 +91,7 @@ impl Net {
         // A target for each score: labels of which any number may hold.
         #[log(metric = ConfusionMatrix::new().class_names(["a", "b", "c"]))]
         let labels = (&logits, logits.clone().greater_scalar(0.0));
-        #[log(metric = Auroc::new().micro_average())]
+        #[log(metric = Auroc::new().average(Average::Micro))]
         let area = (&logits, logits.clone().greater_scalar(0.0));
         #[log(metric = metrics::Precision::new().average(Average::PerClass).class_names(["a", "b", "c"]))]
         let precision = (logits.clone(), &batch.y);

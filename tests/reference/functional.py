@@ -115,6 +115,61 @@ cases["kl_div"] = [case("usual", kl, torch.log(soft(4, 3)), soft(4, 3), dtype) f
     case("one sample", kl, torch.log(soft(1, 3)), soft(1, 3)),
 ]
 
+# Options. A case of cross entropy has `weights`, `ignore_index` and `smoothing`, one of BCE `weights` (of positive targets).
+def optioned(name, options, inputs, targets, dtype="f64"):
+    def loss(x, t):
+        weight = None if options.get("weights") is None else torch.tensor(options["weights"], dtype=x.dtype)
+        return F.cross_entropy(
+            x, t, weight=weight, ignore_index=options.get("ignore_index", -9999), label_smoothing=options.get("smoothing", 0.0)
+        )
+
+    return case(name, loss, inputs, targets, dtype) | {"options": options}
+
+
+logits = 3 * torch.randn(7, 5, dtype=torch.float64)
+targets = classes(7, 5)
+padded = torch.where(torch.arange(7) % 3 == 1, -100, targets)
+without_class_2 = torch.where(torch.arange(7) % 2 == 0, 2, targets)
+W = [0.5, 2.0, 0.0, 1.25, 3.0]
+cases["cross_entropy_options"] = [
+    optioned("weights", {"weights": W}, logits, targets),
+    optioned("ignored", {"ignore_index": -100}, logits, padded),
+    optioned("ignored class", {"ignore_index": 2}, logits, without_class_2),
+    optioned("smoothing", {"smoothing": 0.1}, logits, targets),
+    optioned("all smooth", {"smoothing": 1.0}, logits, targets),
+    optioned("weights, ignored", {"weights": W, "ignore_index": -100}, logits, padded),
+    optioned("weights, smoothing", {"weights": W, "smoothing": 0.3}, logits, targets),
+    optioned("ignored, smoothing", {"ignore_index": -100, "smoothing": 0.3}, logits, padded),
+    *[
+        optioned(f"all, {dtype}", {"weights": W, "ignore_index": -100, "smoothing": 0.25}, logits, padded, dtype)
+        for dtype in DTYPES
+    ],
+    optioned("extreme", {"weights": [1.0, 2.0, 0.5], "smoothing": 0.1}, EXTREME, torch.tensor([1, 0, 2, 0])),
+    optioned("one sample", {"weights": W, "smoothing": 0.1}, logits[:1], targets[:1]),
+]
+
+
+def positive(name, weights, inputs, targets, dtype="f64", target_grad=False):
+    def loss(x, t):
+        return bce(x, t, pos_weight=torch.tensor(weights, dtype=x.dtype))
+
+    return case(name, loss, inputs, targets, dtype, None, target_grad) | {"options": {"weights": weights}}
+
+
+cases["bce_options"] = [
+    *[
+        positive(f"usual, {dtype}", [0.5, 1.0, 7.0], 3 * torch.randn(4, 3, dtype=torch.float64), torch.rand(4, 3, dtype=torch.float64), dtype)
+        for dtype in DTYPES
+    ],
+    positive("zeros", [3.0, 0.0, 1.0, 0.5], points, torch.zeros_like(points)),
+    positive("ones", [3.0, 0.0, 1.0, 0.5], points, torch.ones_like(points)),
+    positive("halves", [3.0, 0.0, 1.0, 0.5], points, torch.full_like(points, 0.5)),
+    positive("target gradient", [2.0, 0.25], torch.randn(3, 2, dtype=torch.float64), torch.rand(3, 2, dtype=torch.float64), "f64", True),
+]
+
+# A division by a batch that is not a power of two, in double precision.
+cases["kl_div"] += [case(f"batch of {n}, double", kl, torch.log(soft(n, 4)), soft(n, 4), "f64") for n in (3, 5, 7, 10)]
+
 # Not in JSON's numbers: checked apart, with -inf as the logit of a masked class.
 masked = case("masked class", F.cross_entropy, MASKED, torch.tensor([2, 0]))
 masked["input"] = [None if value == -float("inf") else value for value in masked["input"]]

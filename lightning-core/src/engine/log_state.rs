@@ -53,7 +53,7 @@ impl LogState {
             return Ok(());
         }
         let Self { metrics, scope, inbox, host, .. } = self;
-        metrics.drain_log(*scope, &mut inbox.entries, progress.batch_size, *host)?;
+        metrics.drain_log(*scope, &mut inbox.entries, progress.batch_size, *host, &progress.device)?;
         if self.inbox.outputs.is_empty() { Ok(()) } else { self.show_outputs(progress) }
     }
 

@@ -2,6 +2,9 @@
 
 use burn::tensor::{FloatDType, Int, Tensor};
 
+use super::targets::checked;
+use crate::tensor::labels::{same_type, wide};
+
 /// Returns the share of rows whose largest logit is that of the target, as a float32 scalar without
 /// gradient.
 ///
@@ -22,10 +25,13 @@ use burn::tensor::{FloatDType, Int, Tensor};
 ///
 /// # Panics
 ///
-/// If `targets` does not have one entry per row of `logits`.
+/// If `targets` does not have one entry per row of `logits`, or if a target is not in `0..classes`;
+/// on a device other than the CPU the run fails when it reads values next.
 pub fn accuracy(logits: &Tensor<2>, targets: &Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
+    let targets = wide(targets.clone().without_autodiff());
+    checked("accuracy", logits.dims(), &targets, None);
     let best = logits.clone().without_autodiff().argmax(1).reshape([batch]);
-    let targets = targets.clone().without_autodiff().cast(best.dtype());
+    let (best, targets) = same_type(best, targets);
     best.equal(targets).float().cast(FloatDType::F32).mean()
 }

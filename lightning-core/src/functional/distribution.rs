@@ -31,5 +31,6 @@ pub fn kl_div<const D: usize>(log_input: Tensor<D>, target: Tensor<D>) -> Tensor
     let batch = log_input.dims().first().copied().unwrap_or(1);
     // The smallest normal number replaces 0: its logarithm is finite, and times 0 it is 0.
     let log_target = target.clone().clamp_min(f64::from(f32::MIN_POSITIVE)).log();
-    (target * (log_target - log_input)).sum() / batch as f64
+    // Burn's backward of a division by a scalar computes the reciprocal in float32.
+    (target * (log_target - log_input)).sum() * (1.0 / batch as f64)
 }

@@ -3,8 +3,10 @@
 //! | function | input, target | loss |
 //! |---|---|---|
 //! | [`cross_entropy`] | logits `[batch, classes]`, classes `[batch]` | one of several classes |
+//! | [`CrossEntropy`] | the same | with class weights, targets to ignore, label smoothing |
 //! | [`nll_loss`] | log probabilities `[batch, classes]`, classes `[batch]` | after a log softmax |
 //! | [`bce_with_logits`] | logits and probabilities of one shape | independent binary decisions |
+//! | [`BceWithLogits`] | the same | with a weight of positive targets |
 //! | [`mse_loss`], [`l1_loss`], [`huber`] | two tensors of one shape | regression |
 //! | [`kl_div`] | log probabilities and probabilities of one shape | distributions |
 //! | [`accuracy()`] | logits `[batch, classes]`, classes `[batch]` | a measure, without gradient |
@@ -15,17 +17,24 @@
 //! classes. Gradients flow to the input and, if they are floats, to the targets.
 
 mod accuracy;
+mod bce;
 mod classification;
+mod cross_entropy;
 mod distribution;
 mod dtype;
 mod regression;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub(crate) use self::dtype::at_least_f32;
 pub use self::{
     accuracy::accuracy,
+    bce::BceWithLogits,
     classification::{bce_with_logits, cross_entropy, nll_loss},
+    cross_entropy::CrossEntropy,
     distribution::kl_div,
     regression::{huber, l1_loss, mse_loss},
+    weights::ClassWeights,
 };

@@ -4,6 +4,7 @@ use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::*;
+use crate::tensor::{labels, readback};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -22,6 +23,15 @@ struct Case {
     value: f64,
     grad: Vec<f64>,
     target_grad: Option<Vec<f64>>,
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Default, Deserialize)]
+struct Options {
+    weights: Option<Vec<f64>>,
+    ignore_index: Option<i64>,
+    smoothing: Option<f64>,
 }
 
 impl Case {
@@ -94,13 +104,13 @@ fn cases(function: &str) -> Vec<Case> {
     reference.cases.remove(function).expect("cases of the function")
 }
 
-fn check_classes(function: &str, loss: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<1>) {
+fn check_classes(function: &str, loss: impl Fn(&Case, Tensor<2>, Tensor<1, Int>) -> Tensor<1>) {
     for case in cases(function) {
         // Targets come from a loader, on the plain device, or are computed by a step, on the
         // autodiff device.
         for device in [Device::default(), Device::default().autodiff()] {
             let leaf = case.input();
-            case.check(&loss(leaf.clone(), case.classes(&device)), &leaf, None);
+            case.check(&loss(&case, leaf.clone(), case.classes(&device)), &leaf, None);
         }
     }
 }
@@ -117,12 +127,126 @@ fn check_floats(function: &str, loss: impl Fn(&Case, Tensor<2>, Tensor<2>) -> Te
 
 #[test]
 fn cross_entropy_is_torchs() {
-    check_classes("cross_entropy", cross_entropy);
+    check_classes("cross_entropy", |_, logits, targets| cross_entropy(logits, targets));
 }
 
 #[test]
 fn nll_loss_is_torchs() {
-    check_classes("nll_loss", nll_loss);
+    check_classes("nll_loss", |_, log_probs, targets| nll_loss(log_probs, targets));
+}
+
+#[test]
+fn the_options_of_cross_entropy_are_torchs() {
+    let options = |case: &Case| {
+        let Options { weights, ignore_index, smoothing } = &case.options;
+        let mut loss = CrossEntropy::new();
+        if let Some(weights) = weights {
+            loss = loss.class_weights(weights.clone());
+        }
+        if let Some(index) = ignore_index {
+            loss = loss.ignore_index(*index);
+        }
+        loss.label_smoothing(smoothing.unwrap_or(0.0))
+    };
+    for deferred in [false, true] {
+        readback::deferring(deferred, || {
+            check_classes("cross_entropy_options", |case, logits, targets| options(case).forward(logits, targets));
+            check_classes("cross_entropy", |case, logits, targets| options(case).forward(logits, targets));
+        });
+    }
+}
+
+#[test]
+fn the_weight_of_positive_targets_is_torchs() {
+    check_floats("bce_options", |case, logits, targets| {
+        BceWithLogits::new().pos_weight(case.options.weights.clone().expect("weights")).forward(logits, targets)
+    });
+    check_floats("bce_with_logits", |_, logits, targets| BceWithLogits::new().forward(logits, targets));
+}
+
+#[test]
+fn weights_are_lists_or_tensors() {
+    let device = Device::default();
+    let logits = || Tensor::<2>::from_data([[1.0, 0.0], [0.0, 0.5]], &device);
+    let targets = || Tensor::<1, Int>::from_data([0, 1], &device);
+    let tensor = Tensor::<1>::from_data([1.0, 3.0], &device);
+    let loss = |weights: ClassWeights| -> f64 {
+        CrossEntropy::new().class_weights(weights).forward(logits(), targets()).into_scalar()
+    };
+    let expected = loss([1.0, 3.0].into());
+    for weights in [vec![1.0, 3.0].into(), [1.0, 3.0].as_slice().into(), (&tensor).into(), tensor.into()] {
+        assert_eq!(loss(weights), expected);
+    }
+}
+
+/// The message of a panic.
+fn panic_of(body: impl FnOnce() -> Tensor<1>) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).expect_err("a panic");
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .expect("a text")
+}
+
+#[test]
+fn a_label_that_is_not_a_class_is_named() {
+    let device = Device::default();
+    let logits = || Tensor::<2>::zeros([3, 2], &device);
+    let labels = |labels: [i64; 3], dtype: DType| Tensor::<1, Int>::from_data(labels, (&device, dtype));
+    for dtype in [DType::I64, DType::I32, DType::I8, DType::U8, DType::U32] {
+        let found = panic_of(|| cross_entropy(logits(), labels([0, 1, 2], dtype)));
+        let expected = "`cross_entropy` needs targets from 0 to 1 for 2 classes, found 2 at index 2 of the batch";
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let found = panic_of(|| cross_entropy(logits(), labels([0, -100, 1], DType::I64)));
+    assert!(found.contains("found -100 at index 1") && found.contains("ignore_index(-100)"), "{found}");
+    let found = panic_of(|| nll_loss(logits(), labels([7, 0, 1], DType::I64)));
+    assert!(found.contains("`nll_loss`") && found.contains("found 7 at index 0"), "{found}");
+    let found = panic_of(|| accuracy(&logits(), &labels([0, 5, 1], DType::I64)));
+    assert!(found.contains("`accuracy`") && found.contains("found 5 at index 1"), "{found}");
+    let ignoring = CrossEntropy::new().ignore_index(-100);
+    let found = panic_of(|| ignoring.forward(logits(), labels([0, -100, -1], DType::I64)));
+    assert!(found.contains("found -1 at index 2"), "{found}");
+}
+
+#[test]
+fn a_label_on_a_device_is_named_when_values_are_read_next() {
+    readback::deferring(true, || {
+        labels::forget_checks();
+        let device = Device::default();
+        let before = readback::waits();
+        let logits = || Tensor::<2>::zeros([3, 2], &device);
+        let right = cross_entropy(logits(), Tensor::from_data([0, 1, 1], &device));
+        let wrong = cross_entropy(logits(), Tensor::from_data([0, 2, 1], &device));
+        let ignored = CrossEntropy::new().ignore_index(9).forward(logits(), Tensor::from_data([0, 9, 1], &device));
+        assert_eq!(readback::waits(), before, "no batch waits for the device");
+        assert!(wrong.into_scalar::<f64>().is_nan());
+        close("ignored", &[ignored.into_scalar()], &[2.0_f64.ln()], 1e-6);
+        let error = readback::read(vec![right.clone()]).expect_err("the label").to_string();
+        assert!(
+            error.contains("`cross_entropy` needs targets from 0 to 1 for 2 classes, found 2 at index 1"),
+            "{error}"
+        );
+        // It is told once.
+        assert!(readback::read(vec![right]).is_ok());
+    });
+}
+
+#[test]
+#[should_panic(expected = "`class_weights` must have one weight per class, found 2 weights for 3 classes")]
+fn every_class_needs_a_weight() {
+    let device = Device::default();
+    let loss = CrossEntropy::new().class_weights([1.0, 2.0]);
+    let _ = loss.forward(Tensor::zeros([2, 3], &device), Tensor::zeros([2], &device));
+}
+
+#[test]
+#[should_panic(expected = "`label_smoothing` must be from 0 to 1, found 1.5")]
+fn a_smoothing_is_a_share() {
+    let device = Device::default();
+    let _ =
+        CrossEntropy::new().label_smoothing(1.5).forward(Tensor::zeros([2, 3], &device), Tensor::zeros([2], &device));
 }
 
 #[test]
@@ -145,6 +269,7 @@ fn huber_is_torchs() {
     check_floats("huber", |case, pred, target| huber(pred, target, case.delta.expect("a delta")));
 }
 
+/// The cases in double precision have batches of 3, 5, 7 and 10: Burn divides gradients in float32.
 #[test]
 fn kl_div_is_torchs() {
     check_floats("kl_div", |_, log_input, target| kl_div(log_input, target));

@@ -2,6 +2,7 @@
 
 use std::{any::Any, fmt};
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{Metric, MetricValue};
@@ -13,7 +14,7 @@ pub(crate) trait AnyMetric: Send {
     fn compute(&mut self) -> Result<MetricValue>;
     fn reset(&mut self);
     fn state(&mut self) -> Result<Value>;
-    fn load_state(&mut self, state: &Value) -> Result<()>;
+    fn load_state(&mut self, state: &Value, device: &Device) -> Result<()>;
     /// Returns a metric with the same options and no state.
     fn fresh(&self) -> Box<dyn AnyMetric>;
     fn type_name(&self) -> &'static str;
@@ -44,8 +45,8 @@ impl<X: Metric> AnyMetric for X {
         Metric::state(self)
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
-        Metric::load_state(self, state)
+    fn load_state(&mut self, state: &Value, device: &Device) -> Result<()> {
+        Metric::load_state(self, state, device)
     }
 
     fn fresh(&self) -> Box<dyn AnyMetric> {

@@ -1,5 +1,6 @@
 //! The trait of stateful metrics, and of the values that update them.
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::MetricValue;
@@ -29,11 +30,15 @@ use crate::error::Result;
 ///
 /// # Implementing a metric
 ///
+/// If the value is computed from sums over the batches, implement
+/// [`SumMetric`](super::SumMetric) instead: it has two methods.
+///
 /// The six methods without a body are required. Keep the state on the device of the data and read
 /// it in [`compute`](Metric::compute) only: an update that reads a tensor makes every step wait for
 /// the device.
 ///
 /// ```
+/// use burn::tensor::Device;
 /// use lightning_core::{Error, Result, metrics::{Metric, MetricValue}};
 /// use serde_json::{Value, json};
 ///
@@ -66,7 +71,7 @@ use crate::error::Result;
 ///     fn state(&mut self) -> Result<Value> {
 ///         Ok(json!([self.yes, self.all]))
 ///     }
-///     fn load_state(&mut self, state: &Value) -> Result<()> {
+///     fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
 ///         let counts = serde_json::from_value(state.clone());
 ///         (self.yes, self.all) = counts.map_err(|error| Error::msg(error.to_string()))?;
 ///         Ok(())
@@ -119,11 +124,12 @@ pub trait Metric: Clone + Send + 'static {
     /// If the device fails.
     fn state(&mut self) -> Result<Value>;
 
-    /// Replaces the state by one that [`state`](Self::state) returned.
+    /// Replaces the state by one that [`state`](Self::state) returned. `device` is that of the run:
+    /// a state that consists of tensors is created there.
     ///
     /// # Errors
     /// If it is the state of another metric.
-    fn load_state(&mut self, state: &Value) -> Result<()>;
+    fn load_state(&mut self, state: &Value, device: &Device) -> Result<()>;
 
     /// Adds one batch, in any form that can be converted to the input.
     ///
@@ -139,7 +145,9 @@ pub trait Metric: Clone + Send + 'static {
 /// Every cloneable value is its own input, so an implementation of [`Metric`] needs no more. The
 /// metrics of this crate take tuples of tensors, owned or borrowed: see
 /// [`Classification`](super::Classification), [`Regression`](super::Regression),
-/// [`TokenScores`](super::TokenScores) and [`Translations`](super::Translations).
+/// [`ImagePair`](super::ImagePair), [`Rankings`](super::Rankings),
+/// [`TokenScores`](super::TokenScores), [`Translations`](super::Translations) and
+/// [`Transcripts`](super::Transcripts).
 #[diagnostic::on_unimplemented(
     message = "the input of the metric must be `{I}`, found `{Self}`",
     label = "expected `{I}`, or values that convert to it",
@@ -164,5 +172,12 @@ impl<T: Clone> MetricInput<T> for T {
 impl<T: Clone> MetricInput<T> for &T {
     fn to_input(&self) -> Result<T> {
         Ok((*self).clone())
+    }
+}
+
+/// A tuple of borrowed values for one of owned ones.
+impl<A: Clone, B: Clone> MetricInput<(A, B)> for (&A, &B) {
+    fn to_input(&self) -> Result<(A, B)> {
+        Ok((self.0.clone(), self.1.clone()))
     }
 }

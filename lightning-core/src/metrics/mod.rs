@@ -6,15 +6,21 @@
 //! | metric | input |
 //! |---|---|
 //! | [`Accuracy`], [`Precision`], [`Recall`], [`FBeta`] | [`Classification`] |
+//! | [`Dice`], [`JaccardIndex`] (IoU), [`MatthewsCorrelation`], [`CohenKappa`] | [`Classification`] |
 //! | [`ConfusionMatrix`] | [`Classification`] |
-//! | [`Auroc`], [`AveragePrecision`] | [`Classification`] with scores |
+//! | [`Auroc`], [`AveragePrecision`], [`CalibrationError`] | [`Classification`] with scores |
 //! | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`] | [`Regression`] |
-//! | [`R2Score`] | [`Regression`] |
+//! | [`R2Score`], [`PearsonCorrelation`], [`SpearmanCorrelation`] | [`Regression`] |
+//! | [`PeakSignalNoiseRatio`] | [`Regression`] |
+//! | [`StructuralSimilarity`] | [`ImagePair`] |
+//! | [`RetrievalMrr`], [`RetrievalMap`], [`RetrievalNdcg`] | [`Rankings`] |
 //! | [`Perplexity`] | [`TokenScores`] |
-//! | [`Bleu`] | [`Translations`] |
+//! | [`Bleu`], [`Rouge`] | [`Translations`] |
+//! | [`WordErrorRate`], [`CharErrorRate`] | [`Transcripts`] |
 //!
-//! Other metrics implement [`Metric`]. Their values are in the reports of a run, as [`Metrics`],
-//! and callbacks monitor them by their [`MetricKey`].
+//! A metric of your own that is computed from sums implements [`SumMetric`], any other [`Metric`].
+//! Their values are in the reports of a run, as [`Metrics`], and callbacks monitor them by their
+//! [`MetricKey`].
 
 pub(crate) mod ambient;
 mod any_metric;

@@ -2,4 +2,5 @@
 
 pub(crate) mod any_rank;
 pub(crate) mod handle;
+pub(crate) mod labels;
 pub mod readback;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
+use super::labels;
 use crate::error::{Error, ErrorKind, Result};
 
 thread_local! {
@@ -37,13 +38,19 @@ pub(crate) fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u64>> {
     Ok(execute(Transaction::default().register(tensor))?.iter().flat_map(counts).collect())
 }
 
-/// Reads the tensors of a transaction.
+/// Reads the tensors of a transaction, and the labels that wait to be checked.
+///
+/// # Errors
+/// If the device fails, or a label of a batch since the last call is not a class.
 // sync: as the caller says.
 pub(crate) fn execute(transaction: Transaction) -> Result<Vec<TensorData>> {
     WAITS.set(WAITS.get() + 1);
-    transaction
-        .try_execute()
-        .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while metrics were read: {error:?}")))
+    let checks = labels::take_checks();
+    let mut data = checks.register(transaction).try_execute().map_err(|error| {
+        Error::new(ErrorKind::Device, format!("the device failed while metrics were read: {error:?}"))
+    })?;
+    checks.finish(&mut data)?;
+    Ok(data)
 }
 
 fn counts(data: &TensorData) -> Vec<u64> {

@@ -142,6 +142,11 @@ impl Sums {
         rows.push(row, |row| add_to(host, row))
     }
 
+    /// Returns whether nothing is left on a device, so that the values cost nothing.
+    pub(crate) fn is_known(&self) -> bool {
+        self.rows.waiting.is_empty()
+    }
+
     /// Returns the sums; empty before the first row.
     pub(crate) fn values(&mut self) -> Result<&[f64]> {
         let Self { host, rows } = self;

@@ -1,14 +1,15 @@
 //! The area under the ROC curve.
 
-use super::{CurveMetric, average::ratio, curve_metric::CurveArea, curves::Curve};
+use super::{CurveMetric, curve_metric::CurveArea, curves::Curve};
 
 /// The area under the receiver operating characteristic: the probability that a sample of the class
 /// has a higher score than another sample.
 ///
 /// It takes a [`Classification`](super::Classification) with scores, and has the options of
-/// [`CurveMetric`]. The numbers are those of torchmetrics' `BinaryAUROC`, `MulticlassAUROC` and
-/// `MultilabelAUROC`; in particular, a class without a target, or without any other target, has the
-/// area 0 and counts in the mean. Without any samples the area is NaN.
+/// [`CurveMetric`]. A class without a target, or without any other target, has no area: it is NaN
+/// on its own and left out of a mean, and a mean without any class is NaN. Otherwise the numbers are
+/// those of torchmetrics' `BinaryAUROC`, `MulticlassAUROC` and `MultilabelAUROC`, which count such a
+/// class as 0.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -31,13 +32,12 @@ pub struct RocArea;
 
 impl CurveArea for RocArea {
     /// Integrates over the false positive rate by the trapezoidal rule.
-    fn area(&self, curve: &Curve) -> f64 {
-        if curve.samples() == 0 {
-            return f64::NAN;
+    fn area(&self, curve: &Curve) -> Option<f64> {
+        if curve.positives == 0 || curve.negatives == 0 {
+            return None;
         }
         let (positives, negatives) = (curve.positives as f64, curve.negatives as f64);
-        let rates =
-            curve.points.iter().map(|(tp, fp)| (ratio(*fp as f64, negatives, 0.0), ratio(*tp as f64, positives, 0.0)));
+        let rates = curve.points.iter().map(|(tp, fp)| (*fp as f64 / negatives, *tp as f64 / positives));
         // A curve of all scores begins above the highest of them, and one of fixed thresholds at
         // the highest threshold.
         let mut last = if curve.binned { None } else { Some((0.0, 0.0)) };
@@ -48,6 +48,6 @@ impl CurveArea for RocArea {
             }
             last = Some((x, y));
         }
-        area
+        Some(area)
     }
 }

@@ -26,13 +26,18 @@ pub(crate) struct Stats {
     pub(crate) fp: f64,
     /// False negatives.
     pub(crate) fn_: f64,
-    /// True negatives; counted in multilabel tasks only.
+    /// True negatives; counted in binary and multilabel tasks only.
     pub(crate) tn: f64,
 }
 
 impl Stats {
-    fn add(self, other: Self) -> Self {
+    pub(crate) fn add(self, other: Self) -> Self {
         Self { tp: self.tp + other.tp, fp: self.fp + other.fp, fn_: self.fn_ + other.fn_, tn: self.tn + other.tn }
+    }
+
+    /// Returns the counts of the other one of two classes.
+    pub(crate) fn swapped(self) -> Self {
+        Self { tp: self.tn, fp: self.fn_, fn_: self.fp, tn: self.tp }
     }
 
     /// The number of targets.

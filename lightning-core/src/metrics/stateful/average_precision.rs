@@ -6,10 +6,10 @@ use super::{CurveMetric, average::ratio, curve_metric::CurveArea, curves::Curve}
 /// `Σ (Rₙ − Rₙ₋₁)·Pₙ` over the thresholds.
 ///
 /// It takes a [`Classification`](super::Classification) with scores, and has the options of
-/// [`CurveMetric`]. The numbers are those of torchmetrics' `BinaryAveragePrecision`,
-/// `MulticlassAveragePrecision` and `MultilabelAveragePrecision`; in particular, a class without a
-/// target is left out of the mean if every score is kept, and counts as 0 between thresholds.
-/// Without any samples the value is NaN.
+/// [`CurveMetric`]. A class without a target has no recall: its value is NaN on its own and left
+/// out of a mean, and a mean without any class is NaN. Otherwise the numbers are those of
+/// torchmetrics' `BinaryAveragePrecision`, `MulticlassAveragePrecision` and
+/// `MultilabelAveragePrecision`, which count such a class as 0 between thresholds.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -32,14 +32,9 @@ pub type AveragePrecision = CurveMetric<PrecisionRecallArea>;
 pub struct PrecisionRecallArea;
 
 impl CurveArea for PrecisionRecallArea {
-    fn area(&self, curve: &Curve) -> f64 {
-        if curve.samples() == 0 {
-            return f64::NAN;
-        }
+    fn area(&self, curve: &Curve) -> Option<f64> {
         if curve.positives == 0 {
-            // Recall is undefined. torchmetrics sets it to 1, and the area to 0, for fixed
-            // thresholds and if every target is class 0.
-            return if curve.binned || curve.only_first { 0.0 } else { f64::NAN };
+            return None;
         }
         let mut recall = 0.0;
         let steps = curve.points.iter().map(|(tp, fp)| {
@@ -48,6 +43,6 @@ impl CurveArea for PrecisionRecallArea {
             recall = next;
             step
         });
-        steps.sum()
+        Some(steps.sum())
     }
 }

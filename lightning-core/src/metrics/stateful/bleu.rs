@@ -4,6 +4,7 @@ mod texts;
 
 use std::collections::HashMap;
 
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use self::texts::Tokens;
@@ -186,7 +187,7 @@ impl Metric for Bleu {
         Ok(json!({ "matches": matches, "candidates": candidates, "tokens": [candidate_tokens, reference_tokens] }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         let (matches, candidates) = (exact::counts_of(state, "matches")?, exact::counts_of(state, "candidates")?);
         let [candidate_tokens, reference_tokens] =
             exact::counts_of(state, "tokens")?.try_into().map_err(|_| exact::foreign("tokens"))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use burn::data::dataloader::Progress;
+use burn::{data::dataloader::Progress, tensor::Device};
 use burn_train::metric::{Adaptor, Metric as TrainMetric, MetricMetadata, Numeric};
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ where
         Ok(self.inner.state())
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.inner.load(state)
     }
 }
@@ -160,7 +160,7 @@ where
         Ok(self.inner.state())
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.inner.load(state)
     }
 }
@@ -227,7 +227,7 @@ fn unmergeable<T>() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Int, Tensor};
+    use burn::tensor::{Int, Tensor};
     use burn_train::{
         ClassificationOutput,
         metric::{AccuracyInput, AccuracyMetric, LossMetric, TopKAccuracyMetric},
@@ -276,7 +276,9 @@ mod tests {
         let apart = theirs_says.zip(ours_says).map(|(percent, share)| (percent - share * 100.0).abs());
         assert!(apart.is_some_and(|apart| apart < 1e-9), "{theirs_says:?} percent, {ours_says:?}");
         let state = theirs.state()?;
-        assert!(theirs.load_state(&state).is_err_and(|error| error.to_string().contains("burn-train")));
+        assert!(
+            theirs.load_state(&state, &Device::default()).is_err_and(|error| error.to_string().contains("burn-train"))
+        );
         let other = theirs.clone();
         assert!(theirs.merge(&other).is_err());
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{
@@ -119,8 +120,8 @@ impl<S: ClassScore> ClassificationMetric<S> {
 
     /// Takes binary and multilabel scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), a batch with a score
-    /// below 0 or above 1 is taken as logits, as in torchmetrics.
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
+    /// one of them is below 0 or above 1. torchmetrics decides for each batch alone.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.counts.options.kind = ScoreKind::Logits;
@@ -164,7 +165,7 @@ impl<S: ClassScore> Metric for ClassificationMetric<S> {
         self.counts.state()
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.counts.load_state(state)
     }
 }

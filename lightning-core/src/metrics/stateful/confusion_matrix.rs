@@ -1,18 +1,20 @@
 //! The confusion matrix.
 
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::{
     Average, Classification,
     accumulate::Counts,
-    average::ratio,
+    average::{Stats, ratio},
     exact,
-    stat_scores::{Options, column_of, count_places, no_class},
+    stat_scores::{Cells, Options, ScoreKind, count_places, places},
     task::Task,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Matrix, Metric, MetricValue},
+    tensor::labels::no_class,
 };
 
 /// What the counts of a [`ConfusionMatrix`] are divided by.
@@ -55,8 +57,8 @@ pub struct ConfusionMatrix {
     options: Options,
     normalize: Option<Normalize>,
     task: Option<Task>,
-    /// A place per pair of target and prediction, row by row, matrix by matrix; then one for
-    /// ignored samples, and one for what is not a class.
+    /// In binary and multilabel tasks [`Cells`]. In the others a place per pair of target and
+    /// prediction, row by row; then one for ignored samples, and one for what is not a class.
     counts: Counts,
 }
 
@@ -111,15 +113,54 @@ impl ConfusionMatrix {
         self
     }
 
+    /// Takes binary and multilabel scores as logits.
+    ///
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
+    /// one of them is below 0 or above 1.
+    #[must_use]
+    pub fn logits(mut self) -> Self {
+        self.options.kind = ScoreKind::Logits;
+        self
+    }
+
+    /// Takes binary and multilabel scores as probabilities.
+    #[must_use]
+    pub fn probabilities(mut self) -> Self {
+        self.options.kind = ScoreKind::Probabilities;
+        self
+    }
+
+    /// Returns the task of the batches so far and the counts of all matrices, one after the other.
+    ///
+    /// # Errors
+    /// If the number of classes is unknown, the device fails, or a target was not a class.
+    pub(super) fn counts(&mut self) -> Result<(Task, Vec<f64>)> {
+        let Some(task) = self.task.or(self.options.classes.map(Task::Multiclass)) else {
+            let text = "a confusion matrix needs the number of classes, found neither samples nor \
+                        `num_classes`";
+            return Err(
+                Error::new(ErrorKind::Metric, text).help("write `.num_classes(…)` if an epoch may have no samples")
+            );
+        };
+        Ok((task, self.values(task)?))
+    }
+
     /// Returns the counts of all matrices.
     fn values(&mut self, task: Task) -> Result<Vec<f64>> {
         let counts = self.counts.values()?;
-        let foreign = counts.last().copied().unwrap_or(0);
+        let cells = Cells(counts);
+        let foreign = match task.is_yes_or_no() {
+            true => cells.foreign_targets() + cells.foreign_labels(),
+            false => counts.last().copied().unwrap_or(0),
+        };
         if foreign > 0 {
             return Err(task.no_such_class("targets and predicted labels", foreign));
         }
         let (matrices, size) = matrices_of(task);
-        let mut values: Vec<f64> = counts.iter().take(matrices * size * size).map(|count| *count as f64).collect();
+        let mut values: Vec<f64> = match task.is_yes_or_no() {
+            true => cells.columns(task).flat_map(|Stats { tp, fp, fn_, tn }| [tn, fp, fn_, tp]).collect(),
+            false => counts.iter().take(size * size).map(|count| *count as f64).collect(),
+        };
         values.resize(matrices * size * size, 0.0);
         Ok(values)
     }
@@ -161,36 +202,31 @@ impl Metric for ConfusionMatrix {
         let task = self.options.task_of(input, self.task)?;
         let len = input.len();
         if len == 0 {
+            self.task = Some(task);
             return Ok(());
         }
-        let (predicted, targets) = self.options.labels(input, task);
-        let (matrices, size) = matrices_of(task);
-        let places = matrices as i64 * (size * size) as i64;
-        let foreign = no_class(&predicted, size).bool_or(no_class(&targets, size));
-        let place = targets.clone() * size as i64 + predicted;
-        let place = match task {
-            Task::Multilabel(labels) => place + column_of(&targets, labels) * 4,
-            _ => place,
+        let counts = match self.options.labels(input, task) {
+            None => self.options.count_cells(input, task),
+            Some((predicted, targets)) => {
+                let size = task.classes();
+                let places = (size * size) as i64;
+                let foreign = no_class(&predicted, size).bool_or(no_class(&targets, size));
+                let place = targets.clone() * size as i64 + predicted;
+                let place = place.mask_fill(foreign, places + 1);
+                let place = match self.options.ignored(&targets) {
+                    Some(ignored) => place.mask_fill(ignored, places),
+                    None => place,
+                };
+                count_places(place, places as usize + 2)
+            }
         };
-        let place = place.mask_fill(foreign, places + 1);
-        let place = match self.options.ignored(&targets) {
-            Some(ignored) => place.mask_fill(ignored, places),
-            None => place,
-        };
-        self.counts.add(count_places(place, places as usize + 2), len)?;
+        self.counts.add(counts, len)?;
         self.task = Some(task);
         if self.counts.is_known() { self.values(task).map(drop) } else { Ok(()) }
     }
 
     fn compute(&mut self) -> Result<MetricValue> {
-        let Some(task) = self.task.or(self.options.classes.map(Task::Multiclass)) else {
-            let text = "a confusion matrix needs the number of classes, found neither samples nor \
-                        `num_classes`";
-            return Err(
-                Error::new(ErrorKind::Metric, text).help("write `.num_classes(…)` if an epoch may have no samples")
-            );
-        };
-        let values = self.values(task)?;
+        let (task, values) = self.counts()?;
         let (_, size) = matrices_of(task);
         let names = self.options.class_names(task.classes());
         let Task::Multilabel(_) = task else {
@@ -219,16 +255,18 @@ impl Metric for ConfusionMatrix {
         Ok(json!({ "task": task.name(), "classes": task.classes(), "counts": self.counts.state()? }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.reset();
         if state.is_null() {
             return Ok(());
         }
         let task = exact::task_of(state)?;
         let counts = exact::counts_of(state, "counts")?;
-        let (matrices, size) = matrices_of(task);
-        let places = size.checked_mul(size).and_then(|square| square.checked_mul(matrices));
-        if Some(counts.len()) != places.and_then(|places| places.checked_add(2)) {
+        let expected = match task.is_yes_or_no() {
+            true => Some(places(task)),
+            false => task.classes().checked_pow(2).and_then(|square| square.checked_add(2)),
+        };
+        if !counts.is_empty() && Some(counts.len()) != expected {
             return Err(exact::foreign("counts"));
         }
         (self.task, self.counts) = (Some(task), Counts::load(counts));

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{
-    Classification,
-    curves::{Curve, CurveAverage, Curves, evenly},
+    Average, Classification,
+    curves::{Curve, Curves, evenly},
     stat_scores::ScoreKind,
 };
 use crate::{
@@ -22,7 +23,9 @@ use crate::{
 /// is the same for all of them.
 ///
 /// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four
-/// bytes each.
+/// bytes each (eight of float64), and logits are ranked as they are: however large, they do not
+/// become equal by rounding. A score of NaN has no rank, so the area is NaN, too, and the run warns
+/// of it.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -45,9 +48,9 @@ pub struct CurveMetric<C> {
 
 /// An area of a [`CurveMetric`].
 pub trait CurveArea: Clone + fmt::Debug + Default + Send + 'static {
-    /// Computes the area of one class against the rest.
+    /// Computes the area of one class against the rest; `None` if the samples do not define it.
     #[doc(hidden)]
-    fn area(&self, curve: &Curve) -> f64;
+    fn area(&self, curve: &Curve) -> Option<f64>;
 }
 
 impl<C: CurveArea> CurveMetric<C> {
@@ -56,36 +59,18 @@ impl<C: CurveArea> CurveMetric<C> {
         Self { area: C::default(), curves: Curves::new() }
     }
 
-    /// Computes one value from the scores of all labels together. It needs targets of
+    /// Sets how the areas of the classes, each compared with the rest, are combined. Default:
+    /// [`Average::Macro`].
+    ///
+    /// [`Average::Micro`] ranks the scores of all labels together, and needs targets of
     /// `[samples, labels]`.
     #[must_use]
-    pub fn micro_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Micro;
+    pub fn average(mut self, average: Average) -> Self {
+        self.curves.average = average;
         self
     }
 
-    /// Computes the mean over the classes, each compared with the rest. This is the default.
-    #[must_use]
-    pub fn macro_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Macro;
-        self
-    }
-
-    /// Computes the mean over the classes, weighted by their numbers of targets.
-    #[must_use]
-    pub fn weighted_average(mut self) -> Self {
-        self.curves.average = CurveAverage::Weighted;
-        self
-    }
-
-    /// Computes a value per class, under its own name.
-    #[must_use]
-    pub fn per_class(mut self) -> Self {
-        self.curves.average = CurveAverage::PerClass;
-        self
-    }
-
-    /// Sets the names of the classes, for [`per_class`](Self::per_class). Default: their numbers.
+    /// Sets the names of the classes, for [`Average::PerClass`]. Default: their numbers.
     #[must_use]
     pub fn class_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.curves.names = names.into_iter().map(Into::into).collect();
@@ -120,8 +105,8 @@ impl<C: CurveArea> CurveMetric<C> {
 
     /// Takes scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), a batch with a score
-    /// below 0 or above 1 is taken as logits, as in torchmetrics.
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
+    /// one of them is below 0 or above 1. torchmetrics decides for each batch alone.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.curves.kind = ScoreKind::Logits;
@@ -165,7 +150,7 @@ impl<C: CurveArea> Metric for CurveMetric<C> {
         self.curves.state()
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.curves.load_state(state)
     }
 }

@@ -7,6 +7,7 @@
 mod bins;
 mod curve;
 mod samples;
+mod scores;
 #[cfg(test)]
 mod tests;
 
@@ -20,14 +21,14 @@ use serde_json::{Value, json};
 
 pub(crate) use self::{bins::evenly, curve::Curve};
 use self::{
-    bins::{check_thresholds, count_bins},
+    bins::{Batch, Layout, check_thresholds, count_bins},
     samples::Samples,
 };
 use super::{
     accumulate::Counts,
-    average::ratio,
+    average::{Average, ratio},
     exact,
-    input::{Classification, Predictions},
+    input::{Classification, Predictions, matrix},
     stat_scores::ScoreKind,
     task::Task,
 };
@@ -36,20 +37,10 @@ use crate::{
     metrics::MetricValue,
 };
 
-/// How the areas of the classes are combined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CurveAverage {
-    /// One area of all labels together, in a multilabel task.
-    Micro,
-    Macro,
-    Weighted,
-    PerClass,
-}
-
 /// Options and state of a metric of ranked scores.
 #[derive(Clone, Debug)]
 pub(crate) struct Curves {
-    pub(crate) average: CurveAverage,
+    pub(crate) average: Average,
     pub(crate) ignore_index: Option<i64>,
     pub(crate) kind: ScoreKind,
     pub(crate) names: Vec<String>,
@@ -64,7 +55,7 @@ pub(crate) struct Curves {
 impl Curves {
     pub(crate) fn new() -> Self {
         Self {
-            average: CurveAverage::Macro,
+            average: Average::Macro,
             ignore_index: None,
             kind: ScoreKind::Guessed,
             names: Vec::new(),
@@ -94,9 +85,9 @@ impl Curves {
     /// # Errors
     /// If the batch does not fit the options or the batches before, or the device fails.
     pub(crate) fn update(&mut self, input: &Classification) -> Result<()> {
-        let (task, scores) = self.probabilities(&input.predictions)?;
+        let (task, scores) = columns_of(&input.predictions)?;
         self.check_task(task)?;
-        if scores.dims()[0] == 0 {
+        if input.len() == 0 {
             return Ok(());
         }
         let Some(thresholds) = self.thresholds.clone() else {
@@ -106,47 +97,22 @@ impl Curves {
             return if is_known { self.samples.check(task, self.ignore_index) } else { Ok(()) };
         };
         check_thresholds(&thresholds)?;
-        let bins = count_bins(&scores, &input.targets, &thresholds, task, self.ignore_index);
+        let batch = Batch { scores: &scores, targets: &input.targets, task, ignore_index: self.ignore_index };
+        let activate = |logits| if matches!(task, Task::Multiclass(_)) { softmax(logits, 1) } else { sigmoid(logits) };
+        let bins = count_bins(&batch, self.kind, activate, &thresholds);
         self.bins.add(bins, scores.shape().num_elements())?;
         self.task = Some(task);
         if self.bins.is_known() { self.check_bins() } else { Ok(()) }
-    }
-
-    /// Returns the task of a batch, and its scores as probabilities of `[samples, columns]`.
-    fn probabilities(&self, predictions: &Predictions) -> Result<(Task, Tensor<2>)> {
-        Ok(match predictions {
-            Predictions::Binary(scores) => {
-                let [samples] = scores.dims();
-                let probabilities = self.kind.probabilities(scores.clone(), sigmoid);
-                (Task::Binary, probabilities.reshape([samples, 1]))
-            }
-            Predictions::Scores(scores) => {
-                let softmax = |logits| softmax(logits, 1);
-                let probabilities = self.kind.probabilities(scores.clone(), softmax);
-                (Task::Multiclass(scores.dims()[1]), probabilities)
-            }
-            Predictions::Multilabel(scores) => {
-                let probabilities = self.kind.probabilities(scores.clone(), sigmoid);
-                (Task::Multilabel(scores.dims()[1]), probabilities)
-            }
-            Predictions::Labels(_) => {
-                let text = "a metric that ranks predictions needs scores, found predicted labels";
-                return Err(Error::new(ErrorKind::Metric, text).help(
-                    "pass scores of the positive class as `Tensor<1>`, or `Tensor<2>` of \
-                     shape [samples, classes]",
-                ));
-            }
-        })
     }
 
     /// # Errors
     /// If the task is not that of the batches before, or does not fit the options.
     fn check_task(&self, task: Task) -> Result<()> {
         task.check_same(self.task)?;
-        if self.average == CurveAverage::Micro && matches!(task, Task::Multiclass(_)) {
-            let text = "`micro_average` needs a target per label, found one class per sample";
+        if self.average == Average::Micro && matches!(task, Task::Multiclass(_)) {
+            let text = "`Average::Micro` of ranked scores needs a target per label, found one class per sample";
             return Err(Error::new(ErrorKind::Metric, text)
-                .help("remove `.micro_average()`, or pass targets of shape [samples, labels]"));
+                .help("remove `.average(Average::Micro)`, or pass targets of shape [samples, labels]"));
         }
         if task.columns() > 1 { task.check_names(&self.names) } else { Ok(()) }
     }
@@ -157,7 +123,7 @@ impl Curves {
         let Some(task) = self.task else { return Ok(()) };
         // A target is counted once for each score that it goes with.
         let scores = if task.is_multilabel() { 1 } else { task.columns() };
-        match self.bins.values()?.last().copied().unwrap_or(0) / scores as u64 {
+        match Layout::foreign(self.bins.values()?) / scores as u64 {
             0 => Ok(()),
             foreign => Err(task.no_such_class("targets", foreign)),
         }
@@ -166,47 +132,49 @@ impl Curves {
     /// Returns the curve of each column; of all columns together for a micro average.
     fn curves(&mut self) -> Result<Vec<Curve>> {
         let Some(task) = self.task else { return Ok(Vec::new()) };
-        let is_micro = self.average == CurveAverage::Micro;
+        let is_micro = self.average == Average::Micro;
         let Some(thresholds) = &self.thresholds else {
             self.samples.flush()?;
             self.samples.check(task, self.ignore_index)?;
             // For a micro average, all scores are those of one label.
             let task = if is_micro { Task::Binary } else { task };
-            return Ok(self.samples.curves(task, self.ignore_index));
+            return Ok(self.samples.curves(task, self.ignore_index, self.kind));
         };
-        let levels = thresholds.len() + 1;
+        let layout = Layout::new(self.kind, task, thresholds.len());
         self.check_bins()?;
-        let bins = self.bins.values()?;
-        let curves = (0..task.columns()).map(|column| Curve::of_bins(bins, column, levels));
+        let bins = layout.probabilities(self.bins.values()?);
+        let curves = (0..task.columns()).map(|column| Curve::of_bins(bins, column, layout.levels));
         Ok(match is_micro {
             true => curves.reduce(Curve::together).into_iter().collect(),
             false => curves.collect(),
         })
     }
 
-    /// Returns the score of the positive class, or the average over the classes. A class whose
-    /// score is NaN is left out of an average.
+    /// Returns the score of the positive class, or the average over the classes.
+    ///
+    /// A class without a score is left out of an average, and NaN on its own. A class with a NaN
+    /// among its scores has the score NaN, and so has every average.
     ///
     /// # Errors
     /// If a target is not a class, or the device fails.
-    pub(crate) fn score(&mut self, score: impl Fn(&Curve) -> f64) -> Result<MetricValue> {
+    pub(crate) fn score(&mut self, score: impl Fn(&Curve) -> Option<f64>) -> Result<MetricValue> {
         let curves = self.curves()?;
-        let scores: Vec<f64> = curves.iter().map(score).collect();
+        let scores: Vec<Option<f64>> =
+            curves.iter().map(|curve| if curve.has_nan { Some(f64::NAN) } else { score(curve) }).collect();
         if let [] | [_] = scores.as_slice() {
-            return Ok(MetricValue::Scalar(scores.first().copied().unwrap_or(f64::NAN)));
+            return Ok(MetricValue::Scalar(scores.first().copied().flatten().unwrap_or(f64::NAN)));
         }
-        if self.average == CurveAverage::PerClass {
-            return Ok(MetricValue::Named(self.class_names(scores.len()).zip(scores).collect()));
+        if self.average == Average::PerClass {
+            let scores = scores.into_iter().map(|score| score.unwrap_or(f64::NAN));
+            return Ok(MetricValue::Named(self.class_names(curves.len()).zip(scores).collect()));
         }
-        let is_weighted = self.average == CurveAverage::Weighted;
-        let known = curves.iter().zip(scores).filter(|(_, score)| !score.is_nan());
+        let is_weighted = self.average == Average::Weighted;
+        let known = curves.iter().zip(scores).filter_map(|(curve, score)| Some((curve, score?)));
         let (sum, weights) = known.fold((0.0, 0.0), |(sum, weights), (curve, score)| {
             let weight = if is_weighted { curve.positives as f64 } else { 1.0 };
             (sum + weight * score, weights + weight)
         });
-        // The values of torchmetrics without any class to average.
-        let otherwise = if is_weighted { 0.0 } else { f64::NAN };
-        Ok(MetricValue::Scalar(ratio(sum, weights, otherwise)))
+        Ok(MetricValue::Scalar(ratio(sum, weights, f64::NAN)))
     }
 
     fn class_names(&self, classes: usize) -> impl Iterator<Item = String> {
@@ -241,8 +209,7 @@ impl Curves {
         }
         self.samples.flush()?;
         let Samples { scores, targets, .. } = &self.samples;
-        let scores = exact::numbers(scores.iter().copied().map(f64::from));
-        Ok(json!({ "task": name, "classes": classes, "scores": scores, "targets": targets }))
+        Ok(json!({ "task": name, "classes": classes, "raw": exact::numbers(scores.iter()), "targets": targets }))
     }
 
     /// Replaces the scores.
@@ -258,23 +225,43 @@ impl Curves {
         let columns = task.columns();
         if let Some(thresholds) = &self.thresholds {
             let bins = exact::counts_of(state, "bins")?;
-            let expected = columns.checked_mul(2 * (thresholds.len() + 1));
-            if Some(bins.len()) != expected.and_then(|len| len.checked_add(2)) {
+            if bins.len() != Layout::new(self.kind, task, thresholds.len()).len() {
                 return Err(exact::foreign("bins"));
             }
             self.bins = Counts::load(bins);
         } else {
-            let scores = exact::numbers_of(state, "scores")?;
-            let scores: Vec<f32> = scores.into_iter().map(|score| score as f32).collect();
+            let scores = exact::numbers_of(state, "raw")?;
             let targets = exact::numbers_of(state, "targets")?;
             let targets: Vec<i64> = targets.into_iter().map(|target| target as i64).collect();
             let scores_of_target = if task.is_multilabel() { 1 } else { columns };
             if Some(scores.len()) != targets.len().checked_mul(scores_of_target) {
-                return Err(exact::foreign("scores"));
+                return Err(exact::foreign("raw"));
             }
             self.samples = Samples::new(scores, targets);
         }
         self.task = Some(task);
         Ok(())
     }
+}
+
+/// Returns the task of a batch, and its scores as `[samples, columns]`.
+///
+/// # Errors
+/// If there are no scores.
+fn columns_of(predictions: &Predictions) -> Result<(Task, Tensor<2>)> {
+    Ok(match predictions {
+        Predictions::Binary(scores) => {
+            let [samples] = scores.dims();
+            (Task::Binary, matrix(scores.clone(), [samples, 1]))
+        }
+        Predictions::Scores(scores) => (Task::Multiclass(scores.dims()[1]), scores.clone()),
+        Predictions::Multilabel(scores) => (Task::Multilabel(scores.dims()[1]), scores.clone()),
+        Predictions::Labels(_) => {
+            let text = "a metric that ranks predictions needs scores, found predicted labels";
+            return Err(Error::new(ErrorKind::Metric, text).help(
+                "pass scores of the positive class as `Tensor<1>`, or `Tensor<2>` of \
+                 shape [samples, classes]",
+            ));
+        }
+    })
 }

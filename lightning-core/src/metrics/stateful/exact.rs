@@ -18,8 +18,12 @@ pub(crate) fn numbers(values: impl IntoIterator<Item = f64>) -> Value {
 /// # Errors
 /// If there is none, or it is something else.
 pub(crate) fn numbers_of(state: &Value, key: &str) -> Result<Vec<f64>> {
-    let list = state.get(key).and_then(Value::as_array);
-    list.and_then(|list| list.iter().map(f64_from_json).collect()).ok_or_else(|| foreign(key))
+    state.get(key).and_then(numbers_in).ok_or_else(|| foreign(key))
+}
+
+/// Returns a list of numbers; `None` if it is something else.
+pub(crate) fn numbers_in(list: &Value) -> Option<Vec<f64>> {
+    list.as_array()?.iter().map(f64_from_json).collect()
 }
 
 /// Returns the list of counts under a key of an object.

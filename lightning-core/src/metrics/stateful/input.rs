@@ -4,14 +4,20 @@
 //! float32, because sums and comparisons need the precision.
 
 mod classification;
+mod images;
+mod rankings;
 mod regression;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
 pub(crate) use self::classification::Predictions;
+pub(crate) use self::shape::matrix;
 pub use self::{
     classification::{ClassPredictions, ClassTargets, Classification},
+    images::{ImagePair, ImageValues},
+    rankings::{DocumentScores, Queries, Rankings, Relevance},
     regression::{RealValues, Regression},
     tokens::{TokenLogits, TokenScores},
 };

@@ -1,5 +1,6 @@
 //! The mean absolute error.
 
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::{Regression, accumulate::Sums, exact};
@@ -45,7 +46,11 @@ impl Metric for MeanAbsoluteError {
 
     fn accumulate(&mut self, input: &Regression) -> Result<()> {
         let Regression { predictions, targets, .. } = input.clone();
-        self.elements += predictions.shape().num_elements() as u64;
+        let elements = predictions.shape().num_elements();
+        if elements == 0 {
+            return Ok(());
+        }
+        self.elements += elements as u64;
         self.sums.add((predictions - targets).abs().sum())
     }
 
@@ -67,7 +72,7 @@ impl Metric for MeanAbsoluteError {
         Ok(json!({ "sums": self.sums.state()?, "elements": self.elements }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         let elements = state.get("elements").and_then(Value::as_u64).ok_or_else(|| exact::foreign("elements"))?;
         *self = Self { sums: Sums::load(exact::numbers_of(state, "sums")?), elements };
         Ok(())

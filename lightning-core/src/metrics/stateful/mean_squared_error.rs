@@ -1,5 +1,6 @@
 //! The mean squared error.
 
+use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::{Regression, accumulate::Sums, exact};
@@ -54,7 +55,11 @@ impl Metric for MeanSquaredError {
 
     fn accumulate(&mut self, input: &Regression) -> Result<()> {
         let Regression { predictions, targets, .. } = input.clone();
-        self.elements += predictions.shape().num_elements() as u64;
+        let elements = predictions.shape().num_elements();
+        if elements == 0 {
+            return Ok(());
+        }
+        self.elements += elements as u64;
         self.sums.add((predictions - targets).square().sum())
     }
 
@@ -75,7 +80,7 @@ impl Metric for MeanSquaredError {
         Ok(json!({ "sums": self.sums.state()?, "elements": self.elements }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         let elements = state.get("elements").and_then(Value::as_u64).ok_or_else(|| exact::foreign("elements"))?;
         *self = Self { sums: Sums::load(exact::numbers_of(state, "sums")?), elements };
         Ok(())

@@ -1,12 +1,13 @@
 //! Perplexity.
 
-use burn::tensor::{Bool, FloatDType, Tensor, activation::log_softmax};
+use burn::tensor::{Bool, Device, FloatDType, Tensor, activation::log_softmax};
 use serde_json::{Value, json};
 
-use super::{TokenScores, accumulate::Sums, exact, stat_scores::no_class};
+use super::{TokenScores, accumulate::Sums, exact};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Metric, MetricValue},
+    tensor::labels::{is_label, no_class},
 };
 
 /// The perplexity of a language model: `exp` of the mean negative log likelihood of the target
@@ -66,7 +67,7 @@ impl Metric for Perplexity {
         let (foreign, left_out) = match self.ignore_index {
             None => (foreign.clone(), foreign),
             Some(index) => {
-                let ignored = targets.clone().equal_scalar(index);
+                let ignored = is_label(&targets, index);
                 (foreign.clone().bool_and(ignored.clone().bool_not()), foreign.bool_or(ignored))
             }
         };
@@ -103,7 +104,7 @@ impl Metric for Perplexity {
         Ok(json!({ "sums": self.sums.state()? }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.sums = Sums::load(exact::numbers_of(state, "sums")?);
         Ok(())
     }

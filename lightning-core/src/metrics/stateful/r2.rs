@@ -2,11 +2,16 @@
 
 mod moments;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde_json::{Value, json};
 
 use self::moments::Moments;
-use super::{Regression, accumulate::Rows, exact};
+use super::{
+    Regression,
+    accumulate::Rows,
+    exact,
+    outputs::{check_outputs, merged},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{Metric, MetricValue},
@@ -25,15 +30,13 @@ pub enum MultiOutput {
     Raw,
 }
 
-/// Sums of squares up to this are taken as 0, because rounding alone may reach it; as in
-/// torchmetrics.
-const NEGLIGIBLE: f64 = 1e-4;
-
 /// The coefficient of determination R²: `1 − Σ (target − prediction)² / Σ (target − mean target)²`.
 ///
 /// It takes a [`Regression`] of `[samples]` or `[samples, outputs]`. Constant targets have the
-/// score 1 if they are predicted exactly, and 0 otherwise. Fewer than two samples are an error. The
-/// number is that of torchmetrics' `R2Score`.
+/// score 1 if they are predicted exactly, and 0 otherwise; targets of any other variance, however
+/// small, have the score of the formula. A NaN or an infinite target makes the score NaN. Fewer
+/// than two samples are an error. The number is that of torchmetrics' `R2Score`, which takes sums
+/// of squares up to 1e-4 as 0, and so scores targets of a small scale otherwise.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -104,7 +107,9 @@ impl R2Score {
             MultiOutput::VarianceWeighted => {
                 let all: f64 = spread.iter().sum();
                 let weighted = spread.iter().zip(scores).map(|(spread, score)| spread / all * score);
-                MetricValue::Scalar(adjusted(weighted.sum()))
+                // Without any variance there is nothing to weigh by.
+                let mean = if all == 0.0 { scores.iter().sum::<f64>() / scores.len() as f64 } else { weighted.sum() };
+                MetricValue::Scalar(adjusted(mean))
             }
         }
     }
@@ -116,36 +121,39 @@ impl R2Score {
     }
 }
 
+/// Returns the score of one output.
+fn score(residual: f64, spread: f64) -> f64 {
+    match spread {
+        // Constant targets.
+        0.0 if residual == 0.0 => 1.0,
+        0.0 if residual > 0.0 => 0.0,
+        // Squares that overflowed say nothing about the ratio.
+        f64::INFINITY => f64::NAN,
+        _ => 1.0 - residual / spread,
+    }
+}
+
 impl Metric for R2Score {
     type Input = Regression;
 
     fn accumulate(&mut self, input: &Regression) -> Result<()> {
-        let Regression { predictions, targets, rank } = input.clone();
-        if rank > 2 {
-            let text = format!("the R² score needs tensors of rank 1 or 2, found rank {rank}");
-            return Err(
-                Error::new(ErrorKind::Metric, text).help("pass tensors of shape [samples] or [samples, outputs]")
-            );
-        }
+        check_outputs("the R² score", input, self.outputs)?;
+        let Regression { predictions, targets, .. } = input.clone();
         let [samples, outputs] = targets.dims();
-        if let Some(known) = self.outputs.filter(|known| *known != outputs) {
-            let text = format!(
-                "all batches of a metric must have the same outputs, found a batch of {outputs} after \
-                 batches of {known}"
-            );
-            return Err(Error::new(ErrorKind::Metric, text)
-                .help("pass predictions and targets of shape [samples, outputs] in every batch"));
-        }
         if samples == 0 {
             return Ok(());
         }
         self.outputs = Some(outputs);
-        let mean = targets.clone().mean_dim(0);
-        let spread = (targets.clone() - mean.clone()).square().sum_dim(0);
+        // Relative to the first sample: constant targets then have no spread at all, where the mean
+        // of equal numbers may differ from them by rounding, and targets far from 0 keep theirs.
+        let first = targets.clone().slice([0..1, 0..outputs]);
+        let distance = targets.clone() - first.clone();
+        let shift = distance.clone().mean_dim(0);
+        let spread = (distance - shift.clone()).square().sum_dim(0);
         let residual = (targets - predictions).square().sum_dim(0);
-        let count = Tensor::full([1], samples as f64, (&mean.device(), mean.dtype()));
+        let count = Tensor::full([1], samples as f64, (&first.device(), first.dtype()));
         let flat = |row: Tensor<2>| row.reshape([outputs]);
-        let row = Tensor::cat(vec![count, flat(mean), flat(spread), flat(residual)], 0);
+        let row = Tensor::cat(vec![count, flat(first), flat(shift), flat(spread), flat(residual)], 0);
         let Self { rows, moments, .. } = self;
         rows.push(row, |row| moments.add_row(row))
     }
@@ -157,15 +165,8 @@ impl Metric for R2Score {
             let text = format!("the R² score needs at least 2 samples, found {samples}");
             return Err(Error::new(ErrorKind::Metric, text).help("log at least two samples per epoch"));
         }
-        let scores: Vec<f64> = residual
-            .iter()
-            .zip(&spread)
-            .map(|(residual, spread)| match (*residual > NEGLIGIBLE, *spread > NEGLIGIBLE) {
-                (false, _) => 1.0,
-                (true, false) => 0.0,
-                (true, true) => 1.0 - residual / spread,
-            })
-            .collect();
+        let scores: Vec<f64> =
+            residual.iter().zip(&spread).map(|(residual, spread)| score(*residual, *spread)).collect();
         Ok(self.combine(&scores, &spread, samples))
     }
 
@@ -175,14 +176,7 @@ impl Metric for R2Score {
     }
 
     fn merge(&mut self, other: &Self) -> Result<()> {
-        if let (Some(own), Some(theirs)) = (self.outputs, other.outputs)
-            && own != theirs
-        {
-            let text = format!("metrics that are merged must have the same outputs, found {theirs} and {own}");
-            return Err(Error::new(ErrorKind::Metric, text)
-                .help("merge metrics that were updated with the same kind of batches"));
-        }
-        self.outputs = self.outputs.or(other.outputs);
+        self.outputs = merged(self.outputs, other.outputs)?;
         self.moments()?;
         self.moments.add(other.clone().moments()?);
         Ok(())
@@ -201,7 +195,7 @@ impl Metric for R2Score {
         }))
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         self.reset();
         let samples = state.get("samples").and_then(f64_from_json).ok_or_else(|| exact::foreign("samples"))?;
         let list = |key| exact::numbers_of(state, key);

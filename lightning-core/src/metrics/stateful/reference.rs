@@ -1,4 +1,8 @@
-//! Every metric against torchmetrics: the numbers are those of `tests/reference/metrics.py`.
+//! Every metric against torchmetrics: the numbers are those of `tests/reference/metrics.py` and
+//! `metrics_more.py`.
+
+mod compare;
+mod more;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Deserialize;
@@ -50,6 +54,13 @@ struct Case {
     n_gram: Option<usize>,
     smooth: Option<bool>,
     weights: Option<Vec<f64>>,
+    kappa: Option<String>,
+    norm: Option<String>,
+    bins: Option<usize>,
+    data_range: Option<f64>,
+    empty: Option<String>,
+    references: Option<String>,
+    score: Option<String>,
 }
 
 fn reference() -> Reference {
@@ -88,6 +99,7 @@ fn classification(form: &str, batch: &Value) -> Classification {
         "binary" => (&real::<1>(predictions), targets()).to_input(),
         "labels" => (whole::<1>(predictions), targets()).to_input(),
         "multilabel" => (real::<2>(predictions), whole::<2>(&batch["targets"])).to_input(),
+        "pixels" => (real::<4>(predictions), whole::<3>(&batch["targets"])).to_input(),
         other => panic!("form {other}"),
     }
     .expect("a classification")
@@ -96,6 +108,7 @@ fn classification(form: &str, batch: &Value) -> Classification {
 fn regression(batch: &Value) -> Regression {
     match dims(&batch["targets"]).len() {
         1 => (real::<1>(&batch["predictions"]), real::<1>(&batch["targets"])).to_input(),
+        4 => (real::<4>(&batch["predictions"]), real::<4>(&batch["targets"])).to_input(),
         _ => (real::<2>(&batch["predictions"]), real::<2>(&batch["targets"])).to_input(),
     }
     .expect("a regression")
@@ -154,7 +167,7 @@ fn check<X: Metric>(case: &Case, metric: &X, inputs: &[X::Input]) {
         let text = updated(first).state().expect("a state").to_string();
         let mut resumed = updated(second);
         resumed
-            .load_state(&serde_json::from_str(&text).expect("JSON"))
+            .load_state(&serde_json::from_str(&text).expect("JSON"), &Device::default())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         second.iter().for_each(|input| resumed.accumulate(input).expect("an update"));
         assert_eq!(bits(&value(&mut resumed)), bits(&found), "{name}: resumed after {cut} batches");
@@ -252,10 +265,10 @@ fn the_confusion_matrix() {
 /// Applies the options of a case to a metric of ranked scores.
 fn with_curve_options<C: CurveArea>(mut metric: CurveMetric<C>, case: &Case) -> CurveMetric<C> {
     metric = match case.average.as_deref() {
-        Some("micro") => metric.micro_average(),
-        Some("weighted") => metric.weighted_average(),
-        Some("per_class") => metric.per_class(),
-        _ => metric.macro_average(),
+        Some("micro") => metric.average(Average::Micro),
+        Some("weighted") => metric.average(Average::Weighted),
+        Some("per_class") => metric.average(Average::PerClass),
+        _ => metric.average(Average::Macro),
     };
     if let Some(index) = case.ignore_index {
         metric = metric.ignore_index(index);

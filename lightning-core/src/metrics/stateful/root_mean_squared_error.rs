@@ -1,5 +1,6 @@
 //! The root mean squared error.
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{MeanSquaredError, Regression};
@@ -62,7 +63,7 @@ impl Metric for RootMeanSquaredError {
         self.mean.state()
     }
 
-    fn load_state(&mut self, state: &Value) -> Result<()> {
-        self.mean.load_state(state)
+    fn load_state(&mut self, state: &Value, device: &Device) -> Result<()> {
+        self.mean.load_state(state, device)
     }
 }

@@ -1,5 +1,6 @@
 //! True and false positives of each class: what accuracy, precision, recall and F-beta are made of.
 
+mod cells;
 mod counting;
 mod options;
 mod predictions;
@@ -9,7 +10,8 @@ mod tests;
 use serde_json::{Value, json};
 
 pub(crate) use self::{
-    counting::{as_int, column_of, count_places, no_class},
+    cells::{Cells, places},
+    counting::{column_of, count_places},
     options::Options,
     predictions::ScoreKind,
 };
@@ -27,9 +29,9 @@ use crate::{error::Result, metrics::MetricValue};
 pub struct StatScores {
     pub(crate) options: Options,
     task: Option<Task>,
-    /// Groups of right predictions, of predictions and of targets, and in a multilabel task one of
-    /// all samples. Each has a place per class, one for ignored samples, and one for what is not a
-    /// class.
+    /// In binary and multilabel tasks [`Cells`]. In the others groups of right predictions, of
+    /// predictions and of targets, each with a place per class, one for ignored samples, and one
+    /// for what is not a class.
     counts: Counts,
 }
 
@@ -52,14 +54,18 @@ impl StatScores {
         let task = self.options.task_of(input, self.task)?;
         let len = input.len();
         if len == 0 {
+            self.task = Some(task);
             return Ok(());
         }
-        let (predicted, targets) = self.options.labels(input, task);
-        let ignored = self.options.ignored(&targets);
-        let counts = match task {
-            Task::Labels => counting::count_hits(predicted, targets, ignored),
-            Task::Multilabel(labels) => counting::count_labels(&predicted, &targets, ignored.as_ref(), labels),
-            _ => counting::count_classes(predicted, targets, ignored.as_ref(), task.classes()),
+        let counts = match self.options.labels(input, task) {
+            None => self.options.count_cells(input, task),
+            Some((predicted, targets)) => {
+                let ignored = self.options.ignored(&targets);
+                match task {
+                    Task::Labels => counting::count_hits(predicted, targets, ignored),
+                    _ => counting::count_classes(predicted, targets, ignored.as_ref(), task.classes()),
+                }
+            }
         };
         self.counts.add(counts, len)?;
         self.task = Some(task);
@@ -76,10 +82,13 @@ impl StatScores {
     fn check_counts(&mut self) -> Result<()> {
         let task = self.task.filter(|task| *task != Task::Labels && self.counts.is_known());
         let Some(task) = task else { return Ok(()) };
-        let classes = task.classes();
         let counts = self.counts.values()?;
-        let foreign = |group: usize| counts.get((group + 1) * (classes + 2) - 1).copied().unwrap_or(0);
-        for (what, count) in [("targets", foreign(2)), ("predicted labels", foreign(1))] {
+        let foreign = |group: usize| counts.get((group + 1) * (task.classes() + 2) - 1).copied().unwrap_or(0);
+        let (targets, labels) = match task.is_yes_or_no() {
+            true => (Cells(counts).foreign_targets(), Cells(counts).foreign_labels()),
+            false => (foreign(2), foreign(1)),
+        };
+        for (what, count) in [("targets", targets), ("predicted labels", labels)] {
             if count > 0 {
                 return Err(task.no_such_class(what, count));
             }
@@ -91,21 +100,24 @@ impl StatScores {
     ///
     /// # Errors
     /// If the device fails, or a target was not a class.
-    fn stats(&mut self) -> Result<Vec<Stats>> {
+    pub(crate) fn stats(&mut self) -> Result<Vec<Stats>> {
         let Some(task) = self.task else { return Ok(Vec::new()) };
         // Reading the device first makes the check see everything.
         self.counts.values()?;
         self.check_counts()?;
-        let group = task.classes() + 2;
         let counts = self.counts.values()?;
+        if task.is_yes_or_no() {
+            let columns: Vec<Stats> = Cells(counts).columns(task).collect();
+            return Ok(match columns.as_slice() {
+                [yes] if task == Task::Binary => vec![yes.swapped(), *yes],
+                _ => columns,
+            });
+        }
+        let group = task.classes() + 2;
         let at = |index: usize| counts.get(index).copied().unwrap_or(0) as f64;
         let classes = (0..task.classes()).map(|class| {
             let (tp, predicted, support) = (at(class), at(group + class), at(2 * group + class));
-            let tn = match task {
-                Task::Multilabel(_) => at(3 * group + class) - predicted - support + tp,
-                _ => 0.0,
-            };
-            Stats { tp, fp: predicted - tp, fn_: support - tp, tn }
+            Stats { tp, fp: predicted - tp, fn_: support - tp, tn: 0.0 }
         });
         Ok(classes.collect())
     }
@@ -134,12 +146,35 @@ impl StatScores {
         absent: impl Fn(Stats) -> bool,
     ) -> Result<MetricValue> {
         let classes = self.stats()?;
-        if let (Some(Task::Binary), [_, positive]) = (self.task, classes.as_slice()) {
-            return Ok(MetricValue::Scalar(score(*positive)));
+        Ok(self.combine(&classes, score, absent))
+    }
+
+    /// Returns the same as [`score`](Self::score), without a class whose targets are ignored.
+    ///
+    /// # Errors
+    /// If the device fails, or a target was not a class.
+    pub(crate) fn score_without_ignored(
+        &mut self,
+        score: impl Fn(Stats) -> f64,
+        absent: impl Fn(Stats) -> bool,
+    ) -> Result<MetricValue> {
+        let mut classes = self.stats()?;
+        let ignored = self.options.ignore_index.and_then(|index| usize::try_from(index).ok());
+        if let (Some(Task::Multiclass(_)), Some(ignored)) =
+            (self.task, ignored.and_then(|index| classes.get_mut(index)))
+        {
+            *ignored = Stats::default();
+        }
+        Ok(self.combine(&classes, score, absent))
+    }
+
+    fn combine(&self, classes: &[Stats], score: impl Fn(Stats) -> f64, absent: impl Fn(Stats) -> bool) -> MetricValue {
+        if let (Some(Task::Binary), [_, positive]) = (self.task, classes) {
+            return MetricValue::Scalar(score(*positive));
         }
         let absent = |stats| !self.is_multilabel() && absent(stats);
         let names = || self.options.class_names(classes.len());
-        Ok(average(self.options.average, &classes, names, absent, score))
+        average(self.options.average, classes, names, absent, score)
     }
 
     /// Returns which classes are neither predicted nor the target.
@@ -191,9 +226,11 @@ impl StatScores {
         }
         let task = exact::task_of(state)?;
         let counts = exact::counts_of(state, "counts")?;
-        let groups = if task.is_multilabel() { 4 } else { 3 };
-        let expected = task.classes().checked_add(2).and_then(|group| group.checked_mul(groups));
-        if Some(counts.len()) != expected {
+        let expected = match task.is_yes_or_no() {
+            true => Some(places(task)),
+            false => task.classes().checked_add(2).and_then(|group| group.checked_mul(3)),
+        };
+        if !counts.is_empty() && Some(counts.len()) != expected {
             return Err(exact::foreign("counts"));
         }
         (self.task, self.counts) = (Some(task), Counts::load(counts));

@@ -42,6 +42,11 @@ impl Task {
         matches!(self, Self::Multilabel(_))
     }
 
+    /// Returns whether every answer is yes or no.
+    pub(crate) fn is_yes_or_no(self) -> bool {
+        matches!(self, Self::Binary | Self::Multilabel(_))
+    }
+
     fn describe(self) -> String {
         match self {
             Self::Binary => "a binary task".to_owned(),

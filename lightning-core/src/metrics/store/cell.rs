@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::{
@@ -142,6 +143,7 @@ impl Meter {
         input: &(dyn Any + Send),
         on_step: bool,
         on_epoch: bool,
+        device: &Device,
     ) -> Result<Option<Error>> {
         let mut warning = None;
         if on_step {
@@ -153,7 +155,7 @@ impl Meter {
         if on_epoch {
             let epoch = self.epoch.get_or_insert_with(|| template.fresh());
             if let Some((state, _)) = self.stored.take()
-                && let Err(error) = epoch.load_state(&state)
+                && let Err(error) = epoch.load_state(&state, device)
             {
                 epoch.reset();
                 warning = Some(error);

@@ -1,5 +1,7 @@
 //! Adds what steps and hooks log.
 
+use burn::tensor::Device;
+
 use super::{MetricStore, Pending, ScopeId};
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -42,7 +44,8 @@ impl MetricStore {
     }
 
     /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the
-    /// `host`, stateful metrics read their input immediately.
+    /// `host`, stateful metrics read their input immediately; a state of a checkpoint is loaded to
+    /// the `device` of the run.
     ///
     /// # Errors
     /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch.
@@ -53,6 +56,7 @@ impl MetricStore {
         entries: &mut Vec<Entry>,
         batch_size: Option<usize>,
         host: bool,
+        device: &Device,
     ) -> Result<()> {
         let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
             return match entries.drain(..).next() {
@@ -73,8 +77,10 @@ impl MetricStore {
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
-                (Logged::Metric(update), _) => readback::deferring(!host, || self.update(scope.0, slot, update))
-                    .map_err(|error| self.of_metric(slot, "cannot be updated", error))?,
+                (Logged::Metric(update), _) => {
+                    readback::deferring(!host, || self.update(scope.0, slot, update, device))
+                        .map_err(|error| self.of_metric(slot, "cannot be updated", error))?
+                }
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
                     let name = self.slot_name(slot);
                     return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
@@ -101,7 +107,7 @@ impl MetricStore {
     }
 
     /// Updates the stateful metric of a slot.
-    fn update(&mut self, scope: usize, slot: usize, update: MetricUpdate) -> Result<()> {
+    fn update(&mut self, scope: usize, slot: usize, update: MetricUpdate, device: &Device) -> Result<()> {
         let MetricUpdate { input, template } = update;
         let input = input?;
         let cell = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot));
@@ -113,7 +119,7 @@ impl MetricStore {
             return Err(Error::new(ErrorKind::Metric, "its first value must come with the stateful metric"));
         };
         let meter = cell.meter.get_or_insert_default();
-        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch)?;
+        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch, device)?;
         self.warnings.extend(warning.map(|error| format!("`{}`: {error}", options.name)));
         self.stale = true;
         Ok(())

@@ -27,7 +27,7 @@ const DEFS: &[MetricDef] = &[
 fn log_all(store: &mut MetricStore, scope: ScopeId, value: f64) {
     let entry = |slot| Entry { target: Target::Slot(slot), value: Logged::Value(value), weight: None };
     let mut entries: Vec<Entry> = (0..DEFS.len() as u32).map(entry).collect();
-    store.drain_log(scope, &mut entries, Some(1), true).unwrap();
+    store.drain_log(scope, &mut entries, Some(1), true, &burn::tensor::Device::default()).unwrap();
 }
 
 fn names(metrics: &Metrics) -> BTreeSet<&str> {
@@ -50,7 +50,13 @@ fn a_value_that_waited_belongs_to_its_own_step() {
     let scope = store.open(Stage::Fit, 0, "");
     let log = |store: &mut MetricStore, slot| {
         let value = Logged::Tensor(Tensor::from_data([f64::from(slot)], &burn::tensor::Device::default()));
-        store.drain_log(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], None, false)
+        store.drain_log(
+            scope,
+            &mut vec![Entry { target: Target::Slot(slot), value, weight: None }],
+            None,
+            false,
+            &burn::tensor::Device::default(),
+        )
     };
     log(&mut store, 0).unwrap();
     store.end_step(scope);

@@ -1,5 +1,6 @@
 //! Texts, references and their tokens.
 
+use super::super::error_rate::Text;
 use crate::{
     error::{Error, Result},
     metrics::MetricInput,
@@ -13,10 +14,10 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Translations {
     /// Each candidate with its references.
-    pub(super) pairs: Vec<(Tokens, Vec<Tokens>)>,
+    pub(in super::super) pairs: Vec<(Tokens, Vec<Tokens>)>,
 }
 
-pub(super) type Tokens = Vec<String>;
+pub(in super::super) type Tokens = Vec<String>;
 
 /// The trait of texts: strings, and lists of tokens.
 #[diagnostic::on_unimplemented(
@@ -28,11 +29,21 @@ pub trait Sentence {
     /// Splits the text into tokens.
     #[doc(hidden)]
     fn tokens(&self) -> Vec<String>;
+
+    /// Returns the text as it is.
+    #[doc(hidden)]
+    fn text(&self) -> Text {
+        Text::Tokens(self.tokens())
+    }
 }
 
 impl Sentence for str {
     fn tokens(&self) -> Vec<String> {
         self.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn text(&self) -> Text {
+        Text::Raw(self.to_owned())
     }
 }
 
@@ -40,11 +51,19 @@ impl Sentence for String {
     fn tokens(&self) -> Vec<String> {
         self.as_str().tokens()
     }
+
+    fn text(&self) -> Text {
+        self.as_str().text()
+    }
 }
 
 impl<T: Sentence + ?Sized> Sentence for &T {
     fn tokens(&self) -> Vec<String> {
         T::tokens(self)
+    }
+
+    fn text(&self) -> Text {
+        T::text(self)
     }
 }
 

@@ -12,14 +12,15 @@ pub struct Curve {
     pub(crate) negatives: u64,
     /// Whether the points are at fixed thresholds.
     pub(crate) binned: bool,
-    /// Whether every target is class 0.
-    pub(crate) only_first: bool,
+    /// Whether a score is NaN, so that the samples have no order.
+    pub(crate) has_nan: bool,
 }
 
 impl Curve {
     /// Creates the curve of scores in descending order; equal scores make one point.
-    pub(super) fn of_ranked(ranked: &[(f32, bool)], only_first: bool) -> Self {
-        let mut curve = Self { only_first, ..Self::default() };
+    pub(super) fn of_ranked(ranked: &[(f64, bool)]) -> Self {
+        let has_nan = ranked.iter().any(|(score, _)| score.is_nan());
+        let mut curve = Self { has_nan, ..Self::default() };
         for (index, (score, positive)) in ranked.iter().enumerate() {
             if *positive {
                 curve.positives += 1;
@@ -34,12 +35,14 @@ impl Curve {
     }
 
     /// Creates the curve of a column from counts between thresholds; see
-    /// [`count_bins`](super::count_bins).
+    /// [`count_bins`](super::count_bins). The last of the levels is that of NaN.
     pub(super) fn of_bins(bins: &[u64], column: usize, levels: usize) -> Self {
         let at = |own: usize, level: usize| bins.get((2 * column + own) * levels + level).copied().unwrap_or(0);
-        let mut curve = Self { binned: true, ..Self::default() };
+        let last = levels.saturating_sub(1);
+        let has_nan = at(0, last) + at(1, last) > 0;
+        let mut curve = Self { binned: true, has_nan, ..Self::default() };
         let (mut tp, mut fp) = (0, 0);
-        for level in (1..levels).rev() {
+        for level in (1..last).rev() {
             tp += at(1, level);
             fp += at(0, level);
             curve.points.push((tp, fp));
@@ -57,11 +60,7 @@ impl Curve {
         }
         self.positives += other.positives;
         self.negatives += other.negatives;
+        self.has_nan |= other.has_nan;
         self
-    }
-
-    /// Returns the number of samples.
-    pub(crate) fn samples(&self) -> u64 {
-        self.positives + self.negatives
     }
 }

@@ -2,18 +2,22 @@
 
 use burn::tensor::{Int, Tensor, Transaction};
 
-use super::{super::task::Task, Curve};
+use super::{
+    super::{stat_scores::ScoreKind, task::Task},
+    Curve,
+    scores::{Scores, one_against_rest},
+};
 use crate::{error::Result, tensor::readback};
 
 /// The number of scores on a device before they move to the host, so that the device does not fill
 /// up.
 const KEPT_ON_DEVICE: usize = 1 << 22;
 
-/// Scores and targets, row by row.
+/// Scores as they were passed, and targets, row by row.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Samples {
-    pub(crate) scores: Vec<f32>,
-    pub(crate) targets: Vec<i64>,
+pub(super) struct Samples {
+    pub(super) scores: Scores,
+    pub(super) targets: Vec<i64>,
     /// What is still on the device.
     waiting: Vec<(Tensor<2>, Tensor<1, Int>)>,
     waiting_elements: usize,
@@ -23,12 +27,12 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// Creates samples from host memory.
-    pub(crate) fn new(scores: Vec<f32>, targets: Vec<i64>) -> Self {
-        Self { scores, targets, ..Self::default() }
+    pub(super) fn new(scores: Vec<f64>, targets: Vec<i64>) -> Self {
+        Self { scores: Scores::new(scores), targets, ..Self::default() }
     }
 
     /// Returns whether nothing is left on a device.
-    pub(crate) fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.waiting.is_empty()
     }
 
@@ -36,10 +40,10 @@ impl Samples {
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn push(&mut self, scores: Tensor<2>, targets: Tensor<1, Int>) -> Result<()> {
+    pub(super) fn push(&mut self, scores: Tensor<2>, targets: Tensor<1, Int>) -> Result<()> {
         if readback::at_once(&scores.device()) {
             // sync: none, the data of a host device is there when the operation returns.
-            self.scores.extend(scores.into_data().iter::<f32>());
+            self.scores.extend(&scores.into_data());
             self.targets.extend(targets.into_data().iter::<i64>());
             return Ok(());
         }
@@ -52,7 +56,7 @@ impl Samples {
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    pub(super) fn flush(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
@@ -63,7 +67,7 @@ impl Samples {
         // sync: once per epoch, or when the limit is reached.
         for (index, data) in readback::execute(transaction)?.iter().enumerate() {
             if index % 2 == 0 {
-                self.scores.extend(data.iter::<f32>());
+                self.scores.extend(data);
             } else {
                 self.targets.extend(data.iter::<i64>());
             }
@@ -72,11 +76,11 @@ impl Samples {
     }
 
     /// Adds the samples of another metric, which may be on another device.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
+    pub(super) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut other = other.clone();
         self.flush()?;
         other.flush()?;
-        self.scores.extend(other.scores);
+        self.scores.append(&other.scores);
         self.targets.extend(other.targets);
         Ok(())
     }
@@ -85,7 +89,7 @@ impl Samples {
     ///
     /// # Errors
     /// If a target is not a class.
-    pub(crate) fn check(&mut self, task: Task, ignore_index: Option<i64>) -> Result<()> {
+    pub(super) fn check(&mut self, task: Task, ignore_index: Option<i64>) -> Result<()> {
         let classes = task.targets();
         let foreign = self
             .targets
@@ -103,27 +107,54 @@ impl Samples {
     }
 
     /// Returns the curve of each column of scores.
-    pub(crate) fn curves(&self, task: Task, ignore_index: Option<i64>) -> Vec<Curve> {
+    pub(super) fn curves(&self, task: Task, ignore_index: Option<i64>, kind: ScoreKind) -> Vec<Curve> {
+        let columns = task.columns();
+        // In a multilabel task each score has its own target.
+        let scores_of_target = if task.is_multilabel() { 1 } else { columns };
+        let counted = |index: usize| self.targets.get(index / scores_of_target).copied() != ignore_index;
+        // A sigmoid does not change the ranks, and only rounds.
+        if matches!(task, Task::Multiclass(_)) && self.are_logits(kind, counted) {
+            let mut logits: Vec<f64> = self.scores.iter().collect();
+            one_against_rest(&mut logits, columns);
+            return self.curves_of(logits.iter().copied(), task, ignore_index);
+        }
+        self.curves_of(self.scores.iter(), task, ignore_index)
+    }
+
+    /// Returns whether scores are logits: one decision for the whole epoch.
+    fn are_logits(&self, kind: ScoreKind, counted: impl Fn(usize) -> bool) -> bool {
+        match kind {
+            ScoreKind::Logits => true,
+            ScoreKind::Probabilities => false,
+            ScoreKind::Guessed => {
+                let outside = |score: f64| !(score.is_nan() || (0.0..=1.0).contains(&score));
+                self.scores.iter().enumerate().any(|(index, score)| outside(score) && counted(index))
+            }
+        }
+    }
+
+    fn curves_of(
+        &self,
+        scores: impl Iterator<Item = f64> + Clone,
+        task: Task,
+        ignore_index: Option<i64>,
+    ) -> Vec<Curve> {
         let columns = task.columns();
         (0..columns)
             .map(|column| {
-                // In a multilabel task each column has its own targets.
                 let (first, step) = if task.is_multilabel() { (column, columns) } else { (0, 1) };
                 let class = if matches!(task, Task::Multiclass(_)) { column as i64 } else { 1 };
                 let targets = self.targets.iter().skip(first).step_by(step);
-                let counted = |target: &i64| Some(*target) != ignore_index;
-                let only_first = targets.clone().filter(|target| counted(target)).all(|target| *target == 0);
-                let mut ranked: Vec<(f32, bool)> = self
-                    .scores
-                    .iter()
+                let mut ranked: Vec<(f64, bool)> = scores
+                    .clone()
                     .skip(column)
                     .step_by(columns)
                     .zip(targets)
-                    .filter(|(_, target)| counted(target))
-                    .map(|(score, target)| (*score, *target == class))
+                    .filter(|(_, target)| Some(**target) != ignore_index)
+                    .map(|(score, target)| (score, *target == class))
                     .collect();
                 ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-                Curve::of_ranked(&ranked, only_first)
+                Curve::of_ranked(&ranked)
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Bool, Int, Tensor};
 
+use super::shape::{flat_labels, matrix};
 use crate::{
     error::{Error, Result},
     functional::at_least_f32,
@@ -32,6 +33,7 @@ pub enum Predictions {
 /// | task | predictions | targets |
 /// |---|---|---|
 /// | multiclass | `Tensor<2>`: scores `[samples, classes]` | `Tensor<1, Int>` |
+/// | multiclass | `Tensor<4>`: scores `[batch, classes, height, width]` | `Tensor<3, Int>` |
 /// | multiclass | `Tensor<D, Int>`: labels | `Tensor<D, Int>` |
 /// | binary | `Tensor<1>`: scores of class 1; or `Tensor<2>` with one column | `Tensor<1, Int>` |
 /// | multilabel | `Tensor<2>`: scores `[samples, labels]` | `Tensor<2, Int>` of the same shape |
@@ -60,6 +62,12 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
             }
             predictions => predictions,
         };
+        if let Predictions::Scores(scores) | Predictions::Multilabel(scores) = &predictions
+            && scores.dims()[1] == 0
+        {
+            let text = "scores must have a column per class, found none";
+            return Err(Error::data(text).help("pass scores of shape [samples, classes]"));
+        }
         let rows = match &predictions {
             Predictions::Scores(scores) => scores.dims()[0],
             Predictions::Multilabel(scores) => scores.shape().num_elements(),
@@ -97,6 +105,15 @@ impl ClassPredictions for Tensor<2> {
             [samples, 1] => Predictions::Binary(scores.reshape([samples])),
             _ => Predictions::Scores(scores),
         }
+    }
+}
+
+/// One score per class and pixel, `[batch, classes, height, width]`: each pixel is a sample.
+impl ClassPredictions for Tensor<4> {
+    fn to_predictions(&self) -> Predictions {
+        let [batch, classes, height, width] = self.dims();
+        let pixels = at_least_f32(self.clone().without_autodiff()).permute([0, 2, 3, 1]);
+        matrix(pixels, [batch * height * width, classes]).to_predictions()
     }
 }
 
@@ -162,9 +179,4 @@ impl<T: ClassTargets + ?Sized> ClassTargets for &T {
     fn shape_of_targets(&self) -> Vec<usize> {
         T::shape_of_targets(self)
     }
-}
-
-/// Returns labels in one row, outside of any graph.
-fn flat_labels<const D: usize>(labels: &Tensor<D, Int>) -> Tensor<1, Int> {
-    labels.clone().without_autodiff().reshape([labels.shape().num_elements()])
 }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{FloatDType, Tensor};
 
+use super::shape::matrix;
 use crate::{
     error::{Error, Result},
     functional::at_least_f32,
@@ -54,7 +55,7 @@ impl<const D: usize> RealValues for Tensor<D> {
         let elements = self.shape().num_elements();
         let rows = if D == 2 { shape.first().copied().unwrap_or(0) } else { elements };
         let columns = if D == 2 { shape.get(1).copied().unwrap_or(1) } else { 1 };
-        (at_least_f32(self.clone().without_autodiff()).reshape([rows, columns]), shape)
+        (matrix(at_least_f32(self.clone().without_autodiff()), [rows, columns]), shape)
     }
 }
 

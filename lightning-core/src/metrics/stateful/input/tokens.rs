@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
-use super::ClassTargets;
+use super::{ClassTargets, shape::matrix};
 use crate::{
     error::{Error, Result},
     functional::at_least_f32,
@@ -55,7 +55,7 @@ pub trait TokenLogits {
 impl TokenLogits for Tensor<3> {
     fn to_logits(&self) -> Tensor<2> {
         let [batch, sequence, vocabulary] = self.dims();
-        at_least_f32(self.clone().without_autodiff()).reshape([batch * sequence, vocabulary])
+        matrix(at_least_f32(self.clone().without_autodiff()), [batch * sequence, vocabulary])
     }
 }
 

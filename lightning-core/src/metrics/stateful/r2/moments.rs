@@ -37,12 +37,13 @@ impl Moments {
         self.samples = all;
     }
 
-    /// Adds one row from the device: the number of samples, then means, spreads and residuals of
-    /// all outputs.
+    /// Adds one row from the device: the number of samples, then for all outputs the first target,
+    /// the mean distance from it, spreads and residuals.
     pub(super) fn add_row(&mut self, row: &[f64]) {
         let Some((samples, rest)) = row.split_first() else { return };
-        let outputs = rest.len() / 3;
-        let part = |index: usize| rest.iter().skip(index * outputs).take(outputs).copied().collect();
-        self.add(&Self { samples: *samples, mean: part(0), spread: part(1), residual: part(2) });
+        let outputs = rest.len() / 4;
+        let part = |index: usize| rest.iter().skip(index * outputs).take(outputs).copied();
+        let mean = part(0).zip(part(1)).map(|(first, shift)| first + shift).collect();
+        self.add(&Self { samples: *samples, mean, spread: part(2).collect(), residual: part(3).collect() });
     }
 }

@@ -1,6 +1,8 @@
 //! How often each class is right, predicted and the target, counted on the device.
 
-use burn::tensor::{Bool, DType, IndexingUpdateOp, Int, IntDType, Tensor};
+use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor};
+
+use crate::tensor::labels::no_class;
 
 /// Counts right and wrong predictions of an unknown number of classes, as if there were one class.
 pub(super) fn count_hits(
@@ -43,37 +45,6 @@ pub(super) fn count_classes(
     count_places(places, 3 * group as usize)
 }
 
-/// Counts the hits, predictions, targets and samples of each label of a multilabel task.
-pub(super) fn count_labels(
-    predicted: &Tensor<1, Int>,
-    targets: &Tensor<1, Int>,
-    ignored: Option<&Tensor<1, Bool>>,
-    labels: usize,
-) -> Tensor<1, Int> {
-    let (ignored_place, foreign_place) = (labels as i64, labels as i64 + 1);
-    let group = labels as i64 + 2;
-    let (label, foreign) = (column_of(targets, labels), no_class(targets, 2));
-    let (no, unwanted) = (predicted.clone().equal_scalar(0), targets.clone().equal_scalar(0));
-    let without = |left_out: &Tensor<1, Bool>| label.clone().mask_fill(left_out.clone(), ignored_place);
-    let hits = without(&no.clone().bool_or(unwanted.clone()));
-    let groups = [hits, without(&no), without(&unwanted), label.clone()];
-    let places = groups.into_iter().enumerate().map(|(number, places)| {
-        let places = places.mask_fill(foreign.clone(), foreign_place);
-        let places = match ignored {
-            Some(ignored) => places.mask_fill(ignored.clone(), ignored_place),
-            None => places,
-        };
-        places + number as i64 * group
-    });
-    count_places(Tensor::cat(places.collect(), 0), 4 * group as usize)
-}
-
-/// Returns which labels are not one of the classes.
-pub(crate) fn no_class(labels: &Tensor<1, Int>, classes: usize) -> Tensor<1, Bool> {
-    let negative = labels.clone().lower_scalar(0);
-    negative.bool_or(labels.clone().greater_equal_scalar(classes as i64))
-}
-
 /// Returns the label that each target of a multilabel task belongs to; the targets of a sample are
 /// adjacent.
 pub(crate) fn column_of(targets: &Tensor<1, Int>, labels: usize) -> Tensor<1, Int> {
@@ -87,9 +58,4 @@ pub(crate) fn count_places(places: Tensor<1, Int>, len: usize) -> Tensor<1, Int>
     let none = Tensor::zeros([len], (&places.device(), places.dtype()));
     let ones = places.ones_like();
     none.scatter(0, places, ones, IndexingUpdateOp::Add)
-}
-
-/// Casts labels to an integer type: an operation on two tensors needs the same.
-pub(crate) fn as_int(labels: Tensor<1, Int>, dtype: DType) -> Tensor<1, Int> {
-    if labels.dtype() == dtype { labels } else { labels.cast(IntDType::from(dtype)) }
 }

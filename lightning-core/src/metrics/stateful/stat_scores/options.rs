@@ -10,7 +10,10 @@ use super::{
     },
     ScoreKind,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    tensor::labels::is_label,
+};
 
 /// The options of a metric that compares predicted classes with targets.
 #[derive(Clone, Debug)]
@@ -107,7 +110,7 @@ impl Options {
 
     /// Returns which targets mark ignored samples; `None` without an index to ignore.
     pub(crate) fn ignored(&self, targets: &Tensor<1, Int>) -> Option<Tensor<1, Bool>> {
-        self.ignore_index.map(|index| targets.clone().equal_scalar(index))
+        self.ignore_index.map(|index| is_label(targets, index))
     }
 
     /// Returns the names of the classes, which are their numbers by default.

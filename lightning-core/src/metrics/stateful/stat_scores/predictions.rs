@@ -1,78 +1,48 @@
 //! From scores to predicted classes.
 
-use burn::tensor::{Bool, Int, Tensor, activation::sigmoid};
+use burn::tensor::{Bool, Int, Tensor};
 
 use super::{
     super::{
         input::{Classification, Predictions},
         task::Task,
     },
-    Options, as_int, no_class,
+    Options,
 };
+use crate::tensor::labels::{no_class, same_type};
 
 /// What scores are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ScoreKind {
-    /// Logits if a score of the batch is outside of [0, 1], else probabilities.
+    /// Logits if a score of the epoch is outside of [0, 1], else probabilities.
     #[default]
     Guessed,
     Logits,
     Probabilities,
 }
 
-impl ScoreKind {
-    /// Returns the scores as probabilities; `activate` converts logits.
-    pub(crate) fn probabilities<const D: usize>(
-        self,
-        scores: Tensor<D>,
-        activate: impl FnOnce(Tensor<D>) -> Tensor<D>,
-    ) -> Tensor<D> {
-        match self {
-            Self::Logits => activate(scores),
-            Self::Probabilities => scores,
-            Self::Guessed => {
-                let below = scores.clone().lower_scalar(0.0);
-                let outside = below.bool_or(scores.clone().greater_scalar(1.0)).any();
-                // Decided on the device: reading the answer would make every step wait for it.
-                let logits = outside.reshape([1; D]).expand(scores.dims());
-                scores.clone().mask_where(logits, activate(scores))
-            }
-        }
-    }
-}
-
 impl Options {
-    /// Returns the predicted class and the target of each sample (of each sample and label in a
-    /// multilabel task), with the same integer type.
-    pub(crate) fn labels(&self, input: &Classification, task: Task) -> (Tensor<1, Int>, Tensor<1, Int>) {
-        let len = input.len();
+    /// Returns the predicted class and the target of each sample, with the same integer type.
+    ///
+    /// `None` in binary and multilabel tasks: their answers are yes and no, see
+    /// [`count_cells`](Self::count_cells).
+    pub(crate) fn labels(&self, input: &Classification, task: Task) -> Option<(Tensor<1, Int>, Tensor<1, Int>)> {
         let targets = input.targets.clone();
         match &input.predictions {
-            Predictions::Labels(labels) => (labels.clone(), as_int(targets, labels.dtype())),
-            Predictions::Binary(scores) => with_same_type(self.positive(scores), targets),
-            Predictions::Multilabel(scores) => with_same_type(self.positive(scores).reshape([len]), targets),
+            Predictions::Labels(labels) if task != Task::Binary => Some(same_type(labels.clone(), targets)),
+            Predictions::Labels(_) | Predictions::Binary(_) | Predictions::Multilabel(_) => None,
             Predictions::Scores(scores) => {
-                let best = scores.clone().argmax(1).reshape([len]);
-                let (best, targets) = with_same_type(best, targets);
+                let [samples, _] = scores.dims();
+                let best = scores.clone().argmax(1).reshape([samples]);
+                let (best, targets) = same_type(best, targets);
                 if self.top_k == 1 {
-                    return (best, targets);
+                    return Some((best, targets));
                 }
                 let hit = is_among_best(scores, &targets, task.classes(), self.top_k);
-                (best.mask_where(hit, targets.clone()), targets)
+                Some((best.mask_where(hit, targets.clone()), targets))
             }
         }
     }
-
-    /// Returns 1 for scores above the threshold, else 0.
-    fn positive<const D: usize>(&self, scores: &Tensor<D>) -> Tensor<D, Int> {
-        let probabilities = self.kind.probabilities(scores.clone(), sigmoid);
-        probabilities.greater_scalar(self.threshold).int()
-    }
-}
-
-fn with_same_type(predicted: Tensor<1, Int>, targets: Tensor<1, Int>) -> (Tensor<1, Int>, Tensor<1, Int>) {
-    let targets = as_int(targets, predicted.dtype());
-    (predicted, targets)
 }
 
 /// Returns whether each target is among the `top_k` classes with the largest scores.

@@ -125,6 +125,7 @@ fn a_multilabel_task_is_known_by_the_shape_of_the_targets() -> Result<()> {
 
 #[test]
 fn batches_and_metrics_of_other_classes_do_not_mix() -> Result<()> {
+    let device = Device::default();
     let mut three = Recall::new();
     three.update((scores([[0.1, 0.7, 0.2]; 2]), labels(&[0, 1])))?;
     let two = (scores([[0.1, 0.9]; 2]), labels(&[0, 1]));
@@ -132,7 +133,7 @@ fn batches_and_metrics_of_other_classes_do_not_mix() -> Result<()> {
     let mut other = Recall::new();
     other.update(two)?;
     assert!(three.merge(&other).is_err_and(|error| error.to_string().contains("2 classes")));
-    assert!(three.load_state(&json!({ "task": "multiclass", "classes": 3, "counts": [1, 2] })).is_err());
-    assert!(three.load_state(&json!({ "task": "binary", "classes": 3, "counts": vec![0; 15] })).is_err());
+    assert!(three.load_state(&json!({ "task": "multiclass", "classes": 3, "counts": [1, 2] }), &device).is_err());
+    assert!(three.load_state(&json!({ "task": "binary", "classes": 3, "counts": vec![0; 15] }), &device).is_err());
     Ok(())
 }

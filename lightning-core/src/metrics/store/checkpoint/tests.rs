@@ -20,7 +20,7 @@ fn log(store: &mut MetricStore, stage: Stage, slot: u32, value: f64) {
     let scope = store.reopen(stage, 0, "");
     let entry = |target| Entry { target, value: Logged::Value(value), weight: None };
     let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned()))];
-    store.drain_log(scope, &mut entries, Some(3), true).unwrap();
+    store.drain_log(scope, &mut entries, Some(3), true, &Device::default()).unwrap();
 }
 
 fn update<X: Metric>(store: &mut MetricStore, slot: u32, metric: X, labels: [i32; 4]) -> Result<()>
@@ -31,7 +31,13 @@ where
     let tensor = |labels: [i32; 4]| Tensor::<1, Int>::from_data(labels, &Device::default());
     let input = (tensor(labels), tensor([0, 1, 1, 0])).to_input().map(|input| Box::new(input) as _);
     let value = Logged::Metric(MetricUpdate { input, template: Some(Box::new(metric)) });
-    store.drain_log(scope, &mut vec![Entry { target: Target::Slot(slot), value, weight: None }], Some(4), true)
+    store.drain_log(
+        scope,
+        &mut vec![Entry { target: Target::Slot(slot), value, weight: None }],
+        Some(4),
+        true,
+        &Device::default(),
+    )
 }
 
 fn through_text(store: &mut MetricStore) -> MetricStore {
