@@ -73,6 +73,7 @@ mod resume_exact;
 mod resume_optimizers;
 mod settings;
 mod signals;
+mod streams;
 mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;

@@ -41,9 +41,13 @@ pub(crate) trait DriveLoaders {
     /// Reads the open loaders in the order of their data.
     fn disable_shuffle(&mut self);
     fn start(&mut self, loader: LoaderId, from: EpochOffset) -> Result<()>;
+    /// Opens the loader at the position it was started at. `fetch` does this as well.
+    fn open(&mut self, loader: LoaderId, run: &RunState) -> Result<()>;
     /// Makes the next batch ready. Returns `false` at the end of the data.
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool>;
-    fn is_last(&mut self, loader: LoaderId) -> bool;
+    /// Whether no batch follows in an open loader. Waits for the next batch of a loader that does
+    /// not know its length.
+    fn is_last(&mut self, loader: LoaderId) -> Result<bool>;
     fn end(&mut self, loader: LoaderId);
 }
 

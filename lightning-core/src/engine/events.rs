@@ -55,19 +55,27 @@ pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver) {
     }
 }
 
-/// Runs one entry point: set-up, `body`, the last checkpoints, teardown and the loggers' end.
+/// Runs one entry point: set-up, `body`, the last checkpoints, teardown and the loggers' end. A
+/// signal that comes after the last safe point is not an error here: the caller asks for it.
 pub(crate) fn with_data<T>(
     run: &mut RunState,
     driver: &mut dyn Driver,
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
     let result = set_up(run, driver).and_then(|()| body(run, driver));
+    if result.is_ok() && run.progress.stage == Stage::Fit {
+        checkpoints::answer_signal(run);
+    }
     let saved = checkpoints::flush_and_wait(run, driver);
     if let (Err(_), Err(error)) = (&result, &saved) {
         run.console.warn(format!("a checkpoint could not be written: {error}"));
     }
-    if result.is_err() || saved.is_err() {
+    // Also after a signal that came since the last safe point.
+    if result.is_err() || saved.is_err() || signals::pending() {
         fail(run, driver);
+        if let Err(error) = run.checkpoints.queue.writer.finish() {
+            run.console.warn(format!("a checkpoint could not be written: {error}"));
+        }
     }
     let torn_down = driver.teardown(run);
     run.console.bar.finish();
@@ -96,7 +104,12 @@ pub(super) fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.progress.location(None, in_batch)))
+    Err(interrupted(run, in_batch))
+}
+
+/// The error of a run that a signal ends.
+pub(crate) fn interrupted(run: &RunState, in_batch: bool) -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.progress.location(None, in_batch))
 }
 
 /// Handles signals and takes the requested checkpoints, at a point from which a run can resume.

@@ -282,6 +282,7 @@ pub(crate) fn restore_training_state(
         }
     }
     restore_buffers(run, record, &checkpoint, &parameters)?;
+    run.progress.micro_batches_before = run.train.micro_batches();
     // After the buffers: a restored scale also applies to the gradients in them.
     loss_scaling::restore_scalers(run, &record.scaler, &mut notes);
     if let (Some(before), Some(now)) = (record.train_batches, train_batches)

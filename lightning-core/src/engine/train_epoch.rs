@@ -12,7 +12,7 @@ use crate::{
         train_step, val_schedule,
         validate::validate,
     },
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Interval,
     progress::{LoopPosition, Phase},
@@ -54,6 +54,8 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
         // A later run with more steps continues within this epoch.
         false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
     };
+    // The gradients in the buffers are of finished batches, which a resumed run does not repeat.
+    run.progress.micro_batches_before = run.train.micro_batches();
     checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
 }
 
@@ -87,15 +89,13 @@ fn seed_generator(run: &RunState, draws: Draws) {
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
     // Resumed after a batch: whether a validation follows it is not stored.
     if let Phase::AfterBatch { stepped } = run.progress.position.phase {
-        let last = is_last(run, driver, plan);
+        let last = is_last(run, driver, plan)?;
         run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
     }
     loop {
         if run.progress.position.phase == Phase::Batch {
             seed_generator(run, Draws::Batch);
-            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit)
-                || !driver.fetch(LoaderId::Train, run)?
-            {
+            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit) || !fetch(run, driver)? {
                 break;
             }
             train_batch(run, driver, plan, validates)?;
@@ -108,7 +108,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             check_time(run);
             run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
-        let last = is_last(run, driver, plan);
+        let last = is_last(run, driver, plan)?;
         let stopping = match run.progress.position.phase {
             Phase::AfterValidation { stopping } => stopping,
             _ => may_stop(run, run.progress.counters.epoch),
@@ -140,16 +140,41 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
     Ok(true)
 }
 
+/// Makes the next batch ready. Returns `false` at the end of the data.
+fn fetch(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
+    // Tells a failed batch that has already added to the buffers from one that has not.
+    run.progress.micro_batches_before = run.train.micro_batches();
+    let fetched = driver.fetch(LoaderId::Train, run);
+    save_if_interrupted(fetched, run, driver)
+}
+
 /// Whether the current batch is the last of the epoch.
-fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
-    plan.train_batches == Some(run.progress.batch_idx + 1) || driver.is_last(LoaderId::Train)
+fn is_last(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<bool> {
+    if plan.train_batches == Some(run.progress.batch_idx + 1) {
+        return Ok(true);
+    }
+    if plan.loader_batches.is_none() {
+        // Only reading tells. A run that is resumed after a batch has not opened the loader.
+        driver.open(LoaderId::Train, run)?;
+    }
+    let last = driver.is_last(LoaderId::Train);
+    save_if_interrupted(last, run, driver)
+}
+
+/// Saves the checkpoint of an interrupted run if a signal came while the loader was read: a run can
+/// resume before a batch as well as after one.
+fn save_if_interrupted<T>(read: Result<T>, run: &mut RunState, driver: &mut dyn Driver) -> Result<T> {
+    if let Err(error) = &read
+        && error.kind() == ErrorKind::Interrupted
+    {
+        checkpoints::save_interrupted(run, driver)?;
+    }
+    read
 }
 
 /// Trains on the ready batch, with its hooks, counters and log.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
-    let last = is_last(run, driver, plan);
-    // Tells a failed batch that has already added to the buffers from one that has not.
-    run.progress.micro_batches_before = run.train.micro_batches();
+    let last = is_last(run, driver, plan)?;
     run.outputs.training = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {

@@ -1,7 +1,9 @@
 //! Signals during a run.
 //!
 //! SIGINT and SIGTERM end the run after the current batch, with all files written; a second one
-//! ends the process immediately. SIGUSR1 saves a checkpoint after the current batch.
+//! ends the process immediately. SIGUSR1 saves a checkpoint after the current batch. A signal that
+//! the process ignores when its first run starts, as after `nohup` or in a background job of a
+//! script, stays ignored.
 
 #[cfg(unix)]
 mod unix {
@@ -35,7 +37,9 @@ mod unix {
             save: Arc::new(AtomicBool::new(false)),
             runs: AtomicUsize::new(0),
         };
-        for signal in [SIGINT, SIGTERM] {
+        let ignored = super::ignored();
+        let is_ignored = |signal: i32| (ignored >> (signal - 1)) & 1 == 1;
+        for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
             // Handlers run in the order of registration: default behavior if idle, end of the
             // process at the second signal, note of the first signal. A signal that cannot be
             // registered keeps its default behavior and ends the process.
@@ -43,14 +47,18 @@ mod unix {
             let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&handlers.pending));
             let _ = flag::register(signal, Arc::clone(&handlers.pending));
         }
-        let _ = flag::register_conditional_default(SIGUSR1, Arc::clone(&handlers.idle));
-        let _ = flag::register(SIGUSR1, Arc::clone(&handlers.save));
+        if !is_ignored(SIGUSR1) {
+            let _ = flag::register_conditional_default(SIGUSR1, Arc::clone(&handlers.idle));
+            let _ = flag::register(SIGUSR1, Arc::clone(&handlers.save));
+        }
         handlers
     });
 
     /// Signals are caught while a value of this type exists.
     #[derive(Debug)]
-    pub(crate) struct Signals(());
+    pub(crate) struct Signals {
+        released: bool,
+    }
 
     impl Signals {
         pub(crate) fn catch() -> Self {
@@ -59,16 +67,32 @@ mod unix {
                 HANDLERS.save.store(false, Ordering::SeqCst);
                 HANDLERS.idle.store(false, Ordering::SeqCst);
             }
-            Self(())
+            Self { released: false }
+        }
+
+        /// Ends catching, and returns whether a signal asked the run to end. Every signal is either
+        /// returned here or has its default behavior.
+        pub(crate) fn finish(mut self) -> bool {
+            self.release()
+        }
+
+        fn release(&mut self) -> bool {
+            if std::mem::replace(&mut self.released, true) {
+                return false;
+            }
+            if HANDLERS.runs.fetch_sub(1, Ordering::SeqCst) == 1 {
+                // In this order: a signal in between ends the process.
+                HANDLERS.idle.store(true, Ordering::SeqCst);
+                HANDLERS.pending.swap(false, Ordering::SeqCst)
+            } else {
+                pending()
+            }
         }
     }
 
     impl Drop for Signals {
         fn drop(&mut self) {
-            if HANDLERS.runs.fetch_sub(1, Ordering::SeqCst) == 1 {
-                HANDLERS.idle.store(true, Ordering::SeqCst);
-                HANDLERS.pending.store(false, Ordering::SeqCst);
-            }
+            self.release();
         }
     }
 
@@ -84,6 +108,20 @@ mod unix {
     }
 }
 
+/// The signals that the process ignores, as a bit set: signal 1 is bit 0.
+#[cfg(target_os = "linux")]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Not known: there is no safe way to ask for the disposition of a signal.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn ignored() -> u64 {
+    0
+}
+
 #[cfg(unix)]
 pub(crate) use unix::{Signals, pending, take_save_request};
 
@@ -96,6 +134,10 @@ pub(crate) struct Signals(());
 impl Signals {
     pub(crate) fn catch() -> Self {
         Self(())
+    }
+
+    pub(crate) fn finish(self) -> bool {
+        false
     }
 }
 

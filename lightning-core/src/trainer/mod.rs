@@ -136,7 +136,7 @@ impl<M: LightningModule> Trainer<M> {
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
         run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS);
-        let _active = (ActiveRun::start(), Signals::catch());
+        let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
         loss_scaling::check_precision(run, owned.get()?, true)?;
@@ -146,8 +146,12 @@ impl<M: LightningModule> Trainer<M> {
         run.progress.validation.enabled = false;
         let evaluating = driver.set_mode(Mode::Eval);
         drop(driver);
-        let stop_reason = result?;
+        let (mut stop_reason, interrupted) = (result?, signals.finish());
         evaluating?;
+        if interrupted {
+            // The signal may have come while the last checkpoint or the end hooks ran.
+            stop_reason = StopReason::Interrupted;
+        }
         *known = identify(module).map(|id| {
             let Counters { epoch, global_step, .. } = run.progress.counters;
             (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
@@ -234,7 +238,7 @@ impl<M: LightningModule> Trainer<M> {
         };
         let Self { run, callbacks, .. } = self;
         begin(run, module, source.hparams()?, stage)?;
-        let _active = (ActiveRun::start(), Signals::catch());
+        let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
         let owned = Checkout::take(module, |module| for_evaluation(module, &device, seed), false);
         loss_scaling::check_precision(run, owned.get()?, false)?;
@@ -252,6 +256,9 @@ impl<M: LightningModule> Trainer<M> {
             engine::evaluate::evaluate(run, driver, &loaders, None)
         })?;
         drop(driver);
+        if signals.finish() {
+            return Err(engine::events::interrupted(run, false));
+        }
         Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
     }
 

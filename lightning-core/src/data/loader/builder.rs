@@ -116,6 +116,9 @@ impl<D: Dataset + 'static, B, C, M> DataLoaderBuilder<D, B, C, M> {
     ///
     /// The batches and their order are the same for any number. At most `prefetch + num_workers +
     /// 1` batches are alive at a time.
+    ///
+    /// With workers, SIGINT and SIGTERM end a run without waiting for an item that is being read.
+    /// Without workers they wait for it, because the loop cannot interrupt itself.
     #[must_use]
     pub fn num_workers(mut self, num_workers: usize) -> Self {
         self.workers.count = num_workers;

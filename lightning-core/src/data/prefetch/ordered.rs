@@ -14,13 +14,19 @@ use super::{
     workers::{Task, WorkerPool, Workers},
 };
 use crate::{
-    error::{Error, Result},
-    os::panics::catch_panic,
+    error::{Error, ErrorKind, Result},
+    os::{panics::catch_panic, signals},
 };
 
 /// How long the end of an epoch waits for items that are still being read. Slower workers are
 /// detached.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same after a signal: whoever sent it, such as a cluster, ends the process soon.
+const INTERRUPTED_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How often a wait for a batch looks for a signal.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// State shared by the workers and the training loop.
 struct Shared<B> {
@@ -160,7 +166,8 @@ impl<B: Send + 'static> Ordered<B> {
 }
 
 impl<B> Ordered<B> {
-    /// Waits for the next batch; `None` at the end.
+    /// Waits for the next batch; `None` at the end. A signal ends the wait: an item may hang for
+    /// longer than the process has left.
     fn wait(&mut self) -> Option<Result<B>> {
         let shared = &*self.shared;
         let deadline = self.workers.settings.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -185,19 +192,39 @@ impl<B> Ordered<B> {
                 let lost = Error::data(format!("the data workers ended before batch {} was ready", self.next));
                 return Some(Err(lost.at(in_batch(self.next))));
             }
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => shared.news.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => {
-                    drop(state);
-                    return Some(Err(self.time_out()));
-                }
-                Some(left) => shared.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            if signals::pending() {
+                drop(state);
+                return Some(Err(self.interrupt()));
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                drop(state);
+                return Some(Err(self.time_out()));
+            }
+            let limit = left.map_or(SIGNAL_INTERVAL, |left| left.min(SIGNAL_INTERVAL));
+            state = shared.news.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Stops after the timeout. The error names what the batch is waiting for.
     fn time_out(&mut self) -> Error {
+        let (batch, doing) = self.abandon();
+        let timeout = self.workers.settings.timeout.unwrap_or_default();
+        Error::data(format!("batch {batch} was not ready after {timeout:?}: {doing}"))
+            .at(in_batch(batch))
+            .help("increase `timeout`, or make the dataset or `collate` faster")
+    }
+
+    /// Stops after a signal.
+    fn interrupt(&mut self) -> Error {
+        let (batch, doing) = self.abandon();
+        Error::new(ErrorKind::Interrupted, format!("interrupted by a signal before batch {batch} was ready: {doing}"))
+            .at(in_batch(batch))
+    }
+
+    /// Ends the epoch without waiting for the workers. Returns the number of the next batch and
+    /// what it is waiting for.
+    fn abandon(&mut self) -> (usize, String) {
         self.ended = true;
         let batch = self.next;
         let doing = self.shared.watches.iter().enumerate().find(|(_, watch)| watch.batch() == Some(batch));
@@ -206,15 +233,12 @@ impl<B> Ordered<B> {
             Some((worker, None)) => format!("worker {worker} is collating it"),
             None => "no worker has started it".to_owned(),
         };
-        let timeout = self.workers.settings.timeout.unwrap_or_default();
         // A worker may hang, so the pool is detached instead of joined.
         self.stop();
         if let Some(pool) = self.pool.take() {
             pool.detach();
         }
-        Error::data(format!("batch {batch} was not ready after {timeout:?}: {doing}"))
-            .at(in_batch(batch))
-            .help("increase `timeout`, or make the dataset or `collate` faster")
+        (batch, doing)
     }
 
     /// Tells the workers to stop, and drops the ready batches.
@@ -246,7 +270,8 @@ impl<B> Drop for Ordered<B> {
     fn drop(&mut self) {
         self.stop();
         let Some(pool) = self.pool.take() else { return };
-        if self.shared.idle_within(SHUTDOWN_TIMEOUT) {
+        let limit = if signals::pending() { INTERRUPTED_SHUTDOWN_TIMEOUT } else { SHUTDOWN_TIMEOUT };
+        if self.shared.idle_within(limit) {
             // A pool that is not persistent is dropped, which joins its threads.
             self.workers.release(pool);
         } else {

@@ -1,6 +1,6 @@
 //! An open loader with the step that takes its batches, with the types of both erased.
 
-use std::{any::Any, iter::Peekable};
+use std::any::Any;
 
 use burn::tensor::{Device, FloatDType};
 
@@ -8,8 +8,9 @@ use super::{NamedLoader, RunStep};
 use crate::{
     batch::StepBatch,
     data::{Batches, EpochOffset, Loader},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
+    os::panics::catch_panic,
 };
 
 /// Which step runs on the ready batch.
@@ -28,11 +29,17 @@ pub(crate) trait Fetcher<M> {
     fn len(&self) -> Option<u64>;
     /// Moves to a position.
     fn start(&mut self, from: EpochOffset) -> Result<()>;
+    /// Opens the loader at that position, unless it is open.
+    fn open(&mut self, device: &Device) -> Result<()>;
     /// Makes the next batch ready on the device, with its floats in a dtype; `false` at the end of
-    /// the data.
+    /// the data. Opens the loader.
     fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool>;
-    /// Whether the ready batch is the last of the epoch.
-    fn is_last(&mut self) -> bool;
+    /// Whether no batch follows the ready one, or the position. The loader must be open: one that
+    /// does not know its length has to read the next batch.
+    ///
+    /// # Errors
+    /// If a signal interrupts reading. Any other error is returned by the next `fetch`.
+    fn is_last(&mut self) -> Result<bool>;
     /// Samples in the ready batch.
     fn batch_size(&self) -> Option<usize>;
     /// The ready batch.
@@ -77,7 +84,9 @@ struct LoaderFetcher<M, B> {
     step: RunStep<M, B>,
     /// Where to start. The loader is opened with the first batch, when the device is known.
     start: Option<EpochOffset>,
-    batches: Option<Peekable<Batches<B>>>,
+    batches: Option<Batches<B>>,
+    /// What was read ahead to know whether a batch follows.
+    ahead: Option<Option<Result<B>>>,
     /// Batches of the epoch; `None` if unknown.
     total: Option<u64>,
     /// The number of the next batch.
@@ -88,15 +97,22 @@ struct LoaderFetcher<M, B> {
 
 impl<M, B: 'static> LoaderFetcher<M, B> {
     fn new(loader: Box<dyn Loader<B>>, step: RunStep<M, B>) -> Self {
-        Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None, in_order: false }
+        Self {
+            loader,
+            step,
+            start: None,
+            batches: None,
+            ahead: None,
+            total: None,
+            next: 0,
+            ready: None,
+            in_order: false,
+        }
     }
 
-    /// Opens the loader at a position.
-    fn open(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
-        match self.in_order {
-            true => self.loader.batches_in_order(from, device),
-            false => self.loader.batches_for(from, device),
-        }
+    /// Reads the next batch; `None` at the end of the data.
+    fn read(&mut self) -> Option<Result<B>> {
+        self.batches.as_mut().and_then(Iterator::next)
     }
 
     /// The ready batch by value: the last step that takes it may reuse its memory.
@@ -126,11 +142,19 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
         Ok(())
     }
 
-    fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool> {
+    fn open(&mut self, device: &Device) -> Result<()> {
         if let Some(from) = self.start.take() {
-            self.batches = Some(self.open(from, device)?.peekable());
+            self.batches = Some(match self.in_order {
+                true => self.loader.batches_in_order(from, device)?,
+                false => self.loader.batches_for(from, device)?,
+            });
         }
-        let next = self.batches.as_mut().and_then(Iterator::next).transpose()?;
+        Ok(())
+    }
+
+    fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool> {
+        self.open(device)?;
+        let next = self.ahead.take().unwrap_or_else(|| self.read()).transpose()?;
         let ready = next.map(|batch| batch.on_device(device));
         self.ready = match floats {
             Some(dtype) => ready.map(|batch| batch.in_dtype(dtype)),
@@ -144,12 +168,22 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
         Ok(self.ready.is_some())
     }
 
-    fn is_last(&mut self) -> bool {
-        match self.total {
-            // A known length avoids waiting for the next batch.
-            Some(total) => self.next >= total,
-            None => self.batches.as_mut().is_none_or(|batches| batches.peek().is_none()),
+    fn is_last(&mut self) -> Result<bool> {
+        // A known length avoids waiting for the next batch.
+        if let Some(total) = self.total {
+            return Ok(self.next >= total);
         }
+        if self.ahead.is_none() {
+            // A panic of the iterator is the error of the batch that it was asked for.
+            let read = catch_panic(|| Ok(self.read())).unwrap_or_else(|panic| Some(Err(panic)));
+            if let Some(Err(error)) = &read
+                && error.kind() == ErrorKind::Interrupted
+            {
+                return read.transpose().map(|batch| batch.is_none());
+            }
+            self.ahead = Some(read);
+        }
+        Ok(matches!(self.ahead, Some(None)))
     }
 
     fn batch_size(&self) -> Option<usize> {
@@ -183,6 +217,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     fn end(&mut self) {
         self.start = None;
         self.ready = None;
+        self.ahead = None;
         self.batches = None;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Loaders, ModuleLoaders, NamedFetcher, RunData, RunStep, ValidationLoaders,
-    loaders::One,
+    loaders::{One, OneLoader},
     own_loaders::HasOwnLoader,
     run_data::{GivenLoaders, ModuleData, OwnLoaders},
 };
@@ -52,6 +52,11 @@ fn training<M: TrainingStep>(loader: impl Loaders<M::TrainBatch, One>) -> Vec<Na
     RunStep::training().fetchers(loader)
 }
 
+/// The same for what a `train_dataloader` returns.
+fn own_training<M: TrainingStep>(loader: impl OneLoader<M::TrainBatch>) -> Vec<NamedFetcher<M>> {
+    RunStep::training().fetchers_of(loader.into_loaders())
+}
+
 macro_rules! fit_without_validation {
     ($([$($generics:tt)*] $loader:ty),* $(,)?) => {
         $(impl<M: LightningImpl, $($generics)*> FitData<M> for $loader
@@ -90,7 +95,7 @@ impl<M, D> FitData<M> for &mut D
 where
     M: LightningImpl,
     D: DataModule,
-    D::Train: Loaders<M::TrainBatch> + HasTrainLoader,
+    D::Train: OneLoader<M::TrainBatch> + HasTrainLoader,
     D::Val: ValidationLoaders<M>,
 {
     fn into_run_data<'a>(self) -> Box<dyn RunData<M> + 'a>
@@ -100,7 +105,7 @@ where
     {
         Box::new(ModuleData {
             data: self,
-            train: Some(Box::new(|data| Ok(RunStep::training().fetchers(data.train_dataloader()?)))),
+            train: Some(Box::new(|data| Ok(own_training(data.train_dataloader()?)))),
             eval: Box::new(|data| Ok(data.val_dataloader()?.into_fetchers())),
         })
     }
@@ -109,7 +114,7 @@ where
 impl<M> FitData<M> for ()
 where
     M: ModuleLoaders,
-    M::Train: Loaders<M::TrainBatch> + HasOwnLoader,
+    M::Train: OneLoader<M::TrainBatch> + HasOwnLoader,
     M::Val: ValidationLoaders<M>,
 {
     fn into_run_data<'a>(self) -> Box<dyn RunData<M> + 'a>
@@ -118,7 +123,7 @@ where
         M: TrainingStep + 'a,
     {
         Box::new(OwnLoaders {
-            train: Some(Box::new(|module: &mut M| Ok(RunStep::training().fetchers(module.train_dataloader()?)))),
+            train: Some(Box::new(|module: &mut M| Ok(own_training(module.train_dataloader()?)))),
             eval: Box::new(|module: &mut M| Ok(module.val_dataloader()?.into_fetchers())),
         })
     }

@@ -142,6 +142,26 @@ impl<B, L: Loaders<B>> Loaders<B> for Has<L> {
     }
 }
 
+/// What the `train_dataloader` of a data module or a module returns: one loader of batches `B`. A
+/// training step reads one loader, so that a list of loaders is an error.
+pub trait OneLoader<B> {
+    /// The loader; none only where another bound reports that it is missing.
+    #[doc(hidden)]
+    fn into_loaders(self) -> Vec<NamedLoader<B>>;
+}
+
+impl<B> OneLoader<B> for NoLoader {
+    fn into_loaders(self) -> Vec<NamedLoader<B>> {
+        Vec::new()
+    }
+}
+
+impl<B, L: Loaders<B, One>> OneLoader<B> for Has<L> {
+    fn into_loaders(self) -> Vec<NamedLoader<B>> {
+        self.0.into_loaders()
+    }
+}
+
 /// The validation loaders of `fit`: loaders of the batches of `M`'s `validation_step`, or none
 /// where `M` lacks that step.
 ///

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Loaders, NamedFetcher, fetcher::fetcher};
+use super::{Loaders, NamedFetcher, NamedLoader, fetcher::fetcher};
 use crate::{
     batch::StepBatch,
     error::{Error, Result},
@@ -94,7 +94,12 @@ impl<M: 'static, B: StepBatch> RunStep<M, B> {
 
     /// One fetcher for each loader.
     pub(super) fn fetchers<N>(&self, loaders: impl Loaders<B, N>) -> Vec<NamedFetcher<M>> {
-        loaders.into_loaders().into_iter().map(|loader| fetcher(loader, self.clone())).collect()
+        self.fetchers_of(loaders.into_loaders())
+    }
+
+    /// As [`fetchers`](Self::fetchers).
+    pub(super) fn fetchers_of(&self, loaders: Vec<NamedLoader<B>>) -> Vec<NamedFetcher<M>> {
+        loaders.into_iter().map(|loader| fetcher(loader, self.clone())).collect()
     }
 }
 

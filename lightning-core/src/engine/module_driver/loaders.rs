@@ -1,5 +1,7 @@
 //! Opens, reads and closes the loaders.
 
+use burn::tensor::Device;
+
 use super::ModuleDriver;
 use crate::{
     data::{EpochOffset, NamedFetcher},
@@ -19,6 +21,16 @@ impl<M: LightningModule> ModuleDriver<'_, M> {
             LoaderId::Eval(index) => self.eval.get_mut(index),
         }
         .ok_or_else(|| Error::data("the loader is not open"))
+    }
+}
+
+/// The device that the batches of a loader are moved to.
+fn device_of(loader: LoaderId, run: &RunState) -> Device {
+    match loader {
+        // The autodiff device: a layer such as BatchNorm or Dropout tells training from evaluation
+        // by the backend of its input.
+        LoaderId::Train => run.settings.numerics.training_device(&run.progress.device),
+        LoaderId::Eval(_) => run.progress.device.clone(),
     }
 }
 
@@ -48,13 +60,15 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         catch_panic(|| named.fetcher.start(from))
     }
 
+    fn open(&mut self, loader: LoaderId, run: &RunState) -> Result<()> {
+        let device = device_of(loader, run);
+        let named = self.fetcher(loader)?;
+        catch_panic(|| named.fetcher.open(&device))
+            .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))
+    }
+
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool> {
-        let device = match loader {
-            // The autodiff device: a layer such as BatchNorm or Dropout tells training from
-            // evaluation by the backend of its input.
-            LoaderId::Train => run.settings.numerics.training_device(&run.progress.device),
-            LoaderId::Eval(_) => run.progress.device.clone(),
-        };
+        let device = device_of(loader, run);
         let floats = run.settings.numerics.batches();
         let since = run.console.clock();
         let named = self.fetcher(loader)?;
@@ -65,8 +79,8 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         Ok(fetched)
     }
 
-    fn is_last(&mut self, loader: LoaderId) -> bool {
-        self.fetcher(loader).is_ok_and(|named| named.fetcher.is_last())
+    fn is_last(&mut self, loader: LoaderId) -> Result<bool> {
+        self.fetcher(loader)?.fetcher.is_last()
     }
 
     fn end(&mut self, loader: LoaderId) {
