@@ -54,7 +54,7 @@ pub use readers::csv;
 #[cfg(feature = "images")]
 pub use readers::image_folder;
 pub use readers::{idx, sentences, text, tokenizer};
-pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, ValidationLoaders};
+pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, OneLoader, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall};
 #[doc(hidden)]
 pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};

@@ -23,7 +23,7 @@ pub use eval::EvalData;
 pub use fetcher::NamedFetcher;
 pub(crate) use fetcher::StepCall;
 pub use fit::FitData;
-pub use loaders::{AnyNumber, Loaders, NamedLoader, One, ValidationLoaders};
+pub use loaders::{AnyNumber, Loaders, NamedLoader, One, OneLoader, ValidationLoaders};
 pub use own_loaders::ModuleLoaders;
 pub use run_data::RunData;
 pub(crate) use step::CollectedOutputs;
