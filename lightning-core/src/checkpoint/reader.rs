@@ -1,7 +1,6 @@
 //! Reads checkpoints and pointers to them.
 
 use std::{
-    fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metadata};
 use crate::{
     error::{Error, Result},
+    os::files,
     params::state::StoredTensors,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn pointer_text(file: &str) -> String {
 /// If the file cannot be read, or names a file outside its folder.
 pub(crate) fn pointer_target(path: &Path) -> Result<Option<PathBuf>> {
     let cannot = |error| Error::io("read the checkpoint", path, error);
-    let file = File::open(path).map_err(cannot)?;
+    let file = files::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() || metadata.len() > LONGEST_POINTER {
         return Ok(None);
