@@ -18,14 +18,14 @@ const LARGE: usize = 4 << 20;
 
 mod direct_io;
 mod lock;
-mod target;
+mod place;
 
 use direct_io::DirectWriter;
 pub(crate) use lock::FolderLock;
-use target::Target;
-pub(crate) use target::{check_appendable, create, open};
+use place::Target;
+pub(crate) use place::{check_appendable, create, open};
 #[cfg(all(test, unix))]
-pub(crate) use target::tests as target_tests;
+pub(crate) use place::tests as place_tests;
 
 /// Writes a file atomically: at any time, even after a power failure, `path` holds either the old
 /// contents or all of the new.
@@ -88,7 +88,7 @@ pub(crate) fn write_atomic_head_last(
 
 /// Passes `write` an empty temporary file, and then brings its contents to `path`.
 fn atomically<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -> io::Result<T>) -> Result<T> {
-    let written = match target::find(path) {
+    let written = match place::find(path) {
         Ok(Target::File(file)) => replace(&file, write),
         Ok(Target::Stream(stream)) => write_through(stream, write),
         Err(error) => Err(error),

@@ -507,7 +507,7 @@ fn a_version_without_a_next_number_is_an_error() -> Result<()> {
 #[cfg(unix)]
 #[test]
 fn a_fifo_in_the_run_folder_is_refused_and_keeps_no_one_waiting() -> Result<()> {
-    use crate::os::files::target_tests::fifo;
+    use crate::os::files::place_tests::fifo;
 
     for name in ["metrics.csv", ".lightning-run.lock", "hparams.json"] {
         let folder = tempfile::tempdir()?;

@@ -168,4 +168,4 @@ fn waits(_kind: FileType) -> bool {
 }
 
 #[cfg(all(test, unix))]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,89 @@
+//! The orientation of an image, as cameras store it.
+
+use crate::data::Image;
+
+/// The tag of the orientation in a directory of TIFF, the format of EXIF data.
+const TAG: u16 = 0x0112;
+
+/// How the stored pixels are turned to be seen upright (EXIF 3.0, section 4.6.5.1.6), from 1 to 8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Orientation(u32);
+
+impl Default for Orientation {
+    /// Upright as stored.
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Orientation {
+    /// Reads the orientation in EXIF data. Data without one, or that cannot be read, is upright: a
+    /// damaged comment is no reason to reject the pixels.
+    pub(super) fn of_exif(exif: &[u8]) -> Self {
+        // The prefix belongs to a JPEG segment, but some programs write it into PNG files too.
+        let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+        in_first_directory(tiff).filter(|value| (1..=8).contains(value)).map_or(Self::default(), Self)
+    }
+
+    /// Turns an image upright, as Pillow's `ImageOps.exif_transpose`.
+    pub(super) fn apply(self, image: Image) -> Image {
+        match self.0 {
+            2 => image.flip_horizontal(),
+            3 => image.flip_horizontal().flip_vertical(),
+            4 => image.flip_vertical(),
+            5 => image.transpose(),
+            6 => image.transpose().flip_horizontal(),
+            7 => image.transpose().flip_horizontal().flip_vertical(),
+            8 => image.transpose().flip_vertical(),
+            _ => image,
+        }
+    }
+}
+
+/// The value of [`TAG`] in the first directory of TIFF data.
+fn in_first_directory(tiff: &[u8]) -> Option<u32> {
+    let is_little = match tiff.get(..4)? {
+        b"II*\0" => true,
+        b"MM\0*" => false,
+        _ => return None,
+    };
+    let short = |at: usize| {
+        let bytes = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if is_little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    };
+    let long = |at: usize| {
+        let bytes = tiff.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if is_little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) })
+    };
+    let directory = long(4)? as usize;
+    let entries = usize::from(short(directory)?);
+    // An entry is a tag, the type of its values, their number, and a value of up to four bytes.
+    let mut starts = (0..entries).map_while(|entry| directory.checked_add(2 + 12 * entry));
+    let entry = starts.find(|start| short(*start) == Some(TAG))?;
+    match short(entry + 2)? {
+        1 => tiff.get(entry + 8).map(|byte| u32::from(*byte)),
+        3 => short(entry + 8).map(u32::from),
+        4 => long(entry + 8),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no camera writes, which must neither panic nor turn the image.
+    #[test]
+    fn data_without_an_orientation_is_upright() {
+        let whole = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".as_slice(), &[0; 4]].concat();
+        assert_eq!(Orientation::of_exif(&whole), Orientation(6));
+        for len in 0..20 {
+            assert_eq!(Orientation::of_exif(&whole[..len]), Orientation(1), "{len}");
+        }
+        for (at, byte) in [(0, b'X'), (4, 0xff), (7, 0xff), (10, 0), (12, 9), (18, 0), (18, 9)] {
+            let mut damaged = whole.clone();
+            damaged[at] = byte;
+            assert_eq!(Orientation::of_exif(&damaged), Orientation(1), "{at}");
+        }
+    }
+}
