@@ -169,7 +169,12 @@ fn image_files_are_read_as_by_pillow() {
         for (channels, key, count) in [(Channels::Rgb, "rgb", 3), (Channels::Grey, "grey", 1)] {
             let image = image_folder::read(&path, channels).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(image.shape(), [shape[0], shape[1], count], "{name}");
-            assert!(near(image.pixels(), &hex(&case[key])), "{name} {key}:\n{:?}\n{:?}", image.pixels(), hex(&case[key]));
+            assert!(
+                near(image.pixels(), &hex(&case[key])),
+                "{name} {key}:\n{:?}\n{:?}",
+                image.pixels(),
+                hex(&case[key])
+            );
         }
         let plain = image_folder::Reader::new().channels(Channels::Grey).exif_orientation(false).read(&path).unwrap();
         assert!(near(plain.pixels(), &hex(&case["plain"])), "{name} without the orientation");
@@ -182,8 +187,7 @@ fn maps_and_colors_are_those_of_torchvision() {
     let floats = |value: &serde_json::Value| -> Vec<f64> {
         value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
     };
-    let bytes =
-        |value: &serde_json::Value| floats(value).into_iter().map(|number| number as u8).collect::<Vec<u8>>();
+    let bytes = |value: &serde_json::Value| floats(value).into_iter().map(|number| number as u8).collect::<Vec<u8>>();
     let planes = |case: &serde_json::Value| {
         let shape = floats(&case["shape"]);
         Image::new(bytes(&case["pixels"]), [shape[0] as usize, shape[1] as usize, shape[2] as usize], Layout::Chw)
@@ -204,8 +208,7 @@ fn maps_and_colors_are_those_of_torchvision() {
         let close = |seen: Image<f32>, expected: &serde_json::Value, what: &serde_json::Value| {
             let (seen, expected) = (seen.into_layout(Layout::Chw), floats(expected));
             assert_eq!(seen.pixels().len(), expected.len());
-            let most =
-                seen.pixels().iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            let most = seen.pixels().iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
             assert!(most < 1e-4, "{layout:?} {what}: {most}, {:?}", seen.pixels());
         };
         for case in cases("flips") {
@@ -279,7 +282,11 @@ fn augmentations_are_reproducible_with_any_number_of_workers() {
             .build()
             .unwrap();
         let offset = EpochOffset { epoch, ..EpochOffset::default() };
-        loader.resume(offset).unwrap().flat_map(|batch: lightning_core::Result<Vec<(Image, Image)>>| batch.unwrap()).collect()
+        loader
+            .resume(offset)
+            .unwrap()
+            .flat_map(|batch: lightning_core::Result<Vec<(Image, Image)>>| batch.unwrap())
+            .collect()
     };
     let alone = seen(0, 0);
     assert_eq!((alone.len(), alone[0].0.shape(), alone[0].1.shape()), (24, [12, 12, 3], [12, 12, 1]));

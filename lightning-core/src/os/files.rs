@@ -23,9 +23,9 @@ mod place;
 use direct_io::DirectWriter;
 pub(crate) use lock::FolderLock;
 use place::Target;
-pub(crate) use place::{check_appendable, create, open};
 #[cfg(all(test, unix))]
 pub(crate) use place::tests as place_tests;
+pub(crate) use place::{check_appendable, create, open};
 
 /// Writes a file atomically: at any time, even after a power failure, `path` holds either the old
 /// contents or all of the new.

@@ -49,9 +49,7 @@ impl ColorJitter {
         let Self { brightness, contrast, saturation, hue } = *self;
         let is_factor = |value: f64| value >= 0.0 && value.is_finite();
         if ![brightness, contrast, saturation].into_iter().all(is_factor) || !(0.0..=0.5).contains(&hue) {
-            let text = format!(
-                "`ColorJitter` must have changes of at least 0 and a hue from 0 to 0.5, found {self:?}"
-            );
+            let text = format!("`ColorJitter` must have changes of at least 0 and a hue from 0 to 0.5, found {self:?}");
             return Err(Error::data(text).help("write 0 for what is to stay as it is"));
         }
         let mut within = |low: f64, high: f64| low + (high - low) * rng.uniform();

@@ -111,13 +111,7 @@ pub struct RandomAffine {
 
 impl Default for RandomAffine {
     fn default() -> Self {
-        Self {
-            degrees: 0.0..=0.0,
-            translate: (0.0, 0.0),
-            scale: 1.0..=1.0,
-            shear_x: 0.0..=0.0,
-            shear_y: 0.0..=0.0,
-        }
+        Self { degrees: 0.0..=0.0, translate: (0.0, 0.0), scale: 1.0..=1.0, shear_x: 0.0..=0.0, shear_y: 0.0..=0.0 }
     }
 }
 
@@ -213,13 +207,7 @@ impl<T: Pixel> Image<T> {
     ///
     /// # Errors
     /// If `degrees` is negative or not finite.
-    pub fn random_rotation(
-        &self,
-        degrees: f64,
-        interpolation: Interpolation,
-        fill: T,
-        rng: &mut Rng,
-    ) -> Result<Self> {
+    pub fn random_rotation(&self, degrees: f64, interpolation: Interpolation, fill: T, rng: &mut Rng) -> Result<Self> {
         let ranges = RandomAffine { degrees: -degrees..=degrees, ..RandomAffine::default() };
         self.random_affine(&ranges, interpolation, fill, rng)
     }
@@ -302,8 +290,7 @@ impl<T: Pixel> Image<T> {
         let (left, top) = (x.floor(), y.floor());
         let (right_share, bottom_share) = (x - left, y - top);
         let at = |row: f64, column: f64| {
-            let is_inside =
-                row >= 0.0 && column >= 0.0 && row < self.height as f64 && column < self.width as f64;
+            let is_inside = row >= 0.0 && column >= 0.0 && row < self.height as f64 && column < self.width as f64;
             is_inside.then(|| self.pixel_start(row as usize, column as usize))
         };
         [

@@ -1,8 +1,6 @@
 //! Several random changes of an image, and the same of its mask.
 
-use super::{
-    Affine, ColorJitter, Image, Interpolation, Pixel, RandomAffine, RandomErasing, Size, color::ColorChange,
-};
+use super::{Affine, ColorJitter, Image, Interpolation, Pixel, RandomAffine, RandomErasing, Size, color::ColorChange};
 use crate::{
     error::{Error, Result},
     random::Rng,

@@ -95,7 +95,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let len = file.metadata().map_err(unreadable)?.len();
     let mut bytes = Vec::with_capacity(len.min(MAX_BYTES) as usize);
     // Bounded by what is read: a device has no length.
-    let read = if len > MAX_BYTES { 0 } else { file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)? };
+    let read =
+        if len > MAX_BYTES { 0 } else { file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)? };
     let found = len.max(read as u64);
     if found > MAX_BYTES {
         let text = format!("`{}`: {found} bytes, an image has at most {MAX_BYTES}", path.display());
@@ -119,8 +120,7 @@ fn jpeg(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     // first.
     check_end(bytes)?;
     // Sizes are checked here by the number of pixels, and not by the decoder's limit on each side.
-    let options =
-        DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
+    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(jpeg_fault)?;
     let (width, height) = decoder.dimensions().unwrap_or_default();

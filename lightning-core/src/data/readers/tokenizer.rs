@@ -279,8 +279,22 @@ mod tests {
         assert_eq!(
             words("The quick (\u{201c}brown\u{201d}) fox can\u{2019}t jump 32.3 feet, right?"),
             [
-                "The", "quick", "(", "\u{201c}", "brown", "\u{201d}", ")", "fox", "can\u{2019}", "t", "jump", "32.3",
-                "feet", ",", "right", "?"
+                "The",
+                "quick",
+                "(",
+                "\u{201c}",
+                "brown",
+                "\u{201d}",
+                ")",
+                "fox",
+                "can\u{2019}",
+                "t",
+                "jump",
+                "32.3",
+                "feet",
+                ",",
+                "right",
+                "?"
             ]
         );
         // Decomposed, as macOS writes file names: six tokens before.
@@ -293,12 +307,10 @@ mod tests {
         assert_eq!(words("שָׁלוֹם עוֹלָם"), ["שָׁלוֹם", "עוֹלָם"]);
         assert_eq!(words("snake_case 3,14 a-b"), ["snake_case", "3,14", "a", "-", "b"]);
         // Ideographs are words of their own; a family is one symbol.
-        assert_eq!(words("漢字 \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}!"), [
-            "漢",
-            "字",
-            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
-            "!"
-        ]);
+        assert_eq!(
+            words("漢字 \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}!"),
+            ["漢", "字", "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", "!"]
+        );
         assert_eq!(words("\u{feff}a\u{ad}b"), ["\u{feff}", "a\u{ad}b"]);
     }
 

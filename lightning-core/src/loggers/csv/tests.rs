@@ -313,7 +313,10 @@ fn assert_rectangular(path: &Path, count: usize) -> Result<()> {
     for (step, row) in rows.iter().enumerate() {
         assert_eq!((row.len(), &*row[3]), (6 + count, &*(step + 1).to_string()));
         let filled: Vec<_> = row.iter().enumerate().skip(6).filter(|(_, cell)| !cell.is_empty()).collect();
-        assert_eq!((filled.len(), filled[0].1.as_str(), header[filled[0].0].clone()), (1, "0.5", format!("metric {step}")));
+        assert_eq!(
+            (filled.len(), filled[0].1.as_str(), header[filled[0].0].clone()),
+            (1, "0.5", format!("metric {step}"))
+        );
     }
     Ok(())
 }
@@ -458,7 +461,10 @@ fn two_runs_do_not_write_one_file() -> Result<()> {
     first.finalize(RunStatus::Success)?;
     let (header, rows) = rows(&metrics_of(&first))?;
     let values: Vec<_> = rows.iter().map(|row| row[5..].join(" ")).collect();
-    assert_eq!((&header[5..], values), (&["a".to_owned(), "b".to_owned()][..], vec!["1.0 ".into(), " 3.0".into(), "4.0 ".into()]));
+    assert_eq!(
+        (&header[5..], values),
+        (&["a".to_owned(), "b".to_owned()][..], vec!["1.0 ".into(), " 3.0".into(), "4.0 ".into()])
+    );
     Ok(())
 }
 
@@ -470,9 +476,11 @@ fn another_process_is_named_while_it_lives() -> Result<()> {
     CsvLogger::new(folder.path()).start()?;
     let path = folder.path().join("version_0").join(".lightning-run.lock");
     // The shell locks the file and writes its process id into it, as another trainer would.
-    let script = format!("exec 9<>'{0}'; flock -n 9; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; cat", path.display());
+    let script =
+        format!("exec 9<>'{0}'; flock -n 9; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; cat", path.display());
     let mut command = std::process::Command::new("sh");
-    let command = command.args(["-c", &script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let command =
+        command.args(["-c", &script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut other) = command.spawn() else { return Ok(()) };
     let mut ready = [0];
     std::io::Read::read_exact(&mut other.stdout.take().ok_or_else(|| Error::msg("no output"))?, &mut ready)?;
@@ -526,7 +534,10 @@ fn a_fifo_in_the_run_folder_is_refused_and_keeps_no_one_waiting() -> Result<()> 
         resumed.resume("mine", 3)?;
         for logger in [CsvLogger::new(folder.path()).version("mine"), resumed] {
             let error = started(logger).map_err(|error| error.to_string());
-            assert!(error.as_ref().is_err_and(|text| text.contains(name) && text.contains("found a FIFO")), "{error:?}");
+            assert!(
+                error.as_ref().is_err_and(|text| text.contains(name) && text.contains("found a FIFO")),
+                "{error:?}"
+            );
         }
     }
     Ok(())

@@ -76,7 +76,8 @@ pub(super) fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
         }
     }
     let last = parent.join(format!("version_{}", u64::MAX));
-    let text = format!("a run needs a version after the highest, found `{}`, after which there is none", last.display());
+    let text =
+        format!("a run needs a version after the highest, found `{}`, after which there is none", last.display());
     Err(Error::new(ErrorKind::Io, text).at_path(last).help("rename that folder, or choose a `.version(…)`"))
 }
 

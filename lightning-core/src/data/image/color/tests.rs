@@ -32,8 +32,7 @@ fn jitter_is_within_its_ranges_and_reproducible() {
     let gray = Image::grey(vec![100_u8; 4], 2, 2).unwrap();
     let jitter = ColorJitter { brightness: 0.3, ..ColorJitter::default() };
     let mut rng = Rng::new(3);
-    let seen: Vec<u8> =
-        (0..2000).map(|_| gray.clone().color_jitter(&jitter, &mut rng).unwrap().pixels()[0]).collect();
+    let seen: Vec<u8> = (0..2000).map(|_| gray.clone().color_jitter(&jitter, &mut rng).unwrap().pixels()[0]).collect();
     assert_eq!((seen.iter().min(), seen.iter().max()), (Some(&70), Some(&129)));
     let both = |seed| {
         let jitter = ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
@@ -58,10 +57,7 @@ fn what_cannot_be_done() {
         "the factor of a color change must be at least 0 and finite, found -0.5"
     );
     assert!(two.clone().adjust_brightness(f64::NAN).is_err());
-    assert_eq!(
-        message(two.clone().adjust_hue(0.6)),
-        "the hue must turn by a number from -0.5 to 0.5, found 0.6"
-    );
+    assert_eq!(message(two.clone().adjust_hue(0.6)), "the hue must turn by a number from -0.5 to 0.5, found 0.6");
     for jitter in [
         ColorJitter { brightness: -0.1, ..ColorJitter::default() },
         ColorJitter { hue: 0.6, ..ColorJitter::default() },

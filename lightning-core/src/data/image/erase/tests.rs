@@ -36,7 +36,10 @@ fn areas_and_ratios_are_within_their_ranges() {
     assert!((0.45..0.55).contains(&wide), "{wide}");
     let seen = image.clone().random_erasing(&RandomErasing { p: 1.0, ..ranges }, 0, &mut rng).unwrap();
     assert!((900..2100).contains(&seen.pixels().iter().filter(|value| **value == 0).count()));
-    assert_eq!(image.clone().random_erasing(&RandomErasing { p: 0.0, ..RandomErasing::default() }, 0, &mut rng).unwrap(), image);
+    assert_eq!(
+        image.clone().random_erasing(&RandomErasing { p: 0.0, ..RandomErasing::default() }, 0, &mut rng).unwrap(),
+        image
+    );
 }
 
 #[test]

@@ -13,21 +13,23 @@ fn an_image_and_its_mask_are_changed_alike() {
         ("crop", Augment::new().random_crop((15, 17), 3)),
         ("flips", Augment::new().horizontal_flip(0.5).vertical_flip(0.5)),
         ("rotation", Augment::new().rotation(40.0)),
-        ("affine", Augment::new().affine(RandomAffine {
-            degrees: -10.0..=10.0,
-            translate: (0.2, 0.1),
-            scale: 0.8..=1.2,
-            shear_x: -8.0..=8.0,
-            shear_y: -3.0..=3.0,
-        })),
+        (
+            "affine",
+            Augment::new().affine(RandomAffine {
+                degrees: -10.0..=10.0,
+                translate: (0.2, 0.1),
+                scale: 0.8..=1.2,
+                shear_x: -8.0..=8.0,
+                shear_y: -3.0..=3.0,
+            }),
+        ),
         ("all", Augment::new().rotation(10.0).horizontal_flip(0.5).random_crop(16, 2).vertical_flip(0.5).rotation(5.0)),
         ("none", Augment::new()),
     ];
     for (name, augment) in steps {
         let mut changed = 0;
         for seed in 0..50 {
-            let (seen, mask) =
-                augment.apply_with_mask(image.clone(), image.clone(), &mut Rng::new(seed)).unwrap();
+            let (seen, mask) = augment.apply_with_mask(image.clone(), image.clone(), &mut Rng::new(seed)).unwrap();
             assert_eq!(seen, mask, "{name} {seed}");
             // Alone, the image gets the same random numbers.
             assert_eq!(augment.apply(image.clone(), &mut Rng::new(seed)).unwrap(), seen, "{name} {seed}");

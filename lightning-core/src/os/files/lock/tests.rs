@@ -6,7 +6,8 @@ fn a_folder_is_locked_once() -> Result<()> {
     let lock = FolderLock::acquire(folder.path())?;
     let error = FolderLock::acquire(folder.path()).map(drop).map_err(|error| error.to_string());
     let path = folder.path().display();
-    let expected = format!("the run folder `{path}` must be written by one run at a time, found another logger of this");
+    let expected =
+        format!("the run folder `{path}` must be written by one run at a time, found another logger of this");
     assert!(error.is_err_and(|text| text.starts_with(&expected)));
     drop(lock);
     assert_eq!(fs::read_dir(folder.path())?.count(), 0);
