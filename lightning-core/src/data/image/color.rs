@@ -138,7 +138,7 @@ impl<T: Pixel> Image<T> {
             return Ok(self);
         }
         self.check_colors()?;
-        let unit = T::MAX;
+        let unit = T::WHITE;
         Ok(self.with_colors(|rgb| {
             let turned = turn_hue(rgb.map(|value| value / unit), turn as f32);
             // torchvision scales to bytes so that each byte has the same share of the range.

@@ -25,7 +25,7 @@ use crate::{
 /// let loader: DataLoader<(Tensor<2>, Tensor<2>)> = DataLoader::builder(items)
 ///     .batch_size(3)
 ///     .try_map(move |(image, class): (Image<f32>, usize), rng| {
-///         let (other, other_class) = others.get(rng.random_range(0..others.len()))?;
+///         let (other, other_class) = Dataset::get(&others, rng.random_range(0..others.len()))?;
 ///         let (image, share) = mix.pair(&image, &other, rng)?;
 ///         let mut target = [0.0_f32; 3];
 ///         target[class] += share;

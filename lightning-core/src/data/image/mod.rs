@@ -38,8 +38,8 @@ impl Pixel for f32 {}
 mod sealed {
     /// Arithmetic on values, as torchvision does it: in `f32`.
     pub trait Sealed: Sized {
-        /// White.
-        const MAX: f32;
+        /// White. Not `MAX`, which the types have of their own.
+        const WHITE: f32;
         fn to_f32(self) -> f32;
         /// The nearest value, half to even.
         fn rounded(value: f32) -> Self;
@@ -48,7 +48,7 @@ mod sealed {
     }
 
     impl Sealed for u8 {
-        const MAX: f32 = 255.0;
+        const WHITE: f32 = 255.0;
 
         fn to_f32(self) -> f32 {
             f32::from(self)
@@ -64,7 +64,7 @@ mod sealed {
     }
 
     impl Sealed for f32 {
-        const MAX: f32 = 1.0;
+        const WHITE: f32 = 1.0;
 
         fn to_f32(self) -> f32 {
             self
@@ -75,7 +75,7 @@ mod sealed {
         }
 
         fn clamped(value: f32) -> Self {
-            value.clamp(0.0, Self::MAX)
+            value.clamp(0.0, Self::WHITE)
         }
     }
 }

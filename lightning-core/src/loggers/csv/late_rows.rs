@@ -93,7 +93,7 @@ impl LateRows {
             None => None,
         };
         let lines = file.into_iter().flat_map(|file| file.lines());
-        let rows = lines.map(|line| Ok(serde_json::from_str::<LateRow<'static>>(&line?)?));
+        let rows = lines.map(|line| -> io::Result<LateRow<'static>> { Ok(serde_json::from_str(&line?)?) });
         Ok(rows.filter(move |row| !row.as_ref().is_ok_and(|row| row.columns != columns)))
     }
 

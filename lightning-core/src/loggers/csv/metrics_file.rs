@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fs,
-    io::{self, BufReader, Read, Write as _},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
     time::SystemTime,
 };

@@ -389,9 +389,7 @@ fn after_a_kill_the_file_is_valid_and_a_resumed_run_has_every_row() -> Result<()
             assert!(!killed.join("metrics.late.jsonl").exists());
             logger.finalize(RunStatus::Success)?;
             let (header, rows) = rows(&killed.join("metrics.csv"))?;
-            // The record before the limit is the last one whose row is whole on disk.
-            let on_disk = expected.unwrap_or(logged as usize - 1);
-            assert!(rows.len() == on_disk || rows.len() == on_disk + 1, "{} of {on_disk}", rows.len());
+            assert_eq!(rows.len(), expected.unwrap_or(logged as usize));
             for (step, row) in rows.iter().enumerate() {
                 assert_eq!((row.len(), &*row[5]), (header.len(), &*format!("{:?}", step as f64)));
             }
@@ -477,13 +475,17 @@ fn another_process_is_named_while_it_lives() -> Result<()> {
     let path = folder.path().join("version_0").join(".lightning-run.lock");
     // The shell locks the file and writes its process id into it, as another trainer would.
     let script =
-        format!("exec 9<>'{0}'; flock -n 9; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; cat", path.display());
+        format!("exec 9<>'{0}'; flock -n 9 || exit; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; exec cat", path.display());
     let mut command = std::process::Command::new("sh");
     let command =
         command.args(["-c", &script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let Ok(mut other) = command.spawn() else { return Ok(()) };
     let mut ready = [0];
-    std::io::Read::read_exact(&mut other.stdout.take().ok_or_else(|| Error::msg("no output"))?, &mut ready)?;
+    let mut output = other.stdout.take().ok_or_else(|| Error::msg("no output"))?;
+    if std::io::Read::read_exact(&mut output, &mut ready).is_err() {
+        eprintln!("SKIPPED another_process_is_named_while_it_lives: there is no `flock`");
+        return Ok(());
+    }
     let start = || {
         let mut logger = CsvLogger::new(folder.path());
         logger.resume("version_0", 0).and_then(|()| logger.start()).map_err(|error| error.to_string())
