@@ -9,7 +9,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 WIDTH, HEIGHT = 11, 7
 
@@ -98,6 +98,27 @@ files["orientation 8 of four bytes"] = exif_png(rgb, tiff(8, kind=4))
 files["orientation 3 of one byte"] = exif_png(rgb, tiff(3, kind=1))
 files["orientation 5 with a prefix"] = exif_png(rgb, b"Exif\0\0" + tiff(5))
 files["orientation 7 with alpha"] = exif_png(rgb.convert("RGBA"), tiff(7))
+xmp = lambda value: ('<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description ' + value + '</rdf:RDF></x:xmpmeta>').encode()
+attribute = xmp('tiff:Orientation="6"/>')
+element = xmp('><tiff:Orientation>8</tiff:Orientation></rdf:Description>')
+files["orientation 6 in xmp"] = saved(rgb, "JPEG", quality=95, subsampling=0, xmp=attribute)
+files["orientation 8 in xmp"] = saved(rgb, "JPEG", quality=95, subsampling=0, xmp=element)
+# That of the EXIF data counts, also one that is out of range.
+for orientation in [3, 9]:
+    files[f"orientation {orientation} before xmp"] = exif_jpeg(rgb, tiff(orientation), subsampling=0, xmp=attribute)
+texts = PngImagePlugin.PngInfo()
+texts.add_itxt("XML:com.adobe.xmp", attribute.decode())
+files["orientation 6 in xmp of png"] = saved(rgb, "PNG", pnginfo=texts)
+texts = PngImagePlugin.PngInfo()
+texts.add_itxt("XML:com.adobe.xmp", element.decode(), zip=True)
+files["orientation 8 in zipped xmp of png"] = saved(rgb, "PNG", pnginfo=texts)
+profile = b"Exif\0\0" + tiff(7)
+digits = profile.hex()
+raw = f"\nexif\n{len(profile):8}\n" + "\n".join(digits[at:at + 72] for at in range(0, len(digits), 72)) + "\n"
+for zipped in [False, True]:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Raw profile type exif", raw, zip=zipped)
+    files[f"orientation 7 in a raw profile, zipped: {zipped}"] = saved(rgb, "PNG", pnginfo=texts)
 files["no directory"] = exif_png(rgb, b"MM\0*\0\0\0\x08")
 
 cases = []

@@ -51,6 +51,13 @@ pub(crate) fn pointer_target(path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(path.with_file_name(name)))
 }
 
+/// Returns the file in the folder of a link that the link leads to: how PyTorch Lightning points to
+/// the last checkpoint.
+pub(crate) fn link_target(path: &Path) -> Option<PathBuf> {
+    let target = std::fs::read_link(path).ok()?;
+    (target.file_name()? == target.as_os_str()).then(|| path.with_file_name(target))
+}
+
 /// An open checkpoint with its metadata.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -74,7 +81,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`open`](Self::open), except that damaged tensors are not detected.
     pub(crate) fn look(path: &Path) -> Result<Self> {
-        let target = pointer_target(path)?;
+        let target = pointer_target(path)?.or_else(|| link_target(path));
         let path = target.as_deref().unwrap_or(path);
         let container = Container::open(path)?;
         let text = container.text().ok_or_else(|| {

@@ -187,7 +187,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
 fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'a str> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let is_listed = |folder: &Path| {
-        let listed = files::open(&folder.join(checkpoints::CHECKPOINT_LIST)).and_then(io::read_to_string).unwrap_or_default();
+        let listed =
+            files::open(&folder.join(checkpoints::CHECKPOINT_LIST)).and_then(io::read_to_string).unwrap_or_default();
         listed.lines().any(|line| Path::new(line).canonicalize().is_ok_and(|path| path == checkpoint))
     };
     let wrote =

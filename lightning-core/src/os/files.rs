@@ -23,9 +23,11 @@ mod place;
 use direct_io::DirectWriter;
 pub(crate) use lock::FolderLock;
 use place::Target;
+#[cfg(unix)]
+pub(crate) use place::replace_link;
 #[cfg(all(test, unix))]
 pub(crate) use place::tests as place_tests;
-pub(crate) use place::{check_appendable, create, open};
+pub(crate) use place::{check_appendable, create, open, remove};
 
 /// Writes a file atomically: at any time, even after a power failure, `path` holds either the old
 /// contents or all of the new.
@@ -148,7 +150,7 @@ pub(crate) fn remove_leftovers(folder: &Path) {
         let path = entry.path();
         if is_ours && open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             // Another process may have removed it in the meantime.
-            let _ = fs::remove_file(&path);
+            let _ = remove(&path);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One row of a CSV file as a serde deserializer.
 
-use std::{any::type_name, cell::Cell, collections::HashSet, fmt};
+use std::{any::type_name, cell, collections::HashSet, fmt};
 
 use ::csv::StringRecord;
 use serde::{
@@ -55,7 +55,7 @@ pub(super) struct Row<'a> {
     pub(super) record: &'a StringRecord,
     pub(super) missing: &'a [String],
     /// Whether the header has the columns of the type: set by the first row, and true of all then.
-    pub(super) is_checked: &'a Cell<bool>,
+    pub(super) is_checked: &'a cell::Cell<bool>,
 }
 
 /// How many columns an error lists.

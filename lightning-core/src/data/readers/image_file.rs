@@ -125,7 +125,11 @@ fn jpeg(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     decoder.decode_headers().map_err(jpeg_fault)?;
     let (width, height) = decoder.dimensions().unwrap_or_default();
     check_size(height, width, settings.max_pixels)?;
-    let orientation = exif_orientation(decoder.exif().map(Vec::as_slice), settings);
+    let orientation = if settings.is_oriented {
+        Orientation::of(decoder.exif().map(Vec::as_slice), decoder.xmp().map(Vec::as_slice))
+    } else {
+        Orientation::default()
+    };
     // The decoder has the luma of these two only. Of others, such as CMYK, it is computed from red,
     // green and blue.
     let has_luma = matches!(decoder.input_colorspace(), Some(ColorSpace::YCbCr | ColorSpace::Luma));
@@ -146,11 +150,6 @@ fn jpeg_fault(error: DecodeErrors) -> Fault {
         },
         error => Fault::new(format!("the jpeg data is damaged: {error}")),
     }
-}
-
-/// The orientation that an image is turned by: that of its EXIF data, if the settings say so.
-fn exif_orientation(exif: Option<&[u8]>, settings: Settings) -> Orientation {
-    exif.filter(|_| settings.is_oriented).map_or(Orientation::default(), Orientation::of_exif)
 }
 
 /// Walks over the segments of a JPEG file to its end marker.
@@ -201,7 +200,7 @@ fn png(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     reader.finish().map_err(damaged)?;
     pixels.truncate(frame.buffer_size());
     // The chunk `eXIf` may stand after the pixels.
-    let orientation = exif_orientation(reader.info().exif_metadata.as_deref(), settings);
+    let orientation = if settings.is_oriented { Orientation::of_png(reader.info()) } else { Orientation::default() };
     Ok(orientation.apply(image(pixels, [height, width, frame.color_type.samples()], settings.channels)?))
 }
 

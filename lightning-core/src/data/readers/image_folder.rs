@@ -58,8 +58,8 @@ impl Reader {
         Self(Settings { max_pixels, ..self.0 })
     }
 
-    /// Sets whether an image is turned and mirrored as the orientation in its EXIF data says, as
-    /// Pillow's `ImageOps.exif_transpose`. Default: `true`.
+    /// Sets whether an image is turned and mirrored as the orientation in its EXIF data says, or
+    /// else in its XMP data, as Pillow's `ImageOps.exif_transpose`. Default: `true`.
     ///
     /// Cameras store the pixels of a portrait lying on their side, and this number beside them;
     /// every viewer applies it. Without it, height and width are those of the stored pixels, as of

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -102,9 +102,6 @@ impl LateRows {
     /// # Errors
     /// If it is there and stays.
     pub(super) fn remove(&self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &self.path, error)),
-            _ => Ok(()),
-        }
+        files::remove(&self.path).map_err(|error| Error::io("remove", &self.path, error))
     }
 }

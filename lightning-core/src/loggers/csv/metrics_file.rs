@@ -308,7 +308,7 @@ impl MetricsFile {
         let header = reader.headers().map_err(|error| unreadable(into_io(error)))?;
         if header.is_empty() {
             // The process was killed before the header was on disk.
-            fs::remove_file(&self.path).map_err(|error| Error::io("remove", &self.path, error))?;
+            self.clear()?;
             return self.start_empty();
         }
         if !header.iter().take(POSITION.len()).eq(POSITION) {
@@ -323,6 +323,15 @@ impl MetricsFile {
         }
         self.metrics = metrics;
         self.rewrite(kept, self.metrics.len())
+    }
+
+    /// Removes the contents, and the file unless it is linked or a device.
+    fn clear(&self) -> Result<()> {
+        let failed = |error| Error::io("remove", &self.path, error);
+        match fs::symlink_metadata(&self.path).map_err(failed)?.is_file() {
+            true => files::remove(&self.path).map_err(failed),
+            false => files::create(&self.path).map(drop),
+        }
     }
 
     fn start_empty(&mut self) -> Result<()> {
@@ -346,10 +355,20 @@ impl MetricsFile {
             let _ = self.resume(Kept::ALL);
         }
         let mut asides = (0_u64..).map(|number| self.folder.join(format!("metrics.{number}.csv")));
-        let renamed = asides.find(|path| !path.exists()).map_or(Ok(()), |aside| {
-            fs::rename(&self.path, aside).map_err(|error| Error::io("rename", &self.path, error))
-        });
+        let renamed = asides.find(|path| !path.exists()).map_or(Ok(()), |aside| self.move_to(&aside));
         renamed.and_then(|()| self.start_empty())
+    }
+
+    /// Moves the rows to another file. A link stays, and a device too, which has no rows.
+    fn move_to(&self, aside: &Path) -> Result<()> {
+        let failed = |error| Error::io("rename", &self.path, error);
+        if fs::symlink_metadata(&self.path).map_err(failed)?.is_file() {
+            return fs::rename(&self.path, aside).map_err(failed);
+        }
+        if self.path.is_file() {
+            fs::copy(&self.path, aside).map_err(failed)?;
+        }
+        self.clear()
     }
 }
 

@@ -474,8 +474,10 @@ fn another_process_is_named_while_it_lives() -> Result<()> {
     CsvLogger::new(folder.path()).start()?;
     let path = folder.path().join("version_0").join(".lightning-run.lock");
     // The shell locks the file and writes its process id into it, as another trainer would.
-    let script =
-        format!("exec 9<>'{0}'; flock -n 9 || exit; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; exec cat", path.display());
+    let script = format!(
+        "exec 9<>'{0}'; flock -n 9 || exit; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; exec cat",
+        path.display()
+    );
     let mut command = std::process::Command::new("sh");
     let command =
         command.args(["-c", &script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());

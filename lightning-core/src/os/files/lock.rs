@@ -7,7 +7,7 @@ use std::{
     process,
 };
 
-use super::check_appendable;
+use super::place::name_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The name of the lock in its folder.
@@ -39,7 +39,7 @@ impl FolderLock {
         let path = folder.join(NAME);
         let unwritable = |error| Error::io("lock the run folder with", &path, error);
         for _ in 0..TRIES {
-            check_appendable(&path).map_err(unwritable)?;
+            check_place(&path).map_err(unwritable)?;
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(unwritable)?;
             match file.try_lock() {
@@ -63,6 +63,18 @@ impl Drop for FolderLock {
         // that stays locks nothing.
         let _ = fs::remove_file(&self.path);
         drop(self.file.take());
+    }
+}
+
+/// Checks that nothing but a file is at the path of the lock.
+fn check_place(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            let text = format!("the lock must be a file, found {}", name_of(metadata.file_type()));
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

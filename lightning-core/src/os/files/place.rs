@@ -61,50 +61,65 @@ fn open_stream(path: &Path, kind: FileType) -> io::Result<File> {
         let text = format!("a file can replace a regular file or be written to a device or FIFO, found {found}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    let _reader = check_reader(path, kind)?;
-    OpenOptions::new().append(true).open(path)
+    if waits(kind) { open_fifo(path) } else { OpenOptions::new().append(true).open(path) }
 }
 
 /// Names what no file is written to: writing to a block device would destroy its file system.
-#[cfg(unix)]
 fn unwritable(kind: FileType) -> Option<&'static str> {
+    let name = name_of(kind);
+    ["a folder", "a block device", "a socket"].contains(&name).then_some(name)
+}
+
+/// What stands at a path, in words.
+#[cfg(unix)]
+pub(super) fn name_of(kind: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
 
     match () {
-        () if kind.is_dir() => Some("a folder"),
-        () if kind.is_block_device() => Some("a block device"),
-        () if kind.is_socket() => Some("a socket"),
-        () => None,
+        () if kind.is_dir() => "a folder",
+        () if kind.is_symlink() => "a link",
+        () if kind.is_block_device() => "a block device",
+        () if kind.is_char_device() => "a device",
+        () if kind.is_socket() => "a socket",
+        () if kind.is_fifo() => "a FIFO",
+        () => "a file",
     }
 }
 
 #[cfg(not(unix))]
-fn unwritable(kind: FileType) -> Option<&'static str> {
-    kind.is_dir().then_some("a folder")
+pub(super) fn name_of(kind: FileType) -> &'static str {
+    match () {
+        () if kind.is_dir() => "a folder",
+        () if kind.is_symlink() => "a link",
+        () => "a file",
+    }
 }
 
-/// Makes sure that a process reads a FIFO: without one, opening it waits for ever.
-///
-/// The file that is returned keeps the FIFO open until it is opened for writing.
+/// Opens a FIFO that a process reads. Without a reader, opening it would wait for ever.
 #[cfg(unix)]
-fn check_reader(path: &Path, kind: FileType) -> io::Result<Option<File>> {
-    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+fn open_fifo(path: &Path) -> io::Result<File> {
+    use std::os::{
+        fd::OwnedFd,
+        unix::{fs::OpenOptionsExt as _, net::UnixStream},
+    };
 
-    if !kind.is_fifo() {
-        return Ok(None);
-    }
-    match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
+    let fifo = match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
             let text = "a FIFO is written to while a process reads it, found a FIFO without a reader";
-            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        opened => opened.map(Some),
-    }
+        opened => opened?,
+    };
+    // From now on a full pipe waits for its reader. `set_nonblocking` works on any descriptor, but
+    // the standard library has it for sockets only.
+    let descriptor = UnixStream::from(OwnedFd::from(fifo));
+    descriptor.set_nonblocking(false)?;
+    Ok(File::from(OwnedFd::from(descriptor)))
 }
 
 #[cfg(not(unix))]
-fn check_reader(_path: &Path, _kind: FileType) -> io::Result<Option<File>> {
-    Ok(None)
+fn open_fifo(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).open(path)
 }
 
 /// Creates a file that is written bit by bit, with its folder, or empties the one that is there. A
@@ -152,6 +167,40 @@ pub(crate) fn check_appendable(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(_) | Err(_) => Ok(()),
     }
+}
+
+/// Removes a file, or a link without what it leads to. It is not an error if nothing is there.
+///
+/// A device, FIFO or socket stays: a file that was written to it is not there.
+///
+/// # Errors
+/// If the file cannot be removed, or if it is a folder.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let removed = fs::symlink_metadata(path).and_then(|metadata| match metadata.file_type() {
+        kind if kind.is_file() || kind.is_symlink() => fs::remove_file(path),
+        kind if kind.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "a file is removed, found a folder")),
+        _ => Ok(()),
+    });
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Replaces a link by one to `target`, in one step.
+///
+/// # Errors
+/// If the link cannot be made. The error names the path.
+#[cfg(unix)]
+pub(crate) fn replace_link(path: &Path, target: &Path) -> Result<()> {
+    let (prefix, suffix) = super::TEMPORARY;
+    let linked = tempfile::Builder::new()
+        .prefix(prefix)
+        .suffix(suffix)
+        .make_in(folder_of(path), |link| std::os::unix::fs::symlink(target, link))
+        .and_then(|link| link.persist(path).map_err(|error| error.error))
+        .and_then(|()| super::sync_folder(folder_of(path)));
+    linked.map_err(|error| Error::io("link", path, error))
 }
 
 /// Whether opening or reading may wait for another process.

@@ -72,5 +72,5 @@ fn what_cannot_be_done() {
          Image(3x4, 1 channels, Hwc)"
     );
     let error = Augment::new().random_crop(9, 0).apply(image, &mut Rng::new(0)).unwrap_err();
-    assert_eq!(error.message(), "a crop of 9x9 of an image of 3x4 with padding 0");
+    assert_eq!(error.message(), "a crop must fit into the padded image, found 9x9 for 3x4 with padding 0");
 }
