@@ -168,7 +168,7 @@ fn a_report_follows_its_link() {
     symlink("target", &link).unwrap();
     let spikes = SpikeDetection::new().rtol(0.0).exclude_batches_path(&link);
     let mut trainer = Net::quiet().callback(spikes).max_epochs(20).build().unwrap();
-    let error = trainer.fit(&mut net(), loader(&[2; 8])).unwrap_err().to_string();
+    let error = trainer.fit(&mut net(), (loader(&[2; 8]), loader(&[2]))).unwrap_err().to_string();
     assert!(error.contains("too far from"), "{error}");
     assert!(kind(&link).is_symlink() && fs::read_to_string(&target).unwrap().starts_with('['));
 }
@@ -180,7 +180,7 @@ fn what_is_no_file_is_not_removed() {
     let at = |name: &str| folder.path().join(name);
     let fit = |callback: OnExceptionCheckpoint| {
         let builder = quiet(Net::trainer()).enable_checkpointing(true).callback(callback).max_epochs(1);
-        builder.build()?.fit(&mut net(), loader(&[2])).map(drop)
+        builder.build()?.fit(&mut net(), (loader(&[2]), loader(&[2]))).map(drop)
     };
     fifo(&at("pipe.ckpt"));
     fs::write(at("precious"), "precious").unwrap();
@@ -196,7 +196,7 @@ fn what_is_no_file_is_not_removed() {
 fn checkpoints(folder: &Path, epochs: usize, resume: Resume) -> Result<FitReport> {
     let checkpoint = ModelCheckpoint::latest().dirpath(folder).save_last(true).enable_version_counter(false);
     let builder = quiet(Net::trainer()).enable_checkpointing(true).callback(checkpoint);
-    builder.max_epochs(epochs).resume_from(resume).build()?.fit(&mut net(), loader(&[2, 2]))
+    builder.max_epochs(epochs).resume_from(resume).build()?.fit(&mut net(), (loader(&[2, 2]), loader(&[2])))
 }
 
 /// As PyTorch Lightning's `save_last="link"` leaves it: the pointer must not be written into the

@@ -23,6 +23,14 @@ def described(x):
     return {"shape": [height, width, channels], "pixels": x.flatten().tolist()}
 
 
+def pillow(x):
+    return F.to_pil_image(x, {1: "L", 3: "RGB", 4: "RGBA"}[len(x)])
+
+
+def planes(image):
+    return F.pil_to_tensor(image).flatten().tolist()
+
+
 def floats(x):
     return [round(value, 6) for value in x.double().flatten().tolist()]
 
@@ -48,7 +56,10 @@ for x in [image(3, 6, 9), image(1, 7, 7), image(4, 8, 5)]:
             arguments = dict(angle=degrees, translate=list(translate), scale=scale, shear=list(shear), interpolation=mode)
             case[name] = F.affine(x, **arguments).flatten().tolist()
             case[f"{name} f32"] = floats(F.affine(whole, **arguments))
-        case["nearest fill 9"] = F.affine(x, degrees, list(translate), scale, list(shear), Mode.NEAREST, fill=[9]).flatten().tolist()
+        arguments["interpolation"] = Mode.NEAREST
+        for fill in [0, 9]:
+            colors = fill if len(x) == 1 else (fill,) * len(x)
+            case[f"pillow fill {fill}"] = planes(F.affine(pillow(x), fill=colors, **arguments))
         maps.append(case)
 
 rotations = []
@@ -57,6 +68,7 @@ for x in [image(3, 6, 9), image(1, 7, 7)]:
         rotations.append(described(x) | {
             "degrees": degrees,
             "nearest": F.rotate(x, degrees, Mode.NEAREST).flatten().tolist(),
+            "pillow": planes(F.rotate(pillow(x), degrees, Mode.NEAREST)),
             "bilinear": F.rotate(x, degrees, Mode.BILINEAR).flatten().tolist(),
         })
 

@@ -55,12 +55,12 @@ impl Affine {
     /// translation, rotation, shear and scale.
     fn inverse(self) -> [f64; 6] {
         let Self { degrees, translate: (right, down), scale, shear: (shear_x, shear_y) } = self;
-        let (angle, shear_x, shear_y) = (degrees.to_radians(), shear_x.to_radians(), shear_y.to_radians());
-        let (sin, cos) = (angle - shear_y).sin_cos();
-        let a = cos / shear_y.cos();
-        let b = -cos * shear_x.tan() / shear_y.cos() - angle.sin();
-        let c = sin / shear_y.cos();
-        let d = -sin * shear_x.tan() / shear_y.cos() + angle.cos();
+        let ((sin, cos), (angle_sin, angle_cos)) = (sin_cos(degrees - shear_y), sin_cos(degrees));
+        let (shear_x, shear_y) = (shear_x.to_radians().tan(), shear_y.to_radians().cos());
+        let a = cos / shear_y;
+        let b = -cos * shear_x / shear_y - angle_sin;
+        let c = sin / shear_y;
+        let d = -sin * shear_x / shear_y + angle_cos;
         let [a, b, c, d] = [d, -b, -c, a].map(|entry| entry / scale);
         let (right, down) = (right as f64, down as f64);
         [a, b, -a * right - b * down, c, d, -c * right - d * down]
@@ -78,6 +78,18 @@ impl Affine {
              {degrees} degrees, the scale {scale} and the shears {x} and {y}"
         );
         Err(Error::data(text).help("change the field of `Affine` or the range of `RandomAffine`"))
+    }
+}
+
+/// Sine and cosine of an angle in degrees, exact for quarter turns: the cosine of the nearest number
+/// to π/2 is not 0, and would decide between two pixels at equal distances.
+fn sin_cos(degrees: f64) -> (f64, f64) {
+    match degrees.rem_euclid(360.0) {
+        0.0 => (0.0, 1.0),
+        90.0 => (1.0, 0.0),
+        180.0 => (0.0, -1.0),
+        270.0 => (-1.0, 0.0),
+        degrees => degrees.to_radians().sin_cos(),
     }
 }
 
@@ -185,7 +197,8 @@ impl<T: Pixel> Image<T> {
     /// Rotates the image about its center, counterclockwise. Its size stays; where nothing was,
     /// `fill` is.
     ///
-    /// Corresponds to `torchvision.transforms.functional.rotate` of a tensor.
+    /// Corresponds to `torchvision.transforms.functional.rotate`, as [`affine`](Self::affine) to
+    /// its namesake.
     ///
     /// ```
     /// use lightning_core::data::{Image, Interpolation};
@@ -214,7 +227,8 @@ impl<T: Pixel> Image<T> {
 
     /// Maps the image as `map` says. Its size stays; where nothing was, `fill` is.
     ///
-    /// Corresponds to `torchvision.transforms.functional.affine` of a tensor.
+    /// Corresponds to `torchvision.transforms.functional.affine`: of a Pillow image with
+    /// [`Interpolation::Nearest`], of a tensor with [`Interpolation::Bilinear`].
     ///
     /// # Errors
     /// If an angle or the scale is not finite, if the scale is not positive, or if a shear reaches
@@ -231,7 +245,10 @@ impl<T: Pixel> Image<T> {
                 match interpolation {
                     Interpolation::Nearest => {
                         let at = |place: f64, size: usize| {
-                            let place = place.round_ties_even();
+                            // Of two pixels at equal distances the later, as in Pillow. Where
+                            // torchvision's arithmetic decides by its rounding, a quarter turn of a
+                            // rectangle repeats some rows and drops others.
+                            let place = (place + 0.5).floor();
                             (place >= 0.0 && place < size as f64).then_some(place as usize)
                         };
                         let Some((from_row, from_column)) = at(y, height).zip(at(x, width)) else { continue };

@@ -122,7 +122,7 @@ fn jpeg(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     // Sizes are checked here by the number of pixels, and not by the decoder's limit on each side.
     let options = DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(jpeg_fault)?;
+    decoder.decode_headers().map_err(|error| jpeg_fault(bytes, &error))?;
     let (width, height) = decoder.dimensions().unwrap_or_default();
     check_size(height, width, settings.max_pixels)?;
     let orientation = if settings.is_oriented {
@@ -138,17 +138,36 @@ fn jpeg(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
         Channels::Grey | Channels::Rgb => ColorSpace::RGB,
     };
     decoder.set_options(options.jpeg_set_out_colorspace(decoded));
-    let pixels = decoder.decode().map_err(jpeg_fault)?;
+    let pixels = decoder.decode().map_err(|error| jpeg_fault(bytes, &error))?;
     Ok(orientation.apply(image(pixels, [height, width, decoded.num_components()], settings.channels)?))
 }
 
-fn jpeg_fault(error: DecodeErrors) -> Fault {
-    match error {
-        DecodeErrors::Unsupported(what) => Fault {
-            found: format!("a kind of jpeg that cannot be read: {what:?}"),
-            help: Some("save it again as a baseline or progressive jpeg of 8 bits a channel, or remove it"),
+fn jpeg_fault(bytes: &[u8], error: &DecodeErrors) -> Fault {
+    match unsupported_coding(bytes) {
+        Some(coding) => Fault {
+            found: format!("a jpeg must be baseline or progressive with Huffman coding, found one with {coding}"),
+            help: Some("save it again, or remove it"),
         },
-        error => Fault::new(format!("the jpeg data is damaged: {error}")),
+        None => Fault::new(format!("the jpeg data is damaged: {error}")),
+    }
+}
+
+/// Names the coding of a JPEG file that the decoder does not know: it reads the frame headers `c0`
+/// to `c2` (ITU-T T.81, table B.1).
+fn unsupported_coding(bytes: &[u8]) -> Option<&'static str> {
+    let mut at = 2;
+    loop {
+        let rest = bytes.get(at..)?;
+        let marker = rest.iter().position(|byte| *byte == 0xff)?;
+        let word = |high: usize| Some(u16::from_be_bytes([*rest.get(high)?, *rest.get(high + 1)?]));
+        match rest.get(marker + 1)? {
+            0xc0..=0xc2 | 0xd9 | 0xda => return None,
+            0xc3 => return Some("lossless coding"),
+            0xc5..=0xc7 => return Some("differential coding"),
+            0xc9..=0xcb | 0xcd..=0xcf => return Some("arithmetic coding"),
+            0xff => at += marker + 1,
+            _ => at += marker + 2 + usize::from(word(marker + 2)?),
+        }
     }
 }
 

@@ -111,7 +111,6 @@ fn in_first_directory(tiff: &[u8]) -> Option<u32> {
     let mut starts = (0..entries).map_while(|entry| directory.checked_add(2 + 12 * entry));
     let entry = starts.find(|start| short(*start) == Some(TAG))?;
     match short(entry + 2)? {
-        1 => tiff.get(entry + 8).map(|byte| u32::from(*byte)),
         3 => short(entry + 8).map(u32::from),
         4 => long(entry + 8),
         _ => None,

@@ -96,5 +96,5 @@ fn a_kind_of_jpeg_that_is_not_supported() {
     let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     bytes[frame + 1] = 0xc9;
     let text = told(&bytes);
-    assert!(text.starts_with("a kind of jpeg that cannot be read: "), "{text}");
+    assert_eq!(text, "a jpeg must be baseline or progressive with Huffman coding, found one with arithmetic coding");
 }
