@@ -106,6 +106,9 @@ impl CutMix {
     /// one-hot vectors. The loss is one of probabilities.
     pub fn batch(&self, images: Tensor<4>, targets: Tensor<2>, rng: &mut Rng) -> (Tensor<4>, Tensor<2>) {
         let [_, _, height, width] = images.dims();
+        if height == 0 || width == 0 {
+            return (images, targets);
+        }
         let part = Part::draw(self.alpha, height, width, rng);
         (cut(images, &part), mixed(targets, part.share_outside(height, width)))
     }
