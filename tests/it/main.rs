@@ -58,6 +58,7 @@ mod optimizers_several;
 mod optimizers_support;
 mod outputs;
 mod path;
+mod places;
 mod precision;
 mod precision_resume;
 mod precision_torch;

@@ -1,14 +1,12 @@
 //! Saves a checkpoint when `fit` fails.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{Callback, CallbackContext};
 use crate::{
     error::{Error, Result},
     module::LightningModule,
+    os::files,
     stage::Stage,
 };
 
@@ -97,9 +95,6 @@ impl<M: LightningModule> Callback<M> for OnExceptionCheckpoint {
             return Ok(());
         }
         let path = self.path();
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path, error)),
-            _ => Ok(()),
-        }
+        files::remove(&path).map_err(|error| Error::io("remove", &path, error))
     }
 }

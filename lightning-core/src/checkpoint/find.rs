@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::reader::{Checkpoint, pointer_target};
+use super::reader::{Checkpoint, link_target, pointer_target};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The checkpoint that a run resumes from.
@@ -143,8 +143,10 @@ fn ordered(folder: &Path, damaged: &mut Vec<String>) -> Result<Vec<Candidate>> {
         }
         let Ok(metadata) = fs::metadata(&path) else { continue };
         let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        if let Ok(Some(target)) = pointer_target(&path) {
-            pointers.push((written, target));
+        if let Some(target) = pointer_target(&path).ok().flatten().or_else(|| link_target(&path)) {
+            // A link points since it was made, whenever its target was written.
+            let linked = fs::symlink_metadata(&path).and_then(|link| link.modified()).unwrap_or(written);
+            pointers.push((written.max(linked), target));
             continue;
         }
         match Checkpoint::look(&path) {

@@ -1,7 +1,6 @@
 //! Reads checkpoints and pointers to them.
 
 use std::{
-    fs::File,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -11,6 +10,7 @@ use serde_json::Value;
 use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metadata};
 use crate::{
     error::{Error, Result},
+    os::files,
     params::state::StoredTensors,
 };
 
@@ -33,7 +33,7 @@ pub(crate) fn pointer_text(file: &str) -> String {
 /// If the file cannot be read, or names a file outside its folder.
 pub(crate) fn pointer_target(path: &Path) -> Result<Option<PathBuf>> {
     let cannot = |error| Error::io("read the checkpoint", path, error);
-    let file = File::open(path).map_err(cannot)?;
+    let file = files::open(path).map_err(cannot)?;
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() || metadata.len() > LONGEST_POINTER {
         return Ok(None);
@@ -49,6 +49,13 @@ pub(crate) fn pointer_target(path: &Path) -> Result<Option<PathBuf>> {
         return Err(Error::checkpoint(path, format!("a pointer must name a file in its folder, found `{name}`")));
     }
     Ok(Some(path.with_file_name(name)))
+}
+
+/// Returns the file in the folder of a link that the link leads to: how PyTorch Lightning points to
+/// the last checkpoint.
+pub(crate) fn link_target(path: &Path) -> Option<PathBuf> {
+    let target = std::fs::read_link(path).ok()?;
+    (target.file_name()? == target.as_os_str()).then(|| path.with_file_name(target))
 }
 
 /// An open checkpoint with its metadata.
@@ -74,7 +81,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`open`](Self::open), except that damaged tensors are not detected.
     pub(crate) fn look(path: &Path) -> Result<Self> {
-        let target = pointer_target(path)?;
+        let target = pointer_target(path)?.or_else(|| link_target(path));
         let path = target.as_deref().unwrap_or(path);
         let container = Container::open(path)?;
         let text = container.text().ok_or_else(|| {

@@ -1,14 +1,18 @@
 //! Writes checkpoints on a thread of their own: one job at a time, and no error is lost.
 
+#[cfg(unix)]
+use std::fs;
 use std::{
     convert::Infallible,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
     time::Instant,
 };
 
+#[cfg(unix)]
+use super::reader::pointer_target;
 use super::{reader::pointer_text, snapshot::Snapshot};
 use crate::{
     error::{Error, ErrorKind, Location, Result},
@@ -43,26 +47,40 @@ impl SaveRequest {
     }
 }
 
-/// Writes a pointer to another file in its folder.
+/// Writes a pointer to another file in its folder. A pointer that is a link to a checkpoint, as
+/// PyTorch Lightning writes, becomes a link to `target`.
 ///
 /// # Errors
 /// If the pointer cannot be written.
 pub(crate) fn point(pointer: &Path, target: &Path) -> Result<()> {
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    #[cfg(unix)]
+    if is_link_to_checkpoint(pointer) {
+        // The text would be written into the checkpoint that the link leads to.
+        return files::replace_link(pointer, Path::new(&name));
+    }
     files::write_atomic(pointer, |writer| io::Write::write_all(writer, pointer_text(&name).as_bytes()))
 }
 
-/// Removes a file. It is not an error if the file does not exist.
+/// Whether `path` is a link to a checkpoint, or to one that was removed.
+#[cfg(unix)]
+fn is_link_to_checkpoint(path: &Path) -> bool {
+    let Ok(target) = fs::read_link(path) else { return false };
+    match fs::metadata(path) {
+        // An empty file is one that a pointer may be written to.
+        Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => false,
+        Ok(_) => !matches!(pointer_target(path), Ok(Some(_))),
+        Err(_) => target.extension().is_some_and(|extension| extension == "ckpt") && target.components().count() == 1,
+    }
+}
+
+/// Removes a file, or a link but not the file that it leads to. It is not an error if nothing is
+/// there. A device, FIFO or socket stays.
 ///
 /// # Errors
 /// If the file cannot be removed.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove the old checkpoint", path, error))
-        }
-        _ => Ok(()),
-    }
+    files::remove(path).map_err(|error| Error::io("remove the old checkpoint", path, error))
 }
 
 /// The files to write from one snapshot.

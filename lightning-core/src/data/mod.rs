@@ -10,7 +10,7 @@
 //! | read an iterable | [`DataLoader::iterable`], [`DataLoader::from_iter`] |
 //! | train without data | [`DataLoader::ticks`] |
 //! | read files | `csv`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
-//! | augment images | [`Image`] |
+//! | augment images | [`Image`], [`Augment`], [`MixUp`], [`CutMix`] |
 //! | read several loaders at once | [`Combined`] |
 //! | write a loader | [`Loader`] |
 //! | pass data to the trainer | [`FitData`], [`EvalData`] |
@@ -38,7 +38,9 @@ pub use dataset::{
 };
 #[cfg(feature = "dataset")]
 pub use dataset::{FromBurn, from_burn};
-pub use image::{Image, Layout, Pixel, Size};
+pub use image::{
+    Affine, Augment, ColorJitter, CutMix, Image, Interpolation, Layout, MixUp, Pixel, RandomAffine, RandomErasing, Size,
+};
 pub use loader::{
     Batches, Collate, Combine, CombineSequential, Combined, DataLoader, DataLoaderBuilder, EpochOffset, FromItems,
     FromLoader, IterableBuilder, Loader, NoCollate, NoMap, Padded, SequenceElement, from_loader, host,

@@ -77,9 +77,10 @@ fn prepare(run: &mut RunState, path: &Path) -> Result<()> {
     }
     let list = own.join(CHECKPOINT_LIST);
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut file =
-        OpenOptions::new().create(true).append(true).open(&list).map_err(|error| Error::io("write", &list, error))?;
-    writeln!(file, "{}", absolute.display()).map_err(|error| Error::io("write", &list, error))
+    let unwritable = |error| Error::io("write", &list, error);
+    files::check_appendable(&list).map_err(unwritable)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(&list).map_err(unwritable)?;
+    writeln!(file, "{}", absolute.display()).map_err(unwritable)
 }
 
 /// Requests a checkpoint if SIGUSR1 was received.

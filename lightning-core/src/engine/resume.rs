@@ -1,7 +1,7 @@
 //! Finds the checkpoint that a run resumes from, and restores the run from it.
 
 use std::{
-    fs,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Weight,
+    os::files,
     params::ParamName,
     progress::{LoopPosition, Phase, StopReason},
     tensor::handle::{Handle, float_on},
@@ -186,7 +187,8 @@ fn is_same(a: &Path, b: &Path) -> bool {
 fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'a str> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let is_listed = |folder: &Path| {
-        let listed = fs::read_to_string(folder.join(checkpoints::CHECKPOINT_LIST)).unwrap_or_default();
+        let listed =
+            files::open(&folder.join(checkpoints::CHECKPOINT_LIST)).and_then(io::read_to_string).unwrap_or_default();
         listed.lines().any(|line| Path::new(line).canonicalize().is_ok_and(|path| path == checkpoint))
     };
     let wrote =

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::json;
+use twox_hash::XxHash3_128;
 
 use super::{Figure, Histogram, ImageView, LogPosition};
 use crate::{
@@ -61,15 +62,59 @@ fn path(folder: &Path, kind: &str, name: &str, position: LogPosition, extension:
     let LogPosition { stage, epoch, batch, batch_step, global_step: _ } = position;
     let batch = batch.map(|batch| format!("-batch={batch}")).unwrap_or_default();
     let mut path = folder.join(kind);
-    path.extend(name.split(['/', '\\']).map(plain).filter(|part| !part.is_empty()));
+    path.extend(folders(name));
     path.push(format!("{}-epoch={epoch}{batch}-step={batch_step}.{extension}", stage.name()));
     path
 }
 
-/// Turns a part of a name into the name of a folder that cannot point outside its parent.
-fn plain(part: &str) -> String {
-    let kept = part.trim().trim_matches('.');
-    kept.chars().map(|c| if c.is_alphanumeric() || " ._-=+@".contains(c) { c } else { '_' }).collect()
+/// The longest name of a folder, in bytes; common file systems have 255.
+const LONGEST_PART: usize = 200;
+
+/// The longest path of a name, in bytes; Linux has 4096 for a whole path.
+const LONGEST_NAME: usize = 1000;
+
+/// Returns the folders of a name. Different names have different folders.
+fn folders(name: &str) -> Vec<String> {
+    let parts: Vec<String> = name.split('/').map(|part| shortened(encoded(part), part, LONGEST_PART)).collect();
+    if parts.iter().map(|part| part.len() + 1).sum::<usize>() <= LONGEST_NAME {
+        return parts;
+    }
+    vec![shortened(parts.concat(), name, LONGEST_PART)]
+}
+
+/// Encodes a part of a name as the name of a folder that cannot point outside its parent.
+///
+/// Characters that a file system may reject, and dots and spaces at either end, are written as `%`
+/// and two hexadecimal digits for each byte, as in URLs; an empty part is `%`.
+fn encoded(part: &str) -> String {
+    let is_edge = |c: char| c == '.' || c.is_whitespace();
+    let inside = part.len() - part.trim_start_matches(is_edge).len()..part.trim_end_matches(is_edge).len();
+    let mut text = String::with_capacity(part.len());
+    for (at, c) in part.char_indices() {
+        if c.is_alphanumeric() || "_-=+@".contains(c) || (" .".contains(c) && inside.contains(&at)) {
+            text.push(c);
+        } else {
+            text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    if text.is_empty() { "%".to_owned() } else { text }
+}
+
+/// Cuts a text that is longer than `longest` bytes, and makes it unique with a hash of `whole`.
+fn shortened(text: String, whole: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text;
+    }
+    // `~` is in no other name: `encoded` replaces it.
+    let hash = format!("~{:032x}", XxHash3_128::oneshot(whole.as_bytes()));
+    let kept = text.floor_char_boundary(longest - hash.len());
+    let start = text.get(..kept).unwrap_or_default();
+    // An encoded character is kept whole or left out.
+    let start = match start.rfind('%') {
+        Some(at) if start.len() - at < 3 => start.get(..at).unwrap_or_default(),
+        _ => start,
+    };
+    format!("{start}{hash}")
 }
 
 #[cfg(test)]
@@ -86,8 +131,76 @@ mod tests {
             let path = file(name);
             assert!(path.starts_with("run/texts") && !path.to_string_lossy().contains(".."), "{}", path.display());
         }
+        assert_eq!(file("a b.c_d-e=f+g@ü/2"), Path::new("run/texts/a b.c_d-e=f+g@ü/2/validate-epoch=3-step=40.txt"));
         let batch = path(Path::new("run"), "images", "x", LogPosition { batch: Some(7), ..at }, "png");
         assert_eq!(batch, Path::new("run/images/x/validate-epoch=3-batch=7-step=40.png"));
+    }
+
+    #[test]
+    fn different_names_have_different_folders() {
+        let long = "x".repeat(400);
+        let longer = format!("{long}y");
+        let deep = "deep/".repeat(1000);
+        let wide = "ü:".repeat(200);
+        let names = [
+            "a:b",
+            "a_b",
+            "a?b",
+            "a%b",
+            "a%3Ab",
+            "a/b",
+            "/a/b",
+            "a//b",
+            "a/b/",
+            "a\\b",
+            "a b",
+            " a b",
+            "a b ",
+            ".a",
+            "a.",
+            "a",
+            "..",
+            ".",
+            "",
+            "/",
+            " ",
+            "a\nb",
+            "a\tb",
+            "a~b",
+            "a*b",
+            "a\u{301}",
+            &long,
+            &longer,
+            &deep,
+            &wide,
+            &wide[2..],
+        ];
+        let paths: std::collections::BTreeSet<_> = names.iter().map(|name| folders(name)).collect();
+        assert_eq!(paths.len(), names.len(), "{paths:#?}");
+        for parts in paths {
+            for part in &parts {
+                let is_plain = part.chars().all(|c| c.is_alphanumeric() || " ._-=+@%~".contains(c));
+                assert!(is_plain && part.len() <= LONGEST_PART && !part.starts_with('.'), "{part}");
+            }
+            assert!(parts.join("/").len() <= LONGEST_NAME);
+        }
+        assert_eq!(folders("a:b"), ["a%3Ab"]);
+        assert_eq!(folders("../x"), ["%2E%2E", "x"]);
+        assert!(folders(&long)[0].starts_with("xxxx"));
+    }
+
+    #[test]
+    fn names_that_look_alike_and_long_names_are_written() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let at = LogPosition::new(Stage::Fit, 0, None, 2, 2);
+        let long = "n".repeat(400);
+        for name in ["a:b", "a_b", &long, &"ü/".repeat(2000)] {
+            write_text(folder.path(), name, name, at)?;
+        }
+        for name in ["a:b", "a_b", &long] {
+            assert_eq!(fs::read_to_string(path(folder.path(), "texts", name, at, "txt"))?, name);
+        }
+        Ok(())
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The logger that writes `metrics.csv` and `hparams.json`.
 
+mod columns;
+mod late_rows;
 mod lines;
 mod metrics_file;
 #[cfg(test)]
@@ -15,10 +17,10 @@ use self::{
     metrics_file::{Kept, MetricsFile},
     versions::Version,
 };
-use super::{Figure, Histogram, ImageView, LogPosition, Logger, Record, attachments};
+use super::{Figure, Histogram, ImageView, LogPosition, Logger, Record, RunStatus, attachments};
 use crate::{
     error::{Error, Result},
-    os::files::write_atomic,
+    os::files::{FolderLock, write_atomic},
 };
 
 /// Buffered rows are written at this size, whatever the interval.
@@ -36,9 +38,19 @@ const BUFFER: usize = 64 * 1024;
 /// `-inf` are written as such. A metric with the name of one of the first five columns is written
 /// as `metric_epoch` and so on.
 ///
+/// `metrics.csv` has the same columns in every row, also after a kill. When so many metrics appear
+/// late that rewriting the file each time would take long, rows wait in `metrics.late.jsonl`, one
+/// JSON object on each line; the end of the run, or the run that resumes it, adds them to
+/// `metrics.csv` and removes that file.
+///
+/// One run at a time writes to a folder: a second one is an error that names the process. The lock
+/// is the file `.lightning-run.lock`, which locks nothing once its process has ended.
+///
 /// Other outputs of a step become files: `texts/<name>/validate-epoch=3-step=400.txt`,
 /// `images/….png`, `histograms/….json` and `figures/….svg`, where `step` counts training batches. A
-/// `/` in the name creates a folder.
+/// `/` in the name creates a folder. Other characters that not every file system has are written as
+/// `%3A` and so on, and a long name is cut and ends in a number of its own, so that different names
+/// have different files.
 ///
 /// ```
 /// use lightning_core::{
@@ -68,6 +80,8 @@ pub struct CsvLogger {
     /// Set by `resume_at`: the other rows are removed when the file is opened.
     kept: Option<Kept>,
     file: Option<MetricsFile>,
+    /// Held from the start to the end of a run.
+    lock: Option<FolderLock>,
 }
 
 impl CsvLogger {
@@ -81,6 +95,7 @@ impl CsvLogger {
             flush_every: 100,
             kept: None,
             file: None,
+            lock: None,
         }
     }
 
@@ -113,7 +128,14 @@ impl CsvLogger {
 
     fn open(&mut self) -> Result<&mut MetricsFile> {
         let file = match self.file.take() {
-            Some(file) => file,
+            Some(file) if self.lock.is_some() => file,
+            Some(file) => {
+                let file = self.file.insert(file);
+                let lock = FolderLock::acquire(&file.folder)?;
+                file.reopen()?;
+                self.lock = Some(lock);
+                return Ok(file);
+            }
             None => self.open_folder()?,
         };
         Ok(self.file.insert(file))
@@ -126,6 +148,7 @@ impl CsvLogger {
             versions::create_folders(&parent)?;
             let (version, folder) = versions::create_next(&parent)?;
             self.version = Version::Known(version);
+            self.lock = Some(FolderLock::acquire(&folder)?);
             return Ok(MetricsFile::new(folder));
         }
         let version = self.version.text();
@@ -136,14 +159,17 @@ impl CsvLogger {
         }
         let folder = parent.join(version);
         versions::create_folders(&folder)?;
+        let lock = FolderLock::acquire(&folder)?;
         let mut file = MetricsFile::new(folder);
-        match (self.kept.take(), &self.version) {
+        match (self.kept, &self.version) {
             (Some(kept), _) => file.resume(kept)?,
             // A version that this logger chose is continued; one that the program chose may contain
             // the rows of another run.
             (None, Version::Known(_)) => file.resume(Kept::ALL)?,
             (None, _) => file.set_aside()?,
         }
+        self.kept = None;
+        self.lock = Some(lock);
         Ok(file)
     }
 }
@@ -217,6 +243,12 @@ impl Logger for CsvLogger {
         self.file.as_mut().map_or(Ok(()), MetricsFile::flush)
     }
 
+    fn finalize(&mut self, _status: RunStatus) -> Result<()> {
+        let closed = self.file.as_mut().map_or(Ok(()), MetricsFile::close);
+        self.lock = None;
+        closed
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -234,6 +266,8 @@ impl Drop for CsvLogger {
     fn drop(&mut self) {
         // After `finalize` nothing is buffered. Without it the program is unwinding or returning an
         // error, and this is the last chance to write the rows; a second error has no receiver.
-        let _ = self.save();
+        if self.lock.is_some() {
+            let _ = self.finalize(RunStatus::Failed);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are written atomically.
+//! Files that are written atomically, and what stands at a path besides files.
 
 use std::{
     ffi::OsStr,
@@ -17,7 +17,17 @@ const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 const LARGE: usize = 4 << 20;
 
 mod direct_io;
+mod lock;
+mod place;
+
 use direct_io::DirectWriter;
+pub(crate) use lock::FolderLock;
+use place::Target;
+#[cfg(unix)]
+pub(crate) use place::replace_link;
+#[cfg(all(test, unix))]
+pub(crate) use place::tests as place_tests;
+pub(crate) use place::{check_appendable, create, open, remove};
 
 /// Writes a file atomically: at any time, even after a power failure, `path` holds either the old
 /// contents or all of the new.
@@ -26,11 +36,14 @@ use direct_io::DirectWriter;
 /// `path`; then the folder is synced. If anything fails, `path` is unchanged and the temporary file
 /// is removed. The permissions are those of a new file, 0666 minus the umask.
 ///
+/// A link is followed: its target is replaced, and the link stays. A character device such as
+/// `/dev/null`, or a FIFO that a process reads, is opened and written, and stays what it is.
+///
 /// `write` can return an [`Error`] as `io::Error::other(error)`; it is returned unchanged.
 ///
 /// # Errors
-/// If the folder does not exist or cannot be written to, or if the disk is full. The error names
-/// the path.
+/// If the folder does not exist or cannot be written to, if the disk is full, or if a folder, a
+/// block device, a socket or a FIFO without a reader is at the path. The error names the path.
 pub(crate) fn write_atomic<T>(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<T>,
@@ -75,23 +88,47 @@ pub(crate) fn write_atomic_head_last(
     })
 }
 
+/// Passes `write` an empty temporary file, and then brings its contents to `path`.
 fn atomically<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -> io::Result<T>) -> Result<T> {
-    let failed = |source: io::Error| match source.downcast::<Error>() {
+    let written = match place::find(path) {
+        Ok(Target::File(file)) => replace(&file, write),
+        Ok(Target::Stream(stream)) => write_through(stream, write),
+        Err(error) => Err(error),
+    };
+    written.map_err(|source| match source.downcast::<Error>() {
         Ok(own) => own,
         Err(source) => Error::io("write", path, source),
-    };
-    if path.file_name().is_none() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")));
-    }
+    })
+}
+
+/// Replaces a regular file, or creates it.
+fn replace<T>(path: &Path, write: impl FnOnce(&mut tempfile::NamedTempFile) -> io::Result<T>) -> io::Result<T> {
     let folder = folder_of(path);
-    let mut file = temporary(folder).map_err(failed)?;
+    let mut file = temporary(folder)?;
     // The lock is held until the file is closed, so that `remove_leftovers` can recognize the files
     // of killed processes. On a file system without locks leftovers remain.
     let _ = file.as_file().try_lock();
-    let value = write(&mut file).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    sync_folder(folder).map_err(failed)?;
+    let value = write(&mut file)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)?;
+    Ok(value)
+}
+
+/// Writes to a device or FIFO.
+///
+/// The bytes are collected in a temporary file first: of a `write` that fails nothing arrives, and
+/// the start of the bytes may be written last.
+fn write_through<T>(
+    mut stream: File,
+    write: impl FnOnce(&mut tempfile::NamedTempFile) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    let value = write(&mut file)?;
+    let file = file.as_file_mut();
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(file, &mut stream)?;
+    stream.flush()?;
     Ok(value)
 }
 
@@ -111,9 +148,9 @@ pub(crate) fn remove_leftovers(folder: &Path) {
         let name = entry.file_name();
         let is_ours = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
         let path = entry.path();
-        if is_ours && File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+        if is_ours && open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             // Another process may have removed it in the meantime.
-            let _ = fs::remove_file(&path);
+            let _ = remove(&path);
         }
     }
 }

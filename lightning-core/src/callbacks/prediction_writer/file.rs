@@ -1,7 +1,7 @@
 //! Files of predictions: JSON Lines and CSV.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{PredictedBatch, PredictionSink};
 use crate::{
     error::{Error, Result},
-    os::files::write_atomic,
+    os::files,
 };
 
 /// A file of predictions, created by [`PredictionWriter::json_lines`] and
@@ -87,11 +87,7 @@ impl PredictionFile {
     }
 
     fn create(&self) -> Result<Open<File>> {
-        if let Some(folder) = self.path.parent().filter(|folder| *folder != Path::new("")) {
-            fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
-        }
-        let file = File::create(&self.path).map_err(|error| Error::io("create", &self.path, error))?;
-        Ok(Open::new(file, self.format))
+        Ok(Open::new(files::create(&self.path)?, self.format))
     }
 }
 
@@ -121,9 +117,9 @@ impl<T: Serialize> PredictionSink<T> for PredictionFile {
             rows.extend(self.rows(prediction, batch)?);
         }
         if let Some(folder) = self.path.parent().filter(|folder| *folder != Path::new("")) {
-            fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
+            files::create_folder(folder)?;
         }
-        write_atomic(&self.path, |file| {
+        files::write_atomic(&self.path, |file| {
             let mut open = Open::new(file, self.format);
             open.write(&rows)?;
             open.out.flush()

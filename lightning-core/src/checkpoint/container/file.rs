@@ -15,7 +15,10 @@ use super::{
     dtype::{Known, known},
     hex,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    os::files,
+};
 
 /// An open file whose header fits the length of the file.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Container {
     /// If the file cannot be read, or is not a complete safetensors file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let cannot = |error| Error::io("read the checkpoint", path, error);
-        let mut file = File::open(path).map_err(cannot)?;
+        let mut file = files::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_dir() {
             return Err(Error::checkpoint(path, "a checkpoint must be a file, found a folder"));

@@ -30,6 +30,25 @@ impl From<(usize, usize)> for Size {
     }
 }
 
+/// The last row and column at which a part of `size` can start, in an image of so many rows and
+/// columns with `padding` on each side.
+pub(super) fn room((rows, columns): (usize, usize), size: Size, padding: usize) -> Result<Size> {
+    let last = |whole: usize, part: usize| {
+        let padded = padding.checked_mul(2)?.checked_add(whole)?;
+        padded.checked_sub(part).filter(|_| part > 0)
+    };
+    match (last(rows, size.height), last(columns, size.width)) {
+        (Some(height), Some(width)) => Ok(Size { height, width }),
+        _ => {
+            let Size { height, width } = size;
+            let text = format!(
+                "a crop must fit into the padded image, found {height}x{width} for {rows}x{columns} with padding {padding}"
+            );
+            Err(Error::data(text).help("write a size from 1 to the size of the image plus twice the padding"))
+        }
+    }
+}
+
 impl<T: Pixel> Image<T> {
     /// Crops the part of `size` whose upper left pixel is `(top, left)`, after `padding` pixels of
     /// 0 were added on each side.
@@ -97,22 +116,8 @@ impl<T: Pixel> Image<T> {
         if rng.random_bool(p) { self.flip_horizontal() } else { self }
     }
 
-    /// The last row and column at which a part of `size` can start.
     fn room(&self, size: Size, padding: usize) -> Result<Size> {
-        let last = |whole: usize, part: usize| {
-            let padded = padding.checked_mul(2)?.checked_add(whole)?;
-            padded.checked_sub(part).filter(|_| part > 0)
-        };
-        match (last(self.height, size.height), last(self.width, size.width)) {
-            (Some(height), Some(width)) => Ok(Size { height, width }),
-            _ => {
-                let (Size { height, width }, Self { height: rows, width: columns, .. }) = (size, self);
-                let text = format!(
-                    "a crop must fit into the padded image, found {height}x{width} for {rows}x{columns} with padding {padding}"
-                );
-                Err(Error::data(text).help("write a size from 1 to the size of the image plus twice the padding"))
-            }
-        }
+        room((self.height, self.width), size, padding)
     }
 
     /// Copies a part that lies in the padded image.
@@ -147,7 +152,7 @@ impl<T: Pixel> Image<T> {
     }
 
     /// Computes `scale * value + offset`, with the scale and offset of the channel.
-    fn affine(&self, scale_and_offset: &[(f32, f32)], value: impl Fn(T) -> f32) -> Image<f32> {
+    fn scaled(&self, scale_and_offset: &[(f32, f32)], value: impl Fn(T) -> f32) -> Image<f32> {
         let Self { height, width, channels, layout, ref pixels } = *self;
         let mut seen = Vec::with_capacity(pixels.len());
         match (layout, scale_and_offset) {
@@ -200,7 +205,7 @@ impl Image<u8> {
     /// If there is not exactly one mean and one positive standard deviation for each channel.
     pub fn normalize(&self, mean: &[f32], std: &[f32]) -> Result<Image<f32>> {
         let channels = self.scale_and_offset(mean, std, 255.0)?;
-        Ok(self.affine(&channels, f32::from))
+        Ok(self.scaled(&channels, f32::from))
     }
 }
 
@@ -212,7 +217,7 @@ impl Image<f32> {
     /// If there is not exactly one mean and one positive standard deviation for each channel.
     pub fn normalize(&self, mean: &[f32], std: &[f32]) -> Result<Self> {
         let channels = self.scale_and_offset(mean, std, 1.0)?;
-        Ok(self.affine(&channels, |value| value))
+        Ok(self.scaled(&channels, |value| value))
     }
 }
 

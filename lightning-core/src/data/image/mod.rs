@@ -1,10 +1,22 @@
 //! An image on the host: its pixels and their order.
 
 mod augment;
+mod color;
+mod erase;
+mod geometry;
+mod mix;
+mod pipeline;
 
 use std::fmt;
 
-pub use self::augment::Size;
+pub use self::{
+    augment::Size,
+    color::ColorJitter,
+    erase::RandomErasing,
+    geometry::{Affine, Interpolation, RandomAffine},
+    mix::{CutMix, MixUp},
+    pipeline::Augment,
+};
 use crate::error::{Error, Result};
 
 /// The order of the values of an image in memory.
@@ -24,15 +36,56 @@ impl Pixel for u8 {}
 impl Pixel for f32 {}
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u8 {}
-    impl Sealed for f32 {}
+    /// Arithmetic on values, as torchvision does it: in `f32`.
+    pub trait Sealed: Sized {
+        /// White. Not `MAX`, which the types have of their own.
+        const WHITE: f32;
+        fn to_f32(self) -> f32;
+        /// The nearest value, half to even.
+        fn rounded(value: f32) -> Self;
+        /// The value between black and white, without its fraction if it has none.
+        fn clamped(value: f32) -> Self;
+    }
+
+    impl Sealed for u8 {
+        const WHITE: f32 = 255.0;
+
+        fn to_f32(self) -> f32 {
+            f32::from(self)
+        }
+
+        fn rounded(value: f32) -> Self {
+            value.round_ties_even() as Self
+        }
+
+        fn clamped(value: f32) -> Self {
+            value as Self
+        }
+    }
+
+    impl Sealed for f32 {
+        const WHITE: f32 = 1.0;
+
+        fn to_f32(self) -> f32 {
+            self
+        }
+
+        fn rounded(value: f32) -> Self {
+            value
+        }
+
+        fn clamped(value: f32) -> Self {
+            value.clamp(0.0, Self::WHITE)
+        }
+    }
 }
 
 /// An image of `height` rows, `width` columns and `channels` values per pixel.
 ///
-/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip)
-/// and [`normalize`](Image::normalize) make training data of it.
+/// [`random_crop`](Image::random_crop), [`random_horizontal_flip`](Image::random_horizontal_flip),
+/// [`random_affine`](Image::random_affine), [`color_jitter`](Image::color_jitter),
+/// [`random_erasing`](Image::random_erasing) and [`normalize`](Image::normalize) make training data
+/// of it; [`Augment`] does several at once, and the same to a mask.
 ///
 /// ```
 /// use lightning_core::{
@@ -115,6 +168,24 @@ impl<T: Pixel> Image<T> {
             (Layout::Hwc, Layout::Hwc) | (Layout::Chw, Layout::Chw) => pixels,
         };
         Self { height, width, channels, layout, pixels }
+    }
+
+    /// The index of a value, from which those of the other channels are [`channel_step`] apart.
+    ///
+    /// [`channel_step`]: Self::channel_step
+    fn pixel_start(&self, row: usize, column: usize) -> usize {
+        let pixel = row * self.width + column;
+        match self.layout {
+            Layout::Hwc => pixel * self.channels,
+            Layout::Chw => pixel,
+        }
+    }
+
+    fn channel_step(&self) -> usize {
+        match self.layout {
+            Layout::Hwc => 1,
+            Layout::Chw => self.height * self.width,
+        }
     }
 
     /// The number of planes, and the number of values per pixel in each plane.

@@ -4,6 +4,8 @@
 //! error with file, line and column before training starts.
 
 use std::{
+    cell::Cell,
+    collections::HashSet,
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -111,8 +113,10 @@ impl Reader {
         let header = if self.header { Some(self.names(&mut reader)?) } else { None };
         let mut rows = Vec::new();
         let mut record = StringRecord::new();
+        let is_checked = Cell::new(false);
         while reader.read_record(&mut record).map_err(|error| self.unreadable(error, header.as_deref()))? {
-            let row = Row { header: header.as_deref(), record: &record, missing: &self.missing };
+            let row =
+                Row { header: header.as_deref(), record: &record, missing: &self.missing, is_checked: &is_checked };
             let row = T::deserialize(row).map_err(|fault| self.unfit(fault, &record, header.as_deref()))?;
             rows.push(row);
         }
@@ -130,7 +134,8 @@ impl Reader {
                 .broken("", "the file is empty, expected a header")
                 .help("pass a file with a header and rows"));
         }
-        match names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|before| before == *name)) {
+        let mut seen = HashSet::with_capacity(names.len());
+        match names.iter().enumerate().find(|(_, name)| !seen.insert(name.as_str())) {
             Some((index, name)) => {
                 let place = format!(", line 1, column {}", index + 1);
                 Err(self.broken(&place, &format!("the header names `{name}` twice")).help("name each column once"))

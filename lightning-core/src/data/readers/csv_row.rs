@@ -1,6 +1,6 @@
 //! One row of a CSV file as a serde deserializer.
 
-use std::{any::type_name, fmt};
+use std::{any::type_name, cell, collections::HashSet, fmt};
 
 use ::csv::StringRecord;
 use serde::{
@@ -54,7 +54,12 @@ pub(super) struct Row<'a> {
     pub(super) header: Option<&'a [String]>,
     pub(super) record: &'a StringRecord,
     pub(super) missing: &'a [String],
+    /// Whether the header has the columns of the type: set by the first row, and true of all then.
+    pub(super) is_checked: &'a cell::Cell<bool>,
 }
+
+/// How many columns an error lists.
+const MOST_LISTED: usize = 20;
 
 impl<'a> Row<'a> {
     fn cells(self) -> Cells<'a> {
@@ -73,10 +78,16 @@ impl<'a> Row<'a> {
 
     /// serde accepts a missing column for an `Option` field, which would hide a misspelled name.
     fn check_columns(header: &[String], fields: &[&str]) -> Result<(), Fault> {
-        match fields.iter().find(|field| !header.iter().any(|name| name == *field)) {
+        let names: HashSet<&str> = header.iter().map(String::as_str).collect();
+        match fields.iter().find(|field| !names.contains(*field)) {
             Some(field) => {
-                let columns = header.join("`, `");
-                let fault = Fault::new(format!("there is no column `{field}`, the header has `{columns}`"))
+                let columns: Vec<&str> = header.iter().take(MOST_LISTED).map(String::as_str).collect();
+                let columns = columns.join("`, `");
+                let more = match header.len().saturating_sub(MOST_LISTED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let fault = Fault::new(format!("there is no column `{field}`, the header has `{columns}`{more}"))
                     .help("rename the field, write `#[serde(rename = \"…\")]`, or add the column");
                 Err(Fault { header: true, ..fault })
             }
@@ -101,8 +112,11 @@ impl<'de> Deserializer<'de> for Row<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if let Some(header) = self.header {
+        if let Some(header) = self.header
+            && !self.is_checked.get()
+        {
             Self::check_columns(header, fields)?;
+            self.is_checked.set(true);
         }
         self.deserialize_any(visitor)
     }

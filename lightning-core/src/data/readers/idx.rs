@@ -20,6 +20,12 @@ const IMAGES_MAGIC: u32 = 2051;
 const LABELS_MAGIC: u32 = 2049;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// A gzipped file may unpack to so many bytes, whatever its own length.
+const MOST_UNPACKED: u64 = 1 << 30;
+/// Beyond [`MOST_UNPACKED`], the most bytes for each byte of the file. Images and labels are
+/// compressed to a half or a twentieth; gzip reaches a thousandth with a file of zeros.
+const MOST_COMPRESSED: u64 = 100;
+
 /// Images of equal size with one byte per pixel, returned by [`images`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Images {
@@ -85,7 +91,8 @@ impl fmt::Debug for Images {
 /// Reads images: magic number 2051, count, rows, columns, and one byte per pixel.
 ///
 /// # Errors
-/// If the file cannot be read, is not an idx file of images, or is truncated, damaged or too long.
+/// If the file cannot be read, is not an idx file of images, or is truncated, damaged or too long;
+/// if a gzipped file would unpack to more than 1 GiB and more than 100 times its length.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -106,8 +113,7 @@ pub fn images(path: impl AsRef<Path>) -> Result<Images> {
 /// Reads labels: magic number 2049, count, and one byte per label, each below `classes`.
 ///
 /// # Errors
-/// If the file cannot be read, is not an idx file of labels, is truncated, damaged or too long, or
-/// if a label is `classes` or more.
+/// Those of [`images`], for labels, and a label that is `classes` or more.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -136,8 +142,9 @@ fn read<const D: usize>(path: &Path, magic: u32) -> Result<([usize; D], Vec<u8>)
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     let mut file = BufReader::new(file);
     if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
-        return read_from(path, &mut file, magic);
+        return read_from(path, &mut file, magic, u64::MAX);
     }
+    let packed = file.get_ref().metadata().map_err(|error| unreadable(path, error))?.len();
     // Checked first: for a short file that is not gzipped, the decoder would report that it ends
     // too early.
     let start = file.fill_buf().map_err(|error| unreadable(path, error))?;
@@ -146,10 +153,12 @@ fn read<const D: usize>(path: &Path, magic: u32) -> Result<([usize; D], Vec<u8>)
         let found = format!("not a gzip file: it starts with the bytes {start:02x?}, expected {GZIP_MAGIC:02x?}");
         return Err(broken(path, &found).help("remove `.gz` from the file name, or download the file again"));
     }
-    read_from(path, &mut MultiGzDecoder::new(file), magic)
+    let most = packed.saturating_mul(MOST_COMPRESSED).max(MOST_UNPACKED);
+    read_from(path, &mut MultiGzDecoder::new(file), magic, most)
 }
 
-fn read_from<const D: usize>(path: &Path, file: &mut dyn Read, magic: u32) -> Result<([usize; D], Vec<u8>)> {
+/// Reads a file of at most `most` bytes.
+fn read_from<const D: usize>(path: &Path, file: &mut dyn Read, magic: u32, most: u64) -> Result<([usize; D], Vec<u8>)> {
     let found = word(path, file, "the magic number")?;
     if found != magic {
         return Err(wrong_magic(path, found, magic));
@@ -165,6 +174,12 @@ fn read_from<const D: usize>(path: &Path, file: &mut dyn Read, magic: u32) -> Re
             &format!("the header says sizes {sizes:?}, expected positive sizes that fit in memory"),
         ));
     };
+    if expected > most {
+        let found = format!(
+            "the header says {expected} bytes (sizes {sizes:?}), expected at most {most} of a gzip file of this length"
+        );
+        return Err(broken(path, &found).help("if it is what you expect, unpack the file with `gunzip` and read that"));
+    }
     // The buffer grows with the bytes that are read, so that a wrong header reserves no memory.
     let mut payload = Vec::new();
     Read::take(&mut *file, expected).read_to_end(&mut payload).map_err(|error| unreadable(path, error))?;

@@ -1,18 +1,21 @@
 //! A PNG or JPEG file, decoded to bytes.
 
+mod orientation;
+
 use std::{
-    fs::File,
     io::{Cursor, Read},
     path::Path,
 };
 
 use png::Transformations;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
-use zune_jpeg::JpegDecoder;
+use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
 
+use self::orientation::Orientation;
 use crate::{
     data::{Image, Layout},
     error::{Error, Result},
+    os::files,
 };
 
 /// The default limit of pixels in an image: 8192x8192, 200 MB in color.
@@ -43,13 +46,28 @@ impl Channels {
     }
 }
 
+/// How an image is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) channels: Channels,
+    pub(super) max_pixels: usize,
+    /// Whether an image is turned as the orientation in its EXIF data says.
+    pub(super) is_oriented: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { channels: Channels::default(), max_pixels: MAX_PIXELS, is_oriented: true }
+    }
+}
+
 /// Reads a file in the format of its first bytes, whatever its name.
-pub(super) fn decode(path: &Path, channels: Channels, max_pixels: usize) -> Result<Image> {
+pub(super) fn decode(path: &Path, settings: Settings) -> Result<Image> {
     let bytes = read(path)?;
     if bytes.starts_with(&JPEG) {
-        jpeg(&bytes, channels, max_pixels)
+        jpeg(&bytes, settings)
     } else if bytes.starts_with(&PNG) {
-        png(&bytes, channels, max_pixels)
+        png(&bytes, settings)
     } else {
         let start = bytes.get(..4).unwrap_or(&bytes);
         Err(Fault::new(format!("neither png nor jpeg: it starts with the bytes {start:02x?}")))
@@ -73,14 +91,17 @@ impl Fault {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error| Error::io("read", path, error);
-    let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let file = files::open(path).map_err(|error| Error::io("open", path, error))?;
     let len = file.metadata().map_err(unreadable)?.len();
-    if len > MAX_BYTES {
-        let text = format!("`{}`: {len} bytes, an image has at most {MAX_BYTES}", path.display());
+    let mut bytes = Vec::with_capacity(len.min(MAX_BYTES) as usize);
+    // Bounded by what is read: a device has no length.
+    let read =
+        if len > MAX_BYTES { 0 } else { file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)? };
+    let found = len.max(read as u64);
+    if found > MAX_BYTES {
+        let text = format!("`{}`: {found} bytes, an image has at most {MAX_BYTES}", path.display());
         return Err(Error::data(text).at_path(path).help("remove the file, or store the image compressed"));
     }
-    let mut bytes = Vec::with_capacity(len as usize);
-    file.read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -94,27 +115,60 @@ fn check_size(height: usize, width: usize, max_pixels: usize) -> Result<(), Faul
     }
 }
 
-fn jpeg(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fault> {
-    let damaged = |error| Fault::new(format!("the jpeg data is damaged: {error}"));
+fn jpeg(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     // The decoder accepts a truncated file and fills the rest with gray, so the end is checked
     // first.
     check_end(bytes)?;
-    let wanted = match channels {
-        Channels::Grey => ColorSpace::Luma,
-        Channels::Rgb => ColorSpace::RGB,
-    };
     // Sizes are checked here by the number of pixels, and not by the decoder's limit on each side.
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX)
-        .jpeg_set_out_colorspace(wanted);
+    let options = DecoderOptions::default().set_strict_mode(true).set_max_width(usize::MAX).set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(damaged)?;
+    decoder.decode_headers().map_err(|error| jpeg_fault(bytes, &error))?;
     let (width, height) = decoder.dimensions().unwrap_or_default();
-    check_size(height, width, max_pixels)?;
-    let pixels = decoder.decode().map_err(damaged)?;
-    image(pixels, [height, width, wanted.num_components()], channels)
+    check_size(height, width, settings.max_pixels)?;
+    let orientation = if settings.is_oriented {
+        Orientation::of(decoder.exif().map(Vec::as_slice), decoder.xmp().map(Vec::as_slice))
+    } else {
+        Orientation::default()
+    };
+    // The decoder has the luma of these two only. Of others, such as CMYK, it is computed from red,
+    // green and blue.
+    let has_luma = matches!(decoder.input_colorspace(), Some(ColorSpace::YCbCr | ColorSpace::Luma));
+    let decoded = match settings.channels {
+        Channels::Grey if has_luma => ColorSpace::Luma,
+        Channels::Grey | Channels::Rgb => ColorSpace::RGB,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(decoded));
+    let pixels = decoder.decode().map_err(|error| jpeg_fault(bytes, &error))?;
+    Ok(orientation.apply(image(pixels, [height, width, decoded.num_components()], settings.channels)?))
+}
+
+fn jpeg_fault(bytes: &[u8], error: &DecodeErrors) -> Fault {
+    match unsupported_coding(bytes) {
+        Some(coding) => Fault {
+            found: format!("a jpeg must be baseline or progressive with Huffman coding, found one with {coding}"),
+            help: Some("save it again, or remove it"),
+        },
+        None => Fault::new(format!("the jpeg data is damaged: {error}")),
+    }
+}
+
+/// Names the coding of a JPEG file that the decoder does not know: it reads the frame headers `c0`
+/// to `c2` (ITU-T T.81, table B.1).
+fn unsupported_coding(bytes: &[u8]) -> Option<&'static str> {
+    let mut at = 2;
+    loop {
+        let rest = bytes.get(at..)?;
+        let marker = rest.iter().position(|byte| *byte == 0xff)?;
+        let word = |high: usize| Some(u16::from_be_bytes([*rest.get(high)?, *rest.get(high + 1)?]));
+        match rest.get(marker + 1)? {
+            0xc0..=0xc2 | 0xd9 | 0xda => return None,
+            0xc3 => return Some("lossless coding"),
+            0xc5..=0xc7 => return Some("differential coding"),
+            0xc9..=0xcb | 0xcd..=0xcf => return Some("arithmetic coding"),
+            0xff => at += marker + 1,
+            _ => at += marker + 2 + usize::from(word(marker + 2)?),
+        }
+    }
 }
 
 /// Walks over the segments of a JPEG file to its end marker.
@@ -146,7 +200,7 @@ fn check_end(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-fn png(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fault> {
+fn png(bytes: &[u8], settings: Settings) -> Result<Image, Fault> {
     let damaged = |error: png::DecodingError| match error {
         png::DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Fault::new(format!("truncated: {} bytes without the end of the image", bytes.len()))
@@ -157,14 +211,16 @@ fn png(bytes: &[u8], channels: Channels, max_pixels: usize) -> Result<Image, Fau
     decoder.set_transformations(Transformations::normalize_to_color8());
     let header = decoder.read_header_info().map_err(damaged)?;
     let (width, height) = (header.width as usize, header.height as usize);
-    check_size(height, width, max_pixels)?;
+    check_size(height, width, settings.max_pixels)?;
     let mut reader = decoder.read_info().map_err(damaged)?;
     let size = reader.output_buffer_size().ok_or_else(|| Fault::new("the sizes are too large"))?;
     let mut pixels = vec![0; size];
     let frame = reader.next_frame(&mut pixels).map_err(damaged)?;
     reader.finish().map_err(damaged)?;
     pixels.truncate(frame.buffer_size());
-    image(pixels, [height, width, frame.color_type.samples()], channels)
+    // The chunk `eXIf` may stand after the pixels.
+    let orientation = if settings.is_oriented { Orientation::of_png(reader.info()) } else { Orientation::default() };
+    Ok(orientation.apply(image(pixels, [height, width, frame.color_type.samples()], settings.channels)?))
 }
 
 /// Converts an image of 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGB, alpha) channels to the

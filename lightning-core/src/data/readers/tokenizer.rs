@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::{
     error::{Error, Result},
@@ -18,10 +19,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// A word: a run of letters and digits with an apostrophe at its end, as in French `l'` and
-    /// `qu'`. Any other character except a space is a separate token.
+    /// A word, as Unicode's text segmentation has it (UAX #29): combining marks belong to their
+    /// letter, and `3.14` is one word. A word also ends after an apostrophe, as in French `l'` and
+    /// `qu'`. Punctuation and symbols are tokens of their own; spaces are left out.
     Word,
-    /// A character.
+    /// A Unicode code point.
     Char,
 }
 
@@ -47,6 +49,9 @@ pub struct Tokenizer {
     tokens: Vec<String>,
     numbers: HashMap<String, u32>,
 }
+
+/// After which a word ends: the typewriter's apostrophe and the typographer's.
+const APOSTROPHES: [char; 2] = ['\'', '’'];
 
 const SPECIAL: [&str; 4] = ["<pad>", "<bos>", "<eos>", "<unk>"];
 
@@ -182,26 +187,35 @@ fn split(unit: Unit, lowercase: bool, text: &str) -> Vec<String> {
     };
     match unit {
         Unit::Char => text.chars().map(String::from).collect(),
-        Unit::Word => words(text).map(str::to_owned).collect(),
+        Unit::Word => words(text).into_iter().map(str::to_owned).collect(),
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        rest = rest.trim_start();
-        let first = rest.chars().next()?;
-        let end = if first.is_alphanumeric() {
-            let end = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
-            let apostrophe = rest.get(end..).and_then(|after| after.chars().next()).filter(|c| ['\'', '’'].contains(c));
-            end + apostrophe.map_or(0, char::len_utf8)
-        } else {
-            first.len_utf8()
-        };
-        let (word, after) = rest.split_at_checked(end)?;
-        rest = after;
-        Some(word)
-    })
+/// The words of a text: the segments of UAX #29 that are not spaces, tailored to end after an
+/// apostrophe.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for (at, segment) in text.split_word_bound_indices() {
+        // An apostrophe at the end of a word belongs to it.
+        if let (true, Some((start, last))) = (segment.starts_with(APOSTROPHES), words.last_mut())
+            && *start + last.len() == at
+            && last.starts_with(char::is_alphanumeric)
+            && !last.ends_with(APOSTROPHES)
+            && let Some(joined) = text.get(*start..at + segment.len())
+        {
+            *last = joined;
+            continue;
+        }
+        let mut at = at;
+        for part in segment.split_inclusive(APOSTROPHES) {
+            let word = part.trim_start();
+            if !word.is_empty() {
+                words.push((at + part.len() - word.len(), word));
+            }
+            at += part.len();
+        }
+    }
+    words.into_iter().map(|(_, word)| word).collect()
 }
 
 fn numbered(unit: Unit, lowercase: bool, tokens: Vec<String>) -> Tokenizer {
@@ -256,6 +270,48 @@ mod tests {
         assert!(words(" \t").is_empty());
         assert_eq!(split(Unit::Word, true, "ÇA VA"), ["ça", "va"]);
         assert_eq!(split(Unit::Char, false, "a b"), ["a", " ", "b"]);
+    }
+
+    /// Words as UAX #29 has them; the first text is the example of its section 4.
+    #[test]
+    fn words_are_those_of_unicode() {
+        let words = |text| split(Unit::Word, false, text);
+        assert_eq!(
+            words("The quick (\u{201c}brown\u{201d}) fox can\u{2019}t jump 32.3 feet, right?"),
+            [
+                "The",
+                "quick",
+                "(",
+                "\u{201c}",
+                "brown",
+                "\u{201d}",
+                ")",
+                "fox",
+                "can\u{2019}",
+                "t",
+                "jump",
+                "32.3",
+                "feet",
+                ",",
+                "right",
+                "?"
+            ]
+        );
+        // Decomposed, as macOS writes file names: six tokens before.
+        assert_eq!(words("cafe\u{301} re\u{301}sume\u{301}"), ["cafe\u{301}", "re\u{301}sume\u{301}"]);
+        assert_eq!(words("café résumé").len(), 2);
+        assert_eq!(words("l\u{2019}e\u{301}te\u{301}’"), ["l\u{2019}", "e\u{301}te\u{301}’"]);
+        // Vowel signs and viramas are marks: two words and a full stop.
+        assert_eq!(words("हिन्दी भाषा।"), ["हिन्दी", "भाषा", "।"]);
+        assert_eq!(words("नमस्ते दुनिया"), ["नमस्ते", "दुनिया"]);
+        assert_eq!(words("שָׁלוֹם עוֹלָם"), ["שָׁלוֹם", "עוֹלָם"]);
+        assert_eq!(words("snake_case 3,14 a-b"), ["snake_case", "3,14", "a", "-", "b"]);
+        // Ideographs are words of their own; a family is one symbol.
+        assert_eq!(
+            words("漢字 \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}!"),
+            ["漢", "字", "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", "!"]
+        );
+        assert_eq!(words("\u{feff}a\u{ad}b"), ["\u{feff}", "a\u{ad}b"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::{
 
 use csv::WriterBuilder;
 
+use crate::os::files::check_appendable;
+
 /// Whether [`append`] may create the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Append {
@@ -21,6 +23,7 @@ pub(super) enum Append {
 ///
 /// The file is opened for each call, so that its removal is noticed.
 pub(super) fn append(path: &Path, bytes: &[u8], how: Append) -> io::Result<()> {
+    check_appendable(path)?;
     let create = how == Append::Create;
     let mut file = OpenOptions::new().append(true).create(create).open(path)?;
     let end = file.seek(SeekFrom::End(0))?;

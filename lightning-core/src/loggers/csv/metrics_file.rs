@@ -1,20 +1,24 @@
 //! The file `metrics.csv` of one run.
 
 use std::{
-    fs::{self, File},
+    borrow::Cow,
+    fs,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 use super::{
     super::{LogPosition, Record},
+    columns::Columns,
+    late_rows::{LateRow, LateRows},
     lines::{Append, append, append_row, into_io, whole_lines},
 };
 use crate::{
     error::{Error, Result},
-    os::files::write_atomic,
+    os::files::{self, write_atomic},
 };
 
 /// The first columns of every row.
@@ -36,51 +40,92 @@ impl Kept {
     pub(super) const ALL: Self = Self { batch_step: u64::MAX, records: u64::MAX };
 }
 
+/// The bytes that rewriting a file costs besides its contents, for [`Budget`].
+const REWRITE: u64 = 32 * 1024;
+
+/// How much of the file may be rewritten for new columns: in total at most a constant and a multiple
+/// of what was appended, so that logging stays linear however many metrics appear.
+#[derive(Debug)]
+struct Budget(u64);
+
+impl Budget {
+    /// Enough for some hundred rewrites of a short file.
+    const START: u64 = 4 * 1024 * 1024;
+    /// The bytes that may be rewritten for each byte appended.
+    const EARNED: u64 = 8;
+
+    fn earn(&mut self, appended: usize) {
+        self.0 = self.0.saturating_add((appended as u64).saturating_mul(Self::EARNED));
+    }
+
+    /// Spends what rewriting `bytes` costs, if there is enough.
+    fn spend(&mut self, bytes: u64) -> bool {
+        let left = self.0.checked_sub(bytes.saturating_add(REWRITE));
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+}
+
 /// The folder of a run and the state of its `metrics.csv`. Rows are on disk; only the header and a
 /// short buffer are in memory.
+///
+/// A row with a new metric needs a new column in all rows before it. As long as the [`Budget`]
+/// allows, the file is rewritten at once; otherwise rows are appended to [`LateRows`] until it is.
 #[derive(Debug)]
 pub(super) struct MetricsFile {
     pub(super) folder: PathBuf,
     path: PathBuf,
-    /// The names of the columns behind the position.
-    pub(super) metrics: Vec<String>,
-    /// Whether the header is on disk.
-    written: bool,
+    /// The columns behind the position.
+    pub(super) metrics: Columns,
+    /// How many of the metrics are columns of the file; `None` before it is written.
+    written: Option<usize>,
+    late: LateRows,
+    /// Whether rows go to `late`.
+    is_late: bool,
+    budget: Budget,
+    /// Rows in the form of the file that they go to.
     pub(super) buffer: Vec<u8>,
     /// The training batch at which the buffer was last written.
     pub(super) flushed_at: u64,
+    /// The length of the file and the time of its last change, when this run closed it.
+    left: Option<(u64, SystemTime)>,
 }
 
 impl MetricsFile {
     /// Describes the file in `folder`; nothing is read or written yet.
     pub(super) fn new(folder: PathBuf) -> Self {
         let path = folder.join("metrics.csv");
-        let (metrics, buffer) = (Vec::new(), Vec::new());
-        Self { folder, path, metrics, written: false, buffer, flushed_at: 0 }
+        Self {
+            late: LateRows::new(&folder),
+            folder,
+            path,
+            metrics: Columns::default(),
+            written: None,
+            is_late: false,
+            budget: Budget(Budget::START),
+            buffer: Vec::new(),
+            flushed_at: 0,
+            left: None,
+        }
     }
 
-    fn header(&self) -> impl Iterator<Item = &str> {
-        POSITION.into_iter().chain(self.metrics.iter().map(String::as_str))
+    /// The first names of a row: those of the position and of `columns` metrics.
+    fn header(&self, columns: usize) -> impl Iterator<Item = &str> {
+        POSITION.into_iter().chain(self.metrics.names().iter().take(columns).map(String::as_str))
     }
 
-    fn column(&self, name: &str) -> Option<usize> {
-        self.metrics.iter().position(|known| known == name)
-    }
-
-    /// Adds a row to the buffer; a new metric adds its column to the rows on disk.
+    /// Adds a row to the buffer; a new metric adds its column to the rows before it.
     ///
     /// # Errors
-    /// If the file cannot be rewritten with the new column.
+    /// If the file cannot be written.
     pub(super) fn push(&mut self, record: &Record) -> Result<()> {
         let known = self.metrics.len();
         let mut row = vec![String::new(); known];
         for (name, value) in &record.metrics {
-            let name = column_name(name);
-            let column = self.column(&name).unwrap_or_else(|| {
-                self.metrics.push(name);
+            let column = self.metrics.find_or_add(&column_name(name));
+            if column == row.len() {
                 row.push(String::new());
-                self.metrics.len() - 1
-            });
+            }
             if let Some(cell) = row.get_mut(column) {
                 *cell = number_text(*value);
             }
@@ -93,17 +138,34 @@ impl MetricsFile {
             return Err(error);
         }
         let position = position_cells(record.position);
-        append_row(&mut self.buffer, position.iter().chain(&row)).map_err(|error| Error::io("write", &self.path, error))
+        let added = if self.is_late {
+            let metrics = record.metrics.iter().map(|(name, value)| (column_name(name), number_text(*value)));
+            let columns = self.written.unwrap_or_default();
+            LateRow { columns, position, metrics: metrics.collect() }.append_to(&mut self.buffer)
+        } else {
+            append_row(&mut self.buffer, position.iter().chain(&row))
+        };
+        added.map_err(|error| Error::io("write", &self.path, error))
     }
 
-    /// Brings the existing rows, which have `known` metrics, to the present columns.
+    /// Makes room for metrics that are not among the first `known`.
     fn widen(&mut self, known: usize) -> Result<()> {
         // Buffered rows have the columns that were known when they were added.
-        let late = self.metrics.split_off(known);
-        let flushed = self.flush();
-        self.metrics.extend(late);
-        flushed?;
-        if self.written { self.rewrite(Kept::ALL) } else { Ok(()) }
+        self.flush_columns(known)?;
+        if self.written.is_none() || self.is_late {
+            return Ok(());
+        }
+        if self.budget.spend(self.len()?) {
+            return self.rewrite(Kept::ALL, self.metrics.len());
+        }
+        self.late.begin()?;
+        self.is_late = true;
+        Ok(())
+    }
+
+    fn len(&self) -> Result<u64> {
+        let metadata = fs::metadata(&self.path).map_err(|error| self.write_error(error))?;
+        Ok(metadata.len())
     }
 
     /// Writes the buffered rows. On a failure the file ends where it ended before, and the rows
@@ -112,19 +174,69 @@ impl MetricsFile {
     /// # Errors
     /// If the file cannot be written.
     pub(super) fn flush(&mut self) -> Result<()> {
+        self.flush_columns(self.metrics.len())
+    }
+
+    /// As [`flush`](Self::flush), of rows that have the first `columns` metrics.
+    fn flush_columns(&mut self, columns: usize) -> Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        if self.is_late {
+            self.late.append(&self.buffer)?;
+        } else {
+            self.append_rows(columns)?;
+        }
+        self.budget.earn(self.buffer.len());
+        self.buffer.clear();
+        if self.is_late && self.budget.spend(self.len()?) {
+            return self.rewrite(Kept::ALL, columns);
+        }
+        Ok(())
+    }
+
+    fn append_rows(&mut self, columns: usize) -> Result<()> {
         let mut bytes = Vec::new();
-        if !self.written {
-            append_row(&mut bytes, self.header()).map_err(|error| Error::io("write", &self.path, error))?;
+        if self.written.is_none() {
+            append_row(&mut bytes, self.header(columns)).map_err(|error| Error::io("write", &self.path, error))?;
         }
         bytes.extend_from_slice(&self.buffer);
-        let how = if self.written { Append::Existing } else { Append::Create };
+        let how = if self.written.is_some() { Append::Existing } else { Append::Create };
         append(&self.path, &bytes, how).map_err(|error| self.write_error(error))?;
-        self.written = true;
-        self.buffer.clear();
+        self.written.get_or_insert(columns);
         Ok(())
+    }
+
+    /// Writes everything, so that `metrics.csv` alone has all rows.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.left = None;
+        self.flush()?;
+        if self.is_late {
+            self.rewrite(Kept::ALL, self.metrics.len())?;
+        }
+        self.left = self.state();
+        Ok(())
+    }
+
+    /// Goes on after [`close`](Self::close). If another run has written since, its rows and columns
+    /// are kept.
+    ///
+    /// # Errors
+    /// Those of [`resume`](Self::resume).
+    pub(super) fn reopen(&mut self) -> Result<()> {
+        files::check_appendable(&self.path).map_err(|error| self.write_error(error))?;
+        if self.buffer.is_empty() && self.state() != self.left {
+            self.resume(Kept::ALL)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Option<(u64, SystemTime)> {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
     }
 
     fn write_error(&self, error: io::Error) -> Error {
@@ -136,36 +248,46 @@ impl MetricsFile {
         error.help("the file or its folder was removed during the run: keep it until the run ends")
     }
 
-    /// Copies the file to the present columns, without a row that was cut short and without the
-    /// rows that are not kept.
+    /// Copies the file to the first `columns` metrics, with the late rows at its end, without a row
+    /// that was cut short and without the rows that are not kept.
     ///
     /// The copy is made row by row, so that a long file takes no memory, and replaces the file at
     /// once.
-    fn rewrite(&self, kept: Kept) -> Result<()> {
+    fn rewrite(&mut self, kept: Kept, columns: usize) -> Result<()> {
         let path = &self.path;
-        let header: Vec<&str> = self.header().collect();
-        let source = File::open(path).map_err(|error| Error::io("read", path, error))?;
-        let whole = whole_lines(&source).map_err(|error| Error::io("read", path, error))?;
+        let unreadable = |error| Error::io("read", path, error);
+        let source = files::open(path).map_err(|error| self.write_error(error))?;
+        let whole = whole_lines(&source).map_err(unreadable)?;
         let source = BufReader::new(source).take(whole);
         let mut rows = ReaderBuilder::new().has_headers(true).flexible(true).from_reader(source);
+        let late = self.late.read(self.written.unwrap_or_default())?;
+        let width = POSITION.len() + columns;
         write_atomic(path, |writer| {
             let mut writer = WriterBuilder::new().from_writer(writer);
-            writer.write_record(&header).map_err(into_io)?;
+            writer.write_record(self.header(columns)).map_err(into_io)?;
+            let mut filter = Filter { kept, of_last: 0 };
             let mut row = StringRecord::new();
-            let mut of_last = 0;
             while rows.read_record(&mut row).map_err(into_io)? {
-                let step: Option<u64> = row.get(BATCH_STEP).and_then(|step| step.parse().ok());
-                let Some(step) = step else { continue };
-                let is_last = step == kept.batch_step;
-                of_last += u64::from(is_last);
-                if step < kept.batch_step || (is_last && of_last <= kept.records) {
-                    let missing = header.len().saturating_sub(row.len());
+                if filter.keeps(row.get(BATCH_STEP)) {
+                    let missing = width.saturating_sub(row.len());
                     let cells = row.iter().chain(std::iter::repeat_n("", missing));
                     writer.write_record(cells).map_err(into_io)?;
                 }
             }
+            for row in late {
+                let row = row?;
+                if filter.keeps(row.position.get(BATCH_STEP).map(String::as_str)) {
+                    let cells = self.metrics.cells(&row.metrics, columns);
+                    writer.write_record(row.position.iter().map(|cell| &**cell).chain(cells)).map_err(into_io)?;
+                }
+            }
             writer.flush()
-        })
+        })?;
+        self.written = Some(columns);
+        self.is_late = false;
+        // Of a file with the new columns they are no longer the late rows, so a kill before this
+        // line repeats nothing.
+        self.late.remove()
     }
 
     /// Continues the rows of an earlier run, as far as they are kept.
@@ -173,39 +295,96 @@ impl MetricsFile {
     /// # Errors
     /// If the file cannot be read or rewritten, or was not written by this logger.
     pub(super) fn resume(&mut self, kept: Kept) -> Result<()> {
-        let file = match File::open(&self.path) {
+        let unreadable = |error| Error::io("read", &self.path, error);
+        files::check_appendable(&self.path).map_err(unreadable)?;
+        let file = match files::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Error::io("read", &self.path, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.start_empty(),
+            Err(error) => return Err(unreadable(error)),
         };
-        let whole = whole_lines(&file).map_err(|error| Error::io("read", &self.path, error))?;
+        let whole = whole_lines(&file).map_err(unreadable)?;
         let file = BufReader::new(file).take(whole);
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(file);
-        let header = reader.headers().map_err(|error| Error::io("read", &self.path, into_io(error)))?;
+        let header = reader.headers().map_err(|error| unreadable(into_io(error)))?;
         if header.is_empty() {
             // The process was killed before the header was on disk.
-            return fs::remove_file(&self.path).map_err(|error| Error::io("remove", &self.path, error));
+            self.clear()?;
+            return self.start_empty();
         }
         if !header.iter().take(POSITION.len()).eq(POSITION) {
             return Err(foreign_columns(&self.path));
         }
-        self.metrics = header.iter().skip(POSITION.len()).map(str::to_owned).collect();
-        self.written = true;
-        self.rewrite(kept)
+        let mut metrics = Columns::default();
+        metrics.extend(header.iter().skip(POSITION.len()));
+        self.written = Some(metrics.len());
+        for row in self.late.read(metrics.len())? {
+            let row = row.map_err(|error| Error::io("read", self.late.path(), error))?;
+            metrics.extend(row.metrics.iter().map(|(name, _)| &**name));
+        }
+        self.metrics = metrics;
+        self.rewrite(kept, self.metrics.len())
+    }
+
+    /// Removes the contents, and the file unless it is linked or a device.
+    fn clear(&self) -> Result<()> {
+        let failed = |error| Error::io("remove", &self.path, error);
+        match fs::symlink_metadata(&self.path).map_err(failed)?.is_file() {
+            true => files::remove(&self.path).map_err(failed),
+            false => files::create(&self.path).map(drop),
+        }
+    }
+
+    fn start_empty(&mut self) -> Result<()> {
+        self.metrics = Columns::default();
+        self.written = None;
+        self.is_late = false;
+        self.late.remove()
     }
 
     /// Renames the file of an earlier run to `metrics.0.csv`, or the next free number.
     ///
     /// # Errors
     /// If it cannot be renamed.
-    pub(super) fn set_aside(&self) -> Result<()> {
+    pub(super) fn set_aside(&mut self) -> Result<()> {
+        files::check_appendable(&self.path).map_err(|error| self.write_error(error))?;
         if !self.path.exists() {
-            return Ok(());
+            return self.start_empty();
+        }
+        if self.late.exists() {
+            // A file with foreign columns has no late rows.
+            let _ = self.resume(Kept::ALL);
         }
         let mut asides = (0_u64..).map(|number| self.folder.join(format!("metrics.{number}.csv")));
-        asides.find(|path| !path.exists()).map_or(Ok(()), |aside| {
-            fs::rename(&self.path, aside).map_err(|error| Error::io("rename", &self.path, error))
-        })
+        let renamed = asides.find(|path| !path.exists()).map_or(Ok(()), |aside| self.move_to(&aside));
+        renamed.and_then(|()| self.start_empty())
+    }
+
+    /// Moves the rows to another file. A link stays, and a device too, which has no rows.
+    fn move_to(&self, aside: &Path) -> Result<()> {
+        let failed = |error| Error::io("rename", &self.path, error);
+        if fs::symlink_metadata(&self.path).map_err(failed)?.is_file() {
+            return fs::rename(&self.path, aside).map_err(failed);
+        }
+        if self.path.is_file() {
+            fs::copy(&self.path, aside).map_err(failed)?;
+        }
+        self.clear()
+    }
+}
+
+/// Drops the rows after those that are kept.
+struct Filter {
+    kept: Kept,
+    /// How many rows of the last kept batch were seen.
+    of_last: u64,
+}
+
+impl Filter {
+    fn keeps(&mut self, batch_step: Option<&str>) -> bool {
+        let Some(step) = batch_step.and_then(|step| step.parse::<u64>().ok()) else { return false };
+        let is_last = step == self.kept.batch_step;
+        self.of_last += u64::from(is_last);
+        step < self.kept.batch_step || (is_last && self.of_last <= self.kept.records)
     }
 }
 
@@ -217,8 +396,8 @@ fn foreign_columns(path: &Path) -> Error {
 }
 
 /// Returns the name of a metric's column: its own, unless the position has a column of that name.
-fn column_name(metric: &str) -> String {
-    if POSITION.contains(&metric) { format!("metric_{metric}") } else { metric.to_owned() }
+fn column_name(metric: &str) -> Cow<'_, str> {
+    if POSITION.contains(&metric) { Cow::Owned(format!("metric_{metric}")) } else { Cow::Borrowed(metric) }
 }
 
 /// Returns the cells of the columns [`POSITION`].

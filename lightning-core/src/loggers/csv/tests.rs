@@ -301,3 +301,265 @@ fn a_full_disk_is_an_error_with_the_path() -> Result<()> {
     assert!(error.is_err_and(|text| text.contains("metrics.csv") && text.contains("No space left")));
     Ok(())
 }
+
+/// Records with a new metric each, and the first one in all.
+fn growing(step: u64) -> Record {
+    record(step, &[("loss", step as f64), (&format!("metric {step}"), 0.5)])
+}
+
+fn assert_rectangular(path: &Path, count: usize) -> Result<()> {
+    let (header, rows) = rows(path)?;
+    assert_eq!((header.len(), rows.len()), (6 + count, count));
+    for (step, row) in rows.iter().enumerate() {
+        assert_eq!((row.len(), &*row[3]), (6 + count, &*(step + 1).to_string()));
+        let filled: Vec<_> = row.iter().enumerate().skip(6).filter(|(_, cell)| !cell.is_empty()).collect();
+        assert_eq!(
+            (filled.len(), filled[0].1.as_str(), header[filled[0].0].clone()),
+            (1, "0.5", format!("metric {step}"))
+        );
+    }
+    Ok(())
+}
+
+/// Rewriting the file for each of them took 114 s.
+#[test]
+fn two_thousand_late_metrics_take_seconds() -> Result<()> {
+    for flush_every in [1, 100] {
+        let folder = tempfile::tempdir()?;
+        let mut logger = CsvLogger::new(folder.path()).flush_every_n_steps(flush_every);
+        let start = std::time::Instant::now();
+        for step in 0..2000 {
+            logger.log_metrics(&growing(step))?;
+        }
+        logger.finalize(RunStatus::Success)?;
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        assert_rectangular(&metrics_of(&logger), 2000)?;
+        assert_eq!(fs::read_dir(logger.log_dir().unwrap_or(Path::new("")))?.count(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_first_record_of_many_metrics_is_linear() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path());
+    let metrics: Vec<_> = (0..200_000).map(|number| (format!("metric {number}"), 1.0)).collect();
+    let start = std::time::Instant::now();
+    for step in 1..4 {
+        logger.log_metrics(&Record::new(Stage::Fit, 0, None, step, step, metrics.clone()))?;
+    }
+    logger.finalize(RunStatus::Success)?;
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert_eq!(rows(&metrics_of(&logger))?.0.len(), 200_005);
+    Ok(())
+}
+
+/// Logs until rows wait for their columns, as a kill would leave them.
+fn killed_with_late_rows(folder: &Path) -> Result<(PathBuf, u64)> {
+    let mut logger = CsvLogger::new(folder).flush_every_n_steps(1);
+    for step in 0..1000 {
+        logger.log_metrics(&growing(step))?;
+        let path = metrics_of(&logger).with_file_name("metrics.late.jsonl");
+        if path.exists() && fs::metadata(&path)?.len() > 500 {
+            // Half a line, as of a process that is killed while it writes.
+            append(&path, br#"{"columns":1,"posi"#, Append::Existing)?;
+            let folder = path.with_file_name("");
+            let copy = folder.with_file_name("version_7");
+            fs::create_dir(&copy)?;
+            for name in ["metrics.csv", "metrics.late.jsonl"] {
+                fs::copy(folder.join(name), copy.join(name))?;
+            }
+            return Ok((copy, step + 1));
+        }
+    }
+    Err(Error::msg("no row waits"))
+}
+
+#[test]
+fn after_a_kill_the_file_is_valid_and_a_resumed_run_has_every_row() -> Result<()> {
+    for (kept, expected) in [(u64::MAX, None), (40, Some(40)), (3, Some(3))] {
+        let folder = tempfile::tempdir()?;
+        let (killed, logged) = killed_with_late_rows(folder.path())?;
+        let (header, valid) = rows(&killed.join("metrics.csv"))?;
+        assert!(valid.len() < logged as usize && valid.iter().all(|row| row.len() == header.len()));
+        for _ in 0..2 {
+            let mut logger = CsvLogger::new(folder.path());
+            logger.resume_at("version_7", kept, u64::MAX)?;
+            logger.start()?;
+            assert!(!killed.join("metrics.late.jsonl").exists());
+            logger.finalize(RunStatus::Success)?;
+            let (header, rows) = rows(&killed.join("metrics.csv"))?;
+            assert_eq!(rows.len(), expected.unwrap_or(logged as usize));
+            for (step, row) in rows.iter().enumerate() {
+                assert_eq!((row.len(), &*row[5]), (header.len(), &*format!("{:?}", step as f64)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A kill between the two steps of a rewrite leaves late rows that the file already has.
+#[test]
+fn late_rows_are_added_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (killed, _) = killed_with_late_rows(folder.path())?;
+    let late = fs::read(killed.join("metrics.late.jsonl"))?;
+    let counts: Vec<usize> = (0..2)
+        .map(|_| {
+            fs::write(killed.join("metrics.late.jsonl"), &late)?;
+            let mut logger = CsvLogger::new(folder.path());
+            logger.resume("version_7", u64::MAX)?;
+            logger.start()?;
+            logger.finalize(RunStatus::Success)?;
+            Ok(rows(&killed.join("metrics.csv"))?.1.len())
+        })
+        .collect::<Result<_>>()?;
+    assert_eq!(counts[0], counts[1]);
+    Ok(())
+}
+
+#[test]
+fn a_version_that_is_used_again_sets_late_rows_aside_with_the_others() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (killed, _) = killed_with_late_rows(folder.path())?;
+    let before = rows(&killed.join("metrics.csv"))?.1.len();
+    let mut logger = CsvLogger::new(folder.path()).version("version_7");
+    logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+    logger.finalize(RunStatus::Success)?;
+    assert!(rows(&killed.join("metrics.0.csv"))?.1.len() > before);
+    assert_eq!(rows(&killed.join("metrics.csv"))?.1.len(), 1);
+    assert!(!killed.join("metrics.late.jsonl").exists());
+    Ok(())
+}
+
+#[test]
+fn two_runs_do_not_write_one_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut first = CsvLogger::new(folder.path());
+    first.log_metrics(&record(0, &[("a", 1.0)]))?;
+    let second = || {
+        let mut logger = CsvLogger::new(folder.path());
+        logger.resume("version_0", 1)?;
+        logger.start().map(|()| logger)
+    };
+    let error = second().map(drop).map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("must be written by one run at a time, found another logger")));
+    let given = CsvLogger::new(folder.path()).version("version_0").start();
+    assert!(given.is_err_and(|error| error.kind() == ErrorKind::Io));
+    first.log_metrics(&record(1, &[("a", 2.0)]))?;
+    first.finalize(RunStatus::Success)?;
+
+    // After the first run has ended the second goes on, and then the first with what it finds.
+    let mut resumed = second()?;
+    resumed.log_metrics(&record(1, &[("b", 3.0)]))?;
+    assert!(first.start().is_err());
+    resumed.finalize(RunStatus::Success)?;
+    first.start()?;
+    first.log_metrics(&record(2, &[("a", 4.0)]))?;
+    first.finalize(RunStatus::Success)?;
+    let (header, rows) = rows(&metrics_of(&first))?;
+    let values: Vec<_> = rows.iter().map(|row| row[5..].join(" ")).collect();
+    assert_eq!(
+        (&header[5..], values),
+        (&["a".to_owned(), "b".to_owned()][..], vec!["1.0 ".into(), " 3.0".into(), "4.0 ".into()])
+    );
+    Ok(())
+}
+
+/// A process that is killed holds nothing, and one that runs is named.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_process_is_named_while_it_lives() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    CsvLogger::new(folder.path()).start()?;
+    let path = folder.path().join("version_0").join(".lightning-run.lock");
+    // The shell locks the file and writes its process id into it, as another trainer would.
+    let script = format!(
+        "exec 9<>'{0}'; flock -n 9 || exit; echo $$ $(cat /proc/sys/kernel/hostname) >&9; echo; exec cat",
+        path.display()
+    );
+    let mut command = std::process::Command::new("sh");
+    let command =
+        command.args(["-c", &script]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let Ok(mut other) = command.spawn() else { return Ok(()) };
+    let mut ready = [0];
+    let mut output = other.stdout.take().ok_or_else(|| Error::msg("no output"))?;
+    if std::io::Read::read_exact(&mut output, &mut ready).is_err() {
+        eprintln!("SKIPPED another_process_is_named_while_it_lives: there is no `flock`");
+        return Ok(());
+    }
+    let start = || {
+        let mut logger = CsvLogger::new(folder.path());
+        logger.resume("version_0", 0).and_then(|()| logger.start()).map_err(|error| error.to_string())
+    };
+    let expected = format!("found process {0}; help: wait until it ends, or stop it: `kill {0}`", other.id());
+    let error = start();
+    other.kill()?;
+    other.wait()?;
+    assert!(error.as_ref().is_err_and(|text| text.contains(&expected)), "{error:?}");
+    assert!(path.exists());
+    assert_eq!(start(), Ok(()));
+    Ok(())
+}
+
+#[test]
+fn a_version_without_a_next_number_is_an_error() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for name in ["version_18446744073709551614", "version_18446744073709551616", "version_99999999999999999999"] {
+        fs::create_dir(folder.path().join(name))?;
+    }
+    let mut logger = CsvLogger::new(folder.path());
+    logger.start()?;
+    assert_eq!(version(&logger), "version_18446744073709551615");
+    let error = CsvLogger::new(folder.path()).start().map_err(|error| error.to_string());
+    assert!(error.is_err_and(|text| text.contains("version_18446744073709551615`, after which there is none")));
+    CsvLogger::new(folder.path()).version("mine").start()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_the_run_folder_is_refused_and_keeps_no_one_waiting() -> Result<()> {
+    use crate::os::files::place_tests::fifo;
+
+    for name in ["metrics.csv", ".lightning-run.lock", "hparams.json"] {
+        let folder = tempfile::tempdir()?;
+        let run = folder.path().join("mine");
+        fs::create_dir(&run)?;
+        if !fifo(&run.join(name)) {
+            return Ok(());
+        }
+        let started = |mut logger: CsvLogger| {
+            logger.start()?;
+            logger.log_hyperparams(&serde_json::json!({"lr": 0.1}))?;
+            logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+            logger.finalize(RunStatus::Success)
+        };
+        let mut resumed = CsvLogger::new(folder.path());
+        resumed.resume("mine", 3)?;
+        for logger in [CsvLogger::new(folder.path()).version("mine"), resumed] {
+            let error = started(logger).map_err(|error| error.to_string());
+            assert!(
+                error.as_ref().is_err_and(|text| text.contains(name) && text.contains("found a FIFO")),
+                "{error:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_file_stays_a_link() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let elsewhere = folder.path().join("elsewhere.csv");
+    let mut logger = CsvLogger::new(folder.path());
+    logger.start()?;
+    std::os::unix::fs::symlink(&elsewhere, metrics_of(&logger))?;
+    logger.log_metrics(&record(0, &[("a", 1.0)]))?;
+    // Rewrites the file.
+    logger.log_metrics(&record(1, &[("b", 1.0)]))?;
+    logger.finalize(RunStatus::Success)?;
+    assert!(fs::symlink_metadata(metrics_of(&logger))?.is_symlink());
+    assert_eq!(rows(&elsewhere)?.1.len(), 2);
+    Ok(())
+}

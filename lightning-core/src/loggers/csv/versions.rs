@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Which run of the experiment a logger writes.
 #[derive(Debug)]
@@ -60,23 +60,25 @@ fn numbered(parent: &Path) -> io::Result<Vec<(u64, String)>> {
 /// Creates the folder `version_N` below `parent`, with `N` one more than the highest present.
 ///
 /// # Errors
-/// If `parent` cannot be read or written.
+/// If `parent` cannot be read or written, or if no number follows the highest.
 pub(super) fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
     let runs = numbered(parent).map_err(|error| Error::io("read the folder", parent, error))?;
     let highest = runs.iter().map(|(number, _)| *number).max();
-    let mut number = highest.map_or(0, |highest| highest.saturating_add(1));
-    loop {
+    let mut next = highest.map_or(Some(0), |highest| highest.checked_add(1));
+    while let Some(number) = next {
         let version = format!("version_{number}");
         let folder = parent.join(&version);
         // Creating the folder claims the number: of two processes only one succeeds.
         match fs::create_dir(&folder) {
             Ok(()) => return Ok((version, folder)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                number = number.saturating_add(1);
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => next = number.checked_add(1),
             Err(error) => return Err(Error::io("create the folder", folder, error)),
         }
     }
+    let last = parent.join(format!("version_{}", u64::MAX));
+    let text =
+        format!("a run needs a version after the highest, found `{}`, after which there is none", last.display());
+    Err(Error::new(ErrorKind::Io, text).at_path(last).help("rename that folder, or choose a `.version(…)`"))
 }
 
 /// Creates a folder and its parents.

@@ -151,3 +151,31 @@ fn files_that_are_no_csv() {
     let error = rows::<Bird>("/nonexistent/birds.csv").unwrap_err();
     assert_eq!(error.message(), "cannot open `/nonexistent/birds.csv`");
 }
+
+/// A header of 300,000 columns took more than a minute: each name was compared with all before it.
+#[test]
+fn a_million_columns_take_seconds() {
+    let folder = Folder::new();
+    let columns = 1_000_000;
+    let names: Vec<String> = (0..columns).map(|index| format!("c{index}")).collect();
+    let row = vec!["1"; columns].join(",");
+    let text = format!("{}\n{row}\n{row}\n", names.join(","));
+    let start = std::time::Instant::now();
+    let rows: Vec<Vec<f32>> = folder.csv(&text).rows().unwrap();
+    assert_eq!((rows.len(), rows[1].len(), rows[1][columns - 1]), (2, columns, 1.0));
+
+    #[derive(Deserialize)]
+    struct Few {
+        c0: u8,
+        c999999: Option<u8>,
+    }
+    let few: Vec<Few> = folder.csv(&text).rows().unwrap();
+    assert_eq!((few.len(), few[1].c0, few[1].c999999), (2, 1, Some(1)));
+
+    let error = folder.csv(&text).rows::<Bird>().unwrap_err().to_string();
+    assert!(error.contains("there is no column `island`, the header has `c0`, `c1`, "), "{error}");
+    assert!(error.contains("`c19` and 999980 more"), "{error}");
+    let twice = folder.csv(text.replacen("c999999", "c0", 1)).rows::<Few>().map(|_| ()).unwrap_err().to_string();
+    assert!(twice.contains("line 1, column 1000000: the header names `c0` twice"), "{twice}");
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

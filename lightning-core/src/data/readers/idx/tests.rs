@@ -153,3 +153,22 @@ fn hostile_headers() {
     let path = folder.file("images", &idx(2051, &[1 << 31, 0, 1], &[]));
     assert!(message(&path, images(&path)).starts_with("the header says sizes [2147483648, 0, 1]"));
 }
+
+/// The header decides before anything is unpacked; only the memory and the disk were a limit.
+#[test]
+fn a_gzip_bomb_is_refused() {
+    let folder = Folder::new();
+    let bomb = idx(2051, &[1 << 20, 64, 64], &[0; 4096]);
+    let path = folder.file("bomb.gz", &gzip(&bomb));
+    assert_eq!(
+        message(&path, images(&path)),
+        "the header says 4294967296 bytes (sizes [1048576, 64, 64]), expected at most 1073741824 of a gzip file of \
+         this length"
+    );
+    // A file that says less than it unpacks to is not unpacked to its end.
+    let path = folder.file("long.gz", &gzip(&idx(2049, &[4], &vec![0; 10_000_000])));
+    assert!(message(&path, labels(&path, 10)).starts_with("there are bytes after the 4 that the header says"));
+    // Zeros, which gzip compresses a thousandfold, are data too.
+    let path = folder.file("zeros.gz", &gzip(&idx(2049, &[10_000_000], &vec![0; 10_000_000])));
+    assert_eq!(labels(&path, 10).unwrap().len(), 10_000_000);
+}

@@ -10,7 +10,7 @@ fn decoded(bytes: &[u8], channels: Channels) -> Result<Image> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     std::fs::write(&path, bytes).unwrap();
-    decode(&path, channels, MAX_PIXELS)
+    decode(&path, Settings { channels, ..Settings::default() })
 }
 
 fn told(bytes: &[u8]) -> String {
@@ -64,7 +64,7 @@ fn what_is_no_image() {
     assert_eq!(told(b"GIF89a"), "neither png nor jpeg: it starts with the bytes [47, 49, 46, 38]");
     assert_eq!(told(b""), "neither png nor jpeg: it starts with the bytes []");
     assert!(told(b"\xff\xd8\xff\xd9").starts_with("the jpeg data is damaged: "));
-    let error = decode(Path::new("/nonexistent/a.png"), Channels::Rgb, 1).unwrap_err();
+    let error = decode(Path::new("/nonexistent/a.png"), Settings::default()).unwrap_err();
     assert_eq!(error.message(), "cannot open `/nonexistent/a.png`");
 }
 
@@ -82,9 +82,19 @@ fn images_too_large() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     std::fs::write(&path, JPEG_FILE).unwrap();
-    let error = decode(&path, Channels::Rgb, 255).unwrap_err();
+    let error = decode(&path, Settings { max_pixels: 255, ..Settings::default() }).unwrap_err();
     assert!(error.message().ends_with("an image of 16x16, more than 255 pixels"), "{error}");
     std::fs::write(&path, samples::png(3, 2, &[9; 18])).unwrap();
-    let error = decode(&path, Channels::Rgb, 5).unwrap_err();
+    let error = decode(&path, Settings { max_pixels: 5, ..Settings::default() }).unwrap_err();
     assert!(error.message().ends_with("an image of 3x2, more than 5 pixels"), "{error}");
+}
+
+/// A frame header of arithmetic coding, which is not damage.
+#[test]
+fn a_kind_of_jpeg_that_is_not_supported() {
+    let mut bytes = JPEG_FILE.to_vec();
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    bytes[frame + 1] = 0xc9;
+    let text = told(&bytes);
+    assert_eq!(text, "a jpeg must be baseline or progressive with Huffman coding, found one with arithmetic coding");
 }
