@@ -77,3 +77,4 @@ mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod weights;
+mod weights_pytorch;
