@@ -45,7 +45,7 @@ fn the_numbers_are_torchs() {
     for Case { optimizer, config, values } in reference.cases {
         let rule = update_rule_from_json(&format!("{optimizer}Config"), &config).expect("the table has it");
         assert!(rule.is_fused(), "{optimizer}");
-        for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 2e-5)] {
+        for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
             let mut runner = Runner::new(rule.clone(), &row(&reference.start), dtype);
             for (index, gradient) in reference.gradients.iter().enumerate() {
                 runner.step(reference.lr, tensor(row(gradient), dtype), 1.0);
