@@ -51,6 +51,7 @@ mod metrics_rows;
 mod mnist;
 mod model_checkpoint;
 mod monitoring;
+mod non_finite;
 mod optimization;
 mod optimizers;
 mod optimizers_schedules;
@@ -79,3 +80,4 @@ mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod weights;
+mod weights_pytorch;

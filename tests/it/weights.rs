@@ -97,7 +97,7 @@ fn close<const D: usize>(found: Tensor<D>, expected: &[f32]) {
 
 #[test]
 fn the_files_of_pytorch() {
-    let whole = |name: &str| Weights::pytorch(data(name)).rename("backbone.layers.2", "backbone.out");
+    let whole = |name: &str| Weights::pytorch(data(name)).rename("backbone.layers.3", "backbone.out");
     for weights in [
         whole("torch_net.pt"),
         whole("torch_net.safetensors"),
@@ -122,7 +122,7 @@ fn transfer_learning() {
     let mut model = Transfer::new(TransferHparams::default());
     let head = model.fc.weight.val().into_data();
     let weights =
-        || Weights::pytorch(data("torch_net.pt")).below("backbone").at(Transfer::BACKBONE).rename("layers.2", "out");
+        || Weights::pytorch(data("torch_net.pt")).below("backbone").at(Transfer::BACKBONE).rename("layers.3", "out");
     let report = model.load_weights(weights()).unwrap();
     assert_eq!((report.applied.len(), report.skipped.len()), (12, 2), "{report}");
     assert_eq!(report.skipped, ["fc.bias", "fc.weight"]);
@@ -141,7 +141,7 @@ fn transfer_learning() {
             Weights::pytorch(data("torch_net.pt"))
                 .skip("fc.*")
                 .skip("*num_batches*")
-                .rename("backbone.layers.2", "backbone.out"),
+                .rename("backbone.layers.3", "backbone.out"),
         )
         .unwrap();
     assert_eq!((report.applied.len(), report.unused.len()), (12, 0), "{report}");

@@ -5,7 +5,8 @@
 
 Every case has a configuration under the names of Burn's fields, the start of one parameter, a gradient for each step, and the values
 after some of the steps as torch computes them in float64. Lion, which torch does not have, follows algorithm 2 of Chen et al.,
-*Symbolic Discovery of Optimization Algorithms*, 2023.
+*Symbolic Discovery of Optimization Algorithms*, 2023, and Adan algorithm 1 of Xie et al., *Adan: Adaptive Nesterov Momentum Algorithm for
+Faster Optimizing Deep Models*, 2022, with the bias corrections of its authors' program.
 """
 
 import json
@@ -13,8 +14,8 @@ import json
 import torch
 
 torch.manual_seed(0)
-STEPS = 40
-SHOWN = [1, 2, 3, 10, 40]
+STEPS = 200
+SHOWN = [1, 2, 3, 10, 40, 200]
 LR = 0.02
 
 
@@ -31,6 +32,32 @@ class Lion(torch.optim.Optimizer):
                 c = beta_1 * m + (1 - beta_1) * p.grad
                 p -= lr * (torch.sign(c) + group["weight_decay"] * p)
                 m.copy_(beta_2 * m + (1 - beta_2) * p.grad)
+
+
+class Adan(torch.optim.Optimizer):
+    def __init__(self, params, lr, betas, eps, weight_decay, no_prox):
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "no_prox": no_prox})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            (b1, b2, b3), lr, decay = group["betas"], group["lr"], group["lr"] * group["weight_decay"]
+            for p in group["params"]:
+                g, state = p.grad, self.state[p]
+                if not state:
+                    state.update(t=0, m=torch.zeros_like(p), v=torch.zeros_like(p), n=torch.zeros_like(p), last=g.clone())
+                state["t"] += 1
+                t, difference = state["t"], g - state["last"]
+                state["m"] = b1 * state["m"] + (1 - b1) * g
+                state["v"] = b2 * state["v"] + (1 - b2) * difference
+                state["n"] = b3 * state["n"] + (1 - b3) * (g + b2 * difference) ** 2
+                state["last"] = g.clone()
+                divisor = (state["n"] / (1 - b3**t)).sqrt() + group["eps"]
+                update = (state["m"] / (1 - b1**t) + b2 * state["v"] / (1 - b2**t)) / divisor
+                if group["no_prox"]:
+                    p.mul_(1 - decay).sub_(lr * update)
+                else:
+                    p.sub_(lr * update).div_(1 + decay)
 
 
 def adam(c):
@@ -53,6 +80,8 @@ MAKE = {
     "RmsProp": lambda p, lr, c: torch.optim.RMSprop(
         p, lr=lr, alpha=c["alpha"], momentum=c["momentum"], eps=c["epsilon"], centered=c["centered"], **l2(c)),
     "AdaGrad": lambda p, lr, c: torch.optim.Adagrad(p, lr=lr, lr_decay=c["lr_decay"], eps=c["epsilon"], **l2(c)),
+    "Adan": lambda p, lr, c: Adan(
+        p, lr, (c["beta_1"], c["beta_2"], c["beta_3"]), c["epsilon"], c["weight_decay"], c["no_prox"]),
     "Lion": lambda p, lr, c: Lion(p, lr, (c["beta_1"], c["beta_2"]), c["weight_decay"]),
 }
 
@@ -61,6 +90,7 @@ momentum = {"momentum": 0.9, "dampening": 0.0, "nesterov": False}
 adam_base = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "amsgrad": False, "grad_clipping": None}
 adamw_base = {**adam_base, "weight_decay": 0.1, "cautious_weight_decay": False}
 rms_base = {"alpha": 0.99, "momentum": 0.0, "epsilon": 1e-8, "centered": False, "weight_decay": None, "grad_clipping": None}
+adan_base = {"beta_1": 0.98, "beta_2": 0.92, "beta_3": 0.99, "epsilon": 1e-8, "weight_decay": 0.0, "no_prox": False, "grad_clipping": None}
 CONFIGS = [
     ("Sgd", {"weight_decay": None, "momentum": None}),
     ("Sgd", {"weight_decay": decay, "momentum": None}),
@@ -82,6 +112,9 @@ CONFIGS = [
     ("AdaGrad", {"lr_decay": 0.1, "epsilon": 1e-10, "weight_decay": decay, "grad_clipping": None}),
     ("Lion", {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.0, "grad_clipping": None}),
     ("Lion", {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1, "grad_clipping": None}),
+    ("Adan", adan_base),
+    ("Adan", {**adan_base, "weight_decay": 0.1}),
+    ("Adan", {**adan_base, "weight_decay": 0.1, "no_prox": True}),
 ]
 
 

@@ -11,7 +11,7 @@ use super::{FIRST_HASHED, FORMAT_VERSION, container::Container, metadata::Metada
 use crate::{
     error::{Error, Result},
     os::files,
-    params::state::StoredTensors,
+    params::{json::from_json_with_texts, state::StoredTensors},
 };
 
 /// The largest count that is accepted: no run reaches it, and counting on from it cannot overflow.
@@ -106,7 +106,7 @@ impl Checkpoint {
         if format >= u64::from(FIRST_HASHED) && !container.has_hash() {
             return Err(damaged("the hash is missing".to_owned()));
         }
-        let metadata: Metadata = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+        let metadata: Metadata = from_json_with_texts(&value).map_err(|error| damaged(error.to_string()))?;
         if metadata.run.as_ref().is_some_and(|run| run.counts().any(|count| count > MOST_COUNTED)) {
             return Err(damaged(format!("a count must be at most {MOST_COUNTED}")));
         }

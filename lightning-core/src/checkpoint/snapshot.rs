@@ -10,6 +10,7 @@ use crate::{
     },
     error::Result,
     os::files,
+    params::json::to_json_text,
 };
 
 /// The state of a run at one point. Tensors in host memory are shared with the run, which
@@ -58,9 +59,9 @@ pub(crate) fn write<T: Borrow<Stored>>(
             name.starts_with(names::MODEL) || name.starts_with(names::USER)
         };
         let metadata = Metadata { run: None, ..metadata.clone() };
-        (serde_json::to_string(&metadata)?, tensors.filter(wanted).collect())
+        (to_json_text(&metadata)?, tensors.filter(wanted).collect())
     } else {
-        (serde_json::to_string(metadata)?, tensors.collect())
+        (to_json_text(metadata)?, tensors.collect())
     };
     let bytes: usize = tensors.iter().map(|tensor| tensor.borrow().len()).sum();
     files::write_atomic_head_last(path, bytes, |writer| {

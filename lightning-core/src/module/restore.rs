@@ -16,7 +16,7 @@ use crate::{
     os::panics::catch_panic,
     params::{
         BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
-        state::StoredTensors, visit,
+        from_json, json::with_null_hint, state::StoredTensors, to_json, visit,
     },
     tensor::handle::{Handle, with_data},
 };
@@ -29,8 +29,9 @@ const SHOWN_PROBLEMS: usize = 8;
 #[doc(hidden)]
 pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(path: &Path) -> Result<M> {
     let checkpoint = Checkpoint::open(path)?;
-    let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
-        Error::checkpoint(path, "the stored hyperparameters do not fit the module").caused_by(error)
+    let hparams = from_json(&checkpoint.metadata.hparams).map_err(|error| {
+        let error = Error::checkpoint(path, "the stored hyperparameters do not fit the module").caused_by(error);
+        with_null_hint(error, &checkpoint.metadata.hparams)
     })?;
     // `init` may panic for hyperparameters that no program would pass.
     let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
@@ -41,7 +42,7 @@ pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(pat
 
 /// Returns hyperparameters as JSON.
 pub(crate) fn hparams_value(hparams: &impl serde::Serialize) -> Result<Value> {
-    serde_json::to_value(hparams).map_err(|error| {
+    to_json(hparams).map_err(|error| {
         Error::new(crate::ErrorKind::Checkpoint, "the hyperparameters cannot be written as JSON").caused_by(error)
     })
 }

@@ -1,6 +1,10 @@
 //! Files of weights: saved, and loaded completely, partly or under other names.
 
 mod matching;
+#[cfg(feature = "pytorch")]
+mod numbering;
+#[cfg(feature = "pytorch")]
+mod pytorch;
 mod report;
 mod source;
 mod transfer;
@@ -93,9 +97,13 @@ impl<M> Weights<M> {
 
     /// Reads a file of PyTorch: `.pt`, `.pth` or `.bin` with a state dict, or `.safetensors`.
     ///
-    /// Linear weights are transposed, the weights and biases of norms get Burn's names, and the
-    /// layers of a `Sequential` are renumbered without those that have no parameters. Code in the
-    /// file is not run.
+    /// Linear weights are transposed, and the weights and biases of norms and of `PRelu` get Burn's
+    /// names. Then the layers of a `Sequential` are renumbered without those that have no
+    /// parameters: a file with `net.0`, `net.2` and `net.4` fits a `Vec` of three layers.
+    /// [`below`](Self::below), [`skip`](Self::skip), [`rename`](Self::rename), the report and all
+    /// messages have the names of the file. A tensor of a type that Burn does not have (complex,
+    /// float8, sparse, quantized) is left out, and the report names it. Code in the file is not
+    /// run.
     #[cfg(feature = "pytorch")]
     pub fn pytorch(path: impl AsRef<Path>) -> Self {
         Self::new(path, Layout::PyTorch)
@@ -117,7 +125,8 @@ impl<M> Weights<M> {
     }
 
     /// Reads only the tensors below this name, and removes it from their names:
-    /// `below("module.encoder")`.
+    /// `below("module.encoder")`. In a checkpoint of this library the names are those of the model:
+    /// `below("encoder")`.
     #[must_use]
     pub fn below(mut self, name: impl Into<String>) -> Self {
         self.below = Some(name.into());
@@ -125,14 +134,16 @@ impl<M> Weights<M> {
     }
 
     /// Skips the tensors whose names match a pattern, in which `*` matches anything:
-    /// `skip("fc.*")`.
+    /// `skip("fc.*")`. A name is that in the file, with or without what `below` removes.
     #[must_use]
     pub fn skip(mut self, pattern: impl Into<String>) -> Self {
         self.skip.push(pattern.into());
         self
     }
 
-    /// Replaces `from` by `to` at the start of the names of tensors.
+    /// Replaces `from` by `to` at the start of the names of tensors, after
+    /// [`below`](Self::below). A number is replaced as a whole: `layers.1` is not the start of
+    /// `layers.10`.
     #[must_use]
     pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.rename.push((from.into(), to.into()));

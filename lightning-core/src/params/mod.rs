@@ -7,6 +7,7 @@
 mod buffer;
 mod copy;
 mod field_key;
+pub(crate) mod json;
 mod map;
 mod names;
 mod path;
@@ -19,6 +20,7 @@ pub use self::{
     buffer::{Buffer, BufferMapper, BufferVisitor},
     copy::copy_of,
     field_key::FieldKey,
+    json::{from_json, to_json},
     select::{IntoParamSelector, ParamSelector, below, rank_below, regex},
     state::{StateReader, StateValue, StateWriter},
 };

@@ -13,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{
+    json::{from_json, not_finite, to_json, with_null_hint},
     map::{DynMapper, MapMode, ValueMapper},
     visit::{ErasedVisitor, FloatParam, visit},
 };
@@ -43,12 +44,13 @@ pub struct StateWriter {
 }
 
 impl StateWriter {
-    /// Adds serde data.
+    /// Adds serde data. NaN and infinity are read back as they were, unlike those of a
+    /// `serde_json::Value`, which cannot hold them.
     ///
     /// # Errors
     /// If the value cannot be written as JSON, with the name of the field.
     pub fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
-        let value = serde_json::to_value(value).map_err(|source| {
+        let value = to_json(value).map_err(|source| {
             Error::new(ErrorKind::Checkpoint, format!("the state field `{name}` cannot be written as JSON"))
                 .caused_by(source)
                 .help("write `#[state(skip)]` on the field if it does not need to be saved")
@@ -160,7 +162,7 @@ impl<'a> StateReader<'a> {
     /// If the stored value has another type.
     pub fn get<T: DeserializeOwned>(&self, name: &str, target: &mut T) -> Result<()> {
         if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
-            *target = T::deserialize(value).map_err(|source| mistyped(name).caused_by(source))?;
+            *target = from_json(value).map_err(|source| with_null_hint(mistyped(name).caused_by(source), value))?;
         }
         Ok(())
     }
@@ -285,12 +287,7 @@ pub(crate) fn f64_to_json(value: f64) -> Value {
 pub(crate) fn f64_from_json(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => match text.as_str() {
-            "NaN" => Some(f64::NAN),
-            "inf" => Some(f64::INFINITY),
-            "-inf" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
+        Value::String(text) => not_finite(text),
         _ => None,
     }
 }

@@ -135,10 +135,12 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one
-    /// pass over its memory, and not in one for each operation of Burn. The results are the same,
-    /// except that averages below the smallest normal number are zero. Parameters of other types
-    /// than `f32` and `f64`, and other optimizers, always use Burn's implementation. Default: yes.
+    /// Whether SGD, Adam, AdamW, Adan, RMSprop, AdaGrad and Lion update a parameter on the CPU in
+    /// one pass over its memory, and not in one for each operation of Burn. The results are the same,
+    /// except that averages below the smallest normal number are zero, and that in `f64` the betas,
+    /// the bias corrections and the other numbers of the configuration are `f64` too, as in
+    /// PyTorch. Parameters of other types than `f32` and `f64`, and other optimizers, always use
+    /// Burn's implementation. Default: yes.
     #[must_use]
     pub fn fused_optimizers(mut self, fused: bool) -> Self {
         self.settings.optimization.fused = fused;

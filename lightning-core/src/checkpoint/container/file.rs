@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Bytes, TensorData};
+use burn::tensor::{BoolStore, Bytes, DType, TensorData};
 use safetensors::tensor::{Metadata as Header, TensorInfo};
 use twox_hash::XxHash3_128;
 
 use super::{
     HASH_KEY, LARGEST_HEADER, LENGTH, TEXT_KEY,
-    dtype::{Known, known},
+    dtype::{Known, dtype_name, known},
     hex,
 };
 use crate::{
@@ -144,6 +144,19 @@ impl Container {
 
     pub(crate) fn info(&self, name: &str) -> Option<&TensorInfo> {
         self.header.info(name)
+    }
+
+    /// Returns the element type of a tensor; `None` if Burn does not have it.
+    pub(crate) fn dtype(&self, name: &str) -> Option<DType> {
+        match known(self.header.info(name)?.dtype)? {
+            Known::Bool => Some(DType::Bool(BoolStore::Native)),
+            Known::Number(dtype) => Some(dtype),
+        }
+    }
+
+    /// Returns the name of the element type of a tensor in the file: `F8_E4M3`.
+    pub(crate) fn dtype_name(&self, name: &str) -> String {
+        self.header.info(name).map(|info| dtype_name(info.dtype)).unwrap_or_default()
     }
 
     /// Reads one tensor; `None` if the file has no tensor `name`.

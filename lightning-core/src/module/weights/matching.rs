@@ -7,10 +7,9 @@ use std::{
 
 use burn::{module::ParamId, tensor::TensorData};
 
-use super::{
-    Layout,
-    source::{SelectedTensors, cut},
-};
+#[cfg(feature = "pytorch")]
+use super::Layout;
+use super::source::{SelectedTensors, WeightsFile, cut};
 use crate::{
     error::{Error, Result},
     params::{BufferVisitor, ErasedVisitor, FloatParam},
@@ -20,6 +19,7 @@ use crate::{
 /// A visitor that finds a stored tensor for every parameter and buffer of a module.
 pub(super) struct Matching<'a> {
     pub(super) path: &'a Path,
+    #[cfg(feature = "pytorch")]
     pub(super) layout: Layout,
     pub(super) at: Option<&'static str>,
     pub(super) stored: &'a SelectedTensors,
@@ -48,21 +48,45 @@ impl Matching<'_> {
             self.missing.push(path.to_owned());
             return;
         };
-        let data = self.stored.file.read(stored, self.path).and_then(|data| self.adapt(path, data));
-        let data = match data {
-            Ok(data) => data,
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                return;
+        let stored = stored.clone();
+        match self.fitting(path, &stored, dims) {
+            Ok(Ok(data)) => drop(self.found.insert(path.to_owned(), data)),
+            Ok(Err(shape)) => {
+                self.problems.push(format!("`{stored}` must have shape {dims:?} for `{path}`, found {shape:?}"));
             }
-        };
+            Err(error) => drop(self.failed.get_or_insert(error)),
+        }
         self.used.insert(name);
-        if data.shape().as_slice() == dims {
-            self.found.insert(path.to_owned(), data);
-        } else {
-            let shape = data.shape();
-            self.problems
-                .push(format!("`{stored}` must have shape {dims:?} for `{path}`, found {:?}", shape.as_slice()));
+    }
+
+    /// Reads a tensor in the layout of Burn, or returns its shape if that is not `dims`.
+    ///
+    /// The shape is compared first: a few bytes of a PyTorch file can stand for a tensor of any
+    /// size.
+    fn fitting(&self, path: &str, stored: &str, dims: &[usize]) -> Result<std::result::Result<TensorData, Vec<usize>>> {
+        match &self.stored.file {
+            WeightsFile::Container { container, prefix } => {
+                let _ = path;
+                match WeightsFile::container_shape(container, prefix, stored) {
+                    Some(shape) if shape != dims => Ok(Err(shape)),
+                    _ => WeightsFile::read_container(container, prefix, stored, self.path).map(Ok),
+                }
+            }
+            #[cfg(feature = "pytorch")]
+            WeightsFile::PyTorch(tensors) => {
+                use burn_store::{ModuleAdapter as _, ModuleContext, PyTorchToBurnAdapter, bridge};
+
+                let unreadable = || Error::checkpoint(self.path, format!("the tensor `{stored}` cannot be read"));
+                let mut tensor = tensors.get(stored).cloned().ok_or_else(unreadable)?;
+                // The adapter goes by the name of the parameter in the module.
+                tensor.name = path.to_owned();
+                let tensor = PyTorchToBurnAdapter.adapt(tensor, ModuleContext::new(&self.containers));
+                if tensor.shape.as_slice() != dims {
+                    return Ok(Err(tensor.shape.to_vec()));
+                }
+                // sync: none, the tensor is in the file.
+                bridge::into_data(tensor).map(Ok).map_err(|error| unreadable().caused_by(error))
+            }
         }
     }
 
@@ -76,36 +100,22 @@ impl Matching<'_> {
 
             let (parent, own) = name.rsplit_once('.').map_or(("", name), |(parent, own)| (parent, own));
             let module = ModuleContext::new(&self.containers).module_type().unwrap_or_default();
-            if let Some(other) = PyTorchToBurnAdapter.get_alternative_param_name(own, module) {
+            let other = PyTorchToBurnAdapter.get_alternative_param_name(own, module);
+            if let Some(other) = other.or_else(|| pytorch_name(own, module).map(str::to_owned)) {
                 names.push(if parent.is_empty() { other } else { format!("{parent}.{other}") });
             }
         }
         names.into_iter()
     }
+}
 
-    /// Converts a tensor to the layout of Burn.
-    fn adapt(&self, path: &str, data: TensorData) -> Result<TensorData> {
-        match self.layout {
-            Layout::Burn => {
-                let _ = path;
-                Ok(data)
-            }
-            #[cfg(feature = "pytorch")]
-            Layout::PyTorch => {
-                use burn_store::{ModuleAdapter as _, ModuleContext, PyTorchToBurnAdapter, bridge};
-
-                let tensor = bridge::from_data(data, path.to_owned(), None);
-                let tensor = PyTorchToBurnAdapter.adapt(tensor, ModuleContext::new(&self.containers));
-                // sync: none, the tensor is in host memory.
-                bridge::into_data(tensor).map_err(|error| {
-                    Error::checkpoint(
-                        self.path,
-                        format!("the tensor of `{path}` cannot be converted to the layout of Burn"),
-                    )
-                    .caused_by(error)
-                })
-            }
-        }
+/// Returns PyTorch's name of a parameter, for the modules that Burn's adapter does not know.
+#[cfg(feature = "pytorch")]
+fn pytorch_name(name: &str, module: &str) -> Option<&'static str> {
+    match (module, name) {
+        ("Struct:InstanceNorm", "gamma") | ("Struct:PRelu", "alpha") => Some("weight"),
+        ("Struct:InstanceNorm", "beta") => Some("bias"),
+        _ => None,
     }
 }
 
@@ -132,5 +142,36 @@ impl ErasedVisitor for Matching<'_> {
 impl BufferVisitor for Matching<'_> {
     fn buffer(&mut self, name: &str, dims: &[usize], _data: &dyn Fn() -> Result<TensorData>) {
         self.look(name, dims);
+    }
+}
+
+/// A visitor that collects the names of the parameters and buffers of a module, or of a field.
+pub(super) struct ModelNames {
+    pub(super) at: Option<&'static str>,
+    pub(super) names: BTreeSet<String>,
+}
+
+impl ModelNames {
+    fn add(&mut self, path: &str) {
+        let name = self.at.map_or(Some(path), |at| cut(path, at));
+        self.names.extend(name.map(str::to_owned));
+    }
+}
+
+impl ErasedVisitor for ModelNames {
+    fn float(&mut self, _index: usize, _id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
+        self.add(path);
+        Ok(())
+    }
+
+    fn other(&mut self, path: &str, _handle: &dyn Fn() -> Handle) -> Result<()> {
+        self.add(path);
+        Ok(())
+    }
+}
+
+impl BufferVisitor for ModelNames {
+    fn buffer(&mut self, name: &str, _dims: &[usize], _data: &dyn Fn() -> Result<TensorData>) {
+        self.add(name);
     }
 }

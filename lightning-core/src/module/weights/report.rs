@@ -8,19 +8,28 @@ use std::fmt;
 pub struct WeightsReport {
     /// The parameters and buffers of the module that were loaded.
     pub applied: Vec<String>,
-    /// The tensors of the file that `below` and `skip` exclude.
+    /// The tensors of the file that `below` and `skip` exclude, and those that are
+    /// [`unsupported`](Self::unsupported).
     pub skipped: Vec<String>,
     /// The parameters and buffers of the module, or of the field, that the file does not have.
     pub missing: Vec<String>,
     /// The tensors of the file that the module does not have.
     pub unused: Vec<String>,
+    /// The tensors of the file that `below` and `skip` do not exclude and whose type Burn does not
+    /// have, with the type: `spectrum (complex64)`. They are not loaded.
+    pub unsupported: Vec<String>,
 }
 
 impl fmt::Display for WeightsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { applied, skipped, missing, unused } = self;
+        let Self { applied, skipped, missing, unused, unsupported } = self;
         write!(f, "{} tensors applied", applied.len())?;
-        for (what, names) in [("skipped", skipped), ("missing in the file", missing), ("unused", unused)] {
+        for (what, names) in [
+            ("skipped", skipped),
+            ("missing in the file", missing),
+            ("unused", unused),
+            ("of a type that Burn does not have", unsupported),
+        ] {
             if !names.is_empty() {
                 write!(f, "\n  {what}: {}", names.join(", "))?;
             }

@@ -5,7 +5,11 @@ use std::{
     path::Path,
 };
 
-use super::{Weights, WeightsReport, matching::Matching, source::SelectedTensors};
+use super::{
+    Weights, WeightsReport,
+    matching::{Matching, ModelNames},
+    source::SelectedTensors,
+};
 use crate::{
     checkpoint::{collect::Tensors, container},
     error::{Error, ErrorKind, Result},
@@ -42,9 +46,13 @@ pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) 
 /// unchanged.
 pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
     let path = &*weights.path;
-    let stored = SelectedTensors::open(weights)?;
+    let mut model = ModelNames { at: weights.at, names: BTreeSet::new() };
+    visit(module, &mut model)?;
+    module.visit_buffers(&mut model);
+    let stored = SelectedTensors::open(weights, &model.names)?;
     let mut matching = Matching {
         path,
+        #[cfg(feature = "pytorch")]
         layout: weights.layout,
         at: weights.at,
         stored: &stored,
@@ -66,7 +74,13 @@ pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: 
     }
     let unused: Vec<String> =
         stored.names.iter().filter(|(name, _)| !used.contains(*name)).map(|(_, stored)| stored.clone()).collect();
-    let report = WeightsReport { applied: found.keys().cloned().collect(), skipped: stored.skipped, missing, unused };
+    let report = WeightsReport {
+        applied: found.keys().cloned().collect(),
+        skipped: stored.skipped,
+        missing,
+        unused,
+        unsupported: stored.unsupported,
+    };
     if report.applied.is_empty() {
         return Err(nothing_applied(M::NAME, path, &report));
     }

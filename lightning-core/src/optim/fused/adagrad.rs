@@ -6,7 +6,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    float::Float,
+    float::{Float, Setting},
     optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
     pass::{Kernel, run},
     penalty::{L2Penalty, WeightDecayFields},
@@ -19,7 +19,7 @@ const STATE: [StateTensor; 1] = [StateTensor::required("lr_decay.sum")];
 #[serde(deny_unknown_fields)]
 pub(super) struct AdaGrad {
     lr_decay: f64,
-    epsilon: f32,
+    epsilon: Setting,
     weight_decay: Option<WeightDecayFields>,
     #[serde(rename = "grad_clipping")]
     _clipping: IgnoredAny,
@@ -56,7 +56,7 @@ impl FusedOptimizer for AdaGrad {
         let kernel = AdaGradKernel {
             gradient_scale: F::from_f64(step.gradient_scale),
             penalty: L2Penalty::new(self.weight_decay),
-            epsilon: F::from_f64(f64::from(self.epsilon)),
+            epsilon: F::setting(self.epsilon),
             lr: F::from_f64(step.lr / (1.0 + (step.time as f64 - 1.0) * self.lr_decay)),
         };
         run(kernel, value, gradient, state.take());

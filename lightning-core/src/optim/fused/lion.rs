@@ -5,7 +5,7 @@
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    float::Float,
+    float::{Float, Setting},
     optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
     pass::{Kernel, run},
 };
@@ -16,9 +16,9 @@ const STATE: [StateTensor; 1] = [StateTensor::required("momentum")];
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lion {
-    beta_1: f32,
-    beta_2: f32,
-    weight_decay: f32,
+    beta_1: Setting,
+    beta_2: Setting,
+    weight_decay: Setting,
     #[serde(rename = "grad_clipping")]
     _clipping: IgnoredAny,
 }
@@ -60,13 +60,14 @@ impl FusedOptimizer for Lion {
     }
 
     fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
+        let (beta_1, beta_2) = (F::setting(self.beta_1), F::setting(self.beta_2));
         let kernel = LionKernel {
             gradient_scale: F::from_f64(step.gradient_scale),
-            beta_1: F::from_f64(f64::from(self.beta_1)),
-            one_minus_beta_1: F::from_f64(f64::from(1.0 - self.beta_1)),
-            beta_2: F::from_f64(f64::from(self.beta_2)),
-            one_minus_beta_2: F::from_f64(f64::from(1.0 - self.beta_2)),
-            decay_factor: F::from_f64(1.0 - step.lr * f64::from(self.weight_decay)),
+            beta_1,
+            one_minus_beta_1: F::ONE - beta_1,
+            beta_2,
+            one_minus_beta_2: F::ONE - beta_2,
+            decay_factor: F::from_f64(1.0 - step.lr * F::setting(self.weight_decay).widened()),
             lr: F::from_f64(step.lr),
         };
         run(kernel, value, gradient, state.take());

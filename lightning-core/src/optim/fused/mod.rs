@@ -7,8 +7,11 @@
 //! are shared between the threads of rayon's global pool, which Burn uses too.
 //!
 //! The operations are Burn's, in Burn's order, each rounded as Burn rounds it, so the results are
-//! equal bit by bit, with three intended exceptions:
+//! equal bit by bit, with four intended exceptions:
 //!
+//! - A pass in `f64` computes with the numbers of the configuration as they were written, and with
+//!   bias corrections in `f64`. Burn keeps both in `f32`, which is up to 5e-6 from torch after a
+//!   hundred steps.
 //! - Moving averages below the smallest normal number are flushed to zero, since most processors
 //!   compute with denormal numbers many times slower. They are kept where the sign of a tiny number
 //!   decides (Lion, cautious weight decay), where two averages are subtracted (centered RMSprop),
@@ -38,6 +41,7 @@
 
 mod adagrad;
 mod adam;
+mod adan;
 mod bridge;
 mod float;
 mod lion;
@@ -133,7 +137,7 @@ optimizers! {
     AdafactorConfig;
     AdamConfig      fused(adam::Adam)           momentum(|config, beta| config.with_beta_1(beta as f32));
     AdamWConfig     fused(adam::AdamW)          momentum(|config, beta| config.with_beta_1(beta as f32));
-    AdanConfig;
+    AdanConfig      fused(adan::Adan);
     LambConfig                                  momentum(|config, beta| config.with_beta_1(beta as f32));
     LionConfig      fused(lion::Lion)           momentum(|config, beta| config.with_beta_1(beta as f32));
     MuonConfig;

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::float::Float;
+use super::float::{Float, Setting};
 
 /// The fields of Burn's `WeightDecayConfig`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WeightDecayFields {
-    penalty: f32,
+    penalty: Setting,
 }
 
 /// The L2 penalty of one pass: its gradient is the value times the decay.
@@ -17,7 +17,7 @@ pub(super) struct L2Penalty<F>(Option<F>);
 
 impl<F: Float> L2Penalty<F> {
     pub(super) fn new(decay: Option<WeightDecayFields>) -> Self {
-        Self(decay.map(|decay| F::from_f64(f64::from(decay.penalty))))
+        Self(decay.map(|decay| F::setting(decay.penalty)))
     }
 
     /// Returns the gradient of the loss and the penalty together.

@@ -7,7 +7,7 @@ use burn::tensor::{DType, TensorData};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    float::{Float, SAFE_EPSILON},
+    float::{Float, SAFE_EPSILON, Setting},
     optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
     pass::{Kernel, run},
     penalty::{L2Penalty, WeightDecayFields},
@@ -25,9 +25,9 @@ const DIVISOR: &str = "centered.avg";
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RmsProp {
-    alpha: f32,
-    momentum: f32,
-    epsilon: f32,
+    alpha: Setting,
+    momentum: Setting,
+    epsilon: Setting,
     centered: bool,
     weight_decay: Option<WeightDecayFields>,
     #[serde(rename = "grad_clipping")]
@@ -36,20 +36,21 @@ pub(super) struct RmsProp {
 
 impl RmsProp {
     fn has_momentum(&self) -> bool {
-        self.momentum > 0.0
+        self.momentum.single > 0.0
     }
 
     fn kernel<F: Float>(&self, step: &Step) -> RmsPropKernel<F> {
-        let one_minus_alpha = F::from_f64(f64::from(1.0 - self.alpha));
+        let alpha = F::setting(self.alpha);
+        let one_minus_alpha = F::ONE - alpha;
         // A flushed square and an average that is not flushed would make the variance negative.
-        let flush = if self.epsilon >= SAFE_EPSILON && !self.centered { F::MIN_POSITIVE } else { F::ZERO };
+        let flush = if self.epsilon.single >= SAFE_EPSILON && !self.centered { F::MIN_POSITIVE } else { F::ZERO };
         RmsPropKernel {
             gradient_scale: F::from_f64(step.gradient_scale),
             penalty: L2Penalty::new(self.weight_decay),
-            alpha: F::from_f64(f64::from(self.alpha)),
+            alpha,
             one_minus_alpha,
-            epsilon: F::from_f64(f64::from(self.epsilon)),
-            momentum: F::from_f64(f64::from(self.momentum)),
+            epsilon: F::setting(self.epsilon),
+            momentum: F::setting(self.momentum),
             lr: F::from_f64(step.lr),
             flush,
             flush_gradient: if one_minus_alpha > F::ZERO { (flush / one_minus_alpha).sqrt() } else { F::ZERO },

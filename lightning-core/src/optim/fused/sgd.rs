@@ -89,7 +89,7 @@ impl FusedOptimizer for Sgd {
         };
         let kernel = MomentumKernel {
             sgd,
-            momentum: F::from_f64(f64::from(momentum as f32)),
+            momentum: F::from_f64(momentum),
             // As in torch, the velocity starts as the first gradient, without dampening.
             undampened: F::from_f64(if step.is_first { 1.0 } else { 1.0 - dampening }),
             nesterov,

@@ -98,6 +98,19 @@ fn assert_equal(fused: &Runner, burn: &Runner, what: &str) {
     }
 }
 
+/// Compares values as far as numbers rounded to `f32` allow, and the names of the records.
+fn assert_close(fused: &Runner, burn: &Runner, what: &str) {
+    for (a, b) in fused.values().iter::<f64>().zip(burn.values().iter::<f64>()) {
+        assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{what}: {a} {b}");
+    }
+    let (fused, burn) = (fused.record(), burn.record());
+    assert_eq!(fused.scalars, burn.scalars, "{what}");
+    for ((a, x), (b, y)) in fused.tensors.iter().zip(&burn.tensors) {
+        assert_eq!((a, x.shape(), x.dtype()), (b, y.shape(), y.dtype()), "{what}");
+    }
+    assert_eq!(fused.tensors.len(), burn.tensors.len(), "{what}");
+}
+
 /// The fused and Burn's rule of one configuration.
 struct Pair {
     text: String,
@@ -144,6 +157,11 @@ fn pairs() -> Vec<Pair> {
     add!(AdaGradConfig::new().with_lr_decay(0.01).with_weight_decay(decay.clone()));
     add!(LionConfig::new());
     add!(LionConfig::new().with_weight_decay(0.1).with_beta_1(0.5));
+    for no_prox in [false, true] {
+        add!(AdanConfig::new().with_no_prox(no_prox));
+        add!(AdanConfig::new().with_no_prox(no_prox).with_weight_decay(0.1).with_epsilon(1e-6));
+    }
+    add!(AdanConfig::new().with_beta_1(0.9).with_beta_3(0.5).with_epsilon(1e-16));
     add!(AdamConfig::new().with_grad_clipping(Some(GradientClippingConfig::Norm(1.0))));
     pairs
 }

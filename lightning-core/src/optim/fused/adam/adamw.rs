@@ -4,7 +4,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     super::{
-        float::Float,
+        float::{Float, Setting},
         optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
     },
     AdamKernel, Moments, STEP_COUNTER, Variant, state_tensors,
@@ -14,11 +14,11 @@ use super::{
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::optim::fused) struct AdamW {
-    beta_1: f32,
-    beta_2: f32,
-    epsilon: f32,
+    beta_1: Setting,
+    beta_2: Setting,
+    epsilon: Setting,
     amsgrad: bool,
-    weight_decay: f32,
+    weight_decay: Setting,
     cautious_weight_decay: bool,
     #[serde(rename = "grad_clipping")]
     _clipping: IgnoredAny,
@@ -73,7 +73,7 @@ impl FusedOptimizer for AdamW {
 
     fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
         let time = step.time as i32;
-        let share = step.lr * f64::from(self.weight_decay);
+        let share = step.lr * F::setting(self.weight_decay).widened();
         let moments = Moments::new(self.beta_1, self.beta_2, self.epsilon);
         let (decay, moments) = match self.cautious_weight_decay && share != 0.0 {
             true => (Decay::Cautious(F::from_f64(share)), moments.with_exact_signs()),
@@ -81,9 +81,9 @@ impl FusedOptimizer for AdamW {
         };
         let variant = AdamWVariant {
             decay,
-            correction_1: F::from_f64(f64::from(1.0 - self.beta_1.powi(time))),
-            correction_2: F::from_f64(f64::from(1.0 - self.beta_2.powi(time))),
-            epsilon: F::from_f64(f64::from(self.epsilon)),
+            correction_1: F::ONE - F::setting(self.beta_1).powi(time),
+            correction_2: F::ONE - F::setting(self.beta_2).powi(time),
+            epsilon: F::setting(self.epsilon),
             lr: F::from_f64(step.lr),
         };
         let kernel = AdamKernel { gradient_scale: F::from_f64(step.gradient_scale), moments, variant };

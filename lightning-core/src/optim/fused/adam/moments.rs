@@ -1,6 +1,6 @@
 //! The moving averages of the gradient and of its square.
 
-use super::super::float::{Float, SAFE_EPSILON};
+use super::super::float::{Float, SAFE_EPSILON, Setting};
 
 /// The moving averages of the gradient (first moment) and of its square (second moment).
 #[derive(Clone, Copy)]
@@ -19,14 +19,15 @@ pub(super) struct Moments<F> {
 }
 
 impl<F: Float> Moments<F> {
-    pub(super) fn new(beta_1: f32, beta_2: f32, epsilon: f32) -> Self {
-        let one_minus_beta_1 = F::from_f64(f64::from(1.0 - beta_1));
-        let one_minus_beta_2 = F::from_f64(f64::from(1.0 - beta_2));
-        let flush = if epsilon >= SAFE_EPSILON { F::MIN_POSITIVE } else { F::ZERO };
+    pub(super) fn new(beta_1: Setting, beta_2: Setting, epsilon: Setting) -> Self {
+        let (beta_1, beta_2) = (F::setting(beta_1), F::setting(beta_2));
+        let one_minus_beta_1 = F::ONE - beta_1;
+        let one_minus_beta_2 = F::ONE - beta_2;
+        let flush = if epsilon.single >= SAFE_EPSILON { F::MIN_POSITIVE } else { F::ZERO };
         Self {
-            beta_1: F::from_f64(f64::from(beta_1)),
+            beta_1,
             one_minus_beta_1,
-            beta_2: F::from_f64(f64::from(beta_2)),
+            beta_2,
             one_minus_beta_2,
             flush_1: flush,
             flush_2: flush,

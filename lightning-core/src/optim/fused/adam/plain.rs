@@ -4,7 +4,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     super::{
-        float::Float,
+        float::{Float, Setting},
         optimizer::{FusedOptimizer, StateBuffers, StateTensor, Step},
         penalty::{L2Penalty, WeightDecayFields},
     },
@@ -15,9 +15,9 @@ use super::{
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::optim::fused) struct Adam {
-    beta_1: f32,
-    beta_2: f32,
-    epsilon: f32,
+    beta_1: Setting,
+    beta_2: Setting,
+    epsilon: Setting,
     amsgrad: bool,
     weight_decay: Option<WeightDecayFields>,
     #[serde(rename = "grad_clipping")]
@@ -56,11 +56,12 @@ impl FusedOptimizer for Adam {
 
     fn update<F: Float>(&self, step: &Step, value: &mut [F], gradient: &[F], state: StateBuffers<'_>) {
         let time = step.time as i32;
-        let root_2 = (1.0 - self.beta_2.powi(time)).sqrt();
+        let correction_1 = F::ONE - F::setting(self.beta_1).powi(time);
+        let root_2 = (F::ONE - F::setting(self.beta_2).powi(time)).sqrt();
         let variant = AdamVariant {
             penalty: L2Penalty::new(self.weight_decay),
-            correction: F::from_f64(f64::from(root_2 / (1.0 - self.beta_1.powi(time)))),
-            epsilon: F::from_f64(f64::from(self.epsilon * root_2)),
+            correction: root_2 / correction_1,
+            epsilon: F::setting(self.epsilon) * root_2,
             lr: F::from_f64(step.lr),
         };
         let moments = Moments::new(self.beta_1, self.beta_2, self.epsilon);

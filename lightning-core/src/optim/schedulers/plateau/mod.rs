@@ -9,8 +9,8 @@ use scheduler::PlateauScheduler;
 /// The unit of the threshold of an improvement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThresholdMode {
-    /// A fraction of the best value: a value improves if it is below `best · (1 − threshold)`, or
-    /// above `best · (1 + threshold)` if the metric is maximized.
+    /// A fraction of the best value: a value improves if it is below `best − threshold · |best|`,
+    /// or above `best + threshold · |best|` if the metric is maximized.
     #[default]
     Relative,
     /// The unit of the metric: a value improves if it is below `best − threshold`, or above

@@ -35,12 +35,19 @@ impl PlateauScheduler {
     }
 
     fn improves(&self, value: f64) -> bool {
-        let (best, threshold) = (self.best, self.settings.threshold);
-        match (self.direction, self.settings.threshold_mode) {
-            (Direction::Minimize, ThresholdMode::Relative) => value < best * (1.0 - threshold),
-            (Direction::Minimize, ThresholdMode::Absolute) => value < best - threshold,
-            (Direction::Maximize, ThresholdMode::Relative) => value > best * (1.0 + threshold),
-            (Direction::Maximize, ThresholdMode::Absolute) => value > best + threshold,
+        if !self.best.is_finite() {
+            // Nothing can be better than the best infinity, and a share of any infinity is NaN or
+            // infinite.
+            return self.direction.is_better(value, self.best);
+        }
+        let margin = match self.settings.threshold_mode {
+            // Of the magnitude: a share of a negative best would lower the bar instead.
+            ThresholdMode::Relative => self.settings.threshold * self.best.abs(),
+            ThresholdMode::Absolute => self.settings.threshold,
+        };
+        match self.direction {
+            Direction::Minimize => value < self.best - margin,
+            Direction::Maximize => value > self.best + margin,
         }
     }
 

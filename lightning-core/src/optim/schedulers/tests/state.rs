@@ -127,6 +127,25 @@ fn a_plateau_that_has_seen_nothing_or_infinity_can_be_stored() {
 }
 
 #[test]
+fn a_relative_threshold_is_a_share_of_the_magnitude() {
+    for (direction, metrics) in [
+        // Values below -1.1 improve on -1, and those below -1.32 on -1.2.
+        (Direction::Minimize, [(-1.0, 0.1), (-0.95, 0.01), (-1.05, 0.001), (-1.2, 0.001), (-1.3, 1e-4)]),
+        // Values above -0.9 improve on -1, and those above -0.765 on -0.85.
+        (Direction::Maximize, [(-1.0, 0.1), (-1.05, 0.01), (-0.95, 0.001), (-0.85, 0.001), (-0.8, 1e-4)]),
+        (Direction::Minimize, [(0.0, 0.1), (0.0, 0.01), (-1e-9, 0.01), (-1e-9, 0.001), (1.0, 1e-4)]),
+        (Direction::Maximize, [(1.0, 0.1), (1.05, 0.01), (1.2, 0.01), (1.3, 0.001), (1.33, 0.001)]),
+    ] {
+        let schedule = ReduceLROnPlateau::new(0.1).mode(direction).threshold(0.1).patience(0);
+        let mut schedule = schedule.into_scheduler().expect("works");
+        for (metric, lr) in metrics {
+            schedule.step(Some(metric)).expect("it continues");
+            assert!((schedule.lr() - lr).abs() < 1e-12, "{direction:?} at {metric}: {} and not {lr}", schedule.lr());
+        }
+    }
+}
+
+#[test]
 fn a_foreign_state_is_refused_and_changes_nothing() {
     let schedules: Vec<Box<dyn LrScheduler>> = vec![
         Cosine::new(0.1, 100).into_scheduler().expect("works"),
