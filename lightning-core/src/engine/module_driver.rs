@@ -10,7 +10,7 @@ use crate::{
     callbacks::Callback,
     data::{NamedFetcher, RunData},
     engine::{checkout::Checkout, run::RunState},
-    error::Result,
+    error::{Error, Result},
     module::{FitContext, LightningModule},
     optim::OptimizerSetup,
     params::StateWriter,
@@ -24,7 +24,7 @@ mod model;
 mod steps;
 
 pub(crate) use self::{
-    checkpoint::take_snapshot,
+    checkpoint::{data_hparams, take_snapshot},
     model::{for_evaluation, for_training},
 };
 
@@ -59,6 +59,9 @@ pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     device: Device,
     train: Option<NamedFetcher<M>>,
     eval: Vec<NamedFetcher<M>>,
+    /// A panic in a loader that was asked whether the current batch is the last: the error of its
+    /// next batch.
+    failed_peek: Option<Error>,
 }
 
 impl<'a, M: LightningModule> ModuleDriver<'a, M> {
@@ -80,6 +83,7 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
             device: run.progress.device.clone(),
             train: None,
             eval: Vec::new(),
+            failed_peek: None,
         }
     }
 }

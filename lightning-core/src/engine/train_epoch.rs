@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     hooks::Hook,
     optim::Interval,
+    os::panics::drop_caught,
     progress::{LoopPosition, Phase},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
@@ -43,18 +44,23 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     });
     driver.end(LoaderId::Train);
     let complete = batches?;
-    let values = run.log.metrics.end_epoch(Stage::Fit, epoch)?;
+    let ended = run.log.metrics.end_epoch(Stage::Fit, epoch);
+    let values = ended.map_err(|error| error.at(run.progress.location(None, false)))?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
     train_step::watch(run, Interval::Epoch)?;
-    run.log.log_epoch(&values, &run.progress, &mut run.console)?;
-    run.log.loggers.save()?;
+    // The checkpoint of the epoch does not depend on the log.
+    let logged = run
+        .log
+        .log_epoch(&values, &run.progress, &mut run.console)
+        .and_then(|()| run.log.loggers.save().map_err(|error| error.at(run.progress.location(None, false))));
     run.console.bar.end_epoch(run.log.metrics.bar());
     run.progress.position = match complete {
         true => LoopPosition::start_of(epoch + 1),
         // A later run with more steps continues within this epoch.
         false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
     };
-    checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
+    let flushed = checkpoints::flush(run, driver);
+    logged.and(flushed).inspect_err(|_| fail(run, driver))
 }
 
 /// Runs the start hook of an epoch.
@@ -150,7 +156,10 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     let last = is_last(run, driver, plan);
     // Tells a failed batch that has already added to the buffers from one that has not.
     run.progress.micro_batches_before = run.train.micro_batches();
-    run.outputs.training = None;
+    if let Some(output) = run.outputs.training.take() {
+        drop_caught("the output of the last training step", output)
+            .map_err(|error| error.at(run.progress.location(None, true)))?;
+    }
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
         return train_step::update_all(run, driver);

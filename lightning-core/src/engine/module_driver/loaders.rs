@@ -22,17 +22,21 @@ impl<M: LightningModule> ModuleDriver<'_, M> {
     }
 }
 
+fn info<M>(named: &NamedFetcher<M>) -> LoaderInfo {
+    LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }
+}
+
 impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn open_train(&mut self) -> Result<Option<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.train = catch_panic(|| source.train(module))?.pop();
-        Ok(self.train.as_ref().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }))
+        catch_panic(|| Ok(self.train.as_ref().map(info)))
     }
 
     fn open_eval(&mut self) -> Result<Vec<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.eval = catch_panic(|| source.eval(module))?;
-        Ok(self.eval.iter().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }).collect())
+        catch_panic(|| Ok(self.eval.iter().map(info).collect()))
     }
 
     fn can_reload(&self) -> bool {
@@ -44,6 +48,9 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     }
 
     fn start(&mut self, loader: LoaderId, from: EpochOffset) -> Result<()> {
+        if loader == LoaderId::Train {
+            self.failed_peek = None;
+        }
         let named = self.fetcher(loader)?;
         catch_panic(|| named.fetcher.start(from))
     }
@@ -57,8 +64,10 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         };
         let floats = run.settings.numerics.batches();
         let since = run.console.clock();
+        let failed = if loader == LoaderId::Train { self.failed_peek.take() } else { None };
         let named = self.fetcher(loader)?;
-        let fetched = catch_panic(|| named.fetcher.fetch(&device, floats))
+        let fetched = failed
+            .map_or_else(|| catch_panic(|| named.fetcher.fetch(&device, floats)), Err)
             .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
         run.progress.batch_size = named.fetcher.batch_size();
         run.console.measured(run.progress.stage.loader(), since);
@@ -66,7 +75,15 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     }
 
     fn is_last(&mut self, loader: LoaderId) -> bool {
-        self.fetcher(loader).is_ok_and(|named| named.fetcher.is_last())
+        if self.failed_peek.is_some() {
+            return false;
+        }
+        let Ok(named) = self.fetcher(loader) else { return false };
+        // A loader of unknown length makes the next batch to answer.
+        catch_panic(|| Ok(named.fetcher.is_last())).unwrap_or_else(|error| {
+            self.failed_peek = Some(error);
+            false
+        })
     }
 
     fn end(&mut self, loader: LoaderId) {
