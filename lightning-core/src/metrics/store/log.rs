@@ -7,6 +7,7 @@ use crate::{
         MetricUpdate,
         ambient::{Entry, Logged, Target},
     },
+    os::panics::catch_panic,
     stage::Stage,
     tensor::readback,
 };
@@ -73,8 +74,10 @@ impl MetricStore {
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
-                (Logged::Metric(update), _) => readback::deferring(!host, || self.update(scope.0, slot, update))
-                    .map_err(|error| self.of_metric(slot, "cannot be updated", error))?,
+                (Logged::Metric(update), _) => {
+                    readback::deferring(!host, || catch_panic(|| self.update(scope.0, slot, update)))
+                        .map_err(|error| self.of_metric(slot, "cannot be updated", error))?
+                }
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
                     let name = self.slot_name(slot);
                     return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
