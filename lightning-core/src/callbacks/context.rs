@@ -26,6 +26,8 @@ pub struct CallbackContext<'a> {
     pub(crate) loggers: &'a mut Loggers,
     pub(crate) checkpoints: &'a mut CheckpointState,
     pub(crate) resume: &'a mut ResumeState,
+    /// The place of the callback among those of the trainer.
+    pub(crate) index: usize,
     /// The callback whose method was the default method of the trait.
     pub(crate) not_implemented: Option<Identity>,
 }
@@ -183,8 +185,9 @@ impl CallbackContext<'_> {
         self.view.progress.stop.get_or_insert(StopReason::EarlyStopped(what));
     }
 
-    pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>) {
-        self.checkpoints.best = Some(BestCheckpoint { path, score });
+    /// Sets the best checkpoint of the callback, which `monitors` a metric or not.
+    pub(crate) fn set_best(&mut self, path: PathBuf, score: Option<(String, f64)>, monitors: bool) {
+        self.checkpoints.set_best(BestCheckpoint { path, rank: (!monitors, self.index), score });
     }
 
     /// Returns the epoch for the names of files: at the end of training the last one.

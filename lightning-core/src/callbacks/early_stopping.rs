@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     metrics::{Directed, Direction, KeyRef, Monitor},
     params::{StateReader, StateWriter},
     stage::Stage,
@@ -141,7 +141,7 @@ impl<M> EarlyStopping<M> {
         self
     }
 
-    fn check(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
+    fn look(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
         let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
         if let Some(why) = self.crossed_limit(value) {
             self.stop(cx, why, None);
@@ -206,6 +206,25 @@ impl<M> Callback<M> for EarlyStopping<M> {
         CallbackInfo::new().order(CallbackOrder::Monitor).monitors([self.key.metric().to_owned()])
     }
 
+    fn check(&self) -> Result<()> {
+        if !self.min_delta.is_finite() {
+            return Err(Error::config(format!(
+                "`EarlyStopping`: `min_delta` must be finite, found {}",
+                self.min_delta
+            ))
+            .help("write the smallest improvement in the unit of the metric, such as `.min_delta(0.001)`"));
+        }
+        for (name, threshold) in
+            [("stopping_threshold", self.stopping_threshold), ("divergence_threshold", self.divergence_threshold)]
+        {
+            if threshold.is_some_and(f64::is_nan) {
+                return Err(Error::config(format!("`EarlyStopping`: `{name}` must be a number, found NaN"))
+                    .help("write a value of the metric, or remove the setting"));
+            }
+        }
+        Ok(())
+    }
+
     fn state_key(&self) -> String {
         format!("EarlyStopping({}, {})", self.key.display(), format!("{:?}", self.direction).to_lowercase())
     }
@@ -237,7 +256,7 @@ impl<M> Callback<M> for EarlyStopping<M> {
         if cx.is_quiet() || !cx.monitors_at_epoch_end() {
             return Ok(());
         }
-        self.check(cx)
+        self.look(cx)
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
@@ -248,6 +267,6 @@ impl<M> Callback<M> for EarlyStopping<M> {
         {
             return Ok(());
         }
-        self.check(cx)
+        self.look(cx)
     }
 }

@@ -11,6 +11,7 @@ mod trigger;
 
 use std::marker::PhantomData;
 
+pub(super) use self::file_name::check_file_name;
 pub use self::top_k::TopK;
 use self::{saver::Saver, settings::Settings};
 use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};

@@ -1,13 +1,12 @@
 //! Saves a checkpoint when `fit` fails.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Callback, CallbackContext};
+use super::{Callback, CallbackContext, model_checkpoint::check_file_name};
 use crate::{
     error::{Error, Result},
     module::LightningModule,
     os::files,
-    stage::Stage,
 };
 
 /// Saves a checkpoint when an error, a panic or a signal ends `fit`, and removes it after a `fit`
@@ -64,15 +63,9 @@ impl OnExceptionCheckpoint {
 }
 
 impl<M: LightningModule> Callback<M> for OnExceptionCheckpoint {
-    fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.stage() == Stage::Fit && Path::new(&self.filename).components().count() != 1 {
-            let found = &self.filename;
-            return Err(Error::config(format!(
-                "`OnExceptionCheckpoint`: `filename` must be a name without folders, found `{found}`"
-            ))
-            .help("pass the folder to `OnExceptionCheckpoint::new`"));
-        }
-        Ok(())
+    fn check(&self) -> Result<()> {
+        check_file_name("`OnExceptionCheckpoint`", &self.filename)
+            .map_err(|error| error.help("pass the folder to `OnExceptionCheckpoint::new`"))
     }
 
     fn on_fit_start(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
@@ -86,7 +79,9 @@ impl<M: LightningModule> Callback<M> for OnExceptionCheckpoint {
         }
         let path = self.path();
         cx.save_checkpoint(module, &path)?;
-        cx.print(format!("saved {}", path.display()));
+        if let Some(request) = cx.checkpoints.queue.requests.last_mut() {
+            request.announce = Some(format!("saved {}", path.display()));
+        }
         Ok(())
     }
 

@@ -180,6 +180,20 @@ fn samples(cx: &CallbackContext<'_>) -> u64 {
 }
 
 impl<M> Callback<M> for ThroughputMonitor {
+    fn check(&self) -> Result<()> {
+        for (name, value) in [
+            ("items_per_sample", self.items_per_sample),
+            ("flops_per_sample", self.flops_per_sample),
+            ("available_flops", self.available_flops),
+        ] {
+            if let Some(found) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                let what = format!("`ThroughputMonitor`: `{name}` must be positive and finite, found {found:?}");
+                return Err(Error::config(what).help("write a positive number, or remove the setting"));
+            }
+        }
+        Ok(())
+    }
+
     fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.window_size < 2 {
             let found = self.window_size;

@@ -185,3 +185,11 @@ pub(crate) fn later_than(folder: &Path, batch_step: u64) -> Vec<PathBuf> {
         .map(|candidate| candidate.path)
         .collect()
 }
+
+/// Whether two paths name the same folder.
+pub(crate) fn is_same(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     optim::{Optimizer, Schedule},
-    os::panics::catch_panic,
+    os::panics::{catch_in, catch_panic},
     params::{
         ParamName,
         state::{f64_from_json, f64_to_json},
@@ -72,6 +72,13 @@ pub(crate) fn save(
             let len = bytes.len();
             tensors.push(Stored::new(format!("{prefix}{LBFGS}"), TensorData::new(bytes, [len]))?);
         }
+        let (schedule, schedule_state) = catch_in(
+            || format!("the schedule of {}", optimizer.name()),
+            || {
+                let schedule = optimizer.schedule();
+                Ok((schedule.map(Schedule::describe), schedule.map_or(Value::Null, Schedule::state)))
+            },
+        )?;
         records.push(OptimizerRecord {
             name: optimizer.name().to_owned(),
             numbers: optimizer.describe().to_owned(),
@@ -80,8 +87,8 @@ pub(crate) fn save(
             added: optimizer.added_groups(),
             steps: optimizer.steps,
             scalars,
-            schedule: optimizer.schedule().map(Schedule::describe),
-            schedule_state: optimizer.schedule().map_or(Value::Null, Schedule::state),
+            schedule,
+            schedule_state,
             watch_due: optimizer.watch_due,
         });
     }
@@ -165,7 +172,7 @@ pub(crate) fn restore(
     }
     optimizer.steps = record.steps;
     optimizer.watch_due = record.watch_due;
-    restore_schedule(optimizer, record, notes)
+    catch_in(|| format!("the schedule of {}", record.name), || restore_schedule(optimizer, record, notes))
 }
 
 /// Returns the number of tensors that a state is written as.

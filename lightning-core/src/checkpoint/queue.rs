@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::checkpoint::writer::{SaveRequest, Writer};
+use crate::{
+    checkpoint::writer::{Job, SaveRequest, Writer},
+    console::output::Console,
+    error::Result,
+};
 
 /// Checkpoints that are requested or being written.
 #[derive(Debug, Default)]
@@ -21,6 +25,41 @@ pub(crate) struct CheckpointQueue {
 }
 
 impl CheckpointQueue {
+    /// Starts a job after waiting for the previous one.
+    ///
+    /// # Errors
+    /// Those of the previous job; the new one is then not started.
+    pub(crate) fn submit(&mut self, job: Job, console: &mut Console) -> Result<()> {
+        self.finish(console)?;
+        self.writer.submit(job)
+    }
+
+    /// Prints what has been written, and checks the result of the last job if it has ended.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub(crate) fn poll(&mut self, console: &mut Console) -> Result<()> {
+        let result = self.writer.poll();
+        self.announce(console);
+        result
+    }
+
+    /// Waits for the last job, and prints what has been written.
+    ///
+    /// # Errors
+    /// Those of the job.
+    pub(crate) fn finish(&mut self, console: &mut Console) -> Result<()> {
+        let result = self.writer.finish();
+        self.announce(console);
+        result
+    }
+
+    fn announce(&mut self, console: &mut Console) {
+        for text in self.writer.take_announced() {
+            console.print(&text);
+        }
+    }
+
     /// Returns whether the file is requested.
     pub(crate) fn has_asked_for(&self, path: &Path) -> bool {
         self.requests.iter().any(|request| request.path == path)

@@ -1,10 +1,11 @@
 //! The state of a run at one point, and the file that is written from it.
 
-use std::{borrow::Borrow, path::Path};
+use std::{borrow::Borrow, fs::File, io, path::Path};
 
 use super::metadata::Metadata;
 use crate::{
     checkpoint::{
+        Checkpoint,
         container::{self, Stored},
         names,
     },
@@ -46,6 +47,29 @@ impl Snapshot {
     }
 }
 
+/// Writes the file of a snapshot again, from another file of the same snapshot.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub(crate) fn write_again(checkpoint: &Checkpoint, path: &Path, weights_only: bool) -> Result<()> {
+    let from = checkpoint.path();
+    if !weights_only {
+        return files::write_atomic(path, |writer| io::copy(&mut File::open(from)?, writer).map(|_| ()));
+    }
+    let mut tensors = Vec::new();
+    for name in checkpoint.container.tensors().map(|(name, _)| name).filter(|name| is_of_model(name)) {
+        if let Some(data) = checkpoint.container.read(&name)? {
+            tensors.push(Stored::new(name, data)?);
+        }
+    }
+    write(&checkpoint.metadata, tensors.iter(), path, true, || ())
+}
+
+/// Whether a tensor is in a file without optimizers and progress.
+fn is_of_model(name: &str) -> bool {
+    name.starts_with(names::MODEL) || name.starts_with(names::USER)
+}
+
 pub(crate) fn write<T: Borrow<Stored>>(
     metadata: &Metadata,
     tensors: impl Iterator<Item = T>,
@@ -54,10 +78,7 @@ pub(crate) fn write<T: Borrow<Stored>>(
     written: impl FnOnce(),
 ) -> Result<()> {
     let (text, tensors): (_, Vec<T>) = if weights_only {
-        let wanted = |tensor: &T| {
-            let name = tensor.borrow().name();
-            name.starts_with(names::MODEL) || name.starts_with(names::USER)
-        };
+        let wanted = |tensor: &T| is_of_model(tensor.borrow().name());
         let metadata = Metadata { run: None, ..metadata.clone() };
         (to_json_text(&metadata)?, tensors.filter(wanted).collect())
     } else {

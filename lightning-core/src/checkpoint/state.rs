@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::{Checkpoint, Resume, queue::CheckpointQueue};
 
 /// The checkpoints of a run.
@@ -12,10 +14,22 @@ pub(crate) struct CheckpointState {
     pub(crate) queue: CheckpointQueue,
 }
 
+impl CheckpointState {
+    /// Takes a callback's best checkpoint for that of the run, unless one with a lower rank has one.
+    pub(crate) fn set_best(&mut self, best: BestCheckpoint) {
+        if self.best.as_ref().is_none_or(|known| best.rank <= known.rank) {
+            self.best = Some(best);
+        }
+    }
+}
+
 /// The best checkpoint so far.
 #[derive(Clone, Debug)]
 pub(crate) struct BestCheckpoint {
     pub(crate) path: PathBuf,
+    /// Of several callbacks that save checkpoints, those that monitor a metric come first, in the
+    /// order of the callbacks.
+    pub(crate) rank: (bool, usize),
     /// The monitored metric and its value; `None` when the latest checkpoint counts as the best.
     pub(crate) score: Option<(String, f64)>,
 }
@@ -29,6 +43,10 @@ pub(crate) struct ResumeState {
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
     /// The checkpoint that the run was resumed from.
     pub(crate) resumed_from: Option<ResumedFrom>,
+    /// Whether the program is one that is restarted, and no checkpoint was found.
+    pub(crate) restarted: bool,
+    /// The hyperparameters of the module.
+    pub(crate) hparams: Value,
     /// The differences between the program and the checkpoint.
     pub(crate) differences: Vec<String>,
     /// The paths of the parameters that were frozen at the start of `fit`.

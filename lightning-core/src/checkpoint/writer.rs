@@ -6,7 +6,10 @@ use std::{
     convert::Infallible,
     io,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -28,7 +31,7 @@ pub(crate) struct SaveRequest {
     pub(crate) pointer: Option<PathBuf>,
     /// Files to remove when this one is in place.
     pub(crate) to_delete: Vec<PathBuf>,
-    /// The line to print when the file is written.
+    /// The line to print once the file is written.
     pub(crate) announce: Option<String>,
 }
 
@@ -38,8 +41,11 @@ impl SaveRequest {
     }
 
     /// Writes the pointer and removes the old files, once the file is in place.
-    fn finish(&self) -> Result<()> {
-        let Self { path, weights_only: _, pointer, to_delete, announce: _ } = self;
+    fn finish(&self, announced: &Announced) -> Result<()> {
+        let Self { path, weights_only: _, pointer, to_delete, announce } = self;
+        if let Some(text) = announce {
+            announced.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        }
         if let Some(pointer) = pointer {
             point(pointer, path)?;
         }
@@ -94,22 +100,22 @@ pub(crate) struct Job {
 
 impl Job {
     /// Writes the files. `memory` is dropped with the tensors, which is before the last file is in
-    /// place.
-    fn run(self, memory: Sender<Infallible>) -> Result<()> {
+    /// place. A file that cannot be written leaves the others alone; the first error is returned.
+    fn run(self, memory: Sender<Infallible>, announced: &Announced) -> Result<()> {
         let Self { snapshot, requests, location } = self;
-        Self::write(snapshot, &requests, memory).map_err(|error| error.at(location))
-    }
-
-    fn write(snapshot: Snapshot, requests: &[SaveRequest], memory: Sender<Infallible>) -> Result<()> {
         let Some((last, others)) = requests.split_last() else { return Ok(()) };
+        let mut first = Ok(());
         for request in others {
-            snapshot.write(&request.path, request.weights_only)?;
-            request.finish()?;
+            let written = snapshot.write(&request.path, request.weights_only);
+            first = first.and(written.and_then(|()| request.finish(announced)));
         }
-        snapshot.write_last(&last.path, last.weights_only, || drop(memory))?;
-        last.finish()
+        let written = snapshot.write_last(&last.path, last.weights_only, || drop(memory));
+        first.and(written.and_then(|()| last.finish(announced))).map_err(|error| error.at(location))
     }
 }
+
+/// The lines of files that are written, and not printed yet.
+type Announced = Mutex<Vec<String>>;
 
 /// Writes checkpoints on a thread of its own, at most one at a time.
 #[derive(Debug, Default)]
@@ -118,6 +124,9 @@ pub(crate) struct Writer {
     /// When the last job started, and a channel that closes when it has dropped the shared tensors.
     memory: Option<(Instant, Receiver<Infallible>)>,
     paths: Vec<PathBuf>,
+    announced: Arc<Announced>,
+    /// Whether a job has a line to print, so that the lock is not taken for those without.
+    announces: bool,
 }
 
 impl Writer {
@@ -130,8 +139,10 @@ impl Writer {
         self.paths = job.requests.iter().map(|request| request.path.clone()).collect();
         let (memory, open) = channel();
         self.memory = job.snapshot.is_shared().then(|| (Instant::now(), open));
+        self.announces |= job.requests.iter().any(|request| request.announce.is_some());
+        let announced = Arc::clone(&self.announced);
         let thread = thread::Builder::new().name("checkpoint".to_owned());
-        let running = thread.spawn(move || job.run(memory)).map_err(|error| {
+        let running = thread.spawn(move || job.run(memory, &announced)).map_err(|error| {
             Error::new(ErrorKind::Io, "the thread that writes checkpoints could not be started").caused_by(error)
         })?;
         self.running = Some(running);
@@ -159,6 +170,15 @@ impl Writer {
         }
     }
 
+    /// Returns the lines of the files that have been written since the last call.
+    pub(crate) fn take_announced(&mut self) -> Vec<String> {
+        if !self.announces {
+            return Vec::new();
+        }
+        self.announces = self.running.is_some();
+        std::mem::take(&mut *self.announced.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The files of the last job, written or not.
     pub(crate) fn paths(&self) -> &[PathBuf] {
         &self.paths
@@ -173,7 +193,7 @@ impl Writer {
             None => Ok(()),
             Some(Ok(result)) => result,
             Some(Err(panic)) => {
-                Err(Error::new(ErrorKind::Panic, format!("writing a checkpoint panicked: {}", panic_message(&*panic))))
+                Err(Error::new(ErrorKind::Panic, format!("writing a checkpoint panicked: {}", panic_message(panic))))
             }
         }
     }
@@ -198,7 +218,7 @@ mod tests {
     fn writing(age: Duration) -> (Writer, Sender<Infallible>) {
         let (held, open) = channel();
         let memory = Some((Instant::now().checked_sub(age).unwrap(), open));
-        (Writer { running: None, memory, paths: Vec::new() }, held)
+        (Writer { running: None, memory, paths: Vec::new(), announced: Arc::default(), announces: false }, held)
     }
 
     #[test]

@@ -88,7 +88,8 @@ pub(crate) fn evaluate(
         run.log.scope = ScopeId::CLOSED;
         if !run.progress.sanity_checking {
             run.progress.counters.validation_runs += u64::from(stage == Stage::Validate);
-            let values = run.log.metrics.end_epoch(stage, run.progress.counters.epoch)?;
+            let ended = run.log.metrics.end_epoch(stage, run.progress.counters.epoch);
+            let values = ended.map_err(|error| error.at(run.progress.location(None, false)))?;
             run.log.log_epoch(&values, &run.progress, &mut run.console)?;
         }
         Ok(batches)

@@ -1,13 +1,34 @@
 //! Start and end hooks, errors, signals, set-up and teardown around the loops.
 
 use crate::{
-    engine::{checkpoints, driver::Driver, run::RunState},
+    engine::{
+        checkpoints::{self, Flushed},
+        driver::Driver,
+        run::RunState,
+    },
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     loggers::RunStatus,
-    os::signals,
+    os::{panics::catch_panic, signals},
+    progress::Phase,
     stage::Stage,
 };
+
+/// Runs a part of a run. The calls into user code catch their panics themselves and say where they
+/// are; this catches those of code that no call is seen of, such as a destructor.
+pub(super) fn guarded<T>(
+    run: &mut RunState,
+    driver: &mut dyn Driver,
+    body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
+) -> Result<T> {
+    match catch_panic(|| Ok(body(run, driver))) {
+        Ok(result) => result,
+        Err(error) => {
+            let in_batch = run.progress.stage == Stage::Fit && run.progress.position.phase != Phase::EpochStart;
+            Err(error.at(run.progress.location(None, in_batch)))
+        }
+    }
+}
 
 /// Runs `body` between a start hook and an end hook. The end hook also runs after an error; the
 /// first error is returned.
@@ -29,7 +50,7 @@ pub(super) fn with_end<T>(
     end: Hook,
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
-    let result = body(run, driver);
+    let result = guarded(run, driver, body);
     if result.is_err() {
         fail(run, driver);
     }
@@ -50,8 +71,17 @@ pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver) {
         run.console.warn(format!("`on_exception` failed as well: {error}"));
     }
     // A callback may have requested a checkpoint; it is taken before end hooks change the module.
-    if let Err(error) = checkpoints::flush(run, driver) {
+    let flushed = guarded(run, driver, |run, driver| Ok(checkpoints::try_flush(run, driver)));
+    warn_of(run, flushed.unwrap_or_else(Flushed::failed));
+}
+
+/// Warns of checkpoints and logs that could not be saved in a run that ends with another error.
+fn warn_of(run: &mut RunState, Flushed { saved, logged }: Flushed) {
+    if let Err(error) = saved {
         run.console.warn(format!("a checkpoint could not be written: {error}"));
+    }
+    if let Err(error) = logged {
+        run.console.warn(format!("the log could not be saved: {error}"));
     }
 }
 
@@ -62,22 +92,29 @@ pub(crate) fn with_data<T>(
     driver: &mut dyn Driver,
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
-    let result = set_up(run, driver).and_then(|()| body(run, driver));
+    let mut result = guarded(run, driver, |run, driver| {
+        set_up(run, driver)?;
+        body(run, driver)
+    });
     if result.is_ok() && run.progress.stage == Stage::Fit {
         checkpoints::answer_signal(run);
     }
-    let saved = checkpoints::flush_and_wait(run, driver);
-    if let (Err(_), Err(error)) = (&result, &saved) {
-        run.console.warn(format!("a checkpoint could not be written: {error}"));
+    let flushed = guarded(run, driver, |run, driver| Ok(checkpoints::try_flush_and_wait(run, driver)));
+    let flushed = flushed.unwrap_or_else(Flushed::failed);
+    match flushed.is_ok() {
+        true => {}
+        false if result.is_err() => warn_of(run, flushed),
+        false => result = flushed.result().and(result),
     }
     // Also after a signal that came since the last safe point.
-    if result.is_err() || saved.is_err() || signals::pending() {
+    if result.is_err() || signals::pending() {
         fail(run, driver);
-        if let Err(error) = run.checkpoints.queue.writer.finish() {
-            run.console.warn(format!("a checkpoint could not be written: {error}"));
-        }
     }
-    let torn_down = driver.teardown(run);
+    // What the failed run has still requested is on disk before the data is torn down.
+    if let Err(error) = run.checkpoints.queue.finish(&mut run.console) {
+        warn_of(run, Flushed::failed(error));
+    }
+    let torn_down = guarded(run, driver, |run, driver| driver.teardown(run));
     run.console.bar.finish();
     if let Some(profile) = &mut run.console.profile {
         profile.end(run.progress.started);
@@ -89,9 +126,8 @@ pub(crate) fn with_data<T>(
         (Ok(_), Ok(())) => RunStatus::Success,
         _ => RunStatus::Failed,
     };
-    let closed = run.log.loggers.finalize(status);
+    let closed = run.log.loggers.finalize(status).map_err(|error| error.at(run.progress.location(None, false)));
     let value = result?;
-    saved?;
     torn_down?;
     closed?;
     Ok(value)
@@ -117,7 +153,7 @@ pub(crate) fn interrupted(run: &RunState, in_batch: bool) -> Error {
 /// # Errors
 /// If a checkpoint fails, and as [`check_signals`].
 pub(super) fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: bool) -> Result<()> {
-    checkpoints::answer_signal(run);
+    checkpoints::answer_signal(run)?;
     if signals::pending() {
         checkpoints::save_interrupted(run, driver)?;
     }
@@ -139,7 +175,7 @@ fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     run.strategy.barrier()?;
     driver.setup(run)?;
     if run.strategy.rank().is_global_zero() {
-        run.log.loggers.start(&run.hparams)?;
+        run.log.loggers.start(&run.hparams).map_err(|error| error.at(run.progress.location(None, false)))?;
     }
     Ok(())
 }

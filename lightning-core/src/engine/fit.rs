@@ -141,7 +141,7 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
         return Ok(());
     }
-    driver.save_rollback()?;
+    driver.save_rollback().map_err(|error| error.at(run.progress.location(None, false)))?;
     run.progress.sanity_checking = true;
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));

@@ -47,6 +47,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
         let result = record(None, stage, host, &mut entries, || {
             catch_panic(|| {
                 let mut cx = run.callback_context();
+                cx.index = index;
                 call(&mut **callback, hook, &mut cx, module)
             })
         });

@@ -62,7 +62,8 @@ impl LogState {
         for output in std::mem::take(&mut self.inbox.outputs) {
             let batch = output.in_batch.then_some(progress.batch_idx);
             if !progress.sanity_checking {
-                self.loggers.show(output, log_position(progress, batch))?;
+                let shown = self.loggers.show(output, log_position(progress, batch));
+                shown.map_err(|error| error.at(progress.location(None, batch.is_some())))?;
             }
         }
         Ok(())
@@ -84,7 +85,7 @@ impl LogState {
         if values.is_empty() {
             return Ok(());
         }
-        self.loggers.log(&record(progress, Some(progress.batch_idx), values))
+        self.send(progress, Some(progress.batch_idx), values)
     }
 
     /// Sends the values of an evaluation batch to the loggers, if one of its metrics has `on_step`.
@@ -94,7 +95,7 @@ impl LogState {
             return Ok(());
         }
         let values = self.metrics.take_step_record(self.scope)?;
-        self.loggers.log(&record(progress, Some(progress.batch_idx), values))
+        self.send(progress, Some(progress.batch_idx), values)
     }
 
     /// Sends the values of an epoch to the loggers.
@@ -106,14 +107,21 @@ impl LogState {
     ) -> Result<()> {
         self.warn_of_nan(progress, console);
         for (name, text) in self.metrics.take_tables() {
-            self.loggers.show(Output::text(&name, &text, false), log_position(progress, None))?;
+            let shown = self.loggers.show(Output::text(&name, &text, false), log_position(progress, None));
+            shown.map_err(|error| error.at(progress.location(None, false)))?;
         }
         let metrics: Vec<_> =
             values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();
         if metrics.is_empty() {
             return Ok(());
         }
-        self.loggers.log(&record(progress, None, metrics))
+        self.send(progress, None, metrics)
+    }
+
+    /// Sends a record to the loggers.
+    fn send(&mut self, progress: &LoopState, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Result<()> {
+        let record = Record { position: log_position(progress, batch), metrics };
+        self.loggers.log(&record).map_err(|error| error.at(progress.location(None, batch.is_some())))
     }
 
     /// Warns once of each metric that has become NaN or could not be resumed. The run continues.
@@ -131,8 +139,4 @@ impl LogState {
 fn log_position(progress: &LoopState, batch: Option<u64>) -> LogPosition {
     let Counters { epoch, global_step, batch_step, .. } = progress.counters;
     LogPosition::new(progress.stage, epoch, batch, batch_step, global_step)
-}
-
-fn record(progress: &LoopState, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Record {
-    Record { position: log_position(progress, batch), metrics }
 }

@@ -6,7 +6,7 @@ use super::{checkout::Checkout, run::RunState, train_step::check_loss};
 use crate::{
     callbacks::Callback,
     engine::hooks::run_hooks,
-    error::Result,
+    error::{Error, Result},
     hooks::Hook,
     module::{LightningModule, ManualEngine},
     optim::{Clip, GradientStore, Optimizer, Scaling, Weight},
@@ -41,6 +41,12 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
     }
 
     fn step(&mut self, name: &str, module: &mut M, mut gradients: Gradients, clip: Option<Clip>) -> Result<()> {
+        if let Some(Clip { limit, .. }) = clip.filter(|clip| !(clip.limit.is_finite() && clip.limit > 0.0)) {
+            return Err(Error::config(format!(
+                "the limit of `clip_norm` and `clip_value` must be positive and finite, found {limit:?}"
+            ))
+            .help("pass a positive number, or step with the gradients themselves to train without clipping"));
+        }
         self.run.train.optimizer(name)?;
         run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
         let RunState { train, log, progress, checkpoints, .. } = &mut *self.run;

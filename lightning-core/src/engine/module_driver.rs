@@ -24,7 +24,7 @@ mod model;
 mod steps;
 
 pub(crate) use self::{
-    checkpoint::take_snapshot,
+    checkpoint::{data_hparams, take_snapshot},
     model::{for_evaluation, for_training},
 };
 

@@ -13,17 +13,18 @@ use crate::{
         Checkpoint, Metadata, Resume, ResumedFrom, RunRecord,
         collect::Tensors,
         differences::{compare, compare_one},
-        find::{self, Found, SearchFolder},
+        find::{self, Found, SearchFolder, is_same},
         metadata::BufferRecord,
         names, optimizers, writer,
     },
     engine::{checkpoints, driver::Driver, loss_scaling, run::RunState},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Location, Result},
     hooks::Hook,
     optim::Weight,
     os::files,
     params::ParamName,
     progress::{LoopPosition, Phase, StopReason},
+    stage::Stage,
     tensor::handle::{Handle, float_on},
 };
 
@@ -103,10 +104,12 @@ fn restore_buffers(
 /// If there must be a checkpoint and none is found, or it cannot be read.
 pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) -> Result<()> {
     run.resume.differences.clear();
+    run.resume.restarted = false;
     if resume == Resume::Never {
         return Ok(());
     }
-    let runs = run.log.loggers.earlier_runs()?;
+    let in_fit = |error: Error| error.at(Location { stage: Some(Stage::Fit), ..Location::default() });
+    let runs = run.log.loggers.earlier_runs().map_err(in_fit)?;
     let mut searched: Vec<SearchFolder> =
         folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
     searched.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
@@ -123,7 +126,10 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
                 }
                 if resume == Resume::Best { best_of(&checkpoint)? } else { checkpoint }
             }
-            None if resume == Resume::LastOrStart => return Ok(()),
+            None if resume == Resume::LastOrStart => {
+                run.resume.restarted = true;
+                return Ok(());
+            }
             None => return Err(nothing_found(&searched)),
         },
     };
@@ -134,7 +140,7 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
         // The loggers drop what the earlier run logged after the checkpoint: the resumed run logs
         // it again, so that each step is in the log once.
         Some(version) => {
-            run.log.loggers.resume(version, batch_step, records)?;
+            run.log.loggers.resume(version, batch_step, records).map_err(in_fit)?;
             run.log.loggers.count_from(batch_step, records);
         }
         None if runs.is_empty() => run.log.loggers.count_from(batch_step, records),
@@ -165,21 +171,22 @@ fn nothing_found(searched: &[SearchFolder]) -> Error {
 /// Opens the best checkpoint that the last one names.
 fn best_of(last: &Checkpoint) -> Result<Checkpoint> {
     let callbacks = last.metadata.run.as_ref().map(|record| &record.callbacks);
-    let best = callbacks.into_iter().flatten().find_map(|(_, state)| state.get("best").and_then(Value::as_str));
+    let mut best: Vec<(bool, &str)> = callbacks
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, state)| {
+            // A callback without a metric names its latest checkpoint.
+            Some((key.starts_with("ModelCheckpoint(latest,"), state.get("best").and_then(Value::as_str)?))
+        })
+        .collect();
+    best.sort_by_key(|(latest, _)| *latest);
+    let best = best.first().map(|(_, name)| *name);
     let name = best.and_then(|best| Path::new(best).file_name()).ok_or_else(|| {
         Error::checkpoint(last.path(), "the last checkpoint does not name a best one")
             .help("monitor a metric with `ModelCheckpoint::new(KEY)`, or use `Resume::Last`")
     })?;
     // Beside the last one: the folder may have been moved since the path was stored.
     Checkpoint::open(&last.path().with_file_name(name))
-}
-
-/// Whether two paths name the same folder.
-fn is_same(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
 }
 
 /// Returns the version of the run that wrote a checkpoint: the run whose folder contains it, or
@@ -276,7 +283,7 @@ pub(crate) fn restore_training_state(
         let [before, now] = [stored.numbers.as_str(), optimizer.describe()].map(one_line);
         compare_one(&format!("the optimizer `{}`", stored.name), Some(&before), Some(&now), &mut notes);
         optimizers::restore(optimizer, stored, &parameters, &checkpoint.container, &device, &mut notes)
-            .map_err(|error| error.at_path(&path))?;
+            .map_err(|error| error.at_path(&path).at(run.progress.location(None, false)))?;
     }
     for stored in &record.optimizers {
         if !run.train.optimizers.iter().any(|optimizer| optimizer.name() == stored.name) {

@@ -135,6 +135,7 @@ impl RunState {
             loggers: &mut log.loggers,
             checkpoints,
             resume,
+            index: 0,
             not_implemented: None,
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     },
     error::Result,
     module::erased::ErasedModule,
+    os::panics::catch_in,
     params::{StateWriter, state::f64_to_json},
     tensor::handle::Handle,
 };
@@ -28,9 +29,9 @@ use crate::{
 /// If a callback cannot save its state.
 pub(crate) fn callback_states<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<Vec<(String, StateWriter)>> {
     let mut states = Vec::new();
-    for (key, callback) in keyed(callbacks.iter().map(|callback| callback.state_key())).into_iter().zip(callbacks) {
+    for (key, callback) in callback_keys(callbacks)?.into_iter().zip(callbacks) {
         let mut state = StateWriter::default();
-        callback.save_state(&mut state)?;
+        catch_in(|| format!("save_state of {key}"), || callback.save_state(&mut state))?;
         if !state.is_empty() {
             states.push((key, state));
         }
@@ -38,8 +39,18 @@ pub(crate) fn callback_states<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<V
     Ok(states)
 }
 
+/// Returns the keys of the callbacks' states. Among equal keys the later ones get a number.
+///
+/// # Errors
+/// If a callback panics.
+pub(crate) fn callback_keys<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<Vec<String>> {
+    let keys =
+        callbacks.iter().map(|callback| catch_in(|| "a callback's state_key".to_owned(), || Ok(callback.state_key())));
+    Ok(keyed(keys.collect::<Result<Vec<_>>>()?.into_iter()))
+}
+
 /// Numbers equal keys, so that each is unique.
-pub(crate) fn keyed(keys: impl Iterator<Item = String>) -> Vec<String> {
+fn keyed(keys: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     keys.map(|key| {
         let count = seen.entry(key.clone()).or_default();
@@ -105,8 +116,8 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
         burn: BURN_VERSION.to_owned(),
         git_commit: git::commit(),
         module: module.name().to_owned(),
-        hparams: module.hparams()?,
-        state: module.state()?,
+        hparams: catch_in(|| format!("the hyperparameters of {}", module.name()), || module.hparams())?,
+        state: catch_in(|| format!("the state of {}", module.name()), || module.state())?,
         user,
         epoch: run.progress.last_epoch,
         global_step: run.progress.counters.global_step,

@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     hooks::Hook,
     optim::Interval,
+    os::panics::drop_caught,
     progress::{LoopPosition, Phase},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
@@ -43,11 +44,15 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     });
     driver.end(LoaderId::Train);
     let complete = batches?;
-    let values = run.log.metrics.end_epoch(Stage::Fit, epoch)?;
+    let ended = run.log.metrics.end_epoch(Stage::Fit, epoch);
+    let values = ended.map_err(|error| error.at(run.progress.location(None, false)))?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
     train_step::watch(run, Interval::Epoch)?;
-    run.log.log_epoch(&values, &run.progress, &mut run.console)?;
-    run.log.loggers.save()?;
+    // The checkpoint of the epoch does not depend on the log.
+    let logged = run
+        .log
+        .log_epoch(&values, &run.progress, &mut run.console)
+        .and_then(|()| run.log.loggers.save().map_err(|error| error.at(run.progress.location(None, false))));
     run.console.bar.end_epoch(run.log.metrics.bar());
     run.progress.position = match complete {
         true => LoopPosition::start_of(epoch + 1),
@@ -56,7 +61,8 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     };
     // The gradients in the buffers are of finished batches, which a resumed run does not repeat.
     run.progress.micro_batches_before = run.train.micro_batches();
-    checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
+    let flushed = checkpoints::flush(run, driver);
+    logged.and(flushed).inspect_err(|_| fail(run, driver))
 }
 
 /// Runs the start hook of an epoch.
@@ -175,7 +181,10 @@ fn save_if_interrupted<T>(read: Result<T>, run: &mut RunState, driver: &mut dyn 
 /// Trains on the ready batch, with its hooks, counters and log.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan)?;
-    run.outputs.training = None;
+    if let Some(output) = run.outputs.training.take() {
+        drop_caught("the output of the last training step", output)
+            .map_err(|error| error.at(run.progress.location(None, true)))?;
+    }
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
         return train_step::update_all(run, driver);

@@ -166,7 +166,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
         let mut update = optimizer.update(gradients, scaling, &run.progress.device);
         driver.update(&mut update)?;
         update.finish()?;
-        step_schedule(optimizer)?;
+        step_schedule(optimizer).map_err(|error| error.at(run.progress.location(None, true)))?;
     }
     gradients.clear();
     run.console.measured("optimizer_step", since);

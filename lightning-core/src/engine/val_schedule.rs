@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     engine::run::RunState,
     error::{Error, Result},
-    progress::Limit,
+    progress::{Limit, whole},
     settings::{ValCheckInterval, ValidationSettings},
 };
 
@@ -72,7 +72,7 @@ impl ValSchedule {
 }
 
 fn count(batches: i128) -> u64 {
-    u64::try_from(batches).unwrap_or(1)
+    whole(batches).max(1)
 }
 
 /// Whether validation may run in an epoch.

@@ -7,6 +7,7 @@ use crate::{
         checkpoints,
         driver::{CallbackStatesAfter, Driver, LoaderInfo, Mode},
         evaluate::evaluate,
+        events::guarded,
         run::RunState,
     },
     error::{ErrorKind, Result},
@@ -23,11 +24,11 @@ pub(super) fn validate(
     let (scope, batch_idx) = (run.log.scope, run.progress.batch_idx);
     // The sanity check has made a copy itself, and rolls back to it.
     if !run.progress.sanity_checking {
-        driver.save_rollback()?;
+        driver.save_rollback().map_err(|error| error.at(run.progress.location(None, false)))?;
     }
     driver.set_mode(Mode::Eval)?;
     run.progress.stage = Stage::Validate;
-    let result = evaluate(run, driver, loaders, limit).map(|_| ());
+    let result = guarded(run, driver, |run, driver| evaluate(run, driver, loaders, limit).map(|_| ()));
     run.progress.stage = Stage::Fit;
     (run.log.scope, run.progress.batch_idx, run.progress.loader_idx) = (scope, batch_idx, 0);
     if run.progress.sanity_checking {

@@ -7,7 +7,13 @@ use serde_json::Value;
 use crate::{
     error::{Error, Result},
     loggers::{LogPosition, Logger, Output, Record, RunStatus},
+    os::panics::catch_in,
 };
+
+/// Calls a method of a logger. An error says which.
+pub(super) fn call<T>(method: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_in(|| format!("a logger's {method}"), body)
+}
 
 /// All loggers of a trainer, called as one.
 #[derive(Default)]
@@ -44,7 +50,7 @@ impl Loggers {
     /// When its folder cannot be read.
     pub(crate) fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
         for logger in &self.all {
-            let runs = logger.earlier_runs()?;
+            let runs = call("earlier_runs", || logger.earlier_runs())?;
             if !runs.is_empty() {
                 return Ok(runs);
             }
@@ -57,7 +63,7 @@ impl Loggers {
     /// # Errors
     /// When a logger cannot take it up.
     pub(crate) fn resume(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
-        self.all.iter_mut().try_for_each(|logger| logger.resume_at(version, batch_step, records))
+        self.all.iter_mut().try_for_each(|logger| call("resume_at", || logger.resume_at(version, batch_step, records)))
     }
 
     /// Counts from a checkpoint's number of records on.
@@ -67,8 +73,8 @@ impl Loggers {
 
     pub(crate) fn start(&mut self, hparams: &Value) -> Result<()> {
         for logger in &mut self.all {
-            logger.start()?;
-            logger.log_hyperparams(hparams)?;
+            call("start", || logger.start())?;
+            call("log_hyperparams", || logger.log_hyperparams(hparams))?;
         }
         Ok(())
     }
@@ -76,34 +82,45 @@ impl Loggers {
     pub(crate) fn log(&mut self, record: &Record) -> Result<()> {
         let step = record.position.batch_step;
         self.last = (step, self.records_at(step) + 1);
-        self.all.iter_mut().try_for_each(|logger| logger.log_metrics(record))
+        self.all.iter_mut().try_for_each(|logger| call("log_metrics", || logger.log_metrics(record)))
     }
 
     pub(crate) fn show(&mut self, output: Output, position: LogPosition) -> Result<()> {
         output.show(&mut self.all, position)
     }
 
+    /// Has every logger save, and returns the first error.
     pub(crate) fn save(&mut self) -> Result<()> {
-        self.all.iter_mut().try_for_each(|logger| logger.save())
+        self.each("save", |logger| logger.save())
     }
 
-    /// Closes every logger, and gives back the first error.
+    /// Closes every logger, and returns the first error.
     pub(crate) fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        self.each("finalize", |logger| logger.finalize(status))
+    }
+
+    /// Calls a method of every logger, also after one has failed, and returns the first error.
+    fn each(&mut self, method: &str, mut body: impl FnMut(&mut dyn Logger) -> Result<()>) -> Result<()> {
         let mut first: Option<Error> = None;
         for logger in &mut self.all {
-            if let Err(error) = logger.finalize(status) {
+            if let Err(error) = call(method, || body(&mut **logger)) {
                 first.get_or_insert(error);
             }
         }
         first.map_or(Ok(()), Err)
     }
 
-    /// The folder of the first logger that has one, otherwise `root`.
+    /// The folder of the first logger that has one, otherwise `root`. For user code, whose panics
+    /// are caught where it is called.
     pub(crate) fn dir_or(&self, root: &Path) -> PathBuf {
-        self.dir().unwrap_or(root).to_path_buf()
+        self.all.iter().find_map(|logger| logger.log_dir()).unwrap_or(root).to_path_buf()
     }
 
-    pub(crate) fn dir(&self) -> Option<&Path> {
-        self.all.iter().find_map(|logger| logger.log_dir())
+    /// The folder of the first logger that has one.
+    ///
+    /// # Errors
+    /// If a logger panics.
+    pub(crate) fn dir(&self) -> Result<Option<&Path>> {
+        call("log_dir", || Ok(self.all.iter().find_map(|logger| logger.log_dir())))
     }
 }

@@ -11,8 +11,8 @@ use crate::error::Result;
 /// number of `log_…` and [`save`](Logger::save), and [`finalize`](Logger::finalize) however the run
 /// ends. It may repeat this: a `test` after a `fit` continues the same run.
 ///
-/// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required. An error of a
-/// logger ends the run.
+/// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required. An error or a
+/// panic of a logger ends the run; checkpoints are written all the same.
 ///
 /// ```
 /// use lightning_core::{Result, loggers::{Logger, Record}};

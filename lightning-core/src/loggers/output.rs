@@ -1,6 +1,6 @@
 //! What a step or hook logs besides numbers, on its way to the loggers.
 
-use super::{Figure, Histogram, LogPosition, Logger, OwnedFigure, OwnedImage, ToHistogram, ToImage};
+use super::{Figure, Histogram, LogPosition, Logger, OwnedFigure, OwnedImage, ToHistogram, ToImage, list::call};
 use crate::error::{Error, Result};
 
 /// A text, image, histogram or figure on its way to the loggers.
@@ -47,10 +47,10 @@ impl Output {
         let Self { name, content, in_batch: _ } = self;
         let content = content.map_err(|error| Error::data(format!("`{name}` cannot be logged")).caused_by(error))?;
         loggers.iter_mut().try_for_each(|logger| match &content {
-            Content::Text(text) => logger.log_text(&name, text, position),
-            Content::Image(image) => logger.log_image(&name, &image.borrow(), position),
-            Content::Histogram(histogram) => logger.log_histogram(&name, histogram, position),
-            Content::Figure(figure) => logger.log_figure(&name, figure.borrow(), position),
+            Content::Text(text) => call("log_text", || logger.log_text(&name, text, position)),
+            Content::Image(image) => call("log_image", || logger.log_image(&name, &image.borrow(), position)),
+            Content::Histogram(histogram) => call("log_histogram", || logger.log_histogram(&name, histogram, position)),
+            Content::Figure(figure) => call("log_figure", || logger.log_figure(&name, figure.borrow(), position)),
         })
     }
 }

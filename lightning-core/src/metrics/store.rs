@@ -130,7 +130,8 @@ impl MetricStore {
     /// Adds the name of the metric to an error.
     fn of_metric(&self, slot: usize, what: &str, error: Error) -> Error {
         let name = self.slot_name(slot);
-        Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}")).caused_by(error)
+        let kind = if error.kind() == ErrorKind::Panic { ErrorKind::Panic } else { ErrorKind::Metric };
+        Error::new(kind, format!("the metric `{name}` {what}")).caused_by(error)
     }
 
     /// Notes that a metric has become NaN.

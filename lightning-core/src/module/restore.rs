@@ -8,12 +8,12 @@ use burn::{
 };
 use serde_json::Value;
 
-use super::traits::{LightningImpl, LightningStruct};
+use super::traits::{LightningImpl, LightningStruct, hook_label};
 use crate::{
     checkpoint::{Checkpoint, names},
     error::{Error, Result},
     module::{InitModule, InitOutput},
-    os::panics::catch_panic,
+    os::panics::{catch_in, catch_panic},
     params::{
         BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
         from_json, json::with_null_hint, state::StoredTensors, to_json, visit,
@@ -94,8 +94,13 @@ fn apply_from<M: LightningStruct + LightningImpl>(
     let mut changed = module.clone();
     changed.map_buffers(&mut values)?;
     let user = checkpoint.tensors_below(names::USER)?;
-    changed.load_state(&StateReader::new(&checkpoint.metadata.state)).map_err(located)?;
-    changed.load_user_state(&StateReader::with_tensors(&checkpoint.metadata.user, &user)).map_err(located)?;
+    catch_in(
+        || format!("the state of {}", M::NAME),
+        || changed.load_state(&StateReader::new(&checkpoint.metadata.state)),
+    )
+    .map_err(located)?;
+    let stored = StateReader::with_tensors(&checkpoint.metadata.user, &user);
+    catch_in(|| hook_label::<M>("on_load_checkpoint"), || changed.load_user_state(&stored)).map_err(located)?;
     // Last, because it cannot be undone: a module shares its running statistics with its clones.
     *module = changed.map(&mut DynMapper::new(MapMode::Values(&mut values)));
     Ok(())

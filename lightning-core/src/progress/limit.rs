@@ -40,6 +40,11 @@ impl fmt::Display for Limit {
     }
 }
 
+/// A number of batches; one that no loader has is the largest.
+pub(crate) fn whole(batches: i128) -> u64 {
+    u64::try_from(batches).unwrap_or(if batches < 0 { 0 } else { u64::MAX })
+}
+
 impl Limit {
     /// All batches.
     pub(crate) const ALL: Self = Self::Fraction(1.0);
@@ -74,7 +79,7 @@ impl Limit {
     pub(crate) fn of(self, len: Option<u64>, setting: &str) -> Result<Option<u64>> {
         match (self, len) {
             (Self::Batches(batches), len) => {
-                let batches = u64::try_from(batches).unwrap_or(0);
+                let batches = whole(batches);
                 Ok(Some(len.map_or(batches, |len| len.min(batches))))
             }
             (Self::Fraction(fraction), Some(len)) => {

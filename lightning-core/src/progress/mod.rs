@@ -12,6 +12,7 @@ mod stop_reason;
 
 pub use self::{limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
 pub(crate) use self::{
+    limit::whole,
     loop_state::LoopState,
     outputs::StepOutputs,
     position::{Counters, LoopPosition, Phase},

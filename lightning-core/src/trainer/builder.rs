@@ -6,6 +6,7 @@ use crate::{
     engine::run::RunState,
     error::{ConfigErrors, Result},
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
+    os::panics::{catch_in, catch_panic},
     settings::{Settings, TrainerBuilder},
     tensor::readback,
     trainer::devices,
@@ -17,9 +18,13 @@ impl<M: LightningModule> TrainerBuilder<M> {
     /// # Errors
     /// If settings or callbacks are not valid: one error with every problem and its remedy.
     pub fn build(self) -> Result<Trainer<M>> {
+        catch_in(|| "build".to_owned(), || Ok(self.try_build()))?
+    }
+
+    fn try_build(self) -> Result<Trainer<M>> {
         let Self { mut settings, errors: mut problems, mut callbacks, mut loggers, resume } = self;
         for callback in &callbacks {
-            if let Err(error) = callback.check() {
+            if let Err(error) = catch_panic(|| callback.check()) {
                 problems.add(error.message().to_owned(), error.remedy().unwrap_or("see its documentation"));
             }
         }

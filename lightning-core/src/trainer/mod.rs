@@ -10,14 +10,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use burn::{
-    module::{Module, ParamId},
-    tensor::Device,
-};
-use serde_json::Value;
-
 use crate::{
-    callbacks::Callback,
+    callbacks::{Callback, CallbackInfo},
     checkpoint::{Checkpoint, differences::compare_hparams},
     console::table,
     data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, RunStep, Testing, Validation, merge_hparams},
@@ -26,7 +20,7 @@ use crate::{
         checkout::Checkout,
         driver::{DriveModel, Mode},
         loss_scaling,
-        module_driver::{ModuleDriver, for_evaluation, for_training, take_snapshot},
+        module_driver::{ModuleDriver, data_hparams, for_evaluation, for_training, take_snapshot},
         resume,
         run::RunState,
         snapshot::callback_states,
@@ -37,11 +31,19 @@ use crate::{
     module::{
         ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
-    os::{files, signals::Signals},
+    os::{
+        files,
+        panics::{catch_in, catch_panic, drop_caught},
+        signals::Signals,
+    },
     params,
     progress::Counters,
     random,
     stage::Stage,
+};
+use burn::{
+    module::{Module, ParamId},
+    tensor::Device,
 };
 
 pub use self::{
@@ -105,7 +107,8 @@ impl<M> Trainer<M> {
         self.run.log_dir()
     }
 
-    /// Returns the path of the best checkpoint written so far.
+    /// Returns the path of the best checkpoint written so far: of several `ModelCheckpoint`s, that
+    /// of the first one that monitors a metric.
     pub fn best_checkpoint(&self) -> Option<&Path> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
     }
@@ -134,20 +137,22 @@ impl<M: LightningModule> Trainer<M> {
         let source = data.into_run_data();
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
-        begin(run, module, source.hparams()?, Stage::Fit)?;
-        run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS);
+        begin(run, module, &*source, Stage::Fit)?;
+        run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS)?;
         let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
-        let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
+        let owned = check_out(run, module, |module| for_training(module, &device, seed, numerics), true)?;
         loss_scaling::check_precision(run, owned.get()?, true)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
         let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.progress.stage = Stage::Fit;
         run.progress.validation.enabled = false;
-        let evaluating = driver.set_mode(Mode::Eval);
-        drop(driver);
+        let mut evaluate = || catch_panic(|| driver.set_mode(Mode::Eval));
+        // After a panic once more: the module comes back in evaluation form.
+        let evaluating = evaluate().or_else(|error| evaluate().and(Err(error)));
+        let dropped = drop_caught("the data", driver);
         let (mut stop_reason, interrupted) = (result?, signals.finish());
-        evaluating?;
+        evaluating.and(dropped).map_err(|error| error.at(run.progress.location(None, false)))?;
         if interrupted {
             // The signal may have come while the last checkpoint or the end hooks ran.
             stop_reason = StopReason::Interrupted;
@@ -221,7 +226,11 @@ impl<M: LightningModule> Trainer<M> {
         self.run.outputs.predictions = Some(Box::new(outputs.clone()));
         let predicted = self.evaluate(module, source, Stage::Predict);
         self.run.outputs.predictions = None;
-        predicted?;
+        if let Err(error) = predicted {
+            // The first error is returned.
+            let _ = drop_caught("the predictions", outputs);
+            return Err(error);
+        }
         let mut outputs = outputs.lock().map_err(|_| Error::msg("a prediction panicked"))?;
         Ok(std::mem::take(&mut *outputs))
     }
@@ -237,13 +246,13 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
-        begin(run, module, source.hparams()?, stage)?;
+        begin(run, module, &*source, stage)?;
         let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
-        let owned = Checkout::take(module, |module| for_evaluation(module, &device, seed), false);
+        let owned = check_out(run, module, |module| for_evaluation(module, &device, seed), false)?;
         loss_scaling::check_precision(run, owned.get()?, false)?;
         let mut driver = ModuleDriver::new(owned, callbacks, source, None, run);
-        let batches = engine::events::with_data(run, &mut driver, |run, driver| {
+        let evaluated = engine::events::with_data(run, &mut driver, |run, driver| {
             if engine::evaluate::evaluation_limit(run).0.is_zero() {
                 return Ok(0);
             }
@@ -254,8 +263,10 @@ impl<M: LightningModule> Trainer<M> {
                 );
             }
             engine::evaluate::evaluate(run, driver, &loaders, None)
-        })?;
-        drop(driver);
+        });
+        let dropped = drop_caught("the data", driver);
+        let batches = evaluated?;
+        dropped.map_err(|error| error.at(run.progress.location(None, false)))?;
         if signals.finish() {
             return Err(engine::events::interrupted(run, false));
         }
@@ -308,13 +319,18 @@ impl<M: LightningModule> Trainer<M> {
         }
         let mut module = module.valid().train();
         let states = callback_states(callbacks)?;
-        run.log.loggers.save()?;
+        // Logs first, so that the checkpoint is not ahead of them; it does not depend on them.
+        let logged = run.log.loggers.save();
         let snapshot = take_snapshot(&mut module, callbacks, states, None, None, run)?;
         let path = path.as_ref();
         if let Some(folder) = path.parent() {
             files::create_folder(folder)?;
         }
-        snapshot.write(path, false)
+        snapshot.write(path, false)?;
+        if let Err(error) = logged {
+            run.console.warn(format!("the log could not be saved: {error}"));
+        }
+        Ok(())
     }
 
     /// Finds the checkpoint that this `fit` resumes from. Only the first `fit` of a trainer
@@ -327,7 +343,7 @@ impl<M: LightningModule> Trainer<M> {
         if run.settings.run.fast_dev_run.is_some() {
             return Ok(());
         }
-        let folders: Vec<PathBuf> = callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
+        let folders = infos(callbacks)?.into_iter().filter_map(|info| info.checkpoint_folder).collect();
         resume::find(run, resume, folders)
     }
 
@@ -360,16 +376,50 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
     first.0
 }
 
+/// Takes the module out of the user's variable; [`Checkout::take`] says how.
+///
+/// # Errors
+/// If code of the user that is called in this, such as the `Clone` of a field, panics. The variable
+/// then still holds the module.
+fn check_out<'a, M: LightningModule>(
+    run: &RunState,
+    module: &'a mut M,
+    prepare: impl FnOnce(M) -> M,
+    placeholder: bool,
+) -> Result<Checkout<'a, M>> {
+    catch_panic(|| Ok(Checkout::take(module, prepare, placeholder)))
+        .map_err(|error| error.at(run.progress.location(None, false)))
+}
+
+/// What the callbacks say of themselves.
+fn infos<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<Vec<CallbackInfo>> {
+    let info = |callback: &Box<dyn Callback<M>>| catch_in(|| "a callback's info".to_owned(), || Ok(callback.info()));
+    callbacks.iter().map(info).collect()
+}
+
 /// Resets the run for an entry point, and determines seed and hyperparameters.
-fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
+///
+/// # Errors
+/// If hyperparameters cannot be written as JSON, or code of the user panics.
+fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: &dyn RunData<M>, stage: Stage) -> Result<()> {
     run.progress.begin(stage);
+    let begun = catch_panic(|| try_begin(run, module, data));
+    begun.map_err(|error| match error.kind() {
+        ErrorKind::Panic => error.at(run.progress.location(None, false)),
+        _ => error,
+    })
+}
+
+fn try_begin<M: LightningModule>(run: &mut RunState, module: &M, data: &dyn RunData<M>) -> Result<()> {
+    let data = data_hparams(data)?;
     run.outputs.training = None;
     run.outputs.evaluation.clear();
     run.train.accumulators.clear();
     run.log.metrics.reset();
     run.log.inbox.clear();
     run.log.scope = ScopeId::CLOSED;
-    let hparams = hparams_value(&module.hparams())?;
+    let hparams = catch_in(|| format!("the hyperparameters of {}", M::NAME), || hparams_value(&module.hparams()))?;
+    run.resume.hparams.clone_from(&hparams);
     run.progress.seed = match &run.resume.checkpoint {
         Some(checkpoint) => {
             compare_hparams(&checkpoint.metadata.hparams, &hparams, &mut run.resume.differences);
@@ -383,7 +433,7 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
 
 /// Returns a metric that a callback monitors and only validation logs, with which `fit` needs a
 /// validation.
-fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
+fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Result<Option<String>> {
     let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
-    callbacks.iter().flat_map(|callback| callback.info().monitors).find(is_validation_only)
+    Ok(infos(callbacks)?.into_iter().flat_map(|info| info.monitors).find(is_validation_only))
 }

@@ -41,6 +41,9 @@ impl<M> ModelCheckpoint<M> {
 
     /// Sets the name of the files, without `.ckpt`. Default `{epoch}-{step}`.
     ///
+    /// It must be a name without folders: a resumed run looks for it in the folder of
+    /// [`dirpath`](Self::dirpath).
+    ///
     /// A field in braces is `epoch`, `step` or a metric, with a format specification of Python:
     /// `{epoch:03d}-{val_loss:.2f}`. A metric without a value is shown as 0.
     #[must_use]

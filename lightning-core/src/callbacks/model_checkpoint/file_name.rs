@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::error::{Error, Result};
+
 /// The default template.
 pub(super) const DEFAULT: &str = "{epoch}-{step}";
 
@@ -204,6 +206,28 @@ fn exponent(number: f64, precision: usize) -> String {
         }
         None => text,
     }
+}
+
+/// The longest name: file systems limit names to 255 bytes, of which the ending needs some.
+const LONGEST: usize = 240;
+
+/// Checks that a name without its extension is that of a file in the folder, in which a resumed run
+/// looks for it.
+///
+/// # Errors
+/// If it has a folder, leaves the folder, or is too long.
+pub(in crate::callbacks) fn check_file_name(of: &str, name: &str) -> Result<()> {
+    let is_plain = !name.contains(['/', '\\', '\0']) && !matches!(name, "" | "." | "..");
+    if !is_plain {
+        return Err(Error::config(format!("{of}: `filename` must be a name without folders, found `{name}`")));
+    }
+    if name.len() > LONGEST {
+        return Err(Error::config(format!(
+            "{of}: `filename` must have at most {LONGEST} bytes, found {} in `{name}`",
+            name.len()
+        )));
+    }
+    Ok(())
 }
 
 /// Returns the file name of a version: `last.ckpt`, `last-v1.ckpt`, `last-v2.ckpt`, ….

@@ -6,7 +6,7 @@ use super::{
     file_name::{Shown, versioned},
     saver::Saver,
 };
-use crate::{callbacks::CallbackContext, error::Result};
+use crate::{callbacks::CallbackContext, checkpoint::Checkpoint, error::Result};
 
 impl Saver {
     pub(super) fn folder(&self, cx: &CallbackContext<'_>) -> PathBuf {
@@ -42,13 +42,30 @@ impl Saver {
         path
     }
 
+    /// Whether a file of weights alone is one that a killed process of this run wrote after the
+    /// checkpoint that the run was resumed from, or before there was one: the run writes it again.
+    fn is_abandoned(&self, cx: &CallbackContext<'_>, path: &Path) -> bool {
+        let resume = &*cx.resume;
+        if !self.settings.weights_only || !(resume.restarted || resume.resumed_from.is_some()) {
+            return false;
+        }
+        let progress = &*cx.view.progress;
+        Checkpoint::look(path).is_ok_and(|Checkpoint { metadata, .. }| {
+            metadata.run.is_none()
+                && metadata.seed == progress.seed
+                && metadata.hparams == resume.hparams
+                && metadata.batch_step >= progress.counters.batch_step
+        })
+    }
+
     /// The first version of the name that no file has and no pending request will write.
     fn free_path(&self, cx: &CallbackContext<'_>, folder: &Path, name: &str, to_delete: &[PathBuf]) -> PathBuf {
         let saving = &cx.checkpoints.queue;
         let count_versions = self.settings.count_versions;
+        let is_file_of_others = |path: &PathBuf| path.exists() && !self.is_abandoned(cx, path);
         let is_taken = |path: &PathBuf| {
             saving.has_asked_for(path)
-                || (count_versions && !to_delete.contains(path) && (saving.is_writing(path) || path.exists()))
+                || (count_versions && !to_delete.contains(path) && (saving.is_writing(path) || is_file_of_others(path)))
         };
         let mut path = folder.join(versioned(name, 0));
         let mut version = 0;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::saver::{Saver, State};
 use crate::{
     callbacks::CallbackContext,
-    checkpoint::{Checkpoint, Metadata, writer},
+    checkpoint::{Checkpoint, Metadata, find::is_same, snapshot::write_again, writer},
     error::Result,
+    os::files::create_folder,
     params::{
         StateReader, StateWriter,
         state::{f64_from_json, f64_to_json},
@@ -26,12 +27,15 @@ pub(super) struct Record {
     pointer: Option<String>,
     to_delete: Vec<String>,
     waiting: Option<u64>,
+    /// The file that was requested last, and the batch after which.
+    file: Option<String>,
+    file_batch: Option<u64>,
 }
 
 impl Saver {
     pub(super) fn save_state(&self, state: &mut StateWriter) -> Result<()> {
         let best = self.state.kept.best(self.settings.direction());
-        let State { kept, last_step, last, pointer, waiting, to_delete } = &self.state;
+        let State { kept, last_step, last, pointer, waiting, requested, to_delete } = &self.state;
         let kept: Vec<_> = kept.iter().map(|kept| (name_of(&kept.path), f64_to_json(kept.score))).collect();
         let to_delete: Vec<_> = to_delete.iter().map(|path| name_of(path)).collect();
         state.put("kept", &kept)?;
@@ -41,6 +45,8 @@ impl Saver {
         state.put("last", &last.as_deref().map(name_of))?;
         state.put("pointer", &pointer.as_deref().map(name_of))?;
         state.put("waiting", waiting)?;
+        state.put("file", &requested.as_ref().map(|(path, _)| name_of(path)))?;
+        state.put("file_batch", &requested.as_ref().map(|(_, batch)| *batch))?;
         state.put("to_delete", &to_delete)
     }
 
@@ -48,7 +54,7 @@ impl Saver {
     /// known.
     pub(super) fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         let mut record = Record::default();
-        let Record { kept, best, last_step, last, pointer, to_delete, waiting } = &mut record;
+        let Record { kept, best, last_step, last, pointer, to_delete, waiting, file, file_batch } = &mut record;
         state.get("kept", kept)?;
         state.get("best", best)?;
         state.get("last_step", last_step)?;
@@ -56,6 +62,8 @@ impl Saver {
         state.get("pointer", pointer)?;
         state.get("to_delete", to_delete)?;
         state.get("waiting", waiting)?;
+        state.get("file", file)?;
+        state.get("file_batch", file_batch)?;
         self.loaded = Some(record);
         Ok(())
     }
@@ -63,25 +71,45 @@ impl Saver {
     /// Applies the record to the files found in the folder.
     pub(super) fn restore(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
         let (Some(record), Some(from)) = (self.loaded.take(), cx.resume.resumed_from.clone()) else { return Ok(()) };
-        let Record { kept, best, last_step, last, pointer, to_delete, waiting } = record;
+        let Record { kept, best, last_step, last, pointer, to_delete, waiting, file, file_batch } = record;
         let files = RunFiles {
             folder: self.folder(cx),
             seed: cx.view.progress.seed,
             batch_step: cx.view.progress.counters.batch_step,
         };
+        // The process may have been killed when other callbacks' files of this step were written,
+        // and not this callback's.
+        let file = file.as_deref().and_then(|name| files.path(name));
+        let of_this_step = file.clone().filter(|_| file_batch == Some(files.batch_step));
+        let may_write = !from.named || from.path.parent().is_some_and(|folder| is_same(folder, &files.folder));
+        if let (Some(path), Some(checkpoint), true) = (&of_this_step, &cx.resume.checkpoint, may_write)
+            && files.lacks(path)
+        {
+            create_folder(&files.folder)?;
+            write_again(checkpoint, path, self.settings.weights_only)?;
+        }
+        self.state.requested = file.zip(file_batch);
         self.restore_kept(cx, &kept, &files);
         self.state.last_step = last_step;
         self.state.last = last.as_deref().and_then(|name| files.checkpoint(name));
         self.state.pointer = pointer.as_deref().and_then(|name| files.path(name));
         self.state.waiting = waiting;
-        // The process may have been killed before it removed these files or wrote the pointer.
+        // The process may have been killed before it removed these files or wrote the pointer. They
+        // stay if what replaces them is not there.
+        let is_there = |name: &String| files.checkpoint(name).is_some();
+        let replaced = match &of_this_step {
+            Some(path) => files.is_current(path),
+            None => kept.iter().map(|(name, _)| name).chain(&last).all(is_there),
+        };
         for old in to_delete.iter().filter_map(|name| files.checkpoint(name)).filter(|old| *old != from.path) {
-            writer::remove(&old)?;
+            if replaced && Some(&old) != of_this_step.as_ref() {
+                writer::remove(&old)?;
+            }
         }
         // They stay in the state until the next save, as in a run that was not killed.
         self.state.to_delete = to_delete.iter().filter_map(|name| files.path(name)).collect();
         if let (Some(pointer), Some(last)) = (&self.state.pointer, &self.state.last)
-            && *last == from.path
+            && (*last == from.path || Some(last) == of_this_step.as_ref())
             && pointer != last
         {
             writer::point(pointer, last)?;
@@ -92,7 +120,7 @@ impl Saver {
         {
             // The folder has changed. The best file of the old folder is the best until the first
             // checkpoint in the new one.
-            cx.set_best(path, None);
+            cx.set_best(path, None, self.settings.monitor.is_some());
         }
         Ok(())
     }
@@ -100,7 +128,9 @@ impl Saver {
     fn restore_kept(&mut self, cx: &mut CallbackContext<'_>, kept: &[(String, Value)], files: &RunFiles) {
         for (name, score) in kept {
             match (files.checkpoint(name), f64_from_json(score)) {
-                (Some(path), Some(score)) => self.state.kept.push(path, score),
+                (Some(path), Some(score)) => {
+                    self.state.kept.push(path, score, self.settings.top_k, self.settings.direction());
+                }
                 _ => cx.view.console.warn(format!(
                     "the checkpoint `{name}` of the resumed run is not in `{}` and is ignored",
                     files.folder.display()
@@ -123,6 +153,21 @@ impl RunFiles {
     fn path(&self, name: &str) -> Option<PathBuf> {
         let is_plain = Path::new(name).file_name().is_some_and(|file| file == name);
         is_plain.then(|| self.folder.join(name))
+    }
+
+    /// Whether the file of this step is not there, or an earlier one of the run has its name.
+    fn lacks(&self, path: &Path) -> bool {
+        match Checkpoint::look(path) {
+            Ok(Checkpoint { metadata, .. }) => metadata.seed == self.seed && metadata.batch_step < self.batch_step,
+            Err(_) => !path.exists(),
+        }
+    }
+
+    /// Whether the file of this step is there.
+    fn is_current(&self, path: &Path) -> bool {
+        Checkpoint::look(path).is_ok_and(|Checkpoint { metadata, .. }| {
+            metadata.seed == self.seed && metadata.batch_step == self.batch_step
+        })
     }
 
     /// The path of a stored name, if it is a checkpoint of a run with the same seed that is not

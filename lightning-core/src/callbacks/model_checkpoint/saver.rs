@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) pointer: Option<PathBuf>,
     /// The step whose checkpoint waits for the validation that computes its metric.
     pub(super) waiting: Option<u64>,
+    /// The file that was requested last, and the batch after which.
+    pub(super) requested: Option<(PathBuf, u64)>,
     /// Files removed when the checkpoint that holds this state is complete. They are in its state
     /// in case the process is killed in between.
     pub(super) to_delete: Vec<PathBuf>,
@@ -107,7 +109,7 @@ impl Saver {
         let path = self.new_path(cx, &folder, &[])?;
         let mut request = SaveRequest::new(&path);
         request.weights_only = self.settings.weights_only;
-        request.announce = Some(format!("saving {} before the run ends with an error", path.display()));
+        request.announce = Some(format!("saved {} before the run ends with an error", path.display()));
         cx.checkpoints.queue.requests.push(request);
         Ok(())
     }
@@ -131,7 +133,7 @@ impl Saver {
         let mut to_delete = self.replaced_by(&admission);
         let path = if keeps_none { self.last_path(cx, &folder) } else { self.new_path(cx, &folder, &to_delete)? };
         if let Admission::Admitted { score, .. } = admission {
-            self.state.kept.push(path.clone(), score);
+            self.state.kept.push(path.clone(), score, self.settings.top_k, self.settings.direction());
         }
         let mut request = SaveRequest::new(&path);
         if self.settings.save_last {
@@ -144,11 +146,12 @@ impl Saver {
         let named = cx.resume.resumed_from.as_ref().filter(|from| from.named).map(|from| from.path.clone());
         to_delete.retain(|old| Some(old) != named.as_ref() && *old != path);
         self.state.last_step = Some(step);
+        self.state.requested = Some((path.clone(), cx.batch_step()));
         self.state.to_delete.clone_from(&to_delete);
         request.weights_only = self.settings.weights_only;
         request.to_delete = to_delete;
         if self.settings.verbose {
-            request.announce = Some(format!("saving {}{}", path.display(), self.score_text(&path)));
+            request.announce = Some(format!("saved {}{}", path.display(), self.score_text(&path)));
         }
         cx.checkpoints.queue.requests.push(request);
         self.publish_best(cx);
@@ -203,7 +206,7 @@ impl Saver {
     pub(super) fn publish_best(&self, cx: &mut CallbackContext<'_>) {
         if let Some(best) = self.state.kept.best(self.settings.direction()) {
             let score = self.settings.monitor.map(|(key, _)| (key.display(), best.score));
-            cx.set_best(best.path.clone(), score);
+            cx.set_best(best.path.clone(), score, self.settings.monitor.is_some());
         }
     }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     TopK,
-    file_name::{DEFAULT, FieldNames, Template},
+    file_name::{DEFAULT, FieldNames, Template, check_file_name},
     trigger::{Clock, Trigger, since_start},
 };
 use crate::{
@@ -128,7 +128,8 @@ impl Settings {
         let template = self.template()?;
         let is_shown = self.field_names == FieldNames::Shown;
         match template.fields().find(|name| is_shown && name.contains(['/', '\\'])) {
-            None => Ok(()),
+            None => check_file_name("`ModelCheckpoint`", &template.fill(self.field_names, |_| None))
+                .map_err(|error| error.help("pass the folder to `.dirpath(…)`, and a name to `.filename(…)`")),
             Some(name) => Err(Error::config(format!(
                 "a file name must not contain `/` or `\\`, found `{name}` in the filename `{}`",
                 self.template.as_deref().unwrap_or(DEFAULT)

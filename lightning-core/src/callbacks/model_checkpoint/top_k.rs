@@ -46,7 +46,8 @@ pub(super) enum Admission {
     },
 }
 
-/// The checkpoints kept, in the order in which they were saved.
+/// The checkpoints kept, in the order in which they were saved. Where all are kept, only the best
+/// and the newest are in the list: none is ever replaced, and the list is part of each checkpoint.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeptList(Vec<Kept>);
 
@@ -55,8 +56,14 @@ impl KeptList {
         self.0.iter()
     }
 
-    pub(super) fn push(&mut self, path: PathBuf, score: f64) {
+    pub(super) fn push(&mut self, path: PathBuf, score: f64, top_k: TopK, direction: Option<Direction>) {
         self.0.push(Kept { path, score });
+        if top_k == TopK::All
+            && let (Some(best), Some(newest)) = (self.best(direction).cloned(), self.newest().cloned())
+        {
+            let only = best.path == newest.path;
+            self.0 = if only { vec![best] } else { vec![best, newest] };
+        }
     }
 
     pub(super) fn newest(&self) -> Option<&Kept> {
@@ -111,7 +118,7 @@ mod tests {
         let mut list = KeptList::default();
         for (number, score) in scores.iter().enumerate() {
             if let Admission::Admitted { score, .. } = list.admit(*score, top_k, direction) {
-                list.push(number.to_string().into(), score);
+                list.push(number.to_string().into(), score, top_k, direction);
             }
         }
         let number = |kept: &Kept| kept.path.to_string_lossy().parse().expect("a number");
@@ -124,13 +131,14 @@ mod tests {
         assert_eq!(kept(&scores, 2.into(), Some(Direction::Minimize)), (vec![1, 3], Some(1)));
         assert_eq!(kept(&scores, 2.into(), Some(Direction::Maximize)), (vec![0, 4], Some(0)));
         assert_eq!(kept(&scores, 1.into(), Some(Direction::Minimize)), (vec![1], Some(1)));
-        assert_eq!(kept(&scores, TopK::All, Some(Direction::Minimize)), (vec![0, 1, 2, 3, 4], Some(1)));
+        // All stay; the best and the newest are remembered.
+        assert_eq!(kept(&scores, TopK::All, Some(Direction::Minimize)), (vec![1, 4], Some(1)));
     }
 
     #[test]
     fn without_a_direction_the_latest_is_kept() {
         assert_eq!(kept(&[0.0; 4], 1.into(), None), (vec![3], Some(3)));
-        assert_eq!(kept(&[0.0; 3], TopK::All, None), (vec![0, 1, 2], Some(2)));
+        assert_eq!(kept(&[0.0; 3], TopK::All, None), (vec![2], Some(2)));
         assert_eq!(kept(&[0.0; 3], 0.into(), None), (vec![], None));
     }
 }

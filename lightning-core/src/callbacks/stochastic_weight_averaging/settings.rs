@@ -4,6 +4,7 @@ use super::StochasticWeightAveraging;
 use crate::{
     error::{Error, Result},
     optim::schedulers::Annealing,
+    progress::whole,
     settings::Limit,
 };
 
@@ -26,7 +27,7 @@ impl Settings {
     /// If it is a fraction of `max_epochs`, which is not set.
     pub(super) fn start_epoch(&self, max_epochs: Option<usize>) -> Result<u64> {
         let counted = match self.start {
-            Limit::Batches(epoch) => u64::try_from(epoch).unwrap_or(1),
+            Limit::Batches(epoch) => whole(epoch),
             Limit::Fraction(fraction) => {
                 let epochs = max_epochs.ok_or_else(|| {
                     Error::config(format!(

@@ -1,7 +1,6 @@
 //! Threads that make batches: a pool of them, which may outlive an epoch.
 
 use std::{
-    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
     time::Duration,
@@ -152,6 +151,9 @@ fn run(worker: usize, init: Option<&WorkerInit>, tasks: &mpsc::Receiver<Arc<dyn 
         ready = true;
         // Panics in user code are caught inside `work`. This one comes from a destructor, and the
         // task counts the worker as finished.
-        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| task.work(worker)));
+        let _ = catch_panic(move || {
+            task.work(worker);
+            Ok(())
+        });
     }
 }

@@ -1,5 +1,7 @@
 //! Rollback copies, snapshots and restoring of the module, the callbacks and the data module.
 
+use serde_json::Value;
+
 use super::{CallbackStates, ModuleDriver, Rollback};
 use crate::{
     callbacks::Callback,
@@ -13,12 +15,12 @@ use crate::{
     engine::{
         driver::{CallbackStatesAfter, DriveCheckpoints, DriveHooks},
         run::RunState,
-        snapshot::{self, Parts, callback_states, keyed},
+        snapshot::{self, Parts, callback_keys, callback_states},
     },
     error::Result,
     hooks::Hook,
     module::{LightningModule, apply_for_training, erased::ErasedModule, hook_label},
-    os::panics::catch_panic,
+    os::panics::{catch_in, catch_panic},
     params::{self, MapMode, StateReader, StateWriter, frozen},
 };
 
@@ -57,15 +59,19 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
         let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
         // First the values, then which of them are frozen: that is relative to what the program
         // declares.
-        apply_for_training(checkpoint, self.module.get_mut()?)?;
+        let module = self.module.get_mut()?;
+        catch_panic(|| apply_for_training(checkpoint, module))
+            .map_err(|error| error.at(run.progress.location(None, false)))?;
         let now = frozen(self.module.get()?)?;
         let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
         if !(freeze.is_empty() && thaw.is_empty()) {
             self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
         }
-        restore_callbacks(self.callbacks, checkpoint, record, run)?;
+        restore_callbacks(self.callbacks, checkpoint, record, run)
+            .map_err(|error| error.at(run.progress.location(None, false)))?;
         match &record.data {
-            Some(stored) => restore_data(&mut *self.source, stored, &mut run.resume.differences),
+            Some(stored) => restore_data(&mut *self.source, stored, &mut run.resume.differences)
+                .map_err(|error| error.at(run.progress.location(None, false))),
             None => Ok(()),
         }
     }
@@ -73,22 +79,30 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
 
 /// Returns what a checkpoint stores of a data module; `None` for loaders without one.
 fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
-    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
+    let (Some(name), Some(hparams)) = (source.name(), data_hparams(source)?) else { return Ok(None) };
     let mut state = StateWriter::default();
-    source.save_state(&mut state)?;
+    catch_in(|| format!("the state of {name}"), || source.save_state(&mut state))?;
     Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
+}
+
+/// Returns the hyperparameters of a data module; `None` for loaders without one.
+///
+/// # Errors
+/// If they cannot be written as JSON, or writing them panics.
+pub(crate) fn data_hparams<M>(source: &dyn RunData<M>) -> Result<Option<Value>> {
+    catch_in(|| format!("the hyperparameters of {}", source.name().unwrap_or("the data module")), || source.hparams())
 }
 
 /// Restores a data module, unless it is of another type.
 fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
-    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
+    let (Some(name), Some(hparams)) = (source.name(), data_hparams(source)?) else { return Ok(()) };
     if stored.name != name {
         let [before, now] = [stored.name.as_str(), name].map(|name| format!("`{name}`"));
         compare_one("the data module", Some(&before), Some(&now), differences);
         return Ok(());
     }
     compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
-    source.load_state(&StateReader::new(&stored.state))
+    catch_in(|| format!("the state of {name}"), || source.load_state(&StateReader::new(&stored.state)))
 }
 
 /// Takes a snapshot of a module and the run. `frozen` names the frozen parameters if the module is
@@ -107,7 +121,9 @@ pub(crate) fn take_snapshot<M: LightningModule>(
     // The model that the file shows: of several callbacks, the first that provides one.
     let mut shown = None;
     for callback in callbacks {
-        shown = shown.or(callback.model_to_save(module)?);
+        let model = catch_in(|| "a callback's model_to_save".to_owned(), || callback.model_to_save(module))
+            .map_err(|error| error.at(run.progress.location(None, false)))?;
+        shown = shown.or(model);
     }
     let frozen = frozen.map_or_else(|| params::frozen(module), Ok)?;
     let parts = Parts {
@@ -128,13 +144,13 @@ fn restore_callbacks<M>(
     record: &RunRecord,
     run: &mut RunState,
 ) -> Result<()> {
-    let keys = keyed(callbacks.iter().map(|callback| callback.state_key()));
+    let keys = callback_keys(callbacks)?;
     for (key, callback) in keys.iter().zip(callbacks) {
         let tensors = checkpoint.tensors_below(&format!("{}{key}.", names::CALLBACKS))?;
         let Some(state) = record.callbacks.get(key) else {
             // A callback without a state has nothing to restore, and is no difference.
             let mut own = StateWriter::default();
-            callback.save_state(&mut own)?;
+            catch_in(|| format!("save_state of {key}"), || callback.save_state(&mut own))?;
             if !own.is_empty() {
                 run.resume
                     .differences
@@ -142,8 +158,7 @@ fn restore_callbacks<M>(
             }
             continue;
         };
-        callback
-            .load_state(&StateReader::with_tensors(state, &tensors))
+        catch_panic(|| callback.load_state(&StateReader::with_tensors(state, &tensors)))
             .map_err(|error| error.at(run.progress.location(Some(format!("load_state of {key}")), false)))?;
     }
     for key in record.callbacks.keys().filter(|key| !keys.contains(key)) {

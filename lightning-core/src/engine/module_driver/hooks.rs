@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     hooks::Hook,
     module::LightningModule,
-    os::panics::catch_panic,
+    os::panics::{catch_panic, drop_caught},
     stage::Stage,
 };
 
@@ -63,9 +63,9 @@ impl<M: LightningModule> DriveHooks for ModuleDriver<'_, M> {
         // The module's hook runs and the loaders close even if the data module's teardown fails.
         let data = catch_panic(|| self.source.teardown(stage))
             .map_err(|error| error.at(run.progress.location(Some("teardown".to_owned()), false)));
-        self.train = None;
-        self.eval.clear();
-        self.hook(Hook::Teardown, run).and(data)
+        let closed = drop_caught("the loaders", (self.train.take(), std::mem::take(&mut self.eval)))
+            .map_err(|error| error.at(run.progress.location(None, false)));
+        self.hook(Hook::Teardown, run).and(data).and(closed)
     }
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {

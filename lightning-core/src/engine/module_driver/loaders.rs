@@ -34,17 +34,21 @@ fn device_of(loader: LoaderId, run: &RunState) -> Device {
     }
 }
 
+fn info<M>(named: &NamedFetcher<M>) -> LoaderInfo {
+    LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }
+}
+
 impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn open_train(&mut self) -> Result<Option<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.train = catch_panic(|| source.train(module))?.pop();
-        Ok(self.train.as_ref().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }))
+        catch_panic(|| Ok(self.train.as_ref().map(info)))
     }
 
     fn open_eval(&mut self) -> Result<Vec<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.eval = catch_panic(|| source.eval(module))?;
-        Ok(self.eval.iter().map(|named| LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }).collect())
+        catch_panic(|| Ok(self.eval.iter().map(info).collect()))
     }
 
     fn can_reload(&self) -> bool {

@@ -48,7 +48,7 @@ pub(super) fn lbfgs_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<
     if let Some(optimizer) = run.train.optimizers.first_mut() {
         optimizer.put_lbfgs(lbfgs);
         result?;
-        step_schedule(optimizer)?;
+        step_schedule(optimizer).map_err(|error| error.at(run.progress.location(None, true)))?;
     }
     Ok(true)
 }

@@ -34,7 +34,9 @@ pub(super) fn end_of_epoch_schedules(run: &mut RunState) -> Result<()> {
         if schedule.watches() {
             optimizer.watch_due = true;
         } else {
-            optimizer.with_schedule(|schedule| schedule.advance(None))?;
+            optimizer
+                .with_schedule(|schedule| schedule.advance(None))
+                .map_err(|error| error.at(run.progress.location(None, true)))?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use crate::{
     hooks::Hook,
     module::{BoundStep, TrainingMode},
     optim::{Binding, GradientStore, Optimizer, OptimizerSetup},
+    os::panics::catch_panic,
 };
 
 /// Creates the optimizers of a run, and assigns the parameters to them.
@@ -18,7 +19,10 @@ use crate::{
 pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<OptimizerSetup>) -> Result<()> {
     let mut optimizers: Vec<Optimizer> = Vec::with_capacity(setups.len());
     for setup in setups {
-        let optimizer = Optimizer::new(setup)?;
+        let name = setup.name().to_owned();
+        let made = catch_panic(|| Ok(Optimizer::new(setup)));
+        let optimizer =
+            made.map_err(|error| error.at(run.progress.location(Some(format!("the schedule of {name}")), false)))??;
         if optimizers.iter().any(|known| known.name() == optimizer.name()) {
             return Err(Error::config(format!("two optimizers have the name `{}`", optimizer.name()))
                 .help("give one of them another name"));

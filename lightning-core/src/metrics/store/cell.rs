@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, Result},
     metrics::{AnyMetric, MetricValue, Reduce},
+    os::panics::catch_panic,
 };
 
 /// The value of one metric in one scope: reduced numbers, or a stateful metric.
@@ -170,7 +171,7 @@ impl Meter {
     /// Computes the value of the last step, unless it is known.
     pub(super) fn compute_step(&mut self) -> Result<Option<&MetricValue>> {
         let (true, Some(step)) = (std::mem::take(&mut self.waiting), &mut self.step) else { return Ok(None) };
-        Ok(Some(self.last.insert(step.compute()?)))
+        Ok(Some(self.last.insert(catch_panic(|| step.compute())?)))
     }
 
     fn end(&mut self) -> Result<Option<MetricValue>> {
@@ -178,9 +179,12 @@ impl Meter {
             // Nothing was logged after the checkpoint.
             (Some((_, value)), _) => value,
             (None, Some(epoch)) => {
-                let value = epoch.compute()?;
-                epoch.reset();
-                Some(value)
+                let computed = catch_panic(|| {
+                    let value = epoch.compute()?;
+                    epoch.reset();
+                    Ok(value)
+                });
+                Some(computed?)
             }
             (None, None) => None,
         };

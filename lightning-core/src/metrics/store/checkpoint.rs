@@ -7,7 +7,7 @@ use super::{
     scope::Scope,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     metrics::{MetricValue, Metrics},
 };
 
@@ -45,7 +45,9 @@ impl MetricStore {
             let (mut accumulators, mut stateful) = (Vec::new(), Vec::new());
             for (slot, cell) in slots.iter().zip(&mut scope.cells).filter(|(_, cell)| cell.is_filled()) {
                 match &mut cell.meter {
-                    Some(meter) => stateful.push(MeterRecord::new(&slot.name, meter)?),
+                    Some(meter) => stateful.push(MeterRecord::new(&slot.name, meter).map_err(|error| {
+                        Error::new(error.kind(), format!("the metric `{}` cannot be saved", slot.name)).caused_by(error)
+                    })?),
                     None => accumulators.push(AccumulatorRecord::new(&slot.name, &cell.numbers)),
                 }
             }

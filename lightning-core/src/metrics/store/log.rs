@@ -9,6 +9,7 @@ use crate::{
         MetricUpdate,
         ambient::{Entry, Logged, Target},
     },
+    os::panics::catch_panic,
     stage::Stage,
     tensor::readback,
 };
@@ -78,7 +79,7 @@ impl MetricStore {
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
                 (Logged::Metric(update), _) => {
-                    readback::deferring(!host, || self.update(scope.0, slot, update, device))
+                    readback::deferring(!host, || catch_panic(|| self.update(scope.0, slot, update, device)))
                         .map_err(|error| self.of_metric(slot, "cannot be updated", error))?
                 }
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {

@@ -7,6 +7,7 @@ use super::cell::{Accumulator, Cell, Meter};
 use crate::{
     error::Result,
     metrics::{Matrix, MetricValue},
+    os::panics::catch_panic,
     params::state::{f64_from_json, f64_to_json},
     stage::Stage,
 };
@@ -184,7 +185,7 @@ impl MeterRecord {
             // Nothing was logged since the checkpoint that the run was resumed from.
             (Some((state, value)), _) => (state.clone(), value.clone()),
             // A metric without a value now may have one at the end of the epoch.
-            (None, Some(epoch)) => (epoch.state()?, epoch.compute().ok()),
+            (None, Some(epoch)) => catch_panic(|| Ok((epoch.state()?, epoch.compute().ok())))?,
             (None, None) => (Value::Null, None),
         };
         Ok(Self {

@@ -5,8 +5,9 @@ use super::{
     group::{AddedGroup, AddedRate, Group, Slot, VALID_RATE, is_rate},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Location, Result},
     optim::{Schedule, config::OptimizerRule},
+    os::panics::catch_panic,
     params::{ParamName, is_below},
 };
 
@@ -158,12 +159,17 @@ impl Optimizer {
     /// # Errors
     /// Those of `change`.
     pub(crate) fn with_schedule<T>(&mut self, change: impl FnOnce(&mut Schedule) -> Result<T>) -> Result<Option<T>> {
-        let Some(schedule) = self.schedule.as_deref_mut() else { return Ok(None) };
-        let value = change(schedule)?;
-        if !self.is_paused {
-            self.follow_schedule()?;
-        }
-        Ok(Some(value))
+        let changed = catch_panic(|| {
+            let Some(schedule) = self.schedule.as_deref_mut() else { return Ok(None) };
+            let value = change(schedule)?;
+            if !self.is_paused {
+                self.follow_schedule()?;
+            }
+            Ok(Some(value))
+        });
+        changed.map_err(|error| {
+            error.at(Location { hook: Some(format!("the schedule of {}", self.name)), ..Location::default() })
+        })
     }
 
     /// Returns the declared learning rates of the optimizer and of its declared groups.

@@ -90,7 +90,7 @@ impl ValueMapper for Update<'_> {
         match std::panic::catch_unwind(AssertUnwindSafe(|| self.step(index, value))) {
             Ok(value) => value,
             Err(panic) => {
-                self.lost = Some((path.to_owned(), panic_message(&*panic)));
+                self.lost = Some((path.to_owned(), panic_message(panic)));
                 placeholder(shape.as_slice(), self.device)
             }
         }
