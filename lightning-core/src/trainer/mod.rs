@@ -132,6 +132,7 @@ impl<M: LightningModule> Trainer<M> {
         M: TrainingStep + ConfigureOptimizers,
     {
         let source = data.into_run_data();
+        self.run.console.begin();
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
@@ -139,9 +140,10 @@ impl<M: LightningModule> Trainer<M> {
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
-        loss_scaling::check_precision(run, owned.get()?, true)?;
+        let checked = loss_scaling::check_precision(run, owned.get()?, true);
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
-        let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        // After an error too, the module is returned in evaluation form.
+        let result = checked.and_then(|()| engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation)));
         run.progress.stage = Stage::Fit;
         run.progress.validation.enabled = false;
         let evaluating = driver.set_mode(Mode::Eval);
@@ -152,8 +154,15 @@ impl<M: LightningModule> Trainer<M> {
             let Counters { epoch, global_step, .. } = run.progress.counters;
             (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
         });
-        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } =
-            run.progress.counters;
+        let Counters {
+            epoch,
+            global_step,
+            batch_step,
+            skipped_batches,
+            skipped_steps,
+            non_finite_losses,
+            validation_runs,
+        } = run.progress.counters;
         Ok(FitReport {
             stop_reason,
             current_epoch: epoch,
@@ -161,6 +170,7 @@ impl<M: LightningModule> Trainer<M> {
             batch_step,
             skipped_batches,
             skipped_steps,
+            non_finite_losses,
             validation_runs,
             metrics: run.log.metrics.metrics()?.clone(),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
@@ -169,6 +179,8 @@ impl<M: LightningModule> Trainer<M> {
             seed: run.progress.seed,
             warnings: std::mem::take(&mut run.console.warnings),
             best: run.log.metrics.best(),
+            whole_epochs: run.progress.position.epoch.min(epoch),
+            is_ranked: run.checkpoints.best.as_ref().is_some_and(|best| best.score.is_some()),
         })
     }
 
@@ -233,6 +245,7 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
+        run.console.begin();
         begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
@@ -252,7 +265,8 @@ impl<M: LightningModule> Trainer<M> {
             engine::evaluate::evaluate(run, driver, &loaders, None)
         })?;
         drop(driver);
-        Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
+        let metrics = run.log.metrics.metrics()?.clone();
+        Ok(EvalReport::new(stage, metrics, weights, batches, std::mem::take(&mut run.console.warnings)))
     }
 
     /// Loads the best checkpoint written by this trainer into `module`: weights, buffers and state.
@@ -359,6 +373,7 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     run.outputs.training = None;
     run.outputs.evaluation.clear();
     run.train.accumulators.clear();
+    run.train.unpruned.clear();
     run.log.metrics.reset();
     run.log.inbox.clear();
     run.log.scope = ScopeId::CLOSED;
