@@ -76,7 +76,8 @@ impl CallbackInfo {
         self
     }
 
-    /// Declares that it saves averaged weights in place of those in training, or trains towards them.
+    /// Declares that it saves averaged weights in place of those in training, or trains towards
+    /// them.
     #[must_use]
     pub fn averages_weights(mut self) -> Self {
         self.averages_weights = true;

@@ -100,8 +100,8 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
     Ok(())
 }
 
-/// Warns if an epoch has fewer optimizer steps than the interval of the log, and decides whether the
-/// last step of an epoch is logged as well.
+/// Warns if an epoch has fewer optimizer steps than the interval of the log, and decides whether
+/// the last step of an epoch is logged as well.
 fn plan_log(run: &mut RunState, plan: &FitPlan) {
     let every = run.log.every_n_steps;
     let optimization = &run.settings.optimization;

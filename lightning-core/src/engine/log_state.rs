@@ -52,8 +52,8 @@ impl LogState {
         self.host && self.enabled
     }
 
-    /// Moves what was logged since the last call into the current scope. `in_batch`: by a step or by
-    /// a hook of a batch.
+    /// Moves what was logged since the last call into the current scope. `in_batch`: by a step or
+    /// by a hook of a batch.
     pub(crate) fn drain(&mut self, progress: &LoopState, in_batch: bool) -> Result<()> {
         if self.discards || !self.enabled {
             self.inbox.clear();
@@ -78,9 +78,9 @@ impl LogState {
         Ok(())
     }
 
-    /// Sends the step values of training to the loggers, every `every_n_steps` optimizer steps and at
-    /// the end of the run: of each metric the last value since the last record. `last`: no batch of
-    /// the epoch follows.
+    /// Sends the step values of training to the loggers, every `every_n_steps` optimizer steps and
+    /// at the end of the run: of each metric the last value since the last record. `last`: no batch
+    /// of the epoch follows.
     pub(crate) fn log_step(
         &mut self,
         stepped: bool,

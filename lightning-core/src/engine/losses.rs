@@ -1,9 +1,10 @@
 //! Looks at the losses of training, and warns of the first one that is NaN or infinite.
 //!
-//! A loss is not read when it is computed: a device would have to be waited for. The last one is read
-//! with the logged values, once a log interval, and at the end of an epoch; the others since then are
-//! read only if it, a logged value or a norm of the gradients is not finite. A loss that is not finite
-//! makes the weights NaN, and with them the later losses, so that the last one shows it.
+//! A loss is not read when it is computed: a device would have to be waited for. The last one is
+//! read with the logged values, once a log interval, and at the end of an epoch; the others since
+//! then are read only if it, a logged value or a norm of the gradients is not finite. A loss that
+//! is not finite makes the weights NaN, and with them the later losses, so that the last one shows
+//! it.
 
 use burn::tensor::Tensor;
 
@@ -71,7 +72,8 @@ pub(super) fn look(
     let broken: Vec<_> = all.filter(|(_, value)| !value.is_finite()).collect();
     progress.counters.non_finite_losses += broken.len() as u64;
     let Some((place, value)) = broken.first().copied() else { return Ok(()) };
-    // A metric that became NaN at this batch, most often the logged loss itself, has its own warning.
+    // A metric that became NaN at this batch, most often the logged loss itself, has its own
+    // warning.
     if !std::mem::replace(&mut losses.told, true) && !metrics.was_not_finite_at(place) {
         let what = NotFinite::describe(value, place);
         console.warn(format!(

@@ -157,8 +157,9 @@ impl Schedule {
     /// Takes a step by the value of the monitored metric.
     ///
     /// `validation` is the number of validation runs, for a validation metric: each of its values
-    /// counts once. With `may_wait` a metric without a value is ignored, because the first validation
-    /// is still to come. Returns a warning if the metric has no value and the schedule waits for it.
+    /// counts once. With `may_wait` a metric without a value is ignored, because the first
+    /// validation is still to come. Returns a warning if the metric has no value and the schedule
+    /// waits for it.
     ///
     /// # Errors
     /// If the metric has no value and [`strict`](Self::strict) is set, or the step fails.
@@ -196,7 +197,8 @@ impl Schedule {
         }
     }
 
-    /// Checks that the monitored metric is not one of several loaders, where `metrics` has its values.
+    /// Checks that the monitored metric is not one of several loaders, where `metrics` has its
+    /// values.
     ///
     /// # Errors
     /// If it has a value for each of several loaders, and no loader is named.

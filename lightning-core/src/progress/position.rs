@@ -76,8 +76,8 @@ pub(crate) struct Counters {
     pub(crate) batch_step: u64,
     /// The number of training steps that returned `None`.
     pub(crate) skipped_batches: u64,
-    /// The number of optimizer steps skipped because gradients were not finite, with loss scaling or
-    /// clipping to a norm.
+    /// The number of optimizer steps skipped because gradients were not finite, with loss scaling
+    /// or clipping to a norm.
     #[serde(default)]
     pub(crate) skipped_steps: u64,
     /// The number of losses seen that were not finite.

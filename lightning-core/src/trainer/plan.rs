@@ -75,8 +75,8 @@ impl ErasedVisitor for Trained<'_> {
 
 impl Plan {
     /// # Errors
-    /// If the module cannot be visited, its `configure_optimizers` fails, or an optimizer does not fit
-    /// the parameters.
+    /// If the module cannot be visited, its `configure_optimizers` fails, or the settings of an
+    /// optimizer do not fit.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
         let mut sizes = Sizes::default();
         visit(module, &mut sizes)?;

@@ -68,7 +68,8 @@ impl MetricStore {
             };
         };
         for Entry { target, value, weight } in entries.drain(..) {
-            // The defaults of PyTorch Lightning: steps in the batches of training, epochs otherwise.
+            // The defaults of PyTorch Lightning: steps in the batches of training, epochs
+            // otherwise.
             let on_step = stage == Stage::Fit && in_batch && !matches!(value, Logged::Metric(_));
             let slot = self.slot_of(target, on_step)?;
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));

@@ -20,8 +20,8 @@ impl MetricStore {
         self.refresh_with(None).map(|_| ())
     }
 
-    /// Calls [`refresh`](Self::refresh), and returns the value of a further tensor, which is read in
-    /// the same transaction; `None` if no tensor waits, since it would need one of its own.
+    /// Calls [`refresh`](Self::refresh), and returns the value of a further tensor, which is read
+    /// in the same transaction; `None` if no tensor waits, since it would need one of its own.
     ///
     /// # Errors
     /// As [`refresh`](Self::refresh).
@@ -122,8 +122,8 @@ impl MetricStore {
         }
     }
 
-    /// Writes the values of a stage's epoch as they are so far. A metric without a value yet is left
-    /// out: the end of the epoch returns its error.
+    /// Writes the values of a stage's epoch as they are so far. A metric without a value yet is
+    /// left out: the end of the epoch returns its error.
     fn write_epoch_values(&mut self, stage: Stage) {
         let Self { slots, scopes, metrics, .. } = self;
         for scope in scopes.iter_mut().filter(|scope| scope.stage == stage) {
