@@ -73,6 +73,8 @@ mod resume_callbacks;
 mod resume_changed;
 mod resume_exact;
 mod resume_optimizers;
+mod run_ends;
+mod run_logging;
 mod settings;
 mod signals;
 mod streams;

@@ -204,15 +204,20 @@ impl CallbackContext<'_> {
         }
         let late = self.settings.may_skip_validation;
         if !strict
-            || (self.view.progress.validation.enabled && self.view.progress.counters.validation_runs == 0 && late)
+            || (late && self.view.progress.validation.first_is_ahead(self.view.progress.counters.validation_runs))
         {
             return Ok(None);
         }
-        let known = self.view.metrics.known().names();
+        let known = self.view.metrics.known();
+        let help = match known.loader_of(&name) {
+            Some(loader) => format!("monitor its value on one of the loaders: `KEY.loader({loader:?})`"),
+            None => format!(
+                "log it in every epoch, or call `.strict(false)` to skip the check; metrics with a value: {}",
+                known.names()
+            ),
+        };
         Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
-            .help(format!(
-                "log it in every epoch, or call `.strict(false)` to skip the check; metrics with a value: {known}"
-            ))
+            .help(help)
             .at(self.view.progress.location(None, false)))
     }
 

@@ -32,7 +32,9 @@ pub struct CallbackInfo {
     /// The names of the metrics that it reads. They are checked before the first batch: a metric
     /// that only validation logs needs a validation loader.
     pub monitors: Vec<String>,
-    /// Whether [`model_to_save`](super::Callback::model_to_save) may return a model.
+    /// Whether [`model_to_save`](super::Callback::model_to_save) or
+    /// [`final_weights`](super::Callback::final_weights) provides averaged weights. Of several such
+    /// callbacks each would overwrite the average of the others: `build` refuses them.
     pub averages_weights: bool,
     /// The number of batches per optimizer step by the epoch from which it applies; `None` for the
     /// setting of the trainer.
@@ -74,7 +76,8 @@ impl CallbackInfo {
         self
     }
 
-    /// Declares that it saves averaged weights in place of those in training.
+    /// Declares that it saves averaged weights in place of those in training, or trains towards
+    /// them.
     #[must_use]
     pub fn averages_weights(mut self) -> Self {
         self.averages_weights = true;

@@ -37,6 +37,13 @@ impl CallbackContext<'_> {
         self.loggers.log(&Record::new(self.stage(), epoch, None, batches, step, metrics))
     }
 
+    /// Sets values that callbacks can monitor, without logging them.
+    pub(super) fn set_current(&mut self, metrics: &[(String, f64)]) {
+        for (name, value) in metrics {
+            self.view.metrics.set_current(name, *value);
+        }
+    }
+
     /// # Errors
     /// If the trainer has no logger, except in a `fast_dev_run`.
     pub(super) fn check_logger(&self, callback: &str) -> Result<()> {

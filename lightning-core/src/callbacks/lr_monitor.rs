@@ -31,6 +31,9 @@ use crate::{error::Result, optim::Interval};
 /// At a step, the learning rate of the update is part of the step's record, as often as
 /// `log_every_n_steps` says. At an epoch, the learning rate at its start is a row of its own. Both
 /// are logged, unless [`interval`](Self::interval) selects one. A run without a logger is an error.
+///
+/// The last rates are also among the metrics of the run, where callbacks can monitor them:
+/// `EarlyStopping::new(MetricKey::named("lr-Adam").minimize())`.
 #[derive(Clone, Debug, Default)]
 pub struct LearningRateMonitor {
     interval: Option<Interval>,
@@ -84,11 +87,19 @@ impl<M> Callback<M> for LearningRateMonitor {
         cx.check_logger("LearningRateMonitor")
     }
 
+    fn on_train_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        // A step is logged later, or in no epoch.
+        let rates = self.rates(cx);
+        cx.set_current(&rates);
+        Ok(())
+    }
+
     fn on_train_epoch_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.interval == Some(Interval::Step) {
             return Ok(());
         }
         let rates = self.rates(cx);
+        cx.set_current(&rates);
         cx.log_row(rates)
     }
 

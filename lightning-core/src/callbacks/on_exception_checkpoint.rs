@@ -74,7 +74,8 @@ impl<M: LightningModule> Callback<M> for OnExceptionCheckpoint {
     }
 
     fn on_exception(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        if !self.fitting {
+        // Nothing has been trained before the sanity check.
+        if !self.fitting || cx.is_sanity_checking() {
             return Ok(());
         }
         let path = self.path();

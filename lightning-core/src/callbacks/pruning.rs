@@ -36,6 +36,7 @@ use crate::{
 /// parameters together, or within each parameter with
 /// [`use_global_unstructured(false)`](Self::use_global_unstructured). A pruned weight gets no
 /// gradient, and is set to zero again after each optimizer step, whatever the optimizer's state is.
+/// Several `Pruning`s combine: each takes its amount of the weights that all of them leave.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -156,6 +157,7 @@ impl<M: LightningModule> Callback<M> for Pruning {
             self.initial =
                 selected.into_iter().map(|it| (it.index, Initial { path: it.path, value: it.value })).collect();
         }
+        self.share(cx);
         // A resumed run continues its count; a new run has its own first step.
         self.masked_at = self.masked_at.min(cx.global_step());
         Ok(())

@@ -10,7 +10,9 @@ use std::{
 
 pub use self::settings::IntoSwaRates;
 use self::settings::Settings;
-use super::{AveragingCounts, Callback, CallbackContext, average::Average, weight_averaging::arithmetic_mean};
+use super::{
+    AveragingCounts, Callback, CallbackContext, CallbackInfo, average::Average, weight_averaging::arithmetic_mean,
+};
 use crate::{
     error::{Error, Result},
     module::{LightningModule, TrainingMode},
@@ -145,6 +147,10 @@ impl StochasticWeightAveraging {
 }
 
 impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().averages_weights()
+    }
+
     fn check(&self) -> Result<()> {
         self.settings.check()
     }

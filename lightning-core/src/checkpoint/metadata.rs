@@ -82,14 +82,22 @@ pub struct RunRecord {
 impl RunRecord {
     /// Returns every count that a resumed run continues.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
-        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } =
-            self.counters;
+        let Counters {
+            epoch,
+            global_step,
+            batch_step,
+            skipped_batches,
+            skipped_steps,
+            non_finite_losses,
+            validation_runs,
+        } = self.counters;
         let run = [
             epoch,
             global_step,
             batch_step,
             skipped_batches,
             skipped_steps,
+            non_finite_losses,
             validation_runs,
             self.position.epoch,
             self.position.batch,

@@ -10,11 +10,20 @@ pub(crate) struct Console {
     pub(crate) bar: Progress,
     /// The warnings of this entry point, for the report.
     pub(crate) warnings: Vec<String>,
+    /// Whether an entry point was called: the warnings before belong to the first.
+    pub(crate) is_used: bool,
     /// Where the time goes, with `profiler`.
     pub(crate) profile: Option<Profile>,
 }
 
 impl Console {
+    /// Starts an entry point. An earlier one that failed has left its warnings.
+    pub(crate) fn begin(&mut self) {
+        if std::mem::replace(&mut self.is_used, true) {
+            self.warnings.clear();
+        }
+    }
+
     pub(crate) fn print(&mut self, text: &str) {
         self.bar.println(text);
     }

@@ -83,6 +83,7 @@ pub(crate) fn evaluate(
                 batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
             }
             run.log.scope = own_scope;
+            run.log.metrics.begin_epoch_end(stage)?;
             Ok(batches)
         })?;
         run.log.scope = ScopeId::CLOSED;

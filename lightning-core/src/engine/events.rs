@@ -97,7 +97,7 @@ pub(crate) fn with_data<T>(
         body(run, driver)
     });
     if result.is_ok() && run.progress.stage == Stage::Fit {
-        checkpoints::answer_signal(run);
+        result = checkpoints::answer_signal(run).and(result);
     }
     let flushed = guarded(run, driver, |run, driver| Ok(checkpoints::try_flush_and_wait(run, driver)));
     let flushed = flushed.unwrap_or_else(Flushed::failed);

@@ -7,7 +7,7 @@ use crate::{
         fit_plan::{FitPlan, open_fit},
         norm_statistics, resume,
         run::RunState,
-        stop::nothing_left,
+        stop::{check_no_time, nothing_left},
         summary,
         train_epoch::train_epoch,
         train_step,
@@ -17,6 +17,7 @@ use crate::{
     hooks::Hook,
     metrics::ScopeId,
     module::FitContext,
+    optim::Optimizer,
     progress::{Phase, StopReason},
     stage::Stage,
 };
@@ -48,6 +49,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         }
         configure(run, driver, &plan)?;
         resume::restore_training_state(run, driver, plan.loader_batches)?;
+        plan_log(run, &plan);
         if let Some(reason) = nothing_left(run) {
             // An epoch that a stop ended early counts as finished, as in the run that wrote the
             // checkpoint.
@@ -62,6 +64,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             run.console.print(&text);
         }
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
+            check_no_time(run);
             sanity_check(run, driver, &plan)?;
             run.log.scope = run.log.metrics.reopen(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
@@ -95,6 +98,28 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
     }
     Ok(())
+}
+
+/// Warns if an epoch has fewer optimizer steps than the interval of the log, and decides whether
+/// the last step of an epoch is logged as well.
+fn plan_log(run: &mut RunState, plan: &FitPlan) {
+    let every = run.log.every_n_steps;
+    let optimization = &run.settings.optimization;
+    let steps = |epochs: usize| Some(optimization.steps(epochs as u64, plan.train_batches?));
+    let length = &run.settings.length;
+    let ends = [length.max_steps, length.max_epochs.and_then(steps)];
+    // Of a resumed run the whole is decided on, so that its log is that of an undisturbed run.
+    let start = if run.resume.resumed_from.is_some() { 0 } else { run.progress.counters.global_step };
+    let next = (start / every).saturating_add(1).saturating_mul(every);
+    let is_reached = ends.into_iter().flatten().min().is_some_and(|end| end >= next);
+    run.log.last_steps_below = if is_reached { 0 } else { next };
+    let Some(an_epoch) = steps(1).filter(|steps| *steps < every) else { return };
+    if run.log.enabled && !run.log.loggers.is_empty() {
+        run.console.warn(format!(
+            "`log_every_n_steps({every})` is more than the {an_epoch} optimizer steps of an epoch, so that step values are \
+             logged less than once an epoch; write `log_every_n_steps({an_epoch})` or less"
+        ));
+    }
 }
 
 /// Whether the loaders are opened again before the next epoch.
@@ -144,7 +169,12 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     driver.save_rollback().map_err(|error| error.at(run.progress.location(None, false)))?;
     run.progress.sanity_checking = true;
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);
-    let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
+    let result = with_events(run, driver, hooks, |run, driver| {
+        validate(run, driver, &plan.val, Some(steps))?;
+        let known = run.log.metrics.known();
+        let mut schedules = run.train.optimizers.iter().filter_map(Optimizer::schedule);
+        schedules.try_for_each(|schedule| schedule.check_loader(known))
+    });
     run.progress.sanity_checking = false;
     driver.rollback(CallbackStatesAfter::Current);
     run.log.metrics.reset();

@@ -53,6 +53,10 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
     if limits.overfit.is_some() {
         driver.disable_shuffle();
     }
-    let schedule = ValSchedule::new(&run.settings.validation, train_batches)?;
+    // Without validation its interval need not fit the epoch.
+    let schedule = match val.is_empty() {
+        true => ValSchedule::EpochEnd,
+        false => ValSchedule::new(&run.settings.validation, train_batches)?,
+    };
     Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
 }

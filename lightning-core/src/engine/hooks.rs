@@ -73,7 +73,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
     if !any {
         return Ok(());
     }
-    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.log.drain(&run.progress, hook.is_in_batch()).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 /// Runs a hook of the module.
@@ -90,7 +90,7 @@ pub(super) fn run_own_hook<M: LightningModule>(
     });
     run.log.inbox = entries;
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
-    run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
+    run.log.drain(&run.progress, hook.is_in_batch()).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
 /// Adds to an error the hook in which it occurred.

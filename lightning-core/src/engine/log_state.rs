@@ -2,10 +2,12 @@
 
 use crate::{
     console::output::Console,
+    engine::losses,
     error::Result,
     loggers::{LogPosition, Loggers, Output, Record},
-    metrics::{EpochValue, MetricStore, ScopeId, ambient::Inbox},
+    metrics::{EpochValue, MetricStore, Origin, ScopeId, ambient::Inbox},
     progress::{Counters, LoopState},
+    tensor::readback,
 };
 
 /// The logged values of a run: the inbox, the metrics and the loggers.
@@ -25,6 +27,9 @@ pub(crate) struct LogState {
     pub(crate) discards: bool,
     /// The number of optimizer steps between two records of step values.
     pub(crate) every_n_steps: u64,
+    /// The last step of an epoch is logged as well below this number of optimizer steps, where a
+    /// `fit` may end without reaching a multiple of `every_n_steps`.
+    pub(crate) last_steps_below: u64,
 }
 
 impl LogState {
@@ -38,6 +43,7 @@ impl LogState {
             enabled: true,
             discards: false,
             every_n_steps: 1,
+            last_steps_below: 0,
         }
     }
 
@@ -46,14 +52,18 @@ impl LogState {
         self.host && self.enabled
     }
 
-    /// Moves what was logged since the last call into the current scope.
-    pub(crate) fn drain(&mut self, progress: &LoopState) -> Result<()> {
+    /// Moves what was logged since the last call into the current scope. `in_batch`: by a step or
+    /// by a hook of a batch.
+    pub(crate) fn drain(&mut self, progress: &LoopState, in_batch: bool) -> Result<()> {
         if self.discards || !self.enabled {
             self.inbox.clear();
             return Ok(());
         }
         let Self { metrics, scope, inbox, host, .. } = self;
-        metrics.drain_log(*scope, &mut inbox.entries, progress.batch_size, *host, &progress.device)?;
+        if !inbox.entries.is_empty() {
+            let origin = Origin { place: progress.place(), batch_size: progress.batch_size, in_batch };
+            metrics.drain_log(*scope, &mut inbox.entries, origin, *host, &progress.device)?;
+        }
         if self.inbox.outputs.is_empty() { Ok(()) } else { self.show_outputs(progress) }
     }
 
@@ -69,19 +79,31 @@ impl LogState {
         Ok(())
     }
 
-    /// Sends the values of the last training step to the loggers, every `every_n_steps` optimizer
-    /// steps and at the end of the run.
-    pub(crate) fn log_step(&mut self, stepped: bool, progress: &LoopState, console: &mut Console) -> Result<()> {
+    /// Sends the step values of training to the loggers, every `every_n_steps` optimizer steps and
+    /// at the end of the run: of each metric the last value since the last record. `last`: no batch
+    /// of the epoch follows.
+    pub(crate) fn log_step(
+        &mut self,
+        stepped: bool,
+        last: bool,
+        progress: &mut LoopState,
+        console: &mut Console,
+    ) -> Result<()> {
         // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not
         // logged.
         let due = stepped && progress.counters.global_step.is_multiple_of(self.every_n_steps);
-        let last = progress.stop.is_some();
-        if !(due || last) {
-            self.metrics.end_step(self.scope);
+        let closes = last && progress.counters.global_step < self.last_steps_below;
+        if !(due || closes || progress.stop.is_some()) {
             return Ok(());
         }
+        let loss = losses::unknown(progress);
+        let loss = match self.host {
+            true => loss.map(readback::host_scalar),
+            false => self.metrics.refresh_with(loss)?,
+        };
+        losses::look(loss, progress, &mut self.metrics, console, self.host)?;
         let values = self.metrics.take_step_record(self.scope)?;
-        self.warn_of_nan(progress, console);
+        self.warn(console);
         if values.is_empty() {
             return Ok(());
         }
@@ -91,7 +113,6 @@ impl LogState {
     /// Sends the values of an evaluation batch to the loggers, if one of its metrics has `on_step`.
     pub(crate) fn log_evaluated_batch(&mut self, progress: &LoopState) -> Result<()> {
         if progress.sanity_checking || !self.metrics.has_step_values(self.scope) {
-            self.metrics.end_step(self.scope);
             return Ok(());
         }
         let values = self.metrics.take_step_record(self.scope)?;
@@ -105,7 +126,7 @@ impl LogState {
         progress: &LoopState,
         console: &mut Console,
     ) -> Result<()> {
-        self.warn_of_nan(progress, console);
+        self.warn(console);
         for (name, text) in self.metrics.take_tables() {
             let shown = self.loggers.show(Output::text(&name, &text, false), log_position(progress, None));
             shown.map_err(|error| error.at(progress.location(None, false)))?;
@@ -124,14 +145,11 @@ impl LogState {
         self.loggers.log(&record).map_err(|error| error.at(progress.location(None, batch.is_some())))
     }
 
-    /// Warns once of each metric that has become NaN or could not be resumed. The run continues.
-    fn warn_of_nan(&mut self, progress: &LoopState, console: &mut Console) {
-        for text in self.metrics.take_warnings() {
+    /// Warns once of each metric that has become NaN or infinite, or could not be resumed. The run
+    /// continues.
+    fn warn(&mut self, console: &mut Console) {
+        for text in self.metrics.take_warnings().into_iter().chain(self.metrics.take_not_finite()) {
             console.warn(text);
-        }
-        for name in self.metrics.take_not_a_number() {
-            let (epoch, batch) = (progress.counters.epoch, progress.batch_idx);
-            console.warn(format!("`{name}` is NaN, seen in epoch {epoch} at batch {batch}"));
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use burn::tensor::{Gradients, Tensor};
 
-use super::{checkout::Checkout, run::RunState, train_step::check_loss};
+use super::{
+    checkout::Checkout,
+    run::RunState,
+    train_step::{check_loss, skip_step},
+};
 use crate::{
     callbacks::Callback,
     engine::hooks::run_hooks,
@@ -31,7 +35,7 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
 
     fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients> {
         check_loss(&loss)?;
-        self.run.progress.loss = Some(loss.clone().inner());
+        self.run.progress.set_loss(loss.clone().inner());
         run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
         let gradients = catch_panic(|| Ok(loss.backward()))?;
         // Dropped before the hook, which can then reuse the memory of the graph.
@@ -49,7 +53,7 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         }
         self.run.train.optimizer(name)?;
         run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
-        let RunState { train, log, progress, checkpoints, .. } = &mut *self.run;
+        let RunState { train, log, progress, checkpoints, console, .. } = &mut *self.run;
         let optimizer = train.optimizer(name)?;
         let mut own = GradientStore::default();
         let collected = std::slice::from_mut(optimizer);
@@ -59,6 +63,10 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         // would copy them.
         checkpoints.queue.writer.wait_for_memory();
         let scaling = Scaling::new(&mut own, optimizer, clip, log.host);
+        if let Some(norm) = scaling.broken_norm() {
+            skip_step(name, norm, progress, &mut log.metrics, console);
+            return Ok(());
+        }
         let mut update = optimizer.update(&mut own, scaling, &progress.device);
         Checkout::take(module, |module| module, true).update(&mut update)?;
         update.finish()?;

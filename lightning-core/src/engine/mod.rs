@@ -20,6 +20,7 @@ mod fit_plan;
 mod hooks;
 mod log_state;
 pub(crate) mod loss_scaling;
+mod losses;
 mod manual;
 pub(crate) mod module_driver;
 pub(crate) mod norm_statistics;

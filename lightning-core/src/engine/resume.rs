@@ -240,6 +240,7 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.progress.counters = record.counters;
     run.progress.position = record.position;
     run.progress.counters.epoch = run.progress.position.epoch;
+    run.progress.validation.runs_before = record.counters.validation_runs;
     run.progress.last_epoch = checkpoint.metadata.epoch;
     // `EarlyStopping` requests its stop again in `on_load_checkpoint`, unless the program has
     // changed its settings. A time limit and a signal ended only the process that wrote the
@@ -250,6 +251,8 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     // Callbacks read the last loss in what follows the batch, such as its validation.
     let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
     run.progress.loss = loss.and_then(|data| float_on(&run.progress.device, data)).map(Tensor::from_bridge);
+    // The run that wrote the checkpoint has looked at it.
+    run.progress.losses.is_known = true;
     // `restore_training_state` needs it again, once the loaders are open.
     run.resume.checkpoint = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)

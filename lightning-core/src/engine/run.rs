@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::log_state::LogState;
+use super::{log_state::LogState, losses};
 use crate::strategy::{Strategy, strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
     console::{output::Console, profiler::Profile, progress_bar::Progress},
+    error::Result,
     hooks::HookSet,
     loggers::{Logger, Loggers},
     metrics::MetricStore,
@@ -69,6 +70,7 @@ impl RunState {
         let console = Console {
             bar: Progress::new(settings.output.progress_bar),
             warnings: Vec::new(),
+            is_used: false,
             profile: settings.run.profiler.map(|_| Profile::default()),
         };
         Self {
@@ -138,6 +140,15 @@ impl RunState {
             index: 0,
             not_implemented: None,
         }
+    }
+
+    /// Looks at the losses since the last look, and warns of the first one that is not finite.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn check_losses(&mut self) -> Result<()> {
+        let Self { progress, log, console, .. } = self;
+        losses::check(progress, &mut log.metrics, console, log.host)
     }
 
     /// The folder of the run: the first logger's, or else the root folder.

@@ -79,6 +79,8 @@ pub(crate) struct Parts<'a> {
 /// If the device fails, or a part cannot be saved.
 pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
     let Parts { module, shown, user, callbacks, data, frozen } = parts;
+    // A resumed run does not see the losses before it.
+    run.check_losses()?;
     let mut tensors = Tensors::default();
     if let Some(shown) = shown {
         shown.tensors(tensors.below(names::MODEL))?;

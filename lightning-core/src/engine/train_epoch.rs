@@ -8,7 +8,7 @@ use crate::{
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
         run::RunState,
-        stop::{check_time, may_stop, steps_are_done},
+        stop::{check_progress, check_time, may_stop, steps_are_done},
         train_step, val_schedule,
         validate::validate,
     },
@@ -40,13 +40,25 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
         if position.phase == Phase::EpochStart {
             begin_epoch(run, driver)?;
         }
-        train_batches(run, driver, plan, validates)
+        let (steps, batches) = (run.progress.counters.global_step, run.progress.counters.batch_step);
+        let ended = train_batches(run, driver, plan, validates)?;
+        if position.phase == Phase::EpochStart {
+            check_progress(run, steps, batches)?;
+        }
+        run.check_losses()?;
+        run.log.metrics.begin_epoch_end(Stage::Fit)?;
+        Ok(ended)
     });
     driver.end(LoaderId::Train);
-    let complete = batches?;
-    let ended = run.log.metrics.end_epoch(Stage::Fit, epoch);
-    let values = ended.map_err(|error| error.at(run.progress.location(None, false)))?;
+    let ended = batches?;
+    let located = |run: &RunState, error: Error| error.at(run.progress.location(None, false));
+    let mut values = run.log.metrics.end_epoch(Stage::Fit, epoch).map_err(|error| located(run, error))?;
+    // The metrics are empty now, and hold what these callbacks log.
+    run.log.metrics.begin_epoch_end(Stage::Fit)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
+    let more = run.log.metrics.end_epoch(Stage::Fit, epoch).map_err(|error| located(run, error))?;
+    values.retain(|value| !more.iter().any(|other| other.name == value.name));
+    values.extend(more);
     train_step::watch(run, Interval::Epoch)?;
     // The checkpoint of the epoch does not depend on the log.
     let logged = run
@@ -54,10 +66,11 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
         .log_epoch(&values, &run.progress, &mut run.console)
         .and_then(|()| run.log.loggers.save().map_err(|error| error.at(run.progress.location(None, false))));
     run.console.bar.end_epoch(run.log.metrics.bar());
-    run.progress.position = match complete {
-        true => LoopPosition::start_of(epoch + 1),
+    run.progress.position = match ended {
+        Ended::Complete => LoopPosition::start_of(epoch + 1),
         // A later run with more steps continues within this epoch.
-        false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
+        Ended::AfterBatch => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
+        Ended::BeforeBatch => LoopPosition { epoch, batch: run.progress.batch_idx, phase: Phase::Batch },
     };
     // The gradients in the buffers are of finished batches, which a resumed run does not repeat.
     run.progress.micro_batches_before = run.train.micro_batches();
@@ -70,6 +83,7 @@ fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
     run.progress.position.phase = Phase::Batch;
+    run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
     Ok(())
 }
 
@@ -90,9 +104,31 @@ fn seed_generator(run: &RunState, draws: Draws) {
     with_generator(&run.progress.device, seed, || ());
 }
 
-/// Runs the batches of an epoch from the current position, and returns whether the epoch is
-/// complete.
-fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
+/// How the batches of an epoch ended.
+#[derive(Clone, Copy)]
+enum Ended {
+    /// No batch is left.
+    Complete,
+    /// The run stops after the current batch.
+    AfterBatch,
+    /// The run stops before the current batch, because a start hook requested it.
+    BeforeBatch,
+}
+
+impl Ended {
+    /// After the current batch, the `last` one of the epoch or not.
+    const fn after(last: bool) -> Self {
+        if last { Self::Complete } else { Self::AfterBatch }
+    }
+}
+
+/// Runs the batches of an epoch from the current position.
+fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<Ended> {
+    // Requested by `on_train_epoch_start`.
+    if run.progress.position.phase == Phase::Batch && may_stop(run, run.progress.counters.epoch) {
+        seed_generator(run, Draws::EpochEnd);
+        return Ok(Ended::BeforeBatch);
+    }
     // Resumed after a batch: whether a validation follows it is not stored.
     if let Phase::AfterBatch { stepped } = run.progress.position.phase {
         let last = is_last(run, driver, plan)?;
@@ -109,13 +145,13 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             if std::mem::take(&mut run.progress.skip_epoch) {
                 run.progress.batch_size = None;
                 seed_generator(run, Draws::EpochEnd);
-                return Ok(true);
+                return Ok(Ended::Complete);
             }
             check_time(run);
             run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
         let last = is_last(run, driver, plan)?;
-        let stopping = match run.progress.position.phase {
+        let mut stopping = match run.progress.position.phase {
             Phase::AfterValidation { stopping } => stopping,
             _ => may_stop(run, run.progress.counters.epoch),
         };
@@ -128,11 +164,15 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             validate(run, driver, &plan.val, None)?;
             run.progress.position.phase = Phase::AfterValidation { stopping };
             safe_point(run, driver, true)?;
+            run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
+        // Also requested by the validation, such as by early stopping. Not part of the position: a
+        // resumed run requests it again.
+        stopping |= may_stop(run, run.progress.counters.epoch);
         train_step::watch(run, Interval::Step)?;
         if last || stopping || steps_are_done(run) {
             seed_generator(run, Draws::EpochEnd);
-            return Ok(last);
+            return Ok(Ended::after(last));
         }
         run.progress.batch_idx += 1;
         run.progress.position =
@@ -143,7 +183,7 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             .at(run.progress.location(None, false)));
     }
     seed_generator(run, Draws::EpochEnd);
-    Ok(true)
+    Ok(Ended::Complete)
 }
 
 /// Makes the next batch ready. Returns `false` at the end of the data.
@@ -195,7 +235,8 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.progress.batch_size = None;
-    run.log.log_step(stepped, &run.progress, &mut run.console)?;
+    let closes = last || steps_are_done(run);
+    run.log.log_step(stepped, closes, &mut run.progress, &mut run.console)?;
     let RunState { console, log, progress, .. } = run;
     console.bar.train_batch(progress.batch_idx, || log.metrics.bar());
     Ok(())

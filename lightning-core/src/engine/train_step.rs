@@ -2,16 +2,20 @@
 //! schedules.
 
 use crate::{
+    console::output::Console,
     data::StepCall,
     engine::{
         driver::{Driver, LoaderId},
         loss_scaling,
         run::RunState,
+        stop::count_skipped,
     },
     error::Result,
     hooks::Hook,
+    metrics::{MetricStore, NotFinite},
     module::{BoundStep, TrainingMode, TrainingOutput},
     optim::{GradientStore, Optimizer, Scaling, TrainState},
+    progress::LoopState,
 };
 
 mod anomaly;
@@ -116,7 +120,13 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
 fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     run.train.stepped = false;
     if let Some(TrainingOutput { loss, weight, output }) = driver.manual_step(run)? {
-        run.progress.loss = Some(weight.mean_of(loss.inner()));
+        let loss = weight.mean_of(loss.inner());
+        // Most often the loss of the last `backward`, which is then counted once.
+        if run.progress.losses.place == run.progress.place() {
+            (run.progress.loss, run.progress.losses.is_known) = (Some(loss), false);
+        } else {
+            run.progress.set_loss(loss);
+        }
         run.outputs.training = output;
     }
     Ok(run.train.stepped)
@@ -127,7 +137,7 @@ fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCa
     match driver.step(LoaderId::Train, call, run)? {
         Some(output) => differentiate(run, driver, buffer, output),
         None => {
-            run.progress.counters.skipped_batches += 1;
+            count_skipped(run);
             Ok(())
         }
     }
@@ -158,17 +168,46 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
     let TrainState { accumulators, optimizers, clip, .. } = &mut run.train;
     let Some(gradients) = accumulators.get_mut(buffer) else { return Ok(false) };
     if !usable {
+        run.log.metrics.suspect();
         gradients.clear();
         return Ok(false);
     }
+    let mut stepped = false;
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
         let scaling = Scaling::new(gradients, optimizer, *clip, run.log.host);
+        if let Some(norm) = scaling.broken_norm() {
+            skip_step(optimizer.name(), norm, &mut run.progress, &mut run.log.metrics, &mut run.console);
+            continue;
+        }
+        stepped = true;
         let mut update = optimizer.update(gradients, scaling, &run.progress.device);
         driver.update(&mut update)?;
         update.finish()?;
         step_schedule(optimizer).map_err(|error| error.at(run.progress.location(None, true)))?;
     }
     gradients.clear();
+    run.progress.skipped_in_row = 0;
     run.console.measured("optimizer_step", since);
-    Ok(true)
+    Ok(stepped)
+}
+
+/// Counts an optimizer step that is skipped because the norm of the gradients is not finite, and
+/// warns of the first one.
+pub(super) fn skip_step(
+    optimizer: &str,
+    norm: f64,
+    progress: &mut LoopState,
+    metrics: &mut MetricStore,
+    console: &mut Console,
+) {
+    progress.counters.skipped_steps += 1;
+    // The loss may be the cause, and does not show in the weights, which stay finite.
+    metrics.suspect();
+    if !std::mem::replace(&mut progress.told_norm, true) {
+        let what = NotFinite::describe(norm, progress.place());
+        console.warn(format!(
+            "the norm of the gradients of `{optimizer}` {what}, and cannot be clipped: such steps are skipped; check the batch \
+             and the learning rate, or write `detect_anomaly(true)` to name the parameter"
+        ));
+    }
 }

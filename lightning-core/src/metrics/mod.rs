@@ -45,6 +45,6 @@ pub use metric::{Metric, MetricInput};
 pub(crate) use update::MetricUpdate;
 // Everything in the list of `stateful`, so that a new metric is named once.
 pub use stateful::*;
-pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, ScopeId};
+pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, NotFinite, Origin, Place, ScopeId};
 pub use value::{Matrix, MetricValue};
 pub use values::Metrics;

@@ -41,8 +41,40 @@ struct Pending {
     slot: usize,
     value: Logged,
     weight: Logged,
-    /// The step that logged it, as `MetricStore::step` counts.
-    step: u64,
+    place: Place,
+}
+
+/// The epoch and the batch in which a value was logged.
+pub(crate) type Place = (u64, u64);
+
+/// Where logged values come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) place: Place,
+    /// The weight of values without one.
+    pub(crate) batch_size: Option<usize>,
+    /// Whether a step or a hook of a batch logged them. A name of run time is then a step value in
+    /// training, and an epoch value otherwise.
+    pub(crate) in_batch: bool,
+}
+
+/// A metric that has become NaN or infinite.
+#[derive(Clone, Debug)]
+pub(crate) struct NotFinite {
+    slot: usize,
+    /// The first such value, and where it was logged.
+    value: f64,
+    pub(crate) place: Place,
+    /// Whether a warning was returned.
+    warned: bool,
+}
+
+impl NotFinite {
+    /// Returns the end of a sentence about the metric or the loss.
+    pub(crate) fn describe(value: f64, (epoch, batch): Place) -> String {
+        let what = if value.is_nan() { "NaN" } else { "infinite" };
+        format!("is {what}, seen in epoch {epoch} at batch {batch}")
+    }
 }
 
 /// The metrics of a run.
@@ -52,19 +84,24 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct MetricStore {
     slots: Vec<Slot>,
-    named: HashMap<String, usize>,
+    /// The slots of the names that `log` was called with: of epoch values and of step values.
+    named: HashMap<String, [Option<usize>; 2]>,
     scopes: Vec<Scope>,
     pending: Vec<Pending>,
-    /// The number of ended steps.
-    step: u64,
     metrics: Metrics,
     bar: Metrics,
+    /// Where the last values were logged.
+    place: Place,
     /// Whether step values have changed since they were last written to `metrics`.
     stale: bool,
     /// The number of slots that the module declares; they are the first.
     declared: usize,
-    /// The slots of metrics that have been NaN, and whether a warning was returned.
-    not_a_number: Vec<(usize, bool)>,
+    /// The stage whose epoch is ending: hooks see its values before the epoch has ended.
+    ending: Option<Stage>,
+    /// The metrics that have been NaN or infinite.
+    not_finite: Vec<NotFinite>,
+    /// Whether a value was NaN or infinite since the last look at the losses.
+    suspicious: bool,
     /// The tables that were not passed to the loggers yet.
     tables: Vec<(String, String)>,
     /// The warnings that were not returned yet.
@@ -83,7 +120,9 @@ impl MetricStore {
         self.pending.clear();
         self.metrics.clear();
         self.bar.clear();
-        self.not_a_number.clear();
+        self.not_finite.clear();
+        self.suspicious = false;
+        self.ending = None;
         self.tables.clear();
         self.warnings.clear();
         for slot in &mut self.slots {
@@ -118,9 +157,17 @@ impl MetricStore {
 
     /// Adds a slot for a name that the module does not declare.
     fn name_slot(&mut self, name: String, on_step: bool, on_epoch: bool) -> usize {
+        let slot = self.slots.len();
         self.slots.push(Slot::named(name.clone(), on_step, on_epoch));
-        self.named.insert(name, self.slots.len() - 1);
-        self.slots.len() - 1
+        if let Some(known) = self.named.entry(name).or_default().get_mut(usize::from(on_step)) {
+            *known = Some(slot);
+        }
+        slot
+    }
+
+    /// Returns the slot of a name that `log` was called with: that of epoch or of step values.
+    fn slot_of_name(&self, name: &str, epoch: bool) -> Option<usize> {
+        self.named.get(name).and_then(|slots| slots.get(usize::from(!epoch)).copied().flatten())
     }
 
     fn slot_name(&self, slot: usize) -> String {
@@ -134,11 +181,30 @@ impl MetricStore {
         Error::new(kind, format!("the metric `{name}` {what}")).caused_by(error)
     }
 
-    /// Notes that a metric has become NaN.
-    fn note_nan(&mut self, slot: usize, value: f64) {
-        if value.is_nan() && !self.not_a_number.iter().any(|(known, _)| *known == slot) {
-            self.not_a_number.push((slot, false));
+    /// Notes that a metric has become NaN or infinite.
+    fn note_not_finite(&mut self, slot: usize, value: f64, place: Place) {
+        if value.is_finite() {
+            return;
         }
+        self.suspicious = true;
+        if !self.not_finite.iter().any(|known| known.slot == slot) {
+            self.not_finite.push(NotFinite { slot, value, place, warned: false });
+        }
+    }
+
+    /// Whether a metric became NaN or infinite at this place.
+    pub(crate) fn was_not_finite_at(&self, place: Place) -> bool {
+        self.not_finite.iter().any(|known| known.place == place)
+    }
+
+    /// Notes that a loss may have been NaN or infinite.
+    pub(crate) fn suspect(&mut self) {
+        self.suspicious = true;
+    }
+
+    /// Whether a value was NaN or infinite since the last call.
+    pub(crate) fn take_suspicious(&mut self) -> bool {
+        std::mem::take(&mut self.suspicious)
     }
 
     /// Returns the warnings since the last call.
@@ -146,16 +212,17 @@ impl MetricStore {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Returns the metrics that have become NaN since the last call.
-    pub(crate) fn take_not_a_number(&mut self) -> Vec<String> {
-        let fresh = self.not_a_number.iter_mut().filter(|(_, warned)| !*warned);
-        let slots: Vec<usize> = fresh
-            .map(|(slot, warned)| {
-                *warned = true;
-                *slot
+    /// Returns a sentence for each metric that has become NaN or infinite since the last call.
+    pub(crate) fn take_not_finite(&mut self) -> Vec<String> {
+        let Self { slots, not_finite, .. } = self;
+        let fresh = not_finite.iter_mut().filter(|known| !known.warned);
+        fresh
+            .filter_map(|known| {
+                known.warned = true;
+                let name = &slots.get(known.slot)?.name;
+                Some(format!("`{name}` {}", NotFinite::describe(known.value, known.place)))
             })
-            .collect();
-        slots.into_iter().filter_map(|slot| self.slots.get(slot)).map(|slot| slot.name.clone().into_owned()).collect()
+            .collect()
     }
 
     /// Returns the best epoch value of each metric with a direction: name, value and epoch.

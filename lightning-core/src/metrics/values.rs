@@ -122,6 +122,16 @@ impl Metrics {
         self.entries.is_empty()
     }
 
+    /// Returns the first loader that has a value of this name, if the name alone has none.
+    pub(crate) fn loader_of(&self, name: &str) -> Option<&str> {
+        if self.value(name).is_some() {
+            return None;
+        }
+        let loader = |known: &'_ str| known.strip_prefix(name).and_then(|rest| rest.strip_prefix('/')).is_some();
+        let (known, _) = self.entries.iter().find(|(known, _)| loader(known))?;
+        known.get(name.len() + 1..)
+    }
+
     /// Removes everything.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();

@@ -131,10 +131,9 @@ impl Optimizer {
         self.lbfgs.take()
     }
 
-    /// Puts the state of L-BFGS back after its step, which is counted.
+    /// Puts the state of L-BFGS back after its step.
     pub(crate) fn put_lbfgs(&mut self, lbfgs: LBFGS) {
         self.lbfgs = Some(lbfgs);
-        self.steps += 1;
     }
 
     /// Returns whether a path is below a field or an added group of the optimizer. Without fields

@@ -54,6 +54,8 @@ pub(crate) struct Scaling {
     factor: Factor,
     /// The largest absolute value of an element.
     limit: Option<f64>,
+    /// The norm of the gradients, if it is known and not finite.
+    broken_norm: Option<f64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -88,13 +90,24 @@ impl Scaling {
         let loss_scale = gradients.loss_scale();
         let mean = if loss_scale == 1.0 { mean } else { mean.times(Factor::Host(1.0 / loss_scale)) };
         match clip {
-            None => Self { factor: mean, limit: None },
-            Some(Clip { limit, algorithm: ClipAlgorithm::Value }) => Self { factor: mean, limit: Some(limit) },
+            None => Self { factor: mean, limit: None, broken_norm: None },
+            Some(Clip { limit, algorithm: ClipAlgorithm::Value }) => {
+                Self { factor: mean, limit: Some(limit), broken_norm: None }
+            }
             Some(Clip { limit, algorithm: ClipAlgorithm::Norm }) => {
-                let clip = norm_clip(gradients, optimizer, &mean, limit, host);
-                Self { factor: mean.times(clip), limit: None }
+                match norm_clip(gradients, optimizer, &mean, limit, host) {
+                    Ok(clip) => Self { factor: mean.times(clip), limit: None, broken_norm: None },
+                    Err(norm) => Self { factor: mean, limit: None, broken_norm: Some(norm) },
+                }
             }
         }
+    }
+
+    /// Returns the norm of the gradients if it was to be clipped and is not finite: no factor makes
+    /// such gradients usable, and the step is skipped. `None` on devices other than the host, which
+    /// are not read.
+    pub(crate) fn broken_norm(&self) -> Option<f64> {
+        self.broken_norm
     }
 
     /// Returns the factor of all elements if the host knows it and nothing else changes them; an
@@ -130,7 +143,16 @@ impl Scaling {
 
 /// Returns the factor, at most 1, that reduces the total norm of an optimizer's gradients,
 /// multiplied by `mean`, to `limit`. As in PyTorch, 1e-6 is added to the norm.
-fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
+///
+/// # Errors
+/// The norm, if it is known and not finite.
+fn norm_clip(
+    gradients: &mut GradientStore,
+    optimizer: &Optimizer,
+    mean: &Factor,
+    limit: f64,
+    host: bool,
+) -> Result<Factor, f64> {
     let (mut sum, mut sums) = (0.0, Vec::new());
     gradients.for_each_of(optimizer, |gradient| {
         let (gradient, squares) = if host { fused::sum_of_squares(gradient) } else { (gradient, None) };
@@ -153,7 +175,7 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
                 Factor::Host(mean) => sums.sqrt().mul_scalar(*mean),
                 Factor::OnDevice(mean) => sums.sqrt().mul(Tensor::clone(mean)),
             };
-            Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0)))
+            Ok(Factor::OnDevice(Box::new(norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0))))
         }
         (sums, mean) => {
             let mean = match mean {
@@ -162,9 +184,11 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
                 Factor::OnDevice(mean) => readback::host_scalar(Tensor::clone(mean)),
             };
             let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
+            if !norm.is_finite() {
+                return Err(norm);
+            }
             let factor = limit / (norm + 1e-6);
-            // A norm that is NaN does not clip, so that the gradients stay visibly NaN.
-            if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
+            Ok(if factor < 1.0 { Factor::Host(factor) } else { Factor::One })
         }
     }
 }

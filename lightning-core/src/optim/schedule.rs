@@ -157,33 +157,57 @@ impl Schedule {
     /// Takes a step by the value of the monitored metric.
     ///
     /// `validation` is the number of validation runs, for a validation metric: each of its values
-    /// counts once. Returns a warning if the metric has no value and the schedule waits for it.
+    /// counts once. With `may_wait` a metric without a value is ignored, because the first
+    /// validation is still to come. Returns a warning if the metric has no value and the schedule
+    /// waits for it.
     ///
     /// # Errors
     /// If the metric has no value and [`strict`](Self::strict) is set, or the step fails.
-    pub(crate) fn advance_by(&mut self, metrics: &Metrics, validation: Option<u64>) -> Result<Option<String>> {
+    pub(crate) fn advance_by(
+        &mut self,
+        metrics: &Metrics,
+        validation: Option<u64>,
+        may_wait: bool,
+    ) -> Result<Option<String>> {
         let Some(monitored) = self.monitored else { return Ok(None) };
         if validation.is_some() && validation == self.seen {
             return Ok(None);
         }
         let name = monitored.key.display();
-        match metrics.value(&name) {
+        match metrics.find(monitored.key) {
             Some(value) => {
                 self.seen = validation;
                 self.scheduler.step(Some(value))?;
                 Ok(None)
             }
-            None if monitored.strict => Err(Error::new(
-                ErrorKind::Metric,
-                format!("the metric `{name}` of a schedule must have a value, found none"),
-            )
-            .help(format!(
-                "log it before the first step of the schedule, write a larger `frequency`, or write `strict = false` \
-                 to wait for it; the metrics with a value are {}",
-                crate::console::table::listed(metrics.iter().map(|(name, _)| name)),
-            ))),
-            None => Ok(Some(format!("a schedule waits for the metric `{name}`, which has no value yet"))),
+            None if may_wait => Ok(None),
+            None => match metrics.loader_of(&name) {
+                Some(loader) => Err(one_of_several(&name, loader)),
+                None if monitored.strict => Err(Error::new(
+                    ErrorKind::Metric,
+                    format!("the metric `{name}` of a schedule must have a value, found none"),
+                )
+                .help(format!(
+                    "log it before the first step of the schedule, write a larger `frequency`, or write `strict = false` \
+                     to wait for it; the metrics with a value are {}",
+                    crate::console::table::listed(metrics.iter().map(|(name, _)| name)),
+                ))),
+                None => Ok(Some(format!("a schedule waits for the metric `{name}`, which has no value yet"))),
+            },
         }
+    }
+
+    /// Checks that the monitored metric is not one of several loaders, where `metrics` has its
+    /// values.
+    ///
+    /// # Errors
+    /// If it has a value for each of several loaders, and no loader is named.
+    pub(crate) fn check_loader(&self, metrics: &Metrics) -> Result<()> {
+        let Some(monitored) = self.monitored.filter(|monitored| metrics.find(monitored.key).is_none()) else {
+            return Ok(());
+        };
+        let name = monitored.key.display();
+        metrics.loader_of(&name).map_or(Ok(()), |loader| Err(one_of_several(&name, loader)))
     }
 
     /// Returns the name of the monitored metric.
@@ -218,4 +242,15 @@ impl Schedule {
         let plural = if self.frequency == 1 { "" } else { "s" };
         format!("{}, every {every}{}{plural}", self.scheduler.describe(), self.interval)
     }
+}
+
+fn one_of_several(name: &str, loader: &str) -> Error {
+    Error::config(format!(
+        "a schedule must monitor one value, found the metric `{name}` with a value for each validation loader"
+    ))
+    .help(format!(
+        "name a loader, as in `monitor = Self::{}.loader({loader:?})`, or monitor a metric that \
+         `on_validation_epoch_end` logs",
+        name.to_uppercase()
+    ))
 }

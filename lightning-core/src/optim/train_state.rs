@@ -1,5 +1,7 @@
 //! The optimizers of a run and the gradients for them.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::FloatDType;
 
 use super::{GradientStore, Optimizer, clip::Clip};
@@ -27,6 +29,8 @@ pub(crate) struct TrainState {
     pub(crate) clip: Option<Clip>,
     /// Whether manual optimization has stepped an optimizer in this batch.
     pub(crate) stepped: bool,
+    /// Which elements of a parameter pruning callbacks leave, by the index of the parameter.
+    pub(crate) unpruned: BTreeMap<usize, Vec<bool>>,
     /// The number of trainable elements by optimizer and group.
     pub(crate) trained: Vec<Vec<u64>>,
 }

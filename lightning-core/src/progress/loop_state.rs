@@ -1,11 +1,11 @@
 //! The state of the loops.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use burn::tensor::{Device, Tensor};
 
 use super::{Counters, LoopPosition, StopReason};
-use crate::{error::Location, progress::Phase, stage::Stage};
+use crate::{error::Location, metrics::Place, progress::Phase, stage::Stage};
 
 /// The state of the loops: what hooks and callbacks are told about where the run is.
 #[derive(Debug)]
@@ -24,12 +24,19 @@ pub(crate) struct LoopState {
     pub(crate) batch_size: Option<usize>,
     /// The loss of the last training batch.
     pub(crate) loss: Option<Tensor<1>>,
+    pub(crate) losses: RecentLosses,
     /// The micro-batches in the accumulation buffers when the current batch started.
     pub(crate) micro_batches_before: u64,
     pub(crate) validation: ValidationState,
     pub(crate) stop: Option<StopReason>,
     /// Whether the user was told that a stop is delayed by `min_epochs` or `min_steps`.
     pub(crate) told_minimum: bool,
+    /// Whether the user was told of a norm of gradients that is not finite.
+    pub(crate) told_norm: bool,
+    /// Whether the user was told that no optimizer steps.
+    pub(crate) told_idle: bool,
+    /// The number of training steps that returned `None` since the last optimizer step.
+    pub(crate) skipped_in_row: u64,
     /// Whether `on_train_batch_start` asked to skip the rest of the epoch.
     pub(crate) skip_epoch: bool,
     pub(crate) sanity_checking: bool,
@@ -37,6 +44,23 @@ pub(crate) struct LoopState {
     pub(crate) failing: bool,
     /// When the current entry point started.
     pub(crate) started: Option<Instant>,
+}
+
+/// The most losses that wait for a look at them; of more, the oldest are dropped.
+const MAX_LOSSES: usize = 4096;
+
+/// The losses since the last look at them. They are kept on the device, so that the batch of the
+/// first one that is not finite can be named without reading each.
+#[derive(Debug, Default)]
+pub(crate) struct RecentLosses {
+    /// The losses before [`LoopState::loss`].
+    pub(crate) earlier: VecDeque<(Place, Tensor<1>)>,
+    /// The epoch and batch of [`LoopState::loss`].
+    pub(crate) place: Place,
+    /// Whether [`LoopState::loss`] has been looked at.
+    pub(crate) is_known: bool,
+    /// Whether the user was told of a loss that is not finite.
+    pub(crate) told: bool,
 }
 
 /// Validation inside `fit`.
@@ -48,6 +72,16 @@ pub(crate) struct ValidationState {
     pub(crate) follows: bool,
     /// When the last validation ended.
     pub(crate) ended: Option<Instant>,
+    /// The number of validation runs before this `fit`, or before the checkpoint that it resumes
+    /// from.
+    pub(crate) runs_before: u64,
+}
+
+impl ValidationState {
+    /// Whether the first validation of this `fit` is still to come, after `runs` validation runs.
+    pub(crate) fn first_is_ahead(&self, runs: u64) -> bool {
+        self.enabled && runs == self.runs_before
+    }
 }
 
 impl LoopState {
@@ -64,10 +98,14 @@ impl LoopState {
             loader_idx: 0,
             batch_size: None,
             loss: None,
+            losses: RecentLosses::default(),
             micro_batches_before: 0,
             validation: ValidationState::default(),
             stop: None,
             told_minimum: false,
+            told_norm: false,
+            told_idle: false,
+            skipped_in_row: 0,
             skip_epoch: false,
             sanity_checking: false,
             failing: false,
@@ -84,11 +122,34 @@ impl LoopState {
         self.stop = None;
         self.started = Some(Instant::now());
         self.told_minimum = false;
+        self.told_norm = false;
+        self.told_idle = false;
+        self.skipped_in_row = 0;
         self.validation.ended = None;
         self.skip_epoch = false;
         self.failing = false;
         self.batch_size = None;
         self.loss = None;
+        self.losses = RecentLosses::default();
+        self.validation.runs_before = self.counters.validation_runs;
+    }
+
+    /// Returns the epoch and the batch.
+    pub(crate) fn place(&self) -> Place {
+        (self.counters.epoch, self.batch_idx)
+    }
+
+    /// Sets the loss of the current batch.
+    pub(crate) fn set_loss(&mut self, loss: Tensor<1>) {
+        let place = self.place();
+        let losses = &mut self.losses;
+        if let Some(before) = self.loss.replace(loss).filter(|_| !losses.is_known) {
+            if losses.earlier.len() >= MAX_LOSSES {
+                losses.earlier.pop_front();
+            }
+            losses.earlier.push_back((losses.place, before));
+        }
+        (losses.place, losses.is_known) = (place, false);
     }
 
     /// Requests the end of the run after the current batch. The first request wins.

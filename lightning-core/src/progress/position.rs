@@ -76,9 +76,13 @@ pub(crate) struct Counters {
     pub(crate) batch_step: u64,
     /// The number of training steps that returned `None`.
     pub(crate) skipped_batches: u64,
-    /// The number of optimizer steps skipped because gradients were not finite, with loss scaling.
+    /// The number of optimizer steps skipped because gradients were not finite, with loss scaling
+    /// or clipping to a norm.
     #[serde(default)]
     pub(crate) skipped_steps: u64,
+    /// The number of losses seen that were not finite.
+    #[serde(default)]
+    pub(crate) non_finite_losses: u64,
     /// The number of validation runs, without the sanity check.
     pub(crate) validation_runs: u64,
 }

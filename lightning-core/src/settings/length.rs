@@ -106,7 +106,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Ends each `fit` at the first batch after this time: a `Duration` or `"DD:HH:MM:SS"`.
+    /// Ends each `fit` at the first batch after this time: a `Duration` or `"DD:HH:MM:SS"`. With a
+    /// time of zero, `fit` does not train.
     #[must_use]
     pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
         match time.into_max_time() {

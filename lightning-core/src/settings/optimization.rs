@@ -113,6 +113,11 @@ impl<M> TrainerBuilder<M> {
 
     /// Clips gradients: their total norm, or each element with
     /// [`gradient_clip_algorithm`](Self::gradient_clip_algorithm). Default: no clipping.
+    ///
+    /// A norm that is NaN or infinite cannot be clipped. On the CPU such an optimizer step is
+    /// skipped, counted in [`FitReport::skipped_steps`](crate::FitReport::skipped_steps), and
+    /// warned of. On other devices the norm is not read: the weights become NaN, and the next loss
+    /// is warned of.
     #[must_use]
     pub fn gradient_clip_val(mut self, limit: f64) -> Self {
         self.settings.optimization.clip = Some(limit);

@@ -60,7 +60,9 @@ impl OutputSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Sends the values of single steps to the loggers every `steps` optimizer steps. Default: 50.
+    /// Sends the values of single steps to the loggers every `steps` optimizer steps: of each
+    /// metric the last value since the record before. A `fit` of fewer steps has a record of the
+    /// last step of each epoch. Default: 50.
     #[must_use]
     pub fn log_every_n_steps(mut self, steps: u64) -> Self {
         self.settings.output.log_every_n_steps = steps;

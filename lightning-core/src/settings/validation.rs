@@ -140,10 +140,7 @@ impl<M> TrainerBuilder<M> {
     #[must_use]
     pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
         self.settings.validation.sanity_steps = batches;
-        if batches > 0 {
-            self.settings.asked.push("num_sanity_val_steps");
-        }
-        self
+        self.asked(batches > 0, "num_sanity_val_steps")
     }
 
     /// Sets when validation runs. Default: at the end of every epoch.

@@ -3,6 +3,7 @@
 use super::Trainer;
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
+    console::table,
     engine::run::RunState,
     error::{ConfigErrors, Result},
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
@@ -90,8 +91,17 @@ fn check_together<M>(
     problems: &mut ConfigErrors,
     is_manual: bool,
 ) {
-    if callbacks.iter().filter(|callback| callback.info().averages_weights).count() > 1 {
-        problems.add("at most one callback may average the weights, found two", "remove one of them");
+    let averaging: Vec<_> = callbacks
+        .iter()
+        .filter(|callback| callback.info().averages_weights)
+        .map(|callback| callback.state_key())
+        .collect();
+    if averaging.len() > 1 {
+        let names = table::listed(averaging.iter().map(String::as_str));
+        problems.add(
+            format!("at most one callback may average the weights, found {}: {names}", averaging.len()),
+            "keep one of them",
+        );
     }
     let mut schedules = callbacks.iter().filter_map(|callback| callback.info().accumulation);
     let Some(schedule) = schedules.next() else { return };

@@ -135,6 +135,7 @@ impl<M: LightningModule> Trainer<M> {
         M: TrainingStep + ConfigureOptimizers,
     {
         let source = data.into_run_data();
+        self.run.console.begin();
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, &*source, Stage::Fit)?;
@@ -142,9 +143,10 @@ impl<M: LightningModule> Trainer<M> {
         let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = check_out(run, module, |module| for_training(module, &device, seed, numerics), true)?;
-        loss_scaling::check_precision(run, owned.get()?, true)?;
+        let checked = loss_scaling::check_precision(run, owned.get()?, true);
         let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
-        let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
+        // After an error too, the module is returned in evaluation form.
+        let result = checked.and_then(|()| engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation)));
         run.progress.stage = Stage::Fit;
         run.progress.validation.enabled = false;
         let mut evaluate = || catch_panic(|| driver.set_mode(Mode::Eval));
@@ -161,8 +163,15 @@ impl<M: LightningModule> Trainer<M> {
             let Counters { epoch, global_step, .. } = run.progress.counters;
             (id, format!("as fitted, after {epoch} epochs and {global_step} steps"))
         });
-        let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } =
-            run.progress.counters;
+        let Counters {
+            epoch,
+            global_step,
+            batch_step,
+            skipped_batches,
+            skipped_steps,
+            non_finite_losses,
+            validation_runs,
+        } = run.progress.counters;
         Ok(FitReport {
             stop_reason,
             current_epoch: epoch,
@@ -170,6 +179,7 @@ impl<M: LightningModule> Trainer<M> {
             batch_step,
             skipped_batches,
             skipped_steps,
+            non_finite_losses,
             validation_runs,
             metrics: run.log.metrics.metrics()?.clone(),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
@@ -178,6 +188,8 @@ impl<M: LightningModule> Trainer<M> {
             seed: run.progress.seed,
             warnings: std::mem::take(&mut run.console.warnings),
             best: run.log.metrics.best(),
+            whole_epochs: run.progress.position.epoch.min(epoch),
+            is_ranked: run.checkpoints.best.as_ref().is_some_and(|best| best.score.is_some()),
         })
     }
 
@@ -246,6 +258,7 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
+        run.console.begin();
         begin(run, module, &*source, stage)?;
         let (_active, signals) = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
@@ -270,7 +283,8 @@ impl<M: LightningModule> Trainer<M> {
         if signals.finish() {
             return Err(engine::events::interrupted(run, false));
         }
-        Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
+        let metrics = run.log.metrics.metrics()?.clone();
+        Ok(EvalReport::new(stage, metrics, weights, batches, std::mem::take(&mut run.console.warnings)))
     }
 
     /// Loads the best checkpoint written by this trainer into `module`: weights, buffers and state.
@@ -415,6 +429,7 @@ fn try_begin<M: LightningModule>(run: &mut RunState, module: &M, data: &dyn RunD
     run.outputs.training = None;
     run.outputs.evaluation.clear();
     run.train.accumulators.clear();
+    run.train.unpruned.clear();
     run.log.metrics.reset();
     run.log.inbox.clear();
     run.log.scope = ScopeId::CLOSED;

@@ -1,6 +1,9 @@
 //! A summary of what a trainer will do with a module.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use burn::{module::ParamId, tensor::Device};
 
@@ -9,8 +12,8 @@ use crate::{
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,
     module::{ConfigureOptimizers, FieldDef, FieldRole, FitContext, LightningModule},
-    optim::OptimizerSetup,
-    params::{ErasedVisitor, FloatParam, visit},
+    optim::{Optimizer, OptimizerSetup},
+    params::{ErasedVisitor, FloatParam, ParamInfo, running_statistics, visit},
     stage::Stage,
 };
 
@@ -26,6 +29,8 @@ pub struct Plan {
     /// The number of parameters of each field.
     parameters: BTreeMap<String, u64>,
     optimizers: Vec<OptimizerSetup>,
+    /// The number of parameters that each optimizer trains.
+    trained: Vec<u64>,
 }
 
 /// Counts the parameters of each field.
@@ -40,9 +45,38 @@ impl ErasedVisitor for Sizes {
     }
 }
 
+/// Counts the parameters that each optimizer trains.
+struct Trained<'a> {
+    optimizers: &'a mut [Optimizer],
+    fields: &'static [FieldDef],
+    statistics: BTreeSet<usize>,
+    /// Those that are trainable, by optimizer.
+    trainable: Vec<u64>,
+    /// Those that are not frozen by their field, by optimizer.
+    all: Vec<u64>,
+}
+
+impl ErasedVisitor for Trained<'_> {
+    fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
+        let info = ParamInfo { index, id, path, rank: param.rank() };
+        let field = path.split('.').next().unwrap_or(path);
+        let is_frozen = self.fields.iter().any(|def| def.name == field && def.role != FieldRole::Module);
+        let count = param.dims().iter().product::<usize>() as u64;
+        for ((optimizer, trainable), all) in self.optimizers.iter_mut().zip(&mut self.trainable).zip(&mut self.all) {
+            if is_frozen || self.statistics.contains(&index) || !optimizer.assign(&info) {
+                continue;
+            }
+            *all += count;
+            *trainable += if param.is_trainable() { count } else { 0 };
+        }
+        Ok(())
+    }
+}
+
 impl Plan {
     /// # Errors
-    /// If the module cannot be visited, or its `configure_optimizers` fails.
+    /// If the module cannot be visited, its `configure_optimizers` fails, or the settings of an
+    /// optimizer do not fit.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
         let mut sizes = Sizes::default();
         visit(module, &mut sizes)?;
@@ -53,6 +87,20 @@ impl Plan {
             steps_by_epochs: None,
             device: Device::default(),
         };
+        let setups = module.configure_optimizers(&cx)?;
+        let mut optimizers = setups.iter().cloned().map(Optimizer::new).collect::<Result<Vec<_>>>()?;
+        let zeros = vec![0; optimizers.len()];
+        let mut trained = Trained {
+            optimizers: &mut optimizers,
+            fields: M::FIELDS,
+            statistics: running_statistics(module)?,
+            trainable: zeros.clone(),
+            all: zeros,
+        };
+        visit(module, &mut trained)?;
+        // In a module in evaluation form no parameter is trainable.
+        let is_training = trained.trainable.iter().any(|count| *count > 0);
+        let trained = if is_training { trained.trainable } else { trained.all };
         Ok(Self {
             module: M::NAME,
             steps: M::STEPS,
@@ -60,7 +108,8 @@ impl Plan {
             metrics: M::METRICS,
             fields: M::FIELDS,
             parameters: sizes.0,
-            optimizers: module.configure_optimizers(&cx)?,
+            optimizers: setups,
+            trained,
         })
     }
 }
@@ -115,13 +164,7 @@ impl Plan {
 
     fn fmt_optimizers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "optimizers")?;
-        let trained: u64 = self
-            .fields
-            .iter()
-            .filter(|field| field.role == FieldRole::Module)
-            .filter_map(|field| self.parameters.get(field.name))
-            .sum();
-        for optimizer in &self.optimizers {
+        for (optimizer, trained) in self.optimizers.iter().zip(&self.trained) {
             let text = optimizer.describe().split_whitespace().collect::<Vec<_>>().join(" ");
             writeln!(f, "  {}: {text}, lr {}, {trained} parameters", optimizer.name(), optimizer.learning_rate())?;
         }

@@ -7,6 +7,7 @@ use crate::{
     metrics::{KeyRef, MetricKey, Metrics},
     progress::StopReason,
     stage::Stage,
+    text::significant,
 };
 
 /// The result of `fit`. Printed, it is a summary of the run.
@@ -23,9 +24,13 @@ pub struct FitReport {
     pub batch_step: u64,
     /// The number of training batches whose step returned `None`.
     pub skipped_batches: u64,
-    /// The number of optimizer steps that were skipped because gradients were not finite, with loss
-    /// scaling (`16-mixed`). Loss scaling needs a few of them at the start to find its scale.
+    /// The number of optimizer steps that were skipped because gradients were not finite: with loss
+    /// scaling (`16-mixed`), which needs a few of them at the start to find its scale, and on a CPU
+    /// with `gradient_clip_val` as a limit of their norm.
     pub skipped_steps: u64,
+    /// The number of training losses that were NaN or infinite. A device is not read for each of
+    /// them: one that leaves finite weights and finite logged values may be missing.
+    pub non_finite_losses: u64,
     /// The number of validation runs, without the sanity check.
     pub validation_runs: u64,
     /// The last value of every metric.
@@ -42,6 +47,10 @@ pub struct FitReport {
     /// The warnings of the run.
     pub warnings: Vec<String>,
     pub(crate) best: Vec<(String, f64, u64)>,
+    /// The number of whole epochs, which is smaller than `current_epoch` if the last one was cut.
+    pub(crate) whole_epochs: u64,
+    /// Whether `best_checkpoint` was chosen by a metric.
+    pub(crate) is_ranked: bool,
 }
 
 impl FitReport {
@@ -63,21 +72,28 @@ impl FitReport {
 
 impl fmt::Display for FitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stop_reason, current_epoch, global_step, metrics, best_checkpoint, warnings, .. } = self;
-        write!(f, "fit ended after {current_epoch} epochs, {global_step} optimizer steps: {stop_reason}")?;
+        let Self { stop_reason, current_epoch, whole_epochs, global_step, metrics, best_checkpoint, warnings, .. } =
+            self;
+        let whole = if whole_epochs < current_epoch { "whole " } else { "" };
+        let epochs = if *whole_epochs == 1 { "epoch" } else { "epochs" };
+        let steps = if *global_step == 1 { "step" } else { "steps" };
+        write!(f, "fit ended after {whole_epochs} {whole}{epochs}, {global_step} optimizer {steps}: {stop_reason}")?;
         for (name, value) in metrics.iter() {
             let note = if value.is_nan() { "  (not a number)" } else { "" };
-            // All digits, so that equal output means equal runs.
-            write!(f, "\n  {name} {value}{note}")?;
+            write!(f, "\n  {name} {}{note}", significant(value, 6))?;
         }
         if let Some(path) = best_checkpoint {
-            write!(f, "\n  best checkpoint: {}", path.display())?;
+            let which = if self.is_ranked { "best" } else { "latest" };
+            write!(f, "\n  {which} checkpoint: {}", path.display())?;
         }
         if self.skipped_batches > 0 {
             write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
         }
         if self.skipped_steps > 0 {
             write!(f, "\n  skipped steps: {}", self.skipped_steps)?;
+        }
+        if self.non_finite_losses > 0 {
+            write!(f, "\n  losses that are not finite: {}", self.non_finite_losses)?;
         }
         if let Some(path) = &self.resumed_from {
             write!(f, "\n  resumed from: {}", path.display())?;
@@ -104,12 +120,14 @@ pub struct EvalReport<M> {
     pub weights: String,
     /// The number of batches.
     pub batches: u64,
+    /// The warnings of the run.
+    pub warnings: Vec<String>,
     module: PhantomData<fn() -> M>,
 }
 
 impl<M> EvalReport<M> {
-    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64) -> Self {
-        Self { stage, metrics, weights, batches, module: PhantomData }
+    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64, warnings: Vec<String>) -> Self {
+        Self { stage, metrics, weights, batches, warnings, module: PhantomData }
     }
 
     /// Returns the value of a metric by its key, such as `Net::TEST_LOSS`.
@@ -120,19 +138,20 @@ impl<M> EvalReport<M> {
 
 impl<M> Clone for EvalReport<M> {
     fn clone(&self) -> Self {
-        let Self { stage, metrics, weights, batches, module: _ } = self;
-        Self::new(*stage, metrics.clone(), weights.clone(), *batches)
+        let Self { stage, metrics, weights, batches, warnings, module: _ } = self;
+        Self::new(*stage, metrics.clone(), weights.clone(), *batches, warnings.clone())
     }
 }
 
 impl<M> fmt::Debug for EvalReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stage, metrics, weights, batches, module: _ } = self;
+        let Self { stage, metrics, weights, batches, warnings, module: _ } = self;
         f.debug_struct("EvalReport")
             .field("stage", stage)
             .field("metrics", metrics)
             .field("weights", weights)
             .field("batches", batches)
+            .field("warnings", warnings)
             .finish()
     }
 }
@@ -156,6 +175,9 @@ impl<M> fmt::Display for EvalReport<M> {
         f.write_str(&table::results_table(self.stage, &rows, Some(&footnote)))?;
         for (name, matrix) in self.metrics.matrices() {
             write!(f, "\n{name}\n{matrix}")?;
+        }
+        for warning in &self.warnings {
+            write!(f, "\nwarning: {warning}")?;
         }
         Ok(())
     }

@@ -94,7 +94,8 @@ impl<M> ModelCheckpoint<M> {
         self.set(|settings| settings.at_epoch_end = Some(save))
     }
 
-    /// Also saves a checkpoint when an error, a panic or a signal ends the run. Default `false`.
+    /// Also saves a checkpoint when an error, a panic or a signal ends the run, except before the
+    /// first batch and after a step that has a checkpoint. Default `false`.
     #[must_use]
     pub fn save_on_exception(self, save: bool) -> Self {
         self.set(|settings| settings.on_exception = save)

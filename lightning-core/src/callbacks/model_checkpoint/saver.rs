@@ -101,8 +101,11 @@ impl Saver {
 
     /// `on_exception`
     pub(super) fn save_failed(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
-        let is_training = !matches!(cx.stage(), Stage::Test | Stage::Predict);
-        if !self.settings.on_exception || !is_training || cx.is_fast_dev_run() {
+        let is_training = !matches!(cx.stage(), Stage::Test | Stage::Predict) && !cx.is_sanity_checking();
+        // As in PyTorch Lightning: nothing is lost before the first step, nor after a step that has
+        // a checkpoint.
+        let is_saved = cx.batch_step() == 0 || self.state.last_step == Some(cx.global_step());
+        if !self.settings.on_exception || !is_training || is_saved || cx.is_fast_dev_run() {
             return Ok(());
         }
         let folder = self.folder(cx);

@@ -31,7 +31,7 @@ impl Pruning {
         let importance = self.settings.importance;
         // Counted down from the largest number: other users of `Stream::Host` count up from 0.
         let mut rng = Rng::derived(cx.view.progress.seed, Stream::Host, u64::MAX - epoch, 0);
-        let mut layers = self.layers(module)?;
+        let mut layers = self.layers(module, &cx.view.train.unpruned)?;
         let total: usize = layers.iter().map(|layer| layer.keep.len()).sum();
         let left_before: usize = layers.iter().map(Layer::left).sum();
         if self.settings.is_global {
@@ -45,6 +45,7 @@ impl Pruning {
         for Layer { index, path, value, keep, .. } in layers {
             self.masks.insert(index, Mask::new(path, keep, &value));
         }
+        self.share(cx);
         let rewinds = self.settings.wants_ticket && (self.settings.lottery_ticket)(epoch);
         self.apply(module, rewinds.then_some(&self.initial));
         if self.settings.verbose {
@@ -54,8 +55,16 @@ impl Pruning {
         Ok(())
     }
 
-    /// The parameters to prune, with the masks so far.
-    fn layers<M: Module>(&mut self, module: &M) -> Result<Vec<Layer>> {
+    /// Tells other pruning callbacks which weights this one leaves.
+    pub(super) fn share(&self, cx: &mut CallbackContext<'_>) {
+        for (index, mask) in &self.masks {
+            let left = cx.view.train.unpruned.entry(*index).or_insert_with(|| mask.keep.clone());
+            left.iter_mut().zip(&mask.keep).for_each(|(left, keep)| *left &= *keep);
+        }
+    }
+
+    /// The parameters to prune, with the masks so far: its own and, as `unpruned`, those of all.
+    fn layers<M: Module>(&mut self, module: &M, unpruned: &BTreeMap<usize, Vec<bool>>) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         for Selected { index, path, value } in select::values(module, &self.indices)? {
             let importance = match self.settings.importance {
@@ -63,10 +72,13 @@ impl Pruning {
                 Importance::Magnitude => magnitudes(value.clone()),
                 Importance::Random => vec![0.0; value.shape().num_elements()],
             };
-            let keep = match self.masks.remove(&index) {
+            let mut keep = match self.masks.remove(&index) {
                 Some(mask) if mask.keep.len() == importance.len() => mask.keep,
                 _ => vec![true; importance.len()],
             };
+            for (keep, left) in keep.iter_mut().zip(unpruned.get(&index).into_iter().flatten()) {
+                *keep &= *left;
+            }
             layers.push(Layer { index, path, value, importance, keep });
         }
         Ok(layers)

@@ -80,7 +80,8 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         // Without a later use the step gets the batch by value.
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
         let since = run.console.clock();
-        let result = record(Some(TypeId::of::<M>()), run.progress.stage, run.log.host, &mut entries, || {
+        let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+        let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch_panic(|| match lowering {
                 Some(dtype) => named.fetcher.run(&lowered(module, dtype, statistics), call, &cx),
                 None => named.fetcher.run(module, call, &cx),
@@ -94,7 +95,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
             let step = step_name(run.progress.stage, M::TRAINING, call.step);
             explain(error, run).at(run.progress.location(Some(hook_label::<M>(step)), true))
         })?;
-        run.log.drain(&run.progress).map_err(|error| error.at(run.progress.location(None, true)))?;
+        run.log.drain(&run.progress, true).map_err(|error| error.at(run.progress.location(None, true)))?;
         Ok(output.map(loss_in_f32))
     }
 
@@ -117,7 +118,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         run.console.measured("training_step", since);
         let output =
             result.map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("training_step")), true)))?;
-        run.log.drain(&run.progress).map_err(|error| error.at(run.progress.location(None, true)))?;
+        run.log.drain(&run.progress, true).map_err(|error| error.at(run.progress.location(None, true)))?;
         Ok(output)
     }
 }

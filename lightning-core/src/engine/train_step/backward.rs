@@ -36,7 +36,7 @@ pub(super) fn differentiate(
     let TrainingOutput { loss, weight, output } = output;
     run.outputs.training = output;
     check_loss(&loss).map_err(|error| error.at(run.progress.location(Some("training_step".to_owned()), true)))?;
-    run.progress.loss = Some(weight.mean_of(loss.clone().inner()));
+    run.progress.set_loss(weight.mean_of(loss.clone().inner()));
     if run.train.accumulators.get(buffer).is_none_or(|buffer| buffer.micro_batches() == 0) {
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }

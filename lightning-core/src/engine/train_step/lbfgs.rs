@@ -38,6 +38,8 @@ pub(super) fn lbfgs_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<
         };
         let loss = output.weight.mean_of(output.loss.clone().inner());
         differentiate(run, *driver, 0, output)?;
+        // The search may try a point where the loss is not finite, and leaves it again.
+        run.progress.losses.is_known = true;
         let gradients = run.train.accumulators.first_mut().map(std::mem::take).unwrap_or_default();
         // sync: every evaluation; the line search compares losses.
         Ok((readback::host_scalar(loss), gradients))
@@ -48,7 +50,9 @@ pub(super) fn lbfgs_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<
     if let Some(optimizer) = run.train.optimizers.first_mut() {
         optimizer.put_lbfgs(lbfgs);
         result?;
+        optimizer.steps += 1;
         step_schedule(optimizer).map_err(|error| error.at(run.progress.location(None, true)))?;
     }
+    run.progress.losses.is_known = false;
     Ok(true)
 }

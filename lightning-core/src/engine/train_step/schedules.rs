@@ -55,6 +55,8 @@ pub(crate) fn watch(run: &mut RunState, interval: Interval) -> Result<()> {
     }
     let metrics = run.log.metrics.metrics()?.clone();
     let validations = run.progress.counters.validation_runs;
+    let first_is_ahead = run.progress.validation.first_is_ahead(validations);
+    let may_skip = run.settings.validation.skips_epochs();
     let mut warnings = Vec::new();
     // Taken out of the run, so that the loop can read the rest of it.
     let mut optimizers = std::mem::take(&mut run.train.optimizers);
@@ -64,7 +66,8 @@ pub(crate) fn watch(run: &mut RunState, interval: Interval) -> Result<()> {
         let name = optimizer.schedule().and_then(|schedule| schedule.monitored());
         // A metric of validation is new only after another validation.
         let validation = name.filter(|name| run.info.is_validation_only(name)).map(|_| validations);
-        match optimizer.with_schedule(|schedule| schedule.advance_by(&metrics, validation)) {
+        let may_wait = first_is_ahead && (validation.is_some() || may_skip);
+        match optimizer.with_schedule(|schedule| schedule.advance_by(&metrics, validation, may_wait)) {
             Ok(warning) => warnings.extend(warning.flatten()),
             Err(error) => result = result.and(Err(error)),
         }

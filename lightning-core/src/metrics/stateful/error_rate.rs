@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use self::distance::edit_distance;
-pub use self::transcripts::Transcripts;
 pub(super) use self::transcripts::Text;
+pub use self::transcripts::Transcripts;
 use super::exact;
 use crate::{
     error::Result,

@@ -1,6 +1,10 @@
 //! The structural similarity of images.
 
-use burn::tensor::{Device, Tensor, TensorData, module::conv2d, ops::{ConvOptions, PadMode}};
+use burn::tensor::{
+    Device, Tensor, TensorData,
+    module::conv2d,
+    ops::{ConvOptions, PadMode},
+};
 use serde_json::{Value, json};
 
 use super::{accumulate::Sums, exact, input::ImagePair, peak_signal_noise_ratio::check_range};

@@ -28,26 +28,34 @@ impl Cell {
         }
     }
 
-    /// Returns the value of the last step, if it is known.
+    /// Returns the value of the last step of the epoch, if it is known.
     pub(super) fn last(&self) -> Option<MetricValue> {
         match &self.meter {
-            Some(meter) => meter.last.clone(),
+            Some(meter) => meter.last.clone().filter(|_| meter.updates > 0),
             None => (self.numbers.count > 0).then_some(MetricValue::Scalar(self.numbers.last)),
         }
     }
 
-    /// Whether the last step logged a value.
+    /// Whether a value was logged since the last row of the loggers.
     pub(super) fn is_fresh(&self) -> bool {
         self.meter.as_ref().map_or(self.numbers.fresh, |meter| meter.fresh)
     }
 
-    /// Whether the last step logged a value. Resets the mark.
-    pub(super) fn take_fresh(&mut self) -> bool {
-        let fresh = match &mut self.meter {
-            Some(meter) => &mut meter.fresh,
-            None => &mut self.numbers.fresh,
-        };
-        std::mem::take(fresh)
+    /// Returns the last value that was logged since the last row of the loggers, if it is known.
+    /// The next row has another one.
+    pub(super) fn take_fresh(&mut self) -> Option<MetricValue> {
+        match &mut self.meter {
+            Some(meter) => std::mem::take(&mut meter.fresh).then(|| meter.last.clone()).flatten(),
+            None => std::mem::take(&mut self.numbers.fresh).then_some(MetricValue::Scalar(self.numbers.last)),
+        }
+    }
+
+    /// Returns the value of the epoch so far; `None` if a metric has none.
+    pub(super) fn so_far(&mut self, reduce: Reduce) -> Option<MetricValue> {
+        match &mut self.meter {
+            Some(meter) => meter.so_far(),
+            None => Some(MetricValue::Scalar(self.numbers.value(reduce))),
+        }
     }
 
     /// Ends the epoch, and returns its value.
@@ -57,7 +65,12 @@ impl Cell {
     pub(super) fn end(&mut self, reduce: Reduce) -> Result<Option<MetricValue>> {
         match &mut self.meter {
             Some(meter) => meter.end(),
-            None => Ok(Some(MetricValue::Scalar(std::mem::take(&mut self.numbers).value(reduce)))),
+            None => {
+                let ended = std::mem::take(&mut self.numbers);
+                // The last value stays for the next row of the loggers.
+                (self.numbers.last, self.numbers.fresh) = (ended.last, ended.fresh);
+                Ok(Some(MetricValue::Scalar(ended.value(reduce))))
+            }
         }
     }
 }
@@ -73,7 +86,7 @@ pub(super) struct Accumulator {
     pub(super) max: f64,
     pub(super) count: u64,
     pub(super) last: f64,
-    /// Whether the value belongs to the current step. Reset when the step ends.
+    /// Whether the value was logged since the last row of the loggers.
     pub(super) fresh: bool,
 }
 
@@ -130,6 +143,8 @@ pub(super) struct Meter {
     /// The state from a checkpoint, and the value for an epoch in which nothing more is logged. The
     /// metric is created with the next value, because only then its type is known.
     pub(super) stored: Option<(Value, Option<MetricValue>)>,
+    /// The value of the epoch so far, if it was computed after the last update.
+    pub(super) computed: Option<MetricValue>,
 }
 
 impl Meter {
@@ -163,6 +178,7 @@ impl Meter {
             }
             epoch.accumulate(input)?;
         }
+        self.computed = None;
         self.updates = self.updates.saturating_add(1);
         self.fresh = true;
         Ok(warning)
@@ -174,13 +190,31 @@ impl Meter {
         Ok(Some(self.last.insert(catch_panic(|| step.compute())?)))
     }
 
+    /// Returns the value of the epoch so far; `None` if the metric has none.
+    fn so_far(&mut self) -> Option<MetricValue> {
+        match (&self.stored, &mut self.epoch) {
+            (Some((_, value)), _) => value.clone(),
+            (None, Some(epoch)) => {
+                if self.computed.is_none() {
+                    // A failure is the error of the end of the epoch.
+                    self.computed = catch_panic(|| epoch.compute()).ok();
+                }
+                self.computed.clone()
+            }
+            (None, None) => None,
+        }
+    }
+
     fn end(&mut self) -> Result<Option<MetricValue>> {
         let value = match (self.stored.take(), &mut self.epoch) {
             // Nothing was logged after the checkpoint.
             (Some((_, value)), _) => value,
             (None, Some(epoch)) => {
                 let computed = catch_panic(|| {
-                    let value = epoch.compute()?;
+                    let value = match self.computed.take() {
+                        Some(value) => value,
+                        None => epoch.compute()?,
+                    };
                     epoch.reset();
                     Ok(value)
                 });
@@ -189,7 +223,10 @@ impl Meter {
             (None, None) => None,
         };
         self.updates = 0;
-        self.last = None;
+        // Otherwise it stays for the next row of the loggers.
+        if !self.fresh {
+            self.last = None;
+        }
         Ok(value)
     }
 }

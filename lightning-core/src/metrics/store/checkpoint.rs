@@ -2,7 +2,7 @@
 //! program that logs other metrics can read the record.
 
 use super::{
-    MetricStore,
+    MetricStore, NotFinite,
     record::{AccumulatorRecord, MeterRecord, MetricsRecord, NamedRecord, Number, ScopeRecord, ValueRecord},
     scope::Scope,
 };
@@ -39,16 +39,28 @@ impl MetricStore {
     pub(crate) fn record(&mut self) -> Result<MetricsRecord> {
         self.refresh()?;
         self.write_step_values();
-        let Self { slots, scopes, metrics, bar, declared, not_a_number, .. } = self;
+        let Self { slots, scopes, metrics, bar, declared, not_finite, .. } = self;
         let mut recorded = Vec::with_capacity(scopes.len());
         for scope in scopes {
             let (mut accumulators, mut stateful) = (Vec::new(), Vec::new());
-            for (slot, cell) in slots.iter().zip(&mut scope.cells).filter(|(_, cell)| cell.is_filled()) {
+            for (index, (slot, cell)) in slots.iter().zip(&mut scope.cells).enumerate() {
+                // A step value of the last epoch may wait for the next row of the loggers.
+                if !cell.is_filled() && !(slot.on_step && cell.is_fresh()) {
+                    continue;
+                }
+                let epoch = index >= *declared && !slot.on_step;
                 match &mut cell.meter {
-                    Some(meter) => stateful.push(MeterRecord::new(&slot.name, meter).map_err(|error| {
-                        Error::new(error.kind(), format!("the metric `{}` cannot be saved", slot.name)).caused_by(error)
-                    })?),
-                    None => accumulators.push(AccumulatorRecord::new(&slot.name, &cell.numbers)),
+                    Some(meter) => {
+                        let record = MeterRecord::new(&slot.name, meter).map_err(|error| {
+                            let text = format!("the metric `{}` cannot be saved", slot.name);
+                            Error::new(error.kind(), text).caused_by(error)
+                        })?;
+                        stateful.push(MeterRecord { epoch, ..record });
+                    }
+                    None => {
+                        accumulators
+                            .push(AccumulatorRecord { epoch, ..AccumulatorRecord::new(&slot.name, &cell.numbers) });
+                    }
                 }
             }
             let Scope { stage, loader, suffix, cells: _ } = scope;
@@ -69,7 +81,7 @@ impl MetricStore {
             let (value, epoch) = slot.best?;
             Some((slot.name.clone().into_owned(), Number(value), epoch))
         });
-        let nans = not_a_number.iter().filter_map(|(slot, _)| slots.get(*slot));
+        let nans = not_finite.iter().filter_map(|known| slots.get(known.slot));
         Ok(MetricsRecord {
             named: named.collect(),
             best: best.collect(),
@@ -86,7 +98,7 @@ impl MetricStore {
     pub(crate) fn restore(&mut self, record: &MetricsRecord) {
         let MetricsRecord { named, best, scopes, values, bar, not_a_number } = record;
         for NamedRecord { name, on_step, on_epoch } in named {
-            if self.slot_named(name).is_none() {
+            if self.declared_slot(name).is_none() && self.slot_of_name(name, !on_step).is_none() {
                 self.name_slot(name.clone(), *on_step, *on_epoch);
             }
         }
@@ -102,10 +114,13 @@ impl MetricStore {
                 let ScopeRecord { stage, loader, suffix, accumulators, stateful } = record;
                 let mut scope = Scope::new(*stage, *loader);
                 scope.suffix.clone_from(suffix);
-                let numbers = accumulators.iter().map(|record| (&record.name, record.cell()));
-                let meters = stateful.iter().map(|record| (&record.name, record.cell()));
-                for (name, restored) in numbers.chain(meters) {
-                    if let Some(cell) = self.slot_named(name).and_then(|slot| scope.cell(slot)) {
+                let numbers = accumulators.iter().map(|record| (&record.name, record.epoch, record.cell()));
+                let meters = stateful.iter().map(|record| (&record.name, record.epoch, record.cell()));
+                for (name, epoch, restored) in numbers.chain(meters) {
+                    let slot = self.declared_slot(name).or_else(|| self.slot_of_name(name, epoch));
+                    // A record of an earlier version does not say whether the value is an epoch's.
+                    let slot = slot.or_else(|| self.slot_named(name));
+                    if let Some(cell) = slot.and_then(|slot| scope.cell(slot)) {
                         *cell = restored;
                     }
                 }
@@ -116,7 +131,14 @@ impl MetricStore {
         self.bar = metrics(bar);
         self.stale = false;
         // `true`: the run that wrote the checkpoint has warned of these.
-        self.not_a_number = not_a_number.iter().filter_map(|name| Some((self.slot_named(name)?, true))).collect();
+        let known = |name: &String| {
+            Some(NotFinite { slot: self.slot_named(name)?, value: f64::NAN, place: (0, 0), warned: true })
+        };
+        self.not_finite = not_a_number.iter().filter_map(known).collect();
+    }
+
+    fn declared_slot(&self, name: &str) -> Option<usize> {
+        self.slots.iter().take(self.declared).position(|slot| slot.name == name)
     }
 
     fn slot_named(&self, name: &str) -> Option<usize> {

@@ -12,32 +12,28 @@ pub(crate) struct EpochValue {
 }
 
 impl MetricStore {
-    /// Whether the last step has values for the loggers, without waiting for the device.
+    /// Whether the loggers have not had all step values yet, without waiting for the device.
     pub(crate) fn has_step_values(&self, scope: ScopeId) -> bool {
         let cells = self.scopes.get(scope.0).map(|scope| scope.cells.as_slice()).unwrap_or_default();
-        let waiting = self.pending.iter().filter(|pending| pending.scope == scope.0 && pending.step == self.step);
-        let pending: Vec<usize> = waiting.map(|pending| pending.slot).collect();
         self.slots.iter().enumerate().any(|(slot, options)| {
-            options.on_step
-                && options.logger
-                && (cells.get(slot).is_some_and(Cell::is_fresh) || pending.contains(&slot))
+            let waits = || self.pending.iter().any(|pending| pending.scope == scope.0 && pending.slot == slot);
+            options.on_step && options.logger && (cells.get(slot).is_some_and(Cell::is_fresh) || waits())
         })
     }
 
-    /// Ends the step, and returns its values for the loggers after a refresh.
+    /// Returns the step values since the last call, for the loggers after a refresh: of each metric
+    /// the last one.
     ///
     /// # Errors
     /// If the device fails, or a metric has no value.
     pub(crate) fn take_step_record(&mut self, scope: ScopeId) -> Result<Vec<(String, f64)>> {
         self.refresh()?;
-        self.step += 1;
         let Some(scope) = self.scopes.get_mut(scope.0) else { return Ok(Vec::new()) };
         let mut record = Metrics::default();
         for (slot, cell) in self.slots.iter().zip(&mut scope.cells) {
-            if cell.take_fresh()
+            if let Some(value) = cell.take_fresh()
                 && slot.on_step
                 && slot.logger
-                && let Some(value) = cell.last()
             {
                 record.set_value(&slot.name, slot.step_view(), &scope.suffix, &value);
             }
@@ -45,14 +41,16 @@ impl MetricStore {
         Ok(record.iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Ends a step that is not logged.
-    pub(crate) fn end_step(&mut self, scope: ScopeId) {
-        self.step += 1;
-        if let Some(scope) = self.scopes.get_mut(scope.0) {
-            for cell in &mut scope.cells {
-                cell.take_fresh();
-            }
-        }
+    /// Starts the end of an epoch: until [`end_epoch`](Self::end_epoch), hooks see its values so
+    /// far.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn begin_epoch_end(&mut self, stage: Stage) -> Result<()> {
+        self.refresh()?;
+        (self.ending, self.stale) = (Some(stage), true);
+        self.write_step_values();
+        Ok(())
     }
 
     /// Ends the epoch of a stage, and returns its values for loggers and reports. They become
@@ -62,6 +60,7 @@ impl MetricStore {
     /// If the device fails, or a stateful metric has no value.
     pub(crate) fn end_epoch(&mut self, stage: Stage, epoch: u64) -> Result<Vec<EpochValue>> {
         self.refresh()?;
+        self.ending = None;
         self.write_step_values();
         let mut values = Vec::new();
         for scope in 0..self.scopes.len() {
@@ -115,7 +114,8 @@ impl MetricStore {
         named.set_value(name, view, suffix, &value);
         let logger = options.logger;
         values.extend(named.iter().map(|(name, value)| EpochValue { name: name.to_owned(), value, logger }));
-        self.note_nan(slot, value.scalar().unwrap_or(0.0));
+        let place = self.place;
+        self.note_not_finite(slot, value.scalar().unwrap_or(0.0), place);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::{MetricStore, Pending, ScopeId};
+use super::{MetricStore, Origin, Pending, Place, ScopeId};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{
@@ -19,15 +19,16 @@ use crate::{
 const PENDING_LIMIT: usize = 4096;
 
 impl MetricStore {
-    /// Returns the slot of a logged value, and adds one for a new name.
+    /// Returns the slot of a logged value, and adds one for a new name. A name has a slot for step
+    /// values and one for epoch values, so that it may be used in steps and in hooks of an epoch.
     ///
     /// # Errors
     /// If `log` was called with the name of a declared metric.
-    fn slot_of(&mut self, target: Target, stage: Stage, stateful: bool) -> Result<usize> {
+    fn slot_of(&mut self, target: Target, on_step: bool) -> Result<usize> {
         Ok(match target {
             Target::Slot(slot) => slot as usize,
-            Target::Named(name) => match self.named.get(&name) {
-                Some(slot) => *slot,
+            Target::Named(name) => match self.slot_of_name(&name, !on_step) {
+                Some(slot) => slot,
                 None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
                     return Err(Error::new(
                         ErrorKind::Metric,
@@ -35,18 +36,13 @@ impl MetricStore {
                     )
                     .help("use another name, or remove one of the two"));
                 }
-                None => {
-                    // The defaults of PyTorch Lightning: steps in training, epochs otherwise.
-                    let on_step = stage == Stage::Fit && !stateful;
-                    self.name_slot(name, on_step, !on_step)
-                }
+                None => self.name_slot(name, on_step, !on_step),
             },
         })
     }
 
-    /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the
-    /// `host`, stateful metrics read their input immediately; a state of a checkpoint is loaded to
-    /// the `device` of the run.
+    /// Adds what a step or hook logged. On the `host`, stateful metrics read their input
+    /// immediately; a state of a checkpoint is loaded to the `device` of the run.
     ///
     /// # Errors
     /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch.
@@ -55,15 +51,17 @@ impl MetricStore {
         &mut self,
         scope: ScopeId,
         entries: &mut Vec<Entry>,
-        batch_size: Option<usize>,
+        origin: Origin,
         host: bool,
         device: &Device,
     ) -> Result<()> {
+        let Origin { place, batch_size, in_batch } = origin;
+        self.place = place;
         let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
             return match entries.drain(..).next() {
                 None => Ok(()),
                 Some(Entry { target, .. }) => {
-                    let slot = self.slot_of(target, Stage::Validate, false)?;
+                    let slot = self.slot_of(target, false)?;
                     let name = self.slot_name(slot);
                     Err(Error::new(
                         ErrorKind::Metric,
@@ -74,10 +72,13 @@ impl MetricStore {
             };
         };
         for Entry { target, value, weight } in entries.drain(..) {
-            let slot = self.slot_of(target, stage, matches!(value, Logged::Metric(_)))?;
+            // The defaults of PyTorch Lightning: steps in the batches of training, epochs
+            // otherwise.
+            let on_step = stage == Stage::Fit && in_batch && !matches!(value, Logged::Metric(_));
+            let slot = self.slot_of(target, on_step)?;
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
-                (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
+                (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight, place),
                 (Logged::Metric(update), _) => {
                     readback::deferring(!host, || catch_panic(|| self.update(scope.0, slot, update, device)))
                         .map_err(|error| self.of_metric(slot, "cannot be updated", error))?
@@ -89,7 +90,7 @@ impl MetricStore {
                 }
                 // On the device: reading it now would make every step wait.
                 (value, weight) => {
-                    self.pending.push(Pending { scope: scope.0, slot, value, weight, step: self.step });
+                    self.pending.push(Pending { scope: scope.0, slot, value, weight, place });
                 }
             }
         }
@@ -100,10 +101,10 @@ impl MetricStore {
     }
 
     /// Adds a number to a cell.
-    pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64) {
+    pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64, place: Place) {
         let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot)) else { return };
         cell.numbers.add(value, weight);
-        self.note_nan(slot, value);
+        self.note_not_finite(slot, value, place);
         self.stale = true;
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct MetricsRecord {
     pub(super) scopes: Vec<ScopeRecord>,
     pub(super) values: Vec<(String, ValueRecord)>,
     pub(super) bar: Vec<(String, ValueRecord)>,
-    /// The metrics that have been NaN.
+    /// The metrics that have been NaN or infinite.
     pub(super) not_a_number: Vec<String>,
 }
 
@@ -62,6 +62,9 @@ pub(super) struct ScopeRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct AccumulatorRecord {
     pub(super) name: String,
+    /// Whether it is the epoch value of a name that `log` was called with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) epoch: bool,
     pub(super) weighted: Number,
     pub(super) weight: Number,
     pub(super) sum: Number,
@@ -76,6 +79,9 @@ pub(super) struct AccumulatorRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct MeterRecord {
     pub(super) name: String,
+    /// Whether it is the epoch value of a name that `log` was called with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) epoch: bool,
     pub(super) updates: u64,
     /// The state as the metric stores it.
     pub(super) state: Value,
@@ -152,6 +158,7 @@ impl AccumulatorRecord {
         let Accumulator { weighted, weight, sum, min, max, count, last, fresh } = *accumulator;
         Self {
             name: name.to_owned(),
+            epoch: false,
             weighted: Number(weighted),
             weight: Number(weight),
             sum: Number(sum),
@@ -164,7 +171,7 @@ impl AccumulatorRecord {
     }
 
     pub(super) fn cell(&self) -> Cell {
-        let Self { name: _, weighted, weight, sum, min, max, count, last, fresh } = self;
+        let Self { name: _, epoch: _, weighted, weight, sum, min, max, count, last, fresh } = self;
         let numbers = Accumulator {
             weighted: weighted.0,
             weight: weight.0,
@@ -190,6 +197,7 @@ impl MeterRecord {
         };
         Ok(Self {
             name: name.to_owned(),
+            epoch: false,
             updates: meter.updates,
             state,
             value: value.as_ref().map(ValueRecord::from),
@@ -199,7 +207,7 @@ impl MeterRecord {
     }
 
     pub(super) fn cell(&self) -> Cell {
-        let Self { name: _, updates, state, value, last, fresh } = self;
+        let Self { name: _, epoch: _, updates, state, value, last, fresh } = self;
         let known = |value: &Option<ValueRecord>| value.as_ref().and_then(ValueRecord::value);
         let meter = Meter {
             updates: *updates,

@@ -27,7 +27,11 @@ const DEFS: &[MetricDef] = &[
 fn log_all(store: &mut MetricStore, scope: ScopeId, value: f64) {
     let entry = |slot| Entry { target: Target::Slot(slot), value: Logged::Value(value), weight: None };
     let mut entries: Vec<Entry> = (0..DEFS.len() as u32).map(entry).collect();
-    store.drain_log(scope, &mut entries, Some(1), true, &burn::tensor::Device::default()).unwrap();
+    store.drain_log(scope, &mut entries, origin(Some(1)), true, &burn::tensor::Device::default()).unwrap();
+}
+
+fn origin(batch_size: Option<usize>) -> Origin {
+    Origin { place: (0, 0), batch_size, in_batch: true }
 }
 
 fn names(metrics: &Metrics) -> BTreeSet<&str> {
@@ -45,7 +49,7 @@ fn g1_what_the_bar_shows() {
 }
 
 #[test]
-fn a_value_that_waited_belongs_to_its_own_step() {
+fn a_value_that_waited_is_in_the_next_row() {
     let mut store = MetricStore::new(DEFS);
     let scope = store.open(Stage::Fit, 0, "");
     let log = |store: &mut MetricStore, slot| {
@@ -53,16 +57,15 @@ fn a_value_that_waited_belongs_to_its_own_step() {
         store.drain_log(
             scope,
             &mut vec![Entry { target: Target::Slot(slot), value, weight: None }],
-            None,
+            origin(None),
             false,
             &burn::tensor::Device::default(),
         )
     };
     log(&mut store, 0).unwrap();
-    store.end_step(scope);
     log(&mut store, 1).unwrap();
     assert!(store.has_step_values(scope));
-    assert_eq!(store.take_step_record(scope).unwrap(), [("l_s".to_owned(), 1.0)]);
+    assert_eq!(store.take_step_record(scope).unwrap(), [("default".to_owned(), 0.0), ("l_s".to_owned(), 1.0)]);
     assert!(!store.has_step_values(scope));
     assert_eq!(store.metrics().unwrap().value("default"), Some(0.0));
 }

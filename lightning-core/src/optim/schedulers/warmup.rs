@@ -31,7 +31,7 @@ impl<S> Warmup<S> {
 
     fn check(&self) -> Result<()> {
         let mut problems = ConfigErrors::default();
-        self.steps.check_positive(NAME, "steps", &mut problems);
+        self.steps.check_not_negative(NAME, "steps", &mut problems);
         if let Some(factor) = self.start_factor
             && !(0.0..=1.0).contains(&factor)
         {
@@ -119,6 +119,9 @@ impl LrScheduler for WarmupScheduler {
     }
 
     fn describe(&self) -> String {
+        if self.steps == 0 {
+            return self.schedule.describe();
+        }
         format!("{} steps of linear warm-up, then {}", self.steps, self.schedule.describe())
     }
 

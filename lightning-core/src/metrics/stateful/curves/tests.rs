@@ -17,7 +17,11 @@ fn batches_without_a_curve_are_errors() -> Result<()> {
     let scores = || Tensor::<2>::from_data([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1]], &device);
     let labels = |labels: [i32; 2]| Tensor::<1, Int>::from_data(labels, &device);
     fails(Auroc::new(), (labels([0, 1]), labels([0, 1])), "found predicted labels");
-    fails(Auroc::new().average(Average::Micro), (scores(), labels([0, 1])), "`Average::Micro` of ranked scores needs a target per label");
+    fails(
+        Auroc::new().average(Average::Micro),
+        (scores(), labels([0, 1])),
+        "`Average::Micro` of ranked scores needs a target per label",
+    );
     fails(
         Auroc::new().thresholds(1),
         (scores(), labels([0, 1])),

@@ -5,6 +5,7 @@ use crate::{
     metrics::{
         Accuracy, ConfusionMatrix, Metric, MetricDef, MetricInput, MetricUpdate, StageSet,
         ambient::{Entry, Logged, Target},
+        store::Origin,
     },
     stage::Stage,
 };
@@ -16,11 +17,15 @@ const DEFS: &[MetricDef] = &[
     MetricDef::new("confusion", StageSet::TRAIN).on_epoch().stateful(),
 ];
 
+fn origin(batch_size: usize) -> Origin {
+    Origin { place: (0, 0), batch_size: Some(batch_size), in_batch: true }
+}
+
 fn log(store: &mut MetricStore, stage: Stage, slot: u32, value: f64) {
     let scope = store.reopen(stage, 0, "");
     let entry = |target| Entry { target, value: Logged::Value(value), weight: None };
     let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned()))];
-    store.drain_log(scope, &mut entries, Some(3), true, &Device::default()).unwrap();
+    store.drain_log(scope, &mut entries, origin(3), true, &Device::default()).unwrap();
 }
 
 fn update<X: Metric>(store: &mut MetricStore, slot: u32, metric: X, labels: [i32; 4]) -> Result<()>
@@ -31,13 +36,8 @@ where
     let tensor = |labels: [i32; 4]| Tensor::<1, Int>::from_data(labels, &Device::default());
     let input = (tensor(labels), tensor([0, 1, 1, 0])).to_input().map(|input| Box::new(input) as _);
     let value = Logged::Metric(MetricUpdate { input, template: Some(Box::new(metric)) });
-    store.drain_log(
-        scope,
-        &mut vec![Entry { target: Target::Slot(slot), value, weight: None }],
-        Some(4),
-        true,
-        &Device::default(),
-    )
+    let mut entries = vec![Entry { target: Target::Slot(slot), value, weight: None }];
+    store.drain_log(scope, &mut entries, origin(4), true, &Device::default())
 }
 
 fn through_text(store: &mut MetricStore) -> MetricStore {
@@ -58,7 +58,7 @@ fn a_restored_store_continues_as_the_first_one() {
     }
     update(&mut first, 2, Accuracy::new(), [0, 1, 0, 1]).unwrap();
     update(&mut first, 3, ConfusionMatrix::new().num_classes(2), [0, 1, 0, 1]).unwrap();
-    first.take_not_a_number();
+    first.take_not_finite();
     let second = through_text(&mut first);
     // Once with more values, and once with the epoch ending where the checkpoint was.
     for more in [true, false] {
@@ -75,7 +75,7 @@ fn a_restored_store_continues_as_the_first_one() {
         };
         let (mut whole, mut resumed) = (through_text(&mut first), through_text(&mut first));
         assert_eq!(end(&mut whole), end(&mut resumed));
-        assert!(resumed.take_not_a_number().is_empty(), "the warning was given before");
+        assert!(resumed.take_not_finite().is_empty(), "the warning was given before");
         let accuracy = resumed.metrics().unwrap().value("acc_epoch");
         assert_eq!(accuracy, Some(if more { 0.75 } else { 0.5 }));
         assert_eq!(resumed.metrics().unwrap().matrices().count(), 1);

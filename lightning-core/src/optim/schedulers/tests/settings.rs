@@ -82,7 +82,7 @@ fn wrong_numbers_are_refused_with_a_remedy() {
         ),
         (error_of(cosine::CosineAnnealingLrSchedulerConfig::new(2.0, 5)), vec!["CosineAnnealing", "at most 1"]),
         (error_of(step::StepLrSchedulerConfig::new(0.0, 5)), vec!["the first rate must be above 0, found 0"]),
-        (error_of(Cosine::new(0.1, 50).warmup(0)), vec!["`warmup`: `steps` must be at least 1, found 0"]),
+        (error_of(Cosine::new(0.1, 50).warmup(-1)), vec!["`warmup`: `steps` must be at least 0, found -1"]),
         (
             error_of(Cosine::new(0.1, 50).warmup(5).start_factor(1.5)),
             vec!["`start_factor` must be between 0 and 1, found 1.5"],
