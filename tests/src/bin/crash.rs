@@ -124,6 +124,8 @@ fn train(folder: &Path, width: usize) -> Result<()> {
         .callback(EarlyStopping::new(Net::VAL_LOSS).patience(100))
         .callback(ModelCheckpoint::new(Net::VAL_LOSS).save_top_k(2).save_last(true).filename("best-{epoch}-{step}"))
         .callback(ModelCheckpoint::latest().every_n_train_steps(4).save_top_k(TopK::Best(1)))
+        .callback(ModelCheckpoint::new(Net::VAL_ACC).save_top_k(TopK::All).filename("all-{epoch}-{step}"))
+        .callback(ModelCheckpoint::latest().every_n_train_steps(4).save_weights_only(true).filename("weights-{step}"))
         .resume_from(Resume::LastOrStart)
         .build()?;
     let data = (Points::new(300, 1).loader(16, true)?, Points::new(60, 2).loader(16, false)?);

@@ -66,10 +66,14 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         let since = run.console.clock();
         let failed = if loader == LoaderId::Train { self.failed_peek.take() } else { None };
         let named = self.fetcher(loader)?;
-        let fetched = failed
-            .map_or_else(|| catch_panic(|| named.fetcher.fetch(&device, floats)), Err)
+        let mut fetch = || -> Result<(bool, Option<usize>)> {
+            let fetched = named.fetcher.fetch(&device, floats)?;
+            Ok((fetched, named.fetcher.batch_size()))
+        };
+        let (fetched, batch_size) = failed
+            .map_or_else(|| catch_panic(&mut fetch), Err)
             .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
-        run.progress.batch_size = named.fetcher.batch_size();
+        run.progress.batch_size = batch_size;
         run.console.measured(run.progress.stage.loader(), since);
         Ok(fetched)
     }
