@@ -120,6 +120,10 @@ fn a_read_only_folder_is_an_error_and_the_checkpoint_before_stays() {
     assert!(ended_well, "{text}");
     assert!(text.contains("epoch=0-step=4.ckpt") && text.contains("global step 4"), "{text}");
     assert!(text.contains("Permission denied"), "{text}");
+    // What is printed has happened.
+    let saved =
+        |step: u64| text.contains(&format!("saved {}/checkpoints/epoch=0-step={step}.ckpt", root.path().display()));
+    assert!(saved(2) && !saved(4), "{text}");
     assert_eq!(inspect(newest(&root.path().join("checkpoints"))).unwrap().metadata.global_step, 2);
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct CheckpointState {
 }
 
 impl CheckpointState {
-    /// Takes a callback's best checkpoint for that of the run, unless one with a lower rank has one.
+    /// Takes a callback's best checkpoint for that of the run, unless one of a lower rank is known.
     pub(crate) fn set_best(&mut self, best: BestCheckpoint) {
         if self.best.as_ref().is_none_or(|known| best.rank <= known.rank) {
             self.best = Some(best);

@@ -10,6 +10,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use burn::{
+    module::{Module, ParamId},
+    tensor::Device,
+};
+
 use crate::{
     callbacks::{Callback, CallbackInfo},
     checkpoint::{Checkpoint, differences::compare_hparams},
@@ -40,10 +45,6 @@ use crate::{
     progress::Counters,
     random,
     stage::Stage,
-};
-use burn::{
-    module::{Module, ParamId},
-    tensor::Device,
 };
 
 pub use self::{

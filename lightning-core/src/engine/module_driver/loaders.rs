@@ -76,9 +76,10 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
         let floats = run.settings.numerics.batches();
         let since = run.console.clock();
         let named = self.fetcher(loader)?;
-        let fetched = catch_panic(|| named.fetcher.fetch(&device, floats))
+        let fetched = catch_panic(|| Ok((named.fetcher.fetch(&device, floats)?, named.fetcher.batch_size())));
+        let (fetched, batch_size) = fetched
             .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
-        run.progress.batch_size = named.fetcher.batch_size();
+        run.progress.batch_size = batch_size;
         run.console.measured(run.progress.stage.loader(), since);
         Ok(fetched)
     }

@@ -103,9 +103,13 @@ fn builder(name: &str, folder: &Path) -> TrainerBuilder<Net> {
             .callback(
                 ModelCheckpoint::latest().every_n_epochs(2).save_top_k(TopK::All).filename("every-{epoch}-{step}"),
             ),
-        "all" => builder.callback(
-            ModelCheckpoint::latest().every_n_train_steps(2).save_top_k(TopK::All).filename("every-{epoch}-{step}"),
-        ),
+        "all" => builder
+            .callback(
+                ModelCheckpoint::latest().every_n_train_steps(2).save_top_k(TopK::All).filename("every-{epoch}-{step}"),
+            )
+            .callback(
+                ModelCheckpoint::latest().every_n_train_steps(4).save_weights_only(true).filename("weights-{step}"),
+            ),
         "stream-limit" => builder.limit_train_batches(11).val_check_interval(4).callback(best()).callback(latest()),
         "batches" => builder.check_val_every_n_epoch(None).callback(best()).callback(latest()),
         "loggers" => builder
