@@ -112,7 +112,7 @@ serialized!(DataHparam, "", "`Serialize` of a hyperparameter of data", "");
 
 /// A part of a batch.
 #[derive(Debug)]
-pub struct Part(Payload);
+pub struct Part(#[expect(dead_code, reason = "its destructor panics")] Payload);
 
 impl Clone for Part {
     fn clone(&self) -> Self {
@@ -157,7 +157,7 @@ fn frames(items: Vec<f32>) -> Result<Frames> {
 
 /// The number of updates.
 #[derive(Debug)]
-struct Share(u64, Payload);
+struct Share(u64, #[expect(dead_code, reason = "its destructor panics")] Payload);
 
 impl Share {
     fn new() -> Self {
@@ -195,7 +195,7 @@ impl Metric for Share {
         visit("`Metric::state`");
         Ok(self.0.into())
     }
-    fn load_state(&mut self, state: &Value) -> Result<()> {
+    fn load_state(&mut self, state: &Value, _device: &Device) -> Result<()> {
         visit("`Metric::load_state`");
         self.0 = state.as_u64().unwrap_or_default();
         Ok(())
