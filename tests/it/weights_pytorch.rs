@@ -223,6 +223,52 @@ fn instance_norm_and_prelu() {
     close(model.forward(line(72, [2, 1, 6, 6])), &answers()["normed"]);
 }
 
+/// The variant of an enum is not part of PyTorch's names.
+#[test]
+fn a_layer_that_is_chosen_at_run_time() {
+    #[derive(Module, Debug)]
+    #[allow(clippy::large_enum_variant, reason = "there is one")]
+    enum Norm {
+        Instance(InstanceNorm),
+        Batch(BatchNorm),
+    }
+
+    #[lightning_module]
+    #[optimizer(SgdConfig::new(), lr = 0.1)]
+    struct Chosen {
+        #[init(Conv2dConfig::new([1, 3], [3, 3]).init(device))]
+        conv: Conv2d,
+        #[init(if batch { Norm::Batch(BatchNormConfig::new(3).init(device)) } else {
+            Norm::Instance(InstanceNormConfig::new(3).init(device))
+        })]
+        norm: Norm,
+        #[init(vec![PReluConfig::new().with_num_parameters(3).init(device)])]
+        act: Vec<PRelu>,
+        #[hparam(default = false)]
+        batch: bool,
+    }
+
+    #[lightning_module]
+    impl Chosen {
+        fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+            let x = self.conv.forward(x);
+            self.act[0].forward(match &self.norm {
+                Norm::Instance(norm) => norm.forward(x),
+                Norm::Batch(norm) => norm.forward(x),
+            })
+        }
+
+        fn training_step(&self, batch: Tensor<4>) -> Tensor<1> {
+            self.forward(batch).mean()
+        }
+    }
+
+    let mut model = Chosen::new(ChosenHparams::default());
+    let report = model.load_weights(Weights::pytorch(data("torch_normed.pt")).rename("act", "act.0")).unwrap();
+    assert_eq!(report.to_string(), "5 tensors applied");
+    close(model.forward(line(72, [2, 1, 6, 6])), &answers()["normed"]);
+}
+
 /// The linear layer of the files, of eight inputs and three outputs: the weight is 0, ⅛, ¼ and so on
 /// in PyTorch's order.
 #[track_caller]

@@ -97,13 +97,14 @@ impl<M> Weights<M> {
 
     /// Reads a file of PyTorch: `.pt`, `.pth` or `.bin` with a state dict, or `.safetensors`.
     ///
-    /// Linear weights are transposed, and the weights and biases of norms and of `PRelu` get Burn's
-    /// names. Then the layers of a `Sequential` are renumbered without those that have no
-    /// parameters: a file with `net.0`, `net.2` and `net.4` fits a `Vec` of three layers.
     /// [`below`](Self::below), [`skip`](Self::skip), [`rename`](Self::rename), the report and all
-    /// messages have the names of the file. A tensor of a type that Burn does not have (complex,
-    /// float8, sparse, quantized) is left out, and the report names it. Code in the file is not
-    /// run.
+    /// messages have the names of the file. After them the layers of a `Sequential` are renumbered
+    /// without those that have no parameters: a file with `net.0`, `net.2` and `net.4` fits a `Vec`
+    /// of three layers. Linear weights are transposed, the weights and biases of norms and of
+    /// `PRelu` get Burn's names, and the variant of an enum is not part of a name.
+    ///
+    /// A tensor of a type that Burn does not have (complex, float8, sparse, quantized) is left out,
+    /// and the report names it. Code in the file is not run.
     #[cfg(feature = "pytorch")]
     pub fn pytorch(path: impl AsRef<Path>) -> Self {
         Self::new(path, Layout::PyTorch)

@@ -98,11 +98,15 @@ impl Matching<'_> {
         if self.layout == Layout::PyTorch {
             use burn_store::{ModuleAdapter as _, ModuleContext, PyTorchToBurnAdapter};
 
-            let (parent, own) = name.rsplit_once('.').map_or(("", name), |(parent, own)| (parent, own));
+            let own = name.rsplit('.').next().unwrap_or(name);
             let module = ModuleContext::new(&self.containers).module_type().unwrap_or_default();
             let other = PyTorchToBurnAdapter.get_alternative_param_name(own, module);
-            if let Some(other) = other.or_else(|| pytorch_name(own, module).map(str::to_owned)) {
-                names.push(if parent.is_empty() { other } else { format!("{parent}.{other}") });
+            let other = other.or_else(|| pytorch_name(own, module).map(str::to_owned));
+            names.extend(without_variants(name, &self.containers));
+            for at in 0..names.len() {
+                let parent = names.get(at).and_then(|name| name.strip_suffix(own));
+                let renamed = other.as_ref().zip(parent).map(|(other, parent)| format!("{parent}{other}"));
+                names.extend(renamed);
             }
         }
         names.into_iter()
@@ -117,6 +121,17 @@ fn pytorch_name(name: &str, module: &str) -> Option<&'static str> {
         ("Struct:InstanceNorm", "beta") => Some("bias"),
         _ => None,
     }
+}
+
+/// Returns a name without the variants of enums, which PyTorch does not have; `None` if it has none.
+/// The types around the parameter are one for each part of its path.
+#[cfg(feature = "pytorch")]
+fn without_variants(name: &str, containers: &[String]) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let containers = containers.get(containers.len().checked_sub(parts.len())?..)?;
+    let kept = parts.iter().zip(containers).filter(|(_, container)| !container.starts_with("Enum:"));
+    let kept: Vec<&str> = kept.map(|(part, _)| *part).collect();
+    (kept.len() < parts.len()).then(|| kept.join("."))
 }
 
 impl ErasedVisitor for Matching<'_> {
@@ -149,16 +164,27 @@ impl BufferVisitor for Matching<'_> {
 pub(super) struct ModelNames {
     pub(super) at: Option<&'static str>,
     pub(super) names: BTreeSet<String>,
+    pub(super) containers: Vec<String>,
 }
 
 impl ModelNames {
     fn add(&mut self, path: &str) {
-        let name = self.at.map_or(Some(path), |at| cut(path, at));
-        self.names.extend(name.map(str::to_owned));
+        let Some(name) = self.at.map_or(Some(path), |at| cut(path, at)) else { return };
+        #[cfg(feature = "pytorch")]
+        self.names.extend(without_variants(name, &self.containers));
+        self.names.insert(name.to_owned());
     }
 }
 
 impl ErasedVisitor for ModelNames {
+    fn enter(&mut self, _path: &str, container: &str) {
+        self.containers.push(container.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.containers.pop();
+    }
+
     fn float(&mut self, _index: usize, _id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
         self.add(path);
         Ok(())

@@ -46,7 +46,7 @@ pub(crate) fn save<M: LightningStruct + LightningImpl>(module: &M, path: &Path) 
 /// unchanged.
 pub(crate) fn load<M: LightningStruct + LightningImpl>(module: &mut M, weights: &Weights<M>) -> Result<WeightsReport> {
     let path = &*weights.path;
-    let mut model = ModelNames { at: weights.at, names: BTreeSet::new() };
+    let mut model = ModelNames { at: weights.at, names: BTreeSet::new(), containers: Vec::new() };
     visit(module, &mut model)?;
     module.visit_buffers(&mut model);
     let stored = SelectedTensors::open(weights, &model.names)?;
