@@ -130,21 +130,22 @@ impl ModuleMapper for Double {
 
 #[test]
 fn true_64_is_the_loop_by_hand_bit_by_bit() {
-    fn values(model: &Double64) -> Vec<u64> {
-        let mut all: Vec<u64> = Vec::new();
+    fn values(model: &Double64) -> Vec<f64> {
+        let mut all: Vec<f64> = Vec::new();
         let norm = &model.norm;
         for tensor in [model.fc1.weight.val().into_data(), model.fc2.weight.val().into_data()] {
-            all.extend(tensor.try_to_vec::<f64>().unwrap().iter().map(|value| value.to_bits()));
+            all.extend(tensor.try_to_vec::<f64>().unwrap());
         }
         for tensor in [norm.gamma.val().into_data(), norm.running_var.value_sync().into_data()] {
-            all.extend(tensor.try_to_vec::<f64>().unwrap().iter().map(|value| value.to_bits()));
+            all.extend(tensor.try_to_vec::<f64>().unwrap());
         }
         all
     }
+    let bits = |values: &[f64]| -> Vec<u64> { values.iter().map(|value| value.to_bits()).collect() };
 
     seed_everything(5);
     let data = batches(&[16; 20], 9);
-    let mut model = Double64::new(Double64Hparams::default());
+    let model = Double64::new(Double64Hparams::default());
     let device = Device::default().autodiff();
     let mut by_hand = model.clone().valid().train().fork(&device).map(&mut Double);
     let mut optimizer = AdamConfig::new().init();
@@ -157,9 +158,17 @@ fn true_64_is_the_loop_by_hand_bit_by_bit() {
             by_hand = optimizer.step(0.01, by_hand, gradients);
         }
     }
-    let mut trainer = quiet(Double64::trainer()).max_epochs(3).precision("64-true").build().unwrap();
-    trainer.fit(&mut model, DataLoader::from_batches(data).unwrap()).unwrap();
-    assert_eq!(values(&model), values(&by_hand.valid()));
+    let by_hand = values(&by_hand.valid());
+    let train = |mut model: Double64, fused: bool| {
+        let trainer = quiet(Double64::trainer()).max_epochs(3).precision("64-true").fused_optimizers(fused);
+        trainer.build().unwrap().fit(&mut model, DataLoader::from_batches(data.clone()).unwrap()).unwrap();
+        values(&model)
+    };
+    assert_eq!(bits(&train(model.clone(), false)), bits(&by_hand));
+    // Burn rounds its bias corrections to float32; those of the fused optimizer are PyTorch's.
+    for (fused, by_hand) in train(model, true).into_iter().zip(by_hand) {
+        assert!((fused - by_hand).abs() < 1e-5 * by_hand.abs().max(1e-2), "{fused} {by_hand}");
+    }
 }
 
 #[lightning_module]

@@ -627,7 +627,7 @@ fn poison(model: Net) -> Net {
     struct Poison;
     impl ModuleMapper for Poison {
         fn map_float<const D: usize>(&mut self, tensor: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            tensor.map(|tensor| (tensor * 0.0 + 1e30).detach().require_grad())
+            tensor.map(|tensor| tensor * 0.0 + 1e30)
         }
     }
     model.map(&mut Poison)

@@ -1,5 +1,4 @@
-//! Trains a small classifier on the UCI optical digits, which are part of the program: no network,
-//! no arguments.
+//! Trains a small classifier on the UCI optical digits, which are part of the program.
 #![deny(warnings)]
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
