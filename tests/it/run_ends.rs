@@ -612,25 +612,30 @@ fn the_report_is_short_and_says_which_checkpoint() {
     assert!(text.contains("\n  best checkpoint: "), "{text}");
 }
 
-#[test]
-fn an_error_of_the_precision_check_gives_the_module_in_evaluation_form() {
-    let mut model = Net::new(NetHparams::default());
-    model = poison(model);
-    let mut trainer = Net::quiet().max_epochs(1).precision("16-mixed").build().unwrap();
-    trainer.fit(&mut model, (loader(2), loader(1))).unwrap_err();
-    assert!(!model.is_training());
+/// Running statistics outside of `#[precision(f32)]`, which a 16-bit run refuses.
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Normed {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+    #[init(BatchNormConfig::new(3).init(device))]
+    norm: BatchNorm,
 }
 
-/// A parameter that 16 bits cannot represent.
-fn poison(model: Net) -> Net {
-    use burn::module::{Module, ModuleMapper, Param};
-    struct Poison;
-    impl ModuleMapper for Poison {
-        fn map_float<const D: usize>(&mut self, tensor: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            tensor.map(|tensor| tensor * 0.0 + 1e30)
-        }
+#[lightning_module]
+impl Normed {
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        cross_entropy(self.norm.forward(self.layer.forward(batch.x)), batch.y)
     }
-    model.map(&mut Poison)
+}
+
+#[test]
+fn an_error_of_the_precision_check_gives_the_module_in_evaluation_form() {
+    let mut model = Normed::new(NormedHparams::default());
+    let mut trainer = quiet(Normed::trainer()).max_epochs(1).precision("bf16-mixed").build().unwrap();
+    let error = trainer.fit(&mut model, loader(2)).unwrap_err();
+    assert!(error.to_string().contains("running statistics need float32"), "{error}");
+    assert!(!model.layer.weight.val().is_autodiff());
 }
 
 #[test]
