@@ -34,6 +34,9 @@ pub struct CallbackInfo {
     pub monitors: Vec<String>,
     /// Whether [`model_to_save`](super::Callback::model_to_save) may return a model.
     pub averages_weights: bool,
+    /// Whether it may find fault with a batch after its update. With `on_anomaly(Anomaly::Save)`,
+    /// the state before the step is then kept until the end of the batch.
+    pub judges_steps: bool,
     /// The number of batches per optimizer step by the epoch from which it applies; `None` for the
     /// setting of the trainer.
     pub accumulation: Option<BTreeMap<u64, u64>>,

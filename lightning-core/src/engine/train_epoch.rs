@@ -3,10 +3,11 @@
 use crate::{
     data::EpochOffset,
     engine::{
-        checkpoints,
+        audit, checkpoints,
         driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
+        guard,
         run::RunState,
         stop::{check_time, may_stop, steps_are_done},
         train_step, val_schedule,
@@ -43,6 +44,9 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     });
     driver.end(LoaderId::Train);
     let complete = batches?;
+    if run.progress.roll_back.is_some() {
+        return Ok(());
+    }
     let values = run.log.metrics.end_epoch(Stage::Fit, epoch)?;
     driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
     train_step::watch(run, Interval::Epoch)?;
@@ -82,6 +86,11 @@ fn seed_generator(run: &RunState, draws: Draws) {
     with_generator(&run.progress.device, seed, || ());
 }
 
+/// Seeds the device's generator for the next batch.
+pub(super) fn seed_for_batch(run: &RunState) {
+    seed_generator(run, Draws::Batch);
+}
+
 /// Runs the batches of an epoch from the current position, and returns whether the epoch is
 /// complete.
 fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
@@ -99,6 +108,9 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
                 break;
             }
             train_batch(run, driver, plan, validates)?;
+            if run.progress.roll_back.is_some() {
+                return Ok(false);
+            }
             safe_point(run, driver, true)?;
             if std::mem::take(&mut run.progress.skip_epoch) {
                 run.progress.batch_size = None;
@@ -145,12 +157,35 @@ fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
     plan.train_batches == Some(run.progress.batch_idx + 1) || driver.is_last(LoaderId::Train)
 }
 
-/// Trains on the ready batch, with its hooks, counters and log.
+/// Trains on the ready batch, with its hooks, counters and log. A step that goes wrong is saved.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan);
     // Tells a failed batch that has already added to the buffers from one that has not.
     run.progress.micro_batches_before = run.train.micro_batches();
     run.outputs.training = None;
+    if run.progress.leaves_out() {
+        return leave_out(run, driver, plan, validates, last);
+    }
+    guard::begin(run, driver, last)?;
+    audit::begin(run, driver);
+    let trained = train_ready(run, driver, plan, validates, last);
+    audit::end(run);
+    guard::end(run, driver, trained.as_ref().err());
+    trained
+}
+
+/// Passes over the ready batch, which the run leaves out. It is counted, so that the random numbers
+/// and indices of the later batches are the same; no hook runs.
+fn leave_out(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
+    let stepped = train_step::leave_out(run, driver, last)?;
+    run.progress.counters.batch_step += 1;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    run.progress.batch_size = None;
+    Ok(())
+}
+
+fn train_ready(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
         return train_step::update_all(run, driver);

@@ -2,7 +2,10 @@
 
 use burn::tensor::{Int, Tensor};
 
-use super::dtype::{at_least_f32, check_shapes, same_dtype};
+use super::{
+    chance,
+    dtype::{at_least_f32, check_shapes, same_dtype},
+};
 
 /// Returns the cross entropy of a classification:
 /// `mean_i( log Σ_c exp(logits[i, c]) − logits[i, targets[i]] )`.
@@ -32,13 +35,14 @@ use super::dtype::{at_least_f32, check_shapes, same_dtype};
 /// not in `0..classes`.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
     let logits = at_least_f32(logits);
+    let [_, classes] = logits.dims();
     // Burn's `log_softmax` would subtract the normalizer from every class, forward and backward,
     // where only one class per row is used. The largest logit cancels in the gradient, so it is
     // computed outside the graph. Forward and backward of 64 rows of 10 take 16 µs instead of 21.
     let largest = logits.clone().without_autodiff().max_dim(1);
     let shifted = logits - largest;
     let normalizer = shifted.clone().exp().sum_dim(1).log();
-    (normalizer - at_targets(shifted, targets)).mean()
+    chance::note(classes, (normalizer - at_targets(shifted, targets)).mean())
 }
 
 /// Returns the negative log likelihood: `−mean_i( log_probs[i, targets[i]] )`.

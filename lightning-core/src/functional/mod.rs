@@ -15,6 +15,7 @@
 //! classes. Gradients flow to the input and, if they are floats, to the targets.
 
 mod accuracy;
+pub(crate) mod chance;
 mod classification;
 mod distribution;
 mod dtype;

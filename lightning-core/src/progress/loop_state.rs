@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Counters, LoopPosition, StopReason};
+use super::{AnomalyNote, Counters, LoopPosition, StopReason};
 use crate::{error::Location, progress::Phase, stage::Stage};
 
 /// The state of the loops: what hooks and callbacks are told about where the run is.
@@ -26,6 +26,14 @@ pub(crate) struct LoopState {
     pub(crate) loss: Option<Tensor<1>>,
     /// The micro-batches in the accumulation buffers when the current batch started.
     pub(crate) micro_batches_before: u64,
+    /// What went wrong in the current step.
+    pub(crate) anomaly: Option<AnomalyNote>,
+    /// The roll-back that was requested in the current batch.
+    pub(crate) roll_back: Option<RollBack>,
+    /// The number of roll-backs of the run.
+    pub(crate) roll_backs: u64,
+    /// The training batches to leave out, by their indices in the run, in order.
+    pub(crate) left_out: Vec<u64>,
     pub(crate) validation: ValidationState,
     pub(crate) stop: Option<StopReason>,
     /// Whether the user was told that a stop is delayed by `min_epochs` or `min_steps`.
@@ -37,6 +45,18 @@ pub(crate) struct LoopState {
     pub(crate) failing: bool,
     /// When the current entry point started.
     pub(crate) started: Option<Instant>,
+}
+
+/// A request to continue from a checkpoint without some batches.
+#[derive(Clone, Debug)]
+pub(crate) struct RollBack {
+    /// The batches to leave out, by their indices in the run, in order. The checkpoint is one from
+    /// before them.
+    pub(crate) batches: Vec<u64>,
+    /// Why, for the warning.
+    pub(crate) why: String,
+    /// The largest number of roll-backs of a run.
+    pub(crate) limit: u64,
 }
 
 /// Validation inside `fit`.
@@ -65,6 +85,10 @@ impl LoopState {
             batch_size: None,
             loss: None,
             micro_batches_before: 0,
+            anomaly: None,
+            roll_back: None,
+            roll_backs: 0,
+            left_out: Vec::new(),
             validation: ValidationState::default(),
             stop: None,
             told_minimum: false,
@@ -89,6 +113,13 @@ impl LoopState {
         self.failing = false;
         self.batch_size = None;
         self.loss = None;
+        self.anomaly = None;
+        self.roll_back = None;
+    }
+
+    /// Whether the next training batch is left out.
+    pub(crate) fn leaves_out(&self) -> bool {
+        !self.left_out.is_empty() && self.left_out.contains(&self.counters.batch_step)
     }
 
     /// Requests the end of the run after the current batch. The first request wins.

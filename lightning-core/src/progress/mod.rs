@@ -3,6 +3,7 @@
 //! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read
 //! it.
 
+mod anomaly;
 mod limit;
 mod loop_state;
 mod max_time;
@@ -10,9 +11,10 @@ mod outputs;
 mod position;
 mod stop_reason;
 
-pub use self::{limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
+pub use self::{anomaly::AnomalyKind, limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
 pub(crate) use self::{
-    loop_state::LoopState,
+    anomaly::AnomalyNote,
+    loop_state::{LoopState, RollBack},
     outputs::StepOutputs,
     position::{Counters, LoopPosition, Phase},
 };

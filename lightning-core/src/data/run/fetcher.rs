@@ -1,12 +1,12 @@
 //! An open loader with the step that takes its batches, with the types of both erased.
 
-use std::{any::Any, iter::Peekable};
+use std::{any::Any, iter::Peekable, sync::Mutex};
 
 use burn::tensor::{Device, FloatDType};
 
 use super::{NamedLoader, RunStep};
 use crate::{
-    batch::StepBatch,
+    batch::{BatchWriter, StepBatch},
     data::{Batches, EpochOffset, Loader},
     error::{Error, Result},
     module::{Optimizers, StepContext, TrainingOutput},
@@ -51,6 +51,14 @@ pub(crate) trait Fetcher<M> {
     ) -> Result<Option<TrainingOutput>>;
     /// Ends the epoch and drops everything that belongs to it.
     fn end(&mut self);
+    /// Adds the ready batch to `out`.
+    fn show(&self, out: &mut BatchWriter);
+    /// Copies the ready batch, if its type is `Clone`.
+    fn keep(&mut self);
+    /// Adds the copy to `out`. Returns `false` without one.
+    fn write_kept(&self, out: &mut BatchWriter) -> bool;
+    /// Drops the copy.
+    fn forget(&mut self);
 }
 
 /// A fetcher with the loader's name, where it has one.
@@ -72,6 +80,20 @@ pub(super) fn fetcher<M: 'static, B: StepBatch>(loader: NamedLoader<B>, step: Ru
     NamedFetcher { name, fetcher: Box::new(LoaderFetcher::new(loader, step)) }
 }
 
+/// A loader of one batch, which it gives once.
+pub(super) struct OneBatch<B>(pub(super) Mutex<Option<B>>);
+
+impl<B: Send + 'static> Loader<B> for OneBatch<B> {
+    fn len(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn batches(&self, _from: EpochOffset) -> Result<Batches<B>> {
+        let batch = self.0.lock().map_err(|_| Error::msg("reading the batch panicked"))?.take();
+        Ok(Box::new(batch.into_iter().map(Ok)))
+    }
+}
+
 struct LoaderFetcher<M, B> {
     loader: Box<dyn Loader<B>>,
     step: RunStep<M, B>,
@@ -83,12 +105,24 @@ struct LoaderFetcher<M, B> {
     /// The number of the next batch.
     next: u64,
     ready: Option<B>,
+    /// A copy of the ready batch, while steps are guarded.
+    kept: Option<B>,
     in_order: bool,
 }
 
 impl<M, B: 'static> LoaderFetcher<M, B> {
     fn new(loader: Box<dyn Loader<B>>, step: RunStep<M, B>) -> Self {
-        Self { loader, step, start: None, batches: None, total: None, next: 0, ready: None, in_order: false }
+        Self {
+            loader,
+            step,
+            start: None,
+            batches: None,
+            total: None,
+            next: 0,
+            ready: None,
+            kept: None,
+            in_order: false,
+        }
     }
 
     /// Opens the loader at a position.
@@ -183,7 +217,29 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     fn end(&mut self) {
         self.start = None;
         self.ready = None;
+        self.kept = None;
         self.batches = None;
+    }
+
+    fn show(&self, out: &mut BatchWriter) {
+        if let Some(batch) = &self.ready {
+            batch.save(out);
+        }
+    }
+
+    fn keep(&mut self) {
+        self.kept = self.ready.as_ref().and_then(|batch| self.step.copy(batch));
+    }
+
+    fn write_kept(&self, out: &mut BatchWriter) -> bool {
+        self.kept.as_ref().is_some_and(|batch| {
+            batch.save(out);
+            true
+        })
+    }
+
+    fn forget(&mut self) {
+        self.kept = None;
     }
 }
 

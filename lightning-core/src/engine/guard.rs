@@ -1,0 +1,362 @@
+//! `on_anomaly(Anomaly::Save)`: saves the first step whose loss or gradient is not finite, a spike
+//! and a panic, as they were before the step.
+//!
+//! At the start of a batch the module, the optimizers and the batch are copied; the tensors are
+//! shared until the step changes them. What goes wrong is noted where it is seen, and saved from
+//! the copies: before the update if it was seen by then, or at the end of the batch. The copies are
+//! dropped before the update if nothing after it can find fault with the step, so that the update
+//! changes the parameters in place.
+
+use std::path::PathBuf;
+
+use burn::{
+    module::ParamId,
+    tensor::{FloatDType, Tensor},
+};
+
+use crate::{
+    batch::BatchWriter,
+    checkpoint::anomaly::{self, AnomalyRecord},
+    engine::{driver::Driver, run::RunState},
+    error::{Error, ErrorKind, Result},
+    module::TrainingMode,
+    optim::{GradientStore, Optimizer},
+    params::{ErasedVisitor, FloatParam, state::f64_to_json},
+    precision::LossScaler,
+    progress::{AnomalyKind, AnomalyNote, Counters, LoopPosition},
+    settings::Anomaly,
+    tensor::{any_rank::with_rank, readback},
+};
+
+/// The folder of saved steps in the folder of a run.
+const FOLDER: &str = "anomalies";
+
+/// The guard of the current step.
+#[derive(Debug, Default)]
+pub(crate) struct GuardState {
+    mode: GuardMode,
+    /// Whether the copies are needed until the end of the batch.
+    keeps_step: bool,
+    start: Option<StepStart>,
+    /// The losses of the step so far.
+    losses: Vec<Tensor<1>>,
+    /// What has been saved. Of each kind, the first is.
+    saved: Vec<AnomalyKind>,
+    /// The gradients after the last backward pass of a replayed step.
+    gradients: Vec<GradientNorm>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GuardMode {
+    #[default]
+    Off,
+    Saves,
+    Replays,
+}
+
+/// The gradient of a parameter in a replayed step.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GradientNorm {
+    /// The path of the parameter.
+    pub path: String,
+    /// The Euclidean norm of the gradient; not finite if an element is not.
+    pub norm: f64,
+}
+
+/// The run at the start of a step, without the module and the batch, which the driver copies.
+#[derive(Debug)]
+struct StepStart {
+    optimizers: Vec<Optimizer>,
+    accumulators: Vec<GradientStore>,
+    scalers: Vec<LossScaler>,
+    counters: Counters,
+    position: LoopPosition,
+    loss: Option<Tensor<1>>,
+    last: bool,
+}
+
+/// Decides at the start of a `fit` whether its steps are guarded.
+pub(super) fn start(run: &mut RunState) {
+    let saves = run.settings.guards.on_anomaly == Anomaly::Save && run.settings.run.fast_dev_run.is_none();
+    let updates_once = matches!(run.info.training, TrainingMode::Plain)
+        && !run.train.optimizers.iter().any(Optimizer::is_lbfgs)
+        && !run.callbacks.judges_steps;
+    run.guard = GuardState {
+        mode: if saves { GuardMode::Saves } else { GuardMode::Off },
+        keeps_step: !updates_once,
+        ..GuardState::default()
+    };
+}
+
+/// Notes losses and gradients of a replayed step.
+pub(super) fn start_replay(run: &mut RunState) {
+    run.guard = GuardState { mode: GuardMode::Replays, ..GuardState::default() };
+}
+
+/// Copies the run at the start of a step.
+///
+/// # Errors
+/// If the module was lost.
+pub(super) fn begin(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<()> {
+    run.progress.anomaly = None;
+    if run.guard.mode != GuardMode::Saves {
+        return Ok(());
+    }
+    driver.keep_start()?;
+    run.guard.losses.clear();
+    run.guard.start = Some(StepStart {
+        optimizers: run.train.optimizers.clone(),
+        accumulators: run.train.accumulators.clone(),
+        scalers: run.train.scalers.clone(),
+        counters: run.progress.counters,
+        position: run.progress.position,
+        loss: run.progress.loss.clone(),
+        last,
+    });
+    Ok(())
+}
+
+/// Looks at the loss of a backward pass that is about to run or has run.
+// sync: every batch with `on_anomaly(Anomaly::Save)`.
+pub(super) fn see_loss(run: &mut RunState, loss: &Tensor<1>) {
+    if run.guard.mode == GuardMode::Off {
+        return;
+    }
+    run.guard.losses.push(loss.clone());
+    if run.guard.looks_for(AnomalyKind::Loss) && run.progress.anomaly.is_none() {
+        let value = readback::host_scalar(loss.clone());
+        if !value.is_finite() {
+            run.progress.anomaly = Some(AnomalyNote {
+                kind: AnomalyKind::Loss,
+                what: format!("the loss is {value}, which is not finite"),
+            });
+        }
+    }
+}
+
+/// Looks at the gradients of an accumulation buffer after a backward pass. Loss scaling expects
+/// gradients that are not finite: they lower the scale.
+///
+/// # Errors
+/// If the module cannot be visited.
+// sync: every batch with `on_anomaly(Anomaly::Save)`.
+pub(super) fn see_gradients(run: &mut RunState, driver: &dyn Driver, buffer: usize) -> Result<()> {
+    if run.guard.mode == GuardMode::Off {
+        return Ok(());
+    }
+    let is_scaled = run.train.scalers.get(buffer).is_some();
+    let Some(gradients) = run.train.accumulators.get(buffer) else { return Ok(()) };
+    let guard = &mut run.guard;
+    let note = guard.judge(gradients, is_scaled, run.progress.anomaly.is_none(), |visitor| driver.visit(visitor))?;
+    if let Some(note) = note {
+        run.progress.anomaly = Some(note);
+    }
+    Ok(())
+}
+
+impl GuardState {
+    fn looks_for(&self, kind: AnomalyKind) -> bool {
+        self.mode == GuardMode::Saves && !self.saved.contains(&kind)
+    }
+
+    /// Returns what is wrong with gradients, if `unnoted`, and lists them in a replayed step.
+    pub(super) fn judge(
+        &mut self,
+        gradients: &GradientStore,
+        is_scaled: bool,
+        unnoted: bool,
+        visit: impl Fn(&mut dyn ErasedVisitor) -> Result<()>,
+    ) -> Result<Option<AnomalyNote>> {
+        if self.mode == GuardMode::Replays {
+            let scale = gradients.loss_scale();
+            self.gradients = norms(gradients, scale, visit)?;
+            return Ok(None);
+        }
+        if is_scaled || !unnoted || !self.looks_for(AnomalyKind::Gradient) || is_finite(gradients) {
+            return Ok(None);
+        }
+        let broken = norms(gradients, 1.0, visit)?.into_iter().find(|gradient| !gradient.norm.is_finite());
+        let path = broken.map(|gradient| gradient.path).unwrap_or_default();
+        Ok(Some(AnomalyNote {
+            kind: AnomalyKind::Gradient,
+            what: format!("the gradient of `{path}` is not finite; the loss is finite"),
+        }))
+    }
+
+    /// Whether manual optimization has gradients to look at.
+    pub(super) fn is_off(&self) -> bool {
+        self.mode == GuardMode::Off
+    }
+
+    /// Returns the losses and gradients of a replayed step.
+    pub(crate) fn replayed(&mut self) -> (Vec<f64>, Vec<GradientNorm>) {
+        (self.losses(), std::mem::take(&mut self.gradients))
+    }
+
+    /// Returns the losses of the step.
+    fn losses(&self) -> Vec<f64> {
+        // sync: once for a saved or replayed step.
+        self.losses.iter().map(|loss| readback::host_scalar(loss.clone())).collect()
+    }
+}
+
+/// Whether every gradient is finite: 0 times a finite number is 0, times any other NaN.
+fn is_finite(gradients: &GradientStore) -> bool {
+    let zeros: Vec<Tensor<1>> = gradients
+        .iter()
+        .filter_map(|(_, gradient)| {
+            with_rank!(gradient.value.rank(), D => {
+                let gradient = Tensor::<D>::from_bridge(gradient.value.clone());
+                Some(gradient.mul_scalar(0.0).sum().cast(FloatDType::F32))
+            }, None)
+        })
+        .collect();
+    zeros.is_empty() || readback::host_scalar(Tensor::cat(zeros, 0).sum()).is_finite()
+}
+
+/// Returns the norms of all gradients, divided by the loss scale.
+fn norms(
+    gradients: &GradientStore,
+    scale: f64,
+    visit: impl Fn(&mut dyn ErasedVisitor) -> Result<()>,
+) -> Result<Vec<GradientNorm>> {
+    struct Paths<'a> {
+        gradients: &'a GradientStore,
+        scale: f64,
+        norms: Vec<GradientNorm>,
+    }
+
+    impl ErasedVisitor for Paths<'_> {
+        fn float(&mut self, index: usize, id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
+            let Some(value) = self.gradients.get(index, id).cloned() else { return Ok(()) };
+            let squares = with_rank!(value.rank(), D => {
+                let value = Tensor::<D>::from_bridge(value).cast(FloatDType::F32).abs();
+                // Divided by the largest element, so that no square overflows.
+                let largest = readback::host_scalar(value.clone().max());
+                if largest == 0.0 || !largest.is_finite() {
+                    // The largest element of a tensor with NaN need not be NaN.
+                    let sum = readback::host_scalar(value.sum());
+                    if sum == 0.0 { 0.0 } else if sum.is_finite() { f64::INFINITY } else { sum }
+                } else {
+                    readback::host_scalar(value.div_scalar(largest).powi_scalar(2).sum()).sqrt() * largest
+                }
+            }, f64::NAN);
+            self.norms.push(GradientNorm { path: path.to_owned(), norm: squares / self.scale });
+            Ok(())
+        }
+    }
+
+    let mut paths = Paths { gradients, scale, norms: Vec::new() };
+    visit(&mut paths)?;
+    Ok(paths.norms)
+}
+
+/// Saves what was seen before the update, and drops the copies if nothing needs them after it.
+pub(super) fn before_update(run: &mut RunState, driver: &mut dyn Driver) {
+    if run.guard.start.is_none() || run.guard.keeps_step {
+        return;
+    }
+    finish(run, driver);
+}
+
+/// Saves the step if something was wrong with it, and drops the copies.
+pub(super) fn end(run: &mut RunState, driver: &mut dyn Driver, error: Option<&Error>) {
+    if run.guard.start.is_none() {
+        return;
+    }
+    if let Some(error) = error
+        && run.progress.anomaly.is_none()
+    {
+        let kind = match error.kind() {
+            ErrorKind::Panic => Some(AnomalyKind::Panic),
+            // Gradients that are not finite at any loss scale.
+            ErrorKind::Anomaly => Some(AnomalyKind::Gradient),
+            _ => None,
+        };
+        run.progress.anomaly = kind.map(|kind| AnomalyNote { kind, what: error.message().to_owned() });
+    }
+    finish(run, driver);
+}
+
+fn finish(run: &mut RunState, driver: &mut dyn Driver) {
+    if let Some(note) = run.progress.anomaly.take()
+        && run.guard.looks_for(note.kind)
+    {
+        run.guard.saved.push(note.kind);
+        match save(run, driver, &note) {
+            Ok(text) => run.console.warn(text),
+            Err(error) => run.console.warn(format!("{}; the step could not be saved: {error}", note.what)),
+        }
+    }
+    run.guard.start = None;
+    driver.drop_start();
+}
+
+/// Writes the folder of a step, and returns the message for the user.
+fn save(run: &mut RunState, driver: &mut dyn Driver, note: &AnomalyNote) -> Result<String> {
+    let losses = run.guard.losses();
+    let Some(mut start) = run.guard.start.take() else { return Ok(note.what.clone()) };
+    let record = AnomalyRecord {
+        format: anomaly::FORMAT,
+        kind: note.kind,
+        what: note.what.clone(),
+        epoch: start.counters.epoch,
+        batch: run.progress.batch_idx,
+        batch_step: start.counters.batch_step,
+        global_step: start.counters.global_step,
+        seed: run.progress.seed,
+        last: start.last,
+        losses: losses.iter().copied().map(f64_to_json).collect(),
+        loss_bits: losses.iter().map(|loss| loss.to_bits()).collect(),
+        not_saved: Vec::new(),
+    };
+    let folder = folder(run, &record);
+    let location = run.progress.location(None, true);
+    swap(run, driver, &mut start)?;
+    let snapshot = driver.snapshot_start(run);
+    swap(run, driver, &mut start)?;
+    let mut batch = BatchWriter::default();
+    let batch = driver.write_batch(&mut batch).then_some(batch);
+    if !run.strategy.rank().is_global_zero() {
+        return Ok(note.what.clone());
+    }
+    let record = anomaly::write(&folder, record, snapshot?, batch)?;
+    let shown = folder.display();
+    let how = if record.not_saved.is_empty() {
+        format!("`trainer.replay(\"{shown}\", &mut model)` runs the step again")
+    } else {
+        let parts = record.not_saved.join(", ");
+        let step = anomaly::step_of(&folder);
+        format!(
+            "it lacks the batch, because {parts} cannot be saved: `.resume_from(\"{}\")` reads the batch from the loader",
+            step.display()
+        )
+    };
+    Ok(format!("{} ({location}): the step is saved in {shown}; {how}", note.what))
+}
+
+/// Exchanges the run and its copies.
+fn swap(run: &mut RunState, driver: &mut dyn Driver, start: &mut StepStart) -> Result<()> {
+    let RunState { train, progress, .. } = run;
+    std::mem::swap(&mut train.optimizers, &mut start.optimizers);
+    std::mem::swap(&mut train.accumulators, &mut start.accumulators);
+    std::mem::swap(&mut train.scalers, &mut start.scalers);
+    std::mem::swap(&mut progress.counters, &mut start.counters);
+    std::mem::swap(&mut progress.position, &mut start.position);
+    std::mem::swap(&mut progress.loss, &mut start.loss);
+    driver.swap_start()
+}
+
+/// Returns a folder that does not exist.
+fn folder(run: &RunState, record: &AnomalyRecord) -> PathBuf {
+    let parent = run.log_dir().join(FOLDER);
+    let name = format!("epoch={}-batch={}-{}", record.epoch, record.batch, record.kind.name());
+    let mut folder = parent.join(&name);
+    let mut number = 1;
+    while folder.exists() {
+        folder = parent.join(format!("{name}-v{number}"));
+        number += 1;
+    }
+    folder
+}
