@@ -35,6 +35,7 @@ mod features;
 mod fields;
 mod finetuning;
 mod gradient_checkpointing;
+mod guards;
 mod hand_loop;
 mod hooks;
 mod layers;

@@ -62,14 +62,14 @@ pub(crate) fn write(
     folder: &Path,
     mut record: AnomalyRecord,
     step: Snapshot,
-    batch: Option<BatchWriter>,
+    batch: BatchWriter,
 ) -> Result<AnomalyRecord> {
     files::create_folder(folder)?;
     step.write_last(&folder.join(STEP), false, || ())?;
-    match batch {
-        None => record.not_saved.push("the batch, whose type is not `Clone`".to_owned()),
-        Some(batch) if !batch.refused.is_empty() => record.not_saved.extend(batch.refused),
-        Some(batch) => write_batch(&folder.join(BATCH), batch)?,
+    if batch.refused.is_empty() {
+        write_batch(&folder.join(BATCH), batch)?;
+    } else {
+        record.not_saved = batch.refused;
     }
     let text = serde_json::to_vec_pretty(&record)?;
     files::write_atomic(folder.join(RECORD), |file| std::io::Write::write_all(file, &text))?;

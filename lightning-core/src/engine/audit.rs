@@ -1,35 +1,25 @@
 //! The audit of the first step: warns of what a correct program does not do. It reads the first
 //! batch and its losses, draws no random number and changes nothing.
 
+pub(crate) mod state;
+
 use std::collections::BTreeMap;
 
-use burn::{module::ParamId, tensor::Tensor};
+use burn::tensor::Tensor;
 
+use self::state::AuditState;
+pub(super) use self::state::see_gradients;
 use crate::{
     batch::{BatchTensor, BatchWriter},
     console::table,
     engine::{driver::Driver, run::RunState},
-    error::Result,
     functional::chance,
-    optim::{GradientStore, Optimizer},
-    params::{ErasedVisitor, FloatParam},
     tensor::{
         any_rank::with_rank,
         handle::{Handle, is_float},
         readback,
     },
 };
-
-/// The audit of a `fit`.
-#[derive(Debug, Default)]
-pub(crate) struct AuditState {
-    is_pending: bool,
-    saw_batch: bool,
-    /// The optimizers whose gradients were looked at.
-    seen: Vec<String>,
-    /// The parameters without a gradient.
-    missing: Vec<String>,
-}
 
 /// Decides at the start of a `fit` whether its first step is audited.
 pub(super) fn start(run: &mut RunState) {
@@ -49,55 +39,6 @@ pub(super) fn begin(run: &mut RunState, driver: &dyn Driver) {
         warnings.into_iter().flatten().for_each(|warning| run.console.warn(warning));
     }
     chance::watch();
-}
-
-/// Looks for parameters of optimizers that have no gradient after the first backward pass.
-///
-/// # Errors
-/// If the module cannot be visited.
-pub(super) fn see_gradients(
-    audit: &mut AuditState,
-    gradients: &GradientStore,
-    optimizers: &[Optimizer],
-    visit: impl FnOnce(&mut dyn ErasedVisitor) -> Result<()>,
-) -> Result<()> {
-    struct Missing<'a> {
-        gradients: &'a GradientStore,
-        optimizers: Vec<&'a Optimizer>,
-        paths: Vec<String>,
-    }
-
-    impl ErasedVisitor for Missing<'_> {
-        fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
-            let is_trained =
-                param.is_trainable() && self.optimizers.iter().any(|optimizer| optimizer.trains(index, id));
-            if is_trained && !self.gradients.has(index, id) {
-                self.paths.push(path.to_owned());
-            }
-            Ok(())
-        }
-    }
-
-    if !audit.is_pending {
-        return Ok(());
-    }
-    let new = optimizers.iter().filter(|optimizer| !audit.seen.iter().any(|seen| seen == optimizer.name()));
-    let mut missing = Missing { gradients, optimizers: new.collect(), paths: Vec::new() };
-    if missing.optimizers.is_empty() {
-        return Ok(());
-    }
-    visit(&mut missing)?;
-    let Missing { optimizers, paths, .. } = missing;
-    audit.seen.extend(optimizers.into_iter().map(|optimizer| optimizer.name().to_owned()));
-    audit.missing.extend(paths);
-    Ok(())
-}
-
-impl AuditState {
-    /// Whether the step is being audited.
-    pub(super) fn is_pending(&self) -> bool {
-        self.is_pending
-    }
 }
 
 /// Looks at the losses of the step, and ends the audit if the step had a backward pass.

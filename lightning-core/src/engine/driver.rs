@@ -99,8 +99,8 @@ pub(crate) trait DriveCheckpoints {
     fn drop_start(&mut self);
     /// Takes a snapshot without calling hooks.
     fn snapshot_start(&mut self, run: &mut RunState) -> Result<Snapshot>;
-    /// Adds the copy of the batch to `out`. Returns `false` without one.
-    fn write_batch(&self, out: &mut BatchWriter) -> bool;
+    /// Returns the parts of the copy of the batch.
+    fn kept_batch(&mut self) -> Option<BatchWriter>;
 }
 
 /// One loader of a driver.

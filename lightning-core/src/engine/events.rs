@@ -34,7 +34,8 @@ pub(super) fn with_end<T>(
         fail(run, driver);
     }
     // The part of the run that is left for an earlier checkpoint has no end.
-    let ended = if run.progress.roll_back.is_some() { Ok(()) } else { driver.hook(end, run) };
+    let is_left = result.is_ok() && run.progress.roll_back.is_some();
+    let ended = if is_left { Ok(()) } else { driver.hook(end, run) };
     let value = result?;
     ended.inspect_err(|_| fail(run, driver))?;
     Ok(value)

@@ -7,74 +7,27 @@
 //! dropped before the update if nothing after it can find fault with the step, so that the update
 //! changes the parameters in place.
 
+pub(crate) mod state;
+
 use std::path::PathBuf;
 
-use burn::{
-    module::ParamId,
-    tensor::{FloatDType, Tensor},
-};
+use burn::tensor::Tensor;
 
+use self::state::{GuardMode, GuardState, StepStart};
 use crate::{
-    batch::BatchWriter,
     checkpoint::anomaly::{self, AnomalyRecord},
     engine::{driver::Driver, run::RunState},
     error::{Error, ErrorKind, Result},
     module::TrainingMode,
-    optim::{GradientStore, Optimizer},
-    params::{ErasedVisitor, FloatParam, state::f64_to_json},
-    precision::LossScaler,
-    progress::{AnomalyKind, AnomalyNote, Counters, LoopPosition},
+    optim::Optimizer,
+    params::state::f64_to_json,
+    progress::{AnomalyKind, AnomalyNote},
     settings::Anomaly,
-    tensor::{any_rank::with_rank, readback},
+    tensor::readback,
 };
 
 /// The folder of saved steps in the folder of a run.
 const FOLDER: &str = "anomalies";
-
-/// The guard of the current step.
-#[derive(Debug, Default)]
-pub(crate) struct GuardState {
-    mode: GuardMode,
-    /// Whether the copies are needed until the end of the batch.
-    keeps_step: bool,
-    start: Option<StepStart>,
-    /// The losses of the step so far.
-    losses: Vec<Tensor<1>>,
-    /// What has been saved. Of each kind, the first is.
-    saved: Vec<AnomalyKind>,
-    /// The gradients after the last backward pass of a replayed step.
-    gradients: Vec<GradientNorm>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum GuardMode {
-    #[default]
-    Off,
-    Saves,
-    Replays,
-}
-
-/// The gradient of a parameter in a replayed step.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct GradientNorm {
-    /// The path of the parameter.
-    pub path: String,
-    /// The Euclidean norm of the gradient; not finite if an element is not.
-    pub norm: f64,
-}
-
-/// The run at the start of a step, without the module and the batch, which the driver copies.
-#[derive(Debug)]
-struct StepStart {
-    optimizers: Vec<Optimizer>,
-    accumulators: Vec<GradientStore>,
-    scalers: Vec<LossScaler>,
-    counters: Counters,
-    position: LoopPosition,
-    loss: Option<Tensor<1>>,
-    last: bool,
-}
 
 /// Decides at the start of a `fit` whether its steps are guarded.
 pub(super) fn start(run: &mut RunState) {
@@ -148,108 +101,11 @@ pub(super) fn see_gradients(run: &mut RunState, driver: &dyn Driver, buffer: usi
     let is_scaled = run.train.scalers.get(buffer).is_some();
     let Some(gradients) = run.train.accumulators.get(buffer) else { return Ok(()) };
     let guard = &mut run.guard;
-    let note = guard.judge(gradients, is_scaled, run.progress.anomaly.is_none(), |visitor| driver.visit(visitor))?;
+    let note = guard.judge(gradients, is_scaled, run.progress.anomaly.is_none(), &|visitor| driver.visit(visitor))?;
     if let Some(note) = note {
         run.progress.anomaly = Some(note);
     }
     Ok(())
-}
-
-impl GuardState {
-    fn looks_for(&self, kind: AnomalyKind) -> bool {
-        self.mode == GuardMode::Saves && !self.saved.contains(&kind)
-    }
-
-    /// Returns what is wrong with gradients, if `unnoted`, and lists them in a replayed step.
-    pub(super) fn judge(
-        &mut self,
-        gradients: &GradientStore,
-        is_scaled: bool,
-        unnoted: bool,
-        visit: impl Fn(&mut dyn ErasedVisitor) -> Result<()>,
-    ) -> Result<Option<AnomalyNote>> {
-        if self.mode == GuardMode::Replays {
-            let scale = gradients.loss_scale();
-            self.gradients = norms(gradients, scale, visit)?;
-            return Ok(None);
-        }
-        if is_scaled || !unnoted || !self.looks_for(AnomalyKind::Gradient) || is_finite(gradients) {
-            return Ok(None);
-        }
-        let broken = norms(gradients, 1.0, visit)?.into_iter().find(|gradient| !gradient.norm.is_finite());
-        let path = broken.map(|gradient| gradient.path).unwrap_or_default();
-        Ok(Some(AnomalyNote {
-            kind: AnomalyKind::Gradient,
-            what: format!("the gradient of `{path}` is not finite; the loss is finite"),
-        }))
-    }
-
-    /// Whether manual optimization has gradients to look at.
-    pub(super) fn is_off(&self) -> bool {
-        self.mode == GuardMode::Off
-    }
-
-    /// Returns the losses and gradients of a replayed step.
-    pub(crate) fn replayed(&mut self) -> (Vec<f64>, Vec<GradientNorm>) {
-        (self.losses(), std::mem::take(&mut self.gradients))
-    }
-
-    /// Returns the losses of the step.
-    fn losses(&self) -> Vec<f64> {
-        // sync: once for a saved or replayed step.
-        self.losses.iter().map(|loss| readback::host_scalar(loss.clone())).collect()
-    }
-}
-
-/// Whether every gradient is finite: 0 times a finite number is 0, times any other NaN.
-fn is_finite(gradients: &GradientStore) -> bool {
-    let zeros: Vec<Tensor<1>> = gradients
-        .iter()
-        .filter_map(|(_, gradient)| {
-            with_rank!(gradient.value.rank(), D => {
-                let gradient = Tensor::<D>::from_bridge(gradient.value.clone());
-                Some(gradient.mul_scalar(0.0).sum().cast(FloatDType::F32))
-            }, None)
-        })
-        .collect();
-    zeros.is_empty() || readback::host_scalar(Tensor::cat(zeros, 0).sum()).is_finite()
-}
-
-/// Returns the norms of all gradients, divided by the loss scale.
-fn norms(
-    gradients: &GradientStore,
-    scale: f64,
-    visit: impl Fn(&mut dyn ErasedVisitor) -> Result<()>,
-) -> Result<Vec<GradientNorm>> {
-    struct Paths<'a> {
-        gradients: &'a GradientStore,
-        scale: f64,
-        norms: Vec<GradientNorm>,
-    }
-
-    impl ErasedVisitor for Paths<'_> {
-        fn float(&mut self, index: usize, id: ParamId, path: &str, _param: &dyn FloatParam) -> Result<()> {
-            let Some(value) = self.gradients.get(index, id).cloned() else { return Ok(()) };
-            let squares = with_rank!(value.rank(), D => {
-                let value = Tensor::<D>::from_bridge(value).cast(FloatDType::F32).abs();
-                // Divided by the largest element, so that no square overflows.
-                let largest = readback::host_scalar(value.clone().max());
-                if largest == 0.0 || !largest.is_finite() {
-                    // The largest element of a tensor with NaN need not be NaN.
-                    let sum = readback::host_scalar(value.sum());
-                    if sum == 0.0 { 0.0 } else if sum.is_finite() { f64::INFINITY } else { sum }
-                } else {
-                    readback::host_scalar(value.div_scalar(largest).powi_scalar(2).sum()).sqrt() * largest
-                }
-            }, f64::NAN);
-            self.norms.push(GradientNorm { path: path.to_owned(), norm: squares / self.scale });
-            Ok(())
-        }
-    }
-
-    let mut paths = Paths { gradients, scale, norms: Vec::new() };
-    visit(&mut paths)?;
-    Ok(paths.norms)
 }
 
 /// Saves what was seen before the update, and drops the copies if nothing needs them after it.
@@ -316,8 +172,7 @@ fn save(run: &mut RunState, driver: &mut dyn Driver, note: &AnomalyNote) -> Resu
     swap(run, driver, &mut start)?;
     let snapshot = driver.snapshot_start(run);
     swap(run, driver, &mut start)?;
-    let mut batch = BatchWriter::default();
-    let batch = driver.write_batch(&mut batch).then_some(batch);
+    let batch = driver.kept_batch().unwrap_or_default();
     if !run.strategy.rank().is_global_zero() {
         return Ok(note.what.clone());
     }

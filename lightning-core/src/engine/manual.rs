@@ -52,11 +52,11 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         visit(module, &mut own.collector(&mut gradients, Weight::Number(1.0), collected))?;
         drop(gradients);
         if audit.is_pending() {
-            audit::see_gradients(audit, &own, collected, |visitor| visit(&*module, visitor))?;
+            audit::see_gradients(audit, &own, collected, &|visitor| visit(&*module, visitor))?;
         }
         if !guard.is_off()
             && let Some(note) =
-                guard.judge(&own, false, progress.anomaly.is_none(), |visitor| visit(&*module, visitor))?
+                guard.judge(&own, false, progress.anomaly.is_none(), &|visitor| visit(&*module, visitor))?
         {
             progress.anomaly = Some(note);
         }

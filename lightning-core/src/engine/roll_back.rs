@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    checkpoint::{Checkpoint, find},
+    checkpoint::{Checkpoint, ResumedFrom, find},
     engine::{driver::Driver, fit::configure, fit_plan::FitPlan, resume, run::RunState},
     error::{Error, ErrorKind, Result},
     metrics::ScopeId,
@@ -29,11 +29,12 @@ fn restore(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, request:
     // Those of the batch with the spike.
     run.checkpoints.queue.requests.clear();
     run.checkpoints.queue.writer.finish()?;
-    let first = batches.first().copied().unwrap_or_default();
-    let checkpoint = last_before(run, first, &why)?;
+    let checkpoint = last_before(run, &batches, &why)?;
     let path = checkpoint.path().to_path_buf();
     let (batch_step, records) =
         (checkpoint.metadata.batch_step, checkpoint.metadata.run.as_ref().map_or(0, |record| record.log_records));
+    // Some of them may be trained in the checkpoint, if there is none from before all of them.
+    let batches: Vec<u64> = batches.into_iter().filter(|batch| *batch >= batch_step).collect();
     let mut left_out = std::mem::take(&mut run.progress.left_out);
     left_out.extend(&batches);
     left_out.sort_unstable();
@@ -47,8 +48,13 @@ fn restore(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, request:
     run.log.inbox.clear();
     run.log.scope = ScopeId::CLOSED;
     run.log.metrics.reset();
+    // What callbacks restore is relative to this file; the report names the one of the process.
+    let from = ResumedFrom { path: path.clone(), named: false };
+    let resumed_from = run.resume.resumed_from.replace(from);
     run.resume.checkpoint = Some(Box::new(checkpoint));
-    resume::restore(run, driver)?;
+    let restored = resume::restore(run, driver);
+    run.resume.resumed_from = resumed_from;
+    restored?;
     // New optimizers: a checkpoint does not hold states that did not exist yet.
     run.train.optimizers.clear();
     configure(run, driver, plan.whole_batches)?;
@@ -69,8 +75,9 @@ fn restore(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, request:
     Ok(())
 }
 
-/// Returns the last checkpoint of this run that has trained on at most `batches` batches.
-fn last_before(run: &RunState, batches: u64, why: &str) -> Result<Checkpoint> {
+/// Returns the last checkpoint of this run from before all of the batches, or else from before the
+/// last of them.
+fn last_before(run: &RunState, batches: &[u64], why: &str) -> Result<Checkpoint> {
     let mut folders = run.callbacks.checkpoint_folders.clone();
     folders.push(run.log_dir().join("checkpoints"));
     folders.sort();
@@ -78,18 +85,19 @@ fn last_before(run: &RunState, batches: u64, why: &str) -> Result<Checkpoint> {
     let is_own = |checkpoint: &Checkpoint| {
         checkpoint.metadata.module == run.info.name && checkpoint.metadata.seed == run.progress.seed
     };
-    let found =
-        find::last_until(&folders, batches).into_iter().find_map(|path| Checkpoint::open(&path).ok().filter(is_own));
-    found.ok_or_else(|| {
-        let listed = folders.iter().map(|folder| show(folder)).collect::<Vec<_>>().join(", ");
-        Error::new(
-            ErrorKind::Checkpoint,
-            format!(
-                "{why}; a roll-back needs a checkpoint from before training batch {batches}, found none in {listed}"
-            ),
-        )
-        .help("save more often: `ModelCheckpoint::latest().every_n_train_steps(…)`, or start later with `.warmup(…)`")
-    })
+    for batch in [batches.first(), batches.last()].into_iter().flatten() {
+        let mut found = find::last_until(&folders, *batch).into_iter();
+        if let Some(checkpoint) = found.find_map(|path| Checkpoint::open(&path).ok().filter(is_own)) {
+            return Ok(checkpoint);
+        }
+    }
+    let listed = folders.iter().map(|folder| show(folder)).collect::<Vec<_>>().join(", ");
+    let last = batches.last().copied().unwrap_or_default();
+    Err(Error::new(
+        ErrorKind::Checkpoint,
+        format!("{why}; a roll-back needs a checkpoint from before training batch {last}, found none in {listed}"),
+    )
+    .help("save more often: `ModelCheckpoint::latest().every_n_train_steps(…)`, or start later with `.warmup(…)`"))
 }
 
 fn show(folder: &Path) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::{audit::AuditState, guard::GuardState, log_state::LogState};
+use super::{audit::state::AuditState, guard::state::GuardState, log_state::LogState};
 use crate::strategy::{Strategy, strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},

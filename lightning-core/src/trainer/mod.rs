@@ -53,10 +53,9 @@ pub use self::{
     verify::VerifyReport,
 };
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
-pub use crate::engine::guard::GradientNorm;
+pub use crate::engine::guard::state::GradientNorm;
 pub use crate::progress::AnomalyKind;
 pub use crate::progress::StopReason;
-pub use crate::settings::Anomaly;
 pub use crate::settings::TrainerBuilder;
 
 /// Trains, validates and tests modules of type `M`, and predicts with them.

@@ -11,7 +11,7 @@ use crate::{
         self,
         checkout::Checkout,
         driver::{DriveModel, Mode},
-        guard::GradientNorm,
+        guard::state::GradientNorm,
         loss_scaling,
         module_driver::{ModuleDriver, for_training},
         run::RunState,
@@ -98,7 +98,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// ```no_run
     /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-    /// # use lightning_core::{prelude::*, trainer::Anomaly};
+    /// # use lightning_core::{prelude::*, settings::Anomaly};
     /// # #[lightning_module]
     /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
     /// # struct Net {
@@ -136,7 +136,7 @@ impl<M: LightningModule> Trainer<M> {
             )
             .help(format!(
                 "resume with `.resume_from(\"{}\")`, which reads the batch from the loader; to save batches, derive \
-                 `Clone`, and `Serialize` and `Deserialize` for the types of fields marked `#[batch(host)]`",
+                 `Serialize` and `Deserialize` for the types of fields marked `#[batch(host)]`",
                 path.display()
             )));
         }

@@ -69,6 +69,8 @@ impl Saver {
             seed: cx.view.progress.seed,
             batch_step: cx.view.progress.counters.batch_step,
         };
+        // A run that is rolled back has a list already.
+        drop(std::mem::take(&mut self.state.kept));
         self.restore_kept(cx, &kept, &files);
         self.state.last_step = last_step;
         self.state.last = last.as_deref().and_then(|name| files.checkpoint(name));

@@ -53,10 +53,10 @@ pub(crate) trait Fetcher<M> {
     fn end(&mut self);
     /// Adds the ready batch to `out`.
     fn show(&self, out: &mut BatchWriter);
-    /// Copies the ready batch, if its type is `Clone`.
+    /// Copies the ready batch.
     fn keep(&mut self);
-    /// Adds the copy to `out`. Returns `false` without one.
-    fn write_kept(&self, out: &mut BatchWriter) -> bool;
+    /// Returns the parts of the copy.
+    fn kept(&mut self) -> Option<BatchWriter>;
     /// Drops the copy.
     fn forget(&mut self);
 }
@@ -94,6 +94,18 @@ impl<B: Send + 'static> Loader<B> for OneBatch<B> {
     }
 }
 
+/// A copy of a batch: the parts of one whose type is not `Clone`.
+enum Kept<B> {
+    Copy(B),
+    Parts(BatchWriter),
+}
+
+fn parts_of<B: StepBatch>(batch: &B) -> BatchWriter {
+    let mut parts = BatchWriter::default();
+    batch.save(&mut parts);
+    parts
+}
+
 struct LoaderFetcher<M, B> {
     loader: Box<dyn Loader<B>>,
     step: RunStep<M, B>,
@@ -106,7 +118,7 @@ struct LoaderFetcher<M, B> {
     next: u64,
     ready: Option<B>,
     /// A copy of the ready batch, while steps are guarded.
-    kept: Option<B>,
+    kept: Option<Kept<B>>,
     in_order: bool,
 }
 
@@ -228,13 +240,16 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     }
 
     fn keep(&mut self) {
-        self.kept = self.ready.as_ref().and_then(|batch| self.step.copy(batch));
+        self.kept = self.ready.as_ref().map(|batch| match self.step.copy(batch) {
+            Some(copy) => Kept::Copy(copy),
+            None => Kept::Parts(parts_of(batch)),
+        });
     }
 
-    fn write_kept(&self, out: &mut BatchWriter) -> bool {
-        self.kept.as_ref().is_some_and(|batch| {
-            batch.save(out);
-            true
+    fn kept(&mut self) -> Option<BatchWriter> {
+        self.kept.take().map(|kept| match kept {
+            Kept::Copy(batch) => parts_of(&batch),
+            Kept::Parts(parts) => parts,
         })
     }
 

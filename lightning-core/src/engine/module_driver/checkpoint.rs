@@ -106,8 +106,8 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
         take_snapshot(self.module.get_mut()?, self.callbacks, callbacks, data, None, run)
     }
 
-    fn write_batch(&self, out: &mut BatchWriter) -> bool {
-        self.train.as_ref().is_some_and(|named| named.fetcher.write_kept(out))
+    fn kept_batch(&mut self) -> Option<BatchWriter> {
+        self.train.as_mut().and_then(|named| named.fetcher.kept())
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn differentiate(
     if run.audit.is_pending() {
         let RunState { audit, train: TrainState { accumulators, optimizers, .. }, .. } = run;
         if let (Some(gradients), Some(optimizers)) = (accumulators.get(buffer), optimizers.get(range)) {
-            audit::see_gradients(audit, gradients, optimizers, |visitor| driver.visit(visitor))?;
+            audit::see_gradients(audit, gradients, optimizers, &|visitor| driver.visit(visitor))?;
         }
     }
     guard::see_gradients(run, driver, buffer)?;
