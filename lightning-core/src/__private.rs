@@ -16,7 +16,7 @@ pub use crate::{
     __module_methods as module_methods,
 };
 pub use crate::{
-    batch::{Batch, BatchLen, NoBatch, first_size},
+    batch::{Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, first_size},
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
@@ -105,6 +105,11 @@ impl<'a, T> Argument<&'a T> for &'a mut T {
 /// Converts the argument of a hook to the type of its parameter.
 pub fn arg<Written>(given: impl Argument<Written>) -> Written {
     given.written()
+}
+
+/// Returns the name of a field of a batch in a file.
+pub fn part(name: &str, field: &str) -> String {
+    format!("{name}.{field}")
 }
 
 /// The result of a hook.

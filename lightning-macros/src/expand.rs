@@ -3,6 +3,7 @@
 
 mod batch;
 mod batch_bodies;
+mod batch_saved;
 mod batch_types;
 mod builders;
 mod calls;

@@ -36,6 +36,7 @@ mod features;
 mod fields;
 mod finetuning;
 mod gradient_checkpointing;
+mod guards;
 mod hand_loop;
 mod hooks;
 mod layers;

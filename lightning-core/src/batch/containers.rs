@@ -1,13 +1,15 @@
 //! Tuples, lists, maps and options of batches.
 
 use std::{
+    any::{Any, TypeId},
     collections::{BTreeMap, HashMap},
     hash::{BuildHasher, Hash},
 };
 
 use burn::tensor::{Device, FloatDType};
 
-use super::Batch;
+use super::{Batch, BatchReader, BatchWriter};
+use crate::error::Result;
 
 macro_rules! tuple {
     ($($name:ident $index:tt),+) => {
@@ -29,6 +31,14 @@ macro_rules! tuple {
 
             fn stage(self, device: &Device) -> Self {
                 ($(self.$index.stage(device),)+)
+            }
+
+            fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+                $(self.$index.save_batch(&format!("{name}.{}", $index), out);)+
+            }
+
+            fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+                Ok(($($name::load_batch(&format!("{name}.{}", $index), from)?,)+))
             }
         }
     };
@@ -64,6 +74,14 @@ impl<T: Batch> Batch for Vec<T> {
     fn stage(self, device: &Device) -> Self {
         self.into_iter().map(|value| value.stage(device)).collect()
     }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        save_list(self, name, out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        (0..from.len(name)?).map(|index| T::load_batch(&format!("{name}.{index}"), from)).collect()
+    }
 }
 
 /// The size is that of the first element, as for a `Vec`.
@@ -85,6 +103,15 @@ impl<T: Batch, const N: usize> Batch for [T; N] {
     fn stage(self, device: &Device) -> Self {
         self.map(|value| value.stage(device))
     }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        save_list(self, name, out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        let members = Vec::load_batch(name, from)?;
+        Self::try_from(members).map_err(|_| from.refuse::<Self>(name))
+    }
 }
 
 impl<T: Batch> Batch for Option<T> {
@@ -105,6 +132,20 @@ impl<T: Batch> Batch for Option<T> {
     fn stage(self, device: &Device) -> Self {
         self.map(|value| value.stage(device))
     }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        out.value(&format!("{name}.some"), &self.is_some());
+        if let Some(value) = self {
+            value.save_batch(name, out);
+        }
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        match from.value(&format!("{name}.some"))? {
+            true => T::load_batch(name, from).map(Some),
+            false => Ok(None),
+        }
+    }
 }
 
 impl<T: Batch> Batch for Box<T> {
@@ -124,6 +165,14 @@ impl<T: Batch> Batch for Box<T> {
 
     fn stage(self, device: &Device) -> Self {
         Box::new((*self).stage(device))
+    }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        T::save_batch(self, name, out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        T::load_batch(name, from).map(Box::new)
     }
 }
 
@@ -151,6 +200,14 @@ where
     fn stage(self, device: &Device) -> Self {
         self.into_iter().map(|(key, value)| (key, value.stage(device))).collect()
     }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        save_map(self, name, out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        Ok(load_map(name, from)?.into_iter().collect())
+    }
 }
 
 /// The size is that of the first value with a size.
@@ -172,4 +229,62 @@ impl<K: Ord + Send + 'static, T: Batch> Batch for BTreeMap<K, T> {
     fn stage(self, device: &Device) -> Self {
         self.into_iter().map(|(key, value)| (key, value.stage(device))).collect()
     }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        save_map(self, name, out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        Ok(load_map(name, from)?.into_iter().collect())
+    }
+}
+
+fn save_list<T: Batch>(members: &[T], name: &str, out: &mut BatchWriter) {
+    out.list(name, members.len(), |out| {
+        for (index, member) in members.iter().enumerate() {
+            member.save_batch(&format!("{name}.{index}"), out);
+        }
+    });
+}
+
+/// Keys are saved if they are texts or of the type `usize`.
+fn save_map<'a, K: 'static, T: Batch>(
+    members: impl IntoIterator<Item = (&'a K, &'a T), IntoIter: ExactSizeIterator>,
+    name: &str,
+    out: &mut BatchWriter,
+) {
+    let members = members.into_iter();
+    out.list(name, members.len(), |out| {
+        for (index, (key, member)) in members.enumerate() {
+            let (at, key) = (format!("{name}.{index}.key"), key as &dyn Any);
+            if let Some(text) = key.downcast_ref::<String>() {
+                out.value(&at, text);
+            } else if let Some(text) = key.downcast_ref::<&'static str>() {
+                out.value(&at, text);
+            } else if let Some(number) = key.downcast_ref::<usize>() {
+                out.value(&at, number);
+            } else {
+                out.refuse::<K>(&at);
+            }
+            member.save_batch(&format!("{name}.{index}"), out);
+        }
+    });
+}
+
+fn load_map<K: 'static, T: Batch>(name: &str, from: &BatchReader<'_>) -> Result<Vec<(K, T)>> {
+    let key = |index: usize| -> Result<K> {
+        let at = format!("{name}.{index}.key");
+        let key: Box<dyn Any> = if TypeId::of::<K>() == TypeId::of::<String>() {
+            Box::new(from.value::<String>(&at)?)
+        } else if TypeId::of::<K>() == TypeId::of::<&'static str>() {
+            // A replayed batch is read once.
+            Box::new(&*from.value::<String>(&at)?.leak())
+        } else if TypeId::of::<K>() == TypeId::of::<usize>() {
+            Box::new(from.value::<usize>(&at)?)
+        } else {
+            return Err(from.refuse::<K>(&at));
+        };
+        key.downcast().map(|key| *key).map_err(|_| from.refuse::<K>(&at))
+    };
+    (0..from.len(name)?).map(|index| Ok((key(index)?, T::load_batch(&format!("{name}.{index}"), from)?))).collect()
 }

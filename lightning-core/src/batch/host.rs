@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, FloatDType};
 
-use super::Batch;
+use super::{Batch, BatchReader, BatchWriter};
+use crate::error::Result;
 
 macro_rules! host_value {
-    ($($value:ty),+ $(,)?) => {$(
+    ($($value:ty),+ $(,)?; $save:expr, $load:expr) => {$(
         impl Batch for $value {
             const SIZED: bool = false;
 
@@ -22,6 +23,16 @@ macro_rules! host_value {
             fn cast(self, _dtype: FloatDType) -> Self {
                 self
             }
+
+            fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+                let save: fn(&$value, &str, &mut BatchWriter) = $save;
+                save(self, name, out);
+            }
+
+            fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+                let load: fn(&str, &BatchReader<'_>) -> Result<$value> = $load;
+                load(name, from)
+            }
         }
     )+};
 }
@@ -34,17 +45,33 @@ host_value!(
     u16,
     u32,
     u64,
-    u128,
     usize,
     i8,
     i16,
     i32,
     i64,
-    i128,
     isize,
-    f32,
-    f64,
-    &'static str,
     String,
-    PathBuf,
+    PathBuf;
+    |value, name, out| out.value(name, value),
+    |name, from| from.value(name)
+);
+host_value!(f64; |value, name, out| out.number(name, *value), |name, from| from.number(name));
+host_value!(
+    f32;
+    |value, name, out| out.number(name, f64::from(*value)),
+    |name, from| from.number(name).map(|value| value as f32)
+);
+// JSON numbers have at most 64 bits.
+host_value!(
+    u128,
+    i128;
+    |value, name, out| out.value(name, &value.to_string()),
+    |name, from| Ok(from.value::<String>(name)?.parse()?)
+);
+host_value!(
+    &'static str;
+    |value, name, out| out.value(name, *value),
+    // A replayed batch is read once.
+    |name, from| from.value::<String>(name).map(|text| &*text.leak())
 );

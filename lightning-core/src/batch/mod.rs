@@ -3,13 +3,18 @@
 
 mod containers;
 mod host;
+mod saved;
 mod size;
 mod step;
 mod tensors;
 
 use burn::tensor::{Device, FloatDType};
 
+use crate::error::Result;
+
+pub(crate) use self::saved::BatchTensor;
 pub use self::{
+    saved::{BatchReader, BatchWriter, HostField, RefusesHost, SavesHost},
     size::{BatchLen, first_size},
     step::{NoBatch, StepBatch},
 };
@@ -59,6 +64,19 @@ pub trait Batch: Sized + Send + 'static {
     fn stage(self, device: &Device) -> Self {
         let _ = device;
         self
+    }
+
+    /// Adds the tensors and host values to `out` under `name`, for `on_anomaly(Anomaly::Save)` and
+    /// the audit of the first step.
+    #[doc(hidden)]
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        out.refuse::<Self>(name);
+    }
+
+    /// Reads what [`save_batch`](Self::save_batch) added.
+    #[doc(hidden)]
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        Err(from.refuse::<Self>(name))
     }
 }
 

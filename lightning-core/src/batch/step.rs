@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, FloatDType};
 
-use super::Batch;
+use super::{Batch, BatchReader, BatchWriter};
+use crate::error::{Error, Result};
 
 /// The batch type of a step that a module does not have. It has no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,17 @@ pub trait StepBatch: Sized + Send + 'static {
     /// Converts the float tensors to a dtype.
     #[must_use]
     fn in_dtype(self, dtype: FloatDType) -> Self;
+    /// Adds the parts of the batch to `out`.
+    fn save(&self, out: &mut BatchWriter);
+    /// Reads a saved batch.
+    ///
+    /// # Errors
+    /// If a part is missing, or cannot be saved.
+    fn load(from: &BatchReader<'_>) -> Result<Self>;
 }
+
+/// The name of a batch in front of the names of its fields.
+const NAME: &str = "batch";
 
 impl<B: Batch> StepBatch for B {
     const PRESENT: bool = true;
@@ -44,6 +55,14 @@ impl<B: Batch> StepBatch for B {
 
     fn in_dtype(self, dtype: FloatDType) -> Self {
         self.cast(dtype)
+    }
+
+    fn save(&self, out: &mut BatchWriter) {
+        self.save_batch(NAME, out);
+    }
+
+    fn load(from: &BatchReader<'_>) -> Result<Self> {
+        B::load_batch(NAME, from)
     }
 }
 
@@ -60,5 +79,13 @@ impl StepBatch for NoBatch {
 
     fn in_dtype(self, _dtype: FloatDType) -> Self {
         match self {}
+    }
+
+    fn save(&self, _out: &mut BatchWriter) {
+        match *self {}
+    }
+
+    fn load(_from: &BatchReader<'_>) -> Result<Self> {
+        Err(Error::config("the module has no such step"))
     }
 }

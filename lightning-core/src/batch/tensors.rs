@@ -2,7 +2,8 @@
 
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, kind::Basic};
 
-use super::Batch;
+use super::{Batch, BatchReader, BatchWriter};
+use crate::{error::Result, tensor::handle::Handle};
 
 impl<const D: usize> Batch for Tensor<D> {
     const SIZED: bool = true;
@@ -29,6 +30,14 @@ impl<const D: usize> Batch for Tensor<D> {
 
     fn stage(self, device: &Device) -> Self {
         staged(self, device)
+    }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        out.tensor(name, Handle::float(self.clone()));
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        from.tensor(name)
     }
 }
 
@@ -64,6 +73,14 @@ macro_rules! discrete_tensor {
 
             fn stage(self, device: &Device) -> Self {
                 staged(self, device)
+            }
+
+            fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+                out.tensor(name, Handle::other(self.clone()));
+            }
+
+            fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+                from.tensor(name)
             }
         }
     )+};

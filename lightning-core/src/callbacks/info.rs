@@ -36,6 +36,9 @@ pub struct CallbackInfo {
     /// [`final_weights`](super::Callback::final_weights) provides averaged weights. Of several such
     /// callbacks each would overwrite the average of the others: `build` refuses them.
     pub averages_weights: bool,
+    /// Whether it may find fault with a batch after its update. With `on_anomaly(Anomaly::Save)`,
+    /// the state before the step is then kept until the end of the batch.
+    pub judges_steps: bool,
     /// The number of batches per optimizer step by the epoch from which it applies; `None` for the
     /// setting of the trainer.
     pub accumulation: Option<BTreeMap<u64, u64>>,

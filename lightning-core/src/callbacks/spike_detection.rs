@@ -1,4 +1,4 @@
-//! Ends training when the loss spikes.
+//! Ends training when the loss spikes, or continues it without the batches.
 
 use std::{
     collections::VecDeque,
@@ -6,12 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Callback, CallbackContext};
+use super::{Callback, CallbackContext, CallbackInfo};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::Direction,
     os::files::write_atomic,
     params::{StateReader, StateWriter},
+    progress::{AnomalyKind, AnomalyNote, RollBack},
 };
 
 /// Ends training with an error when the loss spikes, and writes a list of batches to skip.
@@ -47,6 +48,9 @@ use crate::{
 /// # let _ = trainer;
 /// ```
 ///
+/// With [`roll_back`](Self::roll_back), the run continues from its last checkpoint before these
+/// batches, and leaves them out.
+///
 /// It reads the loss of every batch, which synchronizes with the device at every step.
 #[derive(Clone, Debug)]
 pub struct SpikeDetection {
@@ -57,6 +61,8 @@ pub struct SpikeDetection {
     rtol: Option<f64>,
     path: PathBuf,
     finite_only: bool,
+    /// The largest number of roll-backs of a run.
+    roll_backs: u64,
     /// The last finite loss.
     last: f64,
     /// The losses that the mean is taken of.
@@ -76,6 +82,7 @@ impl Default for SpikeDetection {
             rtol: Some(2.0),
             path: PathBuf::from(FILE),
             finite_only: true,
+            roll_backs: 0,
             last: 0.0,
             recent: VecDeque::new(),
             bad_batches: Vec::new(),
@@ -145,6 +152,21 @@ impl SpikeDetection {
         self
     }
 
+    /// Continues after a spike from the last checkpoint before the two batches, and leaves them out.
+    /// If the only checkpoint is from between the two, it leaves out the second. This happens at
+    /// most `times` times in a run; the next spike ends it with an error. The batches count in
+    /// `skipped_batches` of the report, and a resumed run leaves them out too. The run must write
+    /// checkpoints within its epochs, as `ModelCheckpoint::latest().every_n_train_steps(100)` does.
+    /// Default 0: the first spike ends the run.
+    ///
+    /// Values of the module that a checkpoint does not contain, such as those of
+    /// `#[state(skip)]` fields, are not restored.
+    #[must_use]
+    pub fn roll_back(mut self, times: u64) -> Self {
+        self.roll_backs = times;
+        self
+    }
+
     fn mean(&self) -> f64 {
         self.recent.iter().sum::<f64>() / self.recent.len() as f64
     }
@@ -177,8 +199,13 @@ impl SpikeDetection {
         false
     }
 
-    /// Adds a batch and the one before it to the file.
-    fn exclude(&mut self, batch: u64) -> Result<()> {
+    /// Adds a batch and the one before it, and those that the run leaves out, to the file.
+    fn exclude(&mut self, batch: u64, left_out: &[u64]) -> Result<()> {
+        if !left_out.is_empty() {
+            // A roll-back has restored an earlier list.
+            self.bad_batches.extend(left_out);
+            self.bad_batches.sort_unstable();
+        }
         self.bad_batches.extend([batch.saturating_sub(1), batch]);
         self.bad_batches.dedup();
         if let Some(folder) = self.path.parent().filter(|folder| *folder != Path::new("")) {
@@ -189,6 +216,10 @@ impl SpikeDetection {
 }
 
 impl<M> Callback<M> for SpikeDetection {
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo { judges_steps: true, ..CallbackInfo::default() }
+    }
+
     fn setup(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         let wrong = |what: String, help: &str| Err(Error::config(format!("`SpikeDetection`: {what}")).help(help));
         if self.window == 0 {
@@ -217,12 +248,26 @@ impl<M> Callback<M> for SpikeDetection {
             return Ok(());
         }
         let mean = self.mean();
-        self.exclude(batch)?;
-        Err(Error::new(
-            ErrorKind::Hook,
-            format!("the loss of training batch {batch} is {loss}, too far from the running mean {mean}"),
-        )
-        .help(format!("skip the batches listed in `{}`, or lower the learning rate", self.path.display())))
+        let progress = &mut *cx.view.progress;
+        self.exclude(batch, &progress.left_out)?;
+        let what = format!("the loss of training batch {batch} is {loss}, too far from the running mean {mean}");
+        if progress.anomaly.is_none() {
+            progress.anomaly = Some(AnomalyNote { kind: AnomalyKind::Spike, what: what.clone() });
+        }
+        if progress.roll_backs < self.roll_backs {
+            let mut batches = vec![batch.saturating_sub(1), batch];
+            // One before is left out already after an earlier roll-back.
+            batches.retain(|index| !progress.left_out.contains(index));
+            batches.dedup();
+            progress.roll_back = Some(RollBack { batches, why: what, limit: self.roll_backs });
+            return Ok(());
+        }
+        let after = match self.roll_backs {
+            0 => String::new(),
+            times => format!(", after {times} of at most {times} roll-backs"),
+        };
+        Err(Error::new(ErrorKind::Hook, format!("{what}{after}"))
+            .help(format!("skip the batches listed in `{}`, or lower the learning rate", self.path.display())))
     }
 
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {

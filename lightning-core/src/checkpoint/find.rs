@@ -174,6 +174,20 @@ fn ordered(folder: &Path, damaged: &mut Vec<String>) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
+/// Returns the checkpoints of `folders` that a run can resume from, with at most `batch_step`
+/// training batches, the last first.
+pub(crate) fn last_until(folders: &[PathBuf], batch_step: u64) -> Vec<PathBuf> {
+    let mut ignored = Vec::new();
+    let mut found: Vec<Candidate> = Vec::new();
+    for folder in folders {
+        found.extend(ordered(folder, &mut ignored).unwrap_or_default());
+    }
+    found.retain(|candidate| candidate.batch_step <= batch_step);
+    // The order depends on the names and not on the clock, so that it is that of any process.
+    found.sort_by(|a, b| b.batch_step.cmp(&a.batch_step).then_with(|| a.path.cmp(&b.path)));
+    found.into_iter().map(|candidate| candidate.path).collect()
+}
+
 /// Returns the files of a folder with more training batches than `batch_step`: a run that resumes
 /// from there no longer uses them.
 pub(crate) fn later_than(folder: &Path, batch_step: u64) -> Vec<PathBuf> {

@@ -75,8 +75,19 @@ pub struct RunRecord {
     /// The number of batches in an epoch of the training loader, before limits.
     pub(crate) train_batches: Option<u64>,
     pub(crate) trainable: Trainability,
+    /// The training batches that the run leaves out, by their indices in the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<u64>,
+    /// The number of roll-backs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) roll_backs: u64,
     /// The settings of the program.
     pub(crate) settings: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl RunRecord {
@@ -102,7 +113,7 @@ impl RunRecord {
             self.position.epoch,
             self.position.batch,
         ];
-        let others = [self.log_records, self.train_batches.unwrap_or_default()];
+        let others = [self.log_records, self.train_batches.unwrap_or_default(), self.roll_backs];
         let optimizers = self.optimizers.iter().map(|optimizer| optimizer.steps);
         let buffers = self.buffers.iter().map(|buffer| buffer.micro_batches);
         run.into_iter().chain(others).chain(optimizers).chain(buffers)

@@ -19,6 +19,7 @@
 //!
 //! Other programs can read the file: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
 
+pub(crate) mod anomaly;
 pub(crate) mod collect;
 pub(crate) mod container;
 pub(crate) mod differences;

@@ -57,7 +57,7 @@ pub use readers::csv;
 pub use readers::image_folder;
 pub use readers::{idx, sentences, text, tokenizer};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, OneLoader, ValidationLoaders};
-pub(crate) use run::{CollectedOutputs, StepCall};
+pub(crate) use run::{CollectedOutputs, StepCall, one_batch};
 #[doc(hidden)]
 pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};
 pub use sampler::{

@@ -38,6 +38,15 @@ impl<'a, M: Module> Checkout<'a, M> {
         self.own.as_mut().ok_or_else(lost)
     }
 
+    /// Exchanges the module and `other`. A module that was lost in a panic is replaced.
+    pub(crate) fn exchange(&mut self, other: &mut M) -> Result<()> {
+        match &mut self.own {
+            Some(own) => std::mem::swap(own, other),
+            None => self.own = Some(other.clone()),
+        }
+        Ok(())
+    }
+
     /// Changes the module's form. If `change` panics, the module is unchanged.
     pub(crate) fn transform(&mut self, change: impl FnOnce(M) -> M) -> Result<()> {
         let changed = change(self.get()?.clone());

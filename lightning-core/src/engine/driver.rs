@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::run::RunState;
 use crate::{
+    batch::BatchWriter,
     checkpoint::{Checkpoint, Snapshot},
     data::{EpochOffset, StepCall},
     error::Result,
@@ -49,6 +50,8 @@ pub(crate) trait DriveLoaders {
     /// not know its length.
     fn is_last(&mut self, loader: LoaderId) -> Result<bool>;
     fn end(&mut self, loader: LoaderId);
+    /// Adds the ready training batch to `out`.
+    fn show_batch(&self, out: &mut BatchWriter);
 }
 
 /// The steps of the module.
@@ -70,6 +73,8 @@ pub(crate) trait DriveModel {
     fn set_mode(&mut self, mode: Mode) -> Result<()>;
     /// The paths of the parameters that take no gradient.
     fn frozen(&self) -> Result<Vec<String>>;
+    /// Freezes the parameters with these paths, and unfreezes the others.
+    fn set_frozen(&mut self, paths: &[String]) -> Result<()>;
     /// Every float parameter.
     fn parameters(&self) -> Result<Vec<ParamName>>;
     /// The indices of running statistics among the float parameters of a module in training form.
@@ -90,6 +95,16 @@ pub(crate) trait DriveCheckpoints {
     fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot>;
     /// Restores the module, the callbacks and the data module from a checkpoint.
     fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
+    /// Copies the module and the ready batch at the start of a step.
+    fn keep_start(&mut self) -> Result<()>;
+    /// Exchanges the module and its copy.
+    fn swap_start(&mut self) -> Result<()>;
+    /// Drops the copies.
+    fn drop_start(&mut self);
+    /// Takes a snapshot without calling hooks.
+    fn snapshot_start(&mut self, run: &mut RunState) -> Result<Snapshot>;
+    /// Returns the parts of the copy of the batch.
+    fn kept_batch(&mut self) -> Option<BatchWriter>;
 }
 
 /// One loader of a driver.

@@ -2,10 +2,12 @@
 
 use crate::{
     engine::{
+        audit,
         driver::{CallbackStatesAfter, Driver},
         events::{safe_point, with_data, with_events},
         fit_plan::{FitPlan, open_fit},
-        norm_statistics, resume,
+        guard, norm_statistics, resume,
+        roll_back::roll_back,
         run::RunState,
         stop::{check_no_time, nothing_left},
         summary,
@@ -47,7 +49,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                     .to_owned(),
             );
         }
-        configure(run, driver, &plan)?;
+        configure(run, driver, plan.whole_batches)?;
         resume::restore_training_state(run, driver, plan.loader_batches)?;
         plan_log(run, &plan);
         if let Some(reason) = nothing_left(run) {
@@ -63,6 +65,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             let text = summary::model_summary(run, driver)?;
             run.console.print(&text);
         }
+        guard::start(run);
+        audit::start(run);
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
             check_no_time(run);
             sanity_check(run, driver, &plan)?;
@@ -79,6 +83,11 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                         plan = open_fit(run, driver, has_validation_step)?;
                     }
                     train_epoch(run, driver, &plan)?;
+                    if let Some(request) = run.progress.roll_back.take() {
+                        roll_back(run, driver, &plan, request)?;
+                        reload = false;
+                        continue;
+                    }
                     run.progress.counters.epoch += 1;
                     reload = is_time_to_reload(run, driver);
                 }
@@ -129,10 +138,11 @@ fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
 }
 
 /// Checks the parameters, and creates the optimizers or assigns the parameters to existing ones.
+/// `batches` is the number of batches in an epoch, for schedules.
 ///
 /// # Errors
 /// If a parameter or an optimizer is not valid, or the module's `configure_optimizers` fails.
-fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, batches: Option<u64>) -> Result<()> {
     summary::check_parameters(driver)?;
     let whole = &run.settings.whole.length;
     let max_epochs = whole.max_epochs.map(|epochs| epochs as u64);
@@ -140,9 +150,9 @@ fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Res
         max_epochs,
         max_steps: whole.max_steps,
         steps_by_epochs: max_epochs
-            .zip(plan.whole_batches)
+            .zip(batches)
             .map(|(epochs, batches)| run.settings.optimization.steps(epochs, batches)),
-        batches_per_epoch: plan.whole_batches,
+        batches_per_epoch: batches,
         device: run.progress.device.clone(),
     };
     // A second `fit` of the same trainer continues with the optimizers of the first, and their

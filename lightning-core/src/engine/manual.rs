@@ -3,7 +3,9 @@
 use burn::tensor::{Gradients, Tensor};
 
 use super::{
+    audit,
     checkout::Checkout,
+    guard,
     run::RunState,
     train_step::{check_loss, skip_step},
 };
@@ -35,7 +37,9 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
 
     fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients> {
         check_loss(&loss)?;
-        self.run.progress.set_loss(loss.clone().inner());
+        let detached = loss.clone().inner();
+        guard::see_loss(self.run, &detached);
+        self.run.progress.set_loss(detached);
         run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
         let gradients = catch_panic(|| Ok(loss.backward()))?;
         // Dropped before the hook, which can then reuse the memory of the graph.
@@ -53,12 +57,21 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         }
         self.run.train.optimizer(name)?;
         run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
-        let RunState { train, log, progress, checkpoints, console, .. } = &mut *self.run;
+        let RunState { train, log, progress, checkpoints, console, guard, audit, .. } = &mut *self.run;
         let optimizer = train.optimizer(name)?;
         let mut own = GradientStore::default();
         let collected = std::slice::from_mut(optimizer);
         visit(module, &mut own.collector(&mut gradients, Weight::Number(1.0), collected))?;
         drop(gradients);
+        if audit.is_pending() {
+            audit::see_gradients(audit, &own, collected, &|visitor| visit(&*module, visitor))?;
+        }
+        if !guard.is_off()
+            && let Some(note) =
+                guard.judge(&own, false, progress.anomaly.is_none(), &|visitor| visit(&*module, visitor))?
+        {
+            progress.anomaly = Some(note);
+        }
         // A checkpoint that is being written shares the memory of the parameters: changing them now
         // would copy them.
         checkpoints.queue.writer.wait_for_memory();

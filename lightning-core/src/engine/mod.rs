@@ -10,6 +10,7 @@
 //! | the state of a run | [`run`] |
 //! | the view of a module | [`driver`], [`module_driver`] |
 
+mod audit;
 pub(crate) mod checkout;
 pub(crate) mod checkpoints;
 pub(crate) mod driver;
@@ -17,6 +18,7 @@ pub(crate) mod evaluate;
 pub(crate) mod events;
 pub(crate) mod fit;
 mod fit_plan;
+pub(crate) mod guard;
 mod hooks;
 mod log_state;
 pub(crate) mod loss_scaling;
@@ -24,7 +26,9 @@ mod losses;
 mod manual;
 pub(crate) mod module_driver;
 pub(crate) mod norm_statistics;
+pub(crate) mod replay;
 pub(crate) mod resume;
+mod roll_back;
 pub(crate) mod run;
 pub(crate) mod snapshot;
 mod stop;

@@ -51,6 +51,10 @@ pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     /// The states of the callbacks that the next snapshot stores in place of the current ones,
     /// after a rollback.
     rolled_back_states: Option<CallbackStates>,
+    /// The module at the start of the current step, while steps are guarded.
+    start: Option<M>,
+    /// Whether the module has running statistics, which a clone would share.
+    has_statistics: Option<bool>,
     callbacks: &'a mut [Box<dyn Callback<M>>],
     source: Box<dyn RunData<M> + 'a>,
     /// `None` in runs that do not train.
@@ -73,6 +77,8 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
             module,
             rollback: None,
             rolled_back_states: None,
+            start: None,
+            has_statistics: None,
             callbacks,
             source,
             configure,

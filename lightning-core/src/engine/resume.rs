@@ -206,7 +206,7 @@ fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'
 /// Warns of the checkpoints in the folder that are later than the one a run resumes from, and
 /// points `last.ckpt` to that one, so that a later `Resume::Last` does not find a file of the
 /// abandoned part.
-fn abandon_later(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
+pub(super) fn abandon_later(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
     let later = find::later_than(folder, batch_step);
     if later.is_empty() {
         return;
@@ -242,6 +242,8 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.progress.counters.epoch = run.progress.position.epoch;
     run.progress.validation.runs_before = record.counters.validation_runs;
     run.progress.last_epoch = checkpoint.metadata.epoch;
+    run.progress.left_out.clone_from(&record.left_out);
+    run.progress.roll_backs = record.roll_backs;
     // `EarlyStopping` requests its stop again in `on_load_checkpoint`, unless the program has
     // changed its settings. A time limit and a signal ended only the process that wrote the
     // checkpoint.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::{log_state::LogState, losses};
+use super::{audit::state::AuditState, guard::state::GuardState, log_state::LogState, losses};
 use crate::strategy::{Strategy, strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
@@ -37,6 +37,8 @@ pub(crate) struct RunState {
     pub(crate) checkpoints: CheckpointState,
     pub(crate) resume: ResumeState,
     pub(crate) console: Console,
+    pub(crate) guard: GuardState,
+    pub(crate) audit: AuditState,
     pub(crate) strategy: Box<dyn Strategy>,
 }
 
@@ -47,6 +49,10 @@ pub(crate) struct CallbackState {
     pub(crate) orders: Vec<CallbackOrder>,
     /// The hooks that each callback does not implement.
     pub(crate) not_implemented: Vec<HookSet>,
+    /// The folders they were told to write checkpoints to.
+    pub(crate) checkpoint_folders: Vec<PathBuf>,
+    /// Whether one may find fault with a batch after its update.
+    pub(crate) judges_steps: bool,
     /// A monitored metric that only validation logs.
     pub(crate) validation_only: Option<String>,
 }
@@ -84,6 +90,8 @@ impl RunState {
             checkpoints: CheckpointState::default(),
             resume: ResumeState { requested: resume, ..ResumeState::default() },
             console,
+            guard: GuardState::default(),
+            audit: AuditState::default(),
             strategy: strategy(&settings.strategy),
             settings,
         }
@@ -121,6 +129,8 @@ impl RunState {
             checkpoints,
             resume,
             console,
+            guard: _,
+            audit: _,
             strategy: _,
         } = self;
         CallbackContext {

@@ -139,6 +139,8 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
             log_records: run.log.loggers.records_at(run.progress.counters.batch_step),
             train_batches: run.resume.train_batches,
             trainable: Trainability { declared: run.resume.declared_frozen.clone(), frozen },
+            left_out: run.progress.left_out.clone(),
+            roll_backs: run.progress.roll_backs,
             settings: run.settings.record(),
         })),
     };

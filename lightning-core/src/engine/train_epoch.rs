@@ -3,10 +3,11 @@
 use crate::{
     data::EpochOffset,
     engine::{
-        checkpoints,
+        audit, checkpoints,
         driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
+        guard,
         run::RunState,
         stop::{check_progress, check_time, may_stop, steps_are_done},
         train_step, val_schedule,
@@ -51,6 +52,9 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     });
     driver.end(LoaderId::Train);
     let ended = batches?;
+    if run.progress.roll_back.is_some() {
+        return Ok(());
+    }
     let located = |run: &RunState, error: Error| error.at(run.progress.location(None, false));
     let mut values = run.log.metrics.end_epoch(Stage::Fit, epoch).map_err(|error| located(run, error))?;
     // The metrics are empty now, and hold what these callbacks log.
@@ -104,6 +108,11 @@ fn seed_generator(run: &RunState, draws: Draws) {
     with_generator(&run.progress.device, seed, || ());
 }
 
+/// Seeds the device's generator for the next batch.
+pub(super) fn seed_for_batch(run: &RunState) {
+    seed_generator(run, Draws::Batch);
+}
+
 /// How the batches of an epoch ended.
 #[derive(Clone, Copy)]
 enum Ended {
@@ -141,6 +150,9 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
                 break;
             }
             train_batch(run, driver, plan, validates)?;
+            if run.progress.roll_back.is_some() {
+                return Ok(Ended::AfterBatch);
+            }
             safe_point(run, driver, true)?;
             if std::mem::take(&mut run.progress.skip_epoch) {
                 run.progress.batch_size = None;
@@ -218,13 +230,36 @@ fn save_if_interrupted<T>(read: Result<T>, run: &mut RunState, driver: &mut dyn 
     read
 }
 
-/// Trains on the ready batch, with its hooks, counters and log.
+/// Trains on the ready batch, with its hooks, counters and log. A step that goes wrong is saved.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan)?;
     if let Some(output) = run.outputs.training.take() {
         drop_caught("the output of the last training step", output)
             .map_err(|error| error.at(run.progress.location(None, true)))?;
     }
+    if run.progress.leaves_out() {
+        return leave_out(run, driver, plan, validates, last);
+    }
+    guard::begin(run, driver, last)?;
+    audit::begin(run, driver);
+    let trained = train_ready(run, driver, plan, validates, last);
+    audit::end(run);
+    guard::end(run, driver, trained.as_ref().err());
+    trained
+}
+
+/// Passes over the ready batch, which the run leaves out. It is counted, so that the random numbers
+/// and indices of the later batches are the same; no hook runs.
+fn leave_out(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
+    let stepped = train_step::leave_out(run, driver, last)?;
+    run.progress.counters.batch_step += 1;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    run.progress.batch_size = None;
+    Ok(())
+}
+
+fn train_ready(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
         return train_step::update_all(run, driver);

@@ -6,7 +6,7 @@ use crate::{
     data::StepCall,
     engine::{
         driver::{Driver, LoaderId},
-        loss_scaling,
+        guard, loss_scaling,
         run::RunState,
         stop::count_skipped,
     },
@@ -58,6 +58,20 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
         end_of_epoch_schedules(run)?;
     }
     Ok(stepped)
+}
+
+/// Counts a batch that is left out. After the `last` batch of an epoch, partly filled accumulation
+/// buffers are stepped, and the schedules that count epochs advance, as in [`train`].
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn leave_out(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> Result<bool> {
+    run.progress.counters.skipped_batches += 1;
+    let before = run.progress.counters.global_step;
+    if last {
+        update_all(run, driver)?;
+    }
+    Ok(run.progress.counters.global_step > before)
 }
 
 /// Ends an epoch before its last batch: steps partly filled accumulation buffers, and advances the
@@ -155,6 +169,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
     if let Some(gradients) = run.train.accumulators.get_mut(buffer) {
         run.strategy.reduce(gradients)?;
     }
+    guard::before_update(run, driver);
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
     // Before the hook, in which the module may set another clipping for this step.
     run.train.clip = run.settings.optimization.clip();

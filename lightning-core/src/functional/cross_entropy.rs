@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, FloatDType, Int, Tensor};
 
 use super::{
-    ClassWeights,
+    ClassWeights, chance,
     dtype::at_least_f32,
     targets::{at, checked},
 };
@@ -98,7 +98,8 @@ impl CrossEntropy {
         let targets = wide(targets.without_autodiff());
         let foreign = checked("cross_entropy", shifted.dims(), &targets, self.ignore_index);
         if self.class_weights.is_none() && self.ignore_index.is_none() && smoothing == 0.0 {
-            return (normalizer - at(shifted, targets, foreign)).mean();
+            let [_, classes] = shifted.dims();
+            return chance::note(classes, (normalizer - at(shifted, targets, foreign)).mean());
         }
 
         let [rows, classes] = shifted.dims();

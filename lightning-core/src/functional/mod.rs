@@ -18,6 +18,7 @@
 
 mod accuracy;
 mod bce;
+pub(crate) mod chance;
 mod classification;
 mod cross_entropy;
 mod distribution;

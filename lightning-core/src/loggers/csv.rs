@@ -194,6 +194,13 @@ impl Logger for CsvLogger {
         Ok(())
     }
 
+    fn rewind(&mut self, batch_step: u64, records: u64) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.flush()?;
+        file.flushed_at = batch_step;
+        file.resume(Kept { batch_step, records })
+    }
+
     fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
         self.version.earlier_runs(&self.folder.join(&self.name))
     }

@@ -66,6 +66,14 @@ impl Loggers {
         self.all.iter_mut().try_for_each(|logger| call("resume_at", || logger.resume_at(version, batch_step, records)))
     }
 
+    /// Forgets what was logged after a checkpoint.
+    ///
+    /// # Errors
+    /// When a logger cannot forget it.
+    pub(crate) fn rewind(&mut self, batch_step: u64, records: u64) -> Result<()> {
+        self.all.iter_mut().try_for_each(|logger| logger.rewind(batch_step, records))
+    }
+
     /// Counts from a checkpoint's number of records on.
     pub(crate) fn count_from(&mut self, batch_step: u64, records: u64) {
         self.last = (batch_step, records);

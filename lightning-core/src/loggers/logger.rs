@@ -67,6 +67,17 @@ pub trait Logger: Send {
         self.resume(version, batch_step)
     }
 
+    /// Forgets the records after `batch_step` training batches and, of that batch, those after the
+    /// first `records`: the run is rolled back to a checkpoint, and logs them again. Default: they
+    /// stay.
+    ///
+    /// # Errors
+    /// If the logger cannot remove them.
+    fn rewind(&mut self, batch_step: u64, records: u64) -> Result<()> {
+        let _ = (batch_step, records);
+        Ok(())
+    }
+
     /// Returns the versions and folders of the runs at this logger's destination, oldest first.
     ///
     /// A trainer looks there for the checkpoint that a run resumes from.

@@ -120,6 +120,8 @@ pub struct BoundStep {
 /// The description of a module without its type, so that the engine needs no type parameter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModuleInfo {
+    /// The name of the type.
+    pub(crate) name: &'static str,
     pub(crate) fields: &'static [FieldDef],
     /// The declared metrics.
     pub(crate) metrics: &'static [MetricDef],

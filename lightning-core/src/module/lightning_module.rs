@@ -52,6 +52,6 @@ impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 impl ModuleInfo {
     /// Returns the description of `M` that the macro emitted.
     pub(crate) const fn of<M: LightningModule>() -> Self {
-        Self { fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
+        Self { name: M::NAME, fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
     }
 }

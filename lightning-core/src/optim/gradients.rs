@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The gradient of one parameter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Gradient {
     pub(crate) id: ParamId,
     pub(crate) value: BridgeTensor,
@@ -22,7 +22,7 @@ pub(crate) struct Gradient {
 
 /// An accumulation buffer: gradients summed over micro-batches, in the order of the module's
 /// parameters.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
     /// The number of micro-batches in the buffer.

@@ -26,6 +26,7 @@ use crate::{
 };
 
 /// An optimizer in a run.
+#[derive(Clone)]
 pub(crate) struct Optimizer {
     name: Cow<'static, str>,
     fields: Vec<&'static str>,

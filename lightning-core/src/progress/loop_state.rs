@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Counters, LoopPosition, StopReason};
+use super::{AnomalyNote, Counters, LoopPosition, StopReason};
 use crate::{error::Location, metrics::Place, progress::Phase, stage::Stage};
 
 /// The state of the loops: what hooks and callbacks are told about where the run is.
@@ -27,6 +27,14 @@ pub(crate) struct LoopState {
     pub(crate) losses: RecentLosses,
     /// The micro-batches in the accumulation buffers when the current batch started.
     pub(crate) micro_batches_before: u64,
+    /// What went wrong in the current step.
+    pub(crate) anomaly: Option<AnomalyNote>,
+    /// The roll-back that was requested in the current batch.
+    pub(crate) roll_back: Option<RollBack>,
+    /// The number of roll-backs of the run.
+    pub(crate) roll_backs: u64,
+    /// The training batches to leave out, by their indices in the run, in order.
+    pub(crate) left_out: Vec<u64>,
     pub(crate) validation: ValidationState,
     pub(crate) stop: Option<StopReason>,
     /// Whether the user was told that a stop is delayed by `min_epochs` or `min_steps`.
@@ -61,6 +69,18 @@ pub(crate) struct RecentLosses {
     pub(crate) is_known: bool,
     /// Whether the user was told of a loss that is not finite.
     pub(crate) told: bool,
+}
+
+/// A request to continue from a checkpoint without some batches.
+#[derive(Clone, Debug)]
+pub(crate) struct RollBack {
+    /// The batches to leave out, by their indices in the run, in order. The checkpoint is one from
+    /// before them.
+    pub(crate) batches: Vec<u64>,
+    /// Why, for the warning.
+    pub(crate) why: String,
+    /// The largest number of roll-backs of a run.
+    pub(crate) limit: u64,
 }
 
 /// Validation inside `fit`.
@@ -100,6 +120,10 @@ impl LoopState {
             loss: None,
             losses: RecentLosses::default(),
             micro_batches_before: 0,
+            anomaly: None,
+            roll_back: None,
+            roll_backs: 0,
+            left_out: Vec::new(),
             validation: ValidationState::default(),
             stop: None,
             told_minimum: false,
@@ -132,6 +156,8 @@ impl LoopState {
         self.loss = None;
         self.losses = RecentLosses::default();
         self.validation.runs_before = self.counters.validation_runs;
+        self.anomaly = None;
+        self.roll_back = None;
     }
 
     /// Returns the epoch and the batch.
@@ -150,6 +176,11 @@ impl LoopState {
             losses.earlier.push_back((losses.place, before));
         }
         (losses.place, losses.is_known) = (place, false);
+    }
+
+    /// Whether the next training batch is left out.
+    pub(crate) fn leaves_out(&self) -> bool {
+        !self.left_out.is_empty() && self.left_out.contains(&self.counters.batch_step)
     }
 
     /// Requests the end of the run after the current batch. The first request wins.

@@ -3,6 +3,7 @@
 //! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read
 //! it.
 
+mod anomaly;
 mod limit;
 mod loop_state;
 mod max_time;
@@ -10,10 +11,11 @@ mod outputs;
 mod position;
 mod stop_reason;
 
-pub use self::{limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
+pub use self::{anomaly::AnomalyKind, limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
 pub(crate) use self::{
+    anomaly::AnomalyNote,
     limit::whole,
-    loop_state::LoopState,
+    loop_state::{LoopState, RollBack},
     outputs::StepOutputs,
     position::{Counters, LoopPosition, Phase},
 };

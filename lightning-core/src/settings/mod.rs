@@ -3,6 +3,7 @@
 
 mod accelerator;
 mod builder;
+mod guards;
 mod length;
 mod limits;
 mod numerics;
@@ -25,10 +26,12 @@ pub use self::run::ReadBack;
 pub use self::{
     accelerator::{Accelerator, IntoAccelerator},
     builder::TrainerBuilder,
+    guards::Anomaly,
     strategy::Devices,
     validation::{Every, Steps, ValCheckInterval},
 };
 pub(crate) use self::{
+    guards::GuardSettings,
     length::{LengthSettings, WholeRun},
     limits::LimitSettings,
     output::OutputSettings,
@@ -53,6 +56,7 @@ pub(crate) struct Settings {
     pub(crate) accelerator: Accelerator,
     pub(crate) strategy: StrategySettings,
     pub(crate) run: RunSettings,
+    pub(crate) guards: GuardSettings,
     /// The run that `fast_dev_run` tries out. Filled by [`check`](Self::check).
     pub(crate) whole: WholeRun,
     /// The settings requested by name that `barebones` disables.
@@ -93,6 +97,7 @@ impl Settings {
         if self.run.barebones {
             self.validation.sanity_steps = 0;
             self.output.silence();
+            self.guards.audit = false;
         }
         self.length.apply_default();
         self.whole = WholeRun { length: self.length.clone(), train: self.limits.train };
@@ -126,6 +131,7 @@ impl Settings {
             accelerator: _,
             strategy,
             run,
+            guards,
             whole: _,
             asked: _,
         } = self;
@@ -138,6 +144,7 @@ impl Settings {
         numerics::record(*numerics, &mut record);
         strategy.record(&mut record);
         run.record(&mut record);
+        guards.record(&mut record);
         record
     }
 
@@ -148,7 +155,8 @@ impl Settings {
         }
         let dev_run = self.run.fast_dev_run.map(|_| "fast_dev_run");
         let anomaly = self.optimization.detect_anomaly.then_some("detect_anomaly(true)");
-        for asked in self.asked.iter().copied().chain(dev_run).chain(anomaly) {
+        let saved = (self.guards.on_anomaly == Anomaly::Save).then_some("on_anomaly(Anomaly::Save)");
+        for asked in self.asked.iter().copied().chain(dev_run).chain(anomaly).chain(saved) {
             errors.add(format!("`barebones(true)` disables `{asked}`, and both are set"), "remove one of the two");
         }
     }

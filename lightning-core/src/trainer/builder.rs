@@ -78,6 +78,9 @@ impl<M: LightningModule> TrainerBuilder<M> {
         callbacks.sort_by_key(|callback| callback.info().order);
         let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
         run.callbacks.orders = callbacks.iter().map(|callback| callback.info().order).collect();
+        run.callbacks.checkpoint_folders =
+            callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
+        run.callbacks.judges_steps = callbacks.iter().any(|callback| callback.info().judges_steps);
         run.console.warnings.extend(note);
         Ok(Trainer { run, callbacks, known: None })
     }

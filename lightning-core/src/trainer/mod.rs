@@ -3,7 +3,9 @@
 mod builder;
 pub(crate) mod devices;
 pub(crate) mod plan;
+mod replay;
 pub(crate) mod report;
+mod verify;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,9 +51,13 @@ use crate::{
 
 pub use self::{
     plan::Plan,
+    replay::Replay,
     report::{EvalReport, FitReport},
+    verify::VerifyReport,
 };
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
+pub use crate::engine::guard::state::GradientNorm;
+pub use crate::progress::AnomalyKind;
 pub use crate::progress::StopReason;
 pub use crate::settings::TrainerBuilder;
 

@@ -6,6 +6,7 @@ use quote::quote;
 use super::{
     assert_at,
     batch_bodies::{bounded, expand_enum, expand_struct},
+    batch_saved::expand_saved,
     calls::qualified,
     from_items::expand_from_items,
     scoped,
@@ -27,6 +28,8 @@ use crate::{model::BatchModel, paths::plain, text::text_of};
 ///     fn stage(self, device: &P::Device) -> Self {
 ///         Self { images: P::Batch::stage(self.images, device) }
 ///     }
+///     fn save_batch(&self, name: &str, out: &mut P::BatchWriter) { … }
+///     fn load_batch(name: &str, from: &P::BatchReader<'_>) -> P::Result<Self> { … }
 /// }
 /// impl<__LightningItem0> P::FromItems<__LightningItem0> for DigitBatch
 /// where Tensor<2>: P::FromItems<__LightningItem0> {
@@ -37,7 +40,7 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let p = model.paths.private();
     let bodies = if model.is_enum { expand_enum(model) } else { expand_struct(model) };
     let sized = expand_sized(model);
-    let batch = implement_batch(model, &sized, bodies);
+    let batch = implement_batch(model, &sized, bodies, &expand_saved(model));
     let from_items = expand_from_items(model);
     let implementation = quote!(#batch #from_items);
     let ident = &model.input.ident;
@@ -59,7 +62,7 @@ pub(crate) fn expand_inert_batch(model: &BatchModel) -> TokenStream {
         // Already reported: a batch must be `'static`.
         return TokenStream::new();
     }
-    let batch = implement_batch(model, &quote!(true), [body(), body(), body(), body()]);
+    let batch = implement_batch(model, &quote!(true), [body(), body(), body(), body()], &TokenStream::new());
     scoped(&model.paths, &[], [batch])
 }
 
@@ -67,6 +70,7 @@ fn implement_batch(
     model: &BatchModel,
     sized: &TokenStream,
     [size, to_device, cast, stage]: [TokenStream; 4],
+    saved: &TokenStream,
 ) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.input.ident;
@@ -88,6 +92,7 @@ fn implement_batch(
             fn stage(self, device: &#p::Device) -> Self {
                 #stage
             }
+            #saved
         }
     }
 }

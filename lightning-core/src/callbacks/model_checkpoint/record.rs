@@ -89,6 +89,8 @@ impl Saver {
             write_again(checkpoint, path, self.settings.weights_only)?;
         }
         self.state.requested = file.zip(file_batch);
+        // A run that is rolled back has a list already.
+        drop(std::mem::take(&mut self.state.kept));
         self.restore_kept(cx, &kept, &files);
         self.state.last_step = last_step;
         self.state.last = last.as_deref().and_then(|name| files.checkpoint(name));

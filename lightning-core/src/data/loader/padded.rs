@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Device, Element, Float, FloatDType, Int, Tensor, Tensor
 
 use super::{FromItems, collate::tensor};
 use crate::{
-    batch::Batch,
+    batch::{Batch, BatchReader, BatchWriter},
     error::{Error, Result},
 };
 
@@ -124,6 +124,20 @@ where
     fn stage(self, device: &Device) -> Self {
         let Self { values, lengths, mask_pad } = self;
         Self { values: values.stage(device), lengths: lengths.stage(device), mask_pad: mask_pad.stage(device) }
+    }
+
+    fn save_batch(&self, name: &str, out: &mut BatchWriter) {
+        self.values.save_batch(&format!("{name}.values"), out);
+        self.lengths.save_batch(&format!("{name}.lengths"), out);
+        self.mask_pad.save_batch(&format!("{name}.mask_pad"), out);
+    }
+
+    fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
+        Ok(Self {
+            values: Batch::load_batch(&format!("{name}.values"), from)?,
+            lengths: Batch::load_batch(&format!("{name}.lengths"), from)?,
+            mask_pad: Batch::load_batch(&format!("{name}.mask_pad"), from)?,
+        })
     }
 }
 

@@ -1,12 +1,12 @@
 //! An open loader with the step that takes its batches, with the types of both erased.
 
-use std::any::Any;
+use std::{any::Any, sync::Mutex};
 
 use burn::tensor::{Device, FloatDType};
 
 use super::{NamedLoader, RunStep};
 use crate::{
-    batch::StepBatch,
+    batch::{BatchWriter, StepBatch},
     data::{Batches, EpochOffset, Loader},
     error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
@@ -58,6 +58,14 @@ pub(crate) trait Fetcher<M> {
     ) -> Result<Option<TrainingOutput>>;
     /// Ends the epoch and drops everything that belongs to it.
     fn end(&mut self);
+    /// Adds the ready batch to `out`.
+    fn show(&self, out: &mut BatchWriter);
+    /// Copies the ready batch.
+    fn keep(&mut self);
+    /// Returns the parts of the copy.
+    fn kept(&mut self) -> Option<BatchWriter>;
+    /// Drops the copy.
+    fn forget(&mut self);
 }
 
 /// A fetcher with the loader's name, where it has one.
@@ -79,6 +87,32 @@ pub(super) fn fetcher<M: 'static, B: StepBatch>(loader: NamedLoader<B>, step: Ru
     NamedFetcher { name, fetcher: Box::new(LoaderFetcher::new(loader, step)) }
 }
 
+/// A loader of one batch, which it gives once.
+pub(super) struct OneBatch<B>(pub(super) Mutex<Option<B>>);
+
+impl<B: Send + 'static> Loader<B> for OneBatch<B> {
+    fn len(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn batches(&self, _from: EpochOffset) -> Result<Batches<B>> {
+        let batch = self.0.lock().map_err(|_| Error::msg("reading the batch panicked"))?.take();
+        Ok(Box::new(batch.into_iter().map(Ok)))
+    }
+}
+
+/// A copy of a batch: the parts of one whose type is not `Clone`.
+enum Kept<B> {
+    Copy(B),
+    Parts(BatchWriter),
+}
+
+fn parts_of<B: StepBatch>(batch: &B) -> BatchWriter {
+    let mut parts = BatchWriter::default();
+    batch.save(&mut parts);
+    parts
+}
+
 struct LoaderFetcher<M, B> {
     loader: Box<dyn Loader<B>>,
     step: RunStep<M, B>,
@@ -92,6 +126,8 @@ struct LoaderFetcher<M, B> {
     /// The number of the next batch.
     next: u64,
     ready: Option<B>,
+    /// A copy of the ready batch, while steps are guarded.
+    kept: Option<Kept<B>>,
     in_order: bool,
 }
 
@@ -106,6 +142,7 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             total: None,
             next: 0,
             ready: None,
+            kept: None,
             in_order: false,
         }
     }
@@ -218,7 +255,32 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
         self.start = None;
         self.ready = None;
         self.ahead = None;
+        self.kept = None;
         self.batches = None;
+    }
+
+    fn show(&self, out: &mut BatchWriter) {
+        if let Some(batch) = &self.ready {
+            batch.save(out);
+        }
+    }
+
+    fn keep(&mut self) {
+        self.kept = self.ready.as_ref().map(|batch| match self.step.copy(batch) {
+            Some(copy) => Kept::Copy(copy),
+            None => Kept::Parts(parts_of(batch)),
+        });
+    }
+
+    fn kept(&mut self) -> Option<BatchWriter> {
+        self.kept.take().map(|kept| match kept {
+            Kept::Copy(batch) => parts_of(&batch),
+            Kept::Parts(parts) => parts,
+        })
+    }
+
+    fn forget(&mut self) {
+        self.kept = None;
     }
 }
 

@@ -1,7 +1,10 @@
 //! The data that `fit` accepts.
 
+use std::sync::Mutex;
+
 use super::{
-    Loaders, ModuleLoaders, NamedFetcher, RunData, RunStep, ValidationLoaders,
+    Loaders, ModuleLoaders, NamedFetcher, NamedLoader, RunData, RunStep, ValidationLoaders,
+    fetcher::{OneBatch, fetcher},
     loaders::{One, OneLoader},
     own_loaders::HasOwnLoader,
     run_data::{GivenLoaders, ModuleData, OwnLoaders},
@@ -36,6 +39,12 @@ pub trait FitData<M> {
     where
         Self: 'a,
         M: TrainingStep + 'a;
+}
+
+/// The data of a replayed step: one batch.
+pub(crate) fn one_batch<'a, M: TrainingStep + 'a>(batch: M::TrainBatch) -> Box<dyn RunData<M> + 'a> {
+    let loader = NamedLoader { name: None, loader: Box::new(OneBatch(Mutex::new(Some(batch)))) };
+    Box::new(GivenLoaders { train: vec![fetcher(loader, RunStep::training())], eval: Vec::new() })
 }
 
 /// A data module that has a training loader.

@@ -23,6 +23,7 @@ pub use eval::EvalData;
 pub use fetcher::NamedFetcher;
 pub(crate) use fetcher::StepCall;
 pub use fit::FitData;
+pub(crate) use fit::one_batch;
 pub use loaders::{AnyNumber, Loaders, NamedLoader, One, OneLoader, ValidationLoaders};
 pub use own_loaders::ModuleLoaders;
 pub use run_data::RunData;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{CallbackStates, ModuleDriver, Rollback};
 use crate::{
+    batch::BatchWriter,
     callbacks::Callback,
     checkpoint::{
         Checkpoint, RunRecord, Snapshot,
@@ -21,7 +22,7 @@ use crate::{
     hooks::Hook,
     module::{LightningModule, apply_for_training, erased::ErasedModule, hook_label},
     os::panics::{catch_in, catch_panic},
-    params::{self, MapMode, StateReader, StateWriter, frozen},
+    params::{self, MapMode, StateReader, StateWriter, frozen, running_statistics},
 };
 
 impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
@@ -74,6 +75,45 @@ impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
                 .map_err(|error| error.at(run.progress.location(None, false))),
             None => Ok(()),
         }
+    }
+
+    fn keep_start(&mut self) -> Result<()> {
+        let module = self.module.get()?;
+        let has_statistics = match self.has_statistics {
+            Some(known) => known,
+            None => *self.has_statistics.insert(!running_statistics(module)?.is_empty()),
+        };
+        let copy = module.clone();
+        // `train` copies the running statistics, which a module otherwise shares with its clones.
+        self.start = Some(if has_statistics { self.numerics.train(copy, &self.device) } else { copy });
+        if let Some(named) = &mut self.train {
+            named.fetcher.keep();
+        }
+        Ok(())
+    }
+
+    fn swap_start(&mut self) -> Result<()> {
+        if let Some(start) = &mut self.start {
+            self.module.exchange(start)?;
+        }
+        Ok(())
+    }
+
+    fn drop_start(&mut self) {
+        self.start = None;
+        if let Some(named) = &mut self.train {
+            named.fetcher.forget();
+        }
+    }
+
+    fn snapshot_start(&mut self, run: &mut RunState) -> Result<Snapshot> {
+        let data = data_record(&*self.source)?;
+        let callbacks = callback_states(self.callbacks)?;
+        take_snapshot(self.module.get_mut()?, self.callbacks, callbacks, data, None, run)
+    }
+
+    fn kept_batch(&mut self) -> Option<BatchWriter> {
+        self.train.as_mut().and_then(|named| named.fetcher.kept())
     }
 }
 

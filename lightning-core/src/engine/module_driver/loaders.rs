@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use super::ModuleDriver;
 use crate::{
+    batch::BatchWriter,
     data::{EpochOffset, NamedFetcher},
     engine::{
         driver::{DriveLoaders, LoaderId, LoaderInfo},
@@ -91,6 +92,12 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn end(&mut self, loader: LoaderId) {
         if let Ok(named) = self.fetcher(loader) {
             named.fetcher.end();
+        }
+    }
+
+    fn show_batch(&self, out: &mut BatchWriter) {
+        if let Some(named) = &self.train {
+            named.fetcher.show(out);
         }
     }
 }

@@ -47,6 +47,13 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
         frozen(self.module.get()?)
     }
 
+    fn set_frozen(&mut self, paths: &[String]) -> Result<()> {
+        let now: BTreeSet<String> = frozen(self.module.get()?)?.into_iter().collect();
+        let paths: BTreeSet<String> = paths.iter().cloned().collect();
+        let (freeze, thaw) = (&paths - &now, &now - &paths);
+        self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })
+    }
+
     fn parameters(&self) -> Result<Vec<ParamName>> {
         parameters(self.module.get()?)
     }

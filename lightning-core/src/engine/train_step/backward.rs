@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::anomaly::find_anomaly;
 use crate::{
-    engine::{driver::Driver, loss_scaling, run::RunState},
+    engine::{audit, driver::Driver, guard, loss_scaling, run::RunState},
     error::{Error, Result},
     hooks::Hook,
     module::TrainingOutput,
@@ -36,7 +36,9 @@ pub(super) fn differentiate(
     let TrainingOutput { loss, weight, output } = output;
     run.outputs.training = output;
     check_loss(&loss).map_err(|error| error.at(run.progress.location(Some("training_step".to_owned()), true)))?;
-    run.progress.set_loss(weight.mean_of(loss.clone().inner()));
+    let mean = weight.mean_of(loss.clone().inner());
+    guard::see_loss(run, &mean);
+    run.progress.set_loss(mean);
     if run.train.accumulators.get(buffer).is_none_or(|buffer| buffer.micro_batches() == 0) {
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }
@@ -49,11 +51,18 @@ pub(super) fn differentiate(
     drop(loss);
     let range = optimizers_of(run, buffer);
     let TrainState { accumulators, optimizers, .. } = &mut run.train;
-    if let (Some(buffer), Some(optimizers)) = (accumulators.get_mut(buffer), optimizers.get_mut(range)) {
+    if let (Some(buffer), Some(optimizers)) = (accumulators.get_mut(buffer), optimizers.get_mut(range.clone())) {
         driver.visit(&mut buffer.collector(&mut gradients, weight, optimizers))?;
     }
     drop(gradients);
     run.console.measured("backward", since);
+    if run.audit.is_pending() {
+        let RunState { audit, train: TrainState { accumulators, optimizers, .. }, .. } = run;
+        if let (Some(gradients), Some(optimizers)) = (accumulators.get(buffer), optimizers.get(range)) {
+            audit::see_gradients(audit, gradients, optimizers, &|visitor| driver.visit(visitor))?;
+        }
+    }
+    guard::see_gradients(run, driver, buffer)?;
     if run.settings.optimization.detect_anomaly {
         find_anomaly(run, driver, buffer)?;
     }

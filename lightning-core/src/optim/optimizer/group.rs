@@ -7,6 +7,7 @@ use crate::{optim::OptimizerKind, params::ParamSelector};
 
 /// Parameters that are updated with the same settings. The first group of an optimizer has the
 /// parameters that are in no other group.
+#[derive(Clone)]
 pub(super) struct Group {
     pub(super) selector: Option<ParamSelector>,
     pub(super) kind: OptimizerKind,
@@ -36,7 +37,7 @@ pub(crate) enum AddedRate {
 }
 
 /// The group and state of one parameter.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Slot {
     pub(super) id: Option<ParamId>,
     /// `None` if the optimizer does not train the parameter.
