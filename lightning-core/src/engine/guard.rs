@@ -168,8 +168,8 @@ fn save(run: &mut RunState, driver: &mut dyn Driver, note: &AnomalyNote) -> Resu
         not_saved: Vec::new(),
     };
     let folder = folder(run, &record);
-    let location = run.progress.location(None, true);
     swap(run, driver, &mut start)?;
+    let location = run.progress.location(None, true);
     let snapshot = driver.snapshot_start(run);
     swap(run, driver, &mut start)?;
     let batch = driver.kept_batch().unwrap_or_default();
