@@ -1,7 +1,7 @@
 //! Everything that generated code may name. Not part of the public interface: it changes without notice.
 
 pub use std::{
-    assert, clone::Clone, convert::AsRef, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
+    assert, clone::Clone, convert::{AsRef, Into}, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
 };
 
 pub use burn::{
@@ -22,19 +22,19 @@ pub use crate::{
     metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
-        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl,
         LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep, StepContext as StepCx,
-        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
+        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
+        unwritten::{UnwrittenHooks, unwritten, unwritten_loader},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
-    random::seed_init,
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };
@@ -227,6 +227,11 @@ pub fn frozen<M: Module>(module: M) -> M {
     module.freeze()
 }
 
+/// Freezes a field in place.
+pub fn freeze_field<M: Module>(field: &mut M) {
+    *field = frozen(field.clone());
+}
+
 /// What `freeze` and `unfreeze` of a module do: everything below the field.
 pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -> M {
     module.map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }))
@@ -262,8 +267,7 @@ macro_rules! __module_methods {
             where
                 for<'lightning> Self: $crate::__private::InitModule,
             {
-                $crate::__private::seed_init(device);
-                <Self as $crate::__private::InitModule>::init_module(hparams, device)
+                $crate::__private::build_module::<Self>(hparams, device)
             }
             #[doc = ::core::concat!("Configures a trainer for `", ::core::stringify!($name), "`.")]
             pub fn trainer() -> <Self as $crate::__private::LightningImpl>::Builder

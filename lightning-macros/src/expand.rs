@@ -11,6 +11,7 @@ mod from_items;
 mod hparam_values;
 mod hparams;
 mod init;
+mod init_fields;
 mod keys;
 mod loaders;
 mod mentions;
@@ -25,6 +26,7 @@ mod steps;
 mod storage;
 mod struct_impl;
 mod training;
+mod unwritten;
 mod user_impl;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};

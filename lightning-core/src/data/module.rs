@@ -71,6 +71,10 @@ pub trait DataModule: Sized + 'static {
     #[doc(hidden)]
     fn __lightning_declared() -> DataParts<Self>;
 
+    /// Asks that no other impl has a loader; it is never called.
+    #[doc(hidden)]
+    fn __lightning_unwritten() {}
+
     /// `Has<loader>` or `NoLoader`.
     type Train;
     /// `Has<loader>` or `NoLoader`.

@@ -12,12 +12,13 @@ use super::traits::{LightningImpl, LightningStruct};
 use crate::{
     checkpoint::{Checkpoint, names},
     error::{Error, Result},
-    module::{InitModule, InitOutput},
+    module::{BuiltModule, InitModule},
     os::panics::catch_panic,
     params::{
         BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
         state::StoredTensors, visit,
     },
+    random::building_unseeded,
     tensor::handle::{Handle, with_data},
 };
 
@@ -30,11 +31,15 @@ pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(pat
     let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
         Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
     })?;
-    // The numbers are those of a file, and `init` is written for those of a program.
-    let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
-        .map_err(|error| error.at_path(path))?;
-    apply(&checkpoint, &mut module)?;
-    Ok(module.valid())
+    let device = burn::tensor::Device::default();
+    building_unseeded(&device, || {
+        // The numbers are those of a file, and `init` is written for those of a program.
+        let mut module = catch_panic(|| M::init_module(hparams, &device).into_module())
+            .map_err(|error| error.at_path(path))?;
+        module.__lightning_freeze();
+        apply(&checkpoint, &mut module)?;
+        Ok(module.valid())
+    })
 }
 
 /// Hyperparameters as JSON.

@@ -6,7 +6,7 @@
 //! cryptographically secure.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     hash::{BuildHasher, RandomState},
     ops::Range,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -22,7 +22,7 @@ const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 #[derive(Clone, Copy)]
 struct Seed {
     seed: u64,
-    /// The number of models built since it was set.
+    /// The number of models whose building has begun since it was set.
     inits: u64,
     /// Whether it was drawn, not chosen by the program.
     drawn: bool,
@@ -33,6 +33,10 @@ static SHARED: Mutex<Option<Seed>> = Mutex::new(None);
 
 thread_local! {
     static OWN: Cell<Option<Seed>> = const { Cell::new(None) };
+    /// Whether this thread holds [`GENERATOR`].
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
+    /// The device of the model that this thread is building.
+    static BUILDING: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
 
 /// Held while the generator of a device, which all threads share, is seeded and drawn from.
@@ -43,8 +47,12 @@ fn shared() -> MutexGuard<'static, Option<Seed>> {
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn drawn() -> Seed {
+    Seed { seed: draw_seed(), inits: 0, drawn: true }
+}
+
 fn current() -> Seed {
-    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(|| Seed { seed: draw_seed(), inits: 0, drawn: true }))
+    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(drawn))
 }
 
 /// Sets the global seed, which determines initial weights, dropout, data order and random numbers
@@ -54,9 +62,11 @@ fn current() -> Seed {
 /// thread and to all threads that do not call it themselves, so that trials on separate threads can
 /// have separate seeds.
 ///
-/// Burn's generator belongs to the device and is shared by threads. Models that train concurrently
-/// in one process and draw random numbers in their steps, as dropout does, are not reproducible.
-/// Run such trials in separate processes.
+/// Burn's generator belongs to the device and is shared by threads. Models that are built at the
+/// same time on several threads have the weights of their seeds, since `new` lets one thread draw
+/// at a time. Models that train concurrently in one process and draw random numbers in their steps,
+/// as dropout does, are not reproducible, and neither are models that are built meanwhile. Run such
+/// trials in separate processes.
 ///
 /// ```
 /// use lightning_core::{random::global_seed, seed_everything};
@@ -94,26 +104,100 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
     seed
 }
 
-/// Seeds Burn's generator of `device` for the initial weights of one model.
+/// Seeds Burn's generator of `device` for the initial weights of one model. `new` of a module does
+/// the same, and draws the weights.
 ///
 /// The seed is derived from the global seed and from the number of models built since it was set.
 /// Two models built after one [`seed_everything`] have different weights, and the same weights in
 /// every run of the program.
 pub fn seed_init(device: &Device) {
-    let Seed { seed, inits, drawn } = current();
-    let next = Some(Seed { seed, inits: inits.wrapping_add(1), drawn });
-    match OWN.get() {
-        Some(_) => OWN.set(next),
-        None => *shared() = next,
+    with_generator(device, next_init_seed(), || ());
+}
+
+/// The seed for the initial weights of the next model.
+fn next_init_seed() -> u64 {
+    let (Seed { seed, inits, .. }, of_others) = match OWN.get() {
+        Some(own) => {
+            OWN.set(Some(Seed { inits: own.inits.wrapping_add(1), ..own }));
+            (own, 0)
+        }
+        // Under one lock: two threads must not get one number.
+        None => {
+            let mut shared = shared();
+            let seed = shared.get_or_insert_with(drawn);
+            let before = *seed;
+            seed.inits = before.inits.wrapping_add(1);
+            // The thread that chose the seed counts from 0 as well.
+            (before, u64::from(!before.drawn))
+        }
+    };
+    // The first model has the weights that parameters get which no `new` has drawn.
+    derive_seed(seed, Stream::Init, inits.wrapping_sub(1), of_others)
+}
+
+/// Calls `body`, which builds a model on `device`, and draws its weights if it is told so. No other
+/// thread draws from the generator meanwhile, unless it trains.
+///
+/// The weights of a model within another one on the same device are drawn with the outer one's, in
+/// the order of the fields.
+pub(crate) fn building<R>(device: &Device, body: impl FnOnce(bool) -> R) -> R {
+    if BUILDING.with_borrow(|outer| outer.as_ref() == Some(device)) {
+        return body(false);
     }
-    with_generator(device, derive_seed(seed, Stream::Init, inits, 0), || ());
+    // Taken before the lock: the number belongs to the place in the program of this thread.
+    let seed = next_init_seed();
+    with_generator(device, seed, || {
+        let _end = Building { outer: BUILDING.replace(Some(device.clone())) };
+        body(true)
+    })
+}
+
+/// As [`building`], for a model whose weights do not matter: it takes no seed.
+pub(crate) fn building_unseeded<R>(device: &Device, body: impl FnOnce() -> R) -> R {
+    with_draws(|| {
+        let _end = Building { outer: BUILDING.replace(Some(device.clone())) };
+        body()
+    })
+}
+
+/// Ends [`building`], also if it panics.
+struct Building {
+    outer: Option<Device>,
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        BUILDING.set(self.outer.take());
+    }
 }
 
 /// Seeds the generator of `device` and calls `body`, while no other thread does the same.
 pub(crate) fn with_generator<R>(device: &Device, seed: u64, body: impl FnOnce() -> R) -> R {
+    with_draws(|| {
+        device.seed(seed);
+        body()
+    })
+}
+
+/// Calls `body`, which may draw from a generator, while no other thread seeds one. The threads that
+/// `body` waits for must not do so either.
+pub(crate) fn with_draws<R>(body: impl FnOnce() -> R) -> R {
+    if HOLDS.get() {
+        return body();
+    }
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    device.seed(seed);
+    HOLDS.set(true);
+    let _end = Holding;
     body()
+}
+
+/// Ends [`with_draws`], also if it panics; dropped before the lock.
+struct Holding;
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        HOLDS.set(false);
+    }
 }
 
 /// The purpose of a derived seed. Different purposes have independent random numbers.

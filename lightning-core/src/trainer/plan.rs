@@ -60,7 +60,7 @@ impl Plan {
             metrics: M::METRICS,
             fields: M::FIELDS,
             parameters: sizes.0,
-            optimizers: module.configure_optimizers(&cx)?,
+            optimizers: module.optimizer_setups(&cx)?,
         })
     }
 }

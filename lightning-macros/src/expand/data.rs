@@ -14,6 +14,7 @@ use super::{
     scoped,
     storage::expand_state,
     struct_impl::expand_rows,
+    unwritten::expand_unwritten_loaders,
     user_impl::expand_inert_item,
     wrapped_call,
 };
@@ -123,7 +124,9 @@ pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
         Kind::Loader => expand_loader(model, hook),
         _ => model.methods_of(hook).map(|method| expand_data_hook(model, method, hook)).collect(),
     });
-    implement_data_module(model, item.to_token_stream(), members.collect())
+    let members: TokenStream = members.collect();
+    let unwritten = expand_unwritten_loaders(model);
+    implement_data_module(model, item.to_token_stream(), quote!(#unwritten #members))
 }
 
 /// The impl after an error, with the types of the loaders; the bodies are never called.

@@ -15,6 +15,7 @@ use super::{
     scoped,
     steps::{expand_inert_step, expand_step, steps},
     training::{expand_bound_steps, expand_training, expand_trains, expand_trains_all},
+    unwritten::expand_unwritten,
     user_impl::{expand_inert_item, expand_item, expand_log_calls},
 };
 use crate::{
@@ -74,6 +75,7 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
 ///     const METRICS: &'static [P::MetricDef] =
 ///         &[P::MetricDef::train("train_loss").minimize().on_step()];
+///     const __LIGHTNING_UNWRITTEN: fn() = …;
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
 ///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> {
 ///         match hook { … }
@@ -86,7 +88,8 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
     let run_hook = expand_run_hook(model);
     let states = expand_user_states(model);
-    implement_lightning_module(model, quote!(#run_hook #states))
+    let unwritten = expand_unwritten(model);
+    implement_lightning_module(model, quote!(#unwritten #run_hook #states))
 }
 
 fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {

@@ -1,0 +1,81 @@
+//! Asks at compile time for hooks that are written outside of the attributed impl, where nothing
+//! calls them.
+//!
+//! An inherent method has priority over an item of a trait, so `Self::on_fit_end` is the constant
+//! of [`UnwrittenHooks`] only if no `impl` of the module has a method of that name. A private method
+//! of another module is not seen; rustc warns of it as dead code.
+
+use crate::{
+    data::{DataModule, NoLoader},
+    error::Result,
+};
+
+/// The answer for a hook that no `impl` has.
+#[derive(Debug)]
+pub struct Unwritten(());
+
+macro_rules! define_constants {
+    ($({ $name:ident = $variant:ident, $doc:literal, $($flags:tt)* })*) => {
+        /// A constant with the name of each hook of a module, for every type.
+        #[allow(non_upper_case_globals, reason = "they have the names of methods")]
+        pub trait UnwrittenHooks {
+            $(
+                #[doc = $doc]
+                const $name: Unwritten = Unwritten(());
+            )*
+            /// A step.
+            const training_step: Unwritten = Unwritten(());
+            /// A step.
+            const validation_step: Unwritten = Unwritten(());
+            /// A step.
+            const test_step: Unwritten = Unwritten(());
+            /// A step.
+            const predict_step: Unwritten = Unwritten(());
+            /// Loaders of the module.
+            const train_dataloader: Unwritten = Unwritten(());
+            /// Loaders of the module.
+            const val_dataloader: Unwritten = Unwritten(());
+            /// Loaders of the module.
+            const test_dataloader: Unwritten = Unwritten(());
+            /// Loaders of the module.
+            const predict_dataloader: Unwritten = Unwritten(());
+            /// The optimizers.
+            const configure_optimizers: Unwritten = Unwritten(());
+        }
+    };
+}
+
+lightning_macros::with_hooks!(define_constants);
+
+impl<M> UnwrittenHooks for M {}
+
+/// Implemented by the answer for a hook that no `impl` has.
+#[diagnostic::on_unimplemented(
+    message = "a hook must be in the `#[lightning_module]` impl, found `{Self}` in another impl",
+    label = "the trainer calls the hooks of this impl only",
+    note = "move the method to this impl, or rename it"
+)]
+pub trait InNoImpl {}
+
+impl InNoImpl for Unwritten {}
+
+/// Asks that no `impl` has the hook.
+pub fn unwritten<H: InNoImpl>(hook: H) {
+    let _ = hook;
+}
+
+/// Implemented by the loader functions of [`DataModule`] for a loader that is not written.
+#[diagnostic::on_unimplemented(
+    message = "a loader must be in the `#[data_module]` impl, found `{Self}` in another impl",
+    label = "the trainer calls the loaders of this impl only",
+    note = "move the method to this impl, or rename it"
+)]
+pub trait NoLoaderOf<D> {}
+
+#[diagnostic::do_not_recommend]
+impl<D: DataModule, F: Fn(&mut D) -> Result<NoLoader>> NoLoaderOf<D> for F {}
+
+/// Asks that no `impl` has the loader.
+pub fn unwritten_loader<D: DataModule>(loader: impl NoLoaderOf<D>) {
+    let _ = loader;
+}
