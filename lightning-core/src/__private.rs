@@ -1,7 +1,15 @@
 //! Everything that generated code may name. Not part of the public interface: it changes without notice.
 
 pub use std::{
-    assert, clone::Clone, convert::{AsRef, Into}, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
+    assert,
+    clone::Clone,
+    convert::{AsRef, Into},
+    default::Default,
+    iter::Iterator,
+    option::Option,
+    path::Path,
+    vec,
+    vec::Vec,
 };
 
 pub use burn::{
@@ -16,19 +24,23 @@ pub use crate::{
 };
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
-    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
+    data::{
+        DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader,
+        unwritten::unwritten_loader,
+    },
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
-        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput, LightningImpl,
-        LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep, StepContext as StepCx,
-        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, build_module, load_from_checkpoint,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
+        LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
+        StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
+        build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
-        unwritten::{UnwrittenHooks, unwritten, unwritten_loader},
+        unwritten::{UnwrittenHooks, unwritten},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
@@ -64,6 +76,11 @@ pub type YYY = Stages<Y, Y, Y>;
 /// The key of the metric with the slot.
 pub const fn key<M: LightningImpl, D, S>(slot: usize) -> Key<M, D, S> {
     Key::new(&M::METRICS[slot])
+}
+
+/// The key, which must be one of `M`.
+pub const fn own_key<M, D, S>(key: Key<M, D, S>) -> Key<M, D, S> {
+    key
 }
 
 /// Converts what a `training_step` returned.

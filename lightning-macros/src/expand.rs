@@ -19,6 +19,7 @@ mod metrics;
 mod module_impl;
 mod module_struct;
 mod optimizer;
+mod own_keys;
 mod run_hook;
 mod setup;
 mod step_outputs;

@@ -165,7 +165,7 @@ impl Normed {
 }
 
 /// Five epochs of windows of two batches, validated on the same batches.
-pub fn fit(trainer: TrainerBuilder<Normed>) -> (Normed, FitReport) {
+pub fn fit(trainer: TrainerBuilder<Normed>) -> (Normed, FitReport<Normed>) {
     seed_everything(1);
     let mut model = Normed::new(NormedHparams::default());
     let builder = quiet(trainer).max_epochs(5).accumulate_grad_batches(2);
@@ -396,7 +396,7 @@ impl<M> Callback<M> for Watch {
     }
 }
 
-fn watched(swa: StochasticWeightAveraging) -> (Normed, FitReport, Watch) {
+fn watched(swa: StochasticWeightAveraging) -> (Normed, FitReport<Normed>, Watch) {
     let watch = Watch { swa: swa.clone(), ledger: Ledger::default(), rates: Arc::default(), backward: Arc::default() };
     let (model, report) = fit(Normed::trainer().limit_val_batches(0).callback(swa).callback(watch.clone()));
     (model, report, watch)

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{profiler::Profile, progress_bar::Progress};
+use crate::stage::Stage;
 
 /// What a run prints, and where its time goes.
 #[derive(Debug)]
@@ -10,6 +11,8 @@ pub(crate) struct Console {
     pub(crate) bar: Progress,
     /// The warnings of this entry point, for the report.
     pub(crate) warnings: Vec<String>,
+    /// The warnings of `build`, for the report of the first `fit`.
+    pub(crate) notes: Vec<String>,
     /// Where the time goes, with `profiler`.
     pub(crate) profile: Option<Profile>,
 }
@@ -17,6 +20,14 @@ pub(crate) struct Console {
 impl Console {
     pub(crate) fn print(&mut self, text: &str) {
         self.bar.println(text);
+    }
+
+    /// Forgets the warnings of an earlier entry point, which may have failed before its report.
+    pub(crate) fn begin(&mut self, stage: Stage) {
+        self.warnings.clear();
+        if stage == Stage::Fit {
+            self.warnings.append(&mut self.notes);
+        }
     }
 
     /// Prints a warning and lists it in the report.

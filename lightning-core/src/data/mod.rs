@@ -26,6 +26,7 @@ mod prefetch;
 mod readers;
 mod run;
 mod sampler;
+pub(crate) mod unwritten;
 
 #[doc(hidden)]
 pub use crate::batch::StepBatch;

@@ -49,7 +49,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
             })
         });
         run.log.inbox = entries;
-        match result {
+        match result.and_then(|called| run.log.metrics.check_keys().map(|()| called)) {
             Ok(true) => {}
             Ok(false) => {
                 if let Some(hooks) = run.callbacks.not_implemented.get_mut(index) {
@@ -84,6 +84,7 @@ pub(super) fn run_own_hook<M: LightningModule>(
         catch_panic(|| module.run_hook(hook, &mut HookContext::new(run.view(), hook, batch)))
     });
     run.log.inbox = entries;
+    let result = result.and_then(|()| run.log.metrics.check_keys());
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
     run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }

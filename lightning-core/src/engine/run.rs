@@ -63,11 +63,12 @@ impl RunState {
             host: Self::is_host(&settings, &device),
             enabled: !settings.run.barebones,
             every_n_steps: settings.output.log_every_n_steps,
-            ..LogState::new(MetricStore::new(info.metrics), Loggers::new(loggers))
+            ..LogState::new(MetricStore::new(info.metrics).of((info.type_name)()), Loggers::new(loggers))
         };
         let console = Console {
             bar: Progress::new(settings.output.progress_bar),
             warnings: Vec::new(),
+            notes: Vec::new(),
             profile: settings.run.profiler.map(|_| Profile::default()),
         };
         Self {

@@ -246,7 +246,11 @@ pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
 
 /// The struct's name, without its path and generics.
 pub(crate) fn short_name<M: ?Sized>() -> &'static str {
-    let name = std::any::type_name::<M>();
+    short(std::any::type_name::<M>())
+}
+
+/// The name of a type without its path and generics.
+pub(crate) fn short(name: &'static str) -> &'static str {
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
 }

@@ -21,6 +21,7 @@ mod any_metric;
 mod definition;
 mod key;
 mod metric;
+mod module_metrics;
 mod stateful;
 mod store;
 mod update;
@@ -36,6 +37,7 @@ pub use key::{
     Stages, Undirected, Y,
 };
 pub use metric::{Metric, MetricInput};
+pub use module_metrics::ModuleMetrics;
 pub(crate) use update::MetricUpdate;
 // Everything in the list of `stateful`, so that a new metric is named once.
 pub use stateful::*;

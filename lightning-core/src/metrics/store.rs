@@ -156,6 +156,18 @@ impl MetricStore {
         Self { slots: defs.iter().map(Slot::declared).collect(), declared: defs.len(), ..Self::default() }
     }
 
+    /// Says whose metrics they are, by the name of the module's type.
+    pub(crate) fn of(mut self, type_name: &'static str) -> Self {
+        self.metrics.set_module(type_name);
+        self
+    }
+
+    /// # Errors
+    /// If a hook or callback has looked up a key of another module.
+    pub(crate) fn check_keys(&mut self) -> Result<()> {
+        self.metrics.check_keys()
+    }
+
     /// Forgets all values, best ones included, at the start of a run.
     pub(crate) fn reset(&mut self) {
         self.scopes.clear();

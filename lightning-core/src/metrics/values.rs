@@ -1,12 +1,17 @@
 //! The metric values of a run, by name.
 
-use std::{fmt, ops::Index};
+use std::{any::type_name, fmt, ops::Index, sync::OnceLock};
 
-use super::{KeyRef, Matrix, MetricKey, MetricValue};
+use super::{KeyRef, Matrix, MetricKey, MetricValue, ambient::short};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Metric values by name, in the order of their first appearance.
 ///
-/// Reports of a run, callbacks and [`testing::capture`](crate::testing::capture) return them.
+/// Callbacks, hooks and [`testing::capture`](crate::testing::capture) return them; the reports of a
+/// run return [`ModuleMetrics`](super::ModuleMetrics), which dereferences to them.
+///
+/// The metrics of a run belong to its module. A key of another module has no value there, and the
+/// hook or callback that looked it up ends with an error.
 ///
 /// ```
 /// use lightning_core::Metrics;
@@ -16,18 +21,60 @@ use super::{KeyRef, Matrix, MetricKey, MetricValue};
 /// assert_eq!(metrics.value("val_loss"), Some(0.25));
 /// assert_eq!(metrics["val_loss"], 0.25);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
     entries: Vec<(String, f64)>,
     matrices: Vec<(String, Matrix)>,
     /// The loaders with names: index and suffix.
     loaders: Vec<(usize, String)>,
+    /// The module of the run, by the name of its type.
+    module: Option<&'static str>,
+    /// The first key of another module that was looked up.
+    foreign: OnceLock<String>,
+}
+
+impl PartialEq for Metrics {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { entries, matrices, loaders, module: _, foreign: _ } = self;
+        *entries == other.entries && *matrices == other.matrices && *loaders == other.loaders
+    }
 }
 
 impl Metrics {
     /// Returns the value of a declared metric: `metrics.get(Net::VAL_LOSS)`.
     pub fn get<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
-        self.find(key.into())
+        self.find(self.own(key)?)
+    }
+
+    /// Says whose metrics they are.
+    pub(crate) fn set_module(&mut self, type_name: &'static str) {
+        self.module = Some(type_name);
+    }
+
+    /// The same values, of the module of `other`.
+    pub(super) fn of_module_of(self, other: &Self) -> Self {
+        Self { module: other.module, ..self }
+    }
+
+    /// The key, if it is not one of another module, which is remembered.
+    fn own<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<KeyRef> {
+        let found = type_name::<M>();
+        let Some(module) = self.module.filter(|module| *module != found) else { return Some(key.into()) };
+        self.foreign.get_or_init(|| {
+            let (module, found) = (short(module), short(found));
+            format!("a metric key must be of the running module `{module}`, found `{}` of `{found}`", key.name())
+        });
+        None
+    }
+
+    /// # Errors
+    /// If a key of another module was looked up since the last call.
+    pub(crate) fn check_keys(&mut self) -> Result<()> {
+        match self.foreign.take() {
+            None => Ok(()),
+            Some(message) => Err(Error::new(ErrorKind::Metric, message)
+                .help("use a key of the running module, or a name: `metrics.value(\"train_loss\")`")),
+        }
     }
 
     /// Returns the value of a metric, by a key without its types.
@@ -37,7 +84,11 @@ impl Metrics {
 
     /// Returns one value of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
     pub fn part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<f64> {
-        self.names_of(key.into(), part).find_map(|name| self.value(&name))
+        self.find_part(self.own(key)?, part)
+    }
+
+    pub(super) fn find_part(&self, key: KeyRef, part: &str) -> Option<f64> {
+        self.names_of(key, part).find_map(|name| self.value(&name))
     }
 
     /// Returns the names that a key may stand for: a loader with a name has an index as well.
@@ -76,7 +127,11 @@ impl Metrics {
     /// Returns one table of a metric that has several:
     /// `metrics.matrix_part(Net::CONFUSION, "cat")`.
     pub fn matrix_part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
-        self.names_of(key.into(), part)
+        self.find_matrix(self.own(key)?, part)
+    }
+
+    pub(super) fn find_matrix(&self, key: KeyRef, part: &str) -> Option<&Matrix> {
+        self.names_of(key, part)
             .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
     }
 
@@ -122,7 +177,7 @@ impl Metrics {
         self.entries.is_empty()
     }
 
-    /// Removes everything.
+    /// Removes all values.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.matrices.clear();

@@ -120,6 +120,8 @@ pub struct BoundStep {
 /// What the macro says about a module, gathered so that the engine needs no type parameter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModuleInfo {
+    /// The name of the module's type.
+    pub(crate) type_name: fn() -> &'static str,
     pub(crate) fields: &'static [FieldDef],
     /// The declared metrics.
     pub(crate) metrics: &'static [MetricDef],

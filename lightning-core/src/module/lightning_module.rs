@@ -50,6 +50,7 @@ impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 impl ModuleInfo {
     /// What the macro says about `M`.
     pub(crate) const fn of<M: LightningModule>() -> Self {
-        Self { fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
+        let type_name = std::any::type_name::<M>;
+        Self { type_name, fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
     }
 }

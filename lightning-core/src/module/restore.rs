@@ -34,8 +34,8 @@ pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(pat
     let device = burn::tensor::Device::default();
     building_unseeded(&device, || {
         // The numbers are those of a file, and `init` is written for those of a program.
-        let mut module = catch_panic(|| M::init_module(hparams, &device).into_module())
-            .map_err(|error| error.at_path(path))?;
+        let mut module =
+            catch_panic(|| M::init_module(hparams, &device).into_module()).map_err(|error| error.at_path(path))?;
         module.__lightning_freeze();
         apply(&checkpoint, &mut module)?;
         Ok(module.valid())

@@ -162,7 +162,7 @@ impl<M: LightningStruct, E: Into<Error>> InitOutput<M> for std::result::Result<M
 #[doc(hidden)]
 pub fn build_module<M: InitModule>(hparams: M::Hparams, device: &Device) -> M::Built {
     building(device, |draws| {
-        M::init_module(hparams, device).adjusted(|module| {
+        M::init_module(hparams, device).adjusted(|module: &mut M| {
             module.__lightning_freeze();
             if draws {
                 materialize(module);

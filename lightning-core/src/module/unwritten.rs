@@ -5,11 +5,6 @@
 //! of [`UnwrittenHooks`] only if no `impl` of the module has a method of that name. A private method
 //! of another module is not seen; rustc warns of it as dead code.
 
-use crate::{
-    data::{DataModule, NoLoader},
-    error::Result,
-};
-
 /// The answer for a hook that no `impl` has.
 #[derive(Debug)]
 pub struct Unwritten(());
@@ -62,20 +57,4 @@ impl InNoImpl for Unwritten {}
 /// Asks that no `impl` has the hook.
 pub fn unwritten<H: InNoImpl>(hook: H) {
     let _ = hook;
-}
-
-/// Implemented by the loader functions of [`DataModule`] for a loader that is not written.
-#[diagnostic::on_unimplemented(
-    message = "a loader must be in the `#[data_module]` impl, found `{Self}` in another impl",
-    label = "the trainer calls the loaders of this impl only",
-    note = "move the method to this impl, or rename it"
-)]
-pub trait NoLoaderOf<D> {}
-
-#[diagnostic::do_not_recommend]
-impl<D: DataModule, F: Fn(&mut D) -> Result<NoLoader>> NoLoaderOf<D> for F {}
-
-/// Asks that no `impl` has the loader.
-pub fn unwritten_loader<D: DataModule>(loader: impl NoLoaderOf<D>) {
-    let _ = loader;
 }

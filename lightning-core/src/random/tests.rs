@@ -123,6 +123,41 @@ fn models_differ_and_are_reproducible() {
     assert_eq!(global_seed(), 42);
 }
 
+/// Threads that have set no seed share the numbers of the models: no two are the same, and none is that of the thread that
+/// chose the seed.
+#[test]
+fn models_of_several_threads_have_different_seeds() {
+    const SEED: u64 = 0x5eed_7e57;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Another test may choose a seed meanwhile.
+    for _ in 0..100 {
+        seed_everything(SEED);
+        let own: Vec<u64> = (0..100).map(|_| next_init_seed()).collect();
+        let others: Vec<u64> = std::thread::scope(|scope| {
+            let draw = || (0..100).map(|_| next_init_seed()).collect::<Vec<_>>();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(draw)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        if shared().is_some_and(|shared| shared.seed == SEED && shared.inits == 400) {
+            assert_eq!(own.iter().chain(&others).collect::<HashSet<_>>().len(), 500);
+            return;
+        }
+    }
+    panic!("other tests chose a seed in each of 100 rounds");
+}
+
+/// A model in another one must not wait for the outer one's lock, and a panic must free it.
+#[test]
+fn building_nests_and_survives_a_panic() {
+    let device = Device::default();
+    let outer = building(&device, |draws| (draws, building(&device, |draws| draws)));
+    assert_eq!(outer, (true, false));
+    let panicked = std::thread::spawn(|| building(&Device::default(), |_| panic!("in `init`")));
+    assert!(panicked.join().is_err());
+    assert!(building(&device, |draws| draws));
+    assert!(std::thread::spawn(|| building(&Device::default(), |draws| draws)).join().unwrap());
+}
+
 #[test]
 fn a_drawn_seed_stays() {
     // On a thread that has set none.

@@ -70,7 +70,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
         callbacks.sort_by_key(|callback| callback.info().order);
         let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
         run.callbacks.orders = callbacks.iter().map(|callback| callback.info().order).collect();
-        run.console.warnings.extend(note);
+        run.console.notes.extend(note);
         Ok(Trainer { run, callbacks, known: None })
     }
 }

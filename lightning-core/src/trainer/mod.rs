@@ -33,7 +33,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     hooks::Step,
-    metrics::{MetricDef, ScopeId, StageSet, ambient::ActiveRun},
+    metrics::{MetricDef, ModuleMetrics, ScopeId, StageSet, ambient::ActiveRun},
     module::{
         ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
@@ -121,11 +121,12 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// The first error of a step, hook, callback, loader or logger, with its place in the run.
-    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport>
+    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport<M>>
     where
         M: TrainingStep + ConfigureOptimizers,
     {
         let source = data.into_run_data();
+        self.run.console.begin(Stage::Fit);
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, source.hparams()?, Stage::Fit)?;
@@ -156,7 +157,7 @@ impl<M: LightningModule> Trainer<M> {
             skipped_batches,
             skipped_steps,
             validation_runs,
-            metrics: run.log.metrics.metrics()?.clone(),
+            metrics: ModuleMetrics::new(run.log.metrics.metrics()?.clone()),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
             resumed_from: run.resume.resumed_from.take().map(|from| from.path),
             differences: std::mem::take(&mut run.resume.differences),
@@ -225,6 +226,7 @@ impl<M: LightningModule> Trainer<M> {
             _ => "as given".to_owned(),
         };
         let Self { run, callbacks, .. } = self;
+        run.console.begin(stage);
         begin(run, module, source.hparams()?, stage)?;
         let _active = (ActiveRun::start(), Signals::catch());
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
@@ -244,7 +246,9 @@ impl<M: LightningModule> Trainer<M> {
             engine::evaluate::evaluate(run, driver, &feeds, None)
         })?;
         drop(driver);
-        Ok(EvalReport::new(stage, run.log.metrics.metrics()?.clone(), weights, batches))
+        let metrics = run.log.metrics.metrics()?.clone();
+        let warnings = std::mem::take(&mut run.console.warnings);
+        Ok(EvalReport::new(stage, metrics, weights, batches, warnings))
     }
 
     /// Gives `module` the weights of the best checkpoint written by this trainer.

@@ -2,7 +2,9 @@
 
 use syn::{Attribute, FnArg, ImplItem, ItemImpl};
 
-use super::{check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps};
+use super::{
+    check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps,
+};
 use crate::{
     diagnostics::Diagnostics,
     hooks::{HookDef, Owner},

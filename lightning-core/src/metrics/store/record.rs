@@ -310,7 +310,7 @@ impl MetricStore {
                 scope
             })
             .collect();
-        self.metrics = metrics(values);
+        self.metrics = metrics(values).of_module_of(&self.metrics);
         self.bar = metrics(bar);
         self.stale = false;
         self.not_a_number = not_a_number.iter().filter_map(|name| Some((self.slot_named(name)?, true))).collect();

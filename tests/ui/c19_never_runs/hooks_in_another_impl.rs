@@ -1,0 +1,29 @@
+// mistakes: 3
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+pub struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+}
+
+impl Net {
+    pub fn validation_step(&self, batch: Tensor<2>) {
+        let _ = self.layer.forward(batch);
+    }
+    pub fn on_train_epoch_end(&mut self) {}
+    pub fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+        DataLoader::from_batches(Vec::new())
+    }
+}
+
+fn main() {}
