@@ -152,7 +152,7 @@ fn every_check_has_a_folder() {
 fn l5_schedules_that_cannot_be() {
     for (program, error) in [
         ("c13_optimizer_options/interval_misspelt", "`interval` must be `step` or `epoch`"),
-        ("c13_optimizer_options/group_unknown_option", "unknown option `weigth_decay` of `#[optimizer]`"),
+        ("c13_optimizer_options/group_unknown_option", "unknown option `weigth_decay` of `#[optimizer(group(…))]`"),
         (
             "c12_optimizers/plain_and_bound",
             "`training_step` cannot be combined with steps that are bound to optimizers",

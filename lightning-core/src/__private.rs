@@ -1,4 +1,5 @@
-//! Everything that generated code may name. Not part of the public interface: it changes without notice.
+//! The items that generated code names. Not part of the public interface: they change without
+//! notice.
 
 pub use std::{
     assert,
@@ -24,10 +25,7 @@ pub use crate::{
 };
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
-    data::{
-        DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader,
-        unwritten::unwritten_loader,
-    },
+    data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
@@ -39,8 +37,8 @@ pub use crate::{
         build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
-        python_hints::{CurrentEpochField, DeviceField, GlobalStepField, Habits, LoggerField, TrainerField},
-        unwritten::{UnwrittenHooks, unwritten},
+        python_hints::{CurrentEpochField, DeviceField, GlobalStepField, LoggerField, PythonHints, TrainerField},
+        unwritten::{Probed, UnwrittenHooks, unwritten, unwritten_of_data},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
@@ -70,10 +68,10 @@ pub type YYN = Stages<Y, Y, N>;
 pub type YNY = Stages<Y, N, Y>;
 /// Logged in validation and testing.
 pub type NYY = Stages<N, Y, Y>;
-/// Logged in all three.
+/// Logged in training, validation and testing.
 pub type YYY = Stages<Y, Y, Y>;
 
-/// The key of the metric with the slot.
+/// Returns the key of the metric with a slot.
 pub const fn key<M: LightningImpl, D, S>(slot: usize) -> Key<M, D, S> {
     Key::new(&M::METRICS[slot])
 }
@@ -93,14 +91,14 @@ pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput
     output.into_manual_output()
 }
 
-/// What a hook is called with, for a parameter of the written type.
+/// The argument of a hook, for a parameter of type `Written`.
 #[diagnostic::on_unimplemented(
     message = "the parameter must be `{Self}`, found `{Written}`",
     label = "expected `{Self}`",
-    note = "parameters of hooks are recognized by name, and each name has one type"
+    note = "the parameters of steps and hooks are recognized by name, and each name has one type"
 )]
 pub trait Argument<Written> {
-    /// As that type.
+    /// Converts the argument.
     fn written(self) -> Written;
 }
 
@@ -118,23 +116,23 @@ impl<'a, T> Argument<&'a T> for &'a mut T {
     }
 }
 
-/// What a hook is called with, as the type that the parameter is written with.
+/// Converts the argument of a hook to the type of its parameter.
 pub fn arg<Written>(given: impl Argument<Written>) -> Written {
     given.written()
 }
 
-/// What a hook gives.
+/// The result of a hook.
 pub type Outcome = Result<()>;
 
-/// What `configure_optimizers` gives.
+/// The result of `configure_optimizers`.
 pub type Setups = Result<Vec<OptimizerSetup>>;
 
-/// The optimizers that `#[optimizer(…)]` declares.
+/// Returns the optimizers that `#[optimizer(…)]` declares.
 pub fn setups<const N: usize>(setups: [OptimizerSetup; N]) -> Setups {
     Ok(setups.into())
 }
 
-/// The key of the optimizer with the name.
+/// Returns the key of the optimizer with a name.
 pub const fn optimizer_key<M>(name: &'static str) -> OptimizerKey<M> {
     OptimizerKey::new(name)
 }
@@ -144,10 +142,10 @@ pub fn optimizers<T: IntoOptimizers>(optimizers: T) -> Result<Vec<OptimizerSetup
     optimizers.into_optimizers()
 }
 
-/// Asks for a training step of the optimizer.
+/// Requires a training step for an optimizer.
 pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
 
-/// Asks for an optimizer of the name.
+/// Requires an optimizer with a name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
 
 /// Converts what a `training_step` returned, for a module whose `on_train_batch_end` takes an `O`.
@@ -160,20 +158,21 @@ pub fn manual_output_of<O, T: ManualOutput + GivesOutput<O>>(output: T) -> Resul
     output.into_manual_output()
 }
 
-/// What an evaluation step returned: a `Result` under any name is taken as one, since an inherent method wins over a trait's.
+/// The return value of an evaluation step. A `Result` is recognized under any name, since inherent
+/// methods take precedence over those of traits.
 #[derive(Debug)]
 pub struct Evaluated<T>(pub T);
 
 impl<T, E> Evaluated<std::result::Result<T, E>> {
-    /// The `Result` itself.
+    /// Returns the `Result`.
     pub fn given(self) -> std::result::Result<T, E> {
         self.0
     }
 }
 
-/// The answer for everything that is no `Result`.
+/// The conversion of a value that is not a `Result`.
 pub trait PlainOutput<T> {
-    /// The value.
+    /// Returns the value.
     fn given(self) -> Result<T>;
 }
 
@@ -183,17 +182,17 @@ impl<T> PlainOutput<T> for Evaluated<T> {
     }
 }
 
-/// What a `validation_step` or `test_step` without an output comes to.
+/// Converts the return value of a `validation_step` or `test_step` without an output.
 pub fn no_output((): ()) -> Result<()> {
     Ok(())
 }
 
-/// Drops what a `validation_step` or `test_step` returned, failures excepted.
+/// Drops the output of a `validation_step` or `test_step`, and returns its error.
 pub fn evaluation_output<T: Send, E: Into<Error>>(output: std::result::Result<T, E>) -> Result<()> {
     output.map(drop).map_err(Into::into)
 }
 
-/// Keeps what a `validation_step` or `test_step` returned for the hook that takes `O`.
+/// Stores the output of a `validation_step` or `test_step` for the hook that takes `O`.
 pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
     cx: &StepCx<'_>,
     output: std::result::Result<T, E>,
@@ -202,12 +201,12 @@ pub fn kept_output<O, T: OutputOf<O>, E: Into<Error>>(
     Ok(())
 }
 
-/// What the steps of an evaluation returned.
+/// Takes the outputs of the steps of an evaluation.
 pub fn epoch_outputs<O: EpochOutputs>(cx: &mut Cx<'_>) -> Result<O> {
     O::take(std::mem::take(&mut cx.outputs_mut().evaluation))
 }
 
-/// Runs a hook on what the training step handed on; where there is no such thing the hook is left out.
+/// Runs a hook with the output of the training step. Without an output the hook is not run.
 pub fn with_outputs<O: 'static, T: HookOutput>(cx: &mut Cx<'_>, hook: impl FnOnce(&O, &mut Cx<'_>) -> T) -> Result<()> {
     let Some(output) = cx.outputs_mut().training.take() else { return Ok(()) };
     let result = match output.downcast_ref() {
@@ -228,18 +227,18 @@ pub fn hook_output<T: HookOutput>(output: T) -> Result<()> {
     output.into_hook_output()
 }
 
-/// Asks for the struct's half of a module.
+/// Requires `#[lightning_module]` on the struct of a module.
 pub const fn declared<M: LightningStruct>() {}
 
-/// Asks for a way to build a module.
+/// Requires a way to build a module.
 pub fn built<M: InitModule>() {}
 
-/// The struct's half of a data module.
+/// Returns the parts that the struct of a data module declares.
 pub fn data_declared<D: DataStruct>() -> DataParts<D> {
     DataParts::of_struct()
 }
 
-/// The module of a `#[frozen]` field: no gradient, evaluation behaviour.
+/// Freezes the module of a `#[frozen]` field: no gradients, and evaluation form.
 pub fn frozen<M: Module>(module: M) -> M {
     module.freeze()
 }
@@ -249,17 +248,18 @@ pub fn freeze_field<M: Module>(field: &mut M) {
     *field = frozen(field.clone());
 }
 
-/// What `freeze` and `unfreeze` of a module do: everything below the field.
+/// Freezes or unfreezes everything below a field of a module.
 pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -> M {
     module.map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }))
 }
 
-/// What `Net::trainer()` does.
+/// Starts the builder that `Net::trainer()` returns.
 pub fn trainer_of<M: LightningImpl>() -> M::Builder {
     M::Builder::start()
 }
 
-/// The functions that every module has. They hold nothing of the user's but the struct's name and generics.
+/// The functions that every module has. They depend only on the name and the generics of the
+/// struct.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module_methods {
@@ -293,24 +293,27 @@ macro_rules! __module_methods {
             {
                 $crate::__private::trainer_of::<Self>()
             }
-            /// The hyperparameters, as the fields hold them now.
+            /// Returns the current values of the hyperparameters.
             pub fn hparams(&self) -> <Self as $crate::__private::LightningStruct>::Hparams {
                 <Self as $crate::__private::LightningStruct>::hparams(self)
             }
-            /// The module with the field frozen; behind a reference, `LightningModule::freeze` does it in place.
-            #[must_use = "of an owned module it gives the frozen module back: write `model = model.freeze(…)`"]
+            /// Returns the module with a field frozen. For a `&mut` module,
+            /// `LightningModule::freeze` works in place.
+            #[must_use = "for an owned module it returns the frozen module: write `model = model.freeze(…)`"]
             pub fn freeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
                 $crate::__private::set_trainable(self, field, false)
             }
-            /// The module with the field trained again; behind a reference, `LightningModule::unfreeze` does it in place.
-            #[must_use = "of an owned module it gives the trained module back: write `model = model.unfreeze(…)`"]
+            /// Returns the module with a field unfrozen. For a `&mut` module,
+            /// `LightningModule::unfreeze` works in place.
+            #[must_use = "for an owned module it returns the unfrozen module: write `model = model.unfreeze(…)`"]
             pub fn unfreeze<O>(self, field: $crate::__private::FieldKey<Self, O>) -> Self {
                 $crate::__private::set_trainable(self, field, true)
             }
-            /// Builds the module of a checkpoint: its hyperparameters, then its parameters.
+            /// Builds the module from the hyperparameters of a checkpoint, and restores its weights
+            /// and state.
             ///
             /// # Errors
-            /// When the file cannot be read, or holds another module.
+            /// If the file cannot be read, or is of another module.
             pub fn load_from_checkpoint(
                 path: impl $crate::__private::AsRef<$crate::__private::Path>,
             ) -> $crate::__private::Result<Self>
@@ -323,23 +326,24 @@ macro_rules! __module_methods {
     };
 }
 
-/// Gives a batch once more, where its type is `Clone`.
+/// Copies a batch, if its type is `Clone`.
 pub type Again<B> = fn(&B) -> Option<B>;
 
-/// A batch that may be wanted twice: an inherent method, for what is `Clone`, wins over a trait's.
+/// A batch that may be needed twice. The inherent method, for a type that is `Clone`, takes
+/// precedence over that of the trait.
 #[derive(Debug)]
 pub struct Wanted<'a, B>(pub &'a B);
 
 impl<B: Clone> Wanted<'_, B> {
-    /// The batch once more.
+    /// Returns a copy of the batch.
     pub fn again(&self) -> Option<B> {
         Some(self.0.clone())
     }
 }
 
-/// The answer for a batch that is not `Clone`.
+/// The method for a batch that is not `Clone`.
 pub trait Once<B> {
-    /// Nothing.
+    /// Returns `None`.
     fn again(&self) -> Option<B> {
         None
     }
@@ -347,7 +351,7 @@ pub trait Once<B> {
 
 impl<B> Once<B> for Wanted<'_, B> {}
 
-/// [`Again`] for the type that is expected of it.
+/// The function [`Again`] for the expected batch type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __again {
@@ -360,8 +364,8 @@ macro_rules! __again {
     };
 }
 
-/// Says at compile time whether a type is a bare tensor, without judging it by its name: an inherent constant wins over
-/// a trait's.
+/// Tests at compile time whether a type is a bare tensor, whatever its name: the inherent constant
+/// takes precedence over that of the trait.
 #[derive(Debug)]
 pub struct TensorProbe<T>(std::marker::PhantomData<T>);
 
@@ -369,36 +373,37 @@ impl<const D: usize, K> TensorProbe<burn::tensor::Tensor<D, K>>
 where
     K: burn::tensor::kind::Basic,
 {
-    /// A bare tensor.
+    /// The type is a bare tensor.
     pub const IS_TENSOR: bool = true;
 }
 
-/// The answer for everything that is no bare tensor.
+/// The constant of a type that is not a bare tensor.
 pub trait NotTensor {
-    /// No tensor.
+    /// The type is not a bare tensor.
     const IS_TENSOR: bool = false;
 }
 
 impl<T> NotTensor for TensorProbe<T> {}
 
-/// Says at compile time whether a batch can be counted. What is no batch at all is reported elsewhere.
+/// Tests at compile time whether a batch has a size. A type that is not a batch is reported
+/// elsewhere.
 #[derive(Debug)]
 pub struct BatchProbe<T>(std::marker::PhantomData<T>);
 
 impl<T: Batch> BatchProbe<T> {
-    /// Whether something in it carries the size.
+    /// Whether the batch has a size.
     pub const COUNTED: bool = T::SIZED;
 }
 
-/// The answer for what is no batch.
+/// The constant of a type that is not a batch.
 pub trait NotBatch {
-    /// Not asked.
+    /// True, since another error reports the type.
     const COUNTED: bool = true;
 }
 
 impl<T> NotBatch for BatchProbe<T> {}
 
-/// A step's batch has to say how many samples it holds. [`NotBatch`] is in scope where it is asked.
+/// Requires that the batch of a step has a size. [`NotBatch`] must be in scope.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_counted {
@@ -408,14 +413,14 @@ macro_rules! __assert_counted {
             ::core::concat!(
                 "`",
                 ::core::stringify!($ty),
-                "` has no batch size\n= help: take a tensor, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
+                "` has no batch size\n= help: write a tensor type, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
                  to count"
             )
         )
     };
 }
 
-/// A module field must not be a bare tensor. [`NotTensor`] is in scope where it is asked.
+/// Requires that a module field is not a bare tensor. [`NotTensor`] must be in scope.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_not_tensor {
@@ -426,7 +431,8 @@ macro_rules! __assert_not_tensor {
                 "field `",
                 $field,
                 "` must not be a bare tensor, which is neither trained nor saved\n= help: write \
-                 `#[buffer(expression)]` for a tensor that is saved, or use `Param<Tensor<D>>`"
+                 `#[buffer(expr)]` for a tensor that is saved but not trained, or the type `Param<Tensor<D>>` for one \
+                 that is trained"
             )
         )
     };

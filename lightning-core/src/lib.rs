@@ -1,5 +1,5 @@
-//! A Lightning-style trainer for [Burn](https://burn.dev): a model is an annotated struct with a `training_step`, and
-//! `#[lightning_module]` makes the trainer's wiring of it at compile time.
+//! A Lightning-style trainer for [Burn](https://burn.dev): a model is an annotated struct with a
+//! `training_step`, and `#[lightning_module]` makes the trainer's wiring of it at compile time.
 //!
 //! ```
 //! use burn::{nn::*, optim::AdamConfig, prelude::*};
@@ -236,8 +236,9 @@ pub use trainer::{FitReport, Trainer};
 
 /// The names that nearly every program uses: `use lightning_core::prelude::*;`.
 ///
-/// Everything else is reached through the modules that are exported here as well: `schedulers::Noam::new(…)`,
-/// `metrics::FBeta::f1()`, `callbacks::Timer::new(…)`, `data::k_fold(…)`.
+/// Everything else is reached through the modules that are exported here as well:
+/// `schedulers::Noam::new(…)`, `metrics::FBeta::f1()`, `callbacks::Timer::new(…)`,
+/// `data::k_fold(…)`.
 pub mod prelude {
     #[cfg(feature = "csv")]
     #[doc(no_inline)]

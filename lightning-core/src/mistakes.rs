@@ -1,7 +1,8 @@
 //! The compiler's messages for wrong programs, and the correct programs.
 //!
 //! One page for each class of mistake that `#[lightning_module]`, `#[data_module]` and
-//! `#[derive(Batch)]` report: a minimal program with the mistake, the message, and the correct program.
+//! `#[derive(Batch)]` report: a minimal program with the mistake, the message, and the correct
+//! program.
 //!
 //! | | |
 //! |---|---|

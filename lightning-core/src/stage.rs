@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// What a run is doing: given to `setup` and `teardown`, part of every log record and error.
 ///
-/// During `fit`, hooks and records of the validation that `fit` itself runs carry [`Stage::Validate`].
+/// During `fit`, hooks and records of the validation that `fit` itself runs carry
+/// [`Stage::Validate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {

@@ -112,7 +112,7 @@ pub(crate) const HOOKS: &[HookDef] = &[
         .detail("`ControlFlow::Break(())` skips the rest of the epoch."),
     hook("on_train_batch_end", "OnTrainBatchEnd", Both, InBatch, Step(Train), TRAIN_END,
         "After each training batch.")
-        .detail("`outputs` is the value that the step gave to `Loss::output`."),
+        .detail("`outputs` is the value that the step passed to `Loss::output`."),
     hook("on_before_zero_grad", "OnBeforeZeroGrad", Both, InBatch, Step(Train), BATCH_CX,
         "After `training_step`, before the first backward pass of each optimizer step."),
     hook("on_before_backward", "OnBeforeBackward", Both, InBatch, Step(Train), BATCH_CX,

@@ -12,8 +12,8 @@ use syn::{
 
 use crate::paths::plain;
 
-/// Names that the runtime's trait `Habits` has methods for. The trait is imported where one of them
-/// is used: the module may have a method or field of the name, which only rustc knows.
+/// Names that the runtime's trait `PythonHints` has methods for. The trait is imported where one of
+/// them is used: the module may have a method or field of the name, which only rustc knows.
 const ON_SELF: &[&str] = &[
     "log",
     "log_dict",

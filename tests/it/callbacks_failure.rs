@@ -97,11 +97,15 @@ fn skipped(path: &Path) -> Vec<u64> {
 fn a_spike_ends_the_run_and_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let spikes = || SpikeDetection::new().exclude_batches_path(folder.path().join("notes"));
-    // The mean before is 1: a loss of 3 is twice that away. It is the second batch of the second epoch, number 4 of the run.
+    // The mean before is 1: a loss of 3 is twice that away. It is the second batch of the second
+    // epoch, number 4 of the run.
     let error = fit(&[1.0, 1.0, 1.0, 1.0, 3.0, 1.0], 2, spikes()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Hook);
     let text = error.to_string();
-    assert!(text.contains("spikes to 3 in training batch 4") && text.contains("skip_batches.json"), "{text}");
+    assert!(
+        text.contains("the loss of training batch 4 is 3, too far from") && text.contains("skip_batches.json"),
+        "{text}"
+    );
     assert_eq!(skipped(&folder.path().join("notes/skip_batches.json")), [3, 4]);
 
     fit(&[1.0, 1.0, 1.0, 1.0, 2.9, 1.0], 2, spikes()).unwrap();

@@ -176,7 +176,8 @@ fn fit_net(callback: impl Callback<Net> + 'static, train: &[usize], val: &[usize
     logger
 }
 
-/// Two epochs of 4 batches of 3, 5, 3, 5 samples, two batches a step: every second step is logged, so after 4 and 8 batches.
+/// Two epochs of 4 batches of 3, 5, 3, 5 samples, two batches a step: every second step is logged,
+/// so after 4 and 8 batches.
 #[test]
 fn throughput_counts_batches_and_samples_and_waits_for_its_window() {
     let monitor = ThroughputMonitor::new().window_size(5).items_per_sample(10.0);

@@ -42,7 +42,8 @@ impl PredictionSink<Vec<i32>> for Recorder {
     }
 }
 
-/// 64 samples in batches of 4, of which 4 batches are predicted: 4 batch writes, 1 epoch write, samples [0..3], [4..7], [8..11], [12..15].
+/// 64 samples in batches of 4, of which 4 batches are predicted: 4 batch writes, 1 epoch write,
+/// samples [0..3], [4..7], [8..11], [12..15].
 #[test]
 fn d3_four_batch_writes_and_one_epoch_write() {
     let calls = |interval| {

@@ -152,7 +152,8 @@ impl Large {
 
 #[test]
 fn large_files_are_whole_as_well() {
-    // Nearly ten million weights and two moments of each: written past the page cache, and with the training going on.
+    // Nearly ten million weights and two moments of each: written past the page cache, and with the
+    // training going on.
     let folder = tempfile::tempdir().unwrap();
     let mut model = Large::new(LargeHparams::default());
     let weights_only = ModelCheckpoint::latest().save_weights_only(true).filename("weights");

@@ -1,5 +1,5 @@
-//! A full disk, a folder that cannot be written, a folder that is gone: an error with the path and the step, and the checkpoint before
-//! is whole.
+//! A full disk, a folder that cannot be written, a folder that is gone: an error with the path and
+//! the step, and the checkpoint before is whole.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ fn loader(count: usize) -> DataLoader<Rows> {
     DataLoader::from_batches(batches(&vec![8; count], 1)).unwrap()
 }
 
-/// Does something to the file system after so many batches.
+/// Does something to the file system after a number of batches.
 struct After<F> {
     batch: u64,
     act: F,
@@ -79,7 +79,8 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     assert!(text.contains("file/checkpoints") && text.contains("global step 2"), "{text}");
 }
 
-/// Runs the child of these tests: as itself, or without root's rights, to which permissions mean nothing.
+/// Runs the child of these tests: as itself, or without root's rights, to which permissions mean
+/// nothing.
 fn child(mode: &str, folder: &Path, limited: Option<&str>) -> Option<(bool, String)> {
     let program = env!("CARGO_BIN_EXE_faults");
     let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
@@ -122,7 +123,8 @@ fn a_read_only_folder_is_an_error_and_the_checkpoint_before_stays() {
     assert_eq!(inspect(newest(&root.path().join("checkpoints"))).unwrap().metadata.global_step, 2);
 }
 
-/// A limit on the size of files stands for a full disk: the state of the model grows until its checkpoint is too large.
+/// A limit on the size of files stands for a full disk: the state of the model grows until its
+/// checkpoint is too large.
 #[test]
 fn a_full_disk_is_an_error_and_the_checkpoint_before_stays() {
     let root = tempfile::tempdir().unwrap();

@@ -127,7 +127,10 @@ fn the_state_of_a_data_module_is_there_before_its_loaders_are_made() {
     assert_eq!(lesson, 8);
     let (lesson, report) = run(0, CurriculumHparams::default().with_batch_size(5), Resume::Path(path.clone()));
     assert_eq!(lesson, 8, "the stored one, and not the one that `setup` has counted");
-    assert_eq!(report.differences, ["the data hyperparameter `batch_size` was 4, and is 5"]);
+    assert_eq!(
+        report.differences,
+        ["the data hyperparameter `batch_size` was 4 when the checkpoint was written and is 5 now"]
+    );
 }
 
 /// Averages the weights, and has the average saved as the model.

@@ -117,7 +117,8 @@ fn g6_steps_that_are_logged() {
         let steps = records.iter().filter(|record| record.value("l_s").is_some());
         steps.map(|record| record.position.global_step).collect()
     };
-    // PyTorch Lightning counts from 0 (range(n - 1, 10, n)); a record here says how many steps have been taken.
+    // PyTorch Lightning counts from 0 (range(n - 1, 10, n)); a record here says how many steps have
+    // been taken.
     assert_eq!(logged(10, 1), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(logged(3, 1), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     assert_eq!(logged(3, 5), [5, 10]);
@@ -156,7 +157,8 @@ fn g10_eight_of_thirty_two() {
 
 #[test]
 fn g11_what_is_no_number() {
-    // `None`, texts, lists and maps are no `LogValue`: they do not compile (`ui/c11_log`). A tensor of several elements has the type.
+    // `None`, texts, lists and maps are no `LogValue`: they do not compile (`ui/c11_log`). A tensor
+    // of several elements has the type.
     let mut model = Several::new(SeveralHparams::default());
     let error = quiet(Several::trainer()).max_epochs(1).build().unwrap().fit(&mut model, loader(1)).unwrap_err();
     assert!(error.to_string().contains("`several`") && error.to_string().contains("3 elements"), "{error}");
@@ -223,6 +225,7 @@ fn g9_several_loaders_and_the_epoch() {
     let report = trainer.test(&mut model, [loader(2), loader(1)]).unwrap();
     assert_eq!((report["bar/dataloader_idx_0"], report["bar/dataloader_idx_1"]), (1.0, 2.0));
     assert_eq!(report["foobar"], 3.0);
-    // PyTorch Lightning gives a table a loader, each with the epoch's values once more; here there is one table of all.
+    // PyTorch Lightning gives a table a loader, each with the epoch's values once more; here there
+    // is one table of all.
     assert_eq!(report.metrics.len(), 3, "{}", report.metrics);
 }

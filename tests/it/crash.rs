@@ -1,4 +1,5 @@
-//! A few of the kills of the crash program, which does two hundred by hand: `cargo run -p lightning-tests --bin crash -- 200`.
+//! A few of the kills of the crash program, which does two hundred by hand: `cargo run -p
+//! lightning-tests --bin crash -- 200`.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! Damaged files, of which the program reads a million by hand: `cargo run -p lightning-tests --bin damaged -- 1000000 > /dev/null`.
+//! Damaged files, of which the program reads a million by hand: `cargo run -p lightning-tests --bin
+//! damaged -- 1000000 > /dev/null`.
 
 use std::process::Command;
 

@@ -82,8 +82,9 @@ fn a_combination_can_be_trained_on() {
     }
 }
 
-/// What PyTorch Lightning's `test_prediction_writer.py` asks of its writer: 64 samples in batches of 4, 4 of them predicted; the writer is told
-/// the indices of each batch's samples, and once of all.
+/// What PyTorch Lightning's `test_prediction_writer.py` asks of its writer: 64 samples in batches
+/// of 4, 4 of them predicted; the writer is told the indices of each batch's samples, and once of
+/// all.
 #[test]
 fn d3_indices_of_predicted_batches() {
     #[derive(Clone, Default)]

@@ -271,8 +271,8 @@ fn a_timeout_names_the_item() {
             assert_eq!(batches.next().unwrap().unwrap(), [5, 6, 7, 8, 9]);
             let error = batches.next().unwrap().unwrap_err().to_string();
             assert!(error.starts_with("batch 2 was not ready after 500ms: worker "), "{error}");
-            assert!(error.contains("is at item 13 of the dataset (batch 2); help: raise `timeout`"), "{error}");
-            // Nobody waits for the one that hangs, and it ends when it can.
+            assert!(error.contains("is at item 13 of the dataset (batch 2); help: increase `timeout`"), "{error}");
+            // The worker that hangs is not waited for, and ends when it can.
             assert!(batches.next().is_none());
             drop(batches);
             assert!(threads.alive() >= 1);

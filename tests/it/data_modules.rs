@@ -91,7 +91,10 @@ fn written_hparams(data: PreparedHparams) -> Result<Value> {
 fn hyperparameters_of_module_and_data_are_written_together() {
     assert_eq!(written_hparams(PreparedHparams::default()).unwrap(), json!({"lr": 0.1, "batch_size": 4}));
     let error = written_hparams(PreparedHparams::default().with_lr(0.2)).unwrap_err();
-    assert_eq!(error.message(), "the hyperparameter `lr` is 0.1 in the module and 0.2 in the data module");
+    assert_eq!(
+        error.message(),
+        "the hyperparameter `lr` must be equal in the module and the data module, found 0.1 and 0.2"
+    );
 }
 
 #[test]

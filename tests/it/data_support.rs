@@ -61,7 +61,7 @@ impl Threads {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Waits, within the watchdog's patience, for threads that nobody joins.
+    /// Waits, within the watchdog's patience, for threads that are not joined.
     pub fn wait_until_none(&self) {
         while self.alive() > 0 {
             std::thread::sleep(Duration::from_millis(1));

@@ -135,7 +135,8 @@ fn persistent_workers_are_prepared_once() {
     });
 }
 
-/// Two threads that sleep do not need two cores: one sleeps 10 ms over a step while the other sleeps 8 ms over a batch.
+/// Two threads that sleep do not need two cores: one sleeps 10 ms over a step while the other
+/// sleeps 8 ms over a batch.
 #[test]
 fn loading_overlaps_the_step() {
     const STEP: Duration = Duration::from_millis(10);
@@ -169,7 +170,8 @@ fn loading_overlaps_the_step() {
 fn a_step_does_not_wait_for_the_batch_after_its_own() {
     use crate::support::*;
 
-    // The second batch never comes; the trainer knows from the loader's length that one batch is all it wants.
+    // The second batch never comes; the trainer knows from the loader's length that one batch is
+    // all it wants.
     watched(|| {
         let data = batches(&[4], 1).remove(0);
         let loader = DataLoader::from_loader(Stuck(data));

@@ -48,7 +48,8 @@ fn fit(values: &[f64], validates: bool, trainer: TrainerBuilder<Scripted>) -> Fi
     trainer.build().unwrap().fit(&mut model, (loader(2), loader(2))).unwrap()
 }
 
-/// The rows ES1 to ES3 with the metric logged at the end of the training epoch, with and without validation.
+/// The rows ES1 to ES3 with the metric logged at the end of the training epoch, with and without
+/// validation.
 #[test]
 fn es4_logged_at_the_end_of_the_training_epoch() {
     for validates in [true, false] {
@@ -65,7 +66,8 @@ fn es4_logged_at_the_end_of_the_training_epoch() {
     }
 }
 
-/// Every second epoch is validated: checks at the ends of epochs 1 and 3, and the second of them stops.
+/// Every second epoch is validated: checks at the ends of epochs 1 and 3, and the second of them
+/// stops.
 #[test]
 fn es12_checks_are_counted_and_not_epochs() {
     let stopping = EarlyStopping::new(Scripted::VAL_SCORE).patience(1);
@@ -85,7 +87,8 @@ fn es15_the_minimum_of_epochs_wins() {
     assert!(matches!(report.stop_reason, StopReason::EarlyStopped(_)), "{report}");
 }
 
-/// A run that had been stopped is over when it is resumed, unless the program has more patience by now.
+/// A run that had been stopped is over when it is resumed, unless the program has more patience by
+/// now.
 #[test]
 fn a_stopped_run_goes_on_with_more_patience() {
     let folder = tempfile::tempdir().unwrap();

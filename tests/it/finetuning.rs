@@ -1,4 +1,5 @@
-//! `BackboneFinetuning` and `BaseFinetuning`: the row W5 of the behaviour cases, and the schedules of LIGHTNING.md 3.5.
+//! `BackboneFinetuning` and `BaseFinetuning`: the row W5 of the behaviour cases, and the schedules
+//! of LIGHTNING.md 3.5.
 
 use std::sync::{Arc, Mutex};
 
@@ -40,7 +41,8 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
-/// Notes the rates and the backbone's first weight at the start of each epoch, after what was asked for before it.
+/// Notes the rates and the backbone's first weight at the start of each epoch, after what was asked
+/// for before it.
 #[derive(Clone, Default)]
 struct Watch {
     rates: Arc<Mutex<Vec<Vec<f64>>>>,
@@ -200,7 +202,7 @@ fn a_second_fit_goes_on_with_what_has_been_unfrozen() {
     assert_eq!(trainer.fit(&mut model, data()).unwrap().current_epoch, 2);
     let before = floats(model.backbone.weight.val());
     assert_eq!(trainer.fit(&mut model, data()).unwrap().current_epoch, 4);
-    assert_ne!(floats(model.backbone.weight.val()), before, "it is not frozen anew");
+    assert_ne!(floats(model.backbone.weight.val()), before, "it is not frozen again");
     let own: Vec<f64> = watch.rates.lock().unwrap().iter().filter_map(|rates| rates.get(1).copied()).collect();
     assert_eq!(own.len(), 3, "in one group: {own:?}");
     assert!(own.iter().zip([0.001, 0.002, 0.004]).all(|(own, expected)| (own - expected).abs() < 1e-12), "{own:?}");
@@ -221,7 +223,7 @@ fn what_cannot_be_done_is_said() {
     let mut trainer = quiet(Transfer::trainer()).max_epochs(1).callback(BaseFinetuning::new(NoGroup)).build().unwrap();
     let data = DataLoader::from_batches(batches(&[4; 3], 1)).unwrap();
     let text = trainer.fit(&mut model, data).unwrap_err().to_string();
-    assert!(text.contains("`head` has no learning rate of its own"), "{text}");
+    assert!(text.contains("`head` has no separate learning rate"), "{text}");
     let wrong = BackboneFinetuning::new(Transfer::BACKBONE).backbone_initial_lr(f64::NAN);
     assert!(quiet(Transfer::trainer()).callback(wrong).build().is_err());
 }

@@ -1,7 +1,14 @@
 //! Metric keys of another module, where the compiler does not see them; and warnings in the report of their own run.
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::{ErrorKind, callbacks::LambdaCallback, prelude::*};
+use lightning_core::{
+    ErrorKind,
+    callbacks::LambdaCallback,
+    log,
+    optim::{Interval, OptimizerSetup, Schedule},
+    prelude::*,
+    testing::capture,
+};
 
 use crate::support::{Net, NetHparams, Rows, batches, quiet};
 
@@ -66,6 +73,55 @@ fn a_callback_that_looks_up_a_key_of_another_module_fails() {
     let mut model = Other::new(OtherHparams::default());
     let error = quiet(Other::trainer()).callback(lookup).build().unwrap().fit(&mut model, loader()).unwrap_err();
     check(&error, "on_train_batch_end");
+}
+
+/// A module whose schedule monitors a metric of [`Other`], which logs under the same name.
+#[lightning_module]
+struct Watching {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Watching {
+    fn configure_optimizers(&self) -> Result<OptimizerSetup> {
+        let schedule = Schedule::new(schedulers::ReduceLROnPlateau::new(0.1), Interval::Epoch)?;
+        Ok(OptimizerSetup::scheduled("sgd", SgdConfig::new(), schedule.monitor(Other::TRAIN_LOSS)))
+    }
+    fn training_step(&self, batch: Rows) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = cross_entropy(self.layer.forward(batch.x), batch.y);
+        train_loss
+    }
+}
+
+#[test]
+fn a_schedule_that_monitors_a_metric_of_another_module_is_refused() {
+    let mut model = Watching::new(WatchingHparams::default());
+    let error = quiet(Watching::trainer()).build().unwrap().fit(&mut model, loader()).unwrap_err().to_string();
+    let expected = "the schedule of `sgd` must monitor a metric of `Watching`, found `train_loss` of `Other`";
+    assert!(error.contains(expected), "{error}");
+}
+
+/// Outside of a run a key finds what its own module has logged.
+#[test]
+fn captured_values_belong_to_the_modules_that_logged_them() {
+    let (net, other) = (Net::new(NetHparams::default()), Other::new(OtherHparams::default()));
+    let batch = batches(&[4], 1).remove(0);
+    let (loss, logged) = capture(|| net.training_step(batch.clone()));
+    let loss = f64::from(loss.into_scalar::<f32>());
+    assert_eq!((logged.get(Net::TRAIN_LOSS), logged.value("train_loss")), (Some(loss), Some(loss)));
+    assert_eq!(logged.get(Other::TRAIN_LOSS), None);
+    // The last value has the name, and each module its own.
+    let (second, logged) = capture(|| {
+        net.training_step(batch.clone());
+        other.training_step(batch.clone())
+    });
+    let second = f64::from(second.into_scalar::<f32>());
+    assert_eq!((logged.get(Net::TRAIN_LOSS), logged.get(Other::TRAIN_LOSS)), (Some(loss), Some(second)));
+    assert_eq!(logged.value("train_loss"), Some(second));
+    let ((), logged) = capture(|| log("extra", &0.5));
+    assert_eq!(logged.get(lightning_core::MetricKey::<Net>::named("extra")), Some(0.5));
 }
 
 /// Generic callbacks have keys of their module.

@@ -13,7 +13,8 @@ use lightning_core::prelude::*;
 
 use crate::support::{Rows, batches, bits, quiet};
 
-/// A network of everything that joins a graph: parameters, running statistics, a table, a buffer, a frozen layer, dropout.
+/// A network of everything that joins a graph: parameters, running statistics, a table, a buffer, a
+/// frozen layer, dropout.
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = 0.01)]
 struct Deep {

@@ -1,4 +1,5 @@
-//! The trainer against a loop written by hand with Burn's own optimizers: equal bit by bit after 200 steps.
+//! The trainer against a loop written by hand with Burn's own optimizers: equal bit by bit after
+//! 200 steps.
 
 use burn::{
     module::Module,

@@ -1,5 +1,5 @@
-//! The layers of `lightning-core`, as ARCHITECTURE.md lists them: a room imports only from rooms below
-//! it, and no circle of imports has more than three files.
+//! The layers of `lightning-core`, as ARCHITECTURE.md lists them: a room imports only from rooms
+//! below it, and no circle of imports has more than three files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +10,8 @@ use std::{
 /// The largest circle of files that import each other.
 const LARGEST_CIRCLE: usize = 3;
 
-/// Files that stand beside the layers: the façade, what generated code names, pages of documentation.
+/// Files that stand beside the layers: the façade, what generated code names, pages of
+/// documentation.
 const BESIDE: &[&str] = &["lib.rs", "__private.rs", "mistakes.rs"];
 
 fn root() -> PathBuf {
@@ -215,8 +216,8 @@ fn definitions(text: &str) -> BTreeSet<String> {
     names
 }
 
-/// Every edge from a file to a file it imports from. A file that re-exports its own submodules does not
-/// depend on them.
+/// Every edge from a file to a file it imports from. A file that re-exports its own submodules does
+/// not depend on them.
 fn edges(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
     let resolver = Resolver::new(sources);
     let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! Everything a run calls, in order, against literal lists; an error and an interruption in each hook in turn.
+//! Everything a run calls, in order, against literal lists; an error and an interruption in each
+//! hook in turn.
 
 use std::sync::{Arc, Mutex};
 
@@ -127,7 +128,8 @@ fn probed(trainer: TrainerBuilder<Probed>) -> (Probed, Trainer<Probed>, Probe, M
     (model, trainer, probe, memory)
 }
 
-/// Each word is a hook that callback and module have; what begins with `C.` or `=` is the callback's or the module's alone.
+/// Each word is a hook that callback and module have; what begins with `C.` or `=` is the
+/// callback's or the module's alone.
 fn list(words: &str) -> Vec<String> {
     let both = |word: &str| match (word.strip_prefix('='), word.starts_with("C.")) {
         (Some(own), _) => vec![own.to_owned()],
@@ -302,7 +304,8 @@ fn h2_manual_optimization_runs_the_hooks_inside_the_step() {
     let all = probe.ledger.take();
     let from = all.iter().position(|call| call == "C.on_train_batch_start").unwrap();
     let to = all.iter().position(|call| call == "on_train_batch_end").unwrap();
-    // As PyTorch Lightning's list, in the order of entry: no clipping, no schedule, no zero_grad of the trainer's.
+    // As PyTorch Lightning's list, in the order of entry: no clipping, no schedule, no zero_grad of
+    // the trainer's.
     let mut batch = list(
         "on_train_batch_start =training_step on_before_backward on_after_backward on_before_optimizer_step =END on_train_batch_end",
     );
@@ -351,7 +354,8 @@ const HOOKS: &[(&str, Place, &str)] = &[
     ("on_fit_end", OVER, CLOSE),
 ];
 
-/// One epoch of two training batches and one validation batch with a fault in the first call of this name.
+/// One epoch of two training batches and one validation batch with a fault in the first call of
+/// this name.
 fn fit_with(
     call: &str,
     fault: Fault,

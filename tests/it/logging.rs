@@ -71,7 +71,8 @@ fn nothing_is_read_between_log_intervals() {
     }
     impl<M> Callback<M> for Waits {
         fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-            // The interval's own refresh comes after this hook: it is seen at the start of the next batch.
+            // The interval's own refresh comes after this hook: it is seen at the start of the next
+            // batch.
             self.seen.push((cx.batch_step(), readback::waits()));
             Ok(())
         }

@@ -1,9 +1,13 @@
-//! Integration tests: programs as users write them, compared with hand-written loops and literal numbers.
+//! Integration tests: programs as users write them, compared with hand-written loops and literal
+//! numbers.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
+mod accumulation_schedule;
 mod averaging;
+mod averaging_support;
+mod averaging_swa;
 mod book;
 mod callbacks_failure;
 mod callbacks_lambda;
@@ -51,6 +55,9 @@ mod model_checkpoint;
 mod monitoring;
 mod optimization;
 mod optimizers;
+mod optimizers_schedules;
+mod optimizers_several;
+mod optimizers_support;
 mod outputs;
 mod path;
 mod precision;

@@ -1,4 +1,5 @@
-//! A run of any length needs as much memory as a short one; the program `memory` looks at longer ones.
+//! A run of any length needs as much memory as a short one; the program `memory` looks at longer
+//! ones.
 
 use std::{fs, process::Command};
 
@@ -7,7 +8,8 @@ use crate::tiny::{growth_of_fits, growth_of_steps};
 #[test]
 fn steps_do_not_grow() {
     alone("memory::steps_do_not_grow", || {
-        // The allocator's own pages come and go by about a MiB, whatever the number of steps: 2 MiB are 75 bytes a step.
+        // The allocator's own pages come and go by about a MiB, whatever the number of steps: 2 MiB
+        // are 75 bytes a step.
         let grown = growth_of_steps(30_000, 2_000).unwrap();
         assert!(grown < 2.0, "{grown} MiB");
     });

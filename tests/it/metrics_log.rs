@@ -1,4 +1,5 @@
-//! Stateful metrics in a run: when they are made, updated, computed and reset, and under which names.
+//! Stateful metrics in a run: when they are made, updated, computed and reset, and under which
+//! names.
 
 use std::sync::{Arc, Mutex};
 
@@ -95,7 +96,7 @@ fn training_has_the_batch_at_each_step_and_all_batches_at_the_end() {
     assert_eq!(steps.len(), 6);
     let epochs = memory.values("train_acc_epoch");
     let weighted = |steps: &[f64]| (8.0 * steps[0] + 8.0 * steps[1] + 4.0 * steps[2]) / 20.0;
-    assert_eq!(epochs.len(), 2, "each epoch begins anew");
+    assert_eq!(epochs.len(), 2, "each epoch starts from nothing");
     for (epoch, steps) in epochs.iter().zip(steps.chunks(3)) {
         assert!((epoch - weighted(steps)).abs() < 1e-12, "{epoch} {steps:?}");
     }
@@ -358,7 +359,7 @@ fn a_metric_is_made_once_a_run() {
     };
     // One for each of the two; the loaders and epochs have copies.
     assert_eq!((run(), run()), (2, 2));
-    // Outside of a run nobody wants one.
+    // Outside of a run none is needed.
     let before = *MADE.lock().unwrap();
     let model = Counting::new(CountingHparams::default());
     let _ = model.training_step(batches(&[4], 1).remove(0));
@@ -437,7 +438,7 @@ fn what_does_not_fit_is_an_error_with_the_metrics_name() {
         ("rows", ["`rows`", "1 predictions and 4 targets"]),
         ("classes", ["`classes`", "classes from 0 to 2"]),
         ("labels", ["`labels`", "num_classes"]),
-        ("nothing", ["`r2`", "1 samples"]),
+        ("nothing", ["`r2`", "at least 2 samples, found 1"]),
     ] {
         let error = wrong(mistake).unwrap_err();
         let text = error.to_string();

@@ -1,4 +1,5 @@
-//! Stateful metrics in checkpoints: an epoch that is resumed in its middle comes to the values of one that never stopped.
+//! Stateful metrics in checkpoints: an epoch that is resumed in its middle comes to the values of
+//! one that never stopped.
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{

@@ -1,4 +1,5 @@
-//! The rows G of the behaviour table: what is logged, where and how often. The numbers are PyTorch Lightning's.
+//! The rows G of the behaviour table: what is logged, where and how often. The numbers are PyTorch
+//! Lightning's.
 
 use std::collections::BTreeSet;
 
@@ -213,7 +214,8 @@ impl ThreeNumbers {
     }
 }
 
-/// `None`, a text, a list and a nested dictionary do not compile: `tests/ui/c11_log`. How many elements a tensor has is known at run time.
+/// `None`, a text, a list and a nested dictionary do not compile: `tests/ui/c11_log`. How many
+/// elements a tensor has is known at run time.
 #[test]
 fn g11_several_numbers_are_an_error() {
     let mut model = ThreeNumbers::new(ThreeNumbersHparams::default());

@@ -169,7 +169,8 @@ fn a_break_leaves_the_rest_of_the_epoch_out() {
     let mut trainer =
         quiet(Handing::trainer()).max_epochs(2).num_sanity_val_steps(0).accumulate_grad_batches(4).build().unwrap();
     let report = trainer.fit(&mut model, (loader(&[1; 5]), loader(&[1]))).unwrap();
-    // As in PyTorch Lightning no step, no batch end and no validation; the window that was begun is stepped, since the epoch is over.
+    // As in PyTorch Lightning no step, no batch end and no validation; the window that was begun is
+    // stepped, since the epoch is over.
     let epoch = [
         "start 0 of 1 rows",
         "step 0",
@@ -192,7 +193,7 @@ fn a_break_leaves_the_rest_of_the_epoch_out() {
     assert_eq!((report.current_epoch, report.batch_step, report.global_step), (3, 0, 0));
 }
 
-/// Outputs that nobody takes are dropped, whatever they are.
+/// Unused outputs of any type are dropped.
 #[lightning_module]
 struct Unread {
     #[init(LinearConfig::new(8, 3).init(device))]
@@ -211,7 +212,7 @@ impl Unread {
 }
 
 #[test]
-fn outputs_that_nobody_takes_are_dropped() {
+fn unused_outputs_are_dropped() {
     let mut model = Unread::new(UnreadHparams::default());
     let mut trainer = quiet(Unread::trainer()).build().unwrap();
     assert_eq!(trainer.validate(&mut model, loader(&[1, 1])).unwrap().batches, 2);

@@ -1,4 +1,5 @@
-//! The whole path: an annotated struct is trained, validated, tested, asked for predictions, saved and loaded.
+//! The whole path: an annotated struct is trained, validated, tested, asked for predictions, saved
+//! and loaded.
 
 use lightning_core::{prelude::*, trainer::StopReason};
 

@@ -1,4 +1,5 @@
-//! Runs in every precision: what they compute in, what they keep, and what becomes of steps that overflow.
+//! Runs in every precision: what they compute in, what they keep, and what becomes of steps that
+//! overflow.
 
 use burn::{
     module::{Module, ModuleMapper, Param},
@@ -238,7 +239,8 @@ fn an_overflow_skips_exactly_its_step() {
     assert!(report.to_string().contains("skipped steps: 1"), "{report}");
     let (expected, report) = run_faulty(None, "16-mixed");
     assert_eq!((report.skipped_steps, report.skipped_batches, report.global_step), (0, 1, 19));
-    // After the overflow the losses are scaled by 32768 instead of 65536: gradients below a 16384th round at another place.
+    // After the overflow the losses are scaled by 32768 instead of 65536: gradients below a 16384th
+    // round at another place.
     for (weight, expected) in weights.iter().zip(&expected) {
         assert!((weight - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{weight} and {expected}");
     }
@@ -286,7 +288,8 @@ fn a_loss_in_16_bits_is_scaled_in_float32() {
     let before: Vec<f32> = model.layer.weight.val().into_data().try_to_vec().unwrap();
     let mut trainer = quiet(OwnLoss::trainer()).max_epochs(1).precision("16-mixed").build().unwrap();
     let report = trainer.fit(&mut model, batches(&[64; 3], 8)).unwrap();
-    // 65536, with which the backward pass begins, is just beyond float16: one halving. The loss itself would need two.
+    // 65536, with which the backward pass begins, is just beyond float16: one halving. The loss
+    // itself would need two.
     assert_eq!((report.skipped_steps, report.global_step), (1, 2));
     assert_ne!(model.layer.weight.val().into_data().try_to_vec::<f32>().unwrap(), before);
 }
@@ -361,7 +364,7 @@ fn settings_that_cannot_work_are_refused_with_what_can() {
 
     for mixed in ["16-mixed", "bf16-mixed"] {
         let error = quiet(ByHand::trainer()).precision(mixed).build().unwrap_err();
-        assert_eq!(error.message(), format!("`precision(\"{mixed}\")` is set, and the module optimizes by itself"));
+        assert_eq!(error.message(), format!("`precision(\"{mixed}\")` is not available with manual optimization"));
     }
     let mut trainer = quiet(ByHand::trainer()).max_epochs(1).precision("bf16-true").build().unwrap();
     let mut model = ByHand::new(ByHandHparams::default());

@@ -1,4 +1,5 @@
-//! Runs in 16 bits that are resumed: bit by bit the runs that never stopped, with the loss scale; and resumed otherwise.
+//! Runs in 16 bits that are resumed: bit by bit the runs that never stopped, with the loss scale;
+//! and resumed otherwise.
 
 use burn::{nn::*, optim::*, prelude::*, tensor::activation::relu};
 use lightning_core::{ErrorKind, Rng, prelude::*, trainer::TrainerBuilder};
@@ -154,6 +155,9 @@ fn states_in_another_type_are_not_taken_up() {
     let mut trainer = crate::support::quiet(True64::trainer()).max_epochs(2).resume_from(path.clone()).build().unwrap();
     let error = trainer.fit(&mut True64::fresh(), batches(&[16; 2], 3)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    assert!(error.message().contains("the run was `64-true` and is `32-true`"), "{error}");
+    assert!(
+        error.message().contains("`precision` was `64-true` when the checkpoint was written and is `32-true` now"),
+        "{error}"
+    );
     assert_eq!(error.location().path.as_deref(), Some(&*path));
 }

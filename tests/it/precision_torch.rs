@@ -63,8 +63,9 @@ fn losses_are_those_of_torch_to_the_bits_of_the_type() {
         y: Tensor::from_data(TensorData::new(reference.y.clone(), [64]), &device),
     };
     let full = losses("32-true");
-    // Kernels round at other places than torch's. An operation errs by half a unit in the last place, 2^-9 and 2^-12; a loss comes of a
-    // dozen operations, of weights that errors of earlier steps have reached: 16 of them.
+    // Kernels round at other places than torch's. An operation errs by half a unit in the last
+    // place, 2^-9 and 2^-12; a loss comes of a dozen operations, of weights that errors of earlier
+    // steps have reached: 16 of them.
     for (precision, tolerance) in [("32-true", 1e-5), ("bf16-mixed", 16.0 / 512.0), ("16-mixed", 16.0 / 4096.0)] {
         let expected = losses(precision);
         let [w1, b1, w2, b2] = &reference.weights;

@@ -1,5 +1,6 @@
-//! What panics, or would be silently wrong, when a module meets 16 bits: each is an error that says what to do, and has a remedy that
-//! works. The CPU backend of the tests is strict about types, where others compute with the wrong ones.
+//! What panics, or would be silently wrong, when a module meets 16 bits: each is an error that says
+//! what to do, and has a remedy that works. The CPU backend of the tests is strict about types,
+//! where others compute with the wrong ones.
 
 use burn::{
     nn::{gru::*, *},

@@ -11,7 +11,7 @@ use burn::{
 use lightning_core::{callbacks::Pruning, prelude::*, trainer::TrainerBuilder};
 
 use crate::{
-    averaging::{Normed, NormedHparams, fit, floats, linear, loader, reference},
+    averaging_support::{Normed, NormedHparams, fit, floats, linear, loader, reference},
     support::{Rows, SaveAfterBatch, quiet},
 };
 

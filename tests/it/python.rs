@@ -41,7 +41,8 @@ fn bits<const D: usize>(tensor: Tensor<D>) -> Vec<u32> {
     tensor.into_data().iter::<f32>().map(f32::to_bits).collect()
 }
 
-/// Every tensor of a model trained on real images, as Rust has it, and as Python's `safetensors` reads it.
+/// Every tensor of a model trained on real images, as Rust has it, and as Python's `safetensors`
+/// reads it.
 #[test]
 fn python_reads_every_tensor() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());

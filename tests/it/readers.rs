@@ -1,4 +1,5 @@
-//! The readers of the examples on the real files where they are, images under folders, and augmentation beside torchvision's.
+//! The readers of the examples on the real files where they are, images under folders, and
+//! augmentation beside torchvision's.
 
 use std::{
     fs,
@@ -47,7 +48,8 @@ fn the_real_fashion_mnist() {
     let Some(folder) = real("the_real_fashion_mnist", "fashion-mnist") else { return };
     let files = fashion_mnist(&folder).unwrap();
     assert_eq!((files.train.len(), files.test.len()), (60_000, 10_000));
-    // The first labels of the official files: ankle boot, T-shirt, T-shirt; ankle boot, pullover, trouser.
+    // The first labels of the official files: ankle boot, T-shirt, T-shirt; ankle boot, pullover,
+    // trouser.
     assert_eq!((&files.train.labels[..3], &files.test.labels[..3]), (&[9, 0, 0][..], &[9, 2, 1][..]));
 }
 
@@ -75,7 +77,8 @@ fn the_real_translations() {
     assert_eq!(french.decode(&french.encode_sentence("Ça alors !")), "Ça alors !");
 }
 
-/// A folder of images through a loader, and a truncated file among them as an error that names item and file.
+/// A folder of images through a loader, and a truncated file among them as an error that names item
+/// and file.
 #[test]
 fn a_folder_of_images() {
     let folder = tempfile::tempdir().unwrap();

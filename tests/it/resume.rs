@@ -44,7 +44,7 @@ fn r2_a_resumed_run_sees_the_batches_that_follow() {
     let report = trainer.fit(&mut model, loader(10)).unwrap();
     assert_eq!(seen.0.take(), ["2", "3"]);
     assert_eq!((report.stop_reason, report.global_step), (StopReason::MaxSteps, 4));
-    assert_eq!(report.differences, ["the setting `max_steps` was 2, and is 4"]);
+    assert_eq!(report.differences, ["the setting `max_steps` was 2 when the checkpoint was written and is 4 now"]);
 }
 
 /// R1: with rows that differ, so that a batch repeated or left out would be seen.
@@ -234,7 +234,8 @@ fn the_log_goes_on_where_the_checkpoint_was_taken() {
     };
     let metrics = |root: &Path| fs::read_to_string(root.join("lightning_logs/version_0/metrics.csv")).unwrap();
     run(whole.path(), 3, Resume::Never, None);
-    // The first part ends before the second's checkpoint was due: rows after it are cut, and come again.
+    // The first part ends before the second's checkpoint was due: rows after it are cut, and come
+    // again.
     run(parts.path(), 2, Resume::Never, None);
     let report = run(parts.path(), 3, Resume::Last, None);
     assert!(report.resumed_from.unwrap().starts_with(parts.path().join("lightning_logs/version_0/checkpoints")));

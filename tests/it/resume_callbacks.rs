@@ -1,4 +1,5 @@
-//! Runs whose callbacks change the weights, the rates or the windows, resumed anywhere: equal to the run that never stopped.
+//! Runs whose callbacks change the weights, the rates or the windows, resumed anywhere: equal to
+//! the run that never stopped.
 
 use burn::{nn::*, optim::*, prelude::*, tensor::Distribution, tensor::activation::relu};
 use lightning_core::{

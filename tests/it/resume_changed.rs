@@ -1,5 +1,5 @@
-//! A run resumed by a program that is not quite the one that wrote the checkpoint: the program's settings hold, and the report says what
-//! they were before; what cannot go on is refused by name.
+//! A run resumed by a program that is not quite the one that wrote the checkpoint: the program's
+//! settings hold, and the report says what they were before; what cannot go on is refused by name.
 
 use std::{fs, path::Path};
 
@@ -63,7 +63,7 @@ fn hparams() -> NetHparams {
     NetHparams::default()
 }
 
-/// Trains for so many steps from the start and saves.
+/// Trains for `steps` steps from the start and saves.
 fn save_after(steps: u64, path: &Path) -> Net {
     seed_everything(1);
     let mut model = Net::new(hparams());
@@ -99,15 +99,18 @@ fn saved(steps: u64) -> Saved {
     Saved { _folder: folder, path, model }
 }
 
-const NO_MAX_STEPS: &str = "the setting `max_steps` was 8, and is not set";
+const NO_MAX_STEPS: &str = "the setting `max_steps` was 8 when the checkpoint was written and is not set now";
 
 #[test]
 fn more_epochs_are_more_epochs() {
     let saved = saved(8);
     let (_, report) = resume(&saved.path, hparams(), 4, |builder| builder.max_epochs(5)).unwrap();
     assert_eq!((report.stop_reason.clone(), report.current_epoch, report.global_step), (StopReason::MaxEpochs, 5, 30));
-    assert_eq!(report.differences, ["the setting `max_epochs` was 3, and is 5", NO_MAX_STEPS]);
-    assert!(report.to_string().contains("`max_epochs` was 3, and is 5"), "{report}");
+    assert_eq!(
+        report.differences,
+        ["the setting `max_epochs` was 3 when the checkpoint was written and is 5 now", NO_MAX_STEPS]
+    );
+    assert!(report.to_string().contains("`max_epochs` was 3 when the checkpoint was written and is 5 now"), "{report}");
 }
 
 /// Nothing is left to do, and the model has the weights.
@@ -129,13 +132,13 @@ fn another_rate_holds_from_the_next_step_on() {
     };
     let (full, same) = step(1e-2);
     let (tenth, lower) = step(1e-3);
-    assert_eq!(same, ["the setting `max_steps` was 8, and is 9"]);
+    assert_eq!(same, ["the setting `max_steps` was 8 when the checkpoint was written and is 9 now"]);
     assert_eq!(
         lower,
         [
-            "the hyperparameter `lr` was 0.01, and is 0.001",
-            "the setting `max_steps` was 8, and is 9",
-            "the learning rate of `optimizer` was 0.01, and is 0.001"
+            "the hyperparameter `lr` was 0.01 when the checkpoint was written and is 0.001 now",
+            "the setting `max_steps` was 8 when the checkpoint was written and is 9 now",
+            "the learning rate of `optimizer` was 0.01 when the checkpoint was written and is 0.001 now"
         ]
     );
     for (full, tenth) in full.iter().zip(tenth) {
@@ -151,7 +154,8 @@ fn another_number_of_the_optimizer_is_told_and_its_state_kept() {
     assert!(text.contains("the optimizer `optimizer` was AdamConfig") && text.contains("beta_1: 0.8"), "{text}");
 }
 
-/// Batches of 8 instead of 4: the share of the epoch that is over stays over, and no point comes twice.
+/// Batches of 8 instead of 4: the share of the epoch that is over stays over, and no point comes
+/// twice.
 #[test]
 fn another_batch_size_goes_on_at_the_same_share_of_the_epoch() {
     for (steps, batch_size, left) in [(8, 8, 2), (8, 2, 8), (7, 12, 1), (9, 24, 0), (6, 8, 3)] {
@@ -159,12 +163,17 @@ fn another_batch_size_goes_on_at_the_same_share_of_the_epoch() {
         let (_, report) = resume(&saved.path, hparams(), batch_size, |builder| builder.max_epochs(2)).unwrap();
         assert_eq!(report.batch_step - steps, left, "{steps} steps, then batches of {batch_size}");
         let now = 24 / batch_size;
-        assert!(report.differences.contains(&format!("an epoch had 6 batches, and has {now}")), "{report}");
+        assert!(
+            report
+                .differences
+                .contains(&format!("an epoch had 6 batches when the checkpoint was written and has {now} now")),
+            "{report}"
+        );
     }
 }
 
 #[test]
-fn another_accumulation_takes_up_the_window() {
+fn another_accumulation_continues_with_the_stored_gradients() {
     let saved = {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.ckpt");
@@ -177,9 +186,15 @@ fn another_accumulation_takes_up_the_window() {
     };
     let (_, report) =
         resume(&saved.path, hparams(), 4, |builder| builder.max_epochs(1).accumulate_grad_batches(3)).unwrap();
-    // Two passes were in the window, and the third fills it: steps after batches 3 and 6.
+    // Two micro-batches were in the buffer, and the third fills it: steps after batches 3 and 6.
     assert_eq!((report.global_step, report.batch_step), (2, 6));
-    assert!(report.differences.iter().any(|text| text == "the setting `accumulate_grad_batches` was 4, and is 3"));
+    assert!(
+        report
+            .differences
+            .iter()
+            .any(|text| text
+                == "the setting `accumulate_grad_batches` was 4 when the checkpoint was written and is 3 now")
+    );
 }
 
 /// How many threads prepare the batches changes nothing.
@@ -234,14 +249,15 @@ fn callbacks_come_and_go() {
     assert_eq!(
         report.differences,
         [
-            "the setting `max_epochs` was 1, and is 3",
-            "the callback `Counter` is not in the checkpoint: it starts anew",
+            "the setting `max_epochs` was 1 when the checkpoint was written and is 3 now",
+            "the callback `Counter` is not in the checkpoint: it starts from its initial state",
             "the checkpoint's callback `EarlyStopping(train_loss, minimize)` is not in the program"
         ]
     );
 }
 
-/// The first epoch is frozen by the program that resumes; the second one's optimizer state of it is left alone.
+/// The first epoch is frozen by the program that resumes; the second one's optimizer state of it is
+/// left alone.
 #[test]
 fn a_field_frozen_by_the_program_stays_frozen() {
     let saved = saved(8);
@@ -254,7 +270,11 @@ fn a_field_frozen_by_the_program_stays_frozen() {
     assert_ne!(model.weights().1, saved.model.weights().1);
     assert_eq!(
         report.differences,
-        [NO_MAX_STEPS, "`backbone.bias` was trained, and is frozen", "`backbone.weight` was trained, and is frozen"]
+        [
+            NO_MAX_STEPS,
+            "`backbone.bias` was trained when the checkpoint was written and is frozen now",
+            "`backbone.weight` was trained when the checkpoint was written and is frozen now"
+        ]
     );
 }
 
@@ -287,7 +307,10 @@ fn another_seed_is_told() {
     let mut model = Net::new(hparams());
     let mut trainer = quiet(Net::trainer()).max_epochs(3).resume_from(&*saved.path).build().unwrap();
     let report = trainer.fit(&mut model, data(4)).unwrap();
-    assert_eq!((report.seed, &*report.differences[0]), (2, "the seed was 1, and is 2"));
+    assert_eq!(
+        (report.seed, &*report.differences[0]),
+        (2, "the seed was 1 when the checkpoint was written and is 2 now")
+    );
 }
 
 #[lightning_module]
@@ -316,7 +339,7 @@ impl Annealed {
 }
 
 #[test]
-fn another_optimizer_and_another_schedule_start_anew() {
+fn another_optimizer_and_another_schedule_start_from_the_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ckpt");
     let run = |by_epoch: bool, epochs: usize, resume: Resume| {
@@ -332,16 +355,17 @@ fn another_optimizer_and_another_schedule_start_anew() {
     let told = report.differences.join("\n");
     for part in [
         "the optimizer `main` was AdamConfig",
-        "does not fit `head.weight`, `head.bias`: the optimizer starts anew there",
+        "does not fit `head.weight`, `head.bias`: the optimizer starts from its initial state there",
         "the schedule of `main` was ",
-        "it has no `best`: it starts anew",
+        "it has no `best`: it starts from its initial state",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(report.current_epoch, 2);
 }
 
-/// Moved to another folder and made read-only, it is still where a run begins; the run writes where it is told.
+/// Moved to another folder and made read-only, it is still where a run begins; the run writes where
+/// it is told.
 #[test]
 fn a_checkpoint_of_another_folder_that_cannot_be_written() {
     let saved = saved(8);
@@ -363,7 +387,8 @@ fn a_checkpoint_of_another_folder_that_cannot_be_written() {
     assert_eq!(fs::read_dir(there.path()).unwrap().count(), 1);
 }
 
-/// What a program does on its own is no difference: a field thawed in the middle of the run stays thawed.
+/// What a program does on its own is no difference: a field thawed in the middle of the run stays
+/// thawed.
 mod thawed {
     use super::*;
 

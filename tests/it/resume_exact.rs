@@ -1,4 +1,5 @@
-//! A resumed run is the run that never stopped: the last checkpoints of both are equal, byte for byte.
+//! A resumed run is the run that never stopped: the last checkpoints of both are equal, byte for
+//! byte.
 
 use std::{
     fs,
@@ -328,7 +329,8 @@ fn difference(a: &Path, b: &Path) -> String {
     text
 }
 
-/// A module in which everything moves: running statistics, dropout, random numbers in every hook, state, a buffer.
+/// A module in which everything moves: running statistics, dropout, random numbers in every hook,
+/// state, a buffer.
 macro_rules! noisy {
     ($name:ident, $hparams:ident, $config:expr $(, $callback:expr)*) => {
         #[lightning_module]
@@ -476,6 +478,7 @@ fn every_moment_of_one_run() {
     };
     let moments = (0..13).flat_map(|step| MOMENTS.map(|moment| (moment, step))).collect();
     let tried = try_case::<WithAdamW>(&case, moments);
-    // 12 batches with three moments in each, 6 validations with two, 2 epochs with two, and the end.
+    // 12 batches with three moments in each, 6 validations with two, 2 epochs with two, and the
+    // end.
     assert_eq!(tried, 12 * 3 + 6 * 2 + 2 * 2 + 1);
 }

@@ -1,4 +1,5 @@
-//! Settings that cannot work, each by itself and all together, and when validation runs by those that can.
+//! Settings that cannot work, each by itself and all together, and when validation runs by those
+//! that can.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,33 +24,51 @@ fn loader(count: usize) -> DataLoader<Rows> {
 fn every_wrong_setting_is_named() {
     let zero = Duration::ZERO;
     let cases = [
-        (Net::trainer().limit_train_batches(-1), "limit_train_batches(-1)"),
-        (Net::trainer().limit_val_batches(1.5), "limit_val_batches(1.5)"),
-        (Net::trainer().limit_test_batches(-0.5), "limit_test_batches(-0.5)"),
-        (Net::trainer().limit_predict_batches(f64::NAN), "limit_predict_batches(NaN)"),
-        (Net::trainer().overfit_batches(-2), "overfit_batches(-2)"),
-        (Net::trainer().overfit_batches(1.01), "overfit_batches(1.01)"),
-        (Net::trainer().overfit_batches(0), "overfit_batches(0)"),
-        (Net::trainer().reload_dataloaders_every_n_epochs(0), "reload_dataloaders_every_n_epochs(0)"),
-        (Net::trainer().val_check_interval(0), "val_check_interval(0)"),
-        (Net::trainer().val_check_interval(0.0), "val_check_interval(0.0)"),
-        (Net::trainer().val_check_interval(-3), "val_check_interval(-3)"),
-        (Net::trainer().val_check_interval(1.2), "val_check_interval(1.2)"),
-        (Net::trainer().val_check_interval(Steps(0)), "val_check_interval(Steps(0))"),
-        (Net::trainer().val_check_interval(Every(zero)), "val_check_interval(Every(0ns))"),
-        (Net::trainer().check_val_every_n_epoch(0), "check_val_every_n_epoch(0)"),
+        (Net::trainer().limit_train_batches(-1), "`limit_train_batches` must not be negative, found -1"),
+        (
+            Net::trainer().limit_val_batches(1.5),
+            "`limit_val_batches` must be a fraction between 0.0 and 1.0, found 1.5",
+        ),
+        (
+            Net::trainer().limit_test_batches(-0.5),
+            "`limit_test_batches` must be a fraction between 0.0 and 1.0, found -0.5",
+        ),
+        (
+            Net::trainer().limit_predict_batches(f64::NAN),
+            "`limit_predict_batches` must be a fraction between 0.0 and 1.0, found NaN",
+        ),
+        (Net::trainer().overfit_batches(-2), "`overfit_batches` must not be negative, found -2"),
+        (Net::trainer().overfit_batches(1.01), "`overfit_batches` must be a fraction between 0.0 and 1.0, found 1.01"),
+        (Net::trainer().overfit_batches(0), "`overfit_batches` must be greater than 0, found 0"),
+        (
+            Net::trainer().reload_dataloaders_every_n_epochs(0),
+            "`reload_dataloaders_every_n_epochs` must be at least 1, found 0",
+        ),
+        (Net::trainer().val_check_interval(0), "`val_check_interval` must be greater than 0, found 0"),
+        (Net::trainer().val_check_interval(0.0), "`val_check_interval` must be greater than 0, found 0.0"),
+        (Net::trainer().val_check_interval(-3), "`val_check_interval` must not be negative, found -3"),
+        (
+            Net::trainer().val_check_interval(1.2),
+            "`val_check_interval` must be a fraction between 0.0 and 1.0, found 1.2",
+        ),
+        (Net::trainer().val_check_interval(Steps(0)), "`val_check_interval` must be greater than 0, found Steps(0)"),
+        (
+            Net::trainer().val_check_interval(Every(zero)),
+            "`val_check_interval` must be greater than 0, found Every(0ns)",
+        ),
+        (Net::trainer().check_val_every_n_epoch(0), "`check_val_every_n_epoch` must be at least 1, found 0"),
         (Net::trainer().check_val_every_n_epoch(None), "check_val_every_n_epoch(None)"),
         (Net::trainer().check_val_every_n_epoch(None).val_check_interval(0.5), "val_check_interval(0.5)"),
-        (Net::trainer().log_every_n_steps(0), "log_every_n_steps(0)"),
-        (Net::trainer().accumulate_grad_batches(0), "accumulate_grad_batches(0)"),
-        (Net::trainer().gradient_clip_val(0.0), "`gradient_clip_val` must be positive, found 0.0"),
-        (Net::trainer().gradient_clip_val(-1.0), "`gradient_clip_val` must be positive, found -1.0"),
-        (Net::trainer().gradient_clip_val(f64::INFINITY), "`gradient_clip_val` must be positive, found inf"),
-        (Net::trainer().max_epochs(1).min_epochs(2), "min_epochs(2)"),
-        (Net::trainer().max_steps(1).min_steps(2), "min_steps(2)"),
-        (Net::trainer().max_time("an hour"), "`max_time`: `an hour`"),
-        (Net::trainer().fast_dev_run(0), "fast_dev_run(0)"),
-        (Net::trainer().accelerator("abacus"), "abacus"),
+        (Net::trainer().log_every_n_steps(0), "`log_every_n_steps` must be at least 1, found 0"),
+        (Net::trainer().accumulate_grad_batches(0), "`accumulate_grad_batches` must be at least 1, found 0"),
+        (Net::trainer().gradient_clip_val(0.0), "`gradient_clip_val` must be positive and finite, found 0.0"),
+        (Net::trainer().gradient_clip_val(-1.0), "`gradient_clip_val` must be positive and finite, found -1.0"),
+        (Net::trainer().gradient_clip_val(f64::INFINITY), "`gradient_clip_val` must be positive and finite, found inf"),
+        (Net::trainer().max_epochs(1).min_epochs(2), "`min_epochs` must be at most `max_epochs`, found 2 and 1"),
+        (Net::trainer().max_steps(1).min_steps(2), "`min_steps` must be at most `max_steps`, found 2 and 1"),
+        (Net::trainer().max_time("an hour"), "`max_time`: invalid time `an hour`"),
+        (Net::trainer().fast_dev_run(0), "`fast_dev_run` must be at least 1 batch, found 0"),
+        (Net::trainer().accelerator("abacus"), "unknown accelerator `abacus`"),
         (Net::trainer().profiler("slow"), "unknown profiler `slow`"),
         (Net::trainer().barebones(true).profiler("simple"), "profiler"),
         (Net::trainer().devices(0), "devices(0)"),
@@ -57,9 +76,9 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().devices(2), "devices(2)"),
         (Net::trainer().devices([0, 1]), "devices([0, 1])"),
         (Net::trainer().accelerator("cpu").devices([3]), "devices([3])"),
-        (Net::trainer().num_nodes(0), "num_nodes(0)"),
-        (Net::trainer().num_nodes(2), "num_nodes(2)"),
-        (Net::trainer().strategy("ddp"), "strategy(\"ddp\")"),
+        (Net::trainer().num_nodes(0), "`num_nodes` must be 1, found 0"),
+        (Net::trainer().num_nodes(2), "`num_nodes` must be 1, found 2"),
+        (Net::trainer().strategy("ddp"), "unknown strategy `ddp`"),
         (Net::trainer().enable_checkpointing(false).callback(ModelCheckpoint::new(Net::VAL_ACC)), "ModelCheckpoint"),
         (Net::trainer().deterministic(true).max_time(Duration::from_secs(1)), "max_time"),
         (Net::trainer().deterministic(true).val_check_interval(Every(Duration::from_secs(1))), "Every"),
@@ -190,7 +209,8 @@ fn v6_validation_only_in_every_third_epoch() {
 
 #[test]
 fn v9_validation_in_the_middle_of_a_window() {
-    // PyTorch Lightning looks at the parameters' `.grad`; here gradients live in the window, which is open when the steps are behind.
+    // PyTorch Lightning looks at the parameters' `.grad`; here gradients live in the window, which
+    // is open when the steps are behind.
     let trainer = Net::quiet().max_epochs(1).accumulate_grad_batches(3).val_check_interval(2);
     assert_eq!(validated(trainer, loader(6)), [(2, 0), (4, 1), (6, 2)]);
 }
@@ -320,7 +340,7 @@ fn overfit_batches_trains_on_the_same_ones_in_order() {
     assert_eq!(run(Counting::trainer().overfit_batches(0.2)), [epoch, epoch].concat());
     let trained = ["[0, 1]", "[2, 3]", "[0, 1]", "[2, 3]"];
     assert_eq!(run(Counting::trainer().overfit_batches(2).limit_val_batches(0)), trained);
-    // Without it the loader shuffles, anew in each epoch.
+    // Without it the loader shuffles differently in each epoch.
     let shuffled = run(Counting::trainer().limit_train_batches(2).limit_val_batches(0));
     assert_ne!(shuffled[..2], shuffled[2..]);
 }
@@ -344,7 +364,7 @@ impl Reloaded {
 }
 
 #[test]
-fn loaders_are_made_anew_after_epochs() {
+fn loaders_are_created_again_after_epochs() {
     let calls = |trainer: TrainerBuilder<Net>| {
         let mut data = Reloaded::new(ReloadedHparams::default());
         let calls = data.calls.clone();

@@ -106,7 +106,8 @@ fn sigusr1_saves_and_goes_on() {
     assert_eq!(lightning_core::checkpoint::inspect(path).unwrap().metadata.global_step, 4);
 }
 
-/// The checkpoint of a run that was interrupted is where it goes on, also when the signal came in a validation.
+/// The checkpoint of a run that was interrupted is where it goes on, also when the signal came in a
+/// validation.
 #[test]
 fn an_interrupted_run_goes_on_as_if_nothing_had_happened() {
     for stage in [Stage::Fit, Stage::Validate] {

@@ -103,7 +103,7 @@ pub fn batches(sizes: &[usize], seed: u64) -> Vec<Rows> {
         .collect()
 }
 
-/// Saves a checkpoint after so many batches.
+/// Saves a checkpoint after a number of batches.
 #[derive(Clone, Debug)]
 pub struct SaveAfterBatch {
     pub batch: u64,
@@ -133,7 +133,6 @@ impl Ledger {
     }
 }
 
-/// The bits of every value of a list, to compare exactly.
 /// `impl Callback` whose every method calls `visit` of the callback with `C.` and the method's name.
 macro_rules! visit_every_hook {
     ($callback:ident) => {
@@ -162,6 +161,7 @@ macro_rules! visit_every_hook {
 }
 pub(crate) use visit_every_hook;
 
+/// The bits of every value of a list, to compare exactly.
 pub fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }

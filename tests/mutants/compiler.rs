@@ -10,7 +10,8 @@ use std::{
 
 use serde_json::Value;
 
-/// What rustc says when it, or a macro, panics; an assertion that fails at compile time is an error like any other.
+/// What rustc says when it, or a macro, panics; an assertion that fails at compile time is an error
+/// like any other.
 const CRASHES: &[&str] = &["internal compiler error", "unexpectedly panicked", "attribute panicked", "derive panicked"];
 
 /// Calls rustc with what the workspace was built from.
@@ -44,7 +45,8 @@ pub(crate) struct Report {
 }
 
 impl Compiler {
-    /// Asks cargo where the libraries are; it has built them for this very test, with the features of the whole workspace.
+    /// Asks cargo where the libraries are; it has built them for this very test, with the features
+    /// of the whole workspace.
     pub(crate) fn new(folder: &Path) -> Self {
         let output = Command::new(env!("CARGO"))
             .args(["test", "--offline", "--workspace", "--test", "mutants", "--no-run"])
@@ -76,8 +78,9 @@ impl Compiler {
         Verdict { errors }
     }
 
-    /// Checks several programs at once, each in a module of its own: reading the libraries is most of the time. An error of one can
-    /// keep rustc from coming to a later error of another, so only what is found here is certain; what is not needs another look.
+    /// Checks several programs at once, each in a module of its own: reading the libraries is most
+    /// of the time. An error of one can keep rustc from coming to a later error of another, so only
+    /// what is found here is certain; what is not needs another look.
     pub(crate) fn check_together(&self, name: &str, sources: &[&str]) -> Together {
         let mut text = String::new();
         let mut places = Vec::new();

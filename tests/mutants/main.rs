@@ -1,10 +1,13 @@
-//! Every way to get a module slightly wrong, one at a time: what compiles would silently not run, so nothing may.
+//! Every way to get a module slightly wrong, one at a time: what compiles would silently not run,
+//! so nothing may.
 //!
-//! A mutant is `examples/src/bin/digits.rs`, or `every_hook.rs` here, with one change: a word misspelt, a parameter moved, a
-//! type changed, an attribute gone. Each has to be an error where the change is. What compiles and is harmless, and what is
-//! reported elsewhere for a reason, is listed by name.
+//! A mutant is `examples/src/bin/digits.rs`, or `every_hook.rs` here, with one change: a word
+//! misspelt, a parameter moved, a type changed, an attribute gone. Each has to be an error where
+//! the change is. What compiles and is harmless, and what is reported elsewhere for a reason, is
+//! listed by name.
 //!
-//! `LIGHTNING_MUTANTS=all` takes all of them (twenty minutes on one core), a number as many; without it a few hundred.
+//! `LIGHTNING_MUTANTS=all` takes all of them (twenty minutes on one core), a number as many;
+//! without it a few hundred.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -80,7 +83,8 @@ fn choose(all: &[Mutant]) -> Vec<&Mutant> {
     all.iter().step_by(step).collect()
 }
 
-/// The mutants whose fate is none that is allowed, each said when it is found: a full run takes a while.
+/// The mutants whose fate is none that is allowed, each said when it is found: a full run takes a
+/// while.
 fn try_all(compiler: &Compiler, program: &str, chosen: &[&Mutant]) -> Vec<String> {
     let wrong = Mutex::new(Vec::new());
     let judge = |mutant: &Mutant, verdict: &Verdict| {
@@ -89,7 +93,8 @@ fn try_all(compiler: &Compiler, program: &str, chosen: &[&Mutant]) -> Vec<String
             wrong.lock().unwrap().push(mismatch);
         }
     };
-    // Neighbours differ at one place: spread, a group has few mutants that hide the errors of others.
+    // Neighbours differ at one place: spread, a group has few mutants that hide the errors of
+    // others.
     let groups: Vec<Vec<&Mutant>> = {
         let count = chosen.len().div_ceil(TOGETHER);
         (0..count).map(|first| chosen.iter().skip(first).step_by(count).copied().collect()).collect()
@@ -110,7 +115,8 @@ fn try_all(compiler: &Compiler, program: &str, chosen: &[&Mutant]) -> Vec<String
     wrong.into_inner().unwrap()
 }
 
-/// Takes out what is caught until what is left compiles together, or is the error of none; that is looked at one by one.
+/// Takes out what is caught until what is left compiles together, or is the error of none; that is
+/// looked at one by one.
 fn try_group(compiler: &Compiler, name: &str, group: &[&Mutant], judge: &impl Fn(&Mutant, &Verdict)) {
     let mut left = group.to_vec();
     while left.len() > 1 {

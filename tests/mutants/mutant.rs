@@ -259,7 +259,8 @@ impl Mutants<'_> {
     }
 }
 
-/// The method's body replaced by one of every type, in which the metrics stay: their keys are used elsewhere.
+/// The method's body replaced by one of every type, in which the metrics stay: their keys are used
+/// elsewhere.
 fn never(program: &Program<'_>, method: &Method) -> (Range<usize>, String) {
     let inside = |at: &Range<usize>| method.body.start < at.start && at.end < method.body.end;
     let logs = program.attributes.iter().filter(|attribute| program.text(&attribute.name) == "log");
@@ -271,7 +272,8 @@ fn never(program: &Program<'_>, method: &Method) -> (Range<usize>, String) {
     (method.body.clone(), format!("{{ {}loop {{}} }}", logs.collect::<String>()))
 }
 
-/// A word with a letter left out, two letters exchanged, a letter doubled, or another letter in its place; and its plural.
+/// A word with a letter left out, two letters exchanged, a letter doubled, or another letter in its
+/// place; and its plural.
 pub(crate) fn misspellings(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     let mut typos = Vec::new();

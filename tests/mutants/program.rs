@@ -1,4 +1,5 @@
-//! What in a program can be got wrong: attributes with their options, methods with their parts, keys of metrics.
+//! What in a program can be got wrong: attributes with their options, methods with their parts,
+//! keys of metrics.
 
 use std::ops::Range;
 

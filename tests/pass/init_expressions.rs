@@ -1,4 +1,5 @@
-//! What an `#[init(…)]` may be made of: hyperparameters that are moved, named in strings and macros, and the fields above.
+//! What an `#[init(…)]` may be made of: hyperparameters that are moved, named in strings and
+//! macros, and the fields above.
 #![deny(warnings)]
 
 use std::path::PathBuf;

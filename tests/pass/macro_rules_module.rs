@@ -1,4 +1,5 @@
-//! Modules made by a `macro_rules!`, whose expressions are written in the macro, in its call, or in both.
+//! Modules made by a `macro_rules!`, whose expressions are written in the macro, in its call, or in
+//! both.
 #![deny(warnings)]
 
 use burn::{

@@ -1,4 +1,5 @@
-//! Programs that must compile without a warning, each run for a few batches. One binary, since linking Burn is what takes the time.
+//! Programs that must compile without a warning, each run for a few batches. One binary, since
+//! linking Burn is what takes the time.
 #![forbid(unsafe_code)]
 #![deny(warnings)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

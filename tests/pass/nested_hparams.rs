@@ -1,4 +1,5 @@
-//! A module in a module, whose hyperparameters lie in those of the outer one, and a function for any module at all.
+//! A module in a module, whose hyperparameters lie in those of the outer one, and a function for
+//! any module at all.
 #![deny(warnings)]
 
 use burn::{nn::*, optim::SgdConfig, prelude::*, tensor::activation::relu};

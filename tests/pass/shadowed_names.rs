@@ -1,4 +1,5 @@
-//! A module whose neighbours are called like the standard library. (`Option` cannot be among them: Burn's derive names it.)
+//! A module whose neighbours are called like the standard library. (`Option` cannot be among them:
+//! Burn's derive names it.)
 #![deny(warnings)]
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};

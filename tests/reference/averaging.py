@@ -1,4 +1,4 @@
-"""The numbers that tests/it/averaging.rs and tests/it/pruning.rs are compared with, from PyTorch on the CPU.
+"""The numbers that the tests tests/it/averaging*.rs and tests/it/pruning.rs are compared with, from PyTorch on the CPU.
 
     pip install torch
     python averaging.py > averaging.json

@@ -1,4 +1,4 @@
-"""The numbers that tests/it/optimizers.rs is compared with, from PyTorch on the CPU.
+"""The numbers that the tests tests/it/optimizers*.rs are compared with, from PyTorch on the CPU.
 
     pip install torch numpy
     python optimization.py > optimization.json

@@ -1,4 +1,4 @@
-"""The numbers that the fused optimizers of lightning-core/src/fused are tested against, from PyTorch on the CPU.
+"""The numbers that the optimizers of lightning-core/src/optim/fused are tested against, from PyTorch on the CPU.
 
     pip install torch numpy
     python optimizers.py > optimizers.json

@@ -1,4 +1,5 @@
-//! The chapters of the book as documentation tests: every Rust block under `docs/src` is compiled, and most are run.
+//! The chapters of the book as documentation tests: every Rust block under `docs/src` is compiled,
+//! and most are run.
 
 #[cfg(doctest)]
 mod getting_started {

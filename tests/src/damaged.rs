@@ -1,4 +1,5 @@
-//! Damaged checkpoint files, and everything that reads one: for the program `damaged` and the fuzz target.
+//! Damaged checkpoint files, and everything that reads one: for the program `damaged` and the fuzz
+//! target.
 
 use std::{
     fs,
@@ -245,8 +246,8 @@ fn hostile_metadata(good: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     Some(whole(header, data))
 }
 
-/// A file whose hash is right and whose width is any number is a file of that wide a model: what building it takes, and whether Burn has
-/// one of width 0, is up to the module's own `init`.
+/// A file whose hash is right and whose width is any number is a file of that wide a model: what
+/// building it takes, and whether Burn has one of width 0, is up to the module's own `init`.
 fn buildable(mut metadata: Value) -> Value {
     const WIDEST: u64 = 10_000;
     if let Some(width) = metadata.pointer_mut("/hparams/width")

@@ -1,5 +1,6 @@
-//! Everything that the macros emit is documented: a public module in a crate that denies `missing_docs`, `missing_debug_implementations` and
-//! all warnings. It is part of the library, since a test crate is not checked for documentation.
+//! Everything that the macros emit is documented: a public module in a crate that denies
+//! `missing_docs`, `missing_debug_implementations` and all warnings. It is part of the library,
+//! since a test crate is not checked for documentation.
 #![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub)]
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};

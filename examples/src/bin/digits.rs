@@ -1,4 +1,5 @@
-//! Trains a small classifier on the UCI optical digits, which are part of the program: no network, no arguments.
+//! Trains a small classifier on the UCI optical digits, which are part of the program: no network,
+//! no arguments.
 #![deny(warnings)]
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};

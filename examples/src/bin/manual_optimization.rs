@@ -1,5 +1,6 @@
-//! Optimization by hand: a GAN on the embedded digits of 8x8 pixels whose discriminator rests while it is far ahead. Whether a step is
-//! taken depends on a value of the step itself, which no `every` or `repeat` can say.
+//! Optimization by hand: a GAN on the embedded digits of 8x8 pixels whose discriminator rests while
+//! it is far ahead. Whether a step is taken depends on a value of the step itself, which no `every`
+//! or `repeat` can say.
 #![deny(warnings)]
 
 use std::path::PathBuf;

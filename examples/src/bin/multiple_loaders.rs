@@ -1,7 +1,9 @@
-//! Several loaders: training reads a labelled and an unlabelled one side by side, validation and test read three, each with values of its own.
+//! Several loaders: training reads a labelled and an unlabelled one side by side, validation and
+//! test read three, each with values of its own.
 //!
-//! Of the embedded digits 100 have a label for training; the others only teach that a digit stays what it is when it is moved or when noise
-//! falls on it. The three loaders of validation are the digits as they are, with noise, and moved by one pixel.
+//! Of the embedded digits 100 have a label for training; the others only teach that a digit stays
+//! what it is when it is moved or when noise falls on it. The three loaders of validation are the
+//! digits as they are, with noise, and moved by one pixel.
 #![deny(warnings)]
 
 use burn::{
@@ -64,7 +66,8 @@ impl Semi {
         train_loss
     }
 
-    // Called for every batch of every loader; each loader has a mean of its own: `val_acc/clean`, `val_acc/noisy`, `val_acc/moved`.
+    // Called for every batch of every loader; each loader has a mean of its own: `val_acc/clean`,
+    // `val_acc/noisy`, `val_acc/moved`.
     fn validation_step(&self, batch: DigitBatch) {
         #[log(maximize, prog_bar)]
         let val_acc = accuracy(&self.forward(batch.images), &batch.targets);

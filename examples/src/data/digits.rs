@@ -1,4 +1,5 @@
-//! The embedded digits: 1797 handwritten digits of 8x8 pixels from the UCI repository, see `data/README.md`.
+//! The embedded digits: 1797 handwritten digits of 8x8 pixels from the UCI repository, see
+//! `data/README.md`.
 
 use std::io::Read;
 
@@ -14,7 +15,8 @@ pub const PIXELS: usize = 64;
 pub const CLASSES: u8 = 10;
 /// The darkest pixel in the file.
 const DARKEST: u8 = 16;
-/// Bytes of text that are read at most, a hundred times what the file has: no archive bomb fills the memory.
+/// Bytes of text that are read at most, a hundred times what the file has: no archive bomb fills
+/// the memory.
 const LIMIT: u64 = 16 << 20;
 
 /// One handwritten digit: 8 rows of 8 pixels, from 0 (white) to 1 (black), and its label, 0 to 9.
@@ -36,7 +38,9 @@ pub fn digits() -> Result<Vec<Digit>> {
 pub fn parse(gzipped: &[u8], name: &str) -> Result<Vec<Digit>> {
     let mut text = String::new();
     GzDecoder::new(gzipped).take(LIMIT).read_to_string(&mut text).map_err(|error| {
-        Error::data(format!("`{name}` is not a whole gzip file of text")).caused_by(error).help("get the file again")
+        Error::data(format!("`{name}` is not a whole gzip file of text"))
+            .caused_by(error)
+            .help("download the file again")
     })?;
     text.lines().enumerate().map(|(index, line)| parse_line(line, name, index + 1)).collect()
 }
@@ -110,7 +114,7 @@ mod tests {
     fn a_truncated_file() {
         let error = parse(&FILE[..FILE.len() / 2], "digits.csv.gz").unwrap_err().to_string();
         assert!(error.starts_with("`digits.csv.gz` is not a whole gzip file of text: "), "{error}");
-        assert!(error.ends_with("; help: get the file again"), "{error}");
+        assert!(error.ends_with("; help: download the file again"), "{error}");
         assert!(parse(b"1,2,3", "digits.csv").is_err());
         assert!(parse(&[], "digits.csv").is_err());
     }

@@ -1,4 +1,9 @@
-use burn::tensor::DType;
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
+
+use burn::tensor::{Bool, DType, Int, Tensor};
 
 use super::*;
 

@@ -47,11 +47,12 @@ macro_rules! define_methods {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a callback for `{M}`",
     label = "not a callback of this trainer's module",
-    note = "a key belongs to the module that logs the metric: monitor a metric of `{M}`"
+    note = "a metric key belongs to the module that logs the metric: monitor a metric of `{M}`",
+    note = "a callback type of your own must implement `Callback<{M}>`"
 )]
 pub trait Callback<M>: Send {
-    /// Returns what the trainer has to know about the callback before a run: when it is called, which
-    /// metrics it reads, what it replaces. The default says nothing.
+    /// Returns what the trainer has to know about the callback before a run: when it is called,
+    /// which metrics it reads, what it replaces. The default says nothing.
     ///
     /// ```
     /// use lightning_core::{Callback, callbacks::{CallbackInfo, CallbackOrder}};

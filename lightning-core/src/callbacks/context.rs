@@ -1,4 +1,4 @@
-//! What callbacks are handed.
+//! The context of a callback.
 
 use std::{
     ops::Deref,
@@ -15,9 +15,9 @@ use crate::{
     progress::StopReason,
 };
 
-/// What a callback can see of the run and do to it.
+/// The context of a method of a callback.
 ///
-/// What it can see is [`RunView`](crate::module::RunView), which it dereferences to.
+/// It dereferences to [`RunView`](crate::module::RunView), the state of the run.
 #[derive(Debug)]
 pub struct CallbackContext<'a> {
     pub(crate) view: RunView<'a>,
@@ -39,14 +39,14 @@ impl<'a> Deref for CallbackContext<'a> {
 }
 
 impl CallbackContext<'_> {
-    // The methods that change the run are written out here rather than reached through `DerefMut`: only a
-    // method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
+    // The methods that change the run are written out here rather than reached through `DerefMut`:
+    // only a method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
 
     /// Returns the current values of everything logged. On a device other than the host this waits
     /// for the device.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn metrics(&mut self) -> Result<&Metrics> {
         self.view.metrics()
     }
@@ -59,7 +59,8 @@ impl CallbackContext<'_> {
     /// Sets the learning rate of an optimizer. Its parameter groups keep their ratio to it.
     ///
     /// # Errors
-    /// When there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a schedule.
+    /// If there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a
+    /// schedule.
     pub fn set_lr<M>(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
         self.view.set_lr(key.optimizer_name(), lr)
     }
@@ -67,7 +68,7 @@ impl CallbackContext<'_> {
     /// Returns the number of steps that an optimizer has taken.
     ///
     /// # Errors
-    /// When there is no such optimizer.
+    /// If there is no such optimizer.
     pub fn optimizer_steps<M>(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
         self.view.optimizer_steps(key.optimizer_name())
     }
@@ -82,7 +83,8 @@ impl CallbackContext<'_> {
         self.view.push(name, |in_batch| Output::text(name, text.as_ref(), in_batch));
     }
 
-    /// Passes an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
+    /// Passes an image to the loggers; see
+    /// [`StepContext::log_image`](crate::StepContext::log_image).
     pub fn log_image(&mut self, name: &str, image: impl ToImage) {
         self.view.push(name, |in_batch| Output::image(name, &image, in_batch));
     }
@@ -93,7 +95,8 @@ impl CallbackContext<'_> {
         self.view.push(name, |in_batch| Output::histogram(name, &values, in_batch));
     }
 
-    /// Passes a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
+    /// Passes a drawing to the loggers; see
+    /// [`StepContext::log_figure`](crate::StepContext::log_figure).
     pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
         self.view.push(name, |in_batch| Output::figure(name, figure, in_batch));
     }
@@ -126,15 +129,16 @@ impl Identity {
 }
 
 impl CallbackContext<'_> {
-    /// Whether this is a `fast_dev_run`.
+    /// Returns whether this is a `fast_dev_run`.
     pub fn is_fast_dev_run(&self) -> bool {
         self.settings.fast_dev_run
     }
 
-    /// The loss of the last training batch. On a device other than the host this waits for the device.
+    /// Returns the loss of the last training batch. On a device other than the host this waits for
+    /// the device.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn loss(&mut self) -> Result<Option<f64>> {
         match self.view.progress.loss.clone() {
             Some(loss) => Ok(crate::tensor::readback::read(vec![loss])?.first().copied()),
@@ -147,21 +151,29 @@ impl CallbackContext<'_> {
         crate::module::log(name, value);
     }
 
-    /// The folder of the run: the first logger's, else the root folder.
+    /// Returns the folder of the run: that of the first logger, or the root folder.
     pub fn log_dir(&self) -> PathBuf {
         self.loggers.dir_or(self.settings.root)
     }
 
-    /// Asks for a checkpoint of `module` and of the run, in this file. It is taken at the next place where a run can go on from,
-    /// after the batch, validation or epoch at hand, and written while the run goes on; when `fit` returns, it is there.
+    /// Requests a checkpoint of `module` and of the run in a file.
+    ///
+    /// It is taken at the next point that a run can resume from: after the current batch,
+    /// validation or epoch. It is written while the run continues, and is complete when `fit`
+    /// returns.
     ///
     /// # Errors
-    /// When the path has no file name. An error of writing ends the run, with the path and the step.
+    /// If the path has no file name. If the file cannot be written, the run ends with an error that
+    /// has the path and the step.
     pub fn save_checkpoint<M: LightningModule>(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
         let _ = module;
         let path = path.as_ref();
         if path.file_name().is_none() {
-            return Err(Error::config(format!("`{}` is no file name for a checkpoint", path.display())));
+            return Err(Error::config(format!(
+                "the path of a checkpoint must have a file name, found `{}`",
+                path.display()
+            ))
+            .help("write a path such as `checkpoints/last.ckpt`"));
         }
         self.checkpoints.queue.requests.push(SaveRequest::new(path));
         Ok(())
@@ -175,12 +187,13 @@ impl CallbackContext<'_> {
         self.checkpoints.best = Some(BestCheckpoint { path, score });
     }
 
-    /// The epoch that files are called by: at the end of training the last one.
+    /// Returns the epoch for the names of files: at the end of training the last one.
     pub(crate) fn epoch_of_files(&self) -> u64 {
         self.view.progress.last_epoch
     }
 
-    /// The value a monitoring callback reads; `None` before validation has given it for the first time.
+    /// Returns the value of the metric that a callback monitors; `None` before the first
+    /// validation, and without a value if `strict` is false.
     pub(crate) fn monitored(&mut self, key: KeyRef, strict: bool) -> Result<Option<f64>> {
         let name = key.display();
         if let Some(value) = self.view.metrics.metrics()?.find(key) {
@@ -194,16 +207,19 @@ impl CallbackContext<'_> {
         }
         let known = self.view.metrics.known().names();
         Err(Error::new(ErrorKind::Metric, format!("the monitored metric `{name}` has no value"))
-            .help(format!("log it in every epoch, or call `.strict(false)` to skip; metrics with a value: {known}"))
+            .help(format!(
+                "log it in every epoch, or call `.strict(false)` to skip the check; metrics with a value: {known}"
+            ))
             .at(self.view.progress.location(None, false)))
     }
 
-    /// Whether monitoring callbacks act at the end of the training epoch, rather than at the end of validation.
+    /// Returns whether monitoring callbacks act at the end of the training epoch and not at the end
+    /// of validation.
     pub(crate) fn monitors_at_epoch_end(&self) -> bool {
         self.settings.validates_once_an_epoch
     }
 
-    /// Whether monitoring callbacks have to stay quiet.
+    /// Returns whether monitoring callbacks must do nothing.
     pub(crate) fn is_quiet(&self) -> bool {
         let progress = &*self.view.progress;
         progress.failing || progress.sanity_checking || self.settings.fast_dev_run

@@ -65,13 +65,13 @@ impl<M> Callback<M> for GradientAccumulationScheduler {
             if *batches == 0 {
                 return wrong(
                     format!("the batches per step must be at least 1, found 0 from epoch {epoch} on"),
-                    "use 1 for a step after every batch",
+                    "write 1 for an optimizer step after every batch",
                 );
             }
             if epochs.insert(epoch, batches).is_some() {
                 return wrong(
                     format!("an epoch must not be repeated, found epoch {epoch} twice"),
-                    "give one number of batches for each epoch",
+                    "write one entry for each epoch",
                 );
             }
         }

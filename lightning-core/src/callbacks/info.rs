@@ -8,8 +8,8 @@ pub enum CallbackOrder {
     /// In the order in which they were added, before the module.
     #[default]
     Normal,
-    /// After the others. At the end of a training epoch also after the module, when the metrics of the
-    /// epoch are computed.
+    /// After the others. At the end of a training epoch also after the module, when the metrics of
+    /// the epoch are computed.
     Monitor,
     /// Last, to save what the others left.
     Checkpoint,
@@ -29,8 +29,8 @@ pub struct CallbackInfo {
     pub checkpoint_folder: Option<PathBuf>,
     /// Whether it prints the summary of the model. The trainer then prints none.
     pub is_model_summary: bool,
-    /// The names of the metrics that it reads. They are checked before the first batch: a metric that
-    /// only validation logs needs a validation loader.
+    /// The names of the metrics that it reads. They are checked before the first batch: a metric
+    /// that only validation logs needs a validation loader.
     pub monitors: Vec<String>,
     /// Whether [`model_to_save`](super::Callback::model_to_save) may return a model.
     pub averages_weights: bool,

@@ -1,10 +1,13 @@
 //! Writes predictions to files and other sinks.
 
+mod file;
+
 use std::{fmt, marker::PhantomData, ops::Range, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{Callback, CallbackContext, prediction_files::PredictionFile};
+pub use self::file::PredictionFile;
+use super::{Callback, CallbackContext};
 use crate::{
     data::CollectedOutputs,
     error::{Error, Result},
@@ -143,8 +146,8 @@ impl<T: Serialize> PredictionWriter<T> {
     /// Writes a CSV file with the columns `dataloader_idx`, `batch_idx`, `samples` and one column
     /// for each field of the prediction, or a column `prediction` if it has no fields.
     ///
-    /// Fields are in alphabetical order. Lists and maps are written as JSON in their cell. Needs the
-    /// feature `csv`, which is on by default.
+    /// Fields are in alphabetical order. Lists and maps are written as JSON in their cell. Needs
+    /// the feature `csv`, which is on by default.
     #[cfg(feature = "csv")]
     pub fn csv(path: impl Into<PathBuf>) -> Self {
         Self::new(PredictionFile::csv(path.into()))
@@ -180,9 +183,9 @@ fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl F
     let Some(outputs) = outputs else {
         let found = std::any::type_name::<T>();
         return Err(Error::config(format!(
-            "the type of a `PredictionWriter` must be what `predict_step` returns, found `{found}`"
+            "the type of a `PredictionWriter` must be the return type of `predict_step`, found `{found}`"
         ))
-        .help("name that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"));
+        .help("write that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"));
     };
     let predictions = outputs.lock().map_err(|_| Error::msg("another prediction panicked"))?;
     body(&predictions)

@@ -1,6 +1,7 @@
 //! Sets the least important weights to zero and keeps them there.
 
 mod apply;
+mod choice;
 mod mask;
 mod select;
 mod settings;
@@ -11,12 +12,14 @@ use std::{
     fmt,
 };
 
+pub use self::choice::PruningAmount;
 use self::{
+    choice::Importance,
     mask::{Initial, Mask},
     settings::Settings,
     state::Stored,
 };
-use super::{Callback, CallbackContext, pruning_choice::Importance};
+use super::{Callback, CallbackContext};
 use crate::{
     console::table,
     error::{Error, Result},
@@ -131,7 +134,7 @@ fn no_parameters(selectors: &[ParamSelector]) -> Error {
         selectors => format!("none in {}", table::listed(selectors.iter().map(String::as_str))),
     };
     Error::config(format!("`Pruning` needs at least one parameter to prune, found {found}"))
-        .help("name fields that hold parameters, or leave `.parameters(…)` out to prune all that are trainable")
+        .help("name fields with parameters, or remove `.parameters(…)` to prune all trainable parameters")
 }
 
 impl<M: LightningModule> Callback<M> for Pruning {
@@ -159,9 +162,9 @@ impl<M: LightningModule> Callback<M> for Pruning {
     }
 
     fn on_before_optimizer_step(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        for window in &mut cx.view.train.accumulators {
+        for buffer in &mut cx.view.train.accumulators {
             for (index, mask) in &self.masks {
-                window.change(*index, |gradient| mask.apply_to(gradient));
+                buffer.change(*index, |gradient| mask.apply_to(gradient));
             }
         }
         Ok(())

@@ -203,7 +203,7 @@ impl<M> Callback<M> for SpikeDetection {
         }
         for (name, tolerance) in [("atol", self.atol), ("rtol", self.rtol)] {
             if let Some(found) = tolerance.filter(|tolerance| tolerance.is_nan() || *tolerance < 0.0) {
-                return wrong(format!("`{name}` must be at least 0, found {found}"), "give a tolerance such as 2.0");
+                return wrong(format!("`{name}` must be at least 0, found {found}"), "write a tolerance such as 2.0");
             }
         }
         Ok(())
@@ -220,7 +220,7 @@ impl<M> Callback<M> for SpikeDetection {
         self.exclude(batch)?;
         Err(Error::new(
             ErrorKind::Hook,
-            format!("the loss spikes to {loss} in training batch {batch}, after a mean of {mean}"),
+            format!("the loss of training batch {batch} is {loss}, too far from the running mean {mean}"),
         )
         .help(format!("skip the batches listed in `{}`, or lower the learning rate", self.path.display())))
     }

@@ -138,7 +138,7 @@ impl StochasticWeightAveraging {
         let Some(first) = &self.first_rates else { return };
         let rates = self.settings.rates(first, epoch.saturating_sub(self.began));
         if let Some(optimizer) = cx.view.train.optimizers.first_mut() {
-            optimizer.hold_schedule();
+            optimizer.pause_schedule();
             optimizer.set_rates(&rates);
         }
     }
@@ -156,7 +156,7 @@ impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
             return Err(Error::config(format!(
                 "`StochasticWeightAveraging` needs exactly one optimizer, found {found}"
             ))
-            .help("use `WeightAveraging`, which takes any number of optimizers"));
+            .help("use `WeightAveraging`, which supports any number of optimizers"));
         }
         let groups = cx.view.train.optimizers.first().map_or(0, |optimizer| optimizer.rates().count());
         self.settings.check_groups(groups)?;

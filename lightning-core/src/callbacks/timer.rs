@@ -178,7 +178,7 @@ impl<M> Callback<M> for Timer {
     fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if let Some(Err(what)) = &self.duration {
             return Err(Error::config(format!("`Timer`: {what}"))
-                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\", or give a `Duration`"));
+                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\", or pass a `Duration`"));
         }
         // Each run measures its own time. A resumed run restores its clocks after this hook.
         let mut clocks = self.clocks();

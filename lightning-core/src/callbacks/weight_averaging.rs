@@ -193,6 +193,14 @@ impl WeightAveraging {
     pub fn counts(&self) -> AveragingCounts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Updates the average after `point`, if it is due there.
+    fn update_if_due<M: LightningModule>(&mut self, point: AveragingPoint, epoch: u64, module: &M) -> Result<()> {
+        if epoch >= self.from_epoch && (self.schedule)(point) {
+            self.averaging.update(point, module, &*self.rule)?;
+        }
+        Ok(())
+    }
 }
 
 /// The arithmetic mean: `a + (θ − a) / (n + 1)`.
@@ -216,14 +224,13 @@ impl<M: LightningModule> Callback<M> for WeightAveraging {
     }
 
     fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        let has_begun = cx.current_epoch() >= self.from_epoch;
-        let should_update = |step| has_begun && (self.schedule)(AveragingPoint::Step(step));
-        self.averaging.after_batch(cx, module, should_update, &*self.rule)
+        let Some(step) = self.averaging.new_step(cx) else { return Ok(()) };
+        self.update_if_due(step, cx.current_epoch(), module)
     }
 
     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        let should_update = |epoch| epoch >= self.from_epoch && (self.schedule)(AveragingPoint::Epoch(epoch));
-        self.averaging.after_epoch(cx, module, should_update, &*self.rule)
+        let Some(epoch) = self.averaging.new_epoch(cx) else { return Ok(()) };
+        self.update_if_due(epoch, cx.current_epoch(), module)
     }
 
     fn on_validation_start(&mut self, _cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Tensors on their way into a checkpoint file.
+//! Collects the tensors of a checkpoint.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     tensor::handle::{Handle, read_all},
 };
 
-/// Tensors by name, on their way into a file.
+/// Tensors by name, to be written to a file.
 #[derive(Debug, Default)]
 pub(crate) struct Tensors {
     prefix: String,
@@ -20,7 +20,7 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
-    /// What is added from here on has this before its name.
+    /// Sets the prefix of the names of the tensors that are added next.
     pub(crate) fn below(&mut self, prefix: impl Into<String>) -> &mut Self {
         self.prefix = prefix.into();
         self
@@ -30,16 +30,20 @@ impl Tensors {
         self.all.push((format!("{}{name}", self.prefix), handle));
     }
 
-    /// The values on the host, ready to be written: those that are there already are shared, all others read in one transaction.
+    /// Returns the tensors on the host. Tensors in host memory are shared; all others are read in
+    /// one transaction.
     ///
     /// # Errors
-    /// When the device fails, a type cannot be saved, or a name stands for two tensors.
+    /// If the device fails, an element type cannot be saved, or two tensors have the same name.
     pub(crate) fn read(self) -> Result<Vec<Stored>> {
         let (names, handles): (Vec<String>, Vec<Handle>) = self.all.into_iter().unzip();
         let mut seen = BTreeSet::new();
         if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(Error::new(crate::ErrorKind::Checkpoint, format!("two tensors are called `{twice}`"))
-                .help("give one of the two fields or states another name"));
+            return Err(Error::new(
+                crate::ErrorKind::Checkpoint,
+                format!("the names of saved tensors must differ, found `{twice}` twice"),
+            )
+            .help("rename one of the two fields or states"));
         }
         let mut stored = Vec::with_capacity(names.len());
         let (mut distant, mut of_distant) = (Vec::new(), Vec::new());

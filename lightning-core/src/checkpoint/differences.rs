@@ -1,4 +1,4 @@
-//! What a program has otherwise than a checkpoint.
+//! Differences between a program and a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::checkpoint::metadata::object;
 
-/// Nested values by dotted names.
+/// Returns nested values by dotted names.
 pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
     fn add(prefix: &str, value: &Value, all: &mut BTreeMap<String, String>) {
         if value.is_object() {
@@ -23,12 +23,12 @@ pub(crate) fn flat(value: &Value) -> BTreeMap<String, String> {
     all
 }
 
-/// Notes which of the module's hyperparameters are not those of the checkpoint.
+/// Lists the hyperparameters of the module that differ from those of the checkpoint.
 pub(crate) fn compare_hparams(stored: &Value, now: &Value, differences: &mut Vec<String>) {
     compare("hyperparameter", &flat(stored), &flat(now), differences);
 }
 
-/// Notes what the program has otherwise than the checkpoint.
+/// Lists the values of the program that differ from those of the checkpoint.
 pub(crate) fn compare(
     what: &str,
     stored: &BTreeMap<String, String>,
@@ -36,15 +36,27 @@ pub(crate) fn compare(
     differences: &mut Vec<String>,
 ) {
     for (name, value) in now {
-        match stored.get(name) {
-            Some(before) if before == value => {}
-            Some(before) => differences.push(format!("the {what} `{name}` was {before}, and is {value}")),
-            None => differences.push(format!("the {what} `{name}` is {value}, and is not in the checkpoint")),
-        }
+        let stored = stored.get(name).map(String::as_str);
+        compare_one(&format!("the {what} `{name}`"), stored, Some(value), differences);
     }
     for (name, before) in stored.iter().filter(|(name, _)| !now.contains_key(*name)) {
-        differences.push(format!("the {what} `{name}` was {before}, and is not in the program"));
+        compare_one(&format!("the {what} `{name}`"), Some(before), None, differences);
     }
+}
+
+/// Lists a value if it differs. `None` is a value that the checkpoint or the program does not have.
+pub(crate) fn compare_one(what: &str, stored: Option<&str>, now: Option<&str>, differences: &mut Vec<String>) {
+    differences.push(match (stored, now) {
+        _ if stored == now => return,
+        (Some(before), Some(now)) => {
+            format!("{what} was {before} when the checkpoint was written and is {now} now")
+        }
+        (Some(before), None) => {
+            format!("{what} was {before} when the checkpoint was written and is not in the program")
+        }
+        (None, Some(now)) => format!("{what} is {now} and is not in the checkpoint"),
+        (None, None) => return,
+    });
 }
 
 #[cfg(test)]

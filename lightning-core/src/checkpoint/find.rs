@@ -1,4 +1,4 @@
-//! Which checkpoint a run resumes from.
+//! Finds the checkpoint that a run resumes from.
 
 use std::{
     fs, io,
@@ -9,24 +9,25 @@ use std::{
 use super::reader::{Checkpoint, pointer_target};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where a run goes on.
+/// The checkpoint that a run resumes from.
 ///
-/// The run resumes at the very batch where the checkpoint was taken, in the same `version_N` of its logger, and ends with the
-/// weights of a run that was never interrupted, bit by bit. The program's own settings and hyperparameters hold; where they
-/// differ from the stored ones, the report says so.
+/// The run resumes at the batch where the checkpoint was taken, in the same `version_N` of its
+/// logger, and ends with the same weights, bit by bit, as a run without interruption. The program's
+/// own settings and hyperparameters apply; the report lists where they differ from the stored ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resume {
-    /// From the start.
+    /// Starts from the beginning.
     #[default]
     Never,
-    /// From the last checkpoint; it is an error when there is none.
+    /// Resumes from the last checkpoint. It is an error if there is none.
     Last,
-    /// From the last checkpoint, or from the start when there is none: for programs that are started again until they finish.
+    /// Resumes from the last checkpoint, or starts from the beginning if there is none: for
+    /// programs that are restarted until they finish.
     LastOrStart,
-    /// From the best checkpoint of the last run.
+    /// Resumes from the best checkpoint of the last run.
     Best,
-    /// From this file.
+    /// Resumes from this file.
     Path(PathBuf),
 }
 
@@ -36,23 +37,24 @@ impl<P: Into<PathBuf>> From<P> for Resume {
     }
 }
 
-/// A folder that may have checkpoints, and the version of the logger it belongs to.
+/// A folder that may contain checkpoints, and the logger version that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SearchFolder {
     pub(crate) folder: PathBuf,
-    /// The later, the newer; folders of no version are looked at together with the newest that has checkpoints.
+    /// A larger version is newer. Folders without a version are searched together with the newest
+    /// version that has checkpoints.
     pub(crate) version: Option<usize>,
 }
 
-/// What was found.
+/// The checkpoint that was found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) checkpoint: Checkpoint,
-    /// Files that were passed over because they are damaged, and what is wrong with them.
+    /// Newer files that are damaged, each as an error message.
     pub(crate) damaged: Vec<String>,
 }
 
-/// A file that may be the last.
+/// A file that may be the last checkpoint.
 #[derive(Debug)]
 struct Candidate {
     path: PathBuf,
@@ -60,18 +62,18 @@ struct Candidate {
     written: SystemTime,
 }
 
-/// The last checkpoint of a run below these places; `None` when there is none.
+/// Returns the last checkpoint in `folders`; `None` if there is none.
 ///
 /// # Errors
-/// When a folder cannot be read, or all that is there is damaged.
+/// If a folder cannot be read, or every checkpoint is damaged.
 pub(crate) fn last(folders: &[SearchFolder]) -> Result<Option<Found>> {
     let mut damaged = Vec::new();
     let mut newest = Vec::new();
-    for SearchFolder { folder, .. } in folders.iter().filter(|place| place.version.is_none()) {
+    for SearchFolder { folder, .. } in folders.iter().filter(|searched| searched.version.is_none()) {
         newest.extend(ordered(folder, &mut damaged)?);
     }
-    let mut versions: Vec<&SearchFolder> = folders.iter().filter(|place| place.version.is_some()).collect();
-    versions.sort_by_key(|place| std::cmp::Reverse(place.version));
+    let mut versions: Vec<&SearchFolder> = folders.iter().filter(|searched| searched.version.is_some()).collect();
+    versions.sort_by_key(|searched| std::cmp::Reverse(searched.version));
     for of_version in versions.chunk_by(|a, b| a.version == b.version) {
         let found = newest.len();
         for SearchFolder { folder, .. } in of_version {
@@ -84,8 +86,8 @@ pub(crate) fn last(folders: &[SearchFolder]) -> Result<Option<Found>> {
     choose(newest, damaged)
 }
 
-/// Opens the last of the candidates that is whole. The candidates of each folder come in order, and the folder written to
-/// last comes first.
+/// Opens the last candidate that is not damaged. The candidates of a folder are in order; the
+/// folder that was written to last is tried first.
 fn choose(candidates: Vec<Candidate>, mut damaged: Vec<String>) -> Result<Option<Found>> {
     let mut folders: Vec<(SystemTime, Vec<Candidate>)> = Vec::new();
     for candidate in candidates {
@@ -110,17 +112,19 @@ fn choose(candidates: Vec<Candidate>, mut damaged: Vec<String>) -> Result<Option
     if damaged.is_empty() {
         return Ok(None);
     }
-    let mut text = "every checkpoint that was found is damaged:".to_owned();
+    let mut text = "every checkpoint is damaged:".to_owned();
     for what in damaged {
         text.push_str(&format!("\n  - {what}"));
     }
-    Err(Error::new(ErrorKind::Checkpoint, text).help("restore one from a copy, or start anew with `Resume::Never`"))
+    Err(Error::new(ErrorKind::Checkpoint, text)
+        .help("restore one from a backup, or write `Resume::Never` to start from the beginning"))
 }
 
-/// The checkpoints of a folder that a run can resume from, the last first.
+/// Returns the checkpoints of a folder that a run can resume from, the last first.
 ///
-/// Later in the run is later. A pointer overrules that: what was written before it and is not what it points to has been
-/// left behind by a run that went back to an earlier checkpoint.
+/// The last checkpoint is the one with the most training batches, unless a pointer names another:
+/// files with more batches that were written before the pointer come from a run that was resumed
+/// from an earlier checkpoint.
 fn ordered(folder: &Path, damaged: &mut Vec<String>) -> Result<Vec<Candidate>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -144,7 +148,7 @@ fn ordered(folder: &Path, damaged: &mut Vec<String>) -> Result<Vec<Candidate>> {
             continue;
         }
         match Checkpoint::look(&path) {
-            // Weights alone are nothing to resume from.
+            // A run cannot resume from weights alone.
             Ok(Checkpoint { metadata, .. }) if metadata.run.is_none() => {}
             Ok(Checkpoint { metadata, .. }) => {
                 candidates.push(Candidate { path, batch_step: metadata.batch_step, written });
@@ -168,7 +172,8 @@ fn ordered(folder: &Path, damaged: &mut Vec<String>) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// The files of a folder that are further in the run than `batch_step`: a run that goes on from there leaves them behind.
+/// Returns the files of a folder with more training batches than `batch_step`: a run that resumes
+/// from there no longer uses them.
 pub(crate) fn later_than(folder: &Path, batch_step: u64) -> Vec<PathBuf> {
     let mut ignored = Vec::new();
     let candidates = ordered(folder, &mut ignored).unwrap_or_default();

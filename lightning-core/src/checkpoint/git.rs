@@ -1,11 +1,12 @@
-//! The commit that is checked out where the program runs, read from git's own files.
+//! The commit that is checked out in the working folder, read from git's files.
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
 };
 
-/// The commit of the working folder; `None` where there is no repository, or it is kept in another way.
+/// Returns the commit of the working folder; `None` without a repository, or with references in
+/// another format than files.
 pub(crate) fn commit() -> Option<String> {
     commit_of(&env::current_dir().ok()?)
 }
@@ -15,14 +16,14 @@ fn commit_of(folder: &Path) -> Option<String> {
     let head = fs::read_to_string(git.join("HEAD")).ok()?;
     let head = head.trim();
     let Some(reference) = head.strip_prefix("ref: ") else { return is_commit(head).then(|| head.to_owned()) };
-    // A linked worktree has its own HEAD, and the branches of the repository.
+    // A linked worktree has its own HEAD, but shares the branches of the repository.
     let common =
         fs::read_to_string(git.join("commondir")).map_or_else(|_| git.clone(), |common| git.join(common.trim()));
     let loose = fs::read_to_string(common.join(reference)).ok().map(|commit| commit.trim().to_owned());
     loose.or_else(|| packed(&common, reference)).filter(|commit| is_commit(commit))
 }
 
-/// `.git`, or what the file of that name points to.
+/// Returns `.git`, or the folder that a file of that name points to.
 fn git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
     if git.is_dir() {

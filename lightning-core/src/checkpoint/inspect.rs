@@ -1,4 +1,4 @@
-//! What is inside a checkpoint, to print.
+//! The contents of a checkpoint, to print.
 
 use std::{
     collections::BTreeMap,
@@ -11,38 +11,39 @@ use serde_json::Value;
 use super::{container::dtype_name, metadata::Metadata, reader::Checkpoint};
 use crate::error::Result;
 
-/// One tensor of a file.
+/// A tensor of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TensorSummary {
     /// Its name.
     pub name: String,
-    /// The type of its elements, as the file has it: `F32`.
+    /// Its element type, as named in the file: `F32`.
     pub dtype: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Its size in the file.
+    /// Its size in the file, in bytes.
     pub bytes: usize,
 }
 
-/// What is inside a checkpoint; printed, it is a text to read.
+/// The contents of a checkpoint. Its `Display` prints them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// The file; where a pointer was asked for, the one that it leads to.
+    /// The path of the file, or of the file that a pointer names.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// What it says of itself.
+    /// Its metadata.
     pub metadata: Metadata,
-    /// Every tensor, in the order of the file.
+    /// Its tensors, in the order of the file.
     pub tensors: Vec<TensorSummary>,
 }
 
-/// Looks into a checkpoint. The whole file is read, to compare it with its hash; no tensor is kept.
+/// Reads the metadata of a checkpoint and the names, types and shapes of its tensors. The whole
+/// file is read once to verify its hash.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged, or is no checkpoint.
+/// If the file cannot be read, is damaged, or is not a checkpoint.
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
     let Checkpoint { container, metadata } = Checkpoint::open(path.as_ref())?;
     let tensors: Vec<TensorSummary> = container
@@ -90,7 +91,7 @@ impl fmt::Display for Inspection {
         match &metadata.run {
             None => writeln!(f, "weights only: a run cannot be resumed from it")?,
             Some(run) => {
-                writeln!(f, "goes on with {}", run.position)?;
+                writeln!(f, "continues {}", run.position)?;
                 for optimizer in &run.optimizers {
                     let numbers = optimizer.numbers.split_whitespace().collect::<Vec<_>>().join(" ");
                     let rates = optimizer.rates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

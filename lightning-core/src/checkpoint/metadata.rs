@@ -1,28 +1,29 @@
-//! The JSON of a checkpoint.
+//! The JSON text of a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::differences::compare_one;
 use crate::{
     metrics::MetricsRecord,
     optim::AddedGroup,
     progress::{Counters, LoopPosition, StopReason},
 };
 
-/// What a checkpoint says of itself.
+/// The metadata of a checkpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The format's version.
+    /// The version of the format.
     pub format: u32,
     /// The version of this library.
     pub lightning: String,
-    /// The version of Burn; empty in a file of format 1.
+    /// The version of Burn; empty in a checkpoint of format 1.
     #[serde(default)]
     pub burn: String,
-    /// The commit that was checked out where the program ran.
+    /// The commit that was checked out in the working folder of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_commit: Option<String>,
     /// The module's type name.
@@ -31,54 +32,55 @@ pub struct Metadata {
     pub hparams: Value,
     /// The `#[state]` fields.
     pub state: Value,
-    /// What the module's `on_save_checkpoint` added.
+    /// The data that the module's `on_save_checkpoint` added.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub user: Value,
-    /// The epoch, from 0, in which it was written.
+    /// The epoch, counted from 0, in which the checkpoint was taken.
     pub epoch: u64,
-    /// Optimizer steps.
+    /// The number of optimizer steps.
     pub global_step: u64,
-    /// Training batches.
+    /// The number of training batches.
     pub batch_step: u64,
-    /// The run's seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// The metrics known when it was written; numbers that are not finite are text.
+    /// The metrics when the checkpoint was taken. Numbers that are not finite are strings.
     pub metrics: BTreeMap<String, Value>,
-    /// What a resumed run needs; absent where only weights were saved.
+    /// The state of the run; absent if only the weights were saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Box<RunRecord>>,
 }
 
-/// What a resumed run needs besides the tensors.
+/// The state of a run, without its tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunRecord {
-    /// Where in the run it was.
+    /// The position in the loops.
     #[serde(rename = "place")]
     pub(crate) position: LoopPosition,
     pub(crate) counters: Counters,
-    /// A stop that has been asked for and waits for `min_epochs` or `min_steps`, or has ended the run.
+    /// The stop that was requested; it may wait for `min_epochs` or `min_steps`.
     pub(crate) stop: Option<StopReason>,
     pub(crate) optimizers: Vec<OptimizerRecord>,
-    /// The accumulation windows that are not full.
-    pub(crate) windows: Vec<WindowRecord>,
+    /// The accumulation buffers.
+    #[serde(rename = "windows")]
+    pub(crate) buffers: Vec<BufferRecord>,
     /// The dynamic loss scaler of 16-bit training.
     pub(crate) scaler: Value,
     /// The state of each callback, by its key.
     pub(crate) callbacks: BTreeMap<String, Value>,
     pub(crate) data: Option<DataRecord>,
     pub(crate) metrics: MetricsRecord,
-    /// Records that the loggers had of the last batch.
+    /// The number of records that the loggers received for the last batch.
     pub(crate) log_records: u64,
-    /// Batches in an epoch of the training loader, before limits.
+    /// The number of batches in an epoch of the training loader, before limits.
     pub(crate) train_batches: Option<u64>,
     pub(crate) trainable: Trainability,
-    /// The settings, as the program wrote them.
+    /// The settings of the program.
     pub(crate) settings: BTreeMap<String, String>,
 }
 
 impl RunRecord {
-    /// Everything that a resumed run counts on from.
+    /// Returns every count that a resumed run continues.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
         let Counters { epoch, global_step, batch_step, skipped_batches, skipped_steps, validation_runs } =
             self.counters;
@@ -94,8 +96,8 @@ impl RunRecord {
         ];
         let others = [self.log_records, self.train_batches.unwrap_or_default()];
         let optimizers = self.optimizers.iter().map(|optimizer| optimizer.steps);
-        let windows = self.windows.iter().map(|window| window.passes);
-        run.into_iter().chain(others).chain(optimizers).chain(windows)
+        let buffers = self.buffers.iter().map(|buffer| buffer.micro_batches);
+        run.into_iter().chain(others).chain(optimizers).chain(buffers)
     }
 }
 
@@ -103,32 +105,33 @@ impl RunRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OptimizerRecord {
     pub(crate) name: String,
-    /// Its numbers, as text.
+    /// Its configuration, as text.
     pub(crate) numbers: String,
-    /// The rates that the program declared, by group; `None` for a group that has the optimizer's.
+    /// The declared learning rates of the groups; `None` for a group without a rate of its own.
     pub(crate) declared_rates: Vec<Option<f64>>,
-    /// The rates in force.
+    /// The current learning rates of the groups.
     pub(crate) rates: Vec<f64>,
-    /// The last groups, which were added during the run.
+    /// The groups that were added during the run. They follow the declared ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) added: Vec<AddedGroup>,
     pub(crate) steps: u64,
-    /// The numbers in its states, by `<parameter>.<field>`.
+    /// The numbers in its states, under `<parameter>.<field>`.
     pub(crate) scalars: BTreeMap<String, Value>,
     /// Its schedule, as text.
     pub(crate) schedule: Option<String>,
-    /// Where its schedule stands.
+    /// The state of its schedule.
     pub(crate) schedule_state: Value,
-    /// Whether a schedule that watches a metric goes on when the metric is there.
+    /// Whether a schedule that monitors a metric steps at the next value of the metric.
     pub(crate) watch_due: bool,
 }
 
-/// An accumulation window, without its gradients.
+/// An accumulation buffer, without its gradients.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct WindowRecord {
-    /// Backward passes in it.
-    pub(crate) passes: u64,
-    /// What its sum is divided by to be a mean, where that is known on the host.
+pub(crate) struct BufferRecord {
+    /// The number of micro-batches in it.
+    #[serde(rename = "passes")]
+    pub(crate) micro_batches: u64,
+    /// The weight that its sum is divided by, if the host knows it.
     pub(crate) weight: Option<f64>,
 }
 
@@ -140,24 +143,26 @@ pub(crate) struct DataRecord {
     pub(crate) state: Value,
 }
 
-/// Which parameters take no gradient, by path.
+/// The paths of the frozen parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trainability {
     /// At the start of the run.
     pub(crate) declared: Vec<String>,
-    /// When the checkpoint was written.
+    /// When the checkpoint was taken.
     pub(crate) frozen: Vec<String>,
 }
 
 impl Trainability {
-    /// Whether a parameter took no gradient at the start of the run, nor when the checkpoint was written.
+    /// Returns whether a parameter was frozen both at the start of the run and when the checkpoint
+    /// was taken.
     pub(crate) fn has_never_trained(&self, path: &str) -> bool {
         let has = |paths: &[String]| paths.iter().any(|known| known == path);
         has(&self.declared) && has(&self.frozen)
     }
 
-    /// What is to be frozen and unfrozen in a program that declares `now`. What the program declares otherwise than the
-    /// checkpoint's program did stays as it is declared.
+    /// Returns the paths to freeze and to unfreeze in a program that declares `now` as frozen. A
+    /// parameter whose declaration has changed stays as it is now declared, and is added to
+    /// `differences`.
     pub(crate) fn changes(
         &self,
         now: &[String],
@@ -168,7 +173,7 @@ impl Trainability {
         let changed: BTreeSet<String> = declared.symmetric_difference(&now).cloned().collect();
         for path in &changed {
             let (was, is) = if now.contains(path) { ("trained", "frozen") } else { ("frozen", "trained") };
-            differences.push(format!("`{path}` was {was}, and is {is}"));
+            compare_one(&format!("`{path}`"), Some(was), Some(is), differences);
         }
         let kept = |path: &&String| !changed.contains(*path);
         let freeze = frozen.difference(&now).filter(kept).cloned().collect();
@@ -177,7 +182,7 @@ impl Trainability {
     }
 }
 
-/// The object of a value, empty for anything else.
+/// Returns the value if it is an object, and an empty object otherwise.
 pub(crate) fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
@@ -198,6 +203,12 @@ mod tests {
 
         let (freeze, thaw) = stored.changes(&paths(&["backbone", "head"]), &mut notes);
         assert_eq!((freeze.len(), thaw), (0, BTreeSet::from(["backbone".to_owned()])));
-        assert_eq!(notes, ["`head` was trained, and is frozen", "`teacher` was frozen, and is trained"]);
+        assert_eq!(
+            notes,
+            [
+                "`head` was trained when the checkpoint was written and is frozen now",
+                "`teacher` was frozen when the checkpoint was written and is trained now"
+            ]
+        );
     }
 }

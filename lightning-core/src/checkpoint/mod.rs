@@ -1,21 +1,23 @@
-//! Checkpoints: one safetensors file with every tensor of a run under its path and everything else as JSON.
+//! Checkpoints: one safetensors file with every tensor of a run under its path, and everything else
+//! as JSON.
 //!
-//! | tensors | of |
+//! | tensors | contents |
 //! |---|---|
-//! | `model.<path>` | parameters, running statistics and buffers, in the layout that the module computes with |
-//! | `training.<path>` | the same of the module in training, where `model.…` is its average |
+//! | `model.<path>` | parameters, running statistics and buffers, in the memory layout of the module |
+//! | `training.<path>` | the same for the module in training, if `model.…` is its average |
 //! | `optimizer.<name>.<path>.<field>` | the optimizers' states |
-//! | `gradient.<window>.<path>` | the gradients of an accumulation window that is not full |
-//! | `weight.<window>` | what such a window's sum is divided by, where only the device knows |
-//! | `callback.<key>.<name>` | what callbacks keep |
-//! | `user.<name>` | what the module's `on_save_checkpoint` added |
+//! | `gradient.<buffer>.<path>` | the gradients of an accumulation buffer that is not full |
+//! | `weight.<buffer>` | the weight that its sum is divided by, if only the device knows it |
+//! | `callback.<key>.<name>` | the tensors in the states of callbacks |
+//! | `user.<name>` | the tensors that the module's `on_save_checkpoint` added |
 //! | `loss` | the loss of the last batch |
 //!
-//! `__metadata__` has a hash (XXH3, 128 bits) of the file and one JSON text, [`Metadata`]. Nothing in the file depends on time, place or
-//! random ids: equal states give equal bytes. [`inspect`] prints what is inside, and so does
+//! `__metadata__` holds a hash (XXH3, 128 bits) of the file and one JSON text, [`Metadata`].
+//! Nothing in the file depends on the time, the folder or random ids: equal states give equal
+//! bytes. [`inspect`] prints the contents, as does
 //! `cargo run --bin inspect_checkpoint -- file.ckpt`.
 //!
-//! Any program reads it: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
+//! Other programs can read the file: `safetensors.torch.load_file("epoch=3-step=1200.ckpt")`.
 
 pub(crate) mod collect;
 pub(crate) mod container;
@@ -41,16 +43,17 @@ pub(crate) use self::{
     snapshot::Snapshot,
     state::{BestCheckpoint, CheckpointState, ResumeState, ResumedFrom},
 };
-/// The version of the format that this library writes, and the newest it reads.
+
+/// The format version that this library writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The first version whose files have a hash.
+/// The first format version whose files have a hash.
 const FIRST_HASHED: u32 = 2;
 
-/// The version of Burn that this library is built with.
+/// The version of Burn that this library depends on.
 pub(crate) const BURN_VERSION: &str = "0.22.1";
 
-/// What precedes the names of tensors, by what they belong to.
+/// The prefixes of tensor names.
 pub(crate) mod names {
     pub(crate) const MODEL: &str = "model.";
     pub(crate) const TRAINING: &str = "training.";

@@ -1,6 +1,7 @@
-//! The states of the optimizers: `optimizer.<name>.<parameter>.<field>` for tensors, numbers in the optimizer's record.
+//! The states of optimizers: tensors under `optimizer.<name>.<parameter>.<field>`, numbers in the
+//! record of the optimizer.
 //!
-//! By the paths of the parameters, since their ids are drawn anew in every process.
+//! Parameters are named by their paths, since their ids differ in every process.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     container::{Container, Stored},
+    differences::compare_one,
     metadata::OptimizerRecord,
     names,
 };
@@ -27,18 +29,18 @@ use crate::{
     tensor::handle::is_float,
 };
 
-/// The bytes of L-BFGS, in Burn's own format.
+/// The name of the state of L-BFGS, whose bytes are in Burn's format.
 const LBFGS: &str = "lbfgs";
 
-/// What precedes the names of an optimizer's tensors.
+/// Returns the prefix of the names of the tensors of an optimizer.
 fn prefix(optimizer: &str) -> String {
     format!("{}{optimizer}.", names::OPTIMIZER)
 }
 
-/// Adds the states' tensors to `tensors`, and gives the rest.
+/// Adds the tensors of the states to `tensors`, and returns the records of the optimizers.
 ///
 /// # Errors
-/// When a tensor's type cannot be saved.
+/// If the element type of a tensor cannot be saved.
 pub(crate) fn save(
     optimizers: &[Optimizer],
     parameters: &[ParamName],
@@ -50,7 +52,7 @@ pub(crate) fn save(
         let prefix = prefix(optimizer.name());
         let mut scalars = BTreeMap::new();
         for (index, id, rule, state) in optimizer.states() {
-            // A state of another id belongs to a layer that has been replaced.
+            // A state with another id belongs to a layer that has been replaced.
             let Some(param) = paths.get(&index).filter(|param| param.id == id) else { continue };
             let mut sink = StateSink::default();
             // sync: once for each tensor of a state that is not shared, when a checkpoint is taken.
@@ -86,10 +88,11 @@ pub(crate) fn save(
     Ok(records)
 }
 
-/// Gives an optimizer its stored state. `notes` gets what was left out, and why.
+/// Restores the state of an optimizer. What does not fit the program is left out and described in
+/// `notes`.
 ///
 /// # Errors
-/// When a tensor cannot be read, or the file contradicts itself.
+/// If a tensor cannot be read, or the record does not fit the tensors.
 pub(crate) fn restore(
     optimizer: &mut Optimizer,
     record: &OptimizerRecord,
@@ -98,10 +101,13 @@ pub(crate) fn restore(
     device: &Device,
     notes: &mut Vec<String>,
 ) -> Result<()> {
+    // The groups that the optimizer already has are not added again.
     for added in record.added.iter().skip(optimizer.added_groups().len()) {
         match optimizer.add_group(added.clone(), parameters) {
             Ok(()) => {}
-            Err(error) => notes.push(format!("a group of `{}` is left out: {}", record.name, error.message())),
+            Err(error) => {
+                notes.push(format!("a stored group of `{}` is not restored: {}", record.name, error.message()))
+            }
         }
     }
     let prefix = prefix(&record.name);
@@ -129,17 +135,18 @@ pub(crate) fn restore(
         for (name, data) in leaves {
             source.insert_tensor(name, data);
         }
-        // What is stored has been looked at; this is for states that want more of it than their shapes.
+        // The shapes are checked above. Burn panics if a state needs a tensor or a number that is
+        // missing.
         let state = catch_panic(|| Ok(rule.state_unflatten(param.dims.len(), &param.path, &mut source, device)));
         match state {
             Ok(Some(state)) if tensors_of(rule, &state) == count => optimizer.put_state(param.index, state),
-            // An optimizer that needs less would take up another's state without a word.
+            // An optimizer that reads only some of the tensors belongs to another configuration.
             Ok(_) | Err(_) => left_out.push(format!("`{}`", param.path)),
         }
     }
     if !left_out.is_empty() {
         notes.push(format!(
-            "the stored state of `{}` does not fit {}: the optimizer starts anew there",
+            "the stored state of `{}` does not fit {}: the optimizer starts from its initial state there",
             record.name,
             left_out.join(", ")
         ));
@@ -154,70 +161,67 @@ pub(crate) fn restore(
         optimizer.restore_rates(&record.rates);
     } else {
         let [before, now] = [&record.declared_rates, &declared].map(|rates| rates_text(rates));
-        notes.push(format!("the learning rate of `{}` was {before}, and is {now}", record.name));
+        compare_one(&format!("the learning rate of `{}`", record.name), Some(&before), Some(&now), notes);
     }
     optimizer.steps = record.steps;
     optimizer.watch_due = record.watch_due;
     restore_schedule(optimizer, record, notes)
 }
 
-/// How many tensors a state is written as.
+/// Returns the number of tensors that a state is written as.
 fn tensors_of(rule: &dyn DynOptimizer, state: &DynState) -> usize {
     let mut sink = StateSink::default();
     rule.state_flatten("", state, &mut sink);
     sink.tensors.len()
 }
 
-/// A schedule that has been exchanged for another kind starts anew.
+/// Restores the schedule. A schedule of another kind starts from its initial state.
 fn restore_schedule(optimizer: &mut Optimizer, record: &OptimizerRecord, notes: &mut Vec<String>) -> Result<()> {
-    let name = &record.name;
-    let (stored, now) = (record.schedule.as_ref(), optimizer.schedule().map(Schedule::describe));
-    match (stored, &now) {
-        (None, None) => return Ok(()),
-        (Some(stored), Some(now)) if stored == now => {}
-        (Some(stored), Some(now)) => notes.push(format!("the schedule of `{name}` was {stored}, and is {now}")),
-        (Some(stored), None) => notes.push(format!("the schedule of `{name}` was {stored}, and there is none")),
-        (None, Some(now)) => notes.push(format!("the schedule of `{name}` is {now}, and is not in the checkpoint")),
-    }
+    let (stored, now) = (record.schedule.as_deref(), optimizer.schedule().map(Schedule::describe));
+    compare_one(&format!("the schedule of `{}`", record.name), stored, now.as_deref(), notes);
     if stored.is_none() {
         return Ok(());
     }
     let refused = optimizer.with_schedule(|schedule| {
-        let anew = schedule.state();
+        let initial = schedule.state();
         let Err(error) = schedule.load_state(&record.schedule_state) else { return Ok(None) };
-        schedule.load_state(&anew)?;
+        schedule.load_state(&initial)?;
         Ok(Some(error))
     })?;
     if let Some(error) = refused.flatten() {
-        notes.push(format!("{}: it starts anew", error.message()));
+        notes.push(format!("{}: it starts from its initial state", error.message()));
     }
     Ok(())
 }
 
-/// The declared rates as a message prints them.
+/// Returns the declared learning rates as text for a message.
 fn rates_text(rates: &[Option<f64>]) -> String {
     rates.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Reads the state of L-BFGS.
+///
 /// # Errors
-/// When the bytes are none that Burn has written.
+/// If Burn cannot read the bytes.
 fn read_lbfgs(lbfgs: Lbfgs, data: TensorData) -> Result<Lbfgs> {
     let damaged = || Error::new(ErrorKind::Checkpoint, "the state of L-BFGS is damaged");
     let reader = burn_pack::Reader::from_bytes(data.bytes().clone()).map_err(|error| damaged().caused_by(error))?;
     let tensors = reader.tensor_names().len();
-    // Burn would allocate a list of any length.
+    // Burn allocates a list of the stored length, however large.
     if !reader.scalars().iter().all(|(name, scalar)| is_length(name, scalar, tensors)) {
         return Err(damaged());
     }
     catch_panic(|| lbfgs.from_bytes(data.into_bytes()).map_err(|error| damaged().caused_by(error)))
 }
 
-/// Whether a number is no length of a list, or one of a list that is there.
+/// Returns whether a number that is the length of a list is at most `tensors`; true for other
+/// numbers.
 fn is_length(name: &str, scalar: &Scalar, tensors: usize) -> bool {
     !name.ends_with(".len") || usize::try_from(*scalar).is_ok_and(|len| len <= tensors)
 }
 
-/// Whether a number can be counted on from: a clock at the end of its range would overflow at the next step.
+/// Returns whether the optimizer can continue to count from a number: a count at the end of its
+/// range would overflow at the next step.
 fn is_count(scalar: &Scalar) -> bool {
     match *scalar {
         Scalar::Int(value) => i32::try_from(value).is_ok(),
@@ -226,7 +230,8 @@ fn is_count(scalar: &Scalar) -> bool {
     }
 }
 
-/// Whether a tensor can be part of the state of a parameter: of its rank, and in each dimension as long or reduced to one.
+/// Returns whether a tensor can be part of the state of a parameter with the shape `dims`: a float
+/// tensor of the same rank, whose sizes are those of the parameter or 1.
 fn fits(data: &TensorData, dims: &[usize]) -> bool {
     let stored = data.shape();
     let stored = stored.as_slice();
@@ -235,10 +240,10 @@ fn fits(data: &TensorData, dims: &[usize]) -> bool {
         && stored.iter().zip(dims).all(|(stored, dim)| stored == dim || *stored == 1)
 }
 
-/// The numbers of one parameter's state, which has so many tensors.
+/// Returns the numbers in the state of one parameter, which has `tensors` tensors.
 ///
 /// # Errors
-/// When a number is none, or is the length of a list that is not there: Burn would allocate it.
+/// If a value is not a number, or is the length of a list with more tensors than are stored.
 fn scalars_below(record: &OptimizerRecord, own: &str, tensors: usize) -> Result<BTreeMap<String, Scalar>> {
     record
         .scalars

@@ -1,4 +1,4 @@
-//! The checkpoints that have been requested and those that are being written.
+//! Checkpoints that are requested or being written.
 
 use std::{
     collections::BTreeSet,
@@ -7,26 +7,26 @@ use std::{
 
 use crate::checkpoint::writer::{SaveRequest, Writer};
 
-/// What has been asked for, and what is being written.
+/// Checkpoints that are requested or being written.
 #[derive(Debug, Default)]
 pub(crate) struct CheckpointQueue {
     pub(crate) requests: Vec<SaveRequest>,
     pub(crate) writer: Writer,
     /// The checkpoint of the last SIGUSR1, which the next one replaces.
     pub(crate) on_signal: Option<PathBuf>,
-    /// Folders in which the leftovers of killed processes have been looked for.
+    /// Folders in which temporary files of killed processes have been searched for.
     pub(crate) swept: BTreeSet<PathBuf>,
-    /// Files outside of the run's folder that it has been told of.
-    pub(crate) told: BTreeSet<PathBuf>,
+    /// Checkpoints outside the folder of the run that are in its list of checkpoints.
+    pub(crate) listed: BTreeSet<PathBuf>,
 }
 
 impl CheckpointQueue {
-    /// Whether the file is about to be written.
+    /// Returns whether the file is requested.
     pub(crate) fn has_asked_for(&self, path: &Path) -> bool {
         self.requests.iter().any(|request| request.path == path)
     }
 
-    /// Whether the file is being written right now.
+    /// Returns whether the file is being written.
     pub(crate) fn is_writing(&self, path: &Path) -> bool {
         self.writer.paths().iter().any(|writing| writing == path)
     }

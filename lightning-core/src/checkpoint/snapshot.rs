@@ -1,4 +1,4 @@
-//! The state of a run at one point, and the file made of it.
+//! The state of a run at one point, and the file that is written from it.
 
 use std::{borrow::Borrow, path::Path};
 
@@ -12,7 +12,8 @@ use crate::{
     os::files,
 };
 
-/// What a checkpoint is written of. Tensors in host memory are shared with the run that goes on.
+/// The state of a run at one point. Tensors in host memory are shared with the run, which
+/// continues.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) metadata: Metadata,
@@ -20,21 +21,22 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether the run goes on with memory that this is to be written of.
+    /// Returns whether the run shares memory with the snapshot.
     pub(crate) fn is_shared(&self) -> bool {
         self.tensors.iter().any(Stored::is_shared)
     }
 
-    /// Writes the file: it is there as a whole or not at all.
+    /// Writes the file atomically.
     ///
     /// # Errors
-    /// When it cannot be written, with its path.
+    /// If the file cannot be written, with its path.
     pub(crate) fn write(&self, path: &Path, weights_only: bool) -> Result<()> {
         write(&self.metadata, self.tensors.iter(), path, weights_only, || ())
     }
 
-    /// As [`Snapshot::write`], for the last file of an image: each tensor is let go of when it is written, so that a training that goes on
-    /// need not copy it. `all_freed` is called when that is so for all of them, which is before the file is in place.
+    /// As [`Snapshot::write`], for the last file of a snapshot: each tensor is dropped when it is
+    /// written, so that training can change it without a copy. `all_freed` is called when all are
+    /// dropped, which is before the file is in place.
     ///
     /// # Errors
     /// As [`Snapshot::write`].

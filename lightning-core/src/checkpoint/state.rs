@@ -1,4 +1,4 @@
-//! What a run knows of its checkpoints.
+//! The checkpoints of a run.
 
 use std::path::PathBuf;
 
@@ -20,20 +20,20 @@ pub(crate) struct BestCheckpoint {
     pub(crate) score: Option<(String, f64)>,
 }
 
-/// Where a run starts from.
+/// The checkpoint that a run starts from.
 #[derive(Debug, Default)]
 pub(crate) struct ResumeState {
-    /// Where the next `fit` starts.
+    /// The checkpoint that the next `fit` resumes from.
     pub(crate) requested: Resume,
     /// The checkpoint that is being restored.
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
     /// The checkpoint that the run was resumed from.
     pub(crate) resumed_from: Option<ResumedFrom>,
-    /// What differs between the program and the checkpoint.
+    /// The differences between the program and the checkpoint.
     pub(crate) differences: Vec<String>,
-    /// The paths of the parameters that took no gradient at the start of `fit`.
+    /// The paths of the parameters that were frozen at the start of `fit`.
     pub(crate) declared_frozen: Vec<String>,
-    /// Batches in an epoch of the training loader, before limits.
+    /// The number of batches in an epoch of the training loader, before limits.
     pub(crate) train_batches: Option<u64>,
 }
 

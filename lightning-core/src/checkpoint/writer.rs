@@ -1,4 +1,4 @@
-//! Writing off the training thread: one job at a time, and no error lost.
+//! Writes checkpoints on a thread of their own: one job at a time, and no error is lost.
 
 use std::{
     convert::Infallible,
@@ -15,16 +15,16 @@ use crate::{
     os::{files, panics::panic_message},
 };
 
-/// A file that was asked for, to be written at the next place where a run can go on from.
+/// A requested file, to be written at the next point that a run can resume from.
 #[derive(Clone, Debug)]
 pub(crate) struct SaveRequest {
     pub(crate) path: PathBuf,
     pub(crate) weights_only: bool,
-    /// A file that is to point to this one.
+    /// A file that will point to this one.
     pub(crate) pointer: Option<PathBuf>,
-    /// Files that go when this one is in place.
+    /// Files to remove when this one is in place.
     pub(crate) to_delete: Vec<PathBuf>,
-    /// What to print when it is written.
+    /// The line to print when the file is written.
     pub(crate) announce: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl SaveRequest {
         Self { path: path.into(), weights_only: false, pointer: None, to_delete: Vec::new(), announce: None }
     }
 
-    /// What follows once the file is there.
+    /// Writes the pointer and removes the old files, once the file is in place.
     fn finish(&self) -> Result<()> {
         let Self { path, weights_only: _, pointer, to_delete, announce: _ } = self;
         if let Some(pointer) = pointer {
@@ -43,19 +43,19 @@ impl SaveRequest {
     }
 }
 
-/// Makes one file point to another of its folder.
+/// Writes a pointer to another file in its folder.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If the pointer cannot be written.
 pub(crate) fn point(pointer: &Path, target: &Path) -> Result<()> {
     let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     files::write_atomic(pointer, |writer| io::Write::write_all(writer, pointer_text(&name).as_bytes()))
 }
 
-/// Removes a file that is no longer wanted; one that is gone already is gone.
+/// Removes a file. It is not an error if the file does not exist.
 ///
 /// # Errors
-/// When it is there and stays.
+/// If the file cannot be removed.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -65,17 +65,18 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// What is written in one go, of one image.
+/// The files to write from one snapshot.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) snapshot: Snapshot,
     pub(crate) requests: Vec<SaveRequest>,
-    /// Where the run was, for an error.
+    /// The position of the run, for errors.
     pub(crate) location: Location,
 }
 
 impl Job {
-    /// `memory` is dropped when the tensors are, which is before the file is in place.
+    /// Writes the files. `memory` is dropped with the tensors, which is before the last file is in
+    /// place.
     fn run(self, memory: Sender<Infallible>) -> Result<()> {
         let Self { snapshot, requests, location } = self;
         Self::write(snapshot, &requests, memory).map_err(|error| error.at(location))
@@ -96,16 +97,16 @@ impl Job {
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     running: Option<JoinHandle<Result<()>>>,
-    /// Open as long as the last job has tensors that the run goes on with.
+    /// When the last job started, and a channel that closes when it has dropped the shared tensors.
     memory: Option<(Instant, Receiver<Infallible>)>,
     paths: Vec<PathBuf>,
 }
 
 impl Writer {
-    /// Starts a job once the one before has ended.
+    /// Starts a job after waiting for the previous one.
     ///
     /// # Errors
-    /// Those of the job before, which then keep this one from starting.
+    /// Those of the previous job; the new one is then not started.
     pub(crate) fn submit(&mut self, job: Job) -> Result<()> {
         self.finish()?;
         self.paths = job.requests.iter().map(|request| request.path.clone()).collect();
@@ -113,13 +114,13 @@ impl Writer {
         self.memory = job.snapshot.is_shared().then(|| (Instant::now(), open));
         let thread = thread::Builder::new().name("checkpoint".to_owned());
         let running = thread.spawn(move || job.run(memory)).map_err(|error| {
-            Error::new(ErrorKind::Io, "no thread could be started to write a checkpoint").caused_by(error)
+            Error::new(ErrorKind::Io, "the thread that writes checkpoints could not be started").caused_by(error)
         })?;
         self.running = Some(running);
         Ok(())
     }
 
-    /// Whether the last job went well, if it has ended.
+    /// Checks the result of the last job, if it has ended.
     ///
     /// # Errors
     /// Those of the job.
@@ -130,16 +131,17 @@ impl Writer {
         }
     }
 
-    /// Waits, once a job, until its tensors are written: whoever changes one before that changes a copy of it, which takes time and
-    /// memory as well. On a disk that has not written them in the time that has passed since it began, it waits as long again at most.
+    /// Waits, once for each job, until the shared tensors are written: an optimizer step that
+    /// changes a shared tensor copies it first, which takes time and memory. The wait is at most as
+    /// long as the time since the job started, so that a slow disk does not stop training.
     pub(crate) fn wait_for_memory(&mut self) {
         if let Some((since, memory)) = self.memory.take() {
-            // Nothing is ever sent: either the other end is gone, or the time is up.
+            // Nothing is ever sent: the call returns when the channel closes or the time is over.
             let _ = memory.recv_timeout(since.elapsed());
         }
     }
 
-    /// The files of the last job; those that have been written are there.
+    /// The files of the last job, written or not.
     pub(crate) fn paths(&self) -> &[PathBuf] {
         &self.paths
     }
@@ -161,7 +163,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // On the way out of a panic: the file in the making is finished, and an error has nobody left to go to.
+        // After a panic the current file is still finished, but its error cannot be returned.
         let _ = self.finish();
     }
 }
@@ -173,7 +175,8 @@ mod tests {
 
     use super::*;
 
-    /// A writer whose job has begun `age` ago and holds its memory as long as the other end lives.
+    /// A writer whose job started `age` ago and shares tensors until the returned sender is
+    /// dropped.
     fn writing(age: Duration) -> (Writer, Sender<Infallible>) {
         let (held, open) = channel();
         let memory = Some((Instant::now().checked_sub(age).unwrap(), open));
@@ -202,7 +205,7 @@ mod tests {
         let started = Instant::now();
         writer.wait_for_memory();
         assert!(started.elapsed() >= age);
-        // Once for each job: what it holds has been copied by then.
+        // It waits once for each job: the shared tensors have been copied by then.
         assert!(writer.memory.is_none());
         drop(held);
     }

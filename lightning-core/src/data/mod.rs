@@ -26,7 +26,6 @@ mod prefetch;
 mod readers;
 mod run;
 mod sampler;
-pub(crate) mod unwritten;
 
 #[doc(hidden)]
 pub use crate::batch::StepBatch;

@@ -71,10 +71,6 @@ pub trait DataModule: Sized + 'static {
     #[doc(hidden)]
     fn __lightning_declared() -> DataParts<Self>;
 
-    /// Asks that no other impl has a loader; it is never called.
-    #[doc(hidden)]
-    fn __lightning_unwritten() {}
-
     /// `Has<loader>` or `NoLoader`.
     type Train;
     /// `Has<loader>` or `NoLoader`.
@@ -195,9 +191,10 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
     for (name, value) in data {
         match all.get(&name) {
             Some(own) if *own != value => {
-                let message =
-                    format!("the hyperparameter `{name}` is {own} in the module and {value} in the data module");
-                return Err(Error::config(message).help("give both one value, or rename one of them"));
+                let message = format!(
+                    "the hyperparameter `{name}` must be equal in the module and the data module, found {own} and {value}"
+                );
+                return Err(Error::config(message).help("set both to the same value, or rename one of them"));
             }
             _ => all.insert(name, value),
         };
@@ -209,7 +206,8 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
 #[diagnostic::on_unimplemented(
     message = "a loader method must return a loader, found `{Self}`",
     label = "expected `DataLoader<B>` or `Result<DataLoader<B>>`",
-    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`"
+    note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`",
+    note = "a stage without data needs no loader method"
 )]
 pub trait LoaderOutput {
     /// The loader's type.
@@ -274,6 +272,9 @@ mod tests {
         assert_eq!(merged, json!({"lr": 0.1, "batch_size": 64, "dir": "data"}));
         assert_eq!(merge_hparams(module.clone(), None).unwrap(), module);
         let error = merge_hparams(module, Some(json!({"batch_size": 32}))).unwrap_err();
-        assert_eq!(error.message(), "the hyperparameter `batch_size` is 64 in the module and 32 in the data module");
+        assert_eq!(
+            error.message(),
+            "the hyperparameter `batch_size` must be equal in the module and the data module, found 64 and 32"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The model while the engine has it: owned by value, and given back on every way out.
+//! Holds the user's module during a run.
 
 use burn::module::Module;
 
@@ -7,10 +7,11 @@ use crate::{
     params::{DynMapper, MapMode, ValueMapper},
 };
 
-/// A module taken out of the user's `&mut`, which holds a hollow stand-in meanwhile.
+/// Holds the user's module during a run; the user's variable holds a placeholder with the same ids
+/// and shapes and no storage.
 ///
-/// A clone left behind would keep every first buffer alive and double the memory; the stand-in has the same ids and
-/// shapes and no values. Dropping this gives the module back, after success, error and panic alike.
+/// A clone in the variable would keep every first buffer alive and double the memory. Dropping this
+/// moves the module back, after success, an error and a panic alike.
 #[derive(Debug)]
 pub(crate) struct Checkout<'a, M: Module> {
     slot: &'a mut M,
@@ -18,10 +19,12 @@ pub(crate) struct Checkout<'a, M: Module> {
 }
 
 impl<'a, M: Module> Checkout<'a, M> {
-    /// Takes the module; `prepare` puts it on the run's device and into the run's mode.
-    pub(crate) fn take(slot: &'a mut M, prepare: impl FnOnce(M) -> M, hollow: bool) -> Self {
+    /// Takes the module. `prepare` moves it to the run's device and changes its form. With
+    /// `placeholder`, the user's variable holds a placeholder.
+    pub(crate) fn take(slot: &'a mut M, prepare: impl FnOnce(M) -> M, placeholder: bool) -> Self {
+        // The variable still holds the module if `prepare` panics.
         let own = prepare(slot.clone());
-        if hollow {
+        if placeholder {
             *slot = own.clone().map(&mut DynMapper::new(MapMode::Placeholder));
         }
         Self { slot, own: Some(own) }
@@ -35,15 +38,15 @@ impl<'a, M: Module> Checkout<'a, M> {
         self.own.as_mut().ok_or_else(lost)
     }
 
-    /// Changes the module's form; when `change` panics the module stays as it was.
+    /// Changes the module's form. If `change` panics, the module is unchanged.
     pub(crate) fn transform(&mut self, change: impl FnOnce(M) -> M) -> Result<()> {
         let changed = change(self.get()?.clone());
         self.own = Some(changed);
         Ok(())
     }
 
-    /// Changes parameter values in place: no second owner exists while it runs, so buffers are reused. `mapper` must
-    /// not panic.
+    /// Changes parameter values in place: the module has no second owner meanwhile, so that buffers
+    /// are reused. `mapper` must not panic, or the module is lost.
     pub(crate) fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()> {
         self.apply(MapMode::Values(mapper))
     }
@@ -67,7 +70,7 @@ impl<M: Module> Drop for Checkout<'_, M> {
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Panic, "the model was lost in a panic").help("load the last checkpoint")
+    Error::new(ErrorKind::Panic, "the module was lost in a panic during an update").help("load the last checkpoint")
 }
 
 #[cfg(test)]
@@ -91,7 +94,7 @@ mod tests {
         let net = Net { linear: LinearConfig::new(3, 3).init(&device), norm: BatchNormConfig::new(3).init(&device) };
         // Statistics that are not the initial ones.
         net.norm.forward(Tensor::<2>::random([8, 3], burn::tensor::Distribution::Default, &device));
-        // Lazy parameters come into being, as they do before a run.
+        // Initializes lazy parameters, as before a run.
         net.train()
     }
 
@@ -104,20 +107,20 @@ mod tests {
     }
 
     #[test]
-    fn the_stand_in_has_the_ids_and_no_values_of_its_own() {
+    fn the_placeholder_has_the_ids_and_no_values_of_its_own() {
         let mut slot = net();
         let before = values(&slot);
         let id = slot.linear.weight.id;
         let owned = Checkout::take(&mut slot, |module| module, true);
         assert_eq!(owned.slot.linear.weight.id, id);
         assert!(!owned.slot.linear.weight.is_initialized(), "it holds no memory");
-        assert_eq!(values(owned.get().unwrap()), before, "hollowing leaves the statistics alone");
+        assert_eq!(values(owned.get().unwrap()), before, "the placeholder leaves the statistics unchanged");
         drop(owned);
         assert_eq!(values(&slot), before);
     }
 
     #[test]
-    fn a_panic_gives_the_module_back() {
+    fn a_panic_returns_the_module() {
         let mut slot = net();
         let before = values(&slot);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_a_stand_in_is_no_panic() {
+    fn reading_a_placeholder_does_not_panic() {
         let mut slot = net();
         let owned = Checkout::take(&mut slot, |module| module, true);
         assert_eq!(owned.slot.linear.weight.val().into_data().iter::<f32>().sum::<f32>(), 0.0);

@@ -1,4 +1,4 @@
-//! The checkpoints of a run: asked for anywhere, taken where a run can go on from, written off the training thread.
+//! The checkpoints of a run: requested anywhere, taken at a safe point, written on another thread.
 
 use std::{
     fs::OpenOptions,
@@ -13,25 +13,26 @@ use crate::{
     os::{files, signals},
 };
 
-/// The file in a run's folder that names the checkpoints it has in other folders.
-pub(crate) const ELSEWHERE: &str = "checkpoints.txt";
+/// The file in a run's folder that lists the checkpoints of the run in other folders.
+pub(crate) const CHECKPOINT_LIST: &str = "checkpoints.txt";
 
-/// The folder of a run's checkpoints where nothing says otherwise.
+/// The default folder of a run's checkpoints.
 fn default_folder(run: &RunState) -> PathBuf {
     run.log_dir().join("checkpoints")
 }
 
-/// Takes what was asked for since the last time and starts to write it. The run is at a place where it can go on from.
+/// Takes a snapshot for the requests since the last call, and hands it to the checkpoint thread.
+/// Must be called at a safe point, from which a run can resume.
 ///
 /// # Errors
-/// Those of the checkpoint before, and of taking this one.
+/// If the previous checkpoint could not be written, or this one cannot be taken.
 pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     run.checkpoints.queue.writer.poll()?;
     if run.checkpoints.queue.requests.is_empty() {
         return Ok(());
     }
     let location = run.progress.location(Some("save_checkpoint".to_owned()), false);
-    // A killed process must not leave a checkpoint behind that is ahead of its logs.
+    // Logs first: if the process is killed, no checkpoint is ahead of its logs.
     run.log.loggers.save()?;
     let snapshot = driver.snapshot(run).map_err(|error| error.at(location.clone()))?;
     let requests = std::mem::take(&mut run.checkpoints.queue.requests);
@@ -41,44 +42,47 @@ pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
             run.console.print(text);
         }
     }
-    // The hooks have run on every process; one of them writes the file.
+    // Every process takes the snapshot, because its hooks run on each; one of them writes the file.
     if run.strategy.rank().is_global_zero() {
         run.checkpoints.queue.writer.submit(Job { snapshot, requests, location })?;
     }
     Ok(())
 }
 
-/// As [`flush`], and waits until everything is on disk.
+/// Calls [`flush`] and waits until everything is on disk.
 ///
 /// # Errors
-/// As [`flush`], and those of writing.
+/// As [`flush`], and if this checkpoint cannot be written.
 pub(crate) fn flush_and_wait(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    // Earlier checkpoints are written even if the last one cannot be taken.
     let flushed = flush(run, driver);
     let written = run.checkpoints.queue.writer.finish();
     flushed.and(written)?;
     run.strategy.barrier()
 }
 
-/// Sweeps the folder of a checkpoint once, and tells the run's own folder of files that are in another.
+/// Creates the folder of a checkpoint and removes the leftovers of killed processes, once a folder,
+/// and lists a checkpoint in another folder in the run's own.
 fn prepare(run: &mut RunState, path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else { return Ok(()) };
-    // Once: a folder that was there and is gone, as that of a lost mount, must not come back empty.
+    // Created only once: if a folder disappears during the run, such as a lost mount, writing must
+    // fail rather than continue in a new, empty folder.
     if run.checkpoints.queue.swept.insert(folder.to_path_buf()) {
         files::create_folder(folder)?;
         files::remove_leftovers(folder);
     }
     let Some(own) = run.log.loggers.dir().map(Path::to_path_buf) else { return Ok(()) };
-    if folder.starts_with(&own) || !run.checkpoints.queue.told.insert(path.to_path_buf()) {
+    if folder.starts_with(&own) || !run.checkpoints.queue.listed.insert(path.to_path_buf()) {
         return Ok(());
     }
-    let list = own.join(ELSEWHERE);
+    let list = own.join(CHECKPOINT_LIST);
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let mut file =
         OpenOptions::new().create(true).append(true).open(&list).map_err(|error| Error::io("write", &list, error))?;
     writeln!(file, "{}", absolute.display()).map_err(|error| Error::io("write", &list, error))
 }
 
-/// Asks for a checkpoint where SIGUSR1 has come.
+/// Requests a checkpoint if SIGUSR1 was received.
 pub(crate) fn answer_signal(run: &mut RunState) {
     if !signals::take_save_request() || !run.settings.output.checkpointing {
         return;
@@ -86,15 +90,17 @@ pub(crate) fn answer_signal(run: &mut RunState) {
     let (epoch, step) = (run.progress.last_epoch, run.progress.counters.global_step);
     let path = default_folder(run).join(format!("requested-epoch={epoch}-step={step}.ckpt"));
     let mut request = SaveRequest::new(&path);
+    // Of the checkpoints that signals requested, the latest is kept.
     request.to_delete.extend(run.checkpoints.queue.on_signal.replace(path.clone()).filter(|old| *old != path));
     request.announce = Some(format!("SIGUSR1: saved {}", path.display()));
     run.checkpoints.queue.requests.push(request);
 }
 
-/// Keeps what a run that a signal ends has reached, where its checkpoints are.
+/// Saves a checkpoint of a run that a signal ends, unless checkpointing is disabled, and waits for
+/// it.
 ///
 /// # Errors
-/// When it cannot be written.
+/// As [`flush_and_wait`].
 pub(crate) fn save_interrupted(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     if run.settings.output.checkpointing {
         let (epoch, step) = (run.progress.last_epoch, run.progress.counters.global_step);

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// A module with its callbacks and data, as the engine sees them.
-pub(crate) trait Driver: DriveHooks + DriveLoaders + DriveModel {}
+pub(crate) trait Driver: DriveHooks + DriveLoaders + DriveSteps + DriveModel + DriveCheckpoints {}
 
-impl<T: DriveHooks + DriveLoaders + DriveModel> Driver for T {}
+impl<T: DriveHooks + DriveLoaders + DriveSteps + DriveModel + DriveCheckpoints> Driver for T {}
 
 /// The hooks of the module, the callbacks and the data module.
 pub(crate) trait DriveHooks {
@@ -47,28 +47,23 @@ pub(crate) trait DriveLoaders {
     fn end(&mut self, loader: LoaderId);
 }
 
-/// The module itself: its steps, parameters, form and state.
-pub(crate) trait DriveModel {
+/// The steps of the module.
+pub(crate) trait DriveSteps {
     /// Runs the step on the ready batch. What it logs is in the metric store afterwards.
     fn step(&mut self, loader: LoaderId, call: StepCall, run: &mut RunState) -> Result<Option<TrainingOutput>>;
     /// Runs the step of a module with manual optimization.
     fn manual_step(&mut self, run: &mut RunState) -> Result<Option<TrainingOutput>>;
+}
+
+/// The parameters, form and optimizers of the module.
+pub(crate) trait DriveModel {
     fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
-    /// Freezes the parameters that an optimizer does not train, and adds to `frozen` which were trainable.
+    /// Freezes the parameters that an optimizer does not train, and adds those that were trainable
+    /// to `frozen`.
     fn freeze_others(&mut self, optimizer: &Optimizer, frozen: &mut Vec<usize>) -> Result<()>;
     /// Unfreezes the parameters that [`freeze_others`](Self::freeze_others) froze.
     fn unfreeze_others(&mut self, frozen: &[usize]) -> Result<()>;
     fn set_mode(&mut self, mode: Mode) -> Result<()>;
-    /// Keeps a copy of the module and of the states of the callbacks.
-    fn save_rollback(&mut self) -> Result<()>;
-    /// Restores the copy of the module.
-    fn rollback(&mut self, states: CallbackStatesAfter);
-    /// Drops the copy.
-    fn discard_rollback(&mut self);
-    /// Takes a snapshot of everything that a checkpoint holds.
-    fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot>;
-    /// Gives the module, the callbacks and the data module their part of a checkpoint.
-    fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
     /// The paths of the parameters that take no gradient.
     fn frozen(&self) -> Result<Vec<String>>;
     /// Every float parameter.
@@ -77,6 +72,20 @@ pub(crate) trait DriveModel {
     fn running_statistics(&self) -> Result<BTreeSet<usize>>;
     fn visit(&self, visitor: &mut dyn ErasedVisitor) -> Result<()>;
     fn update(&mut self, mapper: &mut dyn ValueMapper) -> Result<()>;
+}
+
+/// Copies of the module, and what a checkpoint stores of it.
+pub(crate) trait DriveCheckpoints {
+    /// Copies the module and the states of the callbacks.
+    fn save_rollback(&mut self) -> Result<()>;
+    /// Restores the module from the copy.
+    fn rollback(&mut self, states: CallbackStatesAfter);
+    /// Drops the copy.
+    fn discard_rollback(&mut self);
+    /// Takes a snapshot of everything that a checkpoint stores.
+    fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot>;
+    /// Restores the module, the callbacks and the data module from a checkpoint.
+    fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()>;
 }
 
 /// One loader of a driver.

@@ -1,4 +1,4 @@
-//! Validation, testing and prediction: every batch of every loader.
+//! Runs validation, testing and prediction: every batch of every loader.
 
 use crate::{
     data::{EpochOffset, StepCall},
@@ -55,19 +55,20 @@ impl EvalHooks {
     }
 }
 
-/// Validates, tests or predicts: every batch of every loader.
+/// Validates, tests or predicts on every batch of every loader, and returns the number of batches.
+/// `limit` is a further limit on the batches of each loader.
 pub(crate) fn evaluate(
     run: &mut RunState,
     driver: &mut dyn Driver,
-    feeds: &[LoaderInfo],
+    loaders: &[LoaderInfo],
     limit: Option<u64>,
 ) -> Result<u64> {
     let stage = run.progress.stage;
     let hooks = EvalHooks::of(stage);
-    let suffixes = suffixes(feeds);
-    // What epoch hooks log belongs to no loader.
-    let own_scope = run.log.metrics.open(stage, feeds.len(), "");
-    let mut scopes = Vec::with_capacity(feeds.len());
+    let suffixes = suffixes(loaders);
+    // What epoch hooks log belongs to no loader, and has a scope of its own behind the loaders'.
+    let own_scope = run.log.metrics.open(stage, loaders.len(), "");
+    let mut scopes = Vec::with_capacity(loaders.len());
     for (index, suffix) in suffixes.iter().enumerate() {
         scopes.push(run.log.metrics.open(stage, index, suffix));
     }
@@ -76,7 +77,7 @@ pub(crate) fn evaluate(
     with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
         let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
             let mut batches = 0;
-            for (index, (info, scope)) in feeds.iter().zip(&scopes).enumerate() {
+            for (index, (info, scope)) in loaders.iter().zip(&scopes).enumerate() {
                 run.log.scope = *scope;
                 run.progress.loader_idx = index;
                 batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
@@ -94,7 +95,7 @@ pub(crate) fn evaluate(
     })
 }
 
-/// How much of each loader an evaluation uses, and the setting that says so.
+/// Returns the limit on the batches of each evaluation loader, and the name of its setting.
 pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
     let limits = &run.settings.limits;
     match run.progress.stage {
@@ -104,12 +105,13 @@ pub(crate) fn evaluation_limit(run: &RunState) -> (Limit, &'static str) {
     }
 }
 
-pub(super) fn suffixes(feeds: &[LoaderInfo]) -> Vec<String> {
-    let several = feeds.len() > 1;
-    feeds
+/// Returns the endings of the metrics' names for each loader; empty for a single loader.
+fn suffixes(loaders: &[LoaderInfo]) -> Vec<String> {
+    let several = loaders.len() > 1;
+    loaders
         .iter()
         .enumerate()
-        .map(|(index, feed)| match &feed.name {
+        .map(|(index, loader)| match &loader.name {
             _ if !several => String::new(),
             Some(name) => format!("/{name}"),
             None => format!("/dataloader_idx_{index}"),
@@ -125,7 +127,7 @@ fn evaluate_loader(
     limit: Option<u64>,
     hooks: &EvalHooks,
 ) -> Result<u64> {
-    let feed = LoaderId::Eval(index);
+    let loader = LoaderId::Eval(index);
     let (setting, name) = evaluation_limit(run);
     let batches = setting.of(info.len, name)?;
     let batches = match (batches, limit) {
@@ -133,15 +135,16 @@ fn evaluate_loader(
         (batches, limit) => batches.or(limit),
     };
     run.progress.batch_idx = 0;
-    driver.start(feed, EpochOffset { seed: run.progress.seed, epoch: 0, batch: 0 })?;
-    // The sanity check leaves no trace, on the screen neither.
+    // Always epoch 0: a loader that shuffles reads the same order in every evaluation.
+    driver.start(loader, EpochOffset { seed: run.progress.seed, epoch: 0, batch: 0 })?;
+    // The sanity check has no progress bar.
     let shown = !run.progress.sanity_checking;
     if shown {
         run.console.bar.start_evaluation(run.progress.stage, batches);
     }
-    while batches.is_none_or(|limit| run.progress.batch_idx < limit) && driver.fetch(feed, run)? {
+    while batches.is_none_or(|limit| run.progress.batch_idx < limit) && driver.fetch(loader, run)? {
         driver.hook(hooks.batch_start, run)?;
-        driver.step(feed, StepCall::default(), run)?;
+        driver.step(loader, StepCall::default(), run)?;
         driver.hook(hooks.batch_end, run)?;
         run.progress.batch_size = None;
         run.log.log_evaluated_batch(&run.progress)?;
@@ -154,6 +157,6 @@ fn evaluate_loader(
     if shown {
         run.console.bar.end_evaluation();
     }
-    driver.end(feed);
+    driver.end(loader);
     Ok(run.progress.batch_idx)
 }

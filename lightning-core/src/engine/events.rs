@@ -1,4 +1,4 @@
-//! What runs around a body: start and end hooks, set-up and closing.
+//! Start and end hooks, errors, signals, set-up and teardown around the loops.
 
 use crate::{
     engine::{checkpoints, driver::Driver, run::RunState},
@@ -9,8 +9,8 @@ use crate::{
     stage::Stage,
 };
 
-/// Runs `body` between a start hook and an end hook. The end hook runs on every way out; the first error is the one
-/// given back.
+/// Runs `body` between a start hook and an end hook. The end hook also runs after an error; the
+/// first error is returned.
 pub(super) fn with_events<T>(
     run: &mut RunState,
     driver: &mut dyn Driver,
@@ -22,7 +22,7 @@ pub(super) fn with_events<T>(
     with_end(run, driver, end, started)
 }
 
-/// As [`with_events`], for what has been started before.
+/// As [`with_events`], without the start hook.
 pub(super) fn with_end<T>(
     run: &mut RunState,
     driver: &mut dyn Driver,
@@ -39,22 +39,23 @@ pub(super) fn with_end<T>(
     Ok(value)
 }
 
-/// Tells the callbacks, once, that an error is on its way out.
+/// Runs `on_exception`, once for each entry point, and writes the requested checkpoints.
 pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver) {
+    // What the failed step or hook logged is incomplete.
     run.log.inbox.clear();
     if !std::mem::replace(&mut run.progress.failing, true)
         && let Err(error) = driver.hook(Hook::OnException, run)
     {
-        // The first error is the one to report; this one must not hide it, nor be lost.
+        // The run returns the first error; this one must not be lost.
         run.console.warn(format!("`on_exception` failed as well: {error}"));
     }
-    // What a callback asked for, before the end hooks change anything.
+    // A callback may have requested a checkpoint; it is taken before end hooks change the module.
     if let Err(error) = checkpoints::flush(run, driver) {
         run.console.warn(format!("a checkpoint could not be written: {error}"));
     }
 }
 
-/// Runs one entry point between set-up and the closing of the loggers.
+/// Runs one entry point: set-up, `body`, the last checkpoints, teardown and the loggers' end.
 pub(crate) fn with_data<T>(
     run: &mut RunState,
     driver: &mut dyn Driver,
@@ -89,7 +90,8 @@ pub(crate) fn with_data<T>(
 }
 
 /// # Errors
-/// When a signal asks for the end of the run: raised between batches, so that end hooks run and files are closed.
+/// If a signal requested the end of the run. The check is between batches and not in the handler,
+/// so that end hooks run and files are closed.
 pub(super) fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     if !signals::pending() {
         return Ok(());
@@ -97,10 +99,10 @@ pub(super) fn check_signals(run: &RunState, in_batch: bool) -> Result<()> {
     Err(Error::new(ErrorKind::Interrupted, "interrupted by a signal").at(run.progress.location(None, in_batch)))
 }
 
-/// Answers the signals that have come, and writes the checkpoints that have been asked for.
+/// Handles signals and takes the requested checkpoints, at a point from which a run can resume.
 ///
 /// # Errors
-/// Those of a checkpoint, and [`check_signals`]'.
+/// If a checkpoint fails, and as [`check_signals`].
 pub(super) fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: bool) -> Result<()> {
     checkpoints::answer_signal(run);
     if signals::pending() {
@@ -110,16 +112,17 @@ pub(super) fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: 
     check_signals(run, in_batch)
 }
 
-/// Says which loader an error came from.
+/// Adds to an error which loader could not be opened.
 pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Result<T> {
     result.map_err(|error| error.at(run.progress.location(Some(stage.loader().to_owned()), false)))
 }
 
-/// Prepares the data once for each machine, sets the run up and starts the loggers.
+/// Prepares the data once on each machine, runs `setup` and starts the loggers.
 fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     if run.strategy.rank().is_local_zero() {
         driver.prepare_data(run)?;
     }
+    // `setup` reads what another process of the machine may have prepared.
     run.strategy.barrier()?;
     driver.setup(run)?;
     if run.strategy.rank().is_global_zero() {

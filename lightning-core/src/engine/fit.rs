@@ -1,4 +1,4 @@
-//! Training: from the loaders to the last epoch.
+//! Runs `fit`: from the loaders to the last epoch.
 
 use crate::{
     engine::{
@@ -21,17 +21,18 @@ use crate::{
     stage::Stage,
 };
 
-/// Trains.
+/// Trains, and returns why training ended.
 ///
 /// # Errors
-/// The first error of a step, hook, callback, loader or logger, with its place in the run.
+/// The first error of a step, hook, callback, loader or logger, with its location in the run.
 pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<StopReason> {
     with_data(run, driver, |run, driver| {
         resume::restore(run, driver)?;
         if run.settings.limits.train.is_zero() {
             return Ok(StopReason::NoTraining);
         }
-        // A run that has been resumed takes up its optimizers even where nothing is left to do: its next checkpoint has them.
+        // A resumed run restores its optimizers even if nothing is left to do, so that its next
+        // checkpoint contains them.
         if run.resume.checkpoint.is_none()
             && let Some(reason) = nothing_left(run)
         {
@@ -41,15 +42,18 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         let mut reload = false;
         if run.settings.limits.reload_every_n_epochs.is_some() && !driver.can_reload() {
             run.console.warn(
-                "`reload_dataloaders_every_n_epochs` is set, and `fit` was given loaders, not a data module".to_owned(),
+                "`reload_dataloaders_every_n_epochs` needs a data module, found loaders: they are not reloaded"
+                    .to_owned(),
             );
         }
         configure(run, driver, &plan)?;
         resume::restore_training_state(run, driver, plan.loader_batches)?;
         if let Some(reason) = nothing_left(run) {
-            // An epoch that a stop has cut short counts as one that the run has had.
+            // An epoch that a stop ended early counts as finished, as in the run that wrote the
+            // checkpoint.
             run.progress.counters.epoch += u64::from(run.progress.position.phase != Phase::EpochStart);
-            // The checkpoint of a last epoch is from before the final weights.
+            // The checkpoint of the last epoch was written before the callbacks set the final
+            // weights.
             finish_weights(run, driver, &plan)?;
             return Ok(reason);
         }
@@ -84,7 +88,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
     })
 }
 
-/// Gives the module the weights that training ends with.
+/// Gives the module its final weights, such as an average, and recomputes running statistics if
+/// these weights need it.
 fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     if driver.final_weights(run)? {
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
@@ -92,13 +97,17 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
     Ok(())
 }
 
-/// Whether the loaders are made anew before the next epoch.
+/// Whether the loaders are opened again before the next epoch.
 fn is_time_to_reload(run: &RunState, driver: &dyn Driver) -> bool {
     let every = run.settings.limits.reload_every_n_epochs;
     driver.can_reload() && every.is_some_and(|every| run.progress.counters.epoch.is_multiple_of(every as u64))
 }
 
-pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
+/// Checks the parameters, and creates the optimizers or assigns the parameters to existing ones.
+///
+/// # Errors
+/// If a parameter or an optimizer is not valid, or the module's `configure_optimizers` fails.
+fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     summary::check_parameters(driver)?;
     let whole = &run.settings.whole.length;
     let max_epochs = whole.max_epochs.map(|epochs| epochs as u64);
@@ -111,7 +120,8 @@ pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitP
         batches_per_epoch: plan.whole_batches,
         device: run.progress.device.clone(),
     };
-    // A second `fit` of the same trainer goes on with the optimizers it has.
+    // A second `fit` of the same trainer continues with the optimizers of the first, and their
+    // states.
     if run.train.optimizers.is_empty() {
         let setups = driver
             .configure_optimizers(&cx)
@@ -123,8 +133,9 @@ pub(super) fn configure(run: &mut RunState, driver: &mut dyn Driver, plan: &FitP
     train_step::bind(run, driver)
 }
 
-/// A few validation batches before training, to find a broken `validation_step` now rather than after an epoch. It
-/// leaves no trace: the module is a copy, the metrics are forgotten, and random numbers depend on the step alone.
+/// Runs a few validation batches before training, to find an error in `validation_step` now rather
+/// than after an epoch. It changes nothing: the module is rolled back, the metrics are dropped, and
+/// random numbers depend only on the step.
 fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let steps = run.settings.validation.sanity_steps;
     if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
@@ -136,8 +147,6 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     let result = with_events(run, driver, hooks, |run, driver| validate(run, driver, &plan.val, Some(steps)));
     run.progress.sanity_checking = false;
     driver.rollback(CallbackStatesAfter::Current);
-    let failed_warnings = std::mem::take(&mut run.console.warnings);
     run.log.metrics.reset();
-    run.console.warnings = failed_warnings;
     result
 }

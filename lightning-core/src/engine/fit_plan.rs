@@ -1,4 +1,4 @@
-//! What a `fit` has to know about its loaders.
+//! Opens the loaders of a `fit`, and plans its epochs.
 
 use crate::{
     engine::{
@@ -11,37 +11,43 @@ use crate::{
     stage::Stage,
 };
 
-/// What a `fit` needs to know of its loaders.
+/// The loaders and epochs of a `fit`.
 pub(super) struct FitPlan {
-    /// Training batches of the loader; `None` when it does not know.
+    /// The number of batches of the training loader; `None` if the loader does not know it.
     pub(super) loader_batches: Option<u64>,
-    /// Training batches in an epoch, after limits; `None` when the loader does not know.
+    /// The number of training batches in an epoch, after limits.
     pub(super) train_batches: Option<u64>,
-    /// The same without `fast_dev_run`.
+    /// The same without `fast_dev_run`, for schedules.
     pub(super) whole_batches: Option<u64>,
     pub(super) val: Vec<LoaderInfo>,
     pub(super) schedule: ValSchedule,
 }
 
+/// Opens the loaders.
+///
+/// # Errors
+/// If a loader is missing, cannot be opened or is empty, or a setting does not fit its length.
 pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_step: bool) -> Result<FitPlan> {
     let limits = run.settings.limits.clone();
     let val = if limits.val.is_zero() { Vec::new() } else { opened(driver.open_eval(), run, Stage::Validate)? };
     if has_validation_step && val.is_empty() && !limits.val.is_zero() {
-        return Err(Error::config("the module has a `validation_step`, and there is no validation loader")
-            .help("pass `(train, val)` or write `val_dataloader`; `limit_val_batches(0)` says that none is wanted"));
+        return Err(Error::config("the module has a `validation_step`, and `fit` has no validation loader").help(
+            "pass `(train, val)` or implement `val_dataloader`; write `limit_val_batches(0)` to train without validation",
+        ));
     }
     run.progress.validation.enabled = !val.is_empty();
     if let (false, Some(metric)) = (run.progress.validation.enabled, &run.callbacks.validation_only) {
         return Err(Error::config(format!(
-            "a callback monitors `{metric}`, which only validation gives, and there is none"
+            "a callback monitors `{metric}`, which only validation logs, and `fit` has no validation"
         ))
-        .help("pass `(train, val)` or write `val_dataloader`, or monitor a training metric"));
+        .help("pass `(train, val)` or implement `val_dataloader`, or monitor a training metric"));
     }
     let train = opened(driver.open_train(), run, Stage::Fit)?
-        .ok_or_else(|| Error::data("there is no training loader").help("pass one, or write `train_dataloader`"))?;
+        .ok_or_else(|| Error::data("`fit` has no training loader").help("pass one, or implement `train_dataloader`"))?;
     let train_batches = limits.train.of(train.len, "limit_train_batches")?;
     if train_batches == Some(0) && train.len == Some(0) {
-        return Err(Error::data("the training loader has no batches").help("give it at least one batch of data"));
+        return Err(Error::data("the training loader must have at least one batch, found none")
+            .help("check the dataset, `batch_size` and `drop_last`"));
     }
     let whole_batches = run.settings.whole.train.of(train.len, "limit_train_batches")?;
     if limits.overfit.is_some() {

@@ -1,4 +1,4 @@
-//! Calling the hooks of callbacks and of the module.
+//! Calls the hooks of callbacks and of the module.
 
 use std::any::{Any, TypeId};
 
@@ -12,7 +12,7 @@ use crate::{
     os::panics::catch_panic,
 };
 
-/// Runs the callbacks' and then the module's own hook.
+/// Runs a hook of the callbacks and then of the module.
 pub(crate) fn run_hooks<M: LightningModule>(
     callbacks: &mut [Box<dyn Callback<M>>],
     module: &mut M,
@@ -23,6 +23,8 @@ pub(crate) fn run_hooks<M: LightningModule>(
     if M::HOOKS.contains(hook) { run_own_hook(module, hook, None, run) } else { Ok(()) }
 }
 
+/// Runs a hook of the callbacks whose order is `wanted`. At an end hook all of them run, and the
+/// first error is returned.
 pub(super) fn run_callbacks<M: LightningModule>(
     callbacks: &mut [Box<dyn Callback<M>>],
     module: &mut M,
@@ -51,6 +53,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
         run.log.inbox = entries;
         match result.and_then(|called| run.log.metrics.check_keys().map(|()| called)) {
             Ok(true) => {}
+            // The default method ran: the callback need not be called for this hook again.
             Ok(false) => {
                 if let Some(hooks) = run.callbacks.not_implemented.get_mut(index) {
                     *hooks = hooks.with(hook);
@@ -72,6 +75,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
     run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
+/// Runs a hook of the module.
 pub(super) fn run_own_hook<M: LightningModule>(
     module: &mut M,
     hook: Hook,
@@ -89,6 +93,7 @@ pub(super) fn run_own_hook<M: LightningModule>(
     run.log.drain(&run.progress).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }
 
-pub(super) fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
+/// Adds to an error the hook in which it occurred.
+fn located(error: Error, run: &RunState, hook: String, at: Hook) -> Error {
     error.at(run.progress.location(Some(hook), at.is_in_batch()))
 }

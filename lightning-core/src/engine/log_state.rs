@@ -1,4 +1,4 @@
-//! What steps and hooks log on its way to the metrics and the loggers.
+//! Passes what steps and hooks log to the metrics and the loggers.
 
 use crate::{
     console::output::Console,
@@ -8,22 +8,22 @@ use crate::{
     progress::{Counters, LoopState},
 };
 
-/// What steps and hooks log on its way to the metrics and the loggers.
+/// The logged values of a run: the inbox, the metrics and the loggers.
 #[derive(Debug)]
 pub(crate) struct LogState {
     pub(crate) metrics: MetricStore,
-    /// Where logged values are collected now.
+    /// The scope that logged values are added to now.
     pub(crate) scope: ScopeId,
     /// What was logged since the last call of [`drain`](Self::drain).
     pub(crate) inbox: Inbox,
     pub(crate) loggers: Loggers,
     /// Whether logged tensors are read at once.
     pub(crate) host: bool,
-    /// Whether anything is logged: not in a `barebones` run.
+    /// Whether anything is logged. `false` in a `barebones` run.
     pub(crate) enabled: bool,
-    /// Whether what steps log is dropped, as in a pass that leaves no trace.
+    /// Whether logged values are dropped, as while running statistics are recomputed.
     pub(crate) discards: bool,
-    /// After how many optimizer steps the values of a step go to the loggers.
+    /// The number of optimizer steps between two records of step values.
     pub(crate) every_n_steps: u64,
 }
 
@@ -46,7 +46,7 @@ impl LogState {
         self.host && self.enabled
     }
 
-    /// Takes what was logged since the last call into the current scope.
+    /// Moves what was logged since the last call into the current scope.
     pub(crate) fn drain(&mut self, progress: &LoopState) -> Result<()> {
         if self.discards || !self.enabled {
             self.inbox.clear();
@@ -57,7 +57,7 @@ impl LogState {
         if self.inbox.outputs.is_empty() { Ok(()) } else { self.show_outputs(progress) }
     }
 
-    /// Passes images, texts and the like to the loggers, except in the sanity check.
+    /// Passes images, texts and other outputs to the loggers, except in the sanity check.
     fn show_outputs(&mut self, progress: &LoopState) -> Result<()> {
         for output in std::mem::take(&mut self.inbox.outputs) {
             let batch = output.in_batch.then_some(progress.batch_idx);
@@ -68,9 +68,11 @@ impl LogState {
         Ok(())
     }
 
-    /// Sends the values of the training step just done to the loggers, if its turn has come.
+    /// Sends the values of the last training step to the loggers, every `every_n_steps` optimizer
+    /// steps and at the end of the run.
     pub(crate) fn log_step(&mut self, stepped: bool, progress: &LoopState, console: &mut Console) -> Result<()> {
-        // Counted in optimizer steps: a batch that only accumulates is not logged.
+        // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not
+        // logged.
         let due = stepped && progress.counters.global_step.is_multiple_of(self.every_n_steps);
         let last = progress.stop.is_some();
         if !(due || last) {

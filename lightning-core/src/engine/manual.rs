@@ -1,4 +1,4 @@
-//! Manual optimization: what [`Optimizers`](crate::Optimizers) asks of the engine.
+//! Manual optimization: the engine's side of [`Optimizers`](crate::Optimizers).
 
 use burn::tensor::{Gradients, Tensor};
 
@@ -34,7 +34,7 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         self.run.progress.loss = Some(loss.clone().inner());
         run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
         let gradients = catch_panic(|| Ok(loss.backward()))?;
-        // The graph goes before the hook, so that its memory can be reused there.
+        // Dropped before the hook, which can then reuse the memory of the graph.
         drop(loss);
         run_hooks(self.callbacks, module, Hook::OnAfterBackward, self.run)?;
         Ok(gradients)
@@ -49,7 +49,8 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         let collected = std::slice::from_mut(optimizer);
         visit(module, &mut own.collector(&mut gradients, Weight::Number(1.0), collected))?;
         drop(gradients);
-        // A checkpoint that is being written shares the memory of the parameters.
+        // A checkpoint that is being written shares the memory of the parameters: changing them now
+        // would copy them.
         checkpoints.queue.writer.wait_for_memory();
         let scaling = Scaling::new(&mut own, optimizer, clip, log.host);
         let mut update = optimizer.update(&mut own, scaling, &progress.device);

@@ -1,13 +1,14 @@
-//! The engine: the order of a run, compiled once. It sees a module only through the
-//! [`Driver`](driver::Driver).
+//! The engine: the order of a run. It sees a module only through the [`Driver`](driver::Driver), so
+//! that it is compiled once and not for each module; what is compiled for each is in
+//! [`module_driver`], [`hooks`], [`checkout`] and [`manual`].
 //!
 //! | to read | see |
 //! |---|---|
 //! | the order of `fit` | [`fit`], [`train_epoch`], [`train_step`] |
 //! | validation, testing, prediction | [`evaluate`], [`validate`] |
 //! | what happens on errors and signals | [`events`] |
-//! | what a run knows | [`run`] |
-//! | what a module is to the engine | [`driver`], [`module_driver`] |
+//! | the state of a run | [`run`] |
+//! | the view of a module | [`driver`], [`module_driver`] |
 
 pub(crate) mod checkout;
 pub(crate) mod checkpoints;

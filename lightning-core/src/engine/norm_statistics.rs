@@ -1,9 +1,11 @@
-//! Running statistics of normalisation layers, computed anew for weights that they do not belong to.
+//! Recomputes the running statistics of normalization layers, for weights such as an average.
 //!
-//! torch's `torch.optim.swa_utils.update_bn`: reset them, run the training data through the module in training form, and let each be the plain
-//! mean over the batches. A layer of Burn mixes the statistics `b` of a batch into the running ones with a momentum that it keeps to itself:
-//! `r ← (1 − m)·r + m·b`. Set to 0 before a batch, `r` is `m·b` after it; and a batch that is run twice, once from 0 and once from 1, gives
-//! `1 − m` as the difference. A layer that the batch did not reach, or that is frozen, shows an `m` of 0 and stays as it is.
+//! As `torch.optim.swa_utils.update_bn`: runs the training data through the module in training
+//! form, and sets each statistic to the plain mean over the batches. A Burn layer mixes the
+//! statistics `b` of a batch into the running ones with a private momentum `m`: `r ← (1 − m)·r +
+//! m·b`. If `r` is 0 before a batch, it is `m·b` afterwards; running a batch twice, from 0 and from
+//! 1, yields `1 − m` as the difference. A layer that the batch did not reach, or that is frozen,
+//! has `m = 0` and is unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,28 +27,29 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// Tells the draws of this pass from those of training.
+/// Separates the random numbers of this pass from those of training, which use 0 to 3 (`Draws` in
+/// `train_epoch`).
 const DRAWS: u64 = 4;
 
-/// One value for each running statistic, by its place.
+/// One value for each running statistic, by its index among the float parameters.
 type Statistics = BTreeMap<usize, BridgeTensor>;
 
-/// Computes the running statistics of the module anew, over at most so many batches of the training data, which is open. Nothing is counted or
-/// logged, and no hook runs.
+/// Recomputes the running statistics of the module over at most `batches` batches of the open
+/// training loader. Nothing is counted or logged, and no hook runs.
 ///
 /// # Errors
-/// Those of the loader and the steps; the statistics are then as they were.
+/// If the loader or a step fails; the statistics are then unchanged.
 pub(crate) fn update_bn(run: &mut RunState, driver: &mut dyn Driver, batches: Option<u64>) -> Result<()> {
-    let places = driver.running_statistics()?;
-    if places.is_empty() {
+    let indices = driver.running_statistics()?;
+    if indices.is_empty() {
         return Ok(());
     }
-    let before = collect(driver, &places)?;
-    let (progress, batch_idx) = (run.progress.counters, run.progress.batch_idx);
+    let before = collect(driver, &indices)?;
+    let (counters, batch_idx) = (run.progress.counters, run.progress.batch_idx);
     run.log.discards = true;
     let computed = compute(run, driver, &before, batches.unwrap_or(u64::MAX));
     run.log.discards = false;
-    (run.progress.counters, run.progress.batch_idx, run.progress.batch_size) = (progress, batch_idx, None);
+    (run.progress.counters, run.progress.batch_idx, run.progress.batch_size) = (counters, batch_idx, None);
     driver.end(LoaderId::Train);
     let (statistics, result) = match computed {
         Ok(statistics) => (statistics, Ok(())),
@@ -56,18 +59,20 @@ pub(crate) fn update_bn(run: &mut RunState, driver: &mut dyn Driver, batches: Op
     result
 }
 
+/// Returns the mean statistics over the batches.
 fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, batches: u64) -> Result<Statistics> {
-    let places: BTreeSet<usize> = before.keys().copied().collect();
+    let indices: BTreeSet<usize> = before.keys().copied().collect();
     let filled =
-        |value: f64| -> Statistics { before.iter().map(|(place, like)| (*place, full(like.clone(), value))).collect() };
+        |value: f64| -> Statistics { before.iter().map(|(index, like)| (*index, full(like.clone(), value))).collect() };
 
+    // The first batch once from 1; the loop runs it again from 0.
     start(run, driver)?;
     if batches == 0 || !driver.fetch(LoaderId::Train, run)? {
-        return Err(Error::data("the training loader gave no batch to compute running statistics from"));
+        return Err(Error::data("running statistics need at least one training batch, found none"));
     }
     set(driver, filled(1.0))?;
     forward(run, driver, 0)?;
-    let from_one = collect(driver, &places)?;
+    let from_one = collect(driver, &indices)?;
 
     start(run, driver)?;
     let mut sums: Statistics = BTreeMap::new();
@@ -76,36 +81,37 @@ fn compute(run: &mut RunState, driver: &mut dyn Driver, before: &Statistics, bat
     while count < batches && driver.fetch(LoaderId::Train, run)? {
         set(driver, filled(0.0))?;
         forward(run, driver, count)?;
-        let from_zero = collect(driver, &places)?;
+        let from_zero = collect(driver, &indices)?;
         if count == 0 {
-            for ((place, one), zero) in from_one.iter().zip(from_zero.values()) {
-                momenta.insert(*place, momentum(one.clone(), zero.clone()));
+            for ((index, one), zero) in from_one.iter().zip(from_zero.values()) {
+                momenta.insert(*index, momentum(one.clone(), zero.clone()));
             }
         }
-        for (place, value) in from_zero {
-            let sum = match sums.remove(&place) {
+        for (index, value) in from_zero {
+            let sum = match sums.remove(&index) {
                 Some(sum) => add(sum, value),
                 None => value,
             };
-            sums.insert(place, sum);
+            sums.insert(index, sum);
         }
         count += 1;
     }
-    let mean = |(place, sum): (usize, BridgeTensor)| {
-        let momentum = momenta.get(&place).copied().unwrap_or_default();
+    let mean = |(index, sum): (usize, BridgeTensor)| {
+        let momentum = momenta.get(&index).copied().unwrap_or_default();
         let value =
-            if momentum > 0.0 { scaled(sum, 1.0 / (momentum * count as f64)) } else { before.get(&place)?.clone() };
-        Some((place, value))
+            if momentum > 0.0 { scaled(sum, 1.0 / (momentum * count as f64)) } else { before.get(&index)?.clone() };
+        Some((index, value))
     };
     Ok(sums.into_iter().filter_map(mean).collect())
 }
 
-/// Begins the pass: in the order of the epoch that would come next.
+/// Starts the loader in the order of the next epoch.
 fn start(run: &RunState, driver: &mut dyn Driver) -> Result<()> {
     driver.start(LoaderId::Train, EpochOffset { seed: run.progress.seed, epoch: run.progress.counters.epoch, batch: 0 })
 }
 
-/// Runs the training steps on the ready batch, which is the n-th of the pass, and forgets what they give.
+/// Runs the training steps on the ready batch, which has this number in the pass, and drops what
+/// they return.
 fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<()> {
     let steps = match run.info.training {
         TrainingMode::Bound(steps) => steps.len(),
@@ -113,7 +119,7 @@ fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<(
     };
     let batch_step = run.progress.counters.batch_step;
     run.progress.batch_idx = number;
-    // What a step draws depends on its number.
+    // The random numbers of a step depend on `batch_step`.
     run.progress.counters.batch_step = batch_step + number;
     let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, DRAWS);
     with_generator(&run.progress.device, seed, || ());
@@ -121,11 +127,12 @@ fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<(
         driver.step(LoaderId::Train, StepCall { step, keep: step + 1 < steps }, run)?;
     }
     run.progress.counters.batch_step = batch_step;
-    // A layer holds its last update back until the module changes its form.
+    // A layer applies its last update only when the module changes its form.
     driver.set_mode(Mode::Train)
 }
 
-fn collect(driver: &dyn Driver, places: &BTreeSet<usize>) -> Result<Statistics> {
+/// Returns the values of the float parameters with these indices.
+fn collect(driver: &dyn Driver, indices: &BTreeSet<usize>) -> Result<Statistics> {
     struct Collect<'a>(&'a BTreeSet<usize>, Statistics);
 
     impl ErasedVisitor for Collect<'_> {
@@ -137,11 +144,12 @@ fn collect(driver: &dyn Driver, places: &BTreeSet<usize>) -> Result<Statistics> 
         }
     }
 
-    let mut collect = Collect(places, BTreeMap::new());
+    let mut collect = Collect(indices, BTreeMap::new());
     driver.visit(&mut collect)?;
     Ok(collect.1)
 }
 
+/// Sets the values of float parameters.
 fn set(driver: &mut dyn Driver, statistics: Statistics) -> Result<()> {
     struct Set(Statistics);
 
@@ -170,8 +178,8 @@ fn scaled(value: BridgeTensor, factor: f64) -> BridgeTensor {
     with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).mul_scalar(factor).into_bridge(), value)
 }
 
-/// The momentum that led from 1 to `one` and from 0 to `zero`. Rounding leaves it some 1e-7 off; one that is written with up to six decimals is
-/// found exactly.
+/// Returns the momentum that leads from 1 to `one` and from 0 to `zero`. Its rounding error is
+/// about 1e-7, so that a momentum with at most six decimals is found exactly.
 fn momentum(one: BridgeTensor, zero: BridgeTensor) -> f64 {
     // sync: once for each running statistic.
     let found = with_rank!(one.rank(), D => {

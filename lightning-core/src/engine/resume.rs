@@ -1,4 +1,4 @@
-//! Where a run is, and how a resumed run gets there.
+//! Finds the checkpoint that a run resumes from, and restores the run from it.
 
 use std::{
     fs,
@@ -12,9 +12,9 @@ use crate::{
     checkpoint::{
         Checkpoint, Metadata, Resume, ResumedFrom, RunRecord,
         collect::Tensors,
-        differences::compare,
+        differences::{compare, compare_one},
         find::{self, Found, SearchFolder},
-        metadata::WindowRecord,
+        metadata::BufferRecord,
         names, optimizers, writer,
     },
     engine::{checkpoints, driver::Driver, loss_scaling, run::RunState},
@@ -26,49 +26,52 @@ use crate::{
     tensor::handle::{Handle, float_on},
 };
 
-/// Adds the gradients of the accumulation windows that are not full to `tensors`, and gives the rest.
-pub(crate) fn windows(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<WindowRecord> {
-    // A batch that failed after its backward pass will be repeated: its windows begin anew.
-    let spoilt = run.are_accumulators_spoilt();
+/// Adds the gradients of partly filled accumulation buffers to `tensors`, and returns the rest of
+/// each buffer.
+pub(crate) fn record_buffers(run: &RunState, parameters: &[ParamName], tensors: &mut Tensors) -> Vec<BufferRecord> {
+    // The resumed run repeats a batch that failed after its backward pass. Its gradients cannot be
+    // subtracted from the buffers again, so that the buffers are stored as empty.
+    let repeats_backward = run.has_gradients_of_failed_batch();
     let mut records = Vec::new();
-    for (number, window) in run.train.accumulators.iter().enumerate() {
-        if window.micro_batches() == 0 || spoilt {
-            records.push(WindowRecord::default());
+    for (number, buffer) in run.train.accumulators.iter().enumerate() {
+        if buffer.micro_batches() == 0 || repeats_backward {
+            records.push(BufferRecord::default());
             continue;
         }
         tensors.below(format!("{}{number}.", names::GRADIENT));
         for param in parameters {
-            if let Some(gradient) = window.get(param.index, param.id) {
+            if let Some(gradient) = buffer.get(param.index, param.id) {
                 tensors.add(&param.path, Handle::Device(gradient.clone()));
             }
         }
-        let weight = match window.weight() {
+        let weight = match buffer.weight() {
             Weight::Number(weight) => Some(weight),
             Weight::OnDevice(weight) => {
                 tensors.below(names::WEIGHT).add(&number.to_string(), Handle::float(weight));
                 None
             }
         };
-        records.push(WindowRecord { passes: window.micro_batches(), weight });
+        records.push(BufferRecord { micro_batches: buffer.micro_batches(), weight });
     }
     records
 }
 
-/// Gives the stored gradients back to the windows.
-fn restore_windows(
+/// Restores the gradients of partly filled accumulation buffers.
+fn restore_buffers(
     run: &mut RunState,
     record: &RunRecord,
     checkpoint: &Checkpoint,
     parameters: &[ParamName],
 ) -> Result<()> {
     let RunState { train, progress, .. } = run;
-    let (windows, device) = (&mut train.accumulators, &progress.device);
+    let (buffers, device) = (&mut train.accumulators, &progress.device);
     let damaged = |what: String| Error::checkpoint(checkpoint.path(), what);
-    for (number, (window, stored)) in windows.iter_mut().zip(&record.windows).enumerate() {
-        if stored.passes == 0 {
+    for (number, (buffer, stored)) in buffers.iter_mut().zip(&record.buffers).enumerate() {
+        if stored.micro_batches == 0 {
             continue;
         }
         for param in parameters {
+            // A parameter that was frozen, or that the step did not use, has no gradient.
             let Some(data) = checkpoint.container.read(&format!("{}{number}.{}", names::GRADIENT, param.path))? else {
                 continue;
             };
@@ -79,103 +82,111 @@ fn restore_windows(
                 )));
             }
             let value = float_on(device, data)
-                .ok_or_else(|| damaged(format!("the gradient of `{path}` is no float tensor")))?;
-            window.put(*index, *id, value);
+                .ok_or_else(|| damaged(format!("the gradient of `{path}` must be a float tensor")))?;
+            buffer.put(*index, *id, value);
         }
         let weight = match (stored.weight, checkpoint.container.read(&format!("{}{number}", names::WEIGHT))?) {
             (Some(weight), _) => Weight::Number(weight),
             (None, Some(data)) if data.shape().as_slice() == [1] => Weight::OnDevice(Tensor::from_data(data, device)),
-            (None, _) => return Err(damaged(format!("the weight of accumulation window {number} is not there"))),
+            (None, _) => return Err(damaged(format!("the weight of accumulation buffer {number} is missing"))),
         };
-        window.set_micro_batches(stored.passes, weight);
+        buffer.set_micro_batches(stored.micro_batches, weight);
     }
     Ok(())
 }
 
-/// Finds the checkpoint that a run resumes from, and the version of the loggers that it belongs to. `folders` are those that
-/// callbacks were given.
+/// Finds the checkpoint that a run resumes from, and the loggers' version that it belongs to.
+/// `folders` are the checkpoint folders of the callbacks.
 ///
 /// # Errors
-/// When there is none and there should be one, or it cannot be read.
+/// If there must be a checkpoint and none is found, or it cannot be read.
 pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) -> Result<()> {
     run.resume.differences.clear();
     if resume == Resume::Never {
         return Ok(());
     }
     let runs = run.log.loggers.earlier_runs()?;
-    let mut places: Vec<SearchFolder> =
+    let mut searched: Vec<SearchFolder> =
         folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
-    places.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
+    searched.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
     for (version, (_, folder)) in runs.iter().enumerate() {
-        places.push(SearchFolder { folder: folder.join("checkpoints"), version: Some(version) });
+        searched.push(SearchFolder { folder: folder.join("checkpoints"), version: Some(version) });
     }
     let named = matches!(resume, Resume::Path(_));
     let checkpoint = match resume {
         Resume::Path(path) => Checkpoint::open(&path)?,
-        _ => match find::last(&places)? {
+        _ => match find::last(&searched)? {
             Some(Found { checkpoint, damaged }) => {
                 for what in damaged {
-                    run.console.warn(format!("a checkpoint was passed over: {what}"));
+                    run.console.warn(format!("skipped a damaged checkpoint: {what}"));
                 }
-                if resume == Resume::Best { best_beside(&checkpoint)? } else { checkpoint }
+                if resume == Resume::Best { best_of(&checkpoint)? } else { checkpoint }
             }
             None if resume == Resume::LastOrStart => return Ok(()),
-            None => return Err(nothing_found(&places)),
+            None => return Err(nothing_found(&searched)),
         },
     };
     let path = checkpoint.path().to_path_buf();
     let batch_step = checkpoint.metadata.batch_step;
     let records = checkpoint.metadata.run.as_ref().map_or(0, |record| record.log_records);
     match version_of(&runs, &path) {
+        // The loggers drop what the earlier run logged after the checkpoint: the resumed run logs
+        // it again, so that each step is in the log once.
         Some(version) => {
             run.log.loggers.resume(version, batch_step, records)?;
             run.log.loggers.count_from(batch_step, records);
         }
         None if runs.is_empty() => run.log.loggers.count_from(batch_step, records),
-        None => run.console.warn(format!("{} belongs to no run of this logger: the log begins anew", path.display())),
+        None => {
+            run.console.warn(format!("no run of this logger wrote {}: the log starts a new version", path.display()))
+        }
     }
+    // Only in a folder that `Resume::Last` searches can later checkpoints be mistaken for the last.
     if let Some(folder) = path.parent()
-        && places.iter().any(|place| same(&place.folder, folder))
+        && searched.iter().any(|searched| is_same(&searched.folder, folder))
     {
-        leave_behind(run, folder, &path, batch_step);
+        abandon_later(run, folder, &path, batch_step);
     }
     run.resume.resumed_from = Some(ResumedFrom { path, named });
     run.resume.checkpoint = Some(Box::new(checkpoint));
     Ok(())
 }
 
-fn nothing_found(places: &[SearchFolder]) -> Error {
-    let mut text = "there is no checkpoint to resume from; these folders were searched:".to_owned();
-    for SearchFolder { folder, .. } in places {
+fn nothing_found(searched: &[SearchFolder]) -> Error {
+    let mut text = "found no checkpoint to resume from in these folders:".to_owned();
+    for SearchFolder { folder, .. } in searched {
         text.push_str(&format!("\n  - {}", folder.display()));
     }
     Error::new(ErrorKind::Checkpoint, text)
-        .help("`Resume::LastOrStart` begins anew when there is none; `Resume::Path` names a file in another place")
+        .help("use `Resume::LastOrStart` to start a new run if there is no checkpoint, or `Resume::Path` for a file elsewhere")
 }
 
-/// The best checkpoint, as the last one knows it.
-fn best_beside(last: &Checkpoint) -> Result<Checkpoint> {
+/// Opens the best checkpoint that the last one names.
+fn best_of(last: &Checkpoint) -> Result<Checkpoint> {
     let callbacks = last.metadata.run.as_ref().map(|record| &record.callbacks);
     let best = callbacks.into_iter().flatten().find_map(|(_, state)| state.get("best").and_then(Value::as_str));
     let name = best.and_then(|best| Path::new(best).file_name()).ok_or_else(|| {
-        Error::checkpoint(last.path(), "the last checkpoint knows no best one")
+        Error::checkpoint(last.path(), "the last checkpoint does not name a best one")
             .help("monitor a metric with `ModelCheckpoint::new(KEY)`, or use `Resume::Last`")
     })?;
+    // Beside the last one: the folder may have been moved since the path was stored.
     Checkpoint::open(&last.path().with_file_name(name))
 }
 
-fn same(a: &Path, b: &Path) -> bool {
+/// Whether two paths name the same folder.
+fn is_same(a: &Path, b: &Path) -> bool {
     match (a.canonicalize(), b.canonicalize()) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
     }
 }
 
-/// The version of the run that wrote a checkpoint: the one whose folder it lies in, or whose list names it.
+/// Returns the version of the run that wrote a checkpoint: the run whose folder contains it, or
+/// whose list of checkpoints in other folders names it.
 fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'a str> {
     let checkpoint = checkpoint.canonicalize().ok()?;
     let is_listed = |folder: &Path| {
-        let listed = fs::read_to_string(folder.join(checkpoints::ELSEWHERE)).unwrap_or_default();
+        let listed = fs::read_to_string(folder.join(checkpoints::CHECKPOINT_LIST)).unwrap_or_default();
         listed.lines().any(|line| Path::new(line).canonicalize().is_ok_and(|path| path == checkpoint))
     };
     let wrote =
@@ -183,30 +194,37 @@ fn version_of<'a>(runs: &'a [(String, PathBuf)], checkpoint: &Path) -> Option<&'
     runs.iter().rev().find(|(_, folder)| wrote(folder)).map(|(version, _)| version.as_str())
 }
 
-/// Says which checkpoints of the folder a run that goes back leaves behind, and points to the one it goes on from, so that
-/// they are not taken for the last.
-fn leave_behind(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
+/// Warns of the checkpoints in the folder that are later than the one a run resumes from, and
+/// points `last.ckpt` to that one, so that a later `Resume::Last` does not find a file of the
+/// abandoned part.
+fn abandon_later(run: &mut RunState, folder: &Path, resumed: &Path, batch_step: u64) {
     let later = find::later_than(folder, batch_step);
     if later.is_empty() {
         return;
     }
     let names: Vec<String> = later.iter().map(|path| path.display().to_string()).collect();
-    run.console.warn(format!("the run goes on from an earlier checkpoint and leaves behind {}", names.join(", ")));
-    // The folder may be read-only: then no later run can be confused by what this one would write there.
+    run.console.warn(format!(
+        "the run resumes from {}; later checkpoints are not used: {}",
+        resumed.display(),
+        names.join(", ")
+    ));
+    // A read-only folder is not an error: the run cannot write checkpoints there either, so that
+    // its checkpoints cannot be confused with the later ones.
     let _ = writer::point(&folder.join("last.ckpt"), resumed);
 }
 
-/// Brings the module, the callbacks and the counters to where the checkpoint was taken, before the loaders are opened.
+/// Restores the counters, the metrics, the module, the callbacks and the data module, before the
+/// loaders are opened.
 ///
 /// # Errors
-/// When the checkpoint does not fit the program.
+/// If the checkpoint does not fit the program.
 pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     run.resume.declared_frozen = driver.frozen()?;
     let Some(checkpoint) = run.resume.checkpoint.take() else { return Ok(()) };
     let path = checkpoint.path().to_path_buf();
     let Metadata { run: Some(record), .. } = &checkpoint.metadata else {
-        return Err(Error::checkpoint(&path, "the checkpoint has weights only: no run can be resumed from it")
-            .help("`trainer.load(&mut model, path)` gives the model its weights"));
+        return Err(Error::checkpoint(&path, "the checkpoint contains only weights; a run cannot resume from it")
+            .help("load the weights with `trainer.load(&mut model, path)` and start a new run"));
     };
     loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
     compare("setting", &record.settings, &run.settings.record(), &mut run.resume.differences);
@@ -214,21 +232,25 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     run.progress.position = record.position;
     run.progress.counters.epoch = run.progress.position.epoch;
     run.progress.last_epoch = checkpoint.metadata.epoch;
-    // Early stopping asks again by itself; a limit of time was that of another process.
+    // `EarlyStopping` requests its stop again in `on_load_checkpoint`, unless the program has
+    // changed its settings. A time limit and a signal ended only the process that wrote the
+    // checkpoint.
     run.progress.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
     run.log.metrics.restore(&record.metrics);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
+    // Callbacks read the last loss in what follows the batch, such as its validation.
     let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
     run.progress.loss = loss.and_then(|data| float_on(&run.progress.device, data)).map(Tensor::from_bridge);
+    // `restore_training_state` needs it again, once the loaders are open.
     run.resume.checkpoint = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)
 }
 
-/// Brings the optimizers, the accumulation windows and the place in the data to where the checkpoint was taken.
-/// `train_batches` are the batches of an epoch, before limits.
+/// Restores the optimizers, the accumulation buffers, the loss scalers and the position in the
+/// data. `train_batches` is the number of batches in an epoch, before limits.
 ///
 /// # Errors
-/// When the checkpoint cannot be read.
+/// If the checkpoint cannot be read.
 pub(crate) fn restore_training_state(
     run: &mut RunState,
     driver: &mut dyn Driver,
@@ -243,17 +265,14 @@ pub(crate) fn restore_training_state(
     let device = run.progress.device.clone();
     for optimizer in &mut run.train.optimizers {
         let Some(stored) = record.optimizers.iter().find(|stored| stored.name == optimizer.name()) else {
-            notes.push(format!("the optimizer `{}` is not in the checkpoint: it starts anew", optimizer.name()));
+            notes.push(format!(
+                "the optimizer `{}` is not in the checkpoint: it starts from its initial state",
+                optimizer.name()
+            ));
             continue;
         };
-        if stored.numbers != optimizer.describe() {
-            notes.push(format!(
-                "the optimizer `{}` was {}, and is {}",
-                stored.name,
-                one_line(&stored.numbers),
-                one_line(optimizer.describe())
-            ));
-        }
+        let [before, now] = [stored.numbers.as_str(), optimizer.describe()].map(one_line);
+        compare_one(&format!("the optimizer `{}`", stored.name), Some(&before), Some(&now), &mut notes);
         optimizers::restore(optimizer, stored, &parameters, &checkpoint.container, &device, &mut notes)
             .map_err(|error| error.at_path(&path))?;
     }
@@ -262,36 +281,39 @@ pub(crate) fn restore_training_state(
             notes.push(format!("the checkpoint's optimizer `{}` is not in the program", stored.name));
         }
     }
-    restore_windows(run, record, &checkpoint, &parameters)?;
+    restore_buffers(run, record, &checkpoint, &parameters)?;
+    // After the buffers: a restored scale also applies to the gradients in them.
     loss_scaling::restore_scalers(run, &record.scaler, &mut notes);
     if let (Some(before), Some(now)) = (record.train_batches, train_batches)
         && before != now
     {
-        notes.push(format!("an epoch had {before} batches, and has {now}"));
+        notes.push(format!("an epoch had {before} batches when the checkpoint was written and has {now} now"));
         let position = &mut run.progress.position;
-        // Another size of batch: as much of the epoch is over as was, and no item of a shuffled epoch comes twice.
-        let over = (u128::from(position.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
-        let over = u64::try_from(over).unwrap_or(u64::MAX).min(now);
+        // With another batch size the same share of the epoch is done. Rounded up, so that an item
+        // of a shuffled epoch is not seen twice; in 128 bits, because the product may exceed 64.
+        let done = (u128::from(position.next_batch()) * u128::from(now)).div_ceil(u128::from(before.max(1)));
+        let done = u64::try_from(done).unwrap_or(u64::MAX).min(now);
         if position.phase != Phase::EpochStart {
-            *position = match over.checked_sub(1).filter(|_| over == now) {
-                // Nothing is left of the epoch but its end.
+            *position = match done.checked_sub(1).filter(|_| done == now) {
+                // Every batch is done; what follows the last one is left.
                 Some(batch) if position.phase == Phase::Batch => {
                     LoopPosition { batch, phase: Phase::AfterBatch { stepped: false }, ..*position }
                 }
                 Some(batch) => LoopPosition { batch, ..*position },
-                None => LoopPosition { batch: over, phase: Phase::Batch, ..*position },
+                None => LoopPosition { batch: done, phase: Phase::Batch, ..*position },
             };
         }
     }
     run.resume.differences.extend(notes);
     let position = run.progress.position;
-    run.console.print(&format!("resumed from {}: goes on with {position}", path.display()));
+    run.console.print(&format!("resumed from {}; continues {position}", path.display()));
     for difference in &run.resume.differences.clone() {
         run.console.print(&format!("  {difference}"));
     }
     Ok(())
 }
 
+/// Joins the lines of an optimizer's description.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! What the engine knows of a run, in parts. A function takes the part that it uses.
+//! The state of a run, in parts. A function takes the part that it uses.
 
 use std::path::PathBuf;
 
@@ -39,10 +39,10 @@ pub(crate) struct RunState {
     pub(crate) strategy: Box<dyn Strategy>,
 }
 
-/// What the engine remembers of the callbacks.
+/// What the engine stores about the callbacks.
 #[derive(Debug, Default)]
 pub(crate) struct CallbackState {
-    /// When each callback is called. Asked once: `Callback::info` may allocate.
+    /// When each callback is called. Stored, because `Callback::info` may allocate.
     pub(crate) orders: Vec<CallbackOrder>,
     /// The hooks that each callback does not implement.
     pub(crate) not_implemented: Vec<HookSet>,
@@ -59,6 +59,7 @@ impl RunState {
         loggers: Vec<Box<dyn Logger>>,
         resume: Resume,
     ) -> Self {
+        // Copied from the settings, so that logging borrows no other part of the run.
         let log = LogState {
             host: Self::is_host(&settings, &device),
             enabled: !settings.run.barebones,
@@ -87,12 +88,14 @@ impl RunState {
         }
     }
 
-    pub(crate) fn is_host(settings: &Settings, device: &Device) -> bool {
+    /// Whether logged tensors are read at once, because the device's memory is the host's.
+    fn is_host(settings: &Settings, device: &Device) -> bool {
         settings.run.readback == ReadBack::Auto && readback::is_host(device)
     }
 
     /// Whether a failed batch has already added to an accumulation buffer, which cannot be undone.
-    pub(crate) fn are_accumulators_spoilt(&self) -> bool {
+    pub(crate) fn has_gradients_of_failed_batch(&self) -> bool {
+        // At a safe point the phase has advanced past a batch that succeeded.
         self.progress.repeats_batch() && self.train.micro_batches() != self.progress.micro_batches_before
     }
 
@@ -104,6 +107,7 @@ impl RunState {
 
     /// What callbacks see of the run.
     pub(crate) fn callback_context(&mut self) -> CallbackContext<'_> {
+        // Destructured without `..`: a new part must be shown to callbacks or excluded here.
         let Self {
             info,
             settings,
@@ -136,7 +140,7 @@ impl RunState {
         }
     }
 
-    /// The folder of the run.
+    /// The folder of the run: the first logger's, or else the root folder.
     pub(crate) fn log_dir(&self) -> PathBuf {
         self.log.loggers.dir_or(&self.settings.output.root)
     }

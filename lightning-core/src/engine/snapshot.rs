@@ -1,7 +1,8 @@
-//! What is taken of a run at one place, and the file made of it.
+//! Takes a snapshot of a run, from which a checkpoint is written.
 //!
-//! Taking waits for the device once and copies every tensor that is not on the host already to it. Those that are there are shared with
-//! the run, which copies what it changes; hashing and writing need it no more.
+//! It waits for the device once and copies every tensor that is not in host memory there. Tensors
+//! in host memory are shared with the run, which copies them when it changes them. The checkpoint
+//! thread hashes and writes the snapshot without the run.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +22,10 @@ use crate::{
     tensor::handle::Handle,
 };
 
-/// The state of every callback by its key. Of several with one key the later ones get a number.
+/// Returns the states of the callbacks by their keys. Among equal keys the later ones get a number.
 ///
 /// # Errors
-/// Those of the callbacks.
+/// If a callback cannot save its state.
 pub(crate) fn callback_states<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<Vec<(String, StateWriter)>> {
     let mut states = Vec::new();
     for (key, callback) in keyed(callbacks.iter().map(|callback| callback.state_key())).into_iter().zip(callbacks) {
@@ -37,7 +38,7 @@ pub(crate) fn callback_states<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<V
     Ok(states)
 }
 
-/// Tells equal keys apart by their order.
+/// Numbers equal keys, so that each is unique.
 pub(crate) fn keyed(keys: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     keys.map(|key| {
@@ -48,11 +49,11 @@ pub(crate) fn keyed(keys: impl Iterator<Item = String>) -> Vec<String> {
     .collect()
 }
 
-/// What a checkpoint is made of, besides the run.
+/// The parts of a snapshot besides the run.
 pub(crate) struct Parts<'a> {
     /// The module in training.
     pub(crate) module: &'a dyn ErasedModule,
-    /// The one that the file shows as the model, where it is another.
+    /// The module that the file shows as the model, if it is another one, such as an average.
     pub(crate) shown: Option<&'a dyn ErasedModule>,
     /// What the module's `on_save_checkpoint` added.
     pub(crate) user: StateWriter,
@@ -61,10 +62,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) frozen: Vec<String>,
 }
 
-/// Takes everything at the place where the run is.
+/// Takes a snapshot at the current position of the run.
 ///
 /// # Errors
-/// When the device fails or something cannot be saved.
+/// If the device fails, or a part cannot be saved.
 pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
     let Parts { module, shown, user, callbacks, data, frozen } = parts;
     let mut tensors = Tensors::default();
@@ -89,10 +90,11 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
         states.insert(key, state);
     }
     let parameters = module.parameters()?;
-    let windows = resume::windows(run, &parameters, &mut tensors);
+    let buffers = resume::record_buffers(run, &parameters, &mut tensors);
     if let Some(loss) = &run.progress.loss {
         tensors.below("").add(names::LOSS, Handle::float(loss.clone()));
     }
+    // sync: once a checkpoint.
     let mut tensors = tensors.read()?;
     let optimizers = optimizers::save(&run.train.optimizers, &parameters, &mut tensors)?;
     let metrics =
@@ -116,7 +118,7 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
             counters: run.progress.counters,
             stop: run.progress.stop.clone(),
             optimizers,
-            windows,
+            buffers,
             scaler: loss_scaling::scalers_record(run)?,
             callbacks: states,
             data,

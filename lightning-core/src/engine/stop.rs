@@ -1,14 +1,15 @@
-//! When a run ends.
+//! Decides when a run ends.
 
 use crate::{
     engine::run::RunState,
     progress::{Phase, StopReason},
 };
 
-/// Why no batch follows, where the end of an epoch does not either.
+/// Returns why the run ends, if neither a batch nor the end of an epoch is left to do.
 pub(super) fn nothing_left(run: &mut RunState) -> Option<StopReason> {
     let in_epoch = matches!(run.progress.position.phase, Phase::AfterBatch { .. } | Phase::AfterValidation { .. });
-    // What a checkpoint was taken after is finished first: its validation, and the end of its epoch.
+    // Resumed after a batch, the run first finishes what follows it: the validation and, if it was
+    // the last batch, the end of the epoch. Not if the resumed program's `max_epochs` excludes it.
     reason_to_stop(run).filter(|reason| !in_epoch || *reason == StopReason::MaxEpochs)
 }
 
@@ -23,6 +24,7 @@ fn reason_to_stop(run: &mut RunState) -> Option<StopReason> {
     epochs.is_some_and(|epochs| run.progress.counters.epoch >= epochs as u64).then_some(StopReason::MaxEpochs)
 }
 
+/// Requests a stop if `max_time` is over.
 pub(super) fn check_time(run: &mut RunState) {
     let elapsed = run.progress.started.map(|started| started.elapsed());
     if let (Some(limit), Some(elapsed)) = (run.settings.length.max_time, elapsed)
@@ -36,7 +38,7 @@ pub(super) fn steps_are_done(run: &RunState) -> bool {
     run.settings.length.max_steps.is_some_and(|steps| run.progress.counters.global_step >= steps)
 }
 
-/// Whether a stop that was asked for may happen now, after `epochs` finished epochs.
+/// Whether a requested stop may happen now, after `epochs` finished epochs.
 pub(super) fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     if run.progress.stop.is_none() {
         return false;
@@ -46,7 +48,8 @@ pub(super) fn may_stop(run: &mut RunState, epochs: u64) -> bool {
     let met = epochs >= min_epochs && run.progress.counters.global_step >= min_steps;
     if !met && !std::mem::replace(&mut run.progress.told_minimum, true) {
         run.console.warn(format!(
-            "a stop was asked for, and the minimum of {min_epochs} epochs and {min_steps} steps has not been met: going on"
+            "a stop was requested before `min_epochs({min_epochs})` and `min_steps({min_steps})` are reached: training \
+             continues"
         ));
     }
     met

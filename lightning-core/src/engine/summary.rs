@@ -1,4 +1,4 @@
-//! The model summary printed before training, and the checks that need to see every parameter.
+//! The model summary printed before training, and the check of all parameters.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use crate::{
     params::{ErasedVisitor, FloatParam},
 };
 
+/// Finds parameters that share an id, and counts the trainable ones.
 #[derive(Default)]
 struct Twins {
     seen: HashMap<ParamId, (String, bool)>,
@@ -22,7 +23,8 @@ impl ErasedVisitor for Twins {
     fn float(&mut self, _index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
         let trainable = param.is_trainable();
         self.trainable += usize::from(trainable);
-        // Running statistics keep their id in a copy, and no optimizer looks at them.
+        // Two copies of a layer share the ids of their running statistics, which no optimizer
+        // updates.
         if let Some((first, first_trainable)) = self.seen.insert(id, (path.to_owned(), trainable))
             && (trainable || first_trainable)
         {
@@ -32,15 +34,17 @@ impl ErasedVisitor for Twins {
     }
 }
 
+/// Checks the parameters of a module before training.
+///
 /// # Errors
-/// Two parameters of one id (Burn's `clone` keeps ids, and an optimizer gives the gradient to the first it meets), or
-/// nothing to train.
+/// If two parameters have the same id, or none is trainable. Burn's `clone` copies ids, and a
+/// gradient is found by the id: only the first of two such parameters would be trained.
 pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
     let mut twins = Twins::default();
     driver.visit(&mut twins)?;
     if let Some((first, second)) = twins.found.first() {
-        return Err(Error::config(format!("the parameters `{first}` and `{second}` are one: they have the same id"))
-            .help("a clone keeps its ids; write `copy_of(field)` in the `#[init(…)]` for a copy with its own"));
+        return Err(Error::config(format!("the parameters `{first}` and `{second}` have the same id"))
+            .help("write `copy_of(field)` in `#[init(…)]` for a copy with ids of its own; `clone` copies the ids"));
     }
     if twins.trainable == 0 {
         return Err(Error::config("the module has no trainable parameter").help("unfreeze a field before `fit`"));
@@ -48,8 +52,8 @@ pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
     Ok(())
 }
 
-/// The table of fields with their parameters, and the optimizers with every number they have. Running statistics count as
-/// parameters that are not trained.
+/// Returns the table of fields with their parameters, and the optimizers with their
+/// hyperparameters. Running statistics count as parameters that are not trained.
 pub(crate) fn model_summary(run: &RunState, driver: &dyn Driver) -> Result<String> {
     summary_of(&run.info, &run.train, 1, |visitor| driver.visit(visitor))
 }

@@ -1,4 +1,4 @@
-//! One epoch of training.
+//! Runs one epoch of training.
 
 use crate::{
     data::EpochOffset,
@@ -20,7 +20,7 @@ use crate::{
     stage::Stage,
 };
 
-/// One epoch, or the rest of one that a checkpoint was taken in.
+/// Runs one epoch, or the rest of an epoch in which the run was resumed.
 pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let position = run.progress.position;
     let epoch = position.epoch;
@@ -28,6 +28,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     let validates = !plan.val.is_empty() && val_schedule::is_in_epoch(&run.settings.validation, epoch);
     run.progress.batch_idx = position.batch;
     run.progress.loader_idx = 0;
+    // The same batches in every epoch with `overfit_batches`.
     let data_epoch = if run.settings.limits.overfit.is_some() { 0 } else { epoch };
     driver.start(
         LoaderId::Train,
@@ -50,12 +51,13 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     run.console.bar.end_epoch(run.log.metrics.bar());
     run.progress.position = match complete {
         true => LoopPosition::start_of(epoch + 1),
-        // A run that goes on with more steps goes on in the epoch.
+        // A later run with more steps continues within this epoch.
         false => LoopPosition { epoch, batch: run.progress.batch_idx + 1, phase: Phase::Batch },
     };
     checkpoints::flush(run, driver).inspect_err(|_| fail(run, driver))
 }
 
+/// Runs the start hook of an epoch.
 fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
@@ -63,28 +65,27 @@ fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     Ok(())
 }
 
-/// What the device's generator is seeded for, so that a resumed run draws what it would have drawn.
+/// What the device's generator is seeded for. Seeded at each of these, so that a resumed run draws
+/// the numbers of an uninterrupted one.
 #[derive(Clone, Copy)]
-pub(super) enum Draws {
+enum Draws {
     Batch,
     EpochStart,
     Validation,
     EpochEnd,
 }
 
+/// Seeds the device's generator from the run's seed and the number of the batch.
 fn seed_generator(run: &RunState, draws: Draws) {
     let micro_batch = run.strategy.micro_batch(run.progress.counters.batch_step);
     let seed = derive_seed(run.progress.seed, Stream::Dropout, micro_batch, draws as u64);
     with_generator(&run.progress.device, seed, || ());
 }
 
-/// The batches of an epoch from the place where the run is; whether the epoch came to its end.
-pub(super) fn train_batches(
-    run: &mut RunState,
-    driver: &mut dyn Driver,
-    plan: &FitPlan,
-    validates: bool,
-) -> Result<bool> {
+/// Runs the batches of an epoch from the current position, and returns whether the epoch is
+/// complete.
+fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<bool> {
+    // Resumed after a batch: whether a validation follows it is not stored.
     if let Phase::AfterBatch { stepped } = run.progress.position.phase {
         let last = is_last(run, driver, plan);
         run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
@@ -112,7 +113,7 @@ pub(super) fn train_batches(
             Phase::AfterValidation { stopping } => stopping,
             _ => may_stop(run, run.progress.counters.epoch),
         };
-        // A run that was asked to stop validates once more, so that it ends with current values.
+        // A run that stops validates once more, so that its last metrics are those of its weights.
         if let Phase::AfterBatch { .. } = run.progress.position.phase
             && validates
             && (run.progress.validation.follows || stopping)
@@ -132,25 +133,27 @@ pub(super) fn train_batches(
             LoopPosition { epoch: run.progress.position.epoch, batch: run.progress.batch_idx, phase: Phase::Batch };
     }
     if run.progress.batch_idx == 0 {
-        return Err(Error::data("the training loader gave no batch").at(run.progress.location(None, false)));
+        return Err(Error::data("the training loader must return at least one batch, found none")
+            .at(run.progress.location(None, false)));
     }
     seed_generator(run, Draws::EpochEnd);
     Ok(true)
 }
 
-/// Whether the batch at hand, or just done, is the epoch's last.
-pub(super) fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
+/// Whether the current batch is the last of the epoch.
+fn is_last(run: &RunState, driver: &mut dyn Driver, plan: &FitPlan) -> bool {
     plan.train_batches == Some(run.progress.batch_idx + 1) || driver.is_last(LoaderId::Train)
 }
 
-/// Trains on the ready batch.
-pub(super) fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
+/// Trains on the ready batch, with its hooks, counters and log.
+fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
     let last = is_last(run, driver, plan);
+    // Tells a failed batch that has already added to the buffers from one that has not.
     run.progress.micro_batches_before = run.train.micro_batches();
     run.outputs.training = None;
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
-        return train_step::close_all(run, driver);
+        return train_step::update_all(run, driver);
     }
     let stepped = train_step::train(run, driver, last)?;
     run.progress.counters.batch_step += 1;

@@ -1,4 +1,4 @@
-//! When validation runs inside `fit`.
+//! Decides when validation runs inside `fit`.
 
 use std::time::Duration;
 
@@ -12,23 +12,24 @@ use crate::{
 /// After which batches validation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValSchedule {
-    /// After the last of an epoch.
+    /// After the last batch of an epoch.
     EpochEnd,
-    /// After every so many of an epoch.
+    /// After every n-th batch of an epoch.
     Batches(u64),
-    /// After every so many of the run.
+    /// After every n-th batch of the run.
     RunBatches(u64),
-    /// After every so many optimizer steps of the run.
+    /// After every n-th optimizer step of the run.
     Steps(u64),
-    /// When the last validation is so long past.
+    /// After a batch, if this time has passed since the last validation ended.
     Time(Duration),
 }
 
 impl ValSchedule {
-    /// The schedule for epochs of this many batches.
+    /// Creates the schedule for epochs of `batches` batches; `None` if the loader does not know its
+    /// length.
     ///
     /// # Errors
-    /// A fraction of an unknown length, or an interval that an epoch never reaches.
+    /// If the interval is a fraction of an unknown length, or longer than an epoch.
     pub(crate) fn new(settings: &ValidationSettings, batches: Option<u64>) -> Result<Self> {
         let share = match settings.interval {
             ValCheckInterval::Steps(steps) => return Ok(Self::Steps(steps)),
@@ -39,22 +40,24 @@ impl ValSchedule {
             (Limit::ALL, _) => Ok(Self::EpochEnd),
             (Limit::Fraction(fraction), Some(batches)) => Ok(Self::Batches(((batches as f64 * fraction) as u64).max(1))),
             (Limit::Fraction(fraction), None) => Err(Error::config(format!(
-                "`val_check_interval({fraction:?})` is a fraction of a loader that does not know its length"
+                "`val_check_interval({fraction:?})` is a fraction of an epoch, and the training loader does not know its \
+                 length"
             ))
-            .help("use an integer for a number of batches")),
+            .help("write an integer for a number of batches")),
             (Limit::Batches(every), _) if settings.every_n_epochs.is_none() => Ok(Self::RunBatches(count(every))),
             (Limit::Batches(every), Some(batches)) if count(every) > batches => Err(Error::config(format!(
-                "`val_check_interval({every})` is longer than the epoch of {batches} batches"
+                "`val_check_interval({every})` must be at most the {batches} batches of an epoch"
             ))
             .help(
-                "use at most the number of training batches, `check_val_every_n_epoch(None)` to count batches over epochs, \
-                 or `check_val_every_n_epoch(n)` to skip epochs",
+                "write a smaller number, `check_val_every_n_epoch(None)` to count batches over the whole run, or \
+                 `check_val_every_n_epoch(n)` to validate every n-th epoch",
             )),
             (Limit::Batches(every), _) => Ok(Self::Batches(count(every))),
         }
     }
 
-    /// Whether validation runs after the batch just done. `stepped`: an optimizer stepped in it; `last`: it ends the epoch.
+    /// Whether validation runs after the current batch. `stepped`: an optimizer stepped in it;
+    /// `last`: it ends the epoch.
     pub(crate) fn is_due(self, run: &RunState, stepped: bool, last: bool) -> bool {
         match self {
             Self::EpochEnd => last,

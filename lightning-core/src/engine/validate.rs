@@ -1,4 +1,4 @@
-//! Validation inside `fit`.
+//! Runs validation inside `fit`.
 
 use std::time::Instant;
 
@@ -13,20 +13,21 @@ use crate::{
     stage::Stage,
 };
 
-/// Validation inside `fit`: the module is in evaluation form meanwhile.
+/// Runs validation inside `fit`, with the module in evaluation form.
 pub(super) fn validate(
     run: &mut RunState,
     driver: &mut dyn Driver,
-    feeds: &[LoaderInfo],
+    loaders: &[LoaderInfo],
     limit: Option<u64>,
 ) -> Result<()> {
     let (scope, batch_idx) = (run.log.scope, run.progress.batch_idx);
+    // The sanity check has made a copy itself, and rolls back to it.
     if !run.progress.sanity_checking {
         driver.save_rollback()?;
     }
     driver.set_mode(Mode::Eval)?;
     run.progress.stage = Stage::Validate;
-    let result = evaluate(run, driver, feeds, limit).map(|_| ());
+    let result = evaluate(run, driver, loaders, limit).map(|_| ());
     run.progress.stage = Stage::Fit;
     (run.log.scope, run.progress.batch_idx, run.progress.loader_idx) = (scope, batch_idx, 0);
     if run.progress.sanity_checking {
@@ -36,7 +37,7 @@ pub(super) fn validate(
     if let Err(error) = &result
         && error.kind() == ErrorKind::Interrupted
     {
-        // A validation that is cut short has not been: the checkpoint is of what was before it.
+        // The checkpoint is one from before the validation, which a resumed run repeats as a whole.
         driver.rollback(CallbackStatesAfter::Saved);
         checkpoints::save_interrupted(run, driver)?;
         return result;

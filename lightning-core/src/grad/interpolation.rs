@@ -32,8 +32,8 @@ pub fn interpolate<const D: usize>(real: &Tensor<D>, fake: &Tensor<D>) -> Tensor
     let (shape, other) = (real.dims(), fake.dims());
     assert!(
         shape == other,
-        "`interpolate` needs two tensors of the same shape, found {shape:?} and {other:?}: give as \
-         many fake samples as real ones"
+        "`interpolate` needs two tensors of the same shape, found {shape:?} and {other:?}: pass \
+         the same number of real and fake samples"
     );
     let (real, fake) = (constant(real.clone()), constant(fake.clone()));
     let mut weights = [1; D];

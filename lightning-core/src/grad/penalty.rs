@@ -38,8 +38,8 @@ use crate::functional::at_least_f32;
 ///   well) and no dropout, whose two masks would make the difference meaningless.
 /// - At the kinks of ReLU and similar activations, double backward sees nothing while a difference
 ///   sees a jump, which is rare but large. In the mean over many batches it is right, because it is
-///   the part of the true derivative that double backward leaves out; in a single batch it is noise.
-///   Smooth activations (tanh, SiLU, GELU, softplus) avoid it.
+///   the part of the true derivative that double backward leaves out; in a single batch it is
+///   noise. Smooth activations (tanh, SiLU, GELU, softplus) avoid it.
 /// - Half precision cannot represent the difference: `x` in float16 or bfloat16 is cast to float32,
 ///   and the module has to be in float32.
 ///

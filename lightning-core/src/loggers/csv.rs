@@ -131,8 +131,8 @@ impl CsvLogger {
         let version = self.version.text();
         versions::check_inside("version", version)?;
         if version.is_empty() {
-            return Err(Error::config("the version of a `CsvLogger` must not be empty")
-                .help("leave `.version(…)` out for `version_N`"));
+            return Err(Error::config("the version of a `CsvLogger` must not be empty, found \"\"")
+                .help("remove `.version(…)` to use `version_N`"));
         }
         let folder = parent.join(version);
         versions::create_folders(&folder)?;

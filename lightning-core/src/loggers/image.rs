@@ -31,16 +31,16 @@ impl<'a> ImageView<'a> {
     pub fn new(width: usize, height: usize, channels: usize, pixels: &'a [u8]) -> Result<Self> {
         if !matches!(channels, 1 | 3 | 4) {
             let text = format!("an image must be gray, RGB or RGBA, found {channels} channels");
-            return Err(Error::data(text).help("give 1, 3 or 4 channels"));
+            return Err(Error::data(text).help("pass 1, 3 or 4 channels"));
         }
         let area = width.checked_mul(height);
         if area.and_then(|area| area.checked_mul(channels)) != Some(pixels.len()) {
             return Err(Error::data(format!(
-                "an image of {width} x {height} pixels with {channels} channels must have as many \
-                 bytes, found {} bytes",
+                "an image of {width} x {height} pixels with {channels} channels must have one byte per \
+                 value, found {} bytes",
                 pixels.len()
             ))
-            .help("give `width * height * channels` bytes, one per channel"));
+            .help("pass `width * height * channels` bytes"));
         }
         Ok(Self { width, height, channels, pixels })
     }

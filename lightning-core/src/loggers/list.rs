@@ -37,7 +37,8 @@ impl Loggers {
         if self.last.0 == batch_step { self.last.1 } else { 0 }
     }
 
-    /// The runs that the first logger with a folder has written before, the oldest first: their versions and folders.
+    /// The runs that the first logger with a folder has written before, the oldest first: their
+    /// versions and folders.
     ///
     /// # Errors
     /// When its folder cannot be read.

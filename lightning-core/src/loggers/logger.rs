@@ -33,7 +33,7 @@ use crate::error::Result;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a logger must implement `Logger`, found `{Self}`",
-    label = "cannot keep the metrics of a run",
+    label = "cannot receive the metrics of a run",
     note = "write `impl Logger for {Self}` with `log_metrics` and `name`"
 )]
 pub trait Logger: Send {

@@ -1,8 +1,8 @@
 //! Loggers: where the metrics of a run go.
 //!
 //! A trainer passes metrics, hyperparameters, texts, images, histograms and figures to every
-//! [`Logger`]. `CsvLogger` writes files (feature `csv`, on by default), [`MemoryLogger`] keeps everything for tests, and other
-//! destinations implement the trait.
+//! [`Logger`]. `CsvLogger` writes files (feature `csv`, on by default), [`MemoryLogger`] keeps
+//! everything for tests, and other destinations implement the trait.
 //!
 //! ```no_run
 //! # use burn::{nn::*, optim::AdamConfig, prelude::*};

@@ -29,6 +29,12 @@ pub(crate) enum Logged {
 pub(crate) enum Target {
     Slot(u32),
     Named(String),
+    /// A declared metric outside of a run.
+    Declared {
+        /// The name of the module's type.
+        module: &'static str,
+        name: &'static str,
+    },
 }
 
 /// One logged value.
@@ -50,7 +56,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Forgets everything; the metrics of the next run are made anew.
+    /// Forgets everything; the next run creates its own metrics.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.outputs.clear();
@@ -73,7 +79,8 @@ thread_local! {
     static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs in progress in this process: a log call outside of one is an ordinary unit test, inside one it is a lost metric.
+/// Runs in progress in this process: a log call outside of one is an ordinary unit test, inside one
+/// it is a lost metric.
 pub(crate) static ACTIVE_RUNS: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) static WARNED: AtomicBool = AtomicBool::new(false);
@@ -151,7 +158,7 @@ impl LogValue for Tensor<1> {
         LoggedValue(match elements {
             // Detached here: a logged loss would keep its graph alive past `backward`.
             1 => Logged::Tensor(self.clone().inner()),
-            _ => Logged::Invalid(format!("was given a tensor of {elements} elements")),
+            _ => Logged::Invalid(format!("must be one number, found a tensor of {elements} elements")),
         })
     }
 }
@@ -192,7 +199,8 @@ pub(crate) fn push(
     });
 }
 
-/// Logs what `update` gives for a stateful metric, if there is anybody to log to. `update` is asked whether the metric is still to be made.
+/// Logs what `update` gives for a stateful metric, if there is anybody to log to. `update` is asked
+/// whether the metric is still to be made.
 pub(crate) fn push_metric(
     target: impl FnOnce(&Frame) -> Option<Target>,
     update: impl FnOnce(bool) -> MetricUpdate,
@@ -227,7 +235,8 @@ pub(crate) fn push_output(name: &str, output: impl FnOnce() -> Output) {
     }
 }
 
-/// Runs `body` on the step or hook that is running on this thread; warns once when there is none and a run is active.
+/// Runs `body` on the step or hook that is running on this thread; warns once when there is none
+/// and a run is active.
 pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
     let logged = FRAMES.with_borrow_mut(|frames| {
         let Some(frame) = frames.last_mut() else { return false };
@@ -237,7 +246,7 @@ pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
     if !logged && ACTIVE_RUNS.load(Ordering::Relaxed) > 0 && !WARNED.swap(true, Ordering::Relaxed) {
         let thread = std::thread::current();
         eprintln!(
-            "warning: `{name}` was logged on thread `{}`, which runs no step, and is lost; \
+            "warning: `{name}` was logged on thread `{}`, where no step runs, and is discarded; \
              return the value to the step and log it there",
             thread.name().unwrap_or("unnamed"),
         );

@@ -25,7 +25,8 @@ impl<X: Metric> AnyMetric for X {
             Some(input) => Metric::accumulate(self, input),
             None => {
                 // The store finds metrics by name: the name was logged with two metrics.
-                let text = format!("the input must be that of `{}`, found another one", self.type_name());
+                let text =
+                    format!("the input must be that of `{}`, found the input of another metric", self.type_name());
                 Err(Error::new(ErrorKind::Metric, text).help("log each metric under its own name"))
             }
         }

@@ -141,11 +141,11 @@ pub trait Metric: Clone + Send + 'static {
 /// [`Classification`](super::Classification), [`Regression`](super::Regression),
 /// [`TokenScores`](super::TokenScores) and [`Translations`](super::Translations).
 #[diagnostic::on_unimplemented(
-    message = "the metric needs a `{I}`, found `{Self}`",
-    label = "expected the input of a `{I}`",
-    note = "`Classification`: `(scores or labels, targets)`; `Regression`: `(predictions, \
-            targets)` of one shape; `TokenScores`: `(logits, tokens)`; `Translations`: \
-            `(candidates, references)`"
+    message = "the input of the metric must be `{I}`, found `{Self}`",
+    label = "expected `{I}`, or values that convert to it",
+    note = "write a tuple: (scores or labels, targets) for `Classification`, (predictions, targets) of \
+            the same shape for `Regression`, (logits, tokens) for `TokenScores`, (candidates, \
+            references) for `Translations`"
 )]
 pub trait MetricInput<I> {
     /// Converts the value; tensors are detached.

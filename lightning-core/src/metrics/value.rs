@@ -89,7 +89,7 @@ impl Matrix {
         if values.len() != labels.len() * labels.len() {
             let (labels, values) = (labels.len(), values.len());
             let text = format!("a matrix of {labels} labels must have {labels} x {labels} values, found {values}");
-            return Err(Error::new(ErrorKind::Metric, text).help("give the values row by row"));
+            return Err(Error::new(ErrorKind::Metric, text).help("pass the values row by row"));
         }
         Ok(Self { labels, values })
     }

@@ -1,4 +1,4 @@
-//! What the hooks of a module are handed.
+//! The context of a hook.
 
 use std::{
     any::Any,
@@ -17,16 +17,16 @@ use crate::{
     random::{Rng, Stream, derive_seed},
 };
 
-/// What the hook of a module can see of the run and do to it: a parameter `cx: &mut HookContext`.
+/// The context of a hook of a module: its parameter `cx: &mut HookContext`.
 ///
-/// What it can see is [`RunView`], which it dereferences to.
+/// It dereferences to [`RunView`], the state of the run.
 #[derive(Debug)]
 pub struct HookContext<'a> {
     view: RunView<'a>,
     /// The batch, for a hook that takes it.
     batch: Option<&'a dyn Any>,
     hook: Hook,
-    /// The number of random streams that were handed out.
+    /// The number of random streams drawn so far.
     draws: Cell<u64>,
 }
 
@@ -39,14 +39,14 @@ impl<'a> Deref for HookContext<'a> {
 }
 
 impl HookContext<'_> {
-    // The methods that change the run are written out here rather than reached through `DerefMut`: only a
-    // method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
+    // The methods that change the run are written out here rather than reached through `DerefMut`:
+    // only a method of the type itself lets `cx.print(format!("{}", cx.global_step()))` compile.
 
     /// Returns the current values of everything logged. On a device other than the host this waits
     /// for the device.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn metrics(&mut self) -> Result<&Metrics> {
         self.view.metrics()
     }
@@ -59,7 +59,8 @@ impl HookContext<'_> {
     /// Sets the learning rate of an optimizer. Its parameter groups keep their ratio to it.
     ///
     /// # Errors
-    /// When there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a schedule.
+    /// If there is no such optimizer, `lr` is not a valid rate, or the optimizer follows a
+    /// schedule.
     pub fn set_lr<M>(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
         self.view.set_lr(key.optimizer_name(), lr)
     }
@@ -67,7 +68,7 @@ impl HookContext<'_> {
     /// Returns the number of steps that an optimizer has taken.
     ///
     /// # Errors
-    /// When there is no such optimizer.
+    /// If there is no such optimizer.
     pub fn optimizer_steps<M>(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
         self.view.optimizer_steps(key.optimizer_name())
     }
@@ -82,7 +83,8 @@ impl HookContext<'_> {
         self.view.push(name, |in_batch| Output::text(name, text.as_ref(), in_batch));
     }
 
-    /// Passes an image to the loggers; see [`StepContext::log_image`](crate::StepContext::log_image).
+    /// Passes an image to the loggers; see
+    /// [`StepContext::log_image`](crate::StepContext::log_image).
     pub fn log_image(&mut self, name: &str, image: impl ToImage) {
         self.view.push(name, |in_batch| Output::image(name, &image, in_batch));
     }
@@ -93,7 +95,8 @@ impl HookContext<'_> {
         self.view.push(name, |in_batch| Output::histogram(name, &values, in_batch));
     }
 
-    /// Passes a drawing to the loggers; see [`StepContext::log_figure`](crate::StepContext::log_figure).
+    /// Passes a drawing to the loggers; see
+    /// [`StepContext::log_figure`](crate::StepContext::log_figure).
     pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
         self.view.push(name, |in_batch| Output::figure(name, figure, in_batch));
     }
@@ -113,7 +116,8 @@ impl<'a> HookContext<'a> {
         let draw = self.draws.get();
         self.draws.set(draw + 1);
         let progress = &*self.view.progress;
-        // Outside of a batch `batch_idx` is that of an earlier batch, which a resumed run does not know.
+        // Outside of a batch `batch_idx` is that of an earlier batch, which a resumed run does not
+        // know.
         let (loader, batch) = match self.hook.is_in_batch() {
             true => (progress.loader_idx as u64, progress.batch_idx),
             false => (0, 0),
@@ -124,18 +128,18 @@ impl<'a> HookContext<'a> {
         Rng::derived(seed, Stream::Host, 0, draw)
     }
 
-    /// The batch, for a hook that takes it.
+    /// Returns the batch, for a hook that takes it.
     #[doc(hidden)]
     pub fn batch<B: 'static>(&self) -> Result<&'a B> {
         let batch = self.batch.and_then(|batch| batch.downcast_ref());
-        batch.ok_or_else(|| Error::data("there is no batch here for the hook"))
+        batch.ok_or_else(|| Error::data("the hook must run with a batch, found none"))
     }
 
     /// Clips the gradients of the current optimizer step, in place of the trainer's
     /// `gradient_clip_val`. Only available in `configure_gradient_clipping`.
     ///
     /// # Errors
-    /// When `limit` is not positive, and in every other hook.
+    /// If `limit` is not positive, and in every other hook.
     pub fn clip_gradients(&mut self, limit: f64, algorithm: ClipAlgorithm) -> Result<()> {
         if self.hook != Hook::ConfigureGradientClipping {
             return Err(Error::config(format!(
@@ -146,18 +150,18 @@ impl<'a> HookContext<'a> {
         }
         if !(limit.is_finite() && limit > 0.0) {
             return Err(Error::config(format!("the limit of `clip_gradients` must be positive, found {limit:?}"))
-                .help("give a positive number, or do not call it for no clipping"));
+                .help("pass a positive number, or remove the call to train without clipping"));
         }
         self.view.train.clip = Some(Clip { limit, algorithm });
         Ok(())
     }
 
-    /// The outputs of steps, for the hooks that take them.
+    /// Returns the outputs of steps, for the hooks that take them.
     pub(crate) fn outputs_mut(&mut self) -> &mut StepOutputs {
         self.view.outputs
     }
 
-    /// Follows what `on_train_batch_start` returned about the rest of the epoch.
+    /// Skips the rest of the epoch if `on_train_batch_start` returned `Break`.
     #[doc(hidden)]
     pub fn follow(&mut self, flow: ControlFlow<()>) {
         self.view.progress.skip_epoch |= flow.is_break();

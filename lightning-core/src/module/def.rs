@@ -1,23 +1,23 @@
-//! What the macro says about a module, as plain data.
+//! The description of a module that the macro emits, as plain data.
 
 use crate::{
     hooks::HookSet,
     metrics::{MetricDef, StageSet},
 };
 
-/// What a field of a module is for.
+/// The role of a field of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldRole {
     /// A Burn module with parameters.
     Module,
-    /// A Burn module that starts frozen.
+    /// A Burn module that is frozen at the start.
     Frozen,
-    /// A tensor that is moved and saved, never trained.
+    /// A tensor that is moved and saved, but not trained.
     Buffer,
     /// A hyperparameter.
     Hparam,
-    /// Data kept in the checkpoint.
+    /// Data that is saved in checkpoints.
     State,
     /// Data that is not saved.
     Skipped,
@@ -44,14 +44,14 @@ impl FieldDef {
         Self { name, type_name, role, default: None, doc: "" }
     }
 
-    /// The hyperparameter's default, as written.
+    /// Sets the default of a hyperparameter, as written.
     #[must_use]
     pub const fn default(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
 
-    /// The field's documentation.
+    /// Sets the documentation.
     #[must_use]
     pub const fn doc(mut self, doc: &'static str) -> Self {
         self.doc = doc;
@@ -89,7 +89,7 @@ impl FieldDef {
     }
 }
 
-/// How a batch is trained on.
+/// The way in which a batch is trained on.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the macro writes one of them")]
@@ -111,13 +111,13 @@ pub struct BoundStep {
     pub name: &'static str,
     /// The optimizer it trains.
     pub optimizer: &'static str,
-    /// After how many batches each time.
+    /// The interval between steps, in batches.
     pub every: u64,
-    /// How many times on the same batch.
+    /// The number of steps on the same batch.
     pub repeat: u64,
 }
 
-/// What the macro says about a module, gathered so that the engine needs no type parameter.
+/// The description of a module without its type, so that the engine needs no type parameter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModuleInfo {
     /// The name of the module's type.
@@ -131,12 +131,12 @@ pub(crate) struct ModuleInfo {
 }
 
 impl ModuleInfo {
-    /// Whether a declared metric is logged in validation only.
+    /// Returns whether a declared metric is logged only in validation.
     pub(crate) fn is_validation_only(&self, name: &str) -> bool {
         self.declared_stages(name).is_some_and(|stages| stages == StageSet::VAL)
     }
 
-    /// The stages that log a declared metric; `None` for a name given at run time.
+    /// Returns the stages that log a declared metric; `None` for a name known only at run time.
     pub(crate) fn declared_stages(&self, name: &str) -> Option<StageSet> {
         self.metrics.iter().find(|def| def.name == name).map(|def| def.stages)
     }

@@ -1,4 +1,4 @@
-//! A module as a checkpoint sees it.
+//! A module with its type erased, for checkpoints.
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use crate::{
     params::{ParamName, StateWriter, parameters, visit},
 };
 
-/// A module as a checkpoint sees it, erased: what writes is compiled once.
+/// A module with its type erased, so that the code that writes checkpoints is compiled once.
 pub(crate) trait ErasedModule {
     fn name(&self) -> &'static str;
-    /// Every parameter, running statistic and buffer.
+    /// Adds every parameter, running statistic and buffer to `tensors`.
     fn tensors(&self, tensors: &mut Tensors) -> Result<()>;
-    /// Every float parameter.
+    /// Returns every float parameter.
     fn parameters(&self) -> Result<Vec<ParamName>>;
     fn state(&self) -> Result<Value>;
     fn hparams(&self) -> Result<Value>;
@@ -29,7 +29,7 @@ impl<M: LightningStruct + LightningImpl> ErasedModule for M {
     }
 
     fn tensors(&self, tensors: &mut Tensors) -> Result<()> {
-        // BatchNorm holds its last update back until somebody asks: evaluation form has it.
+        // `valid()`, since BatchNorm defers the last update of its running statistics until then.
         visit(&self.valid(), tensors)?;
         self.visit_buffers(tensors);
         tensors.failed.take().map_or(Ok(()), Err)

@@ -1,4 +1,4 @@
-//! The trait of a whole module.
+//! The trait of a complete module.
 
 use std::path::Path;
 
@@ -9,37 +9,39 @@ use super::{
 };
 use crate::{__private::set_trainable, error::Result, module::weights, params::FieldKey};
 
-/// A module that a trainer takes: both halves of it.
+/// A complete lightning module, with its struct and its impl.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
     note = "write `#[lightning_module]` on the struct and on the impl with the steps"
 )]
 pub trait LightningModule: LightningStruct + LightningImpl {
-    /// Stops training everything below the field, in place. Of an owned module `model.freeze(Net::BACKBONE)` gives the frozen
-    /// module back, as Burn's own `freeze` does.
+    /// Freezes everything below the field, in place. For an owned module
+    /// `model.freeze(Net::BACKBONE)` returns the frozen module, as Burn's own `freeze` does.
     fn freeze<O>(&mut self, field: FieldKey<Self, O>) {
         *self = set_trainable(self.clone(), field, false);
     }
 
-    /// Trains everything below the field again, in place.
+    /// Unfreezes everything below the field, in place.
     fn unfreeze<O>(&mut self, field: FieldKey<Self, O>) {
         *self = set_trainable(self.clone(), field, true);
     }
 
-    /// Writes the parameters, running statistics and buffers to a safetensors file, under their paths and in Burn's layout.
+    /// Writes the parameters, running statistics and buffers to a safetensors file, under their
+    /// paths and in Burn's layout.
     ///
     /// # Errors
-    /// When the file cannot be written, with its path.
+    /// If the file cannot be written, with its path.
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         weights::save(self, path.as_ref())
     }
 
-    /// Gives the module weights of a file: all, those of one field, or some under other names. Says what was applied, skipped, missing and
-    /// left over. The module stays as it is when a shape does not fit.
+    /// Loads weights from a file: all, those of one field, or some under other names. Returns which
+    /// weights were applied, skipped, missing and unused.
     ///
     /// # Errors
-    /// When the file cannot be read, a shape does not fit, or nothing in it has a place in the module.
+    /// If the file cannot be read, a shape does not fit, or no weight was applied. The module is
+    /// then unchanged.
     fn load_weights(&mut self, weights: Weights<Self>) -> Result<WeightsReport> {
         weights::load(self, &weights)
     }
@@ -48,7 +50,7 @@ pub trait LightningModule: LightningStruct + LightningImpl {
 impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 
 impl ModuleInfo {
-    /// What the macro says about `M`.
+    /// Returns the description of `M` that the macro emitted.
     pub(crate) const fn of<M: LightningModule>() -> Self {
         let type_name = std::any::type_name::<M>;
         Self { type_name, fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }

@@ -10,7 +10,8 @@ use crate::{
     tensor::readback,
 };
 
-/// What a training step hands to the loop: the loss, and whatever it wants its batch-end hook to see.
+/// The result of a training step: the loss, with an optional weight and an output for
+/// `on_train_batch_end`.
 #[derive(Debug)]
 pub struct Loss<T = ()> {
     /// The mean loss, or the sum that `weight` divides.
@@ -20,13 +21,14 @@ pub struct Loss<T = ()> {
 }
 
 impl Loss {
-    /// The mean loss of the batch.
+    /// Creates a loss from the mean over the batch.
     pub fn new(mean: Tensor<1>) -> Self {
         Self { loss: mean, weight: Weight::Number(1.0), output: () }
     }
 
-    /// A loss that is a sum over `weight` samples or tokens. The gradient of an accumulation window is then that of
-    /// Σ sum / Σ weight: every token counts the same, whichever batch it came in.
+    /// Creates a loss from the sum over `weight` samples or tokens. With gradient accumulation, the
+    /// gradient is then that of Σ sum / Σ weight: every token counts the same, in whichever batch
+    /// it was.
     ///
     /// ```
     /// use burn::prelude::*;
@@ -48,13 +50,13 @@ impl<T> Loss<T> {
         Loss { loss: self.loss, weight: self.weight, output }
     }
 
-    /// The mean loss, outside of any graph.
+    /// Returns the mean loss, outside the autodiff graph.
     pub(crate) fn mean(&self) -> Tensor<1> {
         self.weight.mean_of(self.loss.clone().inner())
     }
 }
 
-/// A number of samples or tokens that a loss is the sum of.
+/// The number of samples or tokens that a loss is the sum of.
 #[diagnostic::on_unimplemented(
     message = "the weight of a loss must be a number, found `{Self}`",
     label = "expected a number of samples or tokens",
@@ -66,7 +68,7 @@ pub trait LossWeight {
     fn into_weight(self) -> LossWeightValue;
 }
 
-/// A weight, opaque.
+/// An opaque weight.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct LossWeightValue(Weight);

@@ -1,4 +1,4 @@
-//! What `#[log(metric = …)]` becomes.
+//! The expansion of `#[log(metric = …)]`.
 
 use std::{any::Any, marker::PhantomData};
 
@@ -11,14 +11,14 @@ use crate::{
     module::log::{declared_name, declared_target, stage_target},
 };
 
-/// What `#[log(metric = make)]` becomes, as far as the value: the metric's type is known before the value is looked at, so that rustc
-/// says what the metric does not take.
+/// The first part of the expansion of `#[log(metric = make)]`. The type of the metric is known
+/// before that of the value, so that a compiler error names the inputs of the metric.
 #[doc(hidden)]
 pub fn logged_metric<M, X, F: FnOnce() -> X>(slot: usize, make: F) -> MetricSlot<M, F> {
     MetricSlot { slot, make, module: PhantomData }
 }
 
-/// A stateful metric of `M` on its way to its value.
+/// The slot of a stateful metric of `M`, and the function that creates the metric.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct MetricSlot<M, F> {
@@ -28,7 +28,8 @@ pub struct MetricSlot<M, F> {
 }
 
 impl<M: LightningImpl, X, F: FnOnce() -> X> MetricSlot<M, F> {
-    /// The metric is made once a run; the value is turned into its input at once.
+    /// Logs a value. The metric is created once in a run; the value is converted to its input at
+    /// once.
     pub fn log<V>(self, value: &V)
     where
         X: Metric,
@@ -37,7 +38,8 @@ impl<M: LightningImpl, X, F: FnOnce() -> X> MetricSlot<M, F> {
         push(|frame| declared_target::<M>(frame, self.slot), self.make, value, declared_name::<M>(self.slot));
     }
 
-    /// The same with `per_stage`: the slot is training's, the next two are validation's and test's.
+    /// Logs a value with `per_stage`: the slot is that of training; those of validation and test
+    /// follow.
     pub fn log_per_stage<V>(self, value: &V)
     where
         X: Metric,

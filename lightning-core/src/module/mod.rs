@@ -1,5 +1,5 @@
-//! What a user implements and is handed: the traits behind `#[lightning_module]`, the contexts of steps
-//! and hooks, manual optimization, and the weights of a module.
+//! The interface to the user's module: the traits behind `#[lightning_module]`, the contexts of
+//! steps and hooks, manual optimization, and files of weights.
 
 pub(crate) mod context;
 mod def;

@@ -1,4 +1,4 @@
-//! Optimization by hand: what a `training_step` with `#[manual_optimization]` works with.
+//! Manual optimization: the parameter of a `training_step` with `#[manual_optimization]`.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::{
     params::{DynMapper, MapMode},
 };
 
-/// The optimizers of a module that optimizes by itself.
+/// The optimizers of a module with manual optimization.
 ///
 /// ```text
 /// #[manual_optimization]
@@ -23,22 +23,23 @@ use crate::{
 /// }
 /// ```
 ///
-/// Gradients live in the value that [`backward`](Self::backward) returns: there is nothing to set to zero.
+/// Gradients are in the value that [`backward`](Self::backward) returns, so that nothing has to be
+/// zeroed.
 pub struct Optimizers<'a, M> {
     engine: &'a mut dyn ManualEngine<M>,
 }
 
-/// What manual optimization asks of the engine.
+/// The methods of the engine that manual optimization calls.
 pub(crate) trait ManualEngine<M> {
     fn optimizers(&self) -> &[Optimizer];
 
-    /// The optimizer with the name.
+    /// Returns the optimizer with a name.
     fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer>;
 
     /// Differentiates a loss, with the hooks before and after the backward pass.
     fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients>;
 
-    /// Steps the optimizer with the gradients of its own parameters.
+    /// Steps an optimizer with the gradients of its own parameters.
     fn step(&mut self, name: &str, module: &mut M, gradients: Gradients, clip: Option<Clip>) -> Result<()>;
 }
 
@@ -48,8 +49,8 @@ impl<M> std::fmt::Debug for Optimizers<'_, M> {
     }
 }
 
-/// The gradients of one loss, and how an optimizer is to clip them.
-#[must_use = "gradients change nothing until `optimizers.step` gets them"]
+/// The gradients of a loss, with the clipping to apply before a step.
+#[must_use = "gradients have no effect until they are passed to `optimizers.step`"]
 pub struct LossGradients<M> {
     gradients: Gradients,
     clip: Option<Clip>,
@@ -63,7 +64,7 @@ impl<M> std::fmt::Debug for LossGradients<M> {
 }
 
 impl<M> LossGradients<M> {
-    /// Clips the total norm over the parameters of the optimizer that takes them.
+    /// Clips the total norm over the parameters of the optimizer that is stepped.
     pub fn clip_norm(self, limit: f64) -> Self {
         Self { clip: Some(Clip { limit, algorithm: ClipAlgorithm::Norm }), ..self }
     }
@@ -83,38 +84,39 @@ impl<'a, M> Optimizers<'a, M> {
         self.engine.optimizer(name)
     }
 
-    /// The learning rate of an optimizer.
+    /// Returns the learning rate of an optimizer.
     ///
     /// # Errors
-    /// When `configure_optimizers` made none of this name.
+    /// If there is no such optimizer.
     pub fn lr(&mut self, key: impl NamesOptimizer<M>) -> Result<f64> {
         self.find(key.optimizer_name()).map(|optimizer| optimizer.lr())
     }
 
-    /// Sets the learning rate of an optimizer; its groups keep their ratio to it.
+    /// Sets the learning rate of an optimizer. Its groups keep their ratio to it.
     ///
     /// # Errors
-    /// When it is no rate, or the optimizer follows a schedule.
+    /// If `lr` is not a valid rate, the optimizer follows a schedule, or there is no such
+    /// optimizer.
     pub fn set_lr(&mut self, key: impl NamesOptimizer<M>, lr: f64) -> Result<()> {
         self.find(key.optimizer_name())?.set_lr(lr)
     }
 
-    /// Steps an optimizer has taken.
+    /// Returns the number of steps that an optimizer has taken.
     ///
     /// # Errors
-    /// When `configure_optimizers` made none of this name.
+    /// If there is no such optimizer.
     pub fn steps(&mut self, key: impl NamesOptimizer<M>) -> Result<u64> {
         self.find(key.optimizer_name()).map(|optimizer| optimizer.steps)
     }
 
-    /// The schedule of an optimizer, to be stepped by hand.
+    /// Returns the schedule of an optimizer, for manual steps.
     ///
     /// # Errors
-    /// When the optimizer has none.
+    /// If the optimizer has no schedule, or there is no such optimizer.
     pub fn scheduler(&mut self, key: impl NamesOptimizer<M>) -> Result<ManualSchedule<'_>> {
         let optimizer = self.find(key.optimizer_name())?;
         if optimizer.schedule().is_none() {
-            return Err(Error::config(format!("`{}` has no schedule", optimizer.name()))
+            return Err(Error::config(format!("`{}` must have a schedule, found a fixed rate", optimizer.name()))
                 .help("declare one: `lr = Cosine::new(lr, steps), interval = step`"));
         }
         Ok(ManualSchedule { optimizer })
@@ -122,29 +124,29 @@ impl<'a, M> Optimizers<'a, M> {
 }
 
 impl<M: LightningModule> Optimizers<'_, M> {
-    /// Differentiates a loss; the hooks before and after the backward pass run.
+    /// Differentiates a loss, and runs the hooks before and after the backward pass.
     ///
     /// # Errors
-    /// When the loss is no single number or depends on no trainable parameter, or a hook fails.
+    /// If the loss does not have one element or depends on no trainable parameter, or a hook fails.
     pub fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<LossGradients<M>> {
         let gradients = self.engine.backward(module, loss)?;
         Ok(LossGradients { gradients, clip: None, module: PhantomData })
     }
 
-    /// Steps one optimizer with the gradients of its own parameters.
+    /// Steps an optimizer with the gradients of its own parameters.
     ///
     /// # Errors
-    /// When there is no such optimizer, or a hook or an update fails.
+    /// If there is no such optimizer, or a hook or an update fails.
     pub fn step(&mut self, key: impl NamesOptimizer<M>, module: &mut M, gradients: LossGradients<M>) -> Result<()> {
         let LossGradients { gradients, clip, .. } = gradients;
         self.engine.step(key.optimizer_name(), module, gradients, clip)
     }
 
-    /// Runs `body` on a module in which only this optimizer's parameters take a gradient: PyTorch Lightning's
-    /// `toggle_optimizer`. What was frozen stays frozen.
+    /// Runs `body` on a module in which only the parameters of this optimizer are trainable, like
+    /// `toggle_optimizer` of PyTorch Lightning. Frozen parameters stay frozen.
     ///
     /// # Errors
-    /// Those of `body`, or when there is no such optimizer.
+    /// Those of `body`, and if there is no such optimizer.
     pub fn toggled<T>(
         &mut self,
         key: impl NamesOptimizer<M>,
@@ -164,25 +166,26 @@ impl<M: LightningModule> Optimizers<'_, M> {
     }
 }
 
-/// A schedule that a module steps by itself.
+/// A schedule that the module steps.
 #[derive(Debug)]
 pub struct ManualSchedule<'a> {
     optimizer: &'a mut Optimizer,
 }
 
 impl ManualSchedule<'_> {
-    /// Goes one step on.
+    /// Advances the schedule by one step.
     ///
     /// # Errors
-    /// When the schedule ends here, or wants a metric.
+    /// If the next rate is not valid, or the schedule monitors a metric.
     pub fn step(self) -> Result<()> {
         self.optimizer.with_schedule(|schedule| schedule.advance(None)).map(|_| ())
     }
 
-    /// Goes one step on by the value of what a `ReduceLROnPlateau` watches.
+    /// Advances the schedule by one step with the value of the metric that a `ReduceLROnPlateau`
+    /// monitors.
     ///
     /// # Errors
-    /// When the schedule ends here.
+    /// If the next rate is not valid.
     pub fn step_with(self, value: f64) -> Result<()> {
         self.optimizer.with_schedule(|schedule| schedule.advance(Some(value))).map(|_| ())
     }

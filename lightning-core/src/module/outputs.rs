@@ -1,4 +1,4 @@
-//! What steps and hooks may return.
+//! The return types of steps and hooks.
 
 use std::{any::Any, ops::ControlFlow};
 
@@ -9,23 +9,24 @@ use crate::{
     optim::Weight,
 };
 
-/// A training step's result, erased.
+/// The result of a training step, with its type erased.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct TrainingOutput {
-    /// The mean loss, or the sum that `weight` divides.
+    /// The mean loss, or the sum that is divided by `weight`.
     pub(crate) loss: Tensor<1>,
     pub(crate) weight: Weight,
-    /// Read by the batch-end hooks.
+    /// The output for `on_train_batch_end`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
 }
 
-/// What `training_step` may return.
+/// A return type of `training_step`.
 #[diagnostic::on_unimplemented(
     message = "`training_step` must return the loss, found `{Self}`",
     label = "expected the loss: `Tensor<1>`",
     note = "write `Tensor<1>` (the mean loss), `Option<Tensor<1>>` (`None` skips the batch), \
-            `Result<Tensor<1>>` or `Loss`"
+            `Result<Tensor<1>>`, or `Loss<T>` (the loss and an output)",
+    note = "`.mean()` reduces a tensor to one element; a plain number has no gradient"
 )]
 pub trait IntoTrainingOutput {
     /// Converts it.
@@ -54,7 +55,7 @@ impl<T: IntoTrainingOutput, E: Into<Error>> IntoTrainingOutput for Result<T, E> 
     }
 }
 
-/// What a `training_step` with `#[manual_optimization]` may return.
+/// A return type of a `training_step` with `#[manual_optimization]`.
 #[diagnostic::on_unimplemented(
     message = "a step with `#[manual_optimization]` must return nothing or the loss, found `{Self}`",
     label = "expected nothing, the loss, or a `Result` of either",
@@ -84,11 +85,11 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
     }
 }
 
-/// A training step that hands `O` on to `on_train_batch_end`.
+/// A return type of a training step with an output `O` for `on_train_batch_end`.
 #[diagnostic::on_unimplemented(
-    message = "`training_step` must have the output `{O}` of `on_train_batch_end`, found `{Self}`",
+    message = "`training_step` must return the output `{O}` that `on_train_batch_end` takes, found `{Self}`",
     label = "has no output `{O}`",
-    note = "write `Loss<{O}>`: `Loss::new(loss).output(value)`"
+    note = "write `-> Loss<{O}>`, and return `Loss::new(loss).output(value)`"
 )]
 pub trait GivesOutput<O> {}
 
@@ -96,14 +97,14 @@ impl<O, T: GivesOutput<O>> GivesOutput<O> for Option<T> {}
 
 impl<O, T: GivesOutput<O>, E> GivesOutput<O> for Result<T, E> {}
 
-/// What the parameter `outputs` of a hook after an evaluation may be: `Vec<T>`.
+/// A type of the parameter `outputs` of a hook after an evaluation: `Vec<T>`.
 #[diagnostic::on_unimplemented(
     message = "`outputs` must be a `Vec`, found `{Self}`",
     label = "expected `Vec<T>`",
     note = "write `outputs: Vec<T>` for a step that returns `T` or `Result<T>`"
 )]
 pub trait EpochOutputs: Sized {
-    /// Takes what was kept.
+    /// Converts the collected outputs.
     #[doc(hidden)]
     fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self>;
 }
@@ -111,21 +112,23 @@ pub trait EpochOutputs: Sized {
 impl<T: Send + 'static> EpochOutputs for Vec<T> {
     fn take(kept: Vec<Box<dyn Any + Send>>) -> Result<Self> {
         let outputs = kept.into_iter().map(|output| output.downcast::<T>().map(|output| *output));
-        outputs.collect::<Result<_, _>>().map_err(|_| Error::msg("a step returned another type than its hook takes"))
+        outputs
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::msg("the step must return the element of its hook's `outputs`"))
     }
 }
 
-/// What an evaluation step returns where the hook after it takes `O`.
+/// A return type of an evaluation step whose hook takes the outputs `O`.
 #[diagnostic::on_unimplemented(
-    message = "the step must return the element of `outputs: {O}`, found `{Self}`",
-    label = "expected the element of `{O}`",
-    note = "write `outputs: Vec<{Self}>` in the hook, or return its element from the step"
+    message = "the step must return the element type of `outputs: {O}`, found `{Self}`",
+    label = "expected the element type of `{O}`",
+    note = "write `outputs: Vec<{Self}>` in the hook, or change the return type of the step"
 )]
 pub trait OutputOf<O>: Send + 'static {}
 
 impl<T: Send + 'static> OutputOf<Vec<T>> for T {}
 
-/// What `on_train_batch_start` may return.
+/// A return type of `on_train_batch_start`.
 #[diagnostic::on_unimplemented(
     message = "`on_train_batch_start` must return nothing or `ControlFlow<()>`, found `{Self}`",
     label = "expected nothing, `ControlFlow<()>`, or a `Result` of either",
@@ -155,7 +158,7 @@ impl<T: FlowOutput, E: Into<Error>> FlowOutput for Result<T, E> {
     }
 }
 
-/// What a hook may return.
+/// A return type of a hook.
 #[diagnostic::on_unimplemented(
     message = "a hook must return nothing or `Result<()>`, found `{Self}`",
     label = "expected nothing, or `Result<()>`",
@@ -179,14 +182,15 @@ impl<E: Into<Error>> HookOutput for Result<(), E> {
     }
 }
 
-/// A `Result`, seen by its two halves: for steps and constructors whose written return type ends in `Result`.
+/// A `Result` as its value and error, for steps and constructors whose return type ends in
+/// `Result`.
 #[diagnostic::on_unimplemented(
     message = "`Result` must be `Result<T, E>`, found `{Self}`",
     label = "expected `Result<T, E>`",
-    note = "a return type with the last segment `Result` is fallible"
+    note = "a return type whose last segment is `Result` must be a `Result<T, E>`: rename any other type"
 )]
 pub trait FallibleOutput {
-    /// What it gives when all is well.
+    /// The type of the value.
     type Output;
 
     /// Converts it.

@@ -1,24 +1,27 @@
-//! What a user of PyTorch Lightning writes on `self`, answered in our words: the macro brings these methods into scope where one of
-//! them is called, and no module has the trait that the method asks for. Fields are read through a trait that only a module with
-//! such a field has. A method or field of the user's own comes first.
+//! Hints for users of PyTorch Lightning who call its methods on `self`.
+//!
+//! The macro brings these methods into scope where one of them is called. No module implements the
+//! trait that a method requires, so that the compiler prints the hint of the trait. Fields are read
+//! through a trait that only a module with such a field implements. The user's own methods and
+//! fields take precedence.
 
 use super::traits::LightningStruct;
 
-macro_rules! habits {
+macro_rules! python_hints {
     ($($trait:ident $method:ident($($argument:ident: $type:ident),*), $message:literal, $label:literal, $note:literal;)*) => {
         $(
-            #[doc = concat!("What `", stringify!($method), "` asks for.")]
+            #[doc = concat!("The trait that `", stringify!($method), "` requires.")]
             #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
             pub trait $trait {
-                /// What would come of it.
+                /// The return type.
                 type Value;
-                /// Nobody makes one.
+                /// Returns the value. It is never called.
                 fn value() -> Self::Value;
             }
         )*
 
         /// The methods.
-        pub trait Habits {
+        pub trait PythonHints {
             $(
                 #[doc = $note]
                 fn $method<$($type),*>(&self, $($argument: $type),*) -> <Self as $trait>::Value
@@ -27,7 +30,7 @@ macro_rules! habits {
             )*
         }
 
-        impl<M: LightningStruct> Habits for M {
+        impl<M: LightningStruct> PythonHints for M {
             $(
                 fn $method<$($type),*>(&self, $($argument: $type),*) -> <Self as $trait>::Value
                 where
@@ -41,7 +44,7 @@ macro_rules! habits {
     };
 }
 
-habits! {
+python_hints! {
     Logs log(_name: N, _value: V),
         "`{Self}` has no method `log`",
         "use `#[log]` or the function `log`",
@@ -52,7 +55,7 @@ habits! {
         "write `#[log]` above each `let`, or `log_dict([(\"a\", a), (\"b\", b)])`";
     Prints print(_text: T),
         "`{Self}` has no method `print`",
-        "the context of a hook prints",
+        "use the context of a hook",
         "add the parameter `cx: &mut HookContext` to the hook and write `cx.print(\"…\")`";
     SavesHyperparameters save_hyperparameters(),
         "`{Self}` has no method `save_hyperparameters`",
@@ -65,7 +68,7 @@ habits! {
          &mut Optimizers<Self>`";
     HoldsOptimizers optimizers(),
         "`{Self}` has no method `optimizers`",
-        "they are a parameter of a step with manual optimization",
+        "the optimizers are a parameter of a `training_step` with manual optimization",
         "write `#[manual_optimization]` above `training_step` and add the parameter `optimizers: \
          &mut Optimizers<Self>`";
     HoldsSchedulers lr_schedulers(),
@@ -74,21 +77,21 @@ habits! {
         "write `#[optimizer(config, lr = schedule, interval = step)]`; with \
          `#[manual_optimization]` write `optimizers.scheduler(KEY)`";
     CurrentEpoch current_epoch(),
-        "`{Self}` has no `current_epoch`",
-        "it is in the context",
+        "`{Self}` has no method `current_epoch`",
+        "read it from the context",
         "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
          write `cx.current_epoch()`";
     GlobalStep global_step(),
-        "`{Self}` has no `global_step`",
-        "it is in the context",
+        "`{Self}` has no method `global_step`",
+        "read it from the context",
         "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
          write `cx.global_step()`";
     RunsOnDevice device(),
-        "`{Self}` has no `device`",
+        "`{Self}` has no method `device`",
         "batches and parameters are already on the device of the run",
-        "write `device()` on a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
+        "write `tensor.device()` with a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
     HoldsLogger logger(),
-        "`{Self}` has no `logger`",
+        "`{Self}` has no method `logger`",
         "the trainer has the loggers",
         "write `#[log]` above a `let`, or `log(\"name\", &value)`";
 }
@@ -96,7 +99,7 @@ habits! {
 macro_rules! fields {
     ($($trait:ident, $message:literal, $label:literal, $note:literal;)*) => {
         $(
-            /// A module with a field of this name, which the macro on the struct says.
+            /// A module with a field of this name. Implemented by the macro on the struct.
             #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
             pub trait $trait {
                 /// The field's type.
@@ -111,24 +114,24 @@ macro_rules! fields {
 fields! {
     CurrentEpochField,
         "`{Self}` has no field `current_epoch`",
-        "it is in the context",
+        "read it from the context",
         "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
          write `cx.current_epoch()`";
     GlobalStepField,
         "`{Self}` has no field `global_step`",
-        "it is in the context",
+        "read it from the context",
         "add the parameter `cx: &StepContext` to a step, or `cx: &mut HookContext` to a hook, and \
          write `cx.global_step()`";
     DeviceField,
         "`{Self}` has no field `device`",
         "batches and parameters are already on the device of the run",
-        "write `device()` on a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
+        "write `tensor.device()` with a tensor of the batch, or add the parameter `cx` and write `cx.device()`";
     LoggerField,
         "`{Self}` has no field `logger`",
         "the trainer has the loggers",
         "write `#[log]` above a `let`, or `log(\"name\", &value)`";
     TrainerField,
         "`{Self}` has no field `trainer`",
-        "a module has no trainer",
+        "a module has no reference to its trainer",
         "steps and hooks read the state of the run from `cx`: `cx.current_epoch()`, `cx.global_step()`, `cx.device()`";
 }

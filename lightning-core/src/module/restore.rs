@@ -1,4 +1,4 @@
-//! Giving a module what a checkpoint has of it.
+//! Restores a module from a checkpoint.
 
 use std::path::Path;
 
@@ -18,22 +18,24 @@ use crate::{
         BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
         state::StoredTensors, visit,
     },
-    random::building_unseeded,
+    random::building_for_loading,
     tensor::handle::{Handle, with_data},
 };
 
-/// ConfigErrors that a message shows before it only counts them.
+/// The number of problems that a message lists.
 const SHOWN_PROBLEMS: usize = 8;
-/// Rebuilds a module from a checkpoint: its stored hyperparameters, then its weights and state.
+
+/// Builds a module from the stored hyperparameters of a checkpoint, and restores its weights and
+/// state.
 #[doc(hidden)]
 pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(path: &Path) -> Result<M> {
     let checkpoint = Checkpoint::open(path)?;
     let hparams = serde_json::from_value(checkpoint.metadata.hparams.clone()).map_err(|error| {
-        Error::checkpoint(path, "the stored hyperparameters do not fit the program's").caused_by(error)
+        Error::checkpoint(path, "the stored hyperparameters do not fit the module").caused_by(error)
     })?;
     let device = burn::tensor::Device::default();
-    building_unseeded(&device, || {
-        // The numbers are those of a file, and `init` is written for those of a program.
+    building_for_loading(|| {
+        // `init` may panic for hyperparameters that no program would pass.
         let mut module =
             catch_panic(|| M::init_module(hparams, &device).into_module()).map_err(|error| error.at_path(path))?;
         module.__lightning_freeze();
@@ -42,25 +44,27 @@ pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(pat
     })
 }
 
-/// Hyperparameters as JSON.
+/// Returns hyperparameters as JSON.
 pub(crate) fn hparams_value(hparams: &impl serde::Serialize) -> Result<Value> {
     serde_json::to_value(hparams).map_err(|error| {
         Error::new(crate::ErrorKind::Checkpoint, "the hyperparameters cannot be written as JSON").caused_by(error)
     })
 }
 
-/// Gives the model's weights, buffers and state to `module`, which stays as it is if they do not fit.
+/// Restores the weights, buffers and state of a module.
 ///
 /// # Errors
-/// When the checkpoint belongs to another module or does not fit this one.
+/// If the checkpoint belongs to another module or does not fit this one. The module is then
+/// unchanged.
 pub(crate) fn apply<M: LightningStruct + LightningImpl>(checkpoint: &Checkpoint, module: &mut M) -> Result<()> {
     apply_from(checkpoint, names::MODEL, |_| true, module)
 }
 
-/// Gives the weights in training to `module`. They differ from the model's where a callback averages weights.
+/// Restores the training weights of a module. They differ from the weights of the model if a
+/// callback averages weights.
 ///
-/// What an optimizer has stepped is laid out in memory as the step left it, and the rest as it was declared: the order in
-/// which a matrix product is summed depends on it.
+/// Parameters that an optimizer has stepped get the memory layout that the step produced, and the
+/// others the declared layout: the order in which a matrix product is summed depends on it.
 ///
 /// # Errors
 /// As [`apply`].
@@ -101,7 +105,7 @@ fn apply_from<M: LightningStruct + LightningImpl>(
     Ok(())
 }
 
-/// Compares what is stored with the places that a module has for it.
+/// Compares the shapes of the stored tensors with those of a module.
 struct Places<'a> {
     checkpoint: &'a Checkpoint,
     prefix: &'static str,
@@ -123,14 +127,16 @@ impl Places<'_> {
         }
     }
 
+    /// Returns the result of the comparison.
+    ///
     /// # Errors
-    /// When anything does not fit: one error that lists it.
+    /// If anything does not fit: one error with a list.
     fn finish(self) -> Result<()> {
         let Self { checkpoint, prefix, mut problems, found } = self;
         let stored = checkpoint.container.tensors().filter(|(name, _)| name.starts_with(prefix)).count();
         let unused = stored.saturating_sub(found);
         if unused > 0 {
-            problems.push(format!("{unused} stored tensors have no place in the model"));
+            problems.push(format!("{unused} tensors of the file are not in the model"));
         }
         if problems.is_empty() {
             return Ok(());
@@ -144,7 +150,7 @@ impl Places<'_> {
         }
         let hparams = &checkpoint.metadata.hparams;
         Err(Error::checkpoint(checkpoint.path(), text).help(format!(
-            "the checkpoint's model was built with {hparams}; a program that has changed since needs the one of then"
+            "the model of the checkpoint was built with {hparams}; build the model with them, and with the code of that time"
         )))
     }
 }
@@ -174,7 +180,7 @@ pub(crate) struct StoredValues<'a> {
 }
 
 impl StoredValues<'static> {
-    /// Values that lie in memory as the parameters were declared.
+    /// Creates values for parameters in their declared memory layout.
     pub(crate) fn as_declared(tensors: StoredTensors) -> Self {
         Self { tensors, as_declared: &|_| true }
     }

@@ -1,4 +1,4 @@
-//! What the hooks of a module and the callbacks share.
+//! The part of the contexts that hooks of a module and callbacks share.
 
 use burn::tensor::Device;
 
@@ -12,8 +12,8 @@ use crate::{
     stage::Stage,
 };
 
-/// What module hooks and callbacks can see of a run: [`HookContext`](super::HookContext) and
-/// [`CallbackContext`](crate::CallbackContext) dereference to it.
+/// The state of a run that module hooks and callbacks can read: [`HookContext`](super::HookContext)
+/// and [`CallbackContext`](crate::CallbackContext) dereference to it.
 #[derive(Debug)]
 pub struct RunView<'a> {
     pub(crate) progress: &'a mut LoopState,
@@ -59,7 +59,7 @@ impl RunView<'_> {
         &self.progress.device
     }
 
-    /// Returns whether an error is ending the run. End hooks run all the same.
+    /// Returns whether an error is ending the run. End hooks also run then.
     pub fn is_failing(&self) -> bool {
         self.progress.failing
     }
@@ -81,7 +81,7 @@ impl RunView<'_> {
     }
 }
 
-/// What the contexts of hooks and callbacks do to a run.
+/// The changes to a run that the contexts of hooks and callbacks offer.
 impl RunView<'_> {
     pub(crate) fn metrics(&mut self) -> Result<&Metrics> {
         self.metrics.metrics()
@@ -99,8 +99,8 @@ impl RunView<'_> {
         self.train.optimizer(optimizer).map(|optimizer| optimizer.steps)
     }
 
-    /// Passes an output to the loggers; `output` is told whether there is a current batch, to which it
-    /// belongs.
+    /// Passes an output to the loggers. The argument of `output` is whether there is a current
+    /// batch, to which it belongs.
     pub(crate) fn push(&self, name: &str, output: impl FnOnce(bool) -> Output) {
         let in_batch = self.progress.batch_size.is_some();
         push_output(name, || output(in_batch));

@@ -1,4 +1,4 @@
-//! What a step may know of the run.
+//! The context of a step.
 
 use std::{
     any::Any,
@@ -14,7 +14,7 @@ use crate::{
     stage::Stage,
 };
 
-/// What a step may know of the run: a parameter `cx: &StepContext`.
+/// The state of the run that a step can read: its parameter `cx: &StepContext`.
 #[derive(Debug)]
 pub struct StepContext<'a> {
     pub(crate) stage: Stage,
@@ -26,74 +26,81 @@ pub struct StepContext<'a> {
     pub(crate) seed: u64,
     pub(crate) device: &'a Device,
     pub(crate) draws: Cell<u64>,
-    /// What the step returned for the hook after the epoch.
+    /// The value that the step returned for the hook after the epoch.
     pub(crate) kept: RefCell<Option<Box<dyn Any + Send>>>,
 }
 
 impl StepContext<'_> {
-    /// What the run is doing.
+    /// Returns what the run is doing.
     pub fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// The epoch, from 0.
+    /// Returns the epoch, counted from 0.
     pub fn current_epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The batch inside the epoch, from 0.
+    /// Returns the index of the batch in the epoch, counted from 0.
     pub fn batch_idx(&self) -> usize {
         self.batch_idx
     }
 
-    /// Which of several evaluation loaders the batch comes from, from 0.
+    /// Returns the index of the evaluation loader that the batch comes from, counted from 0.
     pub fn dataloader_idx(&self) -> usize {
         self.dataloader_idx
     }
 
-    /// Optimizer steps taken so far.
+    /// Returns the number of optimizer steps taken so far.
     pub fn global_step(&self) -> u64 {
         self.global_step
     }
 
-    /// Training batches seen so far.
+    /// Returns the number of training batches seen so far.
     pub fn batch_step(&self) -> u64 {
         self.batch_step
     }
 
-    /// The device the batch is on.
+    /// Returns the device of the batch.
     pub fn device(&self) -> &Device {
         self.device
     }
 
-    /// A source of host randomness that depends on the run's seed and the step alone, so that a resumed run draws the
-    /// same. Each call gives another stream.
+    /// Returns a source of host randomness.
+    ///
+    /// The stream depends only on the seed of the run and the step, so that a resumed run draws the
+    /// same numbers. Each call returns another stream.
     pub fn rng(&self) -> Rng {
         let draw = self.draws.get();
         self.draws.set(draw + 1);
         Rng::new(derive_seed(self.seed, Stream::Host, self.batch_step * 4 + self.stage as u64, draw))
     }
 
-    /// Shows a text to the loggers. Outside a run, and in the sanity check, it does nothing.
+    /// Passes a text to the loggers. Outside a run, and in the sanity check, it does nothing.
     pub fn log_text(&self, name: &str, text: impl AsRef<str>) {
         push_output(name, || Output::text(name, text.as_ref(), true));
     }
 
-    /// Shows an image to the loggers: an [`ImageView`](crate::loggers::ImageView), or a tensor of `[channels, height, width]` or `[height,
-    /// width]` with values from 0 to 1; [`grid`](crate::loggers::grid) makes one image of a batch. A tensor is read at once, which waits
-    /// for its device. What is no image is an error of the step. Outside a run, and in the sanity check, it does nothing.
+    /// Passes an image to the loggers: an [`ImageView`](crate::loggers::ImageView), or a tensor of
+    /// shape `[channels, height, width]` or `[height, width]` with values from 0 to 1.
+    /// [`grid`](crate::loggers::grid) makes one image of a batch.
+    ///
+    /// A tensor is read at once, which waits for its device. A tensor of another shape is an error
+    /// of the step. Outside a run, and in the sanity check, it does nothing.
     pub fn log_image(&self, name: &str, image: impl ToImage) {
         push_output(name, || Output::image(name, &image, true));
     }
 
-    /// Shows how values are distributed to the loggers: a [`Histogram`](crate::loggers::Histogram), or a float tensor, which is counted
-    /// into 64 bins of equal width. A tensor is read at once, which waits for its device. Outside a run, and in the sanity check, it does
-    /// nothing.
+    /// Passes a histogram to the loggers: a [`Histogram`](crate::loggers::Histogram), or a float
+    /// tensor, which is counted into 64 bins of equal width.
+    ///
+    /// A tensor is read at once, which waits for its device. Outside a run, and in the sanity
+    /// check, it does nothing.
     pub fn log_histogram(&self, name: &str, values: impl ToHistogram) {
         push_output(name, || Output::histogram(name, &values, true));
     }
 
-    /// Shows a drawing to the loggers. Outside a run, and in the sanity check, it does nothing.
+    /// Passes a drawing to the loggers. Outside a run, and in the sanity check, it does nothing.
     pub fn log_figure(&self, name: &str, figure: Figure<'_>) {
         push_output(name, || Output::figure(name, figure, true));
     }

@@ -19,11 +19,11 @@ pub trait TrainingStep: LightningImpl {
         cx: &StepContext<'_>,
     ) -> Result<Option<TrainingOutput>> {
         let _ = (step, batch, cx);
-        Err(Error::config("the module optimizes by itself, and was asked for a loss")
-            .help("run it with a trainer, which hands it its optimizers"))
+        Err(Error::config("a module with `#[manual_optimization]` must be trained by a trainer")
+            .help("call `fit` of its trainer"))
     }
 
-    /// Runs the step of a module that optimizes by itself.
+    /// Runs the step of a module with manual optimization.
     #[doc(hidden)]
     fn run_manual_step(
         &mut self,
@@ -35,7 +35,7 @@ pub trait TrainingStep: LightningImpl {
         self.run_training_step(0, batch, cx)
     }
 
-    /// The batch once more, where several steps share it.
+    /// Copies the batch, if several steps share it.
     #[doc(hidden)]
     const AGAIN: fn(&Self::TrainBatch) -> Option<Self::TrainBatch> = |_| None;
 }
@@ -52,7 +52,7 @@ pub trait ValidationStep: LightningImpl {
     #[doc(hidden)]
     fn run_validation_step(&self, batch: Self::ValBatch, cx: &StepContext<'_>) -> Result<()>;
 
-    /// The batch once more, for the hook after it.
+    /// Copies the batch for the hook after the step.
     #[doc(hidden)]
     const AGAIN: fn(&Self::ValBatch) -> Option<Self::ValBatch> = |_| None;
 }
@@ -68,7 +68,7 @@ pub trait TestStep: LightningImpl {
     #[doc(hidden)]
     fn run_test_step(&self, batch: Self::TestBatch, cx: &StepContext<'_>) -> Result<()>;
 
-    /// The batch once more, for the hook after it.
+    /// Copies the batch for the hook after the step.
     #[doc(hidden)]
     const AGAIN: fn(&Self::TestBatch) -> Option<Self::TestBatch> = |_| None;
 }
@@ -80,14 +80,14 @@ pub trait TestStep: LightningImpl {
     note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl"
 )]
 pub trait PredictStep: LightningImpl {
-    /// What one batch gives.
+    /// The prediction for a batch.
     type Output: Send;
 
     /// Runs the step.
     #[doc(hidden)]
     fn run_predict_step(&self, batch: Self::PredictBatch, cx: &StepContext<'_>) -> Result<Self::Output>;
 
-    /// The batch once more, for the hook after it.
+    /// Copies the batch for the hook after the step.
     #[doc(hidden)]
     const AGAIN: fn(&Self::PredictBatch) -> Option<Self::PredictBatch> = |_| None;
 }

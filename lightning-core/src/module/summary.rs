@@ -1,4 +1,4 @@
-//! The table of a module's fields and optimizers.
+//! The summary of a module: its fields and optimizers.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::{
     params::{ErasedVisitor, FloatParam},
 };
 
-/// What one field of the module holds.
+/// The size of a field or module.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Count {
     params: u64,
@@ -20,19 +20,20 @@ pub(crate) struct Count {
     bytes: u64,
 }
 
-/// Counts by module, in the order in which the modules come.
+/// The sizes of the modules, in the order of a visit.
 #[derive(Default)]
 pub(crate) struct Counter {
-    /// How many parts of a path are looked at.
+    /// The number of levels that are shown.
     depth: usize,
     modules: Vec<(String, Count)>,
-    /// What the modules below the fields are, by path.
+    /// The types of the modules below the fields, by path.
     types: HashMap<String, String>,
 }
 
 impl Counter {
     fn add(&mut self, module: &str, count: Count) {
-        // Parameters of one module follow each other, with those of its own modules in between: it is near the end.
+        // The parameters of a module are visited together with those of its submodules, so that its
+        // entry is near the end.
         let entry = match self.modules.iter_mut().rposition(|(known, _)| known == module) {
             Some(at) => self.modules.get_mut(at),
             None => {
@@ -63,7 +64,7 @@ impl ErasedVisitor for Counter {
         let trainable = if param.is_trainable() { params } else { 0 };
         let count = Count { params, trainable, bytes: params * param.element_size() as u64 };
         let ends: Vec<usize> = path.match_indices('.').map(|(at, _)| at).collect();
-        // A field counts also when it is the parameter itself; below that, only modules do.
+        // A field is counted even if it is itself a parameter; below it only modules are counted.
         let field = ends.first().copied().unwrap_or(path.len());
         for end in std::iter::once(field).chain(ends.into_iter().skip(1)).take(self.depth.max(1)) {
             self.add(&path[..end], count);
@@ -72,7 +73,7 @@ impl ErasedVisitor for Counter {
     }
 }
 
-/// The same with this many levels of modules; `visit` looks at all parameters.
+/// Returns the summary with `depth` levels of modules. `visit` visits all parameters.
 pub(crate) fn summary_of(
     info: &ModuleInfo,
     train: &TrainState,

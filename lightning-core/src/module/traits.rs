@@ -1,4 +1,4 @@
-//! The traits of the struct's half and of the impl's half of a module.
+//! The traits that `#[lightning_module]` implements on the struct and on the impl.
 
 use burn::{module::Module, tensor::Device};
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,13 +18,13 @@ use crate::{
     random::building,
 };
 
-/// The hyperparameters of a module or data module: plain serde data. What a command line or a configuration file needs to know of
-/// each is in the module's [`FIELDS`](LightningStruct::FIELDS).
+/// The hyperparameters of a module or data module: plain serde data. The module's
+/// [`FIELDS`](LightningStruct::FIELDS) describe them, for example for a command line.
 pub trait Hparams: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static> Hparams for T {}
 
-/// The struct's half of a lightning module. Implemented by `#[lightning_module]` on the struct.
+/// The struct of a lightning module. Implemented by `#[lightning_module]` on the struct.
 #[diagnostic::on_unimplemented(
     message = "the struct `{Self}` needs `#[lightning_module]`",
     label = "the struct has no `#[lightning_module]`",
@@ -37,13 +37,13 @@ pub trait LightningStruct: Module + 'static {
     /// The struct's name.
     const NAME: &'static str;
 
-    /// Every field, in order.
+    /// The fields, in order.
     const FIELDS: &'static [FieldDef];
 
-    /// The hyperparameters as the fields hold them now.
+    /// Returns the current values of the hyperparameters.
     fn hparams(&self) -> Self::Hparams;
 
-    /// Where no field says how it is built, this asks for `fn init` in the impl; it is never called.
+    /// Requires `fn init` in the impl if no field has `#[init(…)]`. It is never called.
     #[doc(hidden)]
     fn __lightning_built() {}
 
@@ -51,31 +51,32 @@ pub trait LightningStruct: Module + 'static {
     #[doc(hidden)]
     fn __lightning_freeze(&mut self) {}
 
-    /// Shows every buffer.
+    /// Visits every buffer.
     fn visit_buffers(&self, visitor: &mut dyn BufferVisitor) {
         let _ = visitor;
     }
 
-    /// Offers every buffer for replacement.
+    /// Maps every buffer.
     fn map_buffers(&mut self, mapper: &mut dyn BufferMapper) -> Result<()> {
         let _ = mapper;
         Ok(())
     }
 
-    /// Writes the saved state fields.
+    /// Saves the `#[state]` fields.
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {
         let _ = state;
         Ok(())
     }
 
-    /// Reads the saved state fields.
+    /// Restores the `#[state]` fields.
     fn load_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         let _ = state;
         Ok(())
     }
 }
 
-/// A module that can be built from its hyperparameters: by `#[init(…)]` on its fields or by `fn init` in its impl.
+/// A module that can be built from its hyperparameters: by `#[init(…)]` on its fields or by
+/// `fn init` in its impl.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs `#[init(…)]` or `fn init`",
     label = "no `#[init(…)]` on a field and no `fn init` in the impl",
@@ -83,14 +84,14 @@ pub trait LightningStruct: Module + 'static {
             &Device) -> …Fields` in the `#[lightning_module]` impl"
 )]
 pub trait InitModule: LightningStruct {
-    /// The module, or a `Result` of it.
+    /// The module, or a `Result` with it.
     type Built: BuiltModule<Self>;
 
     /// Builds the module, whose weights are not drawn yet.
     fn init_module(hparams: Self::Hparams, device: &Device) -> Self::Built;
 }
 
-/// What `new` returns: the module, or a `Result` of it.
+/// A return type of `new`: the module, or a `Result` with it.
 pub trait BuiltModule<M>: Sized {
     /// Converts it.
     #[doc(hidden)]
@@ -161,17 +162,18 @@ impl<M: LightningStruct, E: Into<Error>> InitOutput<M> for std::result::Result<M
 /// What `new_on` of a module does: builds it, and draws its weights from the seed.
 #[doc(hidden)]
 pub fn build_module<M: InitModule>(hparams: M::Hparams, device: &Device) -> M::Built {
-    building(device, |draws| {
-        M::init_module(hparams, device).adjusted(|module: &mut M| {
-            module.__lightning_freeze();
+    let init = || M::init_module(hparams, device);
+    building(device, init, |built, draws| {
+        built.adjusted(|module: &mut M| {
             if draws {
                 materialize(module);
             }
+            module.__lightning_freeze();
         })
     })
 }
 
-/// A module with at least one optimizer: declared by `#[optimizer(…)]`, or made by `configure_optimizers`.
+/// A module with at least one optimizer, from `#[optimizer(…)]` or `configure_optimizers`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs an optimizer to be trained",
     label = "no optimizer is declared on this module",
@@ -180,48 +182,48 @@ pub fn build_module<M: InitModule>(hparams: M::Hparams, device: &Device) -> M::B
             Result<Vec<OptimizerSetup>>` in the impl"
 )]
 pub trait ConfigureOptimizers: LightningStruct {
-    /// The names of the declared optimizers, in order; empty where `configure_optimizers` makes them.
+    /// The names of the declared optimizers, in order; empty with `configure_optimizers`.
     const OPTIMIZERS: &'static [&'static str];
 
-    /// The optimizers, evaluated once at the start of `fit`.
+    /// Creates the optimizers, once at the start of `fit`.
     fn optimizer_setups(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
 
-    /// Asks for a training step of each named optimizer; it is never called.
+    /// Requires a training step for each named optimizer. It is never called.
     #[doc(hidden)]
     fn __lightning_trained() {}
 }
 
-/// The impl's half of a lightning module. Implemented by `#[lightning_module]` on the impl.
+/// The impl of a lightning module. Implemented by `#[lightning_module]` on the impl.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
     note = "write `#[lightning_module]` on the struct and on the impl with the steps"
 )]
 pub trait LightningImpl: Sized + 'static {
-    /// What `training_step` takes; `NoBatch` without one.
+    /// The batch of `training_step`; `NoBatch` without the step.
     type TrainBatch: StepBatch;
-    /// What `validation_step` takes; `NoBatch` without one.
+    /// The batch of `validation_step`; `NoBatch` without the step.
     type ValBatch: StepBatch;
-    /// What `test_step` takes; `NoBatch` without one.
+    /// The batch of `test_step`; `NoBatch` without the step.
     type TestBatch: StepBatch;
-    /// What `predict_step` takes; `NoBatch` without one.
+    /// The batch of `predict_step`; `NoBatch` without the step.
     type PredictBatch: StepBatch;
 
-    /// Every metric logged with `#[log]`; the index is the slot.
+    /// The metrics logged with `#[log]`, by slot.
     const METRICS: &'static [MetricDef] = &[];
 
-    /// How a batch is trained on.
+    /// The way in which a batch is trained on.
     #[doc(hidden)]
     const TRAINING: TrainingMode = TrainingMode::Plain;
 
-    /// Asks for the optimizers that steps are bound to; it is never called.
+    /// Requires the optimizers that steps are bound to. It is never called.
     #[doc(hidden)]
     fn __lightning_bound() {}
 
-    /// The hooks the module writes.
+    /// The hooks that the module implements.
     const HOOKS: HookSet = HookSet::EMPTY;
 
-    /// The steps the module writes.
+    /// The steps that the module implements.
     const STEPS: StepSet = StepSet::EMPTY
         .with_if(Step::Training, Self::TrainBatch::PRESENT)
         .with_if(Step::Validation, Self::ValBatch::PRESENT)
@@ -232,34 +234,30 @@ pub trait LightningImpl: Sized + 'static {
     #[doc(hidden)]
     const BATCH_HOOKS: HookSet = HookSet::EMPTY;
 
-    /// Asks for the struct's half, at one place.
+    /// Requires `#[lightning_module]` on the struct, so that its absence is reported once.
     #[doc(hidden)]
     const __LIGHTNING_DECLARED: ();
 
-    /// Asks that no other impl has a hook; it is never called.
-    #[doc(hidden)]
-    const __LIGHTNING_UNWRITTEN: fn() = || ();
-
-    /// What `trainer()` gives. That it is found here keeps a module without an `impl` from being reported again for each use of its
-    /// trainer.
+    /// The return type of `trainer()`. As an associated type it prevents that a missing impl is
+    /// reported again for each use of the trainer.
     #[doc(hidden)]
     type Builder: StartsTrainer;
 
-    /// What `on_save_checkpoint` adds to a checkpoint.
+    /// Runs `on_save_checkpoint`.
     #[doc(hidden)]
     fn save_user_state(&mut self, state: &mut StateWriter) -> Result<()> {
         let _ = state;
         Ok(())
     }
 
-    /// Gives it to `on_load_checkpoint`.
+    /// Runs `on_load_checkpoint`.
     #[doc(hidden)]
     fn load_user_state(&mut self, state: &StateReader<'_>) -> Result<()> {
         let _ = state;
         Ok(())
     }
 
-    /// Calls one hook.
+    /// Runs a hook.
     #[doc(hidden)]
     fn run_hook(&mut self, hook: Hook, cx: &mut HookContext<'_>) -> Result<()> {
         let _ = (hook, cx);
@@ -267,16 +265,17 @@ pub trait LightningImpl: Sized + 'static {
     }
 }
 
-/// The module declares an optimizer; `NAME` is a hash of its name. Implemented by the struct's half.
+/// A module that declares an optimizer. `NAME` is a hash of its name. Implemented on the struct.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "unknown optimizer of `{Self}`",
-    label = "not on a field or in an `#[optimizer(…)]` of `{Self}`",
+    label = "no `#[optimizer(…)]` of `{Self}` has this name",
     note = "an optimizer has the name of the field with `#[optimizer(…)]`, or its `name = …`"
 )]
 pub trait DeclaresOptimizer<const NAME: u64> {}
 
-/// A training step of the module trains an optimizer; `NAME` is a hash of its name. Implemented by the impl's half.
+/// A module with a training step for an optimizer. `NAME` is a hash of its name. Implemented by the
+/// macro on the impl.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the optimizer needs a training step",
@@ -285,14 +284,14 @@ pub trait DeclaresOptimizer<const NAME: u64> {}
 )]
 pub trait TrainsOptimizer<const NAME: u64> {}
 
-/// What `Net::trainer()` gives.
+/// The return type of `Net::trainer()`.
 #[doc(hidden)]
 pub trait StartsTrainer {
-    /// One with every setting at its default.
+    /// Returns a builder with default settings.
     fn start() -> Self;
 }
 
-/// The name of a step or hook of `M` in messages.
+/// Returns the name of a step or hook of `M` for messages.
 pub(crate) fn hook_label<M: LightningStruct>(hook: &str) -> String {
     format!("{}::{hook}", M::NAME)
 }

@@ -1,4 +1,4 @@
-//! The gradients of an accumulation window.
+//! Accumulation buffers: the gradients of one or several micro-batches.
 
 use burn::{
     module::ParamId,
@@ -13,55 +13,56 @@ use crate::{
     tensor::any_rank::with_rank,
 };
 
-/// One gradient, with the parameter it belongs to.
+/// The gradient of one parameter.
 #[derive(Debug)]
 pub(crate) struct Gradient {
     pub(crate) id: ParamId,
     pub(crate) value: BridgeTensor,
 }
 
-/// The gradients of one window, summed over its backward passes, in the order of the module's parameters.
+/// An accumulation buffer: gradients summed over micro-batches, in the order of the module's
+/// parameters.
 #[derive(Debug, Default)]
 pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
-    /// Backward passes in the window.
-    passes: u64,
-    /// What the sum is divided by to be a mean.
+    /// The number of micro-batches in the buffer.
+    micro_batches: u64,
+    /// The number that the sum is divided by to be a mean.
     weight: Option<Weight>,
-    /// What the losses were multiplied by; `None` for 1.
+    /// The loss scale; `None` for 1.
     loss_scale: Option<f64>,
 }
 
 impl GradientStore {
-    /// Starts a window.
+    /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
-        self.passes = 0;
+        self.micro_batches = 0;
         self.weight = None;
         self.loss_scale = None;
     }
 
-    /// Backward passes since the window started.
+    /// Returns the number of micro-batches in the buffer.
     pub(crate) fn micro_batches(&self) -> u64 {
-        self.passes
+        self.micro_batches
     }
 
-    /// What the window's sum is divided by to be a mean.
+    /// Returns the number that the sum is divided by to be a mean.
     pub(crate) fn weight(&self) -> Weight {
         self.weight.clone().unwrap_or(Weight::Number(1.0))
     }
 
-    /// What the losses were multiplied by.
+    /// Returns the loss scale.
     pub(crate) fn loss_scale(&self) -> f64 {
         self.loss_scale.unwrap_or(1.0)
     }
 
-    /// Says what the losses were multiplied by.
+    /// Marks the gradients with the loss scale that they have.
     pub(crate) fn mark_loss_scale(&mut self, scale: f64) {
         self.loss_scale = Some(scale);
     }
 
-    /// Says what the next loss is multiplied by. What is in the window already follows.
+    /// Sets the loss scale of the next micro-batch, and rescales the gradients in the buffer to it.
     pub(crate) fn set_loss_scale(&mut self, scale: f64) {
         let ratio = scale / self.loss_scale();
         if ratio != 1.0 {
@@ -72,14 +73,15 @@ impl GradientStore {
         self.loss_scale = Some(scale);
     }
 
-    /// Takes the gradients of the parameters that `optimizers` train out of `gradients` and adds them to the window.
+    /// Returns a visitor that moves the gradients of the parameters that `optimizers` train from
+    /// `gradients` to the buffer.
     pub(crate) fn collector<'a>(
         &'a mut self,
         gradients: &'a mut Gradients,
         weight: Weight,
         optimizers: &'a mut [Optimizer],
     ) -> impl ErasedVisitor + 'a {
-        self.passes += 1;
+        self.micro_batches += 1;
         self.weight = Some(match self.weight.take() {
             Some(sum) => sum.add(weight),
             None => weight,
@@ -87,7 +89,7 @@ impl GradientStore {
         GradientCollector { store: self, gradients, optimizers }
     }
 
-    /// Whether the parameter has a gradient here.
+    /// Returns whether the buffer has a gradient of the parameter.
     pub(crate) fn has(&self, index: usize, id: ParamId) -> bool {
         matches!(self.slots.get(index), Some(Some(gradient)) if gradient.id == id)
     }
@@ -97,7 +99,7 @@ impl GradientStore {
         self.slots.get_mut(index).and_then(Option::take)
     }
 
-    /// The gradient of the parameter.
+    /// Returns the gradient of the parameter.
     pub(crate) fn get(&self, index: usize, id: ParamId) -> Option<&BridgeTensor> {
         match self.slots.get(index) {
             Some(Some(gradient)) if gradient.id == id => Some(&gradient.value),
@@ -105,24 +107,25 @@ impl GradientStore {
         }
     }
 
-    /// Puts a gradient back, as a checkpoint has it.
+    /// Adds a gradient from a checkpoint.
     pub(crate) fn put(&mut self, index: usize, id: ParamId, value: BridgeTensor) {
         self.add(index, Gradient { id, value });
     }
 
-    /// Says of how many backward passes the gradients are the sum, and what that is divided by to be a mean.
-    pub(crate) fn set_micro_batches(&mut self, passes: u64, weight: Weight) {
-        (self.passes, self.weight) = (passes, Some(weight));
+    /// Sets the number of micro-batches in the buffer, and the number that their sum is divided by.
+    pub(crate) fn set_micro_batches(&mut self, micro_batches: u64, weight: Weight) {
+        (self.micro_batches, self.weight) = (micro_batches, Some(weight));
     }
 
-    /// Gives the gradient of the parameter at this place, if there is one, to `change`, which hands it back.
+    /// Replaces the gradient of the parameter at `index`, if there is one, by the result of
+    /// `change`.
     pub(crate) fn change(&mut self, index: usize, change: impl FnOnce(BridgeTensor) -> BridgeTensor) {
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = slot.take().map(|Gradient { id, value }| Gradient { id, value: change(value) });
         }
     }
 
-    /// Gives every gradient of the parameters that an optimizer trains to `change`, which hands it back.
+    /// Replaces the gradient of every parameter that `optimizer` trains by the result of `change`.
     pub(crate) fn for_each_of(&mut self, optimizer: &Optimizer, mut change: impl FnMut(BridgeTensor) -> BridgeTensor) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.as_ref().is_some_and(|gradient| optimizer.trains(index, gradient.id)) {
@@ -131,7 +134,7 @@ impl GradientStore {
         }
     }
 
-    /// All gradients, by the place of their parameters.
+    /// Returns all gradients with the indices of their parameters.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Gradient)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| slot.as_ref().map(|gradient| (index, gradient)))
     }

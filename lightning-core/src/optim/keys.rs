@@ -57,7 +57,8 @@ pub struct HasOptimizer(());
 #[diagnostic::on_unimplemented(
     message = "unknown optimizer of `{M}`",
     label = "not an optimizer of `{M}`",
-    note = "write the key of the optimizer's field (`Net::CRITIC`), or `Net::OPTIMIZER` for an optimizer on the struct"
+    note = "write the key of the optimizer's field, such as `{M}::CRITIC`, or `{M}::OPTIMIZER` for an \
+            optimizer on the struct"
 )]
 pub trait NamesOptimizer<M> {
     /// Returns the name of the optimizer.

@@ -113,9 +113,9 @@ impl FlatParams {
                     }
                 },
             };
-            let (loss, mut window) = outcome.map_or((0.0, None), |(loss, window)| (loss, Some(window)));
+            let (loss, mut evaluated) = outcome.map_or((0.0, None), |(loss, gradients)| (loss, Some(gradients)));
             for (source, param) in sources.iter().zip(&flat.params) {
-                let gradient = window.as_mut().and_then(|window| window.take(source.index));
+                let gradient = evaluated.as_mut().and_then(|gradients| gradients.take(source.index));
                 let gradient = match gradient {
                     Some(gradient) => flattened(gradient.value),
                     None => param.val().inner().zeros_like(),

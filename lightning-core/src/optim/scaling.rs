@@ -1,4 +1,4 @@
-//! What happens to the gradients of a window between the backward passes and the optimizer.
+//! Scales and clips the gradients of an accumulation buffer before the optimizer step.
 
 use burn::tensor::{Tensor, kind::BridgeTensor};
 
@@ -12,13 +12,17 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// What the gradients of a window are divided by: how many batches, or how many samples or tokens, they are the sum of.
+/// The number that the gradients of an accumulation buffer are divided by: the number of
+/// micro-batches, samples or tokens that they are the sum of.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one stands in each window; a box would be an allocation a step")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each buffer; a box would be one allocation in each step"
+)]
 pub(crate) enum Weight {
-    /// A number that is known here.
+    /// A number that the host knows.
     Number(f64),
-    /// A number that lies on the device: nobody waits for it.
+    /// A number on the device, which is not read.
     OnDevice(Tensor<1>),
 }
 
@@ -33,7 +37,7 @@ impl Weight {
         }
     }
 
-    /// The mean loss of which `sum` is the sum.
+    /// Returns the mean of a loss that is a sum.
     pub(crate) fn mean_of(&self, sum: Tensor<1>) -> Tensor<1> {
         match self {
             Self::Number(weight) if *weight == 1.0 => sum,
@@ -43,11 +47,12 @@ impl Weight {
     }
 }
 
-/// How the gradients of a window are changed: divided by its weight and by the scale of its losses, and clipped.
+/// The changes to the gradients of an accumulation buffer: division by its weight and its loss
+/// scale, and clipping.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scaling {
     factor: Factor,
-    /// Each element's largest magnitude.
+    /// The largest absolute value of an element.
     limit: Option<f64>,
 }
 
@@ -73,7 +78,7 @@ impl Factor {
 }
 
 impl Scaling {
-    /// The scaling of an optimizer's gradients, summed over their window. On the `host` a norm is read at once.
+    /// Returns the scaling of an optimizer's gradients. On the `host` a norm is read at once.
     pub(crate) fn new(gradients: &mut GradientStore, optimizer: &Optimizer, clip: Option<Clip>, host: bool) -> Self {
         let mean = match gradients.weight() {
             Weight::Number(1.0) => Factor::One,
@@ -92,7 +97,8 @@ impl Scaling {
         }
     }
 
-    /// The number that all elements are to be multiplied by, when that is all there is to do and it is known here.
+    /// Returns the factor of all elements if the host knows it and nothing else changes them; an
+    /// optimizer can then apply it in its own pass.
     pub(crate) fn host_factor(&self) -> Option<f64> {
         match (&self.factor, self.limit) {
             (Factor::One, None) => Some(1.0),
@@ -101,7 +107,7 @@ impl Scaling {
         }
     }
 
-    /// The gradient, scaled.
+    /// Returns the scaled gradient.
     pub(crate) fn apply(&self, gradient: BridgeTensor) -> BridgeTensor {
         if self.host_factor() == Some(1.0) {
             return gradient;
@@ -122,7 +128,8 @@ impl Scaling {
     }
 }
 
-/// The factor that brings the total norm of an optimizer's gradients, once multiplied by `mean`, down to `limit`; at most 1.
+/// Returns the factor, at most 1, that reduces the total norm of an optimizer's gradients,
+/// multiplied by `mean`, to `limit`. As in PyTorch, 1e-6 is added to the norm.
 fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor, limit: f64, host: bool) -> Factor {
     let (mut sum, mut sums) = (0.0, Vec::new());
     gradients.for_each_of(optimizer, |gradient| {
@@ -138,6 +145,8 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
     });
     let sums = (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum());
     match (sums, mean) {
+        // On other devices the factor stays on the device: reading it would wait for the backward
+        // pass.
         (Some(sums), mean) if !host => {
             let norm = match mean {
                 Factor::One => sums.sqrt(),
@@ -154,7 +163,7 @@ fn norm_clip(gradients: &mut GradientStore, optimizer: &Optimizer, mean: &Factor
             };
             let norm = (sum + sums.map_or(0.0, readback::host_scalar)).sqrt() * mean;
             let factor = limit / (norm + 1e-6);
-            // A norm that is no number stays visible: it does not clip.
+            // A norm that is NaN does not clip, so that the gradients stay visibly NaN.
             if factor < 1.0 { Factor::Host(factor) } else { Factor::One }
         }
     }

@@ -150,8 +150,8 @@ impl ParameterGroup {
 /// A return type of `configure_optimizers`: one optimizer, several, or a `Result` of either.
 #[diagnostic::on_unimplemented(
     message = "`configure_optimizers` must return optimizers, found `{Self}`",
-    label = "expected `Vec<OptimizerSetup>`",
-    note = "return an `OptimizerSetup`, a `Vec<OptimizerSetup>`, or a `Result` of one of these"
+    label = "expected `OptimizerSetup` or `Vec<OptimizerSetup>`",
+    note = "write `OptimizerSetup::new(\"adam\", AdamConfig::new(), 1e-3)`, several in a `Vec`, or a `Result` of either"
 )]
 pub trait IntoOptimizers {
     /// Converts the value.

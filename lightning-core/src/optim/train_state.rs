@@ -1,4 +1,4 @@
-//! The optimizers of a run and the gradients on their way to them.
+//! The optimizers of a run and the gradients for them.
 
 use burn::tensor::FloatDType;
 
@@ -9,7 +9,7 @@ use crate::{
     precision::LossScaler,
 };
 
-/// The optimizers of a run and the gradients on their way to them.
+/// The optimizers of a run and the gradients for them.
 #[derive(Debug, Default)]
 pub(crate) struct TrainState {
     pub(crate) optimizers: Vec<Optimizer>,
@@ -32,7 +32,7 @@ pub(crate) struct TrainState {
 }
 
 impl TrainState {
-    /// The learning rates by optimizer, `name` or `name/pgN` where there are several groups.
+    /// Returns the learning rates, under `name`, or under `name/pgN` for an optimizer with groups.
     pub(crate) fn learning_rates(&self) -> Vec<(String, f64)> {
         let mut rates = Vec::new();
         for optimizer in &self.optimizers {
@@ -45,17 +45,16 @@ impl TrainState {
         rates
     }
 
-    /// The optimizer with the name.
+    /// Returns the optimizer `name`.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no such optimizer.
     pub(crate) fn optimizer(&mut self, name: &str) -> Result<&mut Optimizer> {
         match self.optimizers.iter().position(|optimizer| optimizer.name() == name) {
             Some(at) => Ok(&mut self.optimizers[at]),
             None => {
                 let names = table::listed(self.optimizers.iter().map(Optimizer::name));
-                Err(Error::config(format!("there is no optimizer `{name}` here"))
-                    .help(format!("the optimizers are {names}")))
+                Err(Error::config(format!("unknown optimizer `{name}`")).help(format!("the optimizers are {names}")))
             }
         }
     }

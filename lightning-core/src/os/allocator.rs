@@ -2,7 +2,7 @@
 //!
 //! By default glibc returns every freed block above 128 kB to the kernel, and page faults bring it
 //! back for the next tensor of the same size. A training step allocates and frees the same tensors
-//! repeatedly; it is up to 1.6 times as fast if the process keeps them. Peak memory does not
+//! repeatedly; keeping them saves the page faults. Peak memory does not
 //! change, but it is held until the process ends.
 //!
 //! If transparent huge pages are in `madvise` mode, the heap is marked `MADV_HUGEPAGE`. A pass over

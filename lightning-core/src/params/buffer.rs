@@ -1,4 +1,4 @@
-//! Tensors that are moved and saved and not trained.
+//! Tensors that are moved and saved, but not trained.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -11,28 +11,28 @@ pub(super) fn read_tensor<const D: usize, K: burn::tensor::kind::Basic>(tensor: 
         .map_err(|error| Error::new(ErrorKind::Device, format!("the device failed while a tensor was read: {error:?}")))
 }
 
-/// A tensor that a module keeps but does not train.
+/// A tensor that a module holds but does not train.
 #[diagnostic::on_unimplemented(
     message = "a buffer must be a tensor, found `{Self}`",
     label = "expected `Tensor<D>`, `Tensor<D, Int>` or `Tensor<D, Bool>`",
     note = "write `#[state]` for data that is not a tensor"
 )]
 pub trait Buffer: Sized {
-    /// The values on the host.
+    /// Reads the values.
     #[doc(hidden)]
     fn buffer_data(&self) -> Result<TensorData>;
-    /// A buffer of the same kind on the same device with other values.
+    /// Returns a buffer of the same kind with other values, on the same device.
     #[doc(hidden)]
     fn with_data(&self, data: TensorData) -> Self;
     /// The shape.
     #[doc(hidden)]
     fn buffer_dims(&self) -> Vec<usize>;
-    /// Shows it.
+    /// Passes the buffer to a visitor.
     #[doc(hidden)]
     fn visit(&self, name: &str, visitor: &mut dyn BufferVisitor) {
         visitor.buffer(name, &self.buffer_dims(), &|| self.buffer_data());
     }
-    /// Offers it for replacement.
+    /// Replaces the buffer if the mapper has values for it.
     #[doc(hidden)]
     fn replace(&mut self, name: &str, mapper: &mut dyn BufferMapper) -> Result<()> {
         if let Some(data) = mapper.buffer(name, &self.buffer_dims())? {
@@ -56,17 +56,17 @@ impl<const D: usize, K: burn::tensor::kind::Basic> Buffer for Tensor<D, K> {
     }
 }
 
-/// Looks at every buffer of a module.
+/// Visits every buffer of a module.
 pub trait BufferVisitor {
-    /// One buffer: its name, its shape and its values.
+    /// Visits a buffer with its name and shape; `data` reads its values.
     fn buffer(&mut self, name: &str, dims: &[usize], data: &dyn Fn() -> Result<TensorData>);
 }
 
 /// Replaces buffers of a module.
 pub trait BufferMapper {
-    /// The stored values of the buffer, if there are any.
+    /// Returns the new values of the buffer; `None` leaves it unchanged.
     ///
     /// # Errors
-    /// When what is stored does not fit.
+    /// If the new values do not fit.
     fn buffer(&mut self, name: &str, dims: &[usize]) -> Result<Option<TensorData>>;
 }

@@ -1,14 +1,15 @@
-//! Copies of modules with parameters of their own.
+//! Independent copies of modules.
 
 use burn::module::Module;
 
 use super::map::{DynMapper, MapMode};
 
-/// A copy of a module with parameters of its own, for an `#[init(copy_of(student))]`.
+/// Returns an independent copy of a module, for example for `#[init(copy_of(student))]`.
 ///
-/// Burn's `clone` keeps the ids of parameters and shares the running statistics of BatchNorm: two clones in one model are one
-/// model to an optimizer. The copy has the values, new ids and statistics of its own; it is in evaluation form until
-/// `fit` trains it.
+/// Burn's `clone` has the same parameter ids and shares the running statistics of BatchNorm, so
+/// that an optimizer takes two clones in one model for the same parameters. The copy has the same
+/// values, but new ids and its own running statistics. It is in evaluation form until `fit` trains
+/// it.
 ///
 /// ```
 /// use burn::{nn::LinearConfig, prelude::*};

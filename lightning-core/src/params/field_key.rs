@@ -1,20 +1,23 @@
 //! The typed name of a field.
 
-/// The name of a module's field as a typed constant (`Net::BACKBONE`): for freezing, groups and weight loading. The key of
-/// a field with an optimizer of its own is a `FieldKey<M, HasOptimizer>` and names the optimizer too.
+/// The name of a field of a module as a typed constant (`Net::BACKBONE`), for freezing, parameter
+/// groups and loading weights.
+///
+/// The key of a field with its own optimizer is a `FieldKey<M, HasOptimizer>`, which also names the
+/// optimizer.
 pub struct FieldKey<M, O = ()> {
     name: &'static str,
     module: std::marker::PhantomData<fn() -> (M, O)>,
 }
 
 impl<M, O> FieldKey<M, O> {
-    /// The key of the field with this name; emitted by the macro.
+    /// Creates the key of the field `name`. The macro emits it.
     #[doc(hidden)]
     pub const fn new(name: &'static str) -> Self {
         Self { name, module: std::marker::PhantomData }
     }
 
-    /// The field's name.
+    /// Returns the name of the field.
     pub const fn name(self) -> &'static str {
         self.name
     }

@@ -1,4 +1,4 @@
-//! One erased mapper over a module's parameters.
+//! One erased mapper over the parameters of a module.
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use burn::{
 
 use super::path::{PathStack, is_below};
 
-/// Changes the values of parameters, outside of any graph.
+/// Changes the values of parameters, outside the autodiff graph.
 pub(crate) trait ValueMapper {
-    /// Whether this float parameter is to be changed; the others are left as they are, without a copy.
+    /// Returns whether to change a float parameter. The others are not copied.
     fn wants(&self, index: usize, id: ParamId) -> bool;
 
-    /// The new value of a float parameter.
+    /// Returns the new value of a parameter.
     fn map(&mut self, index: usize, path: &str, value: BridgeTensor) -> BridgeTensor;
 
-    /// Whether the new value of a parameter is to lie in memory as the parameter was declared, rather than in the order of its
-    /// elements: what `LinearLayout::Col` asks for.
+    /// Returns whether the new value gets the memory layout that the parameter was declared with,
+    /// such as `LinearLayout::Col`, and not the order of its elements.
     fn is_as_declared(&self, path: &str) -> bool {
         let _ = path;
         false
     }
 
-    /// Whether integer and boolean parameters are to be changed as well.
+    /// Returns whether to change integer and boolean parameters too.
     fn wants_others(&self) -> bool {
         false
     }
@@ -32,11 +32,11 @@ pub(crate) trait ValueMapper {
 
 /// What a [`DynMapper`] does to each parameter.
 pub(crate) enum MapMode<'a> {
-    /// Replace trained parameters by lazy ones of the same id and shape, which hold no memory.
+    /// Replace trainable parameters by lazy ones with the same id and shape, which use no memory.
     Placeholder,
-    /// Take the gradient away from the parameters that an optimizer does not train, and note which had one.
+    /// Freeze the parameters that an optimizer does not train, and collect their indices.
     FreezeOthers { trains: &'a dyn Fn(usize, ParamId) -> bool, frozen: &'a mut Vec<usize> },
-    /// Give it back to those noted, which are in order.
+    /// Unfreeze the parameters with these indices, which are in order.
     Unfreeze { frozen: &'a [usize] },
     /// Freeze or unfreeze everything below a path.
     Trainable { below: &'a str, on: bool },
@@ -44,11 +44,13 @@ pub(crate) enum MapMode<'a> {
     Exactly { freeze: &'a BTreeSet<String>, thaw: &'a BTreeSet<String> },
     /// Compute new values.
     Values(&'a mut dyn ValueMapper),
-    /// Give every parameter an id of its own.
+    /// Give every parameter a new id.
     Fresh,
-    /// Compute in another type, inside the graph; the function gives the type of the current parameter.
+    /// Cast to another type, inside the autodiff graph; the function returns the type for the
+    /// current parameter.
     Lower { dtype: &'a dyn Fn() -> Option<FloatDType> },
-    /// Put parameters and flags in training form on the graph of a device; what is no parameter stays outside of it.
+    /// Put parameters and flags in training form, in the autodiff graph of a device. Tensors that
+    /// are not parameters stay outside the graph.
     Train { device: &'a Device },
 }
 
@@ -78,7 +80,7 @@ impl ModuleMapper for DynMapper<'_> {
         let index = self.index;
         self.index += 1;
         match &mut self.mode {
-            MapMode::Placeholder => hollow(param),
+            MapMode::Placeholder => placeholder(param),
             MapMode::FreezeOthers { trains, frozen } => {
                 if trains(index, param.id) || !param.is_require_grad() {
                     return param;
@@ -165,19 +167,21 @@ impl ModuleMapper for DynMapper<'_> {
     }
 }
 
-/// Whether a path is to be trained from now on; `None` when it stays as it is.
+/// Returns whether to train or freeze a path; `None` leaves it unchanged.
 pub(super) fn exactly(path: &str, freeze: &BTreeSet<String>, thaw: &BTreeSet<String>) -> Option<bool> {
     thaw.contains(path).then_some(true).or_else(|| freeze.contains(path).then_some(false))
 }
 
-pub(super) fn hollow<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-    // A lazy parameter holds no memory yet. Running statistics show up as parameters that want no gradient and share their
-    // storage with every clone: replacing them here would wipe the ones in use.
+pub(super) fn placeholder<const D: usize>(param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+    // A lazy parameter uses no memory yet. Running statistics appear as parameters without a
+    // gradient and share their storage with every clone: replacing them here would erase the ones
+    // in use.
     if !param.is_initialized() || !param.is_require_grad() {
         return param;
     }
     let (id, device, shape) = (param.id, param.device(), param.shape());
-    // It is a value, not a panic: a caller may look at a model that an aborted run could not give back.
+    // Zeros and not a panic: the program may still read a model that an aborted run could not
+    // return.
     let dims = shape.clone();
     let init = move |device: &Device, trained: bool| Tensor::zeros(dims, device).set_require_grad(trained);
     Param::uninitialized(id, init, device, true, shape)
@@ -194,7 +198,9 @@ pub(super) fn replace_value<const D: usize>(
     let checkpointing = tensor.gradient_checkpointing_strategy();
     let mut value: Tensor<D> = Tensor::from_bridge(change(tensor.inner().into_bridge()));
     if as_declared {
-        // In the layout of a file, and from there as Burn loads it.
+        // `on_save` returns the layout of a file and `on_load` restores the declared one from it.
+        // The copy over the host makes the tensor contiguous in between.
+        // sync: once for each parameter, when a checkpoint or weights are loaded.
         let (device, dtype) = (value.device(), value.dtype());
         value = mapper.on_load(Tensor::from_data(mapper.on_save(value).into_data(), (&device, dtype)));
     }

@@ -1,7 +1,7 @@
-//! Looking at and changing the parameters of a module.
+//! Visits and changes the parameters of a module.
 //!
 //! Burn's `Module::visit` and `Module::map` are generic over the visitor, and every visitor type is
-//! compiled again for every module. Everything in this crate that looks at parameters therefore goes
+//! compiled again for every module. All code in this crate that visits parameters therefore goes
 //! through one erased visitor (`visit`) and one erased mapper (`DynMapper`).
 
 mod buffer;

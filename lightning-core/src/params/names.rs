@@ -1,21 +1,21 @@
-//! The names of a module's parameters.
+//! The names of the parameters of a module.
 
 use burn::module::{Module, ParamId};
 
 use super::visit::{ErasedVisitor, FloatParam, visit};
 use crate::error::Result;
 
-/// A float parameter, as optimizers know it.
+/// A float parameter, as optimizers see it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ParamInfo<'a> {
-    /// Its place among the module's float parameters.
+    /// Its index among the float parameters of the module.
     pub(crate) index: usize,
     pub(crate) id: ParamId,
     pub(crate) path: &'a str,
     pub(crate) rank: usize,
 }
 
-/// A float parameter, by all its names.
+/// A float parameter with its index, id, path and shape.
 #[derive(Clone, Debug)]
 pub(crate) struct ParamName {
     pub(crate) index: usize,
@@ -24,7 +24,7 @@ pub(crate) struct ParamName {
     pub(crate) dims: Vec<usize>,
 }
 
-/// Every float parameter of a module.
+/// Returns every float parameter of a module.
 pub(crate) fn parameters<M: Module>(module: &M) -> Result<Vec<ParamName>> {
     struct Names(Vec<ParamName>);
 
@@ -40,7 +40,8 @@ pub(crate) fn parameters<M: Module>(module: &M) -> Result<Vec<ParamName>> {
     Ok(names.0)
 }
 
-/// The paths of the parameters that take no gradient and of the flags that are off, of a module in training form.
+/// Returns the paths of the frozen parameters and of the disabled flags of a module in training
+/// mode.
 pub(crate) fn frozen<M: Module>(module: &M) -> Result<Vec<String>> {
     struct Frozen(Vec<String>);
 

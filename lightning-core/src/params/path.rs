@@ -1,9 +1,9 @@
 //! Paths of parameters.
 
-/// Separates the parts of a parameter's path.
+/// Separates the parts of a path.
 pub(super) const SEPARATOR: char = '.';
 
-/// The path of the parameter being looked at, kept in one string.
+/// The path of the current parameter, in one string.
 #[derive(Debug, Default)]
 pub(super) struct PathStack {
     pub(super) path: String,
@@ -26,7 +26,7 @@ impl PathStack {
     }
 }
 
-/// Whether `path` is `root` or lies below it.
+/// Returns whether `path` is `root` or below it.
 pub(crate) fn is_below(path: &str, root: &str) -> bool {
     path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

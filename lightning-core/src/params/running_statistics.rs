@@ -1,4 +1,4 @@
-//! Running statistics of normalization layers among a module's parameters.
+//! Finds the running statistics of normalization layers among the parameters of a module.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,14 @@ use super::{
 };
 use crate::error::Result;
 
-/// The places of running statistics, such as BatchNorm's, among the float parameters of a module in training form.
+/// Returns the indices of running statistics, such as those of BatchNorm, among the float
+/// parameters of a module in training form.
 ///
-/// Burn shows them as parameters that want no gradient, as frozen ones are. Unlike those they cannot be made to want one.
+/// Burn visits them like frozen parameters. Unlike frozen parameters, they cannot be unfrozen,
+/// which is how they are found.
 ///
 /// # Errors
-/// When the module cannot be looked at.
+/// If the module cannot be visited.
 pub(crate) fn running_statistics<M: Module>(module: &M) -> Result<BTreeSet<usize>> {
     #[derive(Default)]
     struct Untrained {
@@ -38,7 +40,7 @@ pub(crate) fn running_statistics<M: Module>(module: &M) -> Result<BTreeSet<usize
     if untrained.paths.is_empty() {
         return Ok(untrained.places);
     }
-    // Statistics of its own: a module shares them with its clones.
+    // `train()` copies the running statistics, which a module otherwise shares with its clones.
     let thawed = module.clone().train();
     let mode = MapMode::Exactly { freeze: &BTreeSet::new(), thaw: &untrained.paths };
     let thawed = thawed.map(&mut DynMapper::new(mode));

@@ -1,10 +1,11 @@
-//! Selects parameters: for the groups of an optimizer.
+//! Selects parameters for the groups of an optimizer.
 //!
 //! ```
 //! use burn::{nn::LinearConfig, optim::AdamWConfig, prelude::*};
 //! use lightning_core::{optim::ParameterGroup, prelude::*};
 //!
-//! // No decay for biases and norms, as `group(params::rank_below(2), weight_decay = 0.0)` says in `#[optimizer(…)]`.
+//! // Biases and norms: in `#[optimizer(…)]`, `group(params::rank_below(2), weight_decay = 0.0)`
+//! // trains them without weight decay.
 //! let group = ParameterGroup::new(params::rank_below(2));
 //! # let _ = group;
 //! ```
@@ -16,7 +17,7 @@ use burn::module::ParamGroup;
 use super::{field_key::FieldKey, names::ParamInfo, path::is_below};
 use crate::error::{Error, Result};
 
-/// Says which parameters of a module are meant.
+/// A selection of the parameters of a module.
 #[derive(Clone)]
 pub struct ParamSelector {
     rule: Rule,
@@ -32,7 +33,7 @@ enum Rule {
 }
 
 impl ParamSelector {
-    /// Whether a parameter is meant.
+    /// Returns whether a parameter is selected.
     pub(crate) fn matches(&self, param: &ParamInfo<'_>) -> bool {
         match &self.rule {
             Rule::Below(path) => is_below(param.path, path),
@@ -42,8 +43,10 @@ impl ParamSelector {
         }
     }
 
+    /// Checks the selector.
+    ///
     /// # Errors
-    /// When the selector could not be made.
+    /// If its regular expression is invalid.
     pub(crate) fn check(&self) -> Result<()> {
         match &self.rule {
             Rule::Invalid(what) => {
@@ -66,13 +69,14 @@ impl fmt::Debug for ParamSelector {
     }
 }
 
-/// Parameters with fewer dimensions than `rank`: `rank_below(2)` are biases and the weights of norms.
+/// Selects parameters with fewer dimensions than `rank`: `rank_below(2)` selects biases and the
+/// weights of norms.
 pub fn rank_below(rank: usize) -> ParamSelector {
     ParamSelector { rule: Rule::RankBelow(rank), text: format!("params::rank_below({rank})") }
 }
 
-/// Parameters whose path (`blocks.0.norm.gamma`) the regular expression finds a match in. One that is invalid is an error
-/// at `fit`.
+/// Selects parameters whose path (`blocks.0.norm.gamma`) contains a match of the regular
+/// expression. An invalid expression is an error of `fit`.
 pub fn regex(pattern: &str) -> ParamSelector {
     let rule = match ParamGroup::from_regex(pattern) {
         Ok(group) => Rule::Burn(group),
@@ -81,12 +85,13 @@ pub fn regex(pattern: &str) -> ParamSelector {
     ParamSelector { rule, text: format!("params::regex({pattern:?})") }
 }
 
-/// Parameters at or below a path: `below("blocks.0")`.
+/// Selects parameters at or below a path: `below("blocks.0")`.
 pub fn below(path: &str) -> ParamSelector {
     ParamSelector { rule: Rule::Below(path.to_owned()), text: format!("params::below({path:?})") }
 }
 
-/// What `group(…)` takes first: a field, [`rank_below`], [`regex`](regex()), [`below`] or Burn's `ParamGroup`.
+/// The first argument of `group(…)`: a field, [`rank_below`], [`regex`](regex()), [`below`] or
+/// Burn's `ParamGroup`.
 #[diagnostic::on_unimplemented(
     message = "a parameter group needs a field or a selector, found `{Self}`",
     label = "expected a field, or a selector such as `params::rank_below(2)`",

@@ -1,4 +1,4 @@
-//! What modules, data modules and callbacks keep in a checkpoint, on its way there and back.
+//! Saves and restores the states of modules, data modules and callbacks.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ use crate::{
     tensor::handle::{Handle, with_data},
 };
 
-/// Collects what is to be kept in a checkpoint, by name: serde data, tensors, the parameters of a Burn module.
+/// Collects a state for a checkpoint, by name: serde data, tensors and the parameters of Burn
+/// modules.
 ///
 /// ```
 /// use lightning_core::{StateReader, StateWriter};
@@ -45,23 +46,23 @@ impl StateWriter {
     /// Adds serde data.
     ///
     /// # Errors
-    /// When the value cannot be written as JSON, with the field's name.
+    /// If the value cannot be written as JSON, with the name of the field.
     pub fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
         let value = serde_json::to_value(value).map_err(|source| {
-            Error::new(ErrorKind::Checkpoint, format!("the state field `{name}` cannot be saved"))
+            Error::new(ErrorKind::Checkpoint, format!("the state field `{name}` cannot be written as JSON"))
                 .caused_by(source)
-                .help("mark it `#[state(skip)]` if it need not be kept")
+                .help("write `#[state(skip)]` on the field if it does not need to be saved")
         })?;
         self.fields.insert(name.to_owned(), value);
         Ok(())
     }
 
-    /// Adds a number that may be infinite or NaN, which JSON does not have.
+    /// Adds a number that may be infinite or NaN, which JSON numbers cannot be.
     pub fn put_number(&mut self, name: &str, value: f64) {
         self.fields.insert(name.to_owned(), f64_to_json(value));
     }
 
-    /// Adds a tensor. Nothing is copied before the file is written.
+    /// Adds a tensor. It is not copied before the file is written.
     pub fn put_tensor<const D: usize, K: Basic>(&mut self, name: &str, tensor: &Tensor<D, K>) {
         self.tensors.push((name.to_owned(), Handle::other(tensor.clone())));
     }
@@ -69,7 +70,7 @@ impl StateWriter {
     /// Adds every parameter and running statistic of a Burn module, under `name.<path>`.
     ///
     /// # Errors
-    /// When the module cannot be looked at.
+    /// If the module cannot be visited.
     pub fn put_module<M: Module>(&mut self, name: &str, module: &M) -> Result<()> {
         struct Collect<'a>(&'a str, &'a mut Vec<(String, Handle)>);
 
@@ -85,43 +86,43 @@ impl StateWriter {
             }
         }
 
-        // BatchNorm holds its last update back until somebody asks: evaluation form has it.
+        // `valid()`, since BatchNorm defers the last update of its running statistics until then.
         visit(&module.valid(), &mut Collect(name, &mut self.tensors))
     }
 
-    /// Whether nothing has been added.
+    /// Returns whether nothing has been added.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.tensors.is_empty()
     }
 
-    /// The serde data collected, as one JSON object.
+    /// Returns the serde data as one JSON object.
     pub fn finish(self) -> Value {
         Value::Object(self.fields)
     }
 
-    /// The serde data and the tensors.
+    /// Returns the serde data and the tensors.
     pub(crate) fn into_parts(self) -> (Value, Vec<(String, Handle)>) {
         (Value::Object(self.fields), self.tensors)
     }
 }
 
-/// What a `#[state]` field may hold: anything that serde can write and read.
+/// The type of a `#[state]` field: any type that serde can serialize and deserialize.
 #[diagnostic::on_unimplemented(
-    message = "`#[state]` must implement `Serialize` and `Deserialize`, found `{Self}`",
+    message = "the type of a `#[state]` field must implement `Serialize` and `Deserialize`, found `{Self}`",
     label = "cannot be saved in a checkpoint",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
     note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run"
 )]
 pub trait StateValue {
-    /// Adds it.
+    /// Saves the value.
     #[doc(hidden)]
     fn save(&self, name: &str, state: &mut StateWriter) -> Result<()>;
-    /// Replaces it.
+    /// Restores the value.
     #[doc(hidden)]
     fn load(&mut self, name: &str, state: &StateReader<'_>) -> Result<()>;
 }
 
-// Of the two traits neither is to be spoken of alone.
+// The message above names both traits; without this the compiler would name only one of them.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> StateValue for T {
     fn save(&self, name: &str, state: &mut StateWriter) -> Result<()> {
@@ -133,10 +134,10 @@ impl<T: Serialize + DeserializeOwned> StateValue for T {
     }
 }
 
-/// The tensors a reader gives back, by name.
+/// The tensors of a reader, by name.
 pub(crate) type StoredTensors = BTreeMap<String, TensorData>;
 
-/// Gives back by name what a [`StateWriter`] collected.
+/// Reads the state that a [`StateWriter`] collected, by name.
 #[derive(Clone, Copy, Debug)]
 pub struct StateReader<'a> {
     fields: Option<&'a Map<String, Value>>,
@@ -144,7 +145,7 @@ pub struct StateReader<'a> {
 }
 
 impl<'a> StateReader<'a> {
-    /// Reads from the object a [`StateWriter`] made; it has no tensors.
+    /// Reads from an object that [`StateWriter::finish`] returned, which has no tensors.
     pub fn new(value: &'a Value) -> Self {
         Self { fields: value.as_object(), tensors: None }
     }
@@ -153,10 +154,10 @@ impl<'a> StateReader<'a> {
         Self { fields: value.as_object(), tensors: Some(tensors) }
     }
 
-    /// Replaces `target` by the stored field; a field that is not stored stays as it is.
+    /// Replaces `target` by the stored field. It is unchanged if the field is not stored.
     ///
     /// # Errors
-    /// When the stored value has another type.
+    /// If the stored value has another type.
     pub fn get<T: DeserializeOwned>(&self, name: &str, target: &mut T) -> Result<()> {
         if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
             *target = T::deserialize(value).map_err(|source| mistyped(name).caused_by(source))?;
@@ -164,10 +165,10 @@ impl<'a> StateReader<'a> {
         Ok(())
     }
 
-    /// Replaces `target` by the stored number; one that is not stored stays as it is.
+    /// Replaces `target` by the stored number. It is unchanged if the number is not stored.
     ///
     /// # Errors
-    /// When what is stored is no number.
+    /// If the stored value is not a number.
     pub fn get_number(&self, name: &str, target: &mut f64) -> Result<()> {
         if let Some(value) = self.fields.and_then(|fields| fields.get(name)) {
             *target = f64_from_json(value).ok_or_else(|| mistyped(name))?;
@@ -175,11 +176,11 @@ impl<'a> StateReader<'a> {
         Ok(())
     }
 
-    /// Replaces `target` by the stored tensor, on the device and of the type that `target` has; one that is not stored stays
-    /// as it is.
+    /// Replaces `target` by the stored tensor, on the device and in the type of `target`. It is
+    /// unchanged if the tensor is not stored.
     ///
     /// # Errors
-    /// When the stored tensor has another shape.
+    /// If the stored tensor has another shape.
     pub fn get_tensor<const D: usize, K: Basic>(&self, name: &str, target: &mut Tensor<D, K>) -> Result<()> {
         if let Some(data) = self.tensors.and_then(|tensors| tensors.get(name)) {
             check_shape(name, data, target.dims().as_slice())?;
@@ -189,19 +190,21 @@ impl<'a> StateReader<'a> {
         Ok(())
     }
 
-    /// The tensors whose names begin so, by the rest of their names.
+    /// Returns the tensors whose names start with `prefix`, under the rest of their names.
     pub(crate) fn tensors_below(&self, prefix: &str) -> StoredTensors {
         let all = self.tensors.into_iter().flatten();
         all.filter_map(|(name, data)| Some((name.strip_prefix(prefix)?.to_owned(), data.clone()))).collect()
     }
 
-    /// Replaces every parameter of a Burn module by the one stored under `name.<path>`; where none is stored it stays as it is.
+    /// Replaces every parameter of a Burn module by the one stored under `name.<path>`. A parameter
+    /// that is not stored is unchanged.
     ///
     /// # Errors
-    /// When a stored parameter has another shape; the module stays as it was.
+    /// If a stored parameter has another shape; the module is then unchanged.
     pub fn get_module<M: Module>(&self, name: &str, module: &mut M) -> Result<()> {
         let Some(tensors) = self.tensors else { return Ok(()) };
-        // Looked at first: a module shares its running statistics with its clones, so there is no way back from a change.
+        // Checked first, because it cannot be undone: a module shares its running statistics with
+        // its clones.
         visit(module, &mut Fits { name, tensors })?;
         let loaded = module.clone().map(&mut DynMapper::new(MapMode::Values(&mut Give { name, tensors })));
         *module = loaded;
@@ -209,7 +212,7 @@ impl<'a> StateReader<'a> {
     }
 }
 
-/// Whether the stored tensors have the shapes of a module's.
+/// Checks that the stored tensors have the shapes of the parameters of a module.
 struct Fits<'a> {
     name: &'a str,
     tensors: &'a StoredTensors,
@@ -232,7 +235,7 @@ impl ErasedVisitor for Fits<'_> {
     }
 }
 
-/// Gives the stored tensors to a module.
+/// Replaces the parameters of a module by the stored tensors.
 struct Give<'a> {
     name: &'a str,
     tensors: &'a StoredTensors,
@@ -266,11 +269,11 @@ fn check_shape(name: &str, data: &TensorData, dims: &[usize]) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::Checkpoint,
-        format!("the stored tensor `{name}` has shape {:?}, and {dims:?} is needed", stored.as_slice()),
+        format!("the stored tensor `{name}` must have shape {dims:?}, found {:?}", stored.as_slice()),
     ))
 }
 
-/// A number as JSON; one that is not finite is text.
+/// Returns a number as JSON: as a string if it is not finite.
 pub(crate) fn f64_to_json(value: f64) -> Value {
     match serde_json::Number::from_f64(value) {
         Some(number) => Value::Number(number),
@@ -278,7 +281,7 @@ pub(crate) fn f64_to_json(value: f64) -> Value {
     }
 }
 
-/// The number that [`f64_to_json`] wrote.
+/// Returns the number that [`f64_to_json`] wrote.
 pub(crate) fn f64_from_json(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),

@@ -1,4 +1,4 @@
-//! One erased visitor over a module's parameters.
+//! One erased visitor over the parameters of a module.
 
 use burn::{
     module::{Flag, Module, ModuleVisitor, Param, ParamId},
@@ -12,19 +12,19 @@ use crate::{error::Result, tensor::handle::Handle};
 pub(crate) trait FloatParam {
     /// Draws the values of a lazy parameter.
     fn materialize(&self);
-    /// Without materialising a lazy parameter.
+    /// Returns the shape. A lazy parameter stays uninitialized.
     fn dims(&self) -> Vec<usize>;
-    /// How many dimensions it has.
+    /// Returns the number of dimensions.
     fn rank(&self) -> usize;
-    /// Whether a gradient is asked for; materialises.
+    /// Returns whether the parameter is trainable. A lazy parameter is initialized.
     fn is_trainable(&self) -> bool;
-    /// Bytes of one element; 4 for a parameter that does not exist yet.
+    /// Returns the size of an element in bytes; 4 for an uninitialized parameter.
     fn element_size(&self) -> usize;
-    /// The gradient of this parameter, taken out of `gradients`.
+    /// Removes the gradient of the parameter from `gradients`.
     fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor>;
-    /// The values, outside of any graph.
+    /// Returns the value, outside the autodiff graph.
     fn value(&self) -> BridgeTensor;
-    /// The value, for saving: outside of any graph, in the layout that the module computes with.
+    /// Returns the value for saving, outside the autodiff graph.
     fn handle(&self) -> Handle;
 }
 
@@ -50,7 +50,7 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
     }
 
     fn take_gradient(&self, gradients: &mut Gradients) -> Option<BridgeTensor> {
-        // Burn panics when asked for the gradient of a tensor outside the graph.
+        // Burn panics if the tensor is not in the graph.
         if !self.is_require_grad() {
             return None;
         }
@@ -66,32 +66,33 @@ impl<const D: usize> FloatParam for Param<Tensor<D>> {
     }
 }
 
-/// Looks at every parameter of a module.
+/// Visits every parameter of a module.
 pub(crate) trait ErasedVisitor {
-    /// A field, before what is in it; `container` is the type it is a field of, in Burn's words: `Struct:Linear`, `Vec`.
+    /// Enters a field, before its contents. `container` is the type that has the field, as Burn
+    /// writes it: `Struct:Linear`, `Vec`.
     fn enter(&mut self, path: &str, container: &str) {
         let _ = (path, container);
     }
 
-    /// Out of it.
+    /// Leaves the field.
     fn exit(&mut self) {}
 
-    /// A float parameter; `index` counts them in the order of the module's fields.
+    /// Visits a float parameter; `index` is its index in the order of the fields.
     fn float(&mut self, index: usize, id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()>;
 
-    /// An integer or boolean parameter.
+    /// Visits an integer or boolean parameter.
     fn other(&mut self, path: &str, handle: &dyn Fn() -> Handle) -> Result<()> {
         let _ = (path, handle);
         Ok(())
     }
 
-    /// A flag, such as the one that lets dropout work in training.
+    /// Visits a flag, such as the one that enables dropout in training.
     fn flag(&mut self, path: &str, on: bool) {
         let _ = (path, on);
     }
 }
 
-/// Runs an [`ErasedVisitor`] as a Burn visitor; the first error is kept and ends the looking.
+/// Runs an [`ErasedVisitor`] as a Burn visitor. The first error ends the visit.
 pub(crate) struct DynVisitor<'a> {
     visitor: &'a mut dyn ErasedVisitor,
     path: PathStack,
@@ -145,11 +146,11 @@ pub(crate) fn materialize<M: Module>(module: &M) {
         }
     }
 
-    // Reading cannot fail: the visitor returns no error.
+    // The visitor returns no error.
     let _ = visit(module, &mut Read);
 }
 
-/// Looks at every parameter of `module`.
+/// Visits every parameter of `module`.
 pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> Result<()> {
     let mut visitor = DynVisitor { visitor, path: PathStack::default(), index: 0, result: Ok(()) };
     module.visit(&mut visitor);

@@ -36,7 +36,8 @@ impl Numerics {
         training_form::train(module, &self.training_device(device), self.gradient_checkpointing)
     }
 
-    /// Puts a module in training form at the start of a run: its parameters in the type that the run keeps them in.
+    /// Puts a module in training form at the start of a run: its parameters in the type in which
+    /// the run stores them.
     pub(crate) fn begin_training<M: Module>(self, module: M, device: &Device) -> M {
         let module = self.train(module, device);
         match self.precision {

@@ -1,15 +1,15 @@
-//! A share of the batches of a loader.
+//! A limit on the batches of a loader.
 
 use std::fmt;
 
 use crate::error::{ConfigErrors, Error, Result};
 
-/// A share of a loader's batches: an integer is a number of batches, a float a fraction of them.
+/// A limit on a loader's batches: an integer is a number of batches, a float is a fraction of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// This many batches, or all there are if fewer.
+    /// At most this many batches.
     Batches(i128),
-    /// This fraction, rounded down.
+    /// This fraction of the batches, rounded down.
     Fraction(f64),
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Limit {
 }
 
 impl Limit {
-    /// Nothing is left out.
+    /// All batches.
     pub(crate) const ALL: Self = Self::Fraction(1.0);
 
     pub(crate) fn is_zero(self) -> bool {
@@ -52,24 +52,25 @@ impl Limit {
         match self {
             Self::Batches(batches) if batches < 0 => {
                 problems.add(
-                    format!("`{setting}({batches})` is negative"),
-                    "give a number of batches, or leave it out for all",
+                    format!("`{setting}` must not be negative, found {batches}"),
+                    "write a number of batches, or remove the setting",
                 );
             }
             Self::Fraction(fraction) if !(0.0..=1.0).contains(&fraction) => {
                 problems.add(
-                    format!("`{setting}({fraction:?})` is no fraction"),
-                    "a float is a fraction between 0.0 and 1.0; write an integer for a number of batches",
+                    format!("`{setting}` must be a fraction between 0.0 and 1.0, found {fraction:?}"),
+                    "write an integer for a number of batches",
                 );
             }
             _ => {}
         }
     }
 
-    /// How many of `len` batches; `None` for all of a loader that does not know its length.
+    /// Returns the limit for a loader of `len` batches; `None` for all batches of a loader that
+    /// does not know its length.
     ///
     /// # Errors
-    /// A fraction of an unknown length, or one that leaves no batch.
+    /// If it is a fraction of an unknown length, or rounds to no batch.
     pub(crate) fn of(self, len: Option<u64>, setting: &str) -> Result<Option<u64>> {
         match (self, len) {
             (Self::Batches(batches), len) => {
@@ -80,16 +81,18 @@ impl Limit {
                 let batches = (len as f64 * fraction).floor() as u64;
                 if batches == 0 && fraction > 0.0 && len > 0 {
                     let enough = (1.0 / len as f64 * 1e4).ceil() / 1e4;
-                    return Err(Error::config(format!("`{setting}({fraction:?})` of {len} batches is none"))
-                        .help(format!("use at least {enough}, or an integer for a number of batches")));
+                    return Err(Error::config(format!(
+                        "`{setting}` must be at least 1 of the {len} batches, found {fraction:?} of them"
+                    ))
+                    .help(format!("write at least {enough}, or an integer for a number of batches")));
                 }
                 Ok(Some(batches))
             }
             (Self::Fraction(1.0), None) => Ok(None),
             (Self::Fraction(fraction), None) => Err(Error::config(format!(
-                "`{setting}({fraction:?})` is a fraction of a loader that does not know its length"
+                "`{setting}({fraction:?})` is a fraction of the batches, and the loader does not know its length"
             ))
-            .help("use an integer for a number of batches")),
+            .help("write an integer for a number of batches")),
         }
     }
 }

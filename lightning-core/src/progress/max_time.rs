@@ -1,15 +1,16 @@
-//! The times that settings take.
+//! Times that settings take.
 
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// What [`max_time`](crate::trainer::TrainerBuilder::max_time) takes: a [`Duration`] or `"DD:HH:MM:SS"`.
+/// What [`max_time`](crate::trainer::TrainerBuilder::max_time) takes: a [`Duration`] or a text of
+/// the form `"DD:HH:MM:SS"`.
 pub trait IntoMaxTime {
-    /// The time.
+    /// Returns the time.
     ///
     /// # Errors
-    /// When the text is no time.
+    /// If the text does not have this form.
     fn into_max_time(self) -> Result<Duration>;
 }
 
@@ -22,7 +23,7 @@ impl IntoMaxTime for Duration {
 impl IntoMaxTime for &str {
     fn into_max_time(self) -> Result<Duration> {
         let wrong =
-            || Error::config(format!("`{self}` is no time")).help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"");
+            || Error::config(format!("invalid time `{self}`")).help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\"");
         let parts = self.split(':').map(|part| part.parse::<u64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>()?;
         match parts.as_slice() {
             [days, hours, minutes, seconds] => {

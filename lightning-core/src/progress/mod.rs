@@ -1,6 +1,7 @@
-//! How far a run is: counters, the position in its epochs, and why it ends.
+//! The progress of a run: counters, the position in its epochs, and why it ends.
 //!
-//! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read it.
+//! Plain data. The engine changes it, checkpoints store a part of it, and hooks and callbacks read
+//! it.
 
 mod limit;
 mod loop_state;

@@ -1,4 +1,4 @@
-//! What steps returned and hooks may ask for.
+//! The values that steps returned.
 
 use std::any::Any;
 

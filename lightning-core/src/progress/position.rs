@@ -1,46 +1,47 @@
-//! Where in its epochs a run is.
+//! The position of a run in its epochs, and its counters.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What of a batch has been done, and so what comes next. A checkpoint is only ever taken at one of these.
+/// What has been done of the current batch, and so what is next. A checkpoint is taken only in one
+/// of these phases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Phase {
-    /// The epoch has not begun: its start hooks come next.
+    /// The epoch has not started: its start hooks are next.
     #[default]
     EpochStart,
-    /// The batch comes next.
+    /// The batch is next.
     Batch,
-    /// The batch is done: its validation, if one is due, comes next.
+    /// The batch is done: its validation, if one is due, is next.
     AfterBatch {
         /// Whether an optimizer stepped in it.
         stepped: bool,
     },
-    /// The batch is done and so is its validation: the next batch or the end of the epoch comes next.
+    /// The batch and its validation are done: the next batch or the end of the epoch is next.
     AfterValidation {
-        /// Whether a stop had been decided on before the validation.
+        /// Whether a stop was decided on before the validation.
         stopping: bool,
     },
 }
 
-/// Where a run is.
+/// The position of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoopPosition {
-    /// The epoch, from 0.
+    /// The epoch, counted from 0.
     pub(crate) epoch: u64,
-    /// The batch of the epoch, from 0.
+    /// The batch of the epoch, counted from 0.
     pub(crate) batch: u64,
     pub(crate) phase: Phase,
 }
 
 impl LoopPosition {
-    /// Before the first batch of an epoch.
+    /// The position before the first batch of an epoch.
     pub(crate) const fn start_of(epoch: u64) -> Self {
         Self { epoch, batch: 0, phase: Phase::EpochStart }
     }
 
-    /// The batch that is read next.
+    /// Returns the batch that is read next.
     pub(crate) const fn next_batch(self) -> u64 {
         match self.phase {
             Phase::EpochStart | Phase::Batch => self.batch,
@@ -53,31 +54,32 @@ impl fmt::Display for LoopPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { epoch, batch, phase } = self;
         match phase {
-            Phase::EpochStart => write!(f, "epoch {epoch}"),
-            Phase::Batch => write!(f, "batch {batch} of epoch {epoch}"),
-            Phase::AfterBatch { .. } => write!(f, "what follows batch {batch} of epoch {epoch}"),
+            Phase::EpochStart => write!(f, "at the start of epoch {epoch}"),
+            Phase::Batch => write!(f, "at batch {batch} of epoch {epoch}"),
+            Phase::AfterBatch { .. } => write!(f, "after batch {batch} of epoch {epoch}"),
             Phase::AfterValidation { .. } => {
-                write!(f, "what follows the validation after batch {batch} of epoch {epoch}")
+                write!(f, "after the validation that followed batch {batch} of epoch {epoch}")
             }
         }
     }
 }
 
-/// How far a run is. Counted in one place each, and never reset by a second `fit`.
+/// The counters of a run. A second `fit` of the trainer continues them. The engine increments each
+/// at the places that `ARCHITECTURE.md` lists, and resuming restores all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counters {
-    /// The epoch in progress, which is also how many are finished.
+    /// The current epoch, which is also the number of finished epochs.
     pub(crate) epoch: u64,
-    /// Windows in which an optimizer stepped.
+    /// The number of optimizer steps. Steps of several optimizers on one batch count once.
     pub(crate) global_step: u64,
-    /// Training batches.
+    /// The number of training batches.
     pub(crate) batch_step: u64,
-    /// Training steps that returned `None`.
+    /// The number of training steps that returned `None`.
     pub(crate) skipped_batches: u64,
-    /// Windows whose gradients were not finite where losses are scaled.
+    /// The number of optimizer steps skipped because gradients were not finite, with loss scaling.
     #[serde(default)]
     pub(crate) skipped_steps: u64,
-    /// Validation runs, the sanity check left out.
+    /// The number of validation runs, without the sanity check.
     pub(crate) validation_runs: u64,
 }
 

@@ -5,25 +5,33 @@
 //! BigCrush, its state is one word, and it returns the same numbers on every machine. It is not
 //! cryptographically secure.
 
+mod turns;
+
 use std::{
     cell::{Cell, RefCell},
     hash::{BuildHasher, RandomState},
     ops::Range,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use self::turns::in_turn;
+
 /// The increment of the generator's counter: the odd integer nearest to 2^64 / φ.
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Seed {
     seed: u64,
-    /// The number of models whose building has begun since it was set.
-    inits: u64,
+    /// The number of models whose building has begun since it was set. The thread that set the seed
+    /// and the threads without one count together, so that no two models have one number.
+    inits: Arc<AtomicU64>,
     /// Whether it was drawn, not chosen by the program.
     drawn: bool,
 }
@@ -32,27 +40,21 @@ struct Seed {
 static SHARED: Mutex<Option<Seed>> = Mutex::new(None);
 
 thread_local! {
-    static OWN: Cell<Option<Seed>> = const { Cell::new(None) };
-    /// Whether this thread holds [`GENERATOR`].
-    static HOLDS: Cell<bool> = const { Cell::new(false) };
-    /// The device of the model that this thread is building.
-    static BUILDING: RefCell<Option<Device>> = const { RefCell::new(None) };
+    static OWN: RefCell<Option<Seed>> = const { RefCell::new(None) };
+    /// The innermost model that this thread is building.
+    static BUILD: RefCell<Option<Build>> = const { RefCell::new(None) };
+    /// Whether this thread builds a model whose weights are read from a file.
+    static LOADING: Cell<bool> = const { Cell::new(false) };
 }
-
-/// Held while the generator of a device, which all threads share, is seeded and drawn from.
-static GENERATOR: Mutex<()> = Mutex::new(());
 
 fn shared() -> MutexGuard<'static, Option<Seed>> {
     // A plain value, which is consistent even if a thread panicked with the lock.
     SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn drawn() -> Seed {
-    Seed { seed: draw_seed(), inits: 0, drawn: true }
-}
-
 fn current() -> Seed {
-    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(drawn))
+    let draw = || Seed { seed: draw_seed(), inits: Arc::default(), drawn: true };
+    OWN.with_borrow(Clone::clone).unwrap_or_else(|| shared().get_or_insert_with(draw).clone())
 }
 
 /// Sets the global seed, which determines initial weights, dropout, data order and random numbers
@@ -63,10 +65,12 @@ fn current() -> Seed {
 /// have separate seeds.
 ///
 /// Burn's generator belongs to the device and is shared by threads. Models that are built at the
-/// same time on several threads have the weights of their seeds, since `new` lets one thread draw
-/// at a time. Models that train concurrently in one process and draw random numbers in their steps,
-/// as dropout does, are not reproducible, and neither are models that are built meanwhile. Run such
-/// trials in separate processes.
+/// same time on several threads have the weights of their seeds: `new` draws them while no other
+/// thread does, and an `init` waits for the `init` of another thread. After 5 seconds it waits no
+/// longer, since that `init` may be waiting for this thread; what the other one draws by itself
+/// from then on, such as `Tensor::random`, may differ from run to run. Models that train
+/// concurrently in one process and draw random numbers in their steps, as dropout does, are not
+/// reproducible. Run such trials in separate processes.
 ///
 /// ```
 /// use lightning_core::{random::global_seed, seed_everything};
@@ -75,8 +79,8 @@ fn current() -> Seed {
 /// assert_eq!(global_seed(), 42);
 /// ```
 pub fn seed_everything(seed: u64) {
-    let fixed = Seed { seed, inits: 0, drawn: false };
-    OWN.set(Some(fixed));
+    let fixed = Seed { seed, inits: Arc::default(), drawn: false };
+    OWN.set(Some(fixed.clone()));
     *shared() = Some(fixed);
 }
 
@@ -92,112 +96,123 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
     let Seed { seed, inits, drawn } = current();
     if drawn {
         let adopted = Some(Seed { seed: stored, inits, drawn });
-        match OWN.get() {
-            Some(_) => OWN.set(adopted),
-            None => *shared() = adopted,
+        match OWN.with_borrow(Option::is_some) {
+            true => OWN.set(adopted),
+            false => *shared() = adopted,
         }
         return stored;
     }
     if seed != stored {
-        differences.push(format!("the seed was {stored}, and is {seed}"));
+        differences.push(format!("the seed was {stored} when the checkpoint was written and is {seed} now"));
     }
     seed
 }
 
-/// Seeds Burn's generator of `device` for the initial weights of one model. `new` of a module does
-/// the same, and draws the weights.
+/// Seeds Burn's generator of `device` for the random numbers of one model. `new` of a module does
+/// the same before it calls `init`.
 ///
 /// The seed is derived from the global seed and from the number of models built since it was set.
 /// Two models built after one [`seed_everything`] have different weights, and the same weights in
 /// every run of the program.
 pub fn seed_init(device: &Device) {
-    with_generator(device, next_init_seed(), || ());
+    with_generator(device, Build::next(device).seed(Draws::Init), || ());
 }
 
-/// The seed for the initial weights of the next model.
-fn next_init_seed() -> u64 {
-    let (Seed { seed, inits, .. }, of_others) = match OWN.get() {
-        Some(own) => {
-            OWN.set(Some(Seed { inits: own.inits.wrapping_add(1), ..own }));
-            (own, 0)
-        }
-        // Under one lock: two threads must not get one number.
-        None => {
-            let mut shared = shared();
-            let seed = shared.get_or_insert_with(drawn);
-            let before = *seed;
-            seed.inits = before.inits.wrapping_add(1);
-            // The thread that chose the seed counts from 0 as well.
-            (before, u64::from(!before.drawn))
-        }
-    };
-    // The first model has the weights that parameters get which no `new` has drawn.
-    derive_seed(seed, Stream::Init, inits.wrapping_sub(1), of_others)
+/// What draws random numbers while a model is built.
+#[derive(Clone, Copy)]
+enum Draws {
+    /// `init` itself. The weights that layers declare are not drawn then.
+    Init,
+    /// The weights.
+    Weights,
+    /// `init`, after it has built that many other models.
+    After(u64),
 }
 
-/// Calls `body`, which builds a model on `device`, and draws its weights if it is told so. No other
-/// thread draws from the generator meanwhile, unless it trains.
-///
-/// The weights of a model within another one on the same device are drawn with the outer one's, in
-/// the order of the fields.
-pub(crate) fn building<R>(device: &Device, body: impl FnOnce(bool) -> R) -> R {
-    if BUILDING.with_borrow(|outer| outer.as_ref() == Some(device)) {
-        return body(false);
+/// A model that is being built.
+#[derive(Clone)]
+struct Build {
+    device: Device,
+    /// The global seed at its beginning.
+    seed: u64,
+    /// Its number among the models of the seed.
+    number: u64,
+    /// The number of models that its `init` has built.
+    inner: u64,
+}
+
+impl Build {
+    fn next(device: &Device) -> Self {
+        let Seed { seed, inits, .. } = current();
+        Self { device: device.clone(), seed, number: inits.fetch_add(1, Ordering::Relaxed), inner: 0 }
     }
-    // Taken before the lock: the number belongs to the place in the program of this thread.
-    let seed = next_init_seed();
-    with_generator(device, seed, || {
-        let _end = Building { outer: BUILDING.replace(Some(device.clone())) };
-        body(true)
-    })
+
+    fn seed(&self, draws: Draws) -> u64 {
+        let (index, part) = match draws {
+            // The numbers of parameters that no `new` has drawn: `fit` draws them.
+            Draws::Weights if self.number == 0 => (u64::MAX, 0),
+            Draws::Init => (self.number, 0),
+            Draws::Weights => (self.number, 1),
+            Draws::After(inner) => (self.number, inner.wrapping_add(1)),
+        };
+        derive_seed(self.seed, Stream::Init, index, part)
+    }
 }
 
-/// As [`building`], for a model whose weights do not matter: it takes no seed.
-pub(crate) fn building_unseeded<R>(device: &Device, body: impl FnOnce() -> R) -> R {
-    with_draws(|| {
-        let _end = Building { outer: BUILDING.replace(Some(device.clone())) };
+/// Builds a model on `device`: `init` constructs it, and `draw` draws its weights if it is told so.
+///
+/// `init` is user code and may build other models, on this thread or on others. A model within
+/// another one is a model of its own, with its own number.
+pub(crate) fn building<T, R>(device: &Device, init: impl FnOnce() -> T, draw: impl FnOnce(T, bool) -> R) -> R {
+    if LOADING.get() {
+        return draw(init(), false);
+    }
+    // Before any waiting: the number belongs to the place in the program of this thread.
+    let build = Build::next(device);
+    let weights = build.seed(Draws::Weights);
+    let initialized = with_generator(device, build.seed(Draws::Init), || {
+        let mut outer = BUILD.replace(Some(build));
+        let _end = OnDrop(move || BUILD.set(outer.take()));
+        init()
+    });
+    let built = with_generator(device, weights, || draw(initialized, true));
+    // The outer model goes on with its own random numbers.
+    let outer = BUILD.with_borrow_mut(|outer| {
+        let outer = outer.as_mut()?;
+        outer.inner += 1;
+        Some((outer.device.clone(), outer.seed(Draws::After(outer.inner))))
+    });
+    if let Some((device, seed)) = outer {
+        with_generator(&device, seed, || ());
+    }
+    built
+}
+
+/// Calls `body`, which builds a model whose weights are read from a file: it takes no number, and
+/// the models in it neither.
+pub(crate) fn building_for_loading<R>(body: impl FnOnce() -> R) -> R {
+    in_turn(|| {
+        let outer = LOADING.replace(true);
+        let _end = OnDrop(move || LOADING.set(outer));
         body()
     })
 }
 
-/// Ends [`building`], also if it panics.
-struct Building {
-    outer: Option<Device>,
-}
+/// Calls a function at the end of a scope, also if it panics.
+struct OnDrop<F: FnMut()>(F);
 
-impl Drop for Building {
+impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
-        BUILDING.set(self.outer.take());
+        (self.0)();
     }
 }
 
 /// Seeds the generator of `device` and calls `body`, while no other thread does the same.
 pub(crate) fn with_generator<R>(device: &Device, seed: u64, body: impl FnOnce() -> R) -> R {
-    with_draws(|| {
+    in_turn(|| {
         device.seed(seed);
         body()
     })
-}
-
-/// Calls `body`, which may draw from a generator, while no other thread seeds one. The threads that
-/// `body` waits for must not do so either.
-pub(crate) fn with_draws<R>(body: impl FnOnce() -> R) -> R {
-    if HOLDS.get() {
-        return body();
-    }
-    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    HOLDS.set(true);
-    let _end = Holding;
-    body()
-}
-
-/// Ends [`with_draws`], also if it panics; dropped before the lock.
-struct Holding;
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        HOLDS.set(false);
-    }
 }
 
 /// The purpose of a derived seed. Different purposes have independent random numbers.

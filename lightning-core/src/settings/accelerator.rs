@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accelerator {
-    /// The best device that the enabled features and the machine offer and that computes in the run's precision. The
-    /// environment variable `BURN_DEVICE` overrides it, as it does everywhere in Burn.
+    /// The best device of the machine that the enabled features and the run's precision support.
+    /// The environment variable `BURN_DEVICE` overrides it, as everywhere in Burn.
     #[default]
     Auto,
     /// The processor.
@@ -42,19 +42,20 @@ impl FromStr for Accelerator {
             "metal" | "mps" => Self::Metal,
             "rocm" => Self::Rocm,
             other => {
-                return Err(Error::config(format!("`{other}` is no accelerator"))
+                return Err(Error::config(format!("unknown accelerator `{other}`"))
                     .help("use one of auto, cpu, cuda, wgpu, vulkan, metal, rocm"));
             }
         })
     }
 }
 
-/// What [`accelerator`](crate::trainer::TrainerBuilder::accelerator) takes: an [`Accelerator`] or its name.
+/// What [`accelerator`](crate::trainer::TrainerBuilder::accelerator) takes: an [`Accelerator`] or
+/// its name.
 pub trait IntoAccelerator {
-    /// The accelerator.
+    /// Returns the accelerator.
     ///
     /// # Errors
-    /// When the name is not known.
+    /// If the name is unknown.
     fn into_accelerator(self) -> Result<Accelerator>;
 }
 
@@ -71,7 +72,7 @@ impl IntoAccelerator for &str {
 }
 
 impl Accelerator {
-    /// Its name.
+    /// Returns the name of the accelerator.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -84,10 +85,10 @@ impl Accelerator {
         }
     }
 
-    /// The device.
+    /// Returns the first device of the accelerator.
     ///
     /// # Errors
-    /// When the feature that brings it is not enabled.
+    /// If the feature of the accelerator is not enabled.
     pub(crate) fn device(self) -> Result<Device> {
         match self {
             Self::Auto => Ok(Device::default()),
@@ -134,7 +135,8 @@ pub(super) fn cpu_device() -> Result<Device> {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name (`"auto"`, `"cpu"`, `"cuda"`, …).
+    /// Sets where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name
+    /// (`"auto"`, `"cpu"`, `"cuda"`, …). Default: `"auto"`.
     #[must_use]
     pub fn accelerator(mut self, accelerator: impl IntoAccelerator) -> Self {
         if let Some(accelerator) = self.errors.take(accelerator.into_accelerator()) {

@@ -3,10 +3,12 @@
 use super::Settings;
 use crate::{callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger};
 
-/// The settings of a [`Trainer`](crate::Trainer), with PyTorch Lightning's names. [`build`](Self::build) checks them all together.
+/// The settings of a [`Trainer`](crate::Trainer), with the names of PyTorch Lightning.
+/// [`build`](Self::build) checks all of them together.
 ///
-/// A bare integer is a number of batches, a bare float a fraction of them. No number stands for "off" or "unlimited": what
-/// is not set is not limited, except that without `max_epochs`, `max_steps` and `max_time` a run ends after 1000 epochs.
+/// An integer is a number of batches, a float is a fraction of them. There are no special numbers
+/// for "off" or "unlimited": a limit that is not set does not apply. A run without `max_epochs`,
+/// `max_steps` and `max_time` ends after 1000 epochs.
 pub struct TrainerBuilder<M> {
     pub(crate) settings: Settings,
     pub(crate) errors: ConfigErrors,
@@ -32,7 +34,8 @@ impl<M> TrainerBuilder<M> {
         }
     }
 
-    /// Where the first `fit` begins: anew, or where a checkpoint was taken. A path stands for [`Resume::Path`].
+    /// Sets where the first `fit` starts: at the beginning, or at a checkpoint. A path means
+    /// [`Resume::Path`]. Default: [`Resume::Never`].
     ///
     /// ```no_run
     /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -49,7 +52,7 @@ impl<M> TrainerBuilder<M> {
     /// #         self.layer.forward(batch).mean()
     /// #     }
     /// # }
-    /// // A job that a cluster starts again until it has finished.
+    /// // A job that a cluster restarts until it has finished.
     /// let trainer = Net::trainer().max_epochs(100).resume_from(Resume::LastOrStart).build()?;
     /// # Ok::<(), lightning_core::Error>(())
     /// ```
@@ -66,7 +69,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Adds a logger; without any, metrics go to `lightning_logs/version_N/metrics.csv` below the root folder.
+    /// Adds a logger. Without loggers, metrics are written to
+    /// `lightning_logs/version_N/metrics.csv` in the root folder.
     #[must_use]
     pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
         self.loggers.push(Box::new(logger));
@@ -74,7 +78,7 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Notes what was asked for by name.
+    /// Notes that a setting was requested by name, or no longer is.
     pub(super) fn asked(mut self, enable: bool, setting: &'static str) -> Self {
         self.settings.asked.retain(|asked| *asked != setting);
         if enable {

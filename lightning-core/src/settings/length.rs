@@ -1,4 +1,4 @@
-//! How long training goes on.
+//! The length of training.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::{
     progress::{IntoMaxTime, Limit},
 };
 
-/// How long a run is that is not a dev run, for the schedules that have to know.
+/// The length of the run without `fast_dev_run`, from which schedules are computed.
 #[derive(Clone, Debug)]
 pub(crate) struct WholeRun {
     pub(crate) length: LengthSettings,
-    /// The share of the training batches of an epoch.
+    /// The limit on the training batches of an epoch.
     pub(crate) train: Limit,
 }
 
@@ -22,7 +22,7 @@ impl Default for WholeRun {
     }
 }
 
-/// How long training goes on.
+/// The length of training.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LengthSettings {
     pub(crate) max_epochs: Option<usize>,
@@ -32,7 +32,7 @@ pub(crate) struct LengthSettings {
     pub(crate) max_time: Option<Duration>,
 }
 
-/// Where nothing else ends a run, this many epochs do.
+/// The number of epochs of a run without a limit.
 pub(super) const DEFAULT_MAX_EPOCHS: usize = 1000;
 
 impl LengthSettings {
@@ -44,11 +44,17 @@ impl LengthSettings {
 impl LengthSettings {
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         let Self { max_epochs, min_epochs, max_steps, min_steps, max_time: _ } = self;
-        if max_epochs.is_some_and(|max| max < *min_epochs) {
-            errors.add(format!("`min_epochs({min_epochs})` is more than `max_epochs`"), "raise one or lower the other");
+        if let Some(max_epochs) = max_epochs.filter(|max| max < min_epochs) {
+            errors.add(
+                format!("`min_epochs` must be at most `max_epochs`, found {min_epochs} and {max_epochs}"),
+                "lower the first or raise the second",
+            );
         }
-        if max_steps.is_some_and(|max| max < *min_steps) {
-            errors.add(format!("`min_steps({min_steps})` is more than `max_steps`"), "raise one or lower the other");
+        if let Some(max_steps) = max_steps.filter(|max| max < min_steps) {
+            errors.add(
+                format!("`min_steps` must be at most `max_steps`, found {min_steps} and {max_steps}"),
+                "lower the first or raise the second",
+            );
         }
     }
 
@@ -61,7 +67,7 @@ impl LengthSettings {
         put(record, "min_steps", min_steps);
     }
 
-    /// Limits a run that nothing else ends.
+    /// Limits a run that has no limit.
     pub(super) fn apply_default(&mut self) {
         if self.is_endless() {
             self.max_epochs = Some(DEFAULT_MAX_EPOCHS);
@@ -84,21 +90,23 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Goes on for at least this many epochs, whatever asks for a stop before.
+    /// Trains for at least this many epochs: a stop requested before takes effect after them.
+    /// Default 0.
     #[must_use]
     pub fn min_epochs(mut self, epochs: usize) -> Self {
         self.settings.length.min_epochs = epochs;
         self
     }
 
-    /// Goes on for at least this many optimizer steps, whatever asks for a stop before.
+    /// Trains for at least this many optimizer steps: a stop requested before takes effect after
+    /// them. Default 0.
     #[must_use]
     pub fn min_steps(mut self, steps: u64) -> Self {
         self.settings.length.min_steps = steps;
         self
     }
 
-    /// Ends each `fit` after this time: a `Duration` or `"DD:HH:MM:SS"`.
+    /// Ends each `fit` at the first batch after this time: a `Duration` or `"DD:HH:MM:SS"`.
     #[must_use]
     pub fn max_time(mut self, time: impl IntoMaxTime) -> Self {
         match time.into_max_time() {

@@ -1,18 +1,18 @@
-//! How much of each loader is used.
+//! How many batches of each loader are used.
 
 use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
 use crate::{error::ConfigErrors, progress::Limit};
 
-/// How much of each loader is used.
+/// How many batches of each loader are used.
 #[derive(Clone, Debug)]
 pub(crate) struct LimitSettings {
     pub(crate) train: Limit,
     pub(crate) val: Limit,
     pub(crate) test: Limit,
     pub(crate) predict: Limit,
-    /// The same few batches in every epoch, for training and for validation.
+    /// The batches of `overfit_batches`, for training and validation.
     pub(crate) overfit: Option<Limit>,
-    /// After how many epochs the loaders are made anew.
+    /// The number of epochs after which the loaders are created again.
     pub(crate) reload_every_n_epochs: Option<usize>,
 }
 
@@ -34,11 +34,17 @@ impl LimitSettings {
         ] {
             limit.check(setting, errors);
         }
-        if self.overfit.is_some_and(Limit::is_zero) {
-            errors.add("`overfit_batches(0)` trains on nothing", "leave it out to train on all batches");
+        if let Some(overfit) = self.overfit.filter(|overfit| overfit.is_zero()) {
+            errors.add(
+                format!("`overfit_batches` must be greater than 0, found {overfit}"),
+                "remove it to train on all batches",
+            );
         }
         if self.reload_every_n_epochs == Some(0) {
-            errors.add("`reload_dataloaders_every_n_epochs(0)` never comes", "leave it out to make the loaders once");
+            errors.add(
+                "`reload_dataloaders_every_n_epochs` must be at least 1, found 0",
+                "remove it to create the loaders once",
+            );
         }
     }
 
@@ -49,8 +55,8 @@ impl LimitSettings {
         put(record, "overfit_batches", optional(*overfit));
     }
 
-    /// Uses the batches of `overfit_batches` for training and validation. Validation that was turned
-    /// off stays off.
+    /// Uses the batches of `overfit_batches` for training and validation. Validation that was
+    /// turned off stays off.
     pub(super) fn apply_overfit(&mut self) {
         if let Some(share) = self.overfit {
             self.train = share;
@@ -69,43 +75,44 @@ impl LimitSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Uses this share of the training batches of each epoch.
+    /// Limits the training batches of each epoch: a number of batches, or a fraction. Default: all.
     #[must_use]
     pub fn limit_train_batches(mut self, limit: impl Into<Limit>) -> Self {
         self.settings.limits.train = limit.into();
         self
     }
 
-    /// Uses this share of the validation batches; 0 turns validation off.
+    /// Limits the validation batches: a number of batches, or a fraction. `0` disables validation.
+    /// Default: all.
     #[must_use]
     pub fn limit_val_batches(mut self, limit: impl Into<Limit>) -> Self {
         self.settings.limits.val = limit.into();
         self
     }
 
-    /// Uses this share of the test batches.
+    /// Limits the test batches: a number of batches, or a fraction. Default: all.
     #[must_use]
     pub fn limit_test_batches(mut self, limit: impl Into<Limit>) -> Self {
         self.settings.limits.test = limit.into();
         self
     }
 
-    /// Uses this share of the prediction batches.
+    /// Limits the prediction batches: a number of batches, or a fraction. Default: all.
     #[must_use]
     pub fn limit_predict_batches(mut self, limit: impl Into<Limit>) -> Self {
         self.settings.limits.predict = limit.into();
         self
     }
 
-    /// Trains on the same few batches in every epoch, in the order of the dataset whatever the loader says, and validates on as many of
-    /// the validation loader: a model that cannot learn them by heart has a mistake.
+    /// Trains on the same few batches in every epoch, and validates on as many of the validation
+    /// loader: a model that cannot overfit them contains an error. Shuffling is disabled.
     #[must_use]
     pub fn overfit_batches(mut self, share: impl Into<Limit>) -> Self {
         self.settings.limits.overfit = Some(share.into());
         self
     }
 
-    /// Asks the data module for its loaders anew after every so many epochs.
+    /// Requests new loaders from the data module every `epochs` epochs. Default: never.
     #[must_use]
     pub fn reload_dataloaders_every_n_epochs(mut self, epochs: usize) -> Self {
         self.settings.limits.reload_every_n_epochs = Some(epochs);

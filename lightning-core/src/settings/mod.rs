@@ -55,7 +55,7 @@ pub(crate) struct Settings {
     pub(crate) run: RunSettings,
     /// The run that `fast_dev_run` tries out. Filled by [`check`](Self::check).
     pub(crate) whole: WholeRun,
-    /// The settings that were requested by name and that `barebones` disables.
+    /// The settings requested by name that `barebones` disables.
     pub(crate) asked: Vec<&'static str>,
 }
 
@@ -121,7 +121,8 @@ impl Settings {
             validation,
             output,
             numerics,
-            // Another device may round differently, which `fit` cannot rule out; the device is not compared.
+            // Another device may round differently, which `fit` cannot rule out; the device is not
+            // compared.
             accelerator: _,
             strategy,
             run,
@@ -148,10 +149,7 @@ impl Settings {
         let dev_run = self.run.fast_dev_run.map(|_| "fast_dev_run");
         let anomaly = self.optimization.detect_anomaly.then_some("detect_anomaly(true)");
         for asked in self.asked.iter().copied().chain(dev_run).chain(anomaly) {
-            errors.add(
-                format!("`barebones(true)` and `{asked}` are set, and a barebones run has no such thing"),
-                "leave one of the two out",
-            );
+            errors.add(format!("`barebones(true)` disables `{asked}`, and both are set"), "remove one of the two");
         }
     }
 

@@ -1,11 +1,12 @@
-//! In which float types a run computes.
+//! The float types of a run, and gradient checkpointing.
 
 use super::{SettingsRecord, builder::TrainerBuilder, put};
 use crate::precision::{self, IntoPrecision, Numerics};
 
 impl<M> TrainerBuilder<M> {
-    /// In which float types to keep parameters and to compute: a [`Precision`](crate::Precision) or its name (`"bf16-mixed"`, …).
-    /// Default: in those that the module and its batches have, which is float32 unless a program says otherwise.
+    /// Sets the float types of parameters and computation: a [`Precision`](crate::Precision) or its
+    /// name (`"bf16-mixed"`, …). Default: the types of the module and its batches, which are
+    /// float32 unless the program chooses others.
     #[must_use]
     pub fn precision(mut self, precision: impl IntoPrecision) -> Self {
         if let Some(precision) = self.errors.take(precision.into_precision()) {
@@ -14,8 +15,8 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether the backward pass computes activations that are cheap to compute again, rather than keep them from the forward
-    /// pass: less memory for more time, and the same numbers. Default no.
+    /// Whether the backward pass recomputes cheap activations in place of storing them in the
+    /// forward pass. This takes less memory and more time; the results are the same. Default: no.
     #[must_use]
     pub fn gradient_checkpointing(mut self, enable: bool) -> Self {
         self.settings.numerics.gradient_checkpointing = enable;
@@ -25,7 +26,7 @@ impl<M> TrainerBuilder<M> {
 
 /// Adds the precision, if one was chosen: without one, the types are those of the module.
 pub(super) fn record(numerics: Numerics, record: &mut SettingsRecord) {
-    // Recomputed activations are the same numbers.
+    // Recomputed activations are the same numbers, so that the setting is not compared.
     let Numerics { precision, gradient_checkpointing: _ } = numerics;
     if let Some(precision) = precision {
         put(record, precision::SETTING, precision);

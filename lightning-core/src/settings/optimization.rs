@@ -1,4 +1,4 @@
-//! From the gradients of a batch to the update.
+//! Gradient accumulation, clipping and the update.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,17 @@ use crate::{
     optim::{Clip, ClipAlgorithm},
 };
 
-/// From a batch's gradients to the update.
+/// Gradient accumulation, clipping and the update.
 #[derive(Clone, Debug)]
 pub(crate) struct OptimizationSettings {
+    /// The number of micro-batches of an optimizer step.
     pub(crate) accumulate: u64,
-    /// The same by the epoch from which on it holds, where it changes.
+    /// The same by the first epoch it applies to, with `GradientAccumulationScheduler`.
     pub(crate) accumulation: BTreeMap<u64, u64>,
     pub(crate) clip: Option<f64>,
     pub(crate) clip_by: ClipAlgorithm,
     pub(crate) detect_anomaly: bool,
-    /// Whether optimizers make one pass over the buffers where they can.
+    /// Whether CPU optimizers use the fused kernels.
     pub(crate) fused: bool,
 }
 
@@ -35,36 +36,37 @@ impl Default for OptimizationSettings {
 }
 
 impl OptimizationSettings {
-    /// How gradients are clipped, if they are.
+    /// Returns how gradients are clipped.
     pub(crate) fn clip(&self) -> Option<Clip> {
         self.clip.map(|limit| Clip { limit, algorithm: self.clip_by })
     }
 
-    /// Batches in a window of an epoch.
-    pub(crate) fn window(&self, epoch: u64) -> u64 {
+    /// Returns the number of micro-batches of an optimizer step in an epoch.
+    pub(crate) fn micro_batches(&self, epoch: u64) -> u64 {
         self.accumulation.range(..=epoch).next_back().map_or(self.accumulate, |(_, batches)| *batches)
     }
 
-    /// Whether a window ever has more than one batch.
+    /// Whether an optimizer step has more than one micro-batch in any epoch.
     pub(crate) fn accumulates(&self) -> bool {
         self.accumulate > 1 || self.accumulation.values().any(|batches| *batches > 1)
     }
 
-    /// Optimizer steps in the first `epochs` epochs, each of so many batches.
+    /// Returns the number of optimizer steps in the first `epochs` epochs of `batches` batches
+    /// each.
     pub(crate) fn steps(&self, epochs: u64, batches: u64) -> u64 {
         let mut steps: u64 = 0;
         let changes = std::iter::once(0).chain(self.accumulation.keys().copied().filter(|epoch| *epoch > 0));
         let ends = self.accumulation.keys().copied().filter(|epoch| *epoch > 0).chain(std::iter::once(epochs));
         for (from, to) in changes.zip(ends) {
             let to = to.min(epochs);
-            let of_epoch = batches.div_ceil(self.window(from).max(1));
+            let of_epoch = batches.div_ceil(self.micro_batches(from).max(1));
             steps = steps.saturating_add(to.saturating_sub(from).saturating_mul(of_epoch));
         }
         steps
     }
 
-    /// As a program writes it.
-    pub(crate) fn accumulation_text(&self) -> String {
+    /// Returns the accumulation as text, for the record.
+    fn accumulation_text(&self) -> String {
         if self.accumulation.is_empty() {
             return self.accumulate.to_string();
         }
@@ -77,20 +79,21 @@ impl OptimizationSettings {
 impl OptimizationSettings {
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         if self.accumulate == 0 {
-            errors.add("`accumulate_grad_batches(0)` never steps", "use 1 for a step on every batch");
+            errors.add("`accumulate_grad_batches` must be at least 1, found 0", "use 1 for a step on every batch");
         }
         if let Some(clip) = self.clip
             && !(clip.is_finite() && clip > 0.0)
         {
             errors.add(
-                format!("`gradient_clip_val` must be positive, found {clip:?}"),
-                "give a positive number, or leave it out for no clipping",
+                format!("`gradient_clip_val` must be positive and finite, found {clip:?}"),
+                "remove it to train without clipping",
             );
         }
     }
 
     pub(super) fn record(&self, record: &mut SettingsRecord) {
-        // `accumulation` is part of `accumulation_text`; looking for anomalies changes no number.
+        // `accumulation` is part of `accumulation_text`; `detect_anomaly` does not change the
+        // results.
         let Self { accumulate: _, accumulation: _, clip, clip_by, detect_anomaly: _, fused } = self;
         put(record, "accumulate_grad_batches", self.accumulation_text());
         put(record, "gradient_clip_val", optional(*clip));
@@ -100,39 +103,42 @@ impl OptimizationSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Takes an optimizer step every n batches, with the mean of their gradients; a shorter last window of an epoch is
-    /// divided by its own size. Default 1.
+    /// Takes an optimizer step every `batches` batches, with the mean of their gradients. If fewer
+    /// are left at the end of an epoch, their mean is taken. Default: 1.
     #[must_use]
     pub fn accumulate_grad_batches(mut self, batches: u64) -> Self {
         self.settings.optimization.accumulate = batches;
         self
     }
 
-    /// Clips gradients: their total norm, or each element with [`gradient_clip_algorithm`](Self::gradient_clip_algorithm).
+    /// Clips gradients: their total norm, or each element with
+    /// [`gradient_clip_algorithm`](Self::gradient_clip_algorithm). Default: no clipping.
     #[must_use]
     pub fn gradient_clip_val(mut self, limit: f64) -> Self {
         self.settings.optimization.clip = Some(limit);
         self
     }
 
-    /// How gradients are clipped. Default: by their total norm.
+    /// Sets how gradients are clipped. Default: by their total norm.
     #[must_use]
     pub fn gradient_clip_algorithm(mut self, algorithm: ClipAlgorithm) -> Self {
         self.settings.optimization.clip_by = algorithm;
         self
     }
 
-    /// Looks at the loss and at every gradient of every batch, and ends the run at the first that is not finite, with the
-    /// parameter's name. It waits for the device in every batch. Default no.
+    /// Whether to check the loss and every gradient in every batch. The run ends with an error at
+    /// the first value that is not finite; the error names the parameter. The check waits for the
+    /// device in every batch. Default: no.
     #[must_use]
     pub fn detect_anomaly(mut self, detect: bool) -> Self {
         self.settings.optimization.detect_anomaly = detect;
         self
     }
 
-    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one pass over its memory instead of one
-    /// for each of Burn's operations. The numbers are the same, except that averages too small for a normal number are zero.
-    /// Parameters of other types than `f32` and `f64`, and other optimizers, are Burn's either way. Default yes.
+    /// Whether SGD, Adam, AdamW, RMSprop, AdaGrad and Lion update a parameter on the CPU in one
+    /// pass over its memory, and not in one for each operation of Burn. The results are the same,
+    /// except that averages below the smallest normal number are zero. Parameters of other types
+    /// than `f32` and `f64`, and other optimizers, always use Burn's implementation. Default: yes.
     #[must_use]
     pub fn fused_optimizers(mut self, fused: bool) -> Self {
         self.settings.optimization.fused = fused;
@@ -145,11 +151,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_change_at_their_epochs() {
+    fn micro_batches_change_at_their_epochs() {
         let settings =
             OptimizationSettings { accumulation: BTreeMap::from([(2, 4), (5, 3)]), ..OptimizationSettings::default() };
-        let windows: Vec<u64> = (0..8).map(|epoch| settings.window(epoch)).collect();
-        assert_eq!(windows, [1, 1, 4, 4, 4, 3, 3, 3]);
+        let micro_batches: Vec<u64> = (0..8).map(|epoch| settings.micro_batches(epoch)).collect();
+        assert_eq!(micro_batches, [1, 1, 4, 4, 4, 3, 3, 3]);
         // Ten batches: 10 steps in each of the first two epochs, then 3 in each of three, then 4.
         let steps: Vec<u64> = [0, 1, 2, 3, 5, 6].map(|epochs| settings.steps(epochs, 10)).to_vec();
         assert_eq!(steps, [0, 10, 20, 23, 29, 33]);

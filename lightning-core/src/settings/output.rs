@@ -1,4 +1,4 @@
-//! What is shown and written.
+//! Logs, checkpoints and what is printed.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{SettingsRecord, builder::TrainerBuilder};
 use crate::error::ConfigErrors;
 
-/// What is shown and written.
+/// Logs, checkpoints and what is printed.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputSettings {
     pub(crate) log_every_n_steps: u64,
@@ -33,11 +33,11 @@ impl Default for OutputSettings {
 impl OutputSettings {
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         if self.log_every_n_steps == 0 {
-            errors.add("`log_every_n_steps(0)` never comes", "use `no_logger()` to log nothing");
+            errors.add("`log_every_n_steps` must be at least 1, found 0", "use `no_logger()` to disable logging");
         }
     }
 
-    /// Adds nothing: what is shown and written does not change what is computed.
+    /// Adds nothing: output does not change the results.
     pub(super) fn record(&self, record: &mut SettingsRecord) {
         let Self {
             log_every_n_steps: _,
@@ -50,7 +50,7 @@ impl OutputSettings {
         let _ = record;
     }
 
-    /// Turns everything off, for a barebones run.
+    /// Disables everything, for a barebones run.
     pub(super) fn silence(&mut self) {
         self.progress_bar = false;
         self.model_summary = false;
@@ -60,43 +60,44 @@ impl OutputSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Sends the values of single steps to the loggers every n optimizer steps. Default 50.
+    /// Sends the values of single steps to the loggers every `steps` optimizer steps. Default: 50.
     #[must_use]
-    pub fn log_every_n_steps(mut self, batches: u64) -> Self {
-        self.settings.output.log_every_n_steps = batches;
+    pub fn log_every_n_steps(mut self, steps: u64) -> Self {
+        self.settings.output.log_every_n_steps = steps;
         self.settings.asked.push("log_every_n_steps");
         self
     }
 
-    /// Logs nothing.
+    /// Disables the default logger.
     #[must_use]
     pub fn no_logger(mut self) -> Self {
         self.settings.output.default_logger = false;
         self
     }
 
-    /// Whether a run without a [`ModelCheckpoint`](crate::ModelCheckpoint) keeps its latest checkpoint. Default yes.
+    /// Whether a run without a [`ModelCheckpoint`](crate::ModelCheckpoint) saves its latest
+    /// checkpoint. Default: yes.
     #[must_use]
     pub fn enable_checkpointing(mut self, enable: bool) -> Self {
         self.settings.output.checkpointing = enable;
         self.asked(enable, "enable_checkpointing(true)")
     }
 
-    /// Whether progress is shown. Default yes.
+    /// Whether to show a progress bar. Default: yes.
     #[must_use]
     pub fn enable_progress_bar(mut self, enable: bool) -> Self {
         self.settings.output.progress_bar = enable;
         self.asked(enable, "enable_progress_bar(true)")
     }
 
-    /// Whether the model's summary is printed before training. Default yes.
+    /// Whether to print a summary of the model before training. Default: yes.
     #[must_use]
     pub fn enable_model_summary(mut self, enable: bool) -> Self {
         self.settings.output.model_summary = enable;
         self.asked(enable, "enable_model_summary(true)")
     }
 
-    /// The folder for logs and checkpoints where nothing says otherwise. Default: the working folder.
+    /// Sets the default folder of logs and checkpoints. Default: the working folder.
     #[must_use]
     pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.settings.output.root = folder.as_ref().to_path_buf();

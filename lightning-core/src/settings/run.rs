@@ -1,4 +1,4 @@
-//! How a whole run is carried out.
+//! Settings of a whole run.
 
 use super::{SettingsRecord, builder::TrainerBuilder};
 use crate::{
@@ -6,14 +6,14 @@ use crate::{
     error::ConfigErrors,
 };
 
-/// How a whole run is carried out.
+/// Settings of a whole run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunSettings {
     pub(crate) fast_dev_run: Option<u64>,
     pub(crate) barebones: bool,
     pub(crate) deterministic: bool,
     pub(crate) profiler: Option<Profiler>,
-    /// Whether the C library's allocator is told to keep freed memory.
+    /// Whether the C library's allocator is tuned.
     #[cfg(feature = "tune-allocator")]
     pub(crate) tune_allocator: bool,
     pub(crate) readback: ReadBack,
@@ -36,11 +36,11 @@ impl Default for RunSettings {
 impl RunSettings {
     pub(super) fn check(&self, errors: &mut ConfigErrors) {
         if self.fast_dev_run == Some(0) {
-            errors.add("`fast_dev_run(0)` runs nothing", "give the number of batches to try, as in `fast_dev_run(1)`");
+            errors.add("`fast_dev_run` must be at least 1 batch, found 0", "write `fast_dev_run(1)` for one batch");
         }
     }
 
-    /// Adds nothing: a `fast_dev_run` is not resumed, and the rest does not change what is computed.
+    /// Adds nothing: a `fast_dev_run` is not resumed, and the others do not change the results.
     pub(super) fn record(&self, record: &mut SettingsRecord) {
         let Self {
             fast_dev_run: _,
@@ -55,45 +55,50 @@ impl RunSettings {
     }
 }
 
-/// When logged tensors come back to the host.
+/// When logged tensors are read to the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum ReadBack {
-    /// At once on a host device, once per log interval on any other.
+    /// Immediately on a host device, once per log interval on any other.
     #[default]
     Auto,
-    /// Once per log interval everywhere: lets a test count the waits on a host device.
+    /// Once per log interval on every device, so that a test can count the reads on a host device.
     Deferred,
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Tries everything on `batches` batches: one epoch, no sanity check, no checkpoints, no loggers, no early stopping. Schedules are made
-    /// for the whole run ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that the first steps are its first steps.
+    /// Runs one epoch of `batches` batches, without sanity check, checkpoints, loggers and early
+    /// stopping. Schedules are computed for the whole run
+    /// ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that these
+    /// steps equal its first steps. Default: off.
     #[must_use]
     pub fn fast_dev_run(mut self, batches: u64) -> Self {
         self.settings.run.fast_dev_run = Some(batches);
         self
     }
 
-    /// Runs the loop and nothing around it, to measure it: no loggers, no logging, no checkpoints, no progress, no summary, no sanity
-    /// check. Asking for one of these as well is an error of [`build`](Self::build). Default no.
+    /// Whether to run only the loop, to measure it: without loggers, logging, checkpoints, progress
+    /// bar, summary and sanity check. [`build`](Self::build) returns an error if one of these is
+    /// requested too. Default: no.
     #[must_use]
     pub fn barebones(mut self, barebones: bool) -> Self {
         self.settings.run.barebones = barebones;
         self
     }
 
-    /// Refuses, in [`build`](Self::build), whatever would make two runs of one seed differ: a device that chooses its kernels by timing
-    /// them, which is every one but the processor, and settings that depend on the clock (`max_time`, `Every`). Without it a run on the
-    /// processor is the same to the last bit too; this makes sure of it. Default no.
+    /// Whether [`build`](Self::build) rejects what can make two runs with one seed differ: devices
+    /// that choose their kernels by timing them, which are all but the CPU, and settings that
+    /// depend on the clock (`max_time`, `Every`). Runs on the CPU are bit-identical without this
+    /// setting too, if they do not use such settings. Default: no.
     #[must_use]
     pub fn deterministic(mut self, deterministic: bool) -> Self {
         self.settings.run.deterministic = deterministic;
         self
     }
 
-    /// Measures where the time goes, and prints it at the end of each run: a [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
-    /// [`Trainer::profile`](crate::Trainer::profile) has the figures.
+    /// Measures the time of each action, and prints it at the end of each run: a
+    /// [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
+    /// [`Trainer::profile`](crate::Trainer::profile) returns the times. Default: no profiler.
     #[must_use]
     pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
         self.settings.run.profiler = self.errors.take(profiler.into_profiler());
@@ -101,11 +106,12 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// Whether the C library's allocator is told to keep freed memory for the next step rather than to give it back to the kernel,
-    /// which makes training on the CPU up to 1.6 times as fast, and to ask for huge pages where the kernel waits to be asked
-    /// (1 GiB of addresses is set aside for them, no memory). It holds for the process from the first [`build`](Self::build)
-    /// on, needs glibc, and leaves settings of the environment (`MALLOC_TRIM_THRESHOLD_`, `GLIBC_TUNABLES`) as they are.
-    /// Default yes.
+    /// Whether the C library's allocator keeps freed memory for the next step in place of returning
+    /// it to the kernel, which makes training on the CPU faster. If transparent huge pages are in
+    /// `madvise` mode, the heap is also marked for them; 1 GiB of addresses, but no memory, is
+    /// reserved for that. It applies to the whole process from the first [`build`](Self::build),
+    /// needs glibc, and does not override the environment (`MALLOC_TRIM_THRESHOLD_`,
+    /// `GLIBC_TUNABLES`). Default: yes.
     #[cfg(feature = "tune-allocator")]
     #[must_use]
     pub fn tune_allocator(mut self, tune: bool) -> Self {
@@ -113,7 +119,7 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// When logged tensors come back to the host; for tests.
+    /// Sets when logged tensors are read to the host; for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn read_back(mut self, when: ReadBack) -> Self {

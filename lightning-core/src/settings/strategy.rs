@@ -1,4 +1,4 @@
-//! How a run is spread over devices and machines: which of an accelerator's devices it uses.
+//! The strategy, the devices and the machines of a run.
 
 use std::fmt;
 
@@ -7,13 +7,14 @@ use burn::tensor::Device;
 use super::{SettingsRecord, accelerator::Accelerator, builder::TrainerBuilder};
 use crate::error::{ConfigErrors, Error, Result};
 
-/// What [`devices`](crate::trainer::TrainerBuilder::devices) takes: a number of devices, or the indices of some.
+/// What [`devices`](crate::trainer::TrainerBuilder::devices) takes: a number of devices, or their
+/// indices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Devices {
-    /// The first so many.
+    /// The first `n` devices.
     Count(i128),
-    /// The ones at these places of the accelerator's list.
+    /// The devices with these indices in the accelerator's list, counted from 0.
     Indices(Vec<usize>),
 }
 
@@ -50,7 +51,7 @@ impl fmt::Display for Devices {
     }
 }
 
-/// How a run is spread over devices and machines.
+/// The strategy, the devices and the machines of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct StrategySettings {
     pub(crate) devices: Devices,
@@ -64,7 +65,7 @@ impl Default for StrategySettings {
     }
 }
 
-const ONE_DEVICE: &str = "a run uses one device: leave it out, or choose one by its index, as in `devices([0])`";
+const ONE_DEVICE: &str = "a run uses one device: remove the setting, or write an index, as in `devices([0])`";
 
 impl StrategySettings {
     pub(crate) fn check(&self, problems: &mut ConfigErrors) {
@@ -75,32 +76,28 @@ impl StrategySettings {
         };
         match count {
             1 => {}
-            ..1 => problems.add(format!("`devices({devices})` is no device"), ONE_DEVICE),
-            _ => problems.add(format!("`devices({devices})` is more than one device"), ONE_DEVICE),
+            _ => problems.add(format!("`devices` must name 1 device, found `devices({devices})`"), ONE_DEVICE),
         }
         match num_nodes {
             1 => {}
-            0 => problems.add("`num_nodes(0)` runs nowhere", "leave it out to run on this machine"),
-            _ => problems.add(
-                format!("`num_nodes({num_nodes})` is more than one machine"),
-                "a run uses one machine: leave it out",
-            ),
+            _ => problems
+                .add(format!("`num_nodes` must be 1, found {num_nodes}"), "a run uses one machine: remove the setting"),
         }
         if !matches!(strategy.as_str(), "auto" | "single_device") {
             problems.add(
-                format!("`strategy({strategy:?})` spreads a run over devices"),
-                "a run uses one device: use \"auto\" or \"single_device\"",
+                format!("unknown strategy `{strategy}`"),
+                "use \"auto\" or \"single_device\": a run uses one device",
             );
         }
     }
 
-    /// Adds nothing: one device computes what another computes.
+    /// Adds nothing: the choice of the one device does not change the results.
     pub(super) fn record(&self, record: &mut SettingsRecord) {
         let Self { devices: _, num_nodes: _, strategy: _ } = self;
         let _ = record;
     }
 
-    /// The place of the run's device in the accelerator's list.
+    /// Returns the index of the run's device in the accelerator's list.
     pub(crate) fn index(&self) -> usize {
         match &self.devices {
             Devices::Count(_) => 0,
@@ -109,10 +106,10 @@ impl StrategySettings {
     }
 }
 
-/// The accelerator's device at a place of its list.
+/// Returns the accelerator's device with this index.
 ///
 /// # Errors
-/// When the accelerator is not part of the build, or has no list of devices to choose from.
+/// If the accelerator is not part of the build, or does not have several devices.
 pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device> {
     if index == 0 {
         return accelerator.device();
@@ -133,32 +130,34 @@ pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device
         Accelerator::Auto | Accelerator::Cpu => {
             let name = accelerator.name();
             Err(Error::config(format!(
-                "`devices([{index}])` chooses among devices, and `accelerator(\"{name}\")` has one"
+                "`devices([{index}])` needs an accelerator with several devices, found `accelerator(\"{name}\")`"
             ))
-            .help("name the accelerator whose device it is, as in `accelerator(\"cuda\")`, or leave `devices` out"))
+            .help("name the device's accelerator, as in `accelerator(\"cuda\")`, or remove `devices`"))
         }
         #[allow(unreachable_patterns, reason = "with every feature on, nothing is left")]
-        // Says that it is not part of the build.
+        // Returns the error that the accelerator is not part of the build.
         missing => missing.device(),
     }
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Which device: one of the accelerator's by its index (`[1]`), or their number, which is 1. Default: the first.
+    /// Sets the device: an index in the accelerator's list (`[1]`), or the number of devices, which
+    /// must be 1. Default: the first device.
     #[must_use]
     pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
         self.settings.strategy.devices = devices.into();
         self
     }
 
-    /// How many machines. Only 1, the default, is possible.
+    /// Sets the number of machines, which must be 1. Default: 1.
     #[must_use]
     pub fn num_nodes(mut self, machines: usize) -> Self {
         self.settings.strategy.num_nodes = machines;
         self
     }
 
-    /// How a run is spread over devices: `"auto"`, the default, and `"single_device"` are possible, and mean the same.
+    /// Sets how devices train together: `"auto"` or `"single_device"`, which are the same. Default:
+    /// `"auto"`.
     #[must_use]
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.settings.strategy.strategy = strategy.into();

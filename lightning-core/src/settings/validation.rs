@@ -5,12 +5,12 @@ use std::{fmt, time::Duration};
 use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
 use crate::{error::ConfigErrors, progress::Limit};
 
-/// Optimizer steps over the whole run: `val_check_interval(Steps(500))`.
+/// A number of optimizer steps, counted over the whole run: `val_check_interval(Steps(500))`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "it is written as `Steps(500)`")]
 pub struct Steps(pub u64);
 
-/// Time on the clock: `val_check_interval(Every(Duration::from_secs(600)))`.
+/// A time: `val_check_interval(Every(Duration::from_secs(600)))`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "it is written as `Every(duration)`")]
 pub struct Every(pub Duration);
@@ -19,11 +19,11 @@ pub struct Every(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ValCheckInterval {
-    /// Training batches, or a fraction of an epoch of them.
+    /// A number of training batches, or a fraction of an epoch.
     Share(Limit),
-    /// Optimizer steps over the whole run.
+    /// A number of optimizer steps, counted over the whole run.
     Steps(u64),
-    /// Time since the last validation ended.
+    /// The time since the last validation ended.
     Time(Duration),
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for ValCheckInterval {
 }
 
 impl ValCheckInterval {
-    fn never_comes(self) -> bool {
+    fn is_zero(self) -> bool {
         match self {
             Self::Share(limit) => limit.is_zero(),
             Self::Steps(steps) => steps == 0,
@@ -74,7 +74,7 @@ impl ValCheckInterval {
 /// When validation runs inside `fit`.
 #[derive(Clone, Debug)]
 pub(crate) struct ValidationSettings {
-    /// `None`: the interval is counted over the whole run, and epochs have no say.
+    /// `None`: batches are counted over the whole run, not in each epoch.
     pub(crate) every_n_epochs: Option<usize>,
     pub(crate) interval: ValCheckInterval,
     pub(crate) sanity_steps: u64,
@@ -87,12 +87,12 @@ impl Default for ValidationSettings {
 }
 
 impl ValidationSettings {
-    /// Whether validation runs at the end of every epoch, and at no other time.
+    /// Whether validation runs only at the end of every epoch.
     pub(crate) fn is_once_an_epoch(&self) -> bool {
         self.interval == ValCheckInterval::from(Limit::ALL) && self.every_n_epochs == Some(1)
     }
 
-    /// Whether an epoch may have no validation.
+    /// Whether there may be epochs without validation.
     pub(crate) fn skips_epochs(&self) -> bool {
         self.every_n_epochs != Some(1)
             || matches!(self.interval, ValCheckInterval::Steps(_) | ValCheckInterval::Time(_))
@@ -105,28 +105,30 @@ impl ValidationSettings {
         if let ValCheckInterval::Share(limit) = interval {
             limit.check("val_check_interval", errors);
         }
-        if interval.never_comes() {
+        if interval.is_zero() {
             errors.add(
-                format!("`val_check_interval({interval})` is no interval"),
-                "give a number, a fraction or a time above 0; `limit_val_batches(0)` turns validation off",
+                format!("`val_check_interval` must be greater than 0, found {interval}"),
+                "write `limit_val_batches(0)` to disable validation",
             );
         }
         match every_n_epochs {
-            Some(0) => errors
-                .add("`check_val_every_n_epoch(0)` never comes", "use `limit_val_batches(0)` to turn validation off"),
+            Some(0) => errors.add(
+                "`check_val_every_n_epoch` must be at least 1, found 0",
+                "write `limit_val_batches(0)` to disable validation",
+            ),
             None if matches!(interval, ValCheckInterval::Share(Limit::Fraction(_))) => errors.add(
                 format!(
-                    "`check_val_every_n_epoch(None)` counts batches over the run, and `val_check_interval({interval})` is \
-                     a fraction of an epoch"
+                    "`check_val_every_n_epoch(None)` needs an interval that is not a fraction of an epoch, found \
+                     `val_check_interval({interval})`"
                 ),
-                "give `val_check_interval` a number of batches",
+                "write a number of batches, `Steps(…)` or `Every(…)`",
             ),
             _ => {}
         }
     }
 
     pub(super) fn record(&self, record: &mut SettingsRecord) {
-        // The sanity check leaves no trace.
+        // The sanity check does not change the results.
         let Self { interval, every_n_epochs, sanity_steps: _ } = self;
         put(record, "val_check_interval", interval);
         put(record, "check_val_every_n_epoch", optional(*every_n_epochs));
@@ -134,7 +136,7 @@ impl ValidationSettings {
 }
 
 impl<M> TrainerBuilder<M> {
-    /// Validation batches tried before training. Default 2.
+    /// Sets the number of validation batches that are run before training, as a check. Default: 2.
     #[must_use]
     pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
         self.settings.validation.sanity_steps = batches;
@@ -144,25 +146,26 @@ impl<M> TrainerBuilder<M> {
         self
     }
 
-    /// When validation runs. Default: at the end of every epoch.
+    /// Sets when validation runs. Default: at the end of every epoch.
     ///
     /// | interval | validates |
     /// |---|---|
     /// | `100` | after every 100th training batch of an epoch |
     /// | `0.25` | four times an epoch |
     /// | `Steps(500)` | after every 500th optimizer step of the run |
-    /// | `Every(Duration::from_secs(600))` | after the batch at which the last validation is ten minutes past |
+    /// | `Every(Duration::from_secs(600))` | after a batch, ten minutes after the last validation |
     ///
-    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is counted over the whole run, so that
-    /// it may be longer than an epoch.
+    /// With [`check_val_every_n_epoch(None)`](Self::check_val_every_n_epoch) a number of batches is
+    /// counted over the whole run, so that it may be longer than an epoch.
     #[must_use]
     pub fn val_check_interval(mut self, interval: impl Into<ValCheckInterval>) -> Self {
         self.settings.validation.interval = interval.into();
         self
     }
 
-    /// Validates in every n-th epoch only; `None`: by [`val_check_interval`](Self::val_check_interval) alone, whose batches are then
-    /// counted over the whole run. Default 1.
+    /// Validates only in every n-th epoch. With `None`, only
+    /// [`val_check_interval`](Self::val_check_interval) decides, and its batches are counted over
+    /// the whole run. Default: 1.
     #[must_use]
     pub fn check_val_every_n_epoch(mut self, epochs: impl Into<Option<usize>>) -> Self {
         self.settings.validation.every_n_epochs = epochs.into();

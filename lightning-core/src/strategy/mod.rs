@@ -1,7 +1,7 @@
 //! How many devices train together.
 //!
-//! The engine asks a [`Strategy`] wherever the answer depends on that. A strategy for several devices
-//! is a file of this folder and one arm of [`strategy`].
+//! The engine asks a [`Strategy`] wherever the answer depends on that. A strategy for several
+//! devices is a file of this folder and one arm of [`strategy`].
 
 mod single_device;
 

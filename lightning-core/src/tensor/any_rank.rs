@@ -1,6 +1,6 @@
-//! From a rank known at run time to the `const D` of a tensor.
+//! Converts a rank known at run time to the `const D` of a tensor.
 
-/// Runs `$body` with `$d` as the constant of the rank, or `$other` for a rank that no tensor of a module has.
+/// Runs `$body` with the rank as the constant `$d`, or `$other` if the rank is not from 1 to 8.
 macro_rules! with_rank {
     ($rank:expr, $d:ident => $body:expr, $other:expr) => {
         match $rank {

@@ -1,4 +1,4 @@
-//! Tensors of any rank and kind on their way between a device and a file.
+//! Tensors of any rank and kind, to be written to or read from a file.
 
 use burn::tensor::{
     Bool, DType, Device, Float, Int, Tensor, TensorData, Transaction,
@@ -10,27 +10,28 @@ use crate::{
     tensor::{any_rank::with_rank, readback},
 };
 
-/// A tensor that has been handed over for saving: it shares its memory with the original, outside of any graph.
+/// A tensor to be saved. It shares its memory with the original, outside the autodiff graph.
 #[derive(Clone, Debug)]
 pub(crate) enum Handle {
     /// On a device.
     Device(BridgeTensor),
-    /// On the host already.
+    /// On the host.
     Host(TensorData),
 }
 
 impl Handle {
-    /// A float tensor, detached.
+    /// Creates a handle of a float tensor, which is detached.
     pub(crate) fn float<const D: usize>(tensor: Tensor<D>) -> Self {
         Self::Device(tensor.inner().into_bridge())
     }
 
-    /// An integer or boolean tensor.
+    /// Creates a handle of an integer or boolean tensor.
     pub(crate) fn other<const D: usize, K: Basic>(tensor: Tensor<D, K>) -> Self {
         Self::Device(tensor.into_bridge())
     }
 
-    /// Shape and values of a float tensor whose memory is the host's already, without a copy where it lies in one piece; `None` for others.
+    /// Returns the shape and the values of a float tensor in host memory; `None` for other tensors.
+    /// A contiguous tensor is not copied.
     pub(crate) fn on_host(&self) -> Option<(Vec<usize>, Tensor<1>)> {
         let dims = self.dims();
         let Self::Device(tensor) = self else { return None };
@@ -51,10 +52,10 @@ impl Handle {
     }
 }
 
-/// The values of all handles on the host, in one transaction.
+/// Reads the values of all handles in one transaction.
 ///
 /// # Errors
-/// When the device fails.
+/// If the device fails.
 pub(crate) fn read_all(handles: Vec<Handle>) -> Result<Vec<TensorData>> {
     // sync: once per checkpoint.
     let mut transaction = Transaction::default();
@@ -77,7 +78,7 @@ pub(crate) fn read_all(handles: Vec<Handle>) -> Result<Vec<TensorData>> {
         .map(|place| {
             place
                 .or_else(|| read.next())
-                .ok_or_else(|| Error::new(ErrorKind::Device, "the device gave too few tensors back"))
+                .ok_or_else(|| Error::new(ErrorKind::Device, "the device returned too few tensors"))
         })
         .collect()
 }
@@ -92,10 +93,10 @@ fn register(transaction: Transaction, tensor: BridgeTensor) -> Result<Transactio
         } else {
             transaction.register(Tensor::<D, Float>::from_bridge(tensor))
         }
-    }), Err(Error::new(ErrorKind::Checkpoint, format!("a tensor of rank {rank} cannot be saved"))))
+    }), Err(Error::new(ErrorKind::Checkpoint, format!("a tensor must have a rank from 1 to 8 to be saved, found {rank}"))))
 }
 
-/// A tensor of the same kind, type and device with other values.
+/// Returns a tensor with other values, of the same kind and type and on the same device.
 pub(crate) fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
     fn of<const D: usize, K: Basic>(value: BridgeTensor, data: TensorData) -> BridgeTensor {
         let dtype = value.dtype();
@@ -114,12 +115,13 @@ pub(crate) fn with_data(value: BridgeTensor, data: TensorData) -> BridgeTensor {
     }, value)
 }
 
-/// Whether elements of this type are floats.
+/// Returns whether a type is a float type.
 pub(crate) fn is_float(dtype: DType) -> bool {
     matches!(dtype, DType::F64 | DType::F32 | DType::Flex32 | DType::F16 | DType::BF16)
 }
 
-/// A float tensor of its own type on `device`; `None` for other types, and for a rank that no parameter has.
+/// Creates a float tensor of the type of `data` on `device`; `None` for other types, and for a rank
+/// that parameters do not have.
 pub(crate) fn float_on(device: &Device, data: TensorData) -> Option<BridgeTensor> {
     let dtype = data.dtype();
     if !is_float(dtype) {

@@ -1,4 +1,4 @@
-//! The one place where tensors of the training loop come back to the host.
+//! Reads tensors of the training loop on the host. No other code in the loop does.
 
 use std::cell::Cell;
 
@@ -11,13 +11,13 @@ thread_local! {
     static DEFERRED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How often this thread has waited for a device to hand back logged values. A test counts it.
+/// Returns how often this thread has waited for a device to read logged values. For tests.
 pub fn waits() -> u64 {
     WAITS.get()
 }
 
 /// Reads one-element tensors, all in one transaction.
-// sync: once per log interval, per validation epoch, and when somebody asks for the metrics.
+// sync: once per log interval, per validation epoch, and when a hook or callback reads the metrics.
 pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<f64>> {
     let transaction = tensors.into_iter().fold(Transaction::default(), |all, tensor| all.register(tensor));
     let data = execute(transaction)?;
@@ -31,13 +31,13 @@ pub(crate) fn read_floats(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f64>>> {
     Ok(execute(transaction)?.iter().map(|data| data.iter::<f64>().collect()).collect())
 }
 
-/// Reads counts. A negative one, which no counting gives, is read as 0.
+/// Reads counts. A negative number, which is not a count, is read as 0.
 // sync: as `read_floats`.
 pub(crate) fn read_integers(tensor: Tensor<1, Int>) -> Result<Vec<u64>> {
     Ok(execute(Transaction::default().register(tensor))?.iter().flat_map(counts).collect())
 }
 
-/// Reads what a transaction has registered.
+/// Reads the tensors of a transaction.
 // sync: as the caller says.
 pub(crate) fn execute(transaction: Transaction) -> Result<Vec<TensorData>> {
     WAITS.set(WAITS.get() + 1);
@@ -50,30 +50,31 @@ fn counts(data: &TensorData) -> Vec<u64> {
     data.iter::<i64>().map(|count| u64::try_from(count).unwrap_or(0)).collect()
 }
 
-/// Reads one number of a tensor that already lies in host memory.
+/// Reads one number of a tensor in host memory.
 pub(crate) fn host_scalar(tensor: Tensor<1>) -> f64 {
     // sync: none, the data of a host device is there when the operation returns.
     tensor.into_data().iter::<f64>().next().unwrap_or(f64::NAN)
 }
 
-/// Reads numbers that already lie in host memory.
+/// Reads numbers in host memory.
 pub(crate) fn host_floats(tensor: Tensor<1>) -> Vec<f64> {
     // sync: none, as above.
     tensor.into_data().iter::<f64>().collect()
 }
 
-/// Reads counts that already lie in host memory.
+/// Reads counts in host memory.
 pub(crate) fn host_integers(tensor: Tensor<1, Int>) -> Vec<u64> {
     // sync: none, as above.
     counts(&tensor.into_data())
 }
 
-/// Whether a metric reads what it has on this device at once, instead of keeping it there.
+/// Returns whether a metric reads its tensors on this device at once.
 pub(crate) fn at_once(device: &Device) -> bool {
     !DEFERRED.get() && is_host(device)
 }
 
-/// Runs `body` with metrics that keep everything on its device, as they do on every device other than the host.
+/// Runs `body` with metrics that leave their tensors on the device, as they do on devices other
+/// than the host.
 pub(crate) fn deferring<R>(deferred: bool, body: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -85,7 +86,8 @@ pub(crate) fn deferring<R>(deferred: bool, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Whether the device computes in host memory as operations are issued, so that reading a number waits for nothing.
+/// Returns whether the device computes in host memory as operations are issued, so that reading a
+/// number does not wait.
 pub(crate) fn is_host(device: &Device) -> bool {
     let _ = device;
     #[cfg(feature = "flex")]

@@ -1,4 +1,4 @@
-//! The settings of a trainer, and their check.
+//! Builds a trainer from its settings.
 
 use super::Trainer;
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
 };
 
 impl<M: LightningModule> TrainerBuilder<M> {
-    /// Checks all settings together.
+    /// Checks all settings together, and creates the trainer.
     ///
     /// # Errors
-    /// One error that lists every problem with its remedy.
+    /// If settings or callbacks are not valid: one error with every problem and its remedy.
     pub fn build(self) -> Result<Trainer<M>> {
         let Self { mut settings, errors: mut problems, mut callbacks, mut loggers, resume } = self;
         for callback in &callbacks {
@@ -26,8 +26,8 @@ impl<M: LightningModule> TrainerBuilder<M> {
         let has_checkpoint = callbacks.iter().any(|callback| callback.info().is_checkpoint);
         if has_checkpoint && !settings.output.checkpointing {
             problems.add(
-                "`enable_checkpointing(false)` is set and a `ModelCheckpoint` is given",
-                "leave one of the two out",
+                "`enable_checkpointing(false)` disables the `ModelCheckpoint`, and both are set",
+                "remove one of the two",
             );
         }
         check_barebones(&callbacks, &settings, &mut problems);
@@ -39,15 +39,17 @@ impl<M: LightningModule> TrainerBuilder<M> {
             && !readback::is_host(&device)
         {
             problems.add(
-                format!("`deterministic(true)` is set, and {device:?} chooses its kernels by timing them"),
-                "use `accelerator(\"cpu\")`, or leave one of the two out",
+                format!(
+                    "`deterministic(true)` needs a device with fixed kernels; {device:?} chooses kernels by timing them"
+                ),
+                "write `accelerator(\"cpu\")`, or remove `deterministic(true)`",
             );
         }
-        let by_hand = matches!(M::TRAINING, TrainingMode::Manual);
-        if by_hand {
-            check_by_hand(&settings, &mut problems);
+        let is_manual = matches!(M::TRAINING, TrainingMode::Manual);
+        if is_manual {
+            check_manual_optimization(&settings, &mut problems);
         }
-        check_together(&callbacks, &mut settings, &mut problems, by_hand);
+        check_together(&callbacks, &mut settings, &mut problems, is_manual);
         let mut settings = settings.check(problems)?;
         if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;
@@ -75,77 +77,75 @@ impl<M: LightningModule> TrainerBuilder<M> {
     }
 }
 
-/// Looks at what callbacks have to say together, and takes over what they set.
+/// Checks what callbacks and settings ask for together, and applies the accumulation that a
+/// callback schedules.
 fn check_together<M>(
     callbacks: &[Box<dyn Callback<M>>],
     settings: &mut Settings,
     problems: &mut ConfigErrors,
-    optimizes_by_itself: bool,
+    is_manual: bool,
 ) {
     if callbacks.iter().filter(|callback| callback.info().averages_weights).count() > 1 {
-        problems.add("two callbacks average the weights", "leave one of them out: a checkpoint shows one average");
+        problems.add("at most one callback may average the weights, found two", "remove one of them");
     }
     let mut schedules = callbacks.iter().filter_map(|callback| callback.info().accumulation);
     let Some(schedule) = schedules.next() else { return };
     if schedules.next().is_some() {
-        problems.add("two callbacks schedule the accumulation of gradients", "leave one of them out");
+        problems.add("at most one callback may schedule the accumulation, found two", "remove one of them");
     }
     if settings.optimization.accumulate != 1 {
         problems.add(
             format!(
-                "`accumulate_grad_batches({})` is set, and `GradientAccumulationScheduler` is given",
+                "`accumulate_grad_batches({})` and a `GradientAccumulationScheduler` both set the accumulation",
                 settings.optimization.accumulate
             ),
-            "leave one of the two out; the epochs before the schedule's first have one batch a step",
+            "remove one of the two; before the schedule's first epoch, each batch has an optimizer step",
         );
     }
-    if optimizes_by_itself {
+    if is_manual {
         problems.add(
-            "`GradientAccumulationScheduler` is given, and the module optimizes by itself",
-            "leave it out, and step every n-th batch in `training_step`",
+            "`GradientAccumulationScheduler` is not available with manual optimization",
+            "remove it, and step every n-th batch in `training_step`",
         );
     }
     settings.optimization.accumulation = schedule;
 }
 
-/// What a run without anything around it has no use for.
+/// Rejects callbacks that `barebones(true)` would disable.
 fn check_barebones<M>(callbacks: &[Box<dyn Callback<M>>], settings: &Settings, problems: &mut ConfigErrors) {
     if !settings.run.barebones {
         return;
     }
     if callbacks.iter().any(|callback| callback.info().is_checkpoint) {
-        problems.add(
-            "`barebones(true)` is set and a `ModelCheckpoint` is given, and a barebones run has no such thing",
-            "leave one of the two out",
-        );
+        problems.add("`barebones(true)` disables the `ModelCheckpoint`, and both are set", "remove one of the two");
     }
     for metric in callbacks.iter().flat_map(|callback| callback.info().monitors) {
         problems.add(
-            format!("`barebones(true)` is set, and a callback reads `{metric}`, which is not logged then"),
-            "leave one of the two out",
+            format!("`barebones(true)` disables logging, and a callback monitors `{metric}`"),
+            "remove one of the two",
         );
     }
 }
 
-/// What a module that optimizes by itself has to do itself.
-fn check_by_hand(settings: &Settings, problems: &mut ConfigErrors) {
+/// Rejects settings that the module must implement itself in manual optimization.
+fn check_manual_optimization(settings: &Settings, problems: &mut ConfigErrors) {
     let optimization = &settings.optimization;
     if optimization.accumulate > 1 {
         problems.add(
-            "`accumulate_grad_batches` is set, and the module optimizes by itself",
-            "leave it out, and step every n-th batch in `training_step`",
+            "`accumulate_grad_batches` is not available with manual optimization",
+            "remove it, and step every n-th batch in `training_step`",
         );
     }
     if let Some(precision) = settings.numerics.precision.filter(|precision| precision.is_mixed()) {
         problems.add(
-            format!("`precision(\"{precision}\")` is set, and the module optimizes by itself"),
-            "use `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
+            format!("`precision(\"{precision}\")` is not available with manual optimization"),
+            "write `bf16-true` or `32-true`, or a `training_step` without `#[manual_optimization]`",
         );
     }
     if optimization.clip.is_some() {
         problems.add(
-            "`gradient_clip_val` is set, and the module optimizes by itself",
-            "leave it out, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
+            "`gradient_clip_val` is not available with manual optimization",
+            "remove it, and write `optimizers.step(KEY, self, gradients.clip_norm(limit))`",
         );
     }
 }

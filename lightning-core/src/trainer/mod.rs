@@ -51,14 +51,17 @@ pub use self::{
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use crate::progress::StopReason;
 pub use crate::settings::TrainerBuilder;
-/// Runs modules of type `M`: trains, validates, tests and predicts.
+
+/// Trains, validates and tests modules of type `M`, and predicts with them.
 ///
-/// Made by a builder ([`Trainer::builder`], or `Digits::trainer()` on a module), it keeps its counters, optimizers and loggers from
-/// one `fit` to the next: a second `fit` goes on where the first one ended.
+/// A builder creates it: [`Trainer::builder`], or `Net::trainer()` for a module `Net`. Counters,
+/// optimizers and loggers belong to the trainer: a second `fit` continues where the first one
+/// ended.
 pub struct Trainer<M> {
     run: RunState,
     callbacks: Vec<Box<dyn Callback<M>>>,
-    /// The model whose weights are known to be something, and what they are.
+    /// The module whose weights the trainer knows, by the id of its first parameter, and a
+    /// description of the weights.
     known: Option<(ParamId, String)>,
 }
 
@@ -72,55 +75,58 @@ impl<M> std::fmt::Debug for Trainer<M> {
 }
 
 impl<M> Trainer<M> {
-    /// Starts a trainer's settings.
+    /// Creates a builder with the default settings.
     pub fn builder() -> TrainerBuilder<M> {
         TrainerBuilder::new()
     }
 
-    /// Finished epochs, over all `fit`s.
+    /// Returns the number of finished epochs, over all calls of `fit`.
     pub fn current_epoch(&self) -> u64 {
         self.run.progress.counters.epoch
     }
 
-    /// Where the time of all runs went, with [`profiler`](TrainerBuilder::profiler).
+    /// Returns the measured times of all runs, if [`profiler`](TrainerBuilder::profiler) is set.
     pub fn profile(&self) -> Option<&Profile> {
         self.run.console.profile.as_ref()
     }
 
-    /// Optimizer steps, over all `fit`s.
+    /// Returns the number of optimizer steps, over all calls of `fit`.
     pub fn global_step(&self) -> u64 {
         self.run.progress.counters.global_step
     }
 
-    /// The device everything runs on.
+    /// Returns the device of the trainer.
     pub fn device(&self) -> &Device {
         &self.run.progress.device
     }
 
-    /// The folder of the run: the first logger's, else the root folder.
+    /// Returns the folder of the run: that of the first logger, or else the root folder.
     pub fn log_dir(&self) -> PathBuf {
         self.run.log_dir()
     }
 
-    /// The best checkpoint written so far.
+    /// Returns the path of the best checkpoint written so far.
     pub fn best_checkpoint(&self) -> Option<&Path> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
     }
 
-    /// The monitored metric's value at [`best_checkpoint`](Self::best_checkpoint). A NaN counts as the worst value there is:
-    /// infinity for a metric to be minimised, minus infinity for one to be maximised.
+    /// Returns the value of the monitored metric at [`best_checkpoint`](Self::best_checkpoint). NaN
+    /// counts as the worst value: infinity for a metric to minimize, minus infinity for one to
+    /// maximize.
     pub fn best_model_score(&self) -> Option<f64> {
         self.run.checkpoints.best.as_ref().and_then(|best| best.score.as_ref()).map(|(_, score)| *score)
     }
 }
 
 impl<M: LightningModule> Trainer<M> {
-    /// Trains `module`, and validates it where it has a `validation_step` and the data a validation loader.
+    /// Trains `module`, and validates it if it has a `validation_step` and the data has a
+    /// validation loader.
     ///
-    /// The module comes back trained, in evaluation form, also when an error or a panic ends the run.
+    /// The module is returned trained, in evaluation form, also if an error or a panic ends the
+    /// run.
     ///
     /// # Errors
-    /// The first error of a step, hook, callback, loader or logger, with its place in the run.
+    /// The first error of a step, hook, callback, loader or logger, with its location in the run.
     pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport<M>>
     where
         M: TrainingStep + ConfigureOptimizers,
@@ -167,7 +173,7 @@ impl<M: LightningModule> Trainer<M> {
         })
     }
 
-    /// Runs `validation_step` over the data. Printed, the report is a table.
+    /// Runs `validation_step` on the data. Printed, the report is a table.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -183,7 +189,8 @@ impl<M: LightningModule> Trainer<M> {
         self.evaluate(module, source, Stage::Validate)
     }
 
-    /// Runs `test_step` over the data, with the weights the module has now. Printed, the report is a table.
+    /// Runs `test_step` on the data, with the current weights of the module. Printed, the report is
+    /// a table.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -195,7 +202,8 @@ impl<M: LightningModule> Trainer<M> {
         self.evaluate(module, source, Stage::Test)
     }
 
-    /// Runs `predict_step` over the data: one output a batch, in order, the loaders one after another.
+    /// Runs `predict_step` on the data, and returns one output for each batch, in order; those of
+    /// several loaders one after another.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -237,13 +245,13 @@ impl<M: LightningModule> Trainer<M> {
             if engine::evaluate::evaluation_limit(run).0.is_zero() {
                 return Ok(0);
             }
-            let feeds = engine::events::opened(driver.open_eval(), run, stage)?;
-            if feeds.is_empty() {
+            let loaders = engine::events::opened(driver.open_eval(), run, stage)?;
+            if loaders.is_empty() {
                 return Err(
-                    Error::data(format!("there is no loader for {stage}")).help("pass one, or write the data module's")
+                    Error::data(format!("`{stage}` has no loader")).help("pass one, or implement the data module's")
                 );
             }
-            engine::evaluate::evaluate(run, driver, &feeds, None)
+            engine::evaluate::evaluate(run, driver, &loaders, None)
         })?;
         drop(driver);
         let metrics = run.log.metrics.metrics()?.clone();
@@ -251,15 +259,15 @@ impl<M: LightningModule> Trainer<M> {
         Ok(EvalReport::new(stage, metrics, weights, batches, warnings))
     }
 
-    /// Gives `module` the weights of the best checkpoint written by this trainer.
+    /// Loads the best checkpoint written by this trainer into `module`: weights, buffers and state.
     ///
     /// # Errors
-    /// When there is none, or it does not fit.
+    /// If no checkpoint was written, or it does not fit.
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
             Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
                 match self.run.settings.run.fast_dev_run {
-                    Some(_) => "a `fast_dev_run` writes none: leave `load_best` out of it",
+                    Some(_) => "a `fast_dev_run` writes no checkpoints: do not call `load_best` in it",
                     None => {
                         "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
                     }
@@ -273,10 +281,10 @@ impl<M: LightningModule> Trainer<M> {
         Ok(())
     }
 
-    /// Gives `module` the weights, buffers and state of a checkpoint.
+    /// Loads a checkpoint into `module`: weights, buffers and state.
     ///
     /// # Errors
-    /// When the file cannot be read, is damaged, or is of another module.
+    /// If the file cannot be read, is damaged, or is of another module.
     pub fn load(&mut self, module: &mut M, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         apply(&Checkpoint::open(path)?, module)?;
@@ -284,15 +292,15 @@ impl<M: LightningModule> Trainer<M> {
         Ok(())
     }
 
-    /// Writes a checkpoint of `module` and of where this trainer is, and waits until it is on disk. A run resumed from it goes on
-    /// where the last `fit` ended.
+    /// Writes a checkpoint of `module` and of the state of this trainer, and waits until it is on
+    /// disk. A run resumed from it continues where the last `fit` ended.
     ///
     /// # Errors
-    /// When the file cannot be written, with its path.
+    /// If the file cannot be written, with its path.
     pub fn save_checkpoint(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
         let Self { run, callbacks, .. } = self;
         if run.hparams.is_null() {
-            // Nothing has been run.
+            // Nothing has been run: the seed was not determined yet.
             run.progress.seed = random::global_seed();
         }
         let mut module = module.valid().train();
@@ -306,7 +314,8 @@ impl<M: LightningModule> Trainer<M> {
         snapshot.write(path, false)
     }
 
-    /// Finds the checkpoint that this `fit` resumes from; only the first one of a trainer does.
+    /// Finds the checkpoint that this `fit` resumes from. Only the first `fit` of a trainer
+    /// resumes.
     fn find_checkpoint(&mut self) -> Result<()> {
         let Self { run, callbacks, .. } = self;
         run.resume.checkpoint = None;
@@ -319,10 +328,11 @@ impl<M: LightningModule> Trainer<M> {
         resume::find(run, resume, folders)
     }
 
-    /// What the trainer will do with `module`: its hooks, steps, metrics, parameters and optimizers, to print.
+    /// Returns a summary of what a trainer will do with `module`, to print: metrics, fields,
+    /// optimizers, steps and hooks.
     ///
     /// # Errors
-    /// When the module's optimizers cannot be made.
+    /// If the module's optimizers cannot be created.
     pub fn plan(module: &M) -> Result<Plan>
     where
         M: ConfigureOptimizers,
@@ -331,7 +341,7 @@ impl<M: LightningModule> Trainer<M> {
     }
 }
 
-/// The id of a module's first parameter: enough to tell whether it is the one whose weights are known.
+/// Returns the id of the module's first parameter, which identifies the module.
 fn identify<M: Module>(module: &M) -> Option<ParamId> {
     struct First(Option<ParamId>);
 
@@ -347,6 +357,7 @@ fn identify<M: Module>(module: &M) -> Option<ParamId> {
     first.0
 }
 
+/// Resets the run for an entry point, and determines seed and hyperparameters.
 fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>, stage: Stage) -> Result<()> {
     run.progress.begin(stage);
     run.outputs.training = None;
@@ -367,7 +378,8 @@ fn begin<M: LightningModule>(run: &mut RunState, module: &M, data: Option<Value>
     Ok(())
 }
 
-/// A metric that a callback reads and only validation gives: `fit` refuses to run without validation then.
+/// Returns a metric that a callback monitors and only validation logs, with which `fit` needs a
+/// validation.
 fn validation_only_monitor<M>(callbacks: &[Box<dyn Callback<M>>], metrics: &[MetricDef]) -> Option<String> {
     let is_validation_only = |name: &String| metrics.iter().any(|def| def.name == name && def.stages == StageSet::VAL);
     callbacks.iter().flat_map(|callback| callback.info().monitors).find(is_validation_only)

@@ -11,6 +11,7 @@ use crate::{
     module::{ConfigureOptimizers, FieldDef, FieldRole, FitContext, LightningModule},
     optim::OptimizerSetup,
     params::{ErasedVisitor, FloatParam, visit},
+    random::{Stream, derive_seed, global_seed, with_generator},
     stage::Stage,
 };
 
@@ -55,14 +56,18 @@ impl Plan {
     /// If the module cannot be visited, or its `configure_optimizers` fails.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
         let mut sizes = Sizes::default();
-        // Whether a parameter is trained shows in training form only.
-        visit(&module.clone().fork(&Device::default().autodiff()).train(), &mut sizes)?;
+        // Whether a parameter is trained shows in training form only. Parameters that no `new` has
+        // drawn get the values that `fit` would draw.
+        let device = Device::default();
+        let seed = derive_seed(global_seed(), Stream::Init, u64::MAX, 0);
+        let training = with_generator(&device, seed, || module.clone().fork(&device.clone().autodiff()).train());
+        visit(&training, &mut sizes)?;
         let cx = FitContext {
             max_epochs: None,
             max_steps: None,
             batches_per_epoch: None,
             steps_by_epochs: None,
-            device: Device::default(),
+            device,
         };
         Ok(Self {
             module: M::NAME,

@@ -45,6 +45,11 @@ pub struct FitReport<M> {
 }
 
 impl<M> FitReport<M> {
+    /// Returns the last value of a metric by its key, such as `Net::VAL_LOSS`.
+    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+        self.metrics.get(key)
+    }
+
     fn best<D, S>(&self, key: MetricKey<M, D, S>) -> Option<(f64, u64)> {
         let name = KeyRef::from(key).metric();
         self.best.iter().find(|(known, ..)| known == name).map(|(_, score, epoch)| (*score, *epoch))

@@ -123,7 +123,8 @@ fn expand_loader_fn(model: &ImplModel, hook: &HookDef, body: impl Fn(Option<&Met
     quote!(#(#written)* #absent)
 }
 
-/// The methods that return the loader, with their types; after an error, those with a named type.
+/// The methods that return the loader, with their types; after an error, those with a concrete
+/// type.
 fn loaders<'a>(model: &'a ImplModel, hook: &'a HookDef) -> impl Iterator<Item = (&'a Method, &'a Type)> {
     let spelt_right = |method: &Method| matches!(method.meant, Meant::Hook(_) | Meant::NearMiss(_));
     model.methods_of(hook).filter(move |method| spelt_right(method)).filter_map(|method| match method.output()? {

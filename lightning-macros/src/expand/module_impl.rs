@@ -31,6 +31,7 @@ use crate::{
 /// impl P::LightningImpl for Net { … }
 /// impl P::TrainingStep for Net { … }            // one for each step
 /// impl P::InitModule for Net { … }              // with `fn init`
+/// mod __lightning_unwritten { … }
 /// ```
 pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
@@ -47,6 +48,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     items.extend(expand_own_loaders(model));
+    items.push(expand_unwritten(model));
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #scope)
 }
@@ -75,7 +77,6 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 ///     type TrainBatch = DigitBatch; type ValBatch = P::NoBatch; …
 ///     const METRICS: &'static [P::MetricDef] =
 ///         &[P::MetricDef::train("train_loss").minimize().on_step()];
-///     const __LIGHTNING_UNWRITTEN: fn() = …;
 ///     const HOOKS: P::HookSet = P::HookSet::EMPTY.with(P::Hook::OnTrainEpochEnd);
 ///     fn run_hook(&mut self, hook: P::Hook, cx: &mut P::Cx<'_>) -> P::Result<()> {
 ///         match hook { … }
@@ -88,8 +89,7 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
     let run_hook = expand_run_hook(model);
     let states = expand_user_states(model);
-    let unwritten = expand_unwritten(model);
-    implement_lightning_module(model, quote!(#unwritten #run_hook #states))
+    implement_lightning_module(model, quote!(#run_hook #states))
 }
 
 fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {

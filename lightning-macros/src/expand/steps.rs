@@ -54,7 +54,8 @@ pub(super) fn expand_step(model: &ImplModel, method: &Method, hook: &HookDef, st
         (StepOutput::Manual, Some(ty)) => expand_output_call(p, method, &quote!(manual_output_of::<#ty, _>), &args),
         (output, _) => expand_step_output(p, method, output, kept, &args),
     };
-    // The name of an unused parameter starts with an underscore, as in code that a user would write.
+    // The name of an unused parameter starts with an underscore, as in code that a user would
+    // write.
     let takes_cx = kept.is_some()
         || hook.params.iter().any(|param| known_params(method).iter().any(|(known, _)| known.name == param.name));
     implement_step(model, method, step, if takes_cx { quote!(cx) } else { quote!(_cx) }, quote!(batch), body)

@@ -25,7 +25,7 @@ pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize
             }
             if method.hints.on_self {
                 // A method of the module has priority, and the import is then unused.
-                let words = syn::parse_quote!(#[allow(unused_imports)] use #p::Habits as _;);
+                let words = syn::parse_quote!(#[allow(unused_imports)] use #p::PythonHints as _;);
                 function.block.stmts.insert(0, words);
             }
         }

@@ -70,11 +70,14 @@ pub(crate) const FOREIGN: &[(&str, &str)] = &[
 
 /// Hooks of PyTorch Lightning that a module does not have, and what to do instead.
 pub(crate) const UNAVAILABLE: &[(&str, &str)] = &[
-    ("optimizer_step", "write `on_before_optimizer_step` to inspect gradients before the trainer steps the optimizer"),
+    (
+        "optimizer_step",
+        "write `on_before_optimizer_step` to inspect gradients, or `#[manual_optimization]` to step optimizers in `training_step`",
+    ),
     ("optimizer_zero_grad", "write `on_before_zero_grad` to run code before the trainer sets gradients to zero"),
     ("backward", "write `on_before_backward` or `on_after_backward`: the trainer runs the backward pass"),
-    ("clip_gradients", "set `gradient_clip_val(…)` on the trainer"),
-    ("lr_scheduler_step", "write `#[optimizer(…, lr = …)]` on the struct: the trainer steps the schedule"),
+    ("clip_gradients", "set `gradient_clip_val(…)` on the trainer, or write `configure_gradient_clipping`"),
+    ("lr_scheduler_step", "write `#[optimizer(…, lr = schedule, interval = step)]`: the trainer steps the schedule"),
     ("on_exception", "write a callback with `on_exception`"),
     ("transfer_batch_to_device", "write `#[derive(Batch)]` on the batch's type, or implement `Batch`"),
     ("on_before_batch_transfer", "change the batch in the loader's `collate`"),

@@ -26,6 +26,14 @@ impl Owner {
         }
     }
 
+    /// The function of the runtime that asks that no other impl has a hook.
+    pub(crate) fn unwritten(self) -> &'static str {
+        match self {
+            Self::Module => "unwritten",
+            Self::Data => "unwritten_of_data",
+        }
+    }
+
     /// The name that messages use.
     pub(crate) fn noun(self) -> &'static str {
         match self {
@@ -168,7 +176,7 @@ impl Receiver {
 /// Where a logged value belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Logs {
-    /// Nowhere: no stage collects metrics here.
+    /// Nowhere: no metrics are collected here.
     Never,
     /// To single steps by default.
     Step(StageDef),

@@ -47,7 +47,8 @@ impl Binding {
                 diagnostics
                     .error(attr.path(), "`#[training_step]` needs an `optimizer`")
                     .help(
-                        "write `#[training_step(optimizer = critic)]`, or name the method `training_step` to train all",
+                        "write `#[training_step(optimizer = critic)]`, or remove it and name the method `training_step` to step \
+                         all optimizers",
                     )
                     .emit();
             }

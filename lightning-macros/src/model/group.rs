@@ -50,7 +50,7 @@ pub(super) fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnosti
     };
     args.remove(0);
     let before = diagnostics.len();
-    let options: Vec<(Ident, Expr)> = known_args(args, "optimizer", GROUP_OPTIONS, diagnostics)
+    let options: Vec<(Ident, Expr)> = known_args(args, "optimizer(group(…))", GROUP_OPTIONS, diagnostics)
         .into_iter()
         .filter_map(|arg| match arg {
             Arg::Value(key, value) => Some((key, value)),

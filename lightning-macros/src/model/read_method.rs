@@ -133,7 +133,7 @@ fn report_foreign(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagno
             .note(format!("available attributes: {}", listed(METHOD_ATTRS.iter().copied())));
         match near {
             Some(near) => report.help(format!("did you mean `#[{near}]`?")).emit(),
-            None if name == "log" => report.help("write `#[log]` above the `let` whose value to log").emit(),
+            None if name == "log" => report.help("write `#[log]` above the `let` of the value to log").emit(),
             None => report.emit(),
         }
         false

@@ -7,6 +7,7 @@ use syn::{Attribute, Expr, Meta};
 use crate::{
     diagnostics::Diagnostics,
     parse::{Arg, known_args, name_of, parse_args, parse_expr},
+    text::text_of,
 };
 
 /// A role attribute.
@@ -50,7 +51,7 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
                 Some(Arg::Value(key, _)) => {
                     diagnostics
                         .error(key, "option `skip` takes no value")
-                        .help("write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint")
+                        .help("write `#[state(skip)]`, or `#[state]` to save the field in each checkpoint")
                         .emit();
                     Role::Skipped
                 }
@@ -79,12 +80,23 @@ pub(super) fn read_precision(attrs: &[Attribute], diagnostics: &Diagnostics) {
                 .error(attr.path(), "`#[precision]` needs a type")
                 .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
                 .emit(),
-            (_, [first, ..]) => diagnostics
-                .error(args.iter().find(|arg| !is_f32(arg)).unwrap_or(first), "`#[precision]` must be `f32`")
+            (meta, [first, ..]) => diagnostics
+                .error(
+                    args.iter().find(|arg| !is_f32(arg)).unwrap_or(first),
+                    format!("`#[precision]` must be `f32`, found `{}`", found_in(meta)),
+                )
                 .note("the precision of the run is a trainer setting: `precision(\"bf16-mixed\")`")
                 .help("write `#[precision(f32)]` to keep the field in float32 in a 16-bit run")
                 .emit(),
         }
+    }
+}
+
+/// The arguments as text.
+fn found_in(meta: &Meta) -> String {
+    match meta {
+        Meta::List(list) => text_of(&list.tokens),
+        _ => String::new(),
     }
 }
 

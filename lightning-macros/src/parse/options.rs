@@ -6,6 +6,7 @@ use super::args::Arg;
 use crate::{
     diagnostics::{Diagnostics, listed, suggested},
     paths::plain,
+    text::text_of,
 };
 
 /// Keeps the arguments whose key is in `known`, each once; reports the others.
@@ -50,7 +51,10 @@ fn known_form<'a>(
         _ => format!("available options: {}", listed(names())),
     };
     let Some(key) = arg.key() else {
-        diagnostics.error(arg, format!("unnamed value in `#[{attribute}]`")).note(available).emit();
+        diagnostics
+            .error(arg, format!("options of `#[{attribute}]` must be named, found `{}`", text_of(arg)))
+            .note(available)
+            .emit();
         return None;
     };
     let name = plain(key);

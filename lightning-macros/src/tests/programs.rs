@@ -193,7 +193,8 @@ pub struct Translator {
     #[hparam] source_vocab: usize, #[hparam] target_vocab: usize,
     #[hparam(default = 128)] d: usize, #[hparam(default = 4)] heads: usize, #[hparam(default = 2)] layers: usize,
 }
-// loader: DataLoader::builder(pairs).batch_sampler(LengthBuckets::new(64, |p| p.source.len())).collate(|items| Pairs::padded(items, PAD)).build()?
+// loader: DataLoader::builder(pairs).batch_sampler(LengthBuckets::new(64, |p|
+// p.source.len())).collate(|items| Pairs::padded(items, PAD)).build()?
 #[lightning_module]
 impl Translator {
     fn training_step(&self, batch: Pairs, cx: &StepContext) -> Tensor<1> {

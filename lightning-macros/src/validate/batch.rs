@@ -16,7 +16,7 @@ fn check_one_size(model: &BatchModel, diagnostics: &Diagnostics) {
         for second in variant.fields.iter().filter_map(|field| field.size.as_ref()).skip(1) {
             diagnostics
                 .error(second, "duplicate `#[batch(size)]`")
-                .help("keep it only on the field that holds the batch size")
+                .help("keep it only on the field that defines the batch size")
                 .emit();
         }
     }

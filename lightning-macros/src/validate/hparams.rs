@@ -10,7 +10,7 @@ pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics)
         if TAKEN.contains(&name.as_str()) {
             diagnostics
                 .error(&field.ident, format!("a hyperparameter must not be named `{name}`"))
-                .note(format!("`{name}` has another meaning in the expressions of attributes"))
+                .note(format!("`{name}` is a reserved name in the expressions of attributes"))
                 .help(format!("choose another name, such as `{name}_name`"))
                 .emit();
         }

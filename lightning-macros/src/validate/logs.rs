@@ -33,7 +33,7 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
                 .emit(),
             Some(Logs::Never) => diagnostics
                 .error(site, format!("`#[log]` is not available in `{name}`"))
-                .note("no stage collects metrics while it runs")
+                .note("no metrics are collected while it runs")
                 .help("log the value in a training, validation or test step, or in an epoch hook")
                 .emit(),
             _ => {}
@@ -52,7 +52,7 @@ pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
             (_, _, Some(Enclosed::Elsewhere(place))) => diagnostics
                 .error(site, format!("`#[log]` must not be in {place}"))
                 .note("the value may be computed on another thread, or after the step")
-                .help("log the result where the step itself binds it")
+                .help("write `#[log]` on a `let` of the step itself, and bind the result there")
                 .emit(),
             (LogForm::Declaration, _, _) => diagnostics
                 .error(site, "`#[log]` must be on a `let` with a value")

@@ -10,22 +10,34 @@ use crate::{
 pub(super) fn check_metric_conflicts(model: &ImplModel, diagnostics: &Diagnostics) {
     for conflict in &model.conflicts {
         let name = &conflict.name;
-        let (headline, help) = match conflict.kind {
-            ConflictKind::Metric => (format!("duplicate metric constant `{name}`"), "rename one of the two variables"),
+        let same_options = || format!("metric `{name}` must be logged with the same options everywhere");
+        let (headline, first, help) = match conflict.kind {
+            ConflictKind::Metric => (
+                format!("duplicate metric constant `{name}`"),
+                "the first metric with this constant is logged in",
+                "rename one of the two variables",
+            ),
             ConflictKind::Variable => (
                 format!("metric `{name}` must be logged from one variable, found two"),
+                "it is first logged in",
                 "write a different `name` for each variable",
             ),
-            ConflictKind::View | ConflictKind::Options => (
-                format!("metric `{name}` must be logged with the same options everywhere"),
+            ConflictKind::Options => (
+                same_options(),
+                "it is first logged in",
                 "write the same options in both places, or rename one of the variables",
             ),
+            ConflictKind::View => (
+                same_options(),
+                "it is first logged in",
+                "write the same `on_step` and `on_epoch` in both places, or rename one of the variables",
+            ),
         };
-        let report =
-            diagnostics.error(&conflict.variable, headline).note(format!("it is first logged in `{}`", conflict.first));
+        let report = diagnostics.error(&conflict.variable, headline).note(format!("{first} `{}`", conflict.first));
         let report = match conflict.kind {
-            ConflictKind::View => report
-                .note("by default training logs each step and all other stages the epoch; `on_step` and `on_epoch` override this"),
+            ConflictKind::View => report.note(
+                "the defaults differ: training logs each step (`on_step`), validation and test the epoch (`on_epoch`)",
+            ),
             _ => report,
         };
         report.help(help).emit();

@@ -31,7 +31,7 @@ pub(super) fn check_schedules(model: &StructModel, diagnostics: &Diagnostics) {
         if let Some((_, value)) = frequency.as_ref().filter(|(_, value)| is_zero(value)) {
             diagnostics
                 .error(value, "`frequency` must be positive, found 0")
-                .help("write `frequency = 1`, or remove `frequency` to schedule every step or epoch")
+                .help("write `frequency = 1`, or remove `frequency` to advance the schedule at every step or epoch")
                 .emit();
         }
         if interval.is_none()

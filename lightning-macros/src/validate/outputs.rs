@@ -16,13 +16,13 @@ pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) 
         let help = match hook.kind {
             Kind::Loader => "write `DataLoader<B>` or `Result<DataLoader<B>>`",
             Kind::Step(step) if step.output == StepOutput::Prediction => {
-                "write the name of the type that the step returns"
+                "write the name of a type, such as `Vec<Tensor<1>>`"
             }
             _ => continue,
         };
         match method.output() {
             Some(ty) if contains_impl(ty) => {
-                let headline = format!("`{}` must return a named type, found `{}`", hook.name, text_of(ty));
+                let headline = format!("`{}` must return a concrete type, found `{}`", hook.name, text_of(ty));
                 diagnostics.error(ty, headline).help(help).emit();
             }
             None if hook.kind == Kind::Loader => diagnostics

@@ -29,7 +29,7 @@ pub(super) fn check_overlaps(model: &StructModel, diagnostics: &Diagnostics) {
             }
             (Shared::All, None) => diagnostics.error(path, format!("{by} already trains some of the fields")),
         };
-        let report = report.note("both would step the same parameters");
+        let report = report.note("both would update the same parameters");
         match shared {
             _ if over_all(first) && second.field.is_some() => {
                 report.help("write `fields(…)` in the optimizer of the struct, or remove one of the two").emit();

@@ -99,12 +99,12 @@ pub(super) fn check_batches(model: &ImplModel, diagnostics: &Diagnostics) {
                 .help("add `batch: B`, where `B` is the batch type of the loader")
                 .emit(),
             Some(ty @ Type::Reference(reference)) => diagnostics
-                .error(ty, format!("`{}` must take the batch by value, found a reference", hook.name))
+                .error(ty, format!("`{}` must take the batch by value, found `{}`", hook.name, text_of(ty)))
                 .help(format!("write `{}`", text_of(&reference.elem)))
                 .emit(),
             Some(ty @ Type::ImplTrait(_)) => diagnostics
-                .error(ty, format!("the batch of `{}` must have a named type, found `{}`", hook.name, text_of(ty)))
-                .help("write the type that derives `Batch`")
+                .error(ty, format!("the batch of `{}` must have a concrete type, found `{}`", hook.name, text_of(ty)))
+                .help("write the name of a type that implements `Batch`, such as `Tensor<2>`")
                 .emit(),
             Some(_) => {}
         }

@@ -78,7 +78,11 @@ pub(super) fn check_qualifiers(model: &ImplModel, diagnostics: &Diagnostics) {
             diagnostics
                 .error(tokens.to_token_stream(), format!("`{name}` must not be {found}"))
                 .expected(format!("`{}`", hook.signature()))
-                .help(if found == "generic" { "write concrete types, such as `batch: Tensor<2>`" } else { "remove it" })
+                .help(if found == "generic" {
+                    "write concrete types, such as `batch: Tensor<2>`".to_owned()
+                } else {
+                    format!("remove {found}")
+                })
                 .emit();
         };
         if let Some(constness) = constness {

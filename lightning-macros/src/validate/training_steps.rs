@@ -13,7 +13,7 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
             if let Some((first, _)) = bound.iter().find(|(_, known)| known.optimizer == binding.optimizer) {
                 diagnostics
                     .error(&binding.optimizer, format!("`{}` already trains `{}`", first.name(), binding.optimizer))
-                    .help("remove one of the two: one step can add several losses")
+                    .help("remove one of the two; one step can return the sum of several losses")
                     .emit();
             }
             bound.push((method, binding));
@@ -26,7 +26,7 @@ pub(super) fn check_training_steps(model: &ImplModel, diagnostics: &Diagnostics)
     for method in model.methods.iter().filter(plain) {
         diagnostics
             .error(&method.sig.ident, "`training_step` cannot be combined with steps that are bound to optimizers")
-            .note("it would train every optimizer a second time")
+            .note("`training_step` steps all optimizers, so each would be stepped twice")
             .help("write `#[training_step(optimizer = …)]` above it, or remove it")
             .emit();
     }
@@ -44,7 +44,7 @@ pub(super) fn check_manual(model: &ImplModel, diagnostics: &Diagnostics) {
             diagnostics
                 .error(&method.sig.ident, format!("`{}` never runs with manual optimization", hook.name))
                 .note("with `#[manual_optimization]` the trainer does not clip gradients or set them to zero")
-                .help("write it in `training_step`, as in `optimizers.step(KEY, self, gradients.clip_norm(1.0))`")
+                .help("move its code to `training_step`, for example `optimizers.step(KEY, self, gradients.clip_norm(1.0))`")
                 .emit();
         }
     }

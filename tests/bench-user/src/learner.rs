@@ -1,4 +1,5 @@
-//! The workloads in burn-train: the loss as a metric, checkpoints after each epoch, its own files and renderer.
+//! The workloads in burn-train: the loss as a metric, checkpoints after each epoch, its own files
+//! and renderer.
 
 use std::{
     error::Error,

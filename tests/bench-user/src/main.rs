@@ -1,6 +1,6 @@
-//! `bench-user PROGRAM WORKLOAD [FILE]` times a loop written by hand (`user-hand`), burn-train (`burn-train`) or, with the feature
-//! `trainer`, the trainer and the hand-written loop without AVX-512 (`trainer-no-avx512`, `hand-no-avx512`), and adds a line of
-//! JSON to the file.
+//! `bench-user PROGRAM WORKLOAD [FILE]` times a loop written by hand (`user-hand`), burn-train
+//! (`burn-train`) or, with the feature `trainer`, the trainer and the hand-written loop without
+//! AVX-512 (`trainer-no-avx512`, `hand-no-avx512`), and adds a line of JSON to the file.
 
 #[path = "../../bench/hand.rs"]
 mod hand;

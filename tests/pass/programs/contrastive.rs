@@ -1,4 +1,5 @@
-//! Contrastive learning: a teacher that follows by moving averages, a queue in a buffer, an output for a hook.
+//! Contrastive learning: a teacher that follows by moving averages, a queue in a buffer, an output
+//! for a hook.
 #![deny(warnings)]
 
 use burn::{

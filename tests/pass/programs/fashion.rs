@@ -1,4 +1,5 @@
-//! Images: convolutions, batch normalisation in mixed precision, a schedule over the whole run, a data module.
+//! Images: convolutions, batch normalisation in mixed precision, a schedule over the whole run, a
+//! data module.
 #![deny(warnings)]
 
 use std::{

@@ -1,4 +1,5 @@
-//! Fine-tuning: PyTorch's weights in a frozen part that is trained from some epoch on, with a rate of its own.
+//! Fine-tuning: PyTorch's weights in a frozen part that is trained from some epoch on, with a rate
+//! of its own.
 #![deny(warnings)]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Language: a list of modules, a loss weighted by tokens, an undecayed group, accumulation, validation by steps, samples, resuming.
+//! Language: a list of modules, a loss weighted by tokens, an undecayed group, accumulation,
+//! validation by steps, samples, resuming.
 #![deny(warnings)]
 
 use std::{fs, path::Path};
@@ -170,7 +171,8 @@ fn runs() -> Result<()> {
     assert!(texts.iter().all(|text| text.starts_with('\n') && text.chars().count() == 21), "{texts:?}");
     assert_ne!(texts[0], texts[1]);
 
-    // As if the process had been killed after the fourth step: the same random numbers are drawn again.
+    // As if the process had been killed after the fourth step: the same random numbers are drawn
+    // again.
     for lost in ["epoch=0-step=6.ckpt", "epoch=0-step=8.ckpt", "last.ckpt"] {
         fs::remove_file(folder.path().join(lost)).unwrap();
     }

@@ -1,4 +1,5 @@
-//! A sweep: hyperparameters by folds, loaders without a data module, a trainer that any module could have.
+//! A sweep: hyperparameters by folds, loaders without a data module, a trainer that any module
+//! could have.
 #![deny(warnings)]
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};

@@ -1,5 +1,5 @@
-//! Sequences: an encoder and a decoder, a scheduled choice by the step's own random numbers, data that stays on the host, batches of
-//! nearly one length, what validation steps return.
+//! Sequences: an encoder and a decoder, a scheduled choice by the step's own random numbers, data
+//! that stays on the host, batches of nearly one length, what validation steps return.
 #![deny(warnings)]
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::log_softmax};

@@ -1,4 +1,5 @@
-//! Two players: an optimizer for each, the one stepped less often than the other, a penalty of gradients, pictures for the loggers.
+//! Two players: an optimizer for each, the one stepped less often than the other, a penalty of
+//! gradients, pictures for the loggers.
 #![deny(warnings)]
 
 use burn::{

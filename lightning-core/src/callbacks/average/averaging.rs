@@ -9,7 +9,7 @@ use burn::{module::Module, tensor::kind::BridgeTensor};
 
 use super::{Average, Rule, put_back};
 use crate::{
-    callbacks::{AveragingCounts, CallbackContext},
+    callbacks::{AveragingCounts, AveragingPoint, CallbackContext},
     checkpoint::names,
     error::Result,
     module::LightningModule,
@@ -81,36 +81,32 @@ impl Averaging {
         self.is_training = false;
     }
 
-    fn update<M: Module>(&mut self, module: &M, rule: &Rule) -> Result<()> {
-        self.average.update(module, &self.excluded, rule)?;
-        self.count(|_| ());
-        Ok(())
-    }
-
-    /// `on_train_batch_end`. Calls `should_update` once after each optimizer step, counted from 0.
-    pub(in crate::callbacks) fn after_batch<M: Module>(
-        &mut self,
-        cx: &CallbackContext<'_>,
-        module: &M,
-        should_update: impl FnOnce(u64) -> bool,
-        rule: &Rule,
-    ) -> Result<()> {
+    /// `on_train_batch_end`. Returns the optimizer step of the batch; `None` if the batch only
+    /// accumulated gradients.
+    pub(in crate::callbacks) fn new_step(&mut self, cx: &CallbackContext<'_>) -> Option<AveragingPoint> {
         let steps = cx.global_step();
         let has_stepped = steps > std::mem::replace(&mut self.steps, steps);
-        if has_stepped && should_update(steps - 1) { self.update(module, rule) } else { Ok(()) }
+        has_stepped.then(|| AveragingPoint::Step(steps - 1))
     }
 
-    /// `on_train_epoch_end`
-    pub(in crate::callbacks) fn after_epoch<M: Module>(
+    /// `on_train_epoch_end`. Returns the epoch; `None` if it failed, or was averaged before the run
+    /// was resumed.
+    pub(in crate::callbacks) fn new_epoch(&self, cx: &CallbackContext<'_>) -> Option<AveragingPoint> {
+        let epoch = cx.current_epoch();
+        let is_new = !cx.is_failing() && self.last_epoch.is_none_or(|last| epoch > last);
+        is_new.then_some(AveragingPoint::Epoch(epoch))
+    }
+
+    /// Updates the average after `point`.
+    pub(in crate::callbacks) fn update<M: Module>(
         &mut self,
-        cx: &CallbackContext<'_>,
+        point: AveragingPoint,
         module: &M,
-        should_update: impl FnOnce(u64) -> bool,
         rule: &Rule,
     ) -> Result<()> {
-        let epoch = cx.current_epoch();
-        if !cx.is_failing() && self.last_epoch.is_none_or(|last| epoch > last) && should_update(epoch) {
-            self.update(module, rule)?;
+        self.average.update(module, &self.excluded, rule)?;
+        self.count(|_| ());
+        if let AveragingPoint::Epoch(epoch) = point {
             self.last_epoch = Some(epoch);
         }
         Ok(())

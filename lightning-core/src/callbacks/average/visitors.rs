@@ -45,7 +45,7 @@ impl ErasedVisitor for Updater<'_> {
                 let value = (self.rule)(average, current, self.average.count);
                 let [after] = value.dims();
                 if after != before {
-                    let what = format!("`avg_fn` must return the {before} elements of `{path}`, found {after}");
+                    let what = format!("`avg_fn` must return {before} elements for `{path}`, found {after}");
                     return Err(Error::config(what).help("compute the average element by element"));
                 }
                 value
@@ -108,7 +108,7 @@ impl ErasedVisitor for Restore<'_> {
                 ErrorKind::Checkpoint,
                 format!("the stored average of `{path}` must have shape {dims:?}, found {:?}", found.as_slice()),
             )
-            .help("resume with the module that the checkpoint was saved from, or leave the callback out"));
+            .help("resume with the module that the checkpoint was saved from, or remove the callback"));
         }
         if let Some(elements) = flat(with_data(param.value(), data)) {
             self.values.insert(index, Averaged { path: path.to_owned(), dims, elements });

@@ -123,7 +123,7 @@ pub(in crate::callbacks) fn optimizer_of<'a>(
     let optimizers = &mut cx.view.train.optimizers;
     let owner = optimizers.iter().position(|optimizer| optimizer.owns(field)).unwrap_or(0);
     optimizers.get_mut(owner).ok_or_else(|| {
-        Error::config(format!("`{field}` needs an optimizer to be unfrozen, and the optimizers are not made yet"))
+        Error::config(format!("`{field}` needs an optimizer to be unfrozen, but the optimizers are not created yet"))
             .help("unfreeze it in `finetune`, which is called before every epoch")
     })
 }
@@ -132,11 +132,11 @@ pub(in crate::callbacks) fn optimizer_of<'a>(
 pub(in crate::callbacks) fn set_lr(cx: &mut CallbackContext<'_>, field: &str, lr: f64) -> Result<()> {
     if !(lr.is_finite() && lr >= 0.0) {
         return Err(Error::config(format!("the learning rate of `{field}` must be finite and at least 0, found {lr}"))
-            .help("give a number such as `1e-4`"));
+            .help("write a number such as `1e-4`"));
     }
     if optimizer_of(cx, field)?.set_added_rate(field, lr) {
         return Ok(());
     }
-    Err(Error::config(format!("`{field}` has no learning rate of its own"))
+    Err(Error::config(format!("`{field}` has no separate learning rate"))
         .help("call `unfreeze_and_add_param_group` for it first"))
 }

@@ -85,7 +85,7 @@ impl Template {
         if pieces.is_empty() {
             return Err((
                 "the filename must not be empty, found \"\"".to_owned(),
-                "leave `.filename(…)` out for the default, `{epoch}-{step}`".to_owned(),
+                "remove `.filename(…)` to use the default, `{epoch}-{step}`".to_owned(),
             ));
         }
         Ok(Self { pieces })

@@ -102,7 +102,7 @@ impl Saver {
             match (files.checkpoint(name), f64_from_json(score)) {
                 (Some(path), Some(score)) => self.state.kept.push(path, score),
                 _ => cx.view.console.warn(format!(
-                    "the checkpoint `{name}` was kept by the resumed run, but is not in `{}`: it is ignored",
+                    "the checkpoint `{name}` of the resumed run is not in `{}` and is ignored",
                     files.folder.display()
                 )),
             }

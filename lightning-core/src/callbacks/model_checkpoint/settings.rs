@@ -116,10 +116,10 @@ impl Settings {
     fn check_top_k(&self) -> Result<()> {
         match (self.monitor, self.top_k) {
             (None, TopK::Best(count @ 2..)) => Err(Error::config(format!(
-                "`save_top_k` of a `ModelCheckpoint` that monitors nothing must be 0, 1 or `TopK::All`, \
+                "`save_top_k` of a `ModelCheckpoint` without a monitored metric must be 0, 1 or `TopK::All`, \
                  found `save_top_k({count})`"
             ))
-            .help("name a metric, as in `ModelCheckpoint::new(Net::VAL_LOSS)`, or keep 0, 1 or `TopK::All`")),
+            .help("monitor a metric, as in `ModelCheckpoint::new(Net::VAL_LOSS)`, or write 0, 1 or `TopK::All`")),
             _ => Ok(()),
         }
     }

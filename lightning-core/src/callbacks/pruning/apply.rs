@@ -9,14 +9,12 @@ use burn::{
 
 use super::{
     Pruning,
+    choice::{Importance, Layer, choose},
     mask::{Initial, Mask, magnitudes},
     select::{self, Selected},
 };
 use crate::{
-    callbacks::{
-        CallbackContext,
-        pruning_choice::{Importance, Layer, choose},
-    },
+    callbacks::CallbackContext,
     error::Result,
     params::{DynMapper, MapMode, ValueMapper},
     random::{Rng, Stream},

@@ -42,6 +42,7 @@ pub(super) struct Initial {
 }
 
 /// Reads the absolute values of a parameter.
+// sync: once for each parameter, each time it prunes.
 pub(super) fn magnitudes(value: BridgeTensor) -> Vec<f32> {
     with_rank!(value.rank(), D => Tensor::<D>::from_bridge(value).abs().into_data().iter::<f32>().collect(), Vec::new())
 }

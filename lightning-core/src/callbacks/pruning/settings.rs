@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Pruning;
-use crate::{
-    callbacks::pruning_choice::{Importance, PruningAmount},
-    params::{IntoParamSelector, ParamSelector},
+use super::{
+    Pruning,
+    choice::{Importance, PruningAmount},
 };
+use crate::params::{IntoParamSelector, ParamSelector};
 
 /// A setting for each epoch, counted from 0.
 pub(super) type AtEpoch<T> = Arc<dyn Fn(u64) -> T + Send + Sync>;

@@ -74,5 +74,5 @@ fn check_shape(path: &str, data: &TensorData, param: &dyn FloatParam) -> Result<
         ErrorKind::Checkpoint,
         format!("`Pruning`: the stored tensor for `{path}` must have shape {needed:?}, found {:?}", stored.as_slice()),
     )
-    .help("resume with the module that the checkpoint was saved from, or leave the callback out"))
+    .help("resume with the module that the checkpoint was saved from, or remove the callback"))
 }

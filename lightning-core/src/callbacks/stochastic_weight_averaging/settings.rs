@@ -33,7 +33,7 @@ impl Settings {
                         "`StochasticWeightAveraging`: `swa_epoch_start({fraction:?})` is a fraction of `max_epochs`, \
                          which is not set"
                     ))
-                    .help("set `.max_epochs(…)`, or give the epoch as an integer")
+                    .help("set `.max_epochs(…)`, or write the epoch as an integer")
                 })?;
                 (epochs as f64 * fraction) as u64
             }
@@ -88,7 +88,7 @@ impl Settings {
             "`StochasticWeightAveraging` needs one learning rate, or one for each of the {groups} parameter groups, \
              found {found}"
         ))
-        .help("give one for all, or one for each group, those in no group first"))
+        .help("write one rate for all groups, or one for each; the group of all other parameters is the first"))
     }
 }
 

@@ -154,7 +154,7 @@ impl<const N: usize> SplitSizes<N> for [usize; N] {
         if sum == len as u128 {
             return Ok(*self);
         }
-        let error = Error::data(format!("the parts of the split have {sum} items together, the dataset has {len}"));
+        let error = Error::data(format!("the parts of the split must have {len} items in total, found {sum}"));
         Err(error.help("make the counts add up to the length of the dataset, or write fractions: `[0.8, 0.2]`"))
     }
 }
@@ -164,7 +164,7 @@ impl<const N: usize> SplitSizes<N> for [f64; N] {
         let sum: f64 = self.iter().sum();
         let sensible = self.iter().all(|fraction| (0.0..=1.0).contains(fraction));
         if !sensible || (sum - 1.0).abs() > 1e-6 {
-            let error = Error::data(format!("the fractions of the split are {self:?}, together {sum}, expected 1"));
+            let error = Error::data(format!("the fractions of the split must add up to 1, found {sum} for {self:?}"));
             return Err(error.help("write positive fractions that add up to 1, as in `[0.8, 0.2]`"));
         }
         Ok(largest_remainders(self, sum, len))
@@ -265,12 +265,12 @@ mod tests {
         let items = vec![0_u8; 10];
         assert_eq!(
             message(random_split(items.clone(), [8, 3], 0)),
-            "the parts of the split have 11 items together, the dataset has 10"
+            "the parts of the split must have 10 items in total, found 11"
         );
         assert!(random_split(items.clone(), [usize::MAX, 11], 0).is_err());
         assert_eq!(
             message(random_split(items.clone(), [0.5, 0.25], 0)),
-            "the fractions of the split are [0.5, 0.25], together 0.75, expected 1"
+            "the fractions of the split must add up to 1, found 0.75 for [0.5, 0.25]"
         );
         assert!(random_split(items.clone(), [1.5, -0.5], 0).is_err());
         assert!(random_split(items.clone(), [f64::NAN, 1.0], 0).is_err());

@@ -48,8 +48,9 @@ impl<T: Pixel> Image<T> {
         let size = size.into();
         let Size { height, width } = self.room(size, padding)?;
         if top > height || left > width {
-            let text = format!("a crop at row {top}, column {left}, of an image that has room up to {height}, {width}");
-            return Err(Error::data(text).help("start the crop where all of it lies in the padded image"));
+            let text =
+                format!("a crop must start at most at row {height}, column {width}, found row {top}, column {left}");
+            return Err(Error::data(text).help("move the start so that the whole crop is inside the padded image"));
         }
         Ok(self.window(size, padding, top, left))
     }
@@ -106,8 +107,10 @@ impl<T: Pixel> Image<T> {
             (Some(height), Some(width)) => Ok(Size { height, width }),
             _ => {
                 let (Size { height, width }, Self { height: rows, width: columns, .. }) = (size, self);
-                let text = format!("a crop of {height}x{width} of an image of {rows}x{columns} with padding {padding}");
-                Err(Error::data(text).help("crop at least one pixel, and at most the image and twice its padding"))
+                let text = format!(
+                    "a crop must fit into the padded image, found {height}x{width} for {rows}x{columns} with padding {padding}"
+                );
+                Err(Error::data(text).help("write a size from 1 to the size of the image plus twice the padding"))
             }
         }
     }
@@ -176,12 +179,14 @@ impl<T: Pixel> Image<T> {
         let channels = self.channels;
         if mean.len() != channels || std.len() != channels {
             let (means, stds) = (mean.len(), std.len());
-            let text = format!("{means} means and {stds} standard deviations for an image of {channels} channels");
-            return Err(Error::data(text).help("give one mean and one standard deviation a channel"));
+            let text = format!(
+                "an image of {channels} channels needs as many means and standard deviations, found {means} and {stds}"
+            );
+            return Err(Error::data(text).help("pass one mean and one standard deviation for each channel"));
         }
         if let Some(std) = std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
-            let error = Error::data(format!("{std} is no standard deviation to divide by"));
-            return Err(error.help("give positive ones; leave out a channel that never changes"));
+            let error = Error::data(format!("a standard deviation must be finite and positive, found {std}"));
+            return Err(error.help("write 1.0 for a channel that is constant"));
         }
         Ok(mean.iter().zip(std).map(|(mean, std)| (1.0 / (std * unit), -mean / std)).collect())
     }

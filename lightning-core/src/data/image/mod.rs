@@ -67,8 +67,10 @@ impl<T: Pixel> Image<T> {
         let expected = height.checked_mul(width).and_then(|area| area.checked_mul(channels)).unwrap_or(usize::MAX);
         if expected == 0 || expected != pixels.len() {
             let found = pixels.len();
-            let text = format!("an image of {height}x{width} with {channels} channels, made of {found} values");
-            return Err(Error::data(text).help("give height x width x channels values, each size at least 1"));
+            let text = format!(
+                "an image of {height}x{width} with {channels} channels must have one value per pixel and channel, found {found}"
+            );
+            return Err(Error::data(text).help("pass height x width x channels values, each of the three at least 1"));
         }
         Ok(Self { height, width, channels, layout, pixels })
     }
@@ -196,7 +198,10 @@ mod tests {
     #[test]
     fn sizes_that_do_not_fit() {
         let error = Image::new(vec![0_u8; 5], [1, 2, 3], Layout::Hwc).unwrap_err();
-        assert_eq!(error.message(), "an image of 1x2 with 3 channels, made of 5 values");
+        assert_eq!(
+            error.message(),
+            "an image of 1x2 with 3 channels must have one value per pixel and channel, found 5"
+        );
         assert!(Image::grey(Vec::<f32>::new(), 0, 3).is_err());
         assert!(Image::new(vec![0_u8; 4], [usize::MAX, 2, 2], Layout::Hwc).is_err());
     }

@@ -41,10 +41,10 @@ use crate::{
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "this loader cannot make a `{Self}` of its items",
+    message = "this loader cannot build a `{Self}` from its items",
     label = "`collate` is missing",
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
-            `DataLoader::from_batches` for ready batches"
+            `DataLoader::from_batches` for complete batches"
 )]
 pub trait FromItems<Item>: Sized {
     /// The number of columns of [`Dataset::gather`](crate::data::Dataset::gather) that form the
@@ -64,7 +64,7 @@ pub trait FromItems<Item>: Sized {
     /// If the rank of a column is not that of its tensor.
     fn from_columns(columns: &mut dyn Iterator<Item = TensorData>) -> Result<Self> {
         let _ = columns;
-        Err(Error::data("this batch cannot be made of columns"))
+        Err(Error::data("this batch type cannot be built from columns"))
     }
 }
 
@@ -86,7 +86,7 @@ impl<T> FromItems<T> for Vec<T> {
 
 /// The next column as a tensor of rank `D`.
 fn column<const D: usize, K: Basic>(columns: &mut dyn Iterator<Item = TensorData>) -> Result<Tensor<D, K>> {
-    let data = columns.next().ok_or_else(|| Error::data("the dataset has fewer columns than the batch"))?;
+    let data = columns.next().ok_or_else(|| Error::data("the batch has more columns than the dataset"))?;
     tensor(data)
 }
 
@@ -122,7 +122,7 @@ fn joined<'a, E: Element>(items: impl ExactSizeIterator<Item = (&'a [E], Vec<usi
 
 fn unequal(place: usize, shape: &[usize], first: &[usize]) -> Error {
     Error::data(format!("item {place} of the batch has shape {shape:?}, item 0 has {first:?}"))
-        .help("make items of one shape with `map`, or collate sequences of different lengths into `Padded`")
+        .help("give all items the same shape with `map`, or collate sequences of different lengths into `Padded`")
 }
 
 macro_rules! elements {
@@ -189,7 +189,7 @@ impl FromItems<usize> for Tensor<1, Int> {
 fn same_shape<const D: usize, K: Basic>(items: &[Tensor<D, K>], skipped: usize) -> Result<()> {
     let dims: Vec<[usize; D]> = items.iter().map(Tensor::dims).collect();
     let rest = |dims: &[usize; D]| dims.get(skipped..).map(<[usize]>::to_vec).unwrap_or_default();
-    let Some(first) = dims.first() else { return Err(Error::data("a batch of no items has no shape")) };
+    let Some(first) = dims.first() else { return Err(Error::data("a batch must have at least one item, found none")) };
     match dims.iter().position(|dims| rest(dims) != rest(first)) {
         Some(place) => Err(unequal(place, dims.get(place).map_or(&[][..], |dims| dims), first)),
         None => Ok(()),
@@ -214,8 +214,8 @@ macro_rules! tensors {
             fn from_items(items: Vec<TensorData>) -> Result<Self> {
                 let rank = items.first().map_or(0, |item| item.shape().as_slice().len());
                 if rank + 1 != D {
-                    return Err(Error::data(format!("items of rank {rank} do not make a batch of rank {D}"))
-                        .help("the rank of the batch is one more than that of an item"));
+                    return Err(Error::data(format!("a batch of rank {D} needs items of one rank less, found rank {rank}"))
+                        .help("write the rank of an item plus one in the batch type, as in `Tensor<3>` for items of rank 2"));
                 }
                 let one = |item: TensorData| {
                     let shape: Vec<usize> = std::iter::once(1).chain(item.shape().as_slice().iter().copied()).collect();
@@ -339,7 +339,7 @@ mod tests {
         let batch: Tensor<2, Int> = FromItems::from_items(items.clone()).unwrap();
         assert_eq!(batch.into_data().convert::<i64>(), TensorData::from([[1_i64, 2], [3, 4]]));
         let wrong: Result<Tensor<3, Int>> = FromItems::from_items(items);
-        assert_eq!(message(wrong), "items of rank 1 do not make a batch of rank 3");
+        assert_eq!(message(wrong), "a batch of rank 3 needs items of one rank less, found rank 1");
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
         let wrong = <Tensor<1> as FromItems<f32>>::from_columns(&mut columns);
         assert_eq!(message(wrong), "the items make a tensor of shape [1, 1], expected rank 1");
         let missing = <Tensor<1> as FromItems<f32>>::from_columns(&mut columns);
-        assert_eq!(message(missing), "the dataset has fewer columns than the batch");
+        assert_eq!(message(missing), "the batch has more columns than the dataset");
         assert_eq!(<(Tensor<1>, Tensor<1>) as FromItems<(f32, f32)>>::COLUMNS, Some(2));
         assert_eq!(<(Tensor<1>, Vec<String>) as FromItems<(f32, String)>>::COLUMNS, None);
     }

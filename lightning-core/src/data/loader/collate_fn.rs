@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 
 /// A function that makes a batch `B` of items. Implemented for every `Fn(Vec<Item>) -> Result<B>`.
 #[diagnostic::on_unimplemented(
-    message = "this loader cannot make a `{B}` of its items",
+    message = "this loader cannot build a `{B}` from its items",
     label = "`collate` is missing",
-    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`; ready batches go into `DataLoader::from_batches`"
+    note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
+            `DataLoader::from_batches` for complete batches"
 )]
 pub trait Collate<Item, B>: Send + Sync + 'static {
     /// Makes the batch.
@@ -28,7 +29,7 @@ pub trait Collate<Item, B>: Send + Sync + 'static {
     #[doc(hidden)]
     fn collate_columns(&self, columns: Vec<TensorData>) -> Result<B> {
         let _ = columns;
-        Err(Error::data("this batch cannot be made of columns"))
+        Err(Error::data("this batch type cannot be built from columns"))
     }
 }
 

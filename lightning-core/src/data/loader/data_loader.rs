@@ -255,7 +255,9 @@ impl<B: Batch + Clone + Sync> DataLoader<B> {
     /// If `batches` is empty.
     pub fn from_batches(batches: Vec<B>) -> Result<Self> {
         if batches.is_empty() {
-            return Err(Error::data("there are no batches").help("give the loader at least one batch"));
+            return Err(
+                Error::data("a loader must have at least one batch, found none").help("pass at least one batch")
+            );
         }
         let batch_size = batches.first().and_then(B::batch_size).unwrap_or(1);
         let summary = Summary { items: Some(batches.len()), batch_size, ..Summary::default() };

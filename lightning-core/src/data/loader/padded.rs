@@ -49,7 +49,7 @@ impl<K: Basic> Padded<K> {
         let count = sequences.len();
         let longest = sequences.iter().map(|sequence| sequence.as_ref().len()).max();
         let Some(longest) = longest.map(|longest| longest.max(1)) else {
-            return Err(Error::data("a batch of no sequences has no length"));
+            return Err(Error::data("a batch must have at least one sequence, found none"));
         };
         let mut values = Vec::with_capacity(count * longest);
         let mut mask = Vec::with_capacity(count * longest);
@@ -152,6 +152,6 @@ mod tests {
             ([1, 1], TensorData::from([0_i64]))
         );
         let none: &[Vec<i64>] = &[];
-        assert_eq!(Padded::new(none, 0).unwrap_err().message(), "a batch of no sequences has no length");
+        assert_eq!(Padded::new(none, 0).unwrap_err().message(), "a batch must have at least one sequence, found none");
     }
 }

@@ -182,7 +182,7 @@ impl<B> Ordered<B> {
             }
             if state.working == 0 {
                 self.ended = true;
-                let lost = Error::data(format!("the data workers ended before batch {} was made", self.next));
+                let lost = Error::data(format!("the data workers ended before batch {} was ready", self.next));
                 return Some(Err(lost.at(in_batch(self.next))));
             }
             state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
@@ -204,7 +204,7 @@ impl<B> Ordered<B> {
         let doing = match doing.map(|(worker, watch)| (worker, watch.item())) {
             Some((worker, Some(item))) => format!("worker {worker} is at item {item} of the dataset"),
             Some((worker, None)) => format!("worker {worker} is collating it"),
-            None => "no worker has begun it".to_owned(),
+            None => "no worker has started it".to_owned(),
         };
         let timeout = self.workers.settings.timeout.unwrap_or_default();
         // A worker may hang, so the pool is detached instead of joined.
@@ -214,7 +214,7 @@ impl<B> Ordered<B> {
         }
         Error::data(format!("batch {batch} was not ready after {timeout:?}: {doing}"))
             .at(in_batch(batch))
-            .help("raise `timeout`, or find out what takes so long")
+            .help("increase `timeout`, or make the dataset or `collate` faster")
     }
 
     /// Tells the workers to stop, and drops the ready batches.

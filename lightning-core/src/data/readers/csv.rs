@@ -126,7 +126,9 @@ impl Reader {
             Err(error) => return Err(self.unreadable(error, None)),
         };
         if names.is_empty() {
-            return Err(self.broken("", "the file is empty, expected a header").help("give a file that has rows"));
+            return Err(self
+                .broken("", "the file is empty, expected a header")
+                .help("pass a file with a header and rows"));
         }
         match names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|before| before == *name)) {
             Some((index, name)) => {
@@ -144,7 +146,7 @@ impl Reader {
                 let place = self.line(pos.as_ref());
                 let like = if header.is_some() { "as many as the header has" } else { "as many as the row before has" };
                 self.broken(&place, &format!("{len} cells, expected {expected_len}, {like}"))
-                    .help("give every row as many cells; put a cell that holds the delimiter in double quotes")
+                    .help("write the same number of cells in every row, and put a cell that contains the delimiter in double quotes")
             }
             ErrorKind::Utf8 { pos, err } => {
                 let place = format!("{}{}", self.line(pos.as_ref()), column(err.field(), header));

@@ -66,7 +66,7 @@ impl<'a> Row<'a> {
         let value = visitor.visit_seq(&mut cells)?;
         let (taken, found) = (cells.next, self.record.len());
         if taken < found {
-            return Err(Fault::new(format!("the row has {found} cells, its type takes {taken}")));
+            return Err(Fault::new(format!("the row has {found} cells, expected the {taken} of its type")));
         }
         Ok(value)
     }
@@ -184,7 +184,7 @@ impl<'a> Cell<'a> {
     fn present(self, expected: impl FnOnce() -> String) -> Result<&'a str, Fault> {
         if self.missing {
             return Err(Fault::new(format!("the value is missing, expected {}", expected()))
-                .help("make the field an `Option`, or leave the row out of the file"));
+                .help("make the field an `Option`, or remove the row from the file"));
         }
         Ok(self.text)
     }
@@ -212,7 +212,7 @@ macro_rules! floats {
             let number = text.parse::<$type>().map_err(|_| self.unlike("a number"))?;
             // One NaN or infinity would turn every weight into NaN.
             if !number.is_finite() {
-                return Err(self.unlike("a finite number").help("where it stands for no value, name it in `missing([…])`"));
+                return Err(self.unlike("a finite number").help("if it marks a missing value, list it in `missing([…])`"));
             }
             visitor.$visit(number)
         })*

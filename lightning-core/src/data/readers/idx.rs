@@ -144,7 +144,7 @@ fn read<const D: usize>(path: &Path, magic: u32) -> Result<([usize; D], Vec<u8>)
     let start = start.get(..GZIP_MAGIC.len()).unwrap_or(start);
     if !GZIP_MAGIC.starts_with(start) {
         let found = format!("not a gzip file: it starts with the bytes {start:02x?}, expected {GZIP_MAGIC:02x?}");
-        return Err(broken(path, &found).help("drop `.gz` from the file's name, or get the file again"));
+        return Err(broken(path, &found).help("remove `.gz` from the file name, or download the file again"));
     }
     read_from(path, &mut MultiGzDecoder::new(file), magic)
 }
@@ -170,13 +170,13 @@ fn read_from<const D: usize>(path: &Path, file: &mut dyn Read, magic: u32) -> Re
     Read::take(&mut *file, expected).read_to_end(&mut payload).map_err(|error| unreadable(path, error))?;
     if (payload.len() as u64) < expected {
         let found = format!("truncated: the header says {expected} bytes (sizes {sizes:?}), found {}", payload.len());
-        return Err(broken(path, &found).help("get the file again"));
+        return Err(broken(path, &found).help("download the file again"));
     }
     if file.read(&mut [0]).map_err(|error| unreadable(path, error))? > 0 {
         let found = format!(
             "there are bytes after the {expected} that the header says (sizes {sizes:?}), expected the end of the file"
         );
-        return Err(broken(path, &found).help("get the file again"));
+        return Err(broken(path, &found).help("download the file again"));
     }
     payload.shrink_to_fit();
     Ok((sizes, payload))
@@ -189,7 +189,7 @@ fn word(path: &Path, file: &mut dyn Read, what: &str) -> Result<u32> {
         Ok(bytes) => Ok(u32::from_be_bytes(bytes)),
         Err(_) => {
             let found = format!("truncated: the file ends inside {what}, found {} of its 4 bytes", bytes.len());
-            Err(broken(path, &found).help("get the file again"))
+            Err(broken(path, &found).help("download the file again"))
         }
     }
 }
@@ -208,8 +208,8 @@ fn wrong_magic(path: &Path, found: u32, expected: u32) -> Error {
     let help = match found {
         IMAGES_MAGIC => "read images with `idx::images`",
         LABELS_MAGIC => "read labels with `idx::labels`",
-        _ if found >> 16 == 0x1f8b => "the file is gzipped: let its name end in `.gz`",
-        _ => "give an idx file of bytes, as MNIST has",
+        _ if found >> 16 == 0x1f8b => "the file is gzipped: rename it so that it ends in `.gz`",
+        _ => "pass an idx file of bytes, as in MNIST",
     };
     broken(path, &text).help(help)
 }
@@ -219,10 +219,10 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
         // The decoder's error kinds for a wrong checksum or impossible data, and for a truncated
         // stream.
         ErrorKind::InvalidInput | ErrorKind::InvalidData => {
-            broken(path, "the gzip data is damaged").caused_by(error).help("get the file again")
+            broken(path, "the gzip data is damaged").caused_by(error).help("download the file again")
         }
         ErrorKind::UnexpectedEof => {
-            broken(path, "truncated: the gzip data ends too early").caused_by(error).help("get the file again")
+            broken(path, "truncated: the gzip data ends too early").caused_by(error).help("download the file again")
         }
         _ => Error::io("read", path, error),
     }

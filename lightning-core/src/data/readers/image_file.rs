@@ -55,7 +55,7 @@ pub(super) fn decode(path: &Path, channels: Channels, max_pixels: usize) -> Resu
         Err(Fault::new(format!("neither png nor jpeg: it starts with the bytes {start:02x?}")))
     }
     .map_err(|Fault { found, help }| {
-        let help = help.unwrap_or("get the file again, or remove it");
+        let help = help.unwrap_or("download the file again, or remove it");
         Error::data(format!("`{}`: {found}", path.display())).at_path(path).help(help)
     })
 }

@@ -22,7 +22,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<String> {
         broken(path, &format!(", line {line}"), "the text is not UTF-8").help("save the file as UTF-8")
     })?;
     match text.strip_prefix('\u{feff}').unwrap_or(&text) {
-        "" => Err(broken(path, "", "the file is empty").help("give a file with text")),
+        "" => Err(broken(path, "", "the file is empty").help("pass a file with text")),
         rest if rest.len() == text.len() => Ok(text),
         rest => Ok(rest.to_owned()),
     }
@@ -79,7 +79,7 @@ impl CharVocabulary {
                     let line = 1 + text.get(..at).unwrap_or_default().matches('\n').count();
                     let error =
                         Error::data(format!("line {line}: the character {character:?} is not in the vocabulary"));
-                    return Err(error.help("make the vocabulary of all the text that is to be encoded"));
+                    return Err(error.help("build the vocabulary from all texts that are encoded"));
                 }
             }
         }
@@ -178,13 +178,14 @@ impl TokenWindows {
         let Self { part, context, stride, .. } = &self;
         let tokens = part.len();
         let text = if *context == 0 || *stride == 0 {
-            format!("windows of {context} tokens with a stride of {stride}")
+            format!("the context and the stride must be at least 1, found {context} and {stride}")
         } else if tokens <= *context {
-            format!("windows of {context} tokens and the one after, of a text of {tokens}")
+            format!("a text must have more tokens than a window of {context}, found {tokens}")
         } else {
             return Ok(self);
         };
-        Err(Error::data(text).help("give a context and a stride of at least 1, and more tokens than the context has"))
+        Err(Error::data(text)
+            .help("write a context and a stride of at least 1, and a context below the number of tokens"))
     }
 }
 
@@ -289,7 +290,7 @@ impl CharWindows {
     /// Returns windows of the same text with another stride.
     ///
     /// # Errors
-    /// When `stride` is 0.
+    /// If `stride` is 0.
     pub fn with_stride(&self, stride: usize) -> Result<Self> {
         Ok(Self { vocabulary: Arc::clone(&self.vocabulary), windows: self.windows.with_stride(stride)? })
     }
@@ -298,7 +299,7 @@ impl CharWindows {
     /// whole text; see [`TokenWindows::split`].
     ///
     /// # Errors
-    /// When either part has no window.
+    /// If either part has no window.
     pub fn split(&self, fraction: f64) -> Result<(Self, Self)> {
         let (first, rest) = self.windows.split(fraction)?;
         let part = |windows| Self { vocabulary: Arc::clone(&self.vocabulary), windows };

@@ -231,12 +231,12 @@ impl TryFrom<Stored> for Tokenizer {
     fn try_from(stored: Stored) -> Result<Self, String> {
         let Stored { unit, lowercase, tokens } = stored;
         if tokens.get(..SPECIAL.len()).is_none_or(|first| first != SPECIAL) {
-            return Err(format!("the tokens do not begin with {SPECIAL:?}"));
+            return Err(format!("the tokens must begin with {SPECIAL:?}"));
         }
         let count = tokens.len();
         let tokenizer = numbered(unit, lowercase, tokens);
         if tokenizer.numbers.len() + SPECIAL.len() != count {
-            return Err("a token is there twice".to_owned());
+            return Err("the tokens must be distinct, found a duplicate".to_owned());
         }
         Ok(tokenizer)
     }
@@ -296,8 +296,8 @@ mod tests {
         };
         let stored = serde_json::to_string(&tokenizer).unwrap();
         assert!(told(&stored[..stored.len() / 2]).contains("french.json` is not a tokenizer: EOF while parsing"));
-        assert!(told(&stored.replace("<pad>", "<p>")).contains("the tokens do not begin with"));
-        assert!(told(&stored.replace("\"ça\"", "\"va\"")).contains("a token is there twice"));
+        assert!(told(&stored.replace("<pad>", "<p>")).contains("the tokens must begin with"));
+        assert!(told(&stored.replace("\"ça\"", "\"va\"")).contains("the tokens must be distinct, found a duplicate"));
         assert!(told(&stored.replace("word", "syllable")).contains("unknown variant `syllable`"));
         assert!(Tokenizer::load(folder.path().join("none")).unwrap_err().message().starts_with("cannot read `"));
     }

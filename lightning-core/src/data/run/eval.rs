@@ -16,11 +16,11 @@ use crate::{
 /// loaders.
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot run on `{Self}`",
-    label = "not a source of the batches of the step",
+    label = "does not supply batches of type `{B}`",
     note = "pass a loader with the batch type of the step, several loaders in a `Vec` or an \
             array, or `&mut data_module`",
     note = "a data module is a struct and its impl, both with `#[data_module]`",
-    note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
 )]
 pub trait EvalData<M, S, B> {
     /// The data with its type erased.
@@ -32,9 +32,9 @@ pub trait EvalData<M, S, B> {
 
 /// A data module that has the loader of a step.
 #[diagnostic::on_unimplemented(
-    message = "this data module has no loader for this step",
-    label = "nothing to run on",
-    note = "write it in the `#[data_module]` impl: `val_dataloader` for `validate`, \
+    message = "this data module has no loader for this call",
+    label = "no data to run on",
+    note = "write the loader in the `#[data_module]` impl: `val_dataloader` for `validate`, \
             `test_dataloader` for `test`, `predict_dataloader` for `predict`"
 )]
 pub trait HasEvalLoader {}

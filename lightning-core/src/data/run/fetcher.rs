@@ -57,7 +57,7 @@ pub(crate) trait Fetcher<M> {
 #[doc(hidden)]
 pub struct NamedFetcher<M> {
     pub(crate) name: Option<String>,
-    pub(crate) feed: Box<dyn Fetcher<M>>,
+    pub(crate) fetcher: Box<dyn Fetcher<M>>,
 }
 
 impl<M> std::fmt::Debug for NamedFetcher<M> {
@@ -69,7 +69,7 @@ impl<M> std::fmt::Debug for NamedFetcher<M> {
 /// Pairs a loader with the step that takes its batches.
 pub(super) fn fetcher<M: 'static, B: StepBatch>(loader: NamedLoader<B>, step: RunStep<M, B>) -> NamedFetcher<M> {
     let NamedLoader { name, loader } = loader;
-    NamedFetcher { name, feed: Box::new(LoaderFetcher::new(loader, step)) }
+    NamedFetcher { name, fetcher: Box::new(LoaderFetcher::new(loader, step)) }
 }
 
 struct LoaderFetcher<M, B> {

@@ -23,10 +23,11 @@ use crate::{
 /// | `()` | the module's `train_dataloader` | the module's `val_dataloader`, if there is one |
 #[diagnostic::on_unimplemented(
     message = "`{M}` cannot be fitted with `{Self}`",
-    label = "not a source of its training batches",
-    note = "pass a loader with the batch type of `training_step`, `(train, val)`, or `&mut data_module`",
+    label = "does not supply the training batches of `{M}`",
+    note = "pass a loader with the batch type of `training_step`, two loaders as `(train, val)`, or \
+            `&mut data_module`",
     note = "a data module is a struct and its impl, both with `#[data_module]`",
-    note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
 )]
 pub trait FitData<M> {
     /// The data with its type erased.
@@ -40,7 +41,7 @@ pub trait FitData<M> {
 /// A data module that has a training loader.
 #[diagnostic::on_unimplemented(
     message = "this data module has no `train_dataloader`",
-    label = "nothing to train on",
+    label = "no data to train on",
     note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[data_module]` impl"
 )]
 pub trait HasTrainLoader {}

@@ -34,9 +34,9 @@ impl<B> std::fmt::Debug for NamedLoader<B> {
 /// Loader<B>`, because a list of batches is a loader itself, and a bound on an associated type
 /// would lose the message above. `One` accepts every loader.
 #[diagnostic::on_unimplemented(
-    message = "the loaders must have the batch type of the step",
+    message = "the loaders must have batches of type `{B}`",
     label = "found `{Self}`",
-    note = "pass a `DataLoader<B>` with the batch type `B` of the step; several loaders in a `Vec` or an array"
+    note = "pass a `DataLoader<{B}>`, or several in a `Vec` or an array"
 )]
 pub trait Loaders<B, N = AnyNumber> {
     /// The loaders in the order they were given.
@@ -152,7 +152,7 @@ impl<B, L: Loaders<B>> Loaders<B> for Has<L> {
     label = "found `{Self}`",
     note = "pass a loader with the batch type of `validation_step`, several in a `Vec` or an \
             array, or none: `fit(&mut model, train)`",
-    note = "a loader type of your own is passed as `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
 )]
 pub trait ValidationLoaders<M> {
     /// The loaders with the validation step.

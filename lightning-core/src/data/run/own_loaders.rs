@@ -45,8 +45,8 @@ pub trait ModuleLoaders: LightningImpl {
 /// A loader that the module has.
 #[diagnostic::on_unimplemented(
     message = "the module has no loader for this call",
-    label = "nothing to run on",
-    note = "write it in the `#[lightning_module]` impl: `train_dataloader` for `fit`, \
+    label = "no data to run on",
+    note = "write the loader in the `#[lightning_module]` impl: `train_dataloader` for `fit`, \
             `val_dataloader` for `validate`, `test_dataloader` for `test`, `predict_dataloader` \
             for `predict`"
 )]

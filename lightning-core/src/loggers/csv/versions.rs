@@ -97,7 +97,7 @@ pub(super) fn check_inside(setting: &str, name: &str) -> Result<()> {
     }
     let text = format!("the {setting} of a `CsvLogger` must be a plain name, found `{name}`");
     Err(Error::config(text).help(format!(
-        "give the folder to `CsvLogger::new(…)`, and `.{setting}(…)` a name without `.`, `..` or a \
+        "pass the folder to `CsvLogger::new(…)`, and to `.{setting}(…)` a name without `.`, `..` or a \
          leading `/`"
     )))
 }

@@ -52,7 +52,7 @@ impl Counts {
     fn fold(&mut self, counts: &[u64]) -> Result<()> {
         if !self.host.is_empty() && self.host.len() != counts.len() {
             let (counters, found) = (self.host.len(), counts.len());
-            let text = format!("{counters} counters must get as many counts, found {found}");
+            let text = format!("every batch must have {counters} counts, found {found}");
             return Err(Error::new(ErrorKind::Metric, text));
         }
         self.host.resize(counts.len(), 0);

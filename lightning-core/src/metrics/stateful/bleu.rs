@@ -146,7 +146,7 @@ impl Metric for Bleu {
 
     fn accumulate(&mut self, input: &Translations) -> Result<()> {
         if self.weights.is_empty() {
-            let text = "`n_gram` must be at least 1, found no length of n-grams";
+            let text = "`n_gram` must be at least 1, found 0";
             return Err(Error::new(ErrorKind::Metric, text).help("write `.n_gram(4)`"));
         }
         input.pairs.iter().for_each(|(candidate, references)| self.add(candidate, references));

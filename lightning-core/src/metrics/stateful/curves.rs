@@ -130,10 +130,10 @@ impl Curves {
                 (Task::Multilabel(scores.dims()[1]), probabilities)
             }
             Predictions::Labels(_) => {
-                let text = "a metric that ranks scores needs scores, found predicted labels";
+                let text = "a metric that ranks predictions needs scores, found predicted labels";
                 return Err(Error::new(ErrorKind::Metric, text).help(
-                    "give scores of the positive class as `Tensor<1>`, or `Tensor<2>` of \
-                     `[samples, classes]`",
+                    "pass scores of the positive class as `Tensor<1>`, or `Tensor<2>` of \
+                     shape [samples, classes]",
                 ));
             }
         })
@@ -146,7 +146,7 @@ impl Curves {
         if self.average == CurveAverage::Micro && matches!(task, Task::Multiclass(_)) {
             let text = "`micro_average` needs a target per label, found one class per sample";
             return Err(Error::new(ErrorKind::Metric, text)
-                .help("leave `.micro_average()` out, or give targets of `[samples, labels]`"));
+                .help("remove `.micro_average()`, or pass targets of shape [samples, labels]"));
         }
         if task.columns() > 1 { task.check_names(&self.names) } else { Ok(()) }
     }

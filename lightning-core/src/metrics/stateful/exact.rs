@@ -54,9 +54,9 @@ pub(crate) fn task_of(state: &Value) -> Result<Task> {
 
 /// The error for a state that the metric did not write.
 pub(crate) fn foreign(key: &str) -> Error {
-    let text = format!("the state of a metric must be its own, found a state without a usable `{key}`");
+    let text = format!("the checkpoint must contain the state of this metric, found a state without a valid `{key}`");
     Error::new(ErrorKind::Checkpoint, text)
-        .help("resume with the metrics that the run was started with, or from the end of an epoch")
+        .help("resume with the same metrics as the saved run, or from a checkpoint at the end of an epoch")
 }
 
 #[cfg(test)]

@@ -81,9 +81,9 @@ impl Metric for Perplexity {
     fn compute(&mut self) -> Result<MetricValue> {
         let (nll, count) = match self.sums.values()? {
             [_, _, foreign] if *foreign > 0.0 => {
-                let text = format!("target tokens must be in the vocabulary, found {foreign} that are not");
+                let text = format!("target tokens must be in the vocabulary, found {foreign} outside of it");
                 return Err(Error::new(ErrorKind::Metric, text)
-                    .help("write `.ignore_index(…)` for a target that marks what does not count"));
+                    .help("write `.ignore_index(…)` for a target that must not count, such as padding"));
             }
             [nll, count, _] => (*nll, *count),
             _ => (0.0, 0.0),

@@ -123,7 +123,9 @@ impl Metric for R2Score {
         let Regression { predictions, targets, rank } = input.clone();
         if rank > 2 {
             let text = format!("the R² score needs tensors of rank 1 or 2, found rank {rank}");
-            return Err(Error::new(ErrorKind::Metric, text).help("give `[samples]` or `[samples, outputs]`"));
+            return Err(
+                Error::new(ErrorKind::Metric, text).help("pass tensors of shape [samples] or [samples, outputs]")
+            );
         }
         let [samples, outputs] = targets.dims();
         if let Some(known) = self.outputs.filter(|known| *known != outputs) {
@@ -132,7 +134,7 @@ impl Metric for R2Score {
                  batches of {known}"
             );
             return Err(Error::new(ErrorKind::Metric, text)
-                .help("give predictions and targets of `[samples, outputs]` in every batch"));
+                .help("pass predictions and targets of shape [samples, outputs] in every batch"));
         }
         if samples == 0 {
             return Ok(());
@@ -152,7 +154,7 @@ impl Metric for R2Score {
         let moments = self.moments()?.clone();
         let Moments { samples, spread, residual, .. } = moments;
         if samples < 2.0 {
-            let text = format!("the R² score needs at least 2 samples, found {samples} samples");
+            let text = format!("the R² score needs at least 2 samples, found {samples}");
             return Err(Error::new(ErrorKind::Metric, text).help("log at least two samples per epoch"));
         }
         let scores: Vec<f64> = residual

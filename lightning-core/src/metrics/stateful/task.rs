@@ -85,8 +85,7 @@ impl Task {
             "all batches of a metric must have the same classes, found a batch of {found} after \
              batches of {known}"
         );
-        Err(Error::new(ErrorKind::Metric, text)
-            .help("give the predictions and targets of every batch in the same form"))
+        Err(Error::new(ErrorKind::Metric, text).help("pass predictions and targets of the same form in every batch"))
     }
 
     /// Rejects the state of another task.
@@ -113,13 +112,14 @@ impl Task {
             return Ok(());
         }
         let text = format!("`class_names` must name every class, found {names} names for {classes} classes");
-        Err(Error::new(ErrorKind::Metric, text).help("give one name per class"))
+        Err(Error::new(ErrorKind::Metric, text).help("pass one name per class"))
     }
 
     /// The error for `count` targets or predicted labels that are not classes of this task.
     pub(crate) fn no_such_class(self, what: &str, count: u64) -> Error {
         let last = self.targets().saturating_sub(1);
-        let text = format!("{what} must be classes from 0 to {last}, found {count} that are not");
-        Error::new(ErrorKind::Metric, text).help("write `.ignore_index(…)` for a target that marks what does not count")
+        let text = format!("{what} must be classes from 0 to {last}, found {count} outside of this range");
+        Error::new(ErrorKind::Metric, text)
+            .help("write `.ignore_index(…)` for a target that must not count, such as padding")
     }
 }

@@ -1,4 +1,4 @@
-//! What one metric has come to in one scope.
+//! The value of one metric in one scope.
 
 use std::any::Any;
 
@@ -9,16 +9,16 @@ use crate::{
     metrics::{AnyMetric, MetricValue, Reduce},
 };
 
-/// What one metric has come to in one scope: numbers that are reduced, or a metric with a state of its own.
+/// The value of one metric in one scope: reduced numbers, or a stateful metric.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     pub(super) numbers: Accumulator,
-    /// There is one for every slot of a stateful metric, and the numbers stay empty.
+    /// The stateful metric. If there is one, `numbers` is empty.
     pub(super) meter: Option<Box<Meter>>,
 }
 
 impl Cell {
-    /// Whether anything was logged since the epoch began.
+    /// Whether anything was logged since the start of the epoch.
     pub(super) fn is_filled(&self) -> bool {
         match &self.meter {
             Some(meter) => meter.updates > 0,
@@ -26,7 +26,7 @@ impl Cell {
         }
     }
 
-    /// The value of the last step, where it is known.
+    /// Returns the value of the last step, if it is known.
     pub(super) fn last(&self) -> Option<MetricValue> {
         match &self.meter {
             Some(meter) => meter.last.clone(),
@@ -34,12 +34,12 @@ impl Cell {
         }
     }
 
-    /// Whether something was logged in the step just done.
+    /// Whether the last step logged a value.
     pub(super) fn is_fresh(&self) -> bool {
         self.meter.as_ref().map_or(self.numbers.fresh, |meter| meter.fresh)
     }
 
-    /// Whether something was logged in the step just done; not so any more after this.
+    /// Whether the last step logged a value. Resets the mark.
     pub(super) fn take_fresh(&mut self) -> bool {
         let fresh = match &mut self.meter {
             Some(meter) => &mut meter.fresh,
@@ -48,10 +48,10 @@ impl Cell {
         std::mem::take(fresh)
     }
 
-    /// The value of the epoch, which ends.
+    /// Ends the epoch, and returns its value.
     ///
     /// # Errors
-    /// When a metric has no value, or the device fails.
+    /// If a metric has no value, or the device fails.
     pub(super) fn end(&mut self, reduce: Reduce) -> Result<Option<MetricValue>> {
         match &mut self.meter {
             Some(meter) => meter.end(),
@@ -60,10 +60,10 @@ impl Cell {
     }
 }
 
-/// Numbers, reduced as they come.
+/// Numbers, reduced as they are added.
 #[derive(Clone, Debug)]
 pub(super) struct Accumulator {
-    /// Of value times weight.
+    /// The sum of value times weight.
     pub(super) weighted: f64,
     pub(super) weight: f64,
     pub(super) sum: f64,
@@ -71,7 +71,7 @@ pub(super) struct Accumulator {
     pub(super) max: f64,
     pub(super) count: u64,
     pub(super) last: f64,
-    /// The value of the step being logged; taken by the step record.
+    /// Whether the value belongs to the current step. Reset when the step ends.
     pub(super) fresh: bool,
 }
 
@@ -95,7 +95,7 @@ impl Accumulator {
         self.weighted += value * weight;
         self.weight += weight;
         self.sum += value;
-        // `f64::min` would drop a NaN, and a NaN has to be seen.
+        // `f64::min` would ignore a NaN, which must show.
         self.min = if value.is_nan() || value < self.min { value } else { self.min };
         self.max = if value.is_nan() || value > self.max { value } else { self.max };
         self.count = self.count.saturating_add(1);
@@ -116,24 +116,26 @@ impl Accumulator {
 /// A stateful metric in one scope.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    /// Over the epoch; made with the first value.
+    /// The metric over the epoch, created with the first value.
     pub(super) epoch: Option<Box<dyn AnyMetric>>,
-    /// Of the last step alone, where steps are logged.
+    /// The metric over the last step, if steps are logged.
     pub(super) step: Option<Box<dyn AnyMetric>>,
-    /// Whether the last step's value is still to be computed.
+    /// Whether the value of the last step was not computed yet.
     pub(super) waiting: bool,
     pub(super) last: Option<MetricValue>,
     pub(super) updates: u64,
     pub(super) fresh: bool,
-    /// What a checkpoint has of it: the state, and the value for an epoch in which nothing more comes.
+    /// The state from a checkpoint, and the value for an epoch in which nothing more is logged. The
+    /// metric is created with the next value, because only then its type is known.
     pub(super) stored: Option<(Value, Option<MetricValue>)>,
 }
 
 impl Meter {
-    /// Adds a value. A stored state that the metric refuses is given back as a warning: the epoch is then measured from here on.
+    /// Adds a value. Returns a warning if the metric cannot load the stored state; the epoch's
+    /// value then starts here.
     ///
     /// # Errors
-    /// When the metric refuses the value, or the device fails.
+    /// If the metric rejects the value, or the device fails.
     pub(super) fn update(
         &mut self,
         template: &dyn AnyMetric,
@@ -163,7 +165,7 @@ impl Meter {
         Ok(warning)
     }
 
-    /// Computes the last step's value, where it is wanted and not known.
+    /// Computes the value of the last step, unless it is known.
     pub(super) fn compute_step(&mut self) -> Result<Option<&MetricValue>> {
         let (true, Some(step)) = (std::mem::take(&mut self.waiting), &mut self.step) else { return Ok(None) };
         Ok(Some(self.last.insert(step.compute()?)))
@@ -171,7 +173,7 @@ impl Meter {
 
     fn end(&mut self) -> Result<Option<MetricValue>> {
         let value = match (self.stored.take(), &mut self.epoch) {
-            // Nothing came after the checkpoint.
+            // Nothing was logged after the checkpoint.
             (Some((_, value)), _) => value,
             (None, Some(epoch)) => {
                 let value = epoch.compute()?;

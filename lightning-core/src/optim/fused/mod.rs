@@ -13,7 +13,8 @@
 //!   compute with denormal numbers many times slower. They are kept where the sign of a tiny number
 //!   decides (Lion, cautious weight decay), where two averages are subtracted (centered RMSprop),
 //!   and where ε is below 1e-12.
-//! - All factors on the gradient (mean over a window, clipping, loss scale) are one multiplication.
+//! - All factors on the gradient (mean over micro-batches, clipping, loss scale) are one
+//!   multiplication.
 //! - A loaded state that the current settings do not use is dropped.
 //!
 //! Everything else falls back to Burn's optimizer of the same configuration, parameter by

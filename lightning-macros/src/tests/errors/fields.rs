@@ -39,7 +39,7 @@ fn roles() {
             `#[precision]` needs a type
             = help: write `#[precision(f32)]` to keep the field in float32 in a 16-bit run
 
-            `#[precision]` must be `f32`
+            `#[precision]` must be `f32`, found `f16`
             = note: the precision of the run is a trainer setting: `precision("bf16-mixed")`
             = help: write `#[precision(f32)]` to keep the field in float32 in a 16-bit run
 
@@ -57,7 +57,7 @@ fn roles() {
             = help: write `default = …`
 
             option `skip` takes no value
-            = help: write `#[state(skip)]`, or `#[state]` to keep the field in the checkpoint
+            = help: write `#[state(skip)]`, or `#[state]` to save the field in each checkpoint
 
             unexpected token
             = help: write one expression, as in `#[init(build(device))]`
@@ -90,7 +90,7 @@ fn roles() {
             = help: remove `#[precision]`
 
             a hyperparameter must not be named `device`
-            = note: `device` has another meaning in the expressions of attributes
+            = note: `device` is a reserved name in the expressions of attributes
             = help: choose another name, such as `device_name`
 
             hyperparameter `nested` must not be flattened
@@ -130,7 +130,7 @@ fn batches() {
             = help: did you mean `host`?
 
             duplicate `#[batch(size)]`
-            = help: keep it only on the field that holds the batch size
+            = help: keep it only on the field that defines the batch size
 
             a batch must own its data, found the lifetime `'a`
             = help: remove `'a` and store owned values

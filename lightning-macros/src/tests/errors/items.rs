@@ -104,7 +104,7 @@ fn data_modules() {
             = note: expected `fn setup(&mut self, stage: Stage) -> Result<()>`
             = help: write `&mut self`
 
-            `train_dataloader` must return a named type, found `impl Loader<B>`
+            `train_dataloader` must return a concrete type, found `impl Loader<B>`
             = help: write `DataLoader<B>` or `Result<DataLoader<B>>`
 
             `test_dataloader` must return a loader, found no return type

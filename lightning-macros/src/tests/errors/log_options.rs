@@ -51,7 +51,7 @@ fn log_options() {
             option `batch_size` needs a value
             = help: write `batch_size = …`
 
-            unnamed value in `#[log]`
+            options of `#[log]` must be named, found `4`
             = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
 
             `logger` must be `true` or `false`, found `3`
@@ -116,7 +116,7 @@ fn metric_conflicts() {
 "##,
         expect![[r#"
             duplicate metric constant `LOSS`
-            = note: it is first logged in `training_step`
+            = note: the first metric with this constant is logged in `training_step`
             = help: rename one of the two variables
 
             metric `loss` must be logged from one variable, found two
@@ -125,8 +125,8 @@ fn metric_conflicts() {
 
             metric `loss` must be logged with the same options everywhere
             = note: it is first logged in `training_step`
-            = note: by default training logs each step and all other stages the epoch; `on_step` and `on_epoch` override this
-            = help: write the same options in both places, or rename one of the variables
+            = note: the defaults differ: training logs each step (`on_step`), validation and test the epoch (`on_epoch`)
+            = help: write the same `on_step` and `on_epoch` in both places, or rename one of the variables
 
             metric `top` must be logged with the same options everywhere
             = note: it is first logged in `validation_step`

@@ -19,11 +19,11 @@ fn logs_in_wrong_places() {
 "##,
         expect![[r#"
             `#[log]` is not available in `predict_step`
-            = note: no stage collects metrics while it runs
+            = note: no metrics are collected while it runs
             = help: log the value in a training, validation or test step, or in an epoch hook
 
             `#[log]` is not available in `on_fit_start`
-            = note: no stage collects metrics while it runs
+            = note: no metrics are collected while it runs
             = help: log the value in a training, validation or test step, or in an epoch hook
 
             `#[log]` must be in a step or hook, found in `helper`
@@ -61,7 +61,7 @@ fn logs_of_wrong_forms() {
         expect![[r#"
             unknown attribute `#[log]` on a method of a module
             = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
-            = help: write `#[log]` above the `let` whose value to log
+            = help: write `#[log]` above the `let` of the value to log
 
             duplicate `#[log]` on one `let`
             = help: write all options in one `#[log(…)]`
@@ -85,15 +85,15 @@ fn logs_of_wrong_forms() {
 
             `#[log]` must not be in a closure
             = note: the value may be computed on another thread, or after the step
-            = help: log the result where the step itself binds it
+            = help: write `#[log]` on a `let` of the step itself, and bind the result there
 
             `#[log]` must not be in an `async` block
             = note: the value may be computed on another thread, or after the step
-            = help: log the result where the step itself binds it
+            = help: write `#[log]` on a `let` of the step itself, and bind the result there
 
             `#[log]` must not be in a nested item
             = note: the value may be computed on another thread, or after the step
-            = help: log the result where the step itself binds it
+            = help: write `#[log]` on a `let` of the step itself, and bind the result there
 
             `#[log]` in a loop needs `reduce`
             = note: the value is logged in every iteration

@@ -44,7 +44,7 @@ fn near_miss_names() {
             = help: mark the method `#[not_a_hook]` to keep the name
 
             hook `optimizer_step` of PyTorch Lightning is not available
-            = help: write `on_before_optimizer_step` to inspect gradients before the trainer steps the optimizer
+            = help: write `on_before_optimizer_step` to inspect gradients, or `#[manual_optimization]` to step optimizers in `training_step`
             = help: mark the method `#[not_a_hook]` to keep the name"#]],
     );
 }
@@ -90,7 +90,7 @@ fn alien_method_attributes() {
             = help: write `&mut self`
 
             `training_step` cannot be combined with steps that are bound to optimizers
-            = note: it would train every optimizer a second time
+            = note: `training_step` steps all optimizers, so each would be stepped twice
             = help: write `#[training_step(optimizer = …)]` above it, or remove it"#]],
     );
 }

@@ -26,7 +26,7 @@ fn optimizers() {
             = help: write `#[optimizer(AdamConfig::new(), lr = 1e-3)]`
 
             duplicate `#[optimizer]`
-            = note: both would step the same parameters
+            = note: both would update the same parameters
             = help: remove one of the two
 
             `backbone` must be a field with parameters

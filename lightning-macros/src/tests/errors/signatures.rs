@@ -52,19 +52,19 @@ fn qualifiers() {
         expect![[r#"
             `training_step` must not be `async`
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
-            = help: remove it
+            = help: remove `async`
 
             `on_fit_start` must not be `const`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
-            = help: remove it
+            = help: remove `const`
 
             `on_fit_start` must not be `unsafe`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
-            = help: remove it
+            = help: remove `unsafe`
 
             `on_fit_start` must not be `extern`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
-            = help: remove it
+            = help: remove `extern`
 
             `test_step` must not be generic
             = note: expected `fn test_step(&self, batch: B)`
@@ -144,14 +144,14 @@ fn wrong_batches() {
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
             = help: add `batch: B`, where `B` is the batch type of the loader
 
-            `validation_step` must take the batch by value, found a reference
+            `validation_step` must take the batch by value, found `&B`
             = help: write `B`
 
-            the batch of `test_step` must have a named type, found `impl Batch`
-            = help: write the type that derives `Batch`
+            the batch of `test_step` must have a concrete type, found `impl Batch`
+            = help: write the name of a type that implements `Batch`, such as `Tensor<2>`
 
-            `predict_step` must return a named type, found `impl Iterator<Item = f32>`
-            = help: write the name of the type that the step returns"#]],
+            `predict_step` must return a concrete type, found `impl Iterator<Item = f32>`
+            = help: write the name of a type, such as `Vec<Tensor<1>>`"#]],
     );
 }
 

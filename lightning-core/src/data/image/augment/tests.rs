@@ -98,14 +98,23 @@ fn what_cannot_be_done() {
     let image = numbered(3, 4, 3, Layout::Hwc);
     let mut rng = Rng::new(0);
     let message = |error: Result<Image>| error.unwrap_err().message().to_owned();
-    assert_eq!(message(image.random_crop(6, 1, &mut rng)), "a crop of 6x6 of an image of 3x4 with padding 1");
-    assert_eq!(message(image.random_crop(0, 1, &mut rng)), "a crop of 0x0 of an image of 3x4 with padding 1");
+    assert_eq!(
+        message(image.random_crop(6, 1, &mut rng)),
+        "a crop must fit into the padded image, found 6x6 for 3x4 with padding 1"
+    );
+    assert_eq!(
+        message(image.random_crop(0, 1, &mut rng)),
+        "a crop must fit into the padded image, found 0x0 for 3x4 with padding 1"
+    );
     assert!(image.random_crop(1, usize::MAX, &mut rng).is_err());
-    assert_eq!(message(image.crop(3, 0, (1, 0))), "a crop at row 1, column 0, of an image that has room up to 0, 1");
+    assert_eq!(
+        message(image.crop(3, 0, (1, 0))),
+        "a crop must start at most at row 0, column 1, found row 1, column 0"
+    );
     let error = image.normalize(&[0.5], &[0.5]).unwrap_err();
-    assert_eq!(error.message(), "1 means and 1 standard deviations for an image of 3 channels");
+    assert_eq!(error.message(), "an image of 3 channels needs as many means and standard deviations, found 1 and 1");
     assert_eq!(
         image.normalize(&[0.5; 3], &[1.0, 0.0, 1.0]).unwrap_err().message(),
-        "0 is no standard deviation to divide by"
+        "a standard deviation must be finite and positive, found 0"
     );
 }

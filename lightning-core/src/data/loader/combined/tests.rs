@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::data::from_loader;
+use crate::{
+    data::{EpochOffset, from_loader},
+    error::{Error, Result},
+};
 
 fn read<B: 'static>(loader: &DataLoader<B>, batch: u64) -> Vec<B> {
     let from = EpochOffset { batch, ..EpochOffset::default() };

@@ -71,7 +71,7 @@ fn rows_by_position() {
     assert_eq!(numbers.rows::<Vec<u8>>().unwrap(), [[1, 2, 3], [4, 5, 6]]);
     assert_eq!(numbers.rows::<(i64, String, Option<f64>)>().unwrap()[1], (4, "5".into(), Some(6.0)));
     let few = numbers.rows::<(i64, i64)>().unwrap_err().to_string();
-    assert!(few.contains("line 1: the row has 3 cells, its type takes 2"), "{few}");
+    assert!(few.contains("line 1: the row has 3 cells, expected the 2 of its type"), "{few}");
     let many = numbers.rows::<[i64; 4]>().unwrap_err().to_string();
     assert!(many.contains("birds.csv`, line 1: "), "{many}");
 }
@@ -124,7 +124,7 @@ fn lines_are_those_of_an_editor() {
 fn a_missing_value_needs_an_option() {
     let (message, help) = told(format!("{HEADER}NA,Dream,1,male,true,\n"));
     assert_eq!(message, "`, line 2, column `year`: the value is missing, expected an integer from 0 to 65535");
-    assert_eq!(help, "make the field an `Option`, or leave the row out of the file");
+    assert_eq!(help, "make the field an `Option`, or remove the row from the file");
     assert_eq!(
         told(format!("{HEADER}2007,,1,male,true,\n")).0,
         "`, line 2, column `island`: the value is missing, expected a text"

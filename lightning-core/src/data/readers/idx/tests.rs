@@ -127,7 +127,7 @@ fn wrong_magic_numbers() {
     );
     let path = folder.file("zipped", &gzip(&[]));
     let error = images(&path).unwrap_err().to_string();
-    assert!(error.ends_with("; help: the file is gzipped: let its name end in `.gz`"), "{error}");
+    assert!(error.ends_with("; help: the file is gzipped: rename it so that it ends in `.gz`"), "{error}");
 }
 
 #[test]

@@ -36,15 +36,15 @@ fn parts_share_the_tokens_and_no_window_reaches_over_the_cut() {
     assert!(Arc::ptr_eq(&first.tokens, &rest.tokens));
     assert!(Arc::ptr_eq(&first.get(0).unwrap().tokens, &whole.tokens));
     let message = whole.split(0.9).unwrap_err().message().to_owned();
-    assert_eq!(message, "windows of 3 tokens and the one after, of a text of 2");
+    assert_eq!(message, "a text must have more tokens than a window of 3, found 2");
     assert!(whole.split(f64::NAN).is_err());
     assert_eq!(format!("{whole:?}"), "TokenWindows(17 of 3 tokens, stride 1, of 20)");
 }
 
 #[test]
 fn sizes_that_do_not_fit() {
-    assert_eq!(windows(4, 4, 1).unwrap_err().message(), "windows of 4 tokens and the one after, of a text of 4");
-    assert_eq!(windows(4, 0, 1).unwrap_err().message(), "windows of 0 tokens with a stride of 1");
+    assert_eq!(windows(4, 4, 1).unwrap_err().message(), "a text must have more tokens than a window of 4, found 4");
+    assert_eq!(windows(4, 0, 1).unwrap_err().message(), "the context and the stride must be at least 1, found 0 and 1");
     assert!(windows(4, 1, 0).is_err());
     assert!(windows(4, 1, 1).unwrap().with_stride(0).is_err());
     assert_eq!(windows(4, 1, 1).unwrap().with_stride(2).unwrap().len(), 2);

@@ -120,11 +120,11 @@ where
         let (candidates, references) = (self.0.items(), self.1.items());
         if candidates.len() != references.len() {
             let text = format!(
-                "every candidate must have references, found {} candidates and references of {}",
+                "every candidate must have references, found {} candidates and {} lists of references",
                 candidates.len(),
                 references.len()
             );
-            return Err(Error::data(text).help("give one or more references per candidate"));
+            return Err(Error::data(text).help("pass one or more references per candidate"));
         }
         let pairs = candidates.iter().zip(references);
         let pairs = pairs.map(|(candidate, references)| (candidate.tokens(), references.references()));

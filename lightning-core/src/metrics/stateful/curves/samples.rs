@@ -38,6 +38,7 @@ impl Samples {
     /// If the device fails.
     pub(crate) fn push(&mut self, scores: Tensor<2>, targets: Tensor<1, Int>) -> Result<()> {
         if readback::at_once(&scores.device()) {
+            // sync: none, the data of a host device is there when the operation returns.
             self.scores.extend(scores.into_data().iter::<f32>());
             self.targets.extend(targets.into_data().iter::<i64>());
             return Ok(());

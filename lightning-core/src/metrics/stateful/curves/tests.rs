@@ -26,9 +26,13 @@ fn batches_without_a_curve_are_errors() -> Result<()> {
     fails(Auroc::new().threshold_list([0.5, 1.5]), (scores(), labels([0, 1])), "from 0 to 1, found 1.5");
     fails(Auroc::new().class_names(["a"]), (scores(), labels([0, 1])), "found 1 names for 3 classes");
     for metric in [Auroc::new(), Auroc::new().thresholds(5)] {
-        fails(metric.clone(), (scores(), labels([0, 3])), "targets must be classes from 0 to 2, found 1 that are not");
+        fails(
+            metric.clone(),
+            (scores(), labels([0, 3])),
+            "targets must be classes from 0 to 2, found 1 outside of this range",
+        );
         let each = Tensor::<2, Int>::from_data([[0, 1, 2], [1, 0, 3]], &device);
-        fails(metric, (scores(), each), "targets must be classes from 0 to 1, found 2 that are not");
+        fails(metric, (scores(), each), "targets must be classes from 0 to 1, found 2 outside of this range");
     }
     let mut several = Auroc::new();
     several.update((scores(), scores().greater_scalar(0.5)))?;

@@ -69,10 +69,10 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
         let [len] = targets.dims();
         if rows != len {
             let text = format!(
-                "predictions and targets must be of the same samples, found {rows} predictions and {len} \
+                "predictions and targets must have the same number of samples, found {rows} predictions and {len} \
                  targets"
             );
-            return Err(Error::data(text).help("give one target per prediction"));
+            return Err(Error::data(text).help("pass one target per prediction"));
         }
         Ok(Classification { predictions, targets })
     }
@@ -120,8 +120,8 @@ impl<T: ClassPredictions + ?Sized> ClassPredictions for &T {
 
 /// The trait of values that can be the targets of a [`Classification`].
 #[diagnostic::on_unimplemented(
-    message = "targets must be classes, found `{Self}`",
-    label = "expected classes",
+    message = "targets must be an integer or boolean tensor, found `{Self}`",
+    label = "expected class indices",
     note = "write class indices as `Tensor<D, Int>`, or binary targets as `Tensor<D, Bool>`"
 )]
 pub trait ClassTargets {

@@ -38,9 +38,9 @@ impl<P: RealValues, T: RealValues> MetricInput<Regression> for (P, T) {
 
 /// The trait of values that can be the predictions or targets of a [`Regression`].
 #[diagnostic::on_unimplemented(
-    message = "the values of a regression must be a float tensor, found `{Self}`",
+    message = "predictions and targets of a regression must be float tensors, found `{Self}`",
     label = "expected a float tensor",
-    note = "write predictions and targets as float tensors of one shape"
+    note = "write `.float()` to convert an integer tensor; predictions and targets must have the same shape"
 )]
 pub trait RealValues {
     /// Returns the values as `[samples, outputs]`, and the shape in the form given.

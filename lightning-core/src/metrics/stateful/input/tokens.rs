@@ -30,11 +30,11 @@ impl<L: TokenLogits, T: ClassTargets> MetricInput<TokenScores> for (L, T) {
         let ([rows, _], [len]) = (logits.dims(), targets.dims());
         if rows != len {
             let text = format!(
-                "logits and targets must be of the same tokens, found logits of {rows} tokens and {len} \
+                "logits and targets must have the same number of tokens, found logits of {rows} tokens and {len} \
                  targets"
             );
             return Err(Error::data(text)
-                .help("give logits of `[batch, sequence, vocabulary]` and targets of `[batch, sequence]`"));
+                .help("pass logits of shape [batch, sequence, vocabulary] and targets of shape [batch, sequence]"));
         }
         Ok(TokenScores { logits, targets })
     }

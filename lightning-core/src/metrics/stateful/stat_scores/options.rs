@@ -86,8 +86,8 @@ impl Options {
         if found == set {
             return Ok(());
         }
-        let text = format!("`num_classes` must be that of the scores, found {set} for {found} classes");
-        Err(Error::new(ErrorKind::Metric, text).help("leave `.num_classes(…)` out"))
+        let text = format!("`num_classes` must be the {found} classes of the scores, found {set}");
+        Err(Error::new(ErrorKind::Metric, text).help("remove `.num_classes(…)`"))
     }
 
     fn check_top_k(&self, task: Task, predictions: &Predictions) -> Result<()> {
@@ -100,7 +100,7 @@ impl Options {
         if k > 1 && !matches!(predictions, Predictions::Scores(_)) {
             let text = format!("`top_k({k})` needs the scores of all classes, found other predictions");
             return Err(Error::new(ErrorKind::Metric, text)
-                .help("give scores of `[samples, classes]` with one class per sample"));
+                .help("pass scores of shape [samples, classes] and one target class per sample"));
         }
         Ok(())
     }

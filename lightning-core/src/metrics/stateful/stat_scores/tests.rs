@@ -66,19 +66,19 @@ fn settings_that_make_no_sense_are_errors() {
     fails(Accuracy::new().top_k(0), rows(), "found 0 for 3 classes");
     fails(Accuracy::new().top_k(4), rows(), "found 4 for 3 classes");
     fails(Accuracy::new().threshold(1.5), rows(), "`threshold` must be from 0 to 1, found 1.5");
-    fails(Recall::new().num_classes(4), rows(), "`num_classes` must be that of the scores, found 4 for 3 classes");
+    fails(Recall::new().num_classes(4), rows(), "`num_classes` must be the 3 classes of the scores, found 4");
     fails(Recall::new().class_names(["a"]), rows(), "found 1 names for 3 classes");
     fails(Recall::new(), (labels(&[0, 1]), labels(&[0, 1])), "predicted labels need the number of classes");
     fails(Accuracy::new().top_k(2).num_classes(3), (labels(&[0, 1]), labels(&[0, 1])), "needs the scores");
     fails(
         Recall::new().num_classes(2),
         (labels(&[0, 5]), labels(&[0, 1])),
-        "predicted labels must be classes from 0 to 1, found 1 that are not",
+        "predicted labels must be classes from 0 to 1, found 1 outside of this range",
     );
     fails(
         Recall::new(),
         (scores([[0.1, 0.7, 0.2]; 2]), labels(&[0, -1])),
-        "targets must be classes from 0 to 2, found 1 that are not",
+        "targets must be classes from 0 to 2, found 1 outside of this range",
     );
 }
 
@@ -88,7 +88,7 @@ fn a_target_that_is_not_a_class_is_found_at_the_end_if_the_device_is_not_waited_
         let mut recall = Recall::new();
         assert!(recall.update((scores([[0.1, 0.7, 0.2]; 2]), labels(&[0, 3]))).is_ok());
         assert!(recall.compute().is_err_and(|error| {
-            error.to_string().contains("targets must be classes from 0 to 2, found 1 that are not")
+            error.to_string().contains("targets must be classes from 0 to 2, found 1 outside of this range")
         }));
     });
 }
@@ -117,7 +117,7 @@ fn a_multilabel_task_is_known_by_the_shape_of_the_targets() -> Result<()> {
     fails(
         Recall::new().num_classes(4),
         (rows(), &targets),
-        "`num_classes` must be that of the scores, found 4 for 3 classes",
+        "`num_classes` must be the 3 classes of the scores, found 4",
     );
     fails(recall, (rows(), labels(&[0, 1])), "found a batch of 3 classes after batches of 3 labels");
     Ok(())

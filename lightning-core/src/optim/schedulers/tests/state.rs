@@ -158,7 +158,7 @@ fn a_foreign_state_is_refused_and_changes_nothing() {
             {
                 continue;
             }
-            let error = schedule.load_state(&foreign).expect_err("this is no state of it");
+            let error = schedule.load_state(&foreign).expect_err("this is not its state");
             assert_eq!(error.kind(), crate::ErrorKind::Checkpoint, "{foreign}: {error}");
             assert_eq!(schedule.state(), before);
         }

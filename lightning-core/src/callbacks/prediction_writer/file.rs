@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::prediction_writer::{PredictedBatch, PredictionSink};
+use super::{PredictedBatch, PredictionSink};
 use crate::{
     error::{Error, Result},
     os::files::write_atomic,
@@ -192,7 +192,8 @@ impl<W: Write> Open<W> {
                     let what =
                         format!("all predictions of a CSV file must have the fields {columns:?}, found {names:?}");
                     return Err(io::Error::other(
-                        Error::data(what).help("write `PredictionWriter::json_lines(path)`, whose lines may differ"),
+                        Error::data(what)
+                            .help("write `PredictionWriter::json_lines(path)`, whose lines may have different fields"),
                     ));
                 }
                 None => {

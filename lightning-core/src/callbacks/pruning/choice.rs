@@ -62,7 +62,7 @@ impl PruningAmount {
         };
         if count > left {
             let what = format!("`Pruning`: `amount` must not exceed the {left} weights that remain, found {count}");
-            return Err(Error::config(what).help("give a smaller number, or a fraction as a float"));
+            return Err(Error::config(what).help("write a smaller number, or a fraction as a float"));
         }
         Ok(count)
     }

@@ -1,0 +1,153 @@
+//! Rollback copies, snapshots and restoring of the module, the callbacks and the data module.
+
+use super::{CallbackStates, ModuleDriver, Rollback};
+use crate::{
+    callbacks::Callback,
+    checkpoint::{
+        Checkpoint, RunRecord, Snapshot,
+        differences::{compare, compare_one, flat},
+        metadata::DataRecord,
+        names,
+    },
+    data::RunData,
+    engine::{
+        driver::{CallbackStatesAfter, DriveCheckpoints, DriveHooks},
+        run::RunState,
+        snapshot::{self, Parts, callback_states, keyed},
+    },
+    error::Result,
+    hooks::Hook,
+    module::{LightningModule, apply_for_training, erased::ErasedModule, hook_label},
+    os::panics::catch_panic,
+    params::{self, MapMode, StateReader, StateWriter, frozen},
+};
+
+impl<M: LightningModule> DriveCheckpoints for ModuleDriver<'_, M> {
+    fn save_rollback(&mut self) -> Result<()> {
+        let module = self.module.get()?.clone();
+        let frozen = frozen(&module)?;
+        self.rollback = Some(Rollback { module, callbacks: callback_states(self.callbacks)?, frozen });
+        Ok(())
+    }
+
+    fn rollback(&mut self, states: CallbackStatesAfter) {
+        if let (Some(rollback), Ok(module)) = (self.rollback.take(), self.module.get_mut()) {
+            *module = rollback.module;
+            self.rolled_back_states = (states == CallbackStatesAfter::Saved).then_some(rollback.callbacks);
+        }
+    }
+
+    fn discard_rollback(&mut self) {
+        self.rollback = None;
+    }
+
+    fn snapshot(&mut self, run: &mut RunState) -> Result<Snapshot> {
+        self.hook(Hook::OnSaveCheckpoint, run)?;
+        let data = data_record(&*self.source)?;
+        // With a copy there is a validation, and the module may be in evaluation form.
+        let frozen = self.rollback.as_ref().map(|rollback| rollback.frozen.clone());
+        let callbacks = match self.rolled_back_states.take() {
+            Some(states) => states,
+            None => callback_states(self.callbacks)?,
+        };
+        take_snapshot(self.module.get_mut()?, self.callbacks, callbacks, data, frozen, run)
+    }
+
+    fn restore(&mut self, run: &mut RunState, checkpoint: &Checkpoint) -> Result<()> {
+        let Some(record) = &checkpoint.metadata.run else { return Ok(()) };
+        // First the values, then which of them are frozen: that is relative to what the program
+        // declares.
+        apply_for_training(checkpoint, self.module.get_mut()?)?;
+        let now = frozen(self.module.get()?)?;
+        let (freeze, thaw) = record.trainable.changes(&now, &mut run.resume.differences);
+        if !(freeze.is_empty() && thaw.is_empty()) {
+            self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })?;
+        }
+        restore_callbacks(self.callbacks, checkpoint, record, run)?;
+        match &record.data {
+            Some(stored) => restore_data(&mut *self.source, stored, &mut run.resume.differences),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns what a checkpoint stores of a data module; `None` for loaders without one.
+fn data_record<M>(source: &dyn RunData<M>) -> Result<Option<DataRecord>> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(None) };
+    let mut state = StateWriter::default();
+    source.save_state(&mut state)?;
+    Ok(Some(DataRecord { name: name.to_owned(), hparams, state: state.finish() }))
+}
+
+/// Restores a data module, unless it is of another type.
+fn restore_data<M>(source: &mut dyn RunData<M>, stored: &DataRecord, differences: &mut Vec<String>) -> Result<()> {
+    let (Some(name), Some(hparams)) = (source.name(), source.hparams()?) else { return Ok(()) };
+    if stored.name != name {
+        let [before, now] = [stored.name.as_str(), name].map(|name| format!("`{name}`"));
+        compare_one("the data module", Some(&before), Some(&now), differences);
+        return Ok(());
+    }
+    compare("data hyperparameter", &flat(&stored.hparams), &flat(&hparams), differences);
+    source.load_state(&StateReader::new(&stored.state))
+}
+
+/// Takes a snapshot of a module and the run. `frozen` names the frozen parameters if the module is
+/// not in training form.
+pub(crate) fn take_snapshot<M: LightningModule>(
+    module: &mut M,
+    callbacks: &[Box<dyn Callback<M>>],
+    states: CallbackStates,
+    data: Option<DataRecord>,
+    frozen: Option<Vec<String>>,
+    run: &mut RunState,
+) -> Result<Snapshot> {
+    let mut user = StateWriter::default();
+    catch_panic(|| module.save_user_state(&mut user))
+        .map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("on_save_checkpoint")), false)))?;
+    // The model that the file shows: of several callbacks, the first that provides one.
+    let mut shown = None;
+    for callback in callbacks {
+        shown = shown.or(callback.model_to_save(module)?);
+    }
+    let frozen = frozen.map_or_else(|| params::frozen(module), Ok)?;
+    let parts = Parts {
+        module,
+        shown: shown.as_ref().map(|shown| shown as &dyn ErasedModule),
+        user,
+        callbacks: states,
+        data,
+        frozen,
+    };
+    snapshot::take(parts, run)
+}
+
+/// Restores the callbacks whose keys are in the checkpoint, and notes the others.
+fn restore_callbacks<M>(
+    callbacks: &mut [Box<dyn Callback<M>>],
+    checkpoint: &Checkpoint,
+    record: &RunRecord,
+    run: &mut RunState,
+) -> Result<()> {
+    let keys = keyed(callbacks.iter().map(|callback| callback.state_key()));
+    for (key, callback) in keys.iter().zip(callbacks) {
+        let tensors = checkpoint.tensors_below(&format!("{}{key}.", names::CALLBACKS))?;
+        let Some(state) = record.callbacks.get(key) else {
+            // A callback without a state has nothing to restore, and is no difference.
+            let mut own = StateWriter::default();
+            callback.save_state(&mut own)?;
+            if !own.is_empty() {
+                run.resume
+                    .differences
+                    .push(format!("the callback `{key}` is not in the checkpoint: it starts from its initial state"));
+            }
+            continue;
+        };
+        callback
+            .load_state(&StateReader::with_tensors(state, &tensors))
+            .map_err(|error| error.at(run.progress.location(Some(format!("load_state of {key}")), false)))?;
+    }
+    for key in record.callbacks.keys().filter(|key| !keys.contains(key)) {
+        run.resume.differences.push(format!("the checkpoint's callback `{key}` is not in the program"));
+    }
+    Ok(())
+}

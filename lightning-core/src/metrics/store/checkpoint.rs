@@ -1,0 +1,127 @@
+//! Records a store for a checkpoint, and restores it. Metrics are recorded by name, so that a
+//! program that logs other metrics can read the record.
+
+use super::{
+    MetricStore,
+    record::{AccumulatorRecord, MeterRecord, MetricsRecord, NamedRecord, Number, ScopeRecord, ValueRecord},
+    scope::Scope,
+};
+use crate::{
+    error::Result,
+    metrics::{MetricValue, Metrics},
+};
+
+/// Returns the names and values, in order.
+fn values(metrics: &Metrics) -> Vec<(String, ValueRecord)> {
+    let scalars = metrics.iter().map(|(name, value)| (name.to_owned(), ValueRecord::Scalar(Number(value))));
+    let matrices = metrics
+        .matrices()
+        .map(|(name, matrix)| (name.to_owned(), ValueRecord::from(&MetricValue::Matrix(matrix.clone()))));
+    scalars.chain(matrices).collect()
+}
+
+/// Returns the metrics with these names and values.
+fn metrics(values: &[(String, ValueRecord)]) -> Metrics {
+    let mut metrics = Metrics::default();
+    for (name, value) in values {
+        if let Some(value) = value.value() {
+            metrics.set_value(name, "", "", &value);
+        }
+    }
+    metrics
+}
+
+impl MetricStore {
+    /// Returns what a resumed run needs.
+    ///
+    /// # Errors
+    /// If the device fails while waiting tensors and the states of metrics are read.
+    pub(crate) fn record(&mut self) -> Result<MetricsRecord> {
+        self.refresh()?;
+        self.write_step_values();
+        let Self { slots, scopes, metrics, bar, declared, not_a_number, .. } = self;
+        let mut recorded = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            let (mut accumulators, mut stateful) = (Vec::new(), Vec::new());
+            for (slot, cell) in slots.iter().zip(&mut scope.cells).filter(|(_, cell)| cell.is_filled()) {
+                match &mut cell.meter {
+                    Some(meter) => stateful.push(MeterRecord::new(&slot.name, meter)?),
+                    None => accumulators.push(AccumulatorRecord::new(&slot.name, &cell.numbers)),
+                }
+            }
+            let Scope { stage, loader, suffix, cells: _ } = scope;
+            recorded.push(ScopeRecord {
+                stage: *stage,
+                loader: *loader,
+                suffix: suffix.clone(),
+                accumulators,
+                stateful,
+            });
+        }
+        let named = slots.iter().skip(*declared).map(|slot| NamedRecord {
+            name: slot.name.clone().into_owned(),
+            on_step: slot.on_step,
+            on_epoch: slot.on_epoch,
+        });
+        let best = slots.iter().filter_map(|slot| {
+            let (value, epoch) = slot.best?;
+            Some((slot.name.clone().into_owned(), Number(value), epoch))
+        });
+        let nans = not_a_number.iter().filter_map(|(slot, _)| slots.get(*slot));
+        Ok(MetricsRecord {
+            named: named.collect(),
+            best: best.collect(),
+            scopes: recorded,
+            values: values(metrics),
+            bar: values(bar),
+            not_a_number: nans.map(|slot| slot.name.clone().into_owned()).collect(),
+        })
+    }
+
+    /// Restores a record. Metrics that the program does not log any more are dropped. If a stateful
+    /// metric cannot load its state, a warning follows with its next value, and it starts from
+    /// there.
+    pub(crate) fn restore(&mut self, record: &MetricsRecord) {
+        let MetricsRecord { named, best, scopes, values, bar, not_a_number } = record;
+        for NamedRecord { name, on_step, on_epoch } in named {
+            if self.slot_named(name).is_none() {
+                self.name_slot(name.clone(), *on_step, *on_epoch);
+            }
+        }
+        for (name, Number(value), epoch) in best {
+            if let Some(slot) = self.slot_named(name).and_then(|slot| self.slots.get_mut(slot)) {
+                slot.best = Some((*value, *epoch));
+            }
+        }
+        self.pending.clear();
+        self.scopes = scopes
+            .iter()
+            .map(|record| {
+                let ScopeRecord { stage, loader, suffix, accumulators, stateful } = record;
+                let mut scope = Scope::new(*stage, *loader);
+                scope.suffix.clone_from(suffix);
+                let numbers = accumulators.iter().map(|record| (&record.name, record.cell()));
+                let meters = stateful.iter().map(|record| (&record.name, record.cell()));
+                for (name, restored) in numbers.chain(meters) {
+                    if let Some(cell) = self.slot_named(name).and_then(|slot| scope.cell(slot)) {
+                        *cell = restored;
+                    }
+                }
+                scope
+            })
+            .collect();
+        self.metrics = metrics(values).of_module_of(&self.metrics);
+        self.bar = metrics(bar);
+        self.stale = false;
+        // `true`: the run that wrote the checkpoint has warned of these.
+        self.not_a_number = not_a_number.iter().filter_map(|name| Some((self.slot_named(name)?, true))).collect();
+    }
+
+    fn slot_named(&self, name: &str) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.name == name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;

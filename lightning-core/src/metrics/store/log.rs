@@ -1,0 +1,123 @@
+//! Adds what steps and hooks log.
+
+use super::{MetricStore, Pending, ScopeId};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    metrics::{
+        MetricUpdate,
+        ambient::{Entry, Logged, Target},
+    },
+    stage::Stage,
+    tensor::readback,
+};
+
+/// The number of waiting tensors that forces a refresh, so that memory is bounded if loggers never
+/// read.
+const PENDING_LIMIT: usize = 4096;
+
+impl MetricStore {
+    /// Returns the slot of a logged value, and adds one for a new name.
+    ///
+    /// # Errors
+    /// If `log` was called with the name of a declared metric.
+    fn slot_of(&mut self, target: Target, stage: Stage, stateful: bool) -> Result<usize> {
+        let name = match target {
+            Target::Slot(slot) => return Ok(slot as usize),
+            Target::Named(name) => name,
+            Target::Declared { name, .. } => name.to_owned(),
+        };
+        Ok(match self.named.get(&name) {
+            Some(slot) => *slot,
+            None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
+                return Err(Error::new(
+                    ErrorKind::Metric,
+                    format!("`log(\"{name}\", …)` must not use the name of a `#[log]` metric"),
+                )
+                .help("use another name, or remove one of the two"));
+            }
+            None => {
+                // The defaults of PyTorch Lightning: steps in training, epochs otherwise.
+                let on_step = stage == Stage::Fit && !stateful;
+                self.name_slot(name, on_step, !on_step)
+            }
+        })
+    }
+
+    /// Adds what a step or hook logged. `batch_size` is the weight of values without one. On the
+    /// `host`, stateful metrics read their input immediately.
+    ///
+    /// # Errors
+    /// If a value is not a scalar, does not fit its stateful metric, or is logged outside an epoch.
+    /// The error names the metric.
+    pub(crate) fn drain_log(
+        &mut self,
+        scope: ScopeId,
+        entries: &mut Vec<Entry>,
+        batch_size: Option<usize>,
+        host: bool,
+    ) -> Result<()> {
+        let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
+            return match entries.drain(..).next() {
+                None => Ok(()),
+                Some(Entry { target, .. }) => {
+                    let slot = self.slot_of(target, Stage::Validate, false)?;
+                    let name = self.slot_name(slot);
+                    Err(Error::new(
+                        ErrorKind::Metric,
+                        format!("the metric `{name}` must be logged during an epoch, found no running epoch"),
+                    )
+                    .help("log it in a step, or in an `…_epoch_end` hook"))
+                }
+            };
+        };
+        for Entry { target, value, weight } in entries.drain(..) {
+            let slot = self.slot_of(target, stage, matches!(value, Logged::Metric(_)))?;
+            let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
+            match (value, weight) {
+                (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight),
+                (Logged::Metric(update), _) => readback::deferring(!host, || self.update(scope.0, slot, update))
+                    .map_err(|error| self.of_metric(slot, "cannot be updated", error))?,
+                (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
+                    let name = self.slot_name(slot);
+                    return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
+                        .help("log a scalar: reduce the tensor with `.mean()` first"));
+                }
+                // On the device: reading it now would make every step wait.
+                (value, weight) => {
+                    self.pending.push(Pending { scope: scope.0, slot, value, weight, step: self.step });
+                }
+            }
+        }
+        if self.pending.len() >= PENDING_LIMIT {
+            self.refresh()?;
+        }
+        Ok(())
+    }
+
+    /// Adds a number to a cell.
+    pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64) {
+        let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot)) else { return };
+        cell.numbers.add(value, weight);
+        self.note_nan(slot, value);
+        self.stale = true;
+    }
+
+    /// Updates the stateful metric of a slot.
+    fn update(&mut self, scope: usize, slot: usize, update: MetricUpdate) -> Result<()> {
+        let MetricUpdate { input, template } = update;
+        let input = input?;
+        let cell = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot));
+        let (Some(cell), Some(options)) = (cell, self.slots.get_mut(slot)) else { return Ok(()) };
+        if template.is_some() {
+            options.template = template;
+        }
+        let Some(template) = &options.template else {
+            return Err(Error::new(ErrorKind::Metric, "its first value must come with the stateful metric"));
+        };
+        let meter = cell.meter.get_or_insert_default();
+        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch)?;
+        self.warnings.extend(warning.map(|error| format!("`{}`: {error}", options.name)));
+        self.stale = true;
+        Ok(())
+    }
+}
