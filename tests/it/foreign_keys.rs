@@ -108,8 +108,9 @@ fn a_schedule_that_monitors_a_metric_of_another_module_is_refused() {
 fn captured_values_belong_to_the_modules_that_logged_them() {
     let (net, other) = (Net::new(NetHparams::default()), Other::new(OtherHparams::default()));
     let batch = batches(&[4], 1).remove(0);
+    let number = |loss: Tensor<1>| f64::from(loss.into_data().try_to_vec::<f32>().unwrap()[0]);
     let (loss, logged) = capture(|| net.training_step(batch.clone()));
-    let loss = f64::from(loss.into_scalar::<f32>());
+    let loss = number(loss);
     assert_eq!((logged.get(Net::TRAIN_LOSS), logged.value("train_loss")), (Some(loss), Some(loss)));
     assert_eq!(logged.get(Other::TRAIN_LOSS), None);
     // The last value has the name, and each module its own.
@@ -117,7 +118,7 @@ fn captured_values_belong_to_the_modules_that_logged_them() {
         net.training_step(batch.clone());
         other.training_step(batch.clone())
     });
-    let second = f64::from(second.into_scalar::<f32>());
+    let second = number(second);
     assert_eq!((logged.get(Net::TRAIN_LOSS), logged.get(Other::TRAIN_LOSS)), (Some(loss), Some(second)));
     assert_eq!(logged.value("train_loss"), Some(second));
     let ((), logged) = capture(|| log("extra", &0.5));

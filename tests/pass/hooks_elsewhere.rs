@@ -2,7 +2,7 @@
 //! plain impl; and the crate's own traits in scope.
 #![deny(warnings)]
 
-use burn::{nn::*, optim::SgdConfig, prelude::*};
+use burn::{module::Module, nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     data::DataModule,
     module::{ConfigureOptimizers, LightningImpl, LightningStruct, TrainingStep},
@@ -35,7 +35,6 @@ trait Device2 {
     fn setup(&self) -> usize;
     fn teardown(&self) -> usize;
     fn prepare_data(&self) -> usize;
-    fn init(&self) -> usize;
 }
 
 impl Device2 for Net {
@@ -48,8 +47,69 @@ impl Device2 for Net {
     fn prepare_data(&self) -> usize {
         3
     }
-    fn init(&self) -> usize {
-        4
+}
+
+/// A trait with the names of hooks, for modules, a generic one included, and a data module.
+trait Phases {
+    fn on_fit_end(&self) -> usize {
+        10
+    }
+    fn on_train_start(&mut self, by: usize) -> usize {
+        by
+    }
+    fn validation_step(&self) -> usize {
+        11
+    }
+    fn val_dataloader() -> usize {
+        12
+    }
+    fn configure_optimizers(self) -> usize
+    where
+        Self: Sized,
+    {
+        13
+    }
+    const TEST_STEP: usize = 14;
+}
+
+impl Phases for Net {}
+impl<const N: usize> Phases for Wide<N> {}
+impl<M: Module> Phases for Holding<M> {}
+impl Phases for Data {}
+
+#[lightning_module]
+struct Wide<const N: usize> {
+    #[init(LinearConfig::new(N, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl<const N: usize> Wide<N> {
+    fn predict_step(&self, batch: Tensor<2>) -> Tensor<2> {
+        self.layer.forward(batch)
+    }
+}
+
+#[lightning_module]
+struct Holding<M: Module> {
+    inner: M,
+}
+
+#[lightning_module]
+impl<M: Module> Holding<M> {
+    fn init(_hparams: &HoldingHparams, _device: &Device) -> Self {
+        panic!("not built here")
+    }
+    fn predict_step(&self, batch: Tensor<2>) -> Tensor<2> {
+        let _ = &self.inner;
+        batch
+    }
+}
+
+/// A type may have a constructor of the name `init` in a plain impl.
+impl Net {
+    fn init(device: &Device) -> Self {
+        Self::new_on(NetHparams::default(), device)
     }
 }
 
@@ -93,7 +153,14 @@ fn runs() {
     let mut data = Data::new(DataHparams::default());
     is_data(&data);
     assert_eq!((model.one() + model.two(), data.batches()), (3, 2));
-    assert_eq!(Device2::setup(&model) + model.teardown() + model.prepare_data() + Device2::init(&model), 10);
+    assert_eq!(model.setup() + model.teardown() + model.prepare_data(), 6);
     assert_eq!((model.on_fit_start("name"), train(&model)), (4, 6));
+    assert_eq!((Phases::validation_step(&model), model.on_train_start(5), Phases::on_fit_end(&data)), (11, 5, 10));
+    assert_eq!((<Net as Phases>::val_dataloader(), Net::TEST_STEP), (12, 14));
+    assert_eq!(Net::init(&Device::default()).configure_optimizers(), 13);
+    let wide = Wide::<4>::new(WideHparams::default());
+    assert_eq!((wide.on_fit_end(), wide.validation_step()), (10, 11));
+    let holding = std::panic::catch_unwind(|| Holding::<Linear>::new(HoldingHparams::default()));
+    assert!(holding.is_err());
     quick(Net::trainer()).build().unwrap().fit(&mut model, &mut data).unwrap();
 }

@@ -40,7 +40,7 @@ where
     r#type: String,
 }
 
-#[derive(Module, Clone, Debug, Default)]
+#[derive(Module, Debug, Default)]
 struct Nothing {}
 
 #[lightning_module]

@@ -259,7 +259,7 @@ pub(crate) fn short_name<M: ?Sized>() -> &'static str {
 }
 
 /// The name of a type without its path and generics.
-pub(crate) fn short(name: &'static str) -> &'static str {
+pub(crate) fn short(name: &str) -> &str {
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
 }

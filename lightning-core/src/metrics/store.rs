@@ -85,7 +85,7 @@ impl MetricStore {
 
     /// # Errors
     /// If a hook or callback has looked up a key of another module.
-    pub(crate) fn check_keys(&mut self) -> Result<()> {
+    pub(crate) fn check_keys(&mut self) -> crate::error::Result<()> {
         self.metrics.check_keys()
     }
 

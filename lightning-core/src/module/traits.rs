@@ -186,7 +186,7 @@ pub trait ConfigureOptimizers: LightningStruct {
     const OPTIMIZERS: &'static [&'static str];
 
     /// Creates the optimizers, once at the start of `fit`.
-    fn optimizer_setups(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
+    fn configure_optimizers(&self, cx: &FitContext) -> Result<Vec<OptimizerSetup>>;
 
     /// Requires a training step for each named optimizer. It is never called.
     #[doc(hidden)]

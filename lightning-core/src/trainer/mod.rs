@@ -141,7 +141,7 @@ impl<M: LightningModule> Trainer<M> {
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = Checkout::take(module, |module| for_training(module, &device, seed, numerics), true);
         loss_scaling::check_precision(run, owned.get()?, true)?;
-        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::optimizer_setups), run);
+        let mut driver = ModuleDriver::new(owned, callbacks, source, Some(M::configure_optimizers), run);
         let result = engine::fit::fit(run, &mut driver, M::STEPS.contains(Step::Validation));
         run.progress.stage = Stage::Fit;
         run.progress.validation.enabled = false;

@@ -76,7 +76,7 @@ impl Plan {
             metrics: M::METRICS,
             fields: M::FIELDS,
             parameters: sizes.0,
-            optimizers: module.optimizer_setups(&cx)?,
+            optimizers: module.configure_optimizers(&cx)?,
         })
     }
 }

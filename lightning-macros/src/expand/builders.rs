@@ -16,7 +16,7 @@ use crate::{
 /// ```text
 /// impl P::ConfigureOptimizers for Net {
 ///     const OPTIMIZERS: &'static [&'static str] = &[];
-///     fn optimizer_setups(&self, cx: &P::FitContext) -> P::Setups {
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Setups {
 ///         P::optimizers(Self::configure_optimizers(self, cx))
 ///     }
 /// }
@@ -37,7 +37,7 @@ pub(super) fn implement_configure(model: &ImplModel, method: &Method, body: Toke
     let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident);
     let body = quote! {
         const OPTIMIZERS: &'static [&'static str] = &[];
-        fn optimizer_setups(&self, cx: &#p::FitContext) -> #p::Setups {
+        fn configure_optimizers(&self, cx: &#p::FitContext) -> #p::Setups {
             #body
         }
     };

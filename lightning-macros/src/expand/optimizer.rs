@@ -14,7 +14,7 @@ use crate::{
 /// ```text
 /// impl P::ConfigureOptimizers for Net {
 ///     const OPTIMIZERS: &'static [&'static str] = &["optimizer"];
-///     fn optimizer_setups(&self, cx: &P::FitContext) -> P::Setups {
+///     fn configure_optimizers(&self, cx: &P::FitContext) -> P::Setups {
 ///         let lr = P::Clone::clone(&self.lr);
 ///         P::setups([P::OptimizerSetup::new("optimizer", AdamConfig::new(), lr)])
 ///     }
@@ -64,7 +64,7 @@ fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream 
     let body = quote! {
         const OPTIMIZERS: &'static [&'static str] = &[#(#names),*];
         #scheduled
-        fn optimizer_setups(&self, #cx: &#p::FitContext) -> #p::Setups {
+        fn configure_optimizers(&self, #cx: &#p::FitContext) -> #p::Setups {
             #body
         }
         #checks
