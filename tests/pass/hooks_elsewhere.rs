@@ -2,7 +2,7 @@
 //! plain impl; and the crate's own traits in scope.
 #![deny(warnings)]
 
-use burn::{module::Module, nn::*, optim::SgdConfig, prelude::*};
+use burn::{module::{Module, ModuleDisplay}, nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     data::DataModule,
     module::{ConfigureOptimizers, LightningImpl, LightningStruct, TrainingStep},
@@ -74,7 +74,7 @@ trait Phases {
 
 impl Phases for Net {}
 impl<const N: usize> Phases for Wide<N> {}
-impl<M: Module> Phases for Holding<M> {}
+impl<M: Module + ModuleDisplay + 'static> Phases for Holding<M> {}
 impl Phases for Data {}
 
 #[lightning_module]
@@ -91,12 +91,12 @@ impl<const N: usize> Wide<N> {
 }
 
 #[lightning_module]
-struct Holding<M: Module> {
+struct Holding<M: Module + ModuleDisplay + 'static> {
     inner: M,
 }
 
 #[lightning_module]
-impl<M: Module> Holding<M> {
+impl<M: Module + ModuleDisplay + 'static> Holding<M> {
     fn init(_hparams: &HoldingHparams, _device: &Device) -> Self {
         panic!("not built here")
     }

@@ -58,6 +58,7 @@ impl<M> UnwrittenHooks for M {}
 )]
 pub trait InNoImpl {}
 
+#[diagnostic::do_not_recommend]
 impl InNoImpl for Unwritten {}
 
 /// Asks that no `impl` of a module has the hook.
@@ -73,6 +74,7 @@ pub fn unwritten<H: InNoImpl>(hook: H) {
 )]
 pub trait InNoDataImpl {}
 
+#[diagnostic::do_not_recommend]
 impl InNoDataImpl for Unwritten {}
 
 /// Asks that no `impl` of a data module has the hook.
