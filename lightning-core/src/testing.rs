@@ -45,9 +45,7 @@ pub fn capture_in<R>(stage: Stage, body: impl FnOnce() -> R) -> (R, Metrics) {
         let value = match value {
             Logged::Value(number) => MetricValue::Scalar(number),
             Logged::Tensor(_) | Logged::Invalid(_) => MetricValue::Scalar(f64::NAN),
-            Logged::Metric(update) => {
-                updated(&target, update, &mut stateful).unwrap_or(MetricValue::Scalar(f64::NAN))
-            }
+            Logged::Metric(update) => updated(&target, update, &mut stateful).unwrap_or(MetricValue::Scalar(f64::NAN)),
         };
         match target {
             Target::Declared { module, name } => metrics.capture(module, name, &value),

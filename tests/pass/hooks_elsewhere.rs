@@ -2,7 +2,12 @@
 //! plain impl; and the crate's own traits in scope.
 #![deny(warnings)]
 
-use burn::{module::{Module, ModuleDisplay}, nn::*, optim::SgdConfig, prelude::*};
+use burn::{
+    module::{Module, ModuleDisplay},
+    nn::*,
+    optim::SgdConfig,
+    prelude::*,
+};
 use lightning_core::{
     data::DataModule,
     module::{ConfigureOptimizers, LightningImpl, LightningStruct, TrainingStep},

@@ -165,10 +165,14 @@ fn building_nests_and_survives_a_panic() {
     let random = || Tensor::<1>::random([4], Distribution::Default, &device).into_data();
     let inner = || building(&device, random, |init, draws| (init, draws.then(random)));
     seed_everything(42);
-    let (before, (first, second), after) = building(&device, || (random(), (inner(), inner()), random()), |all, draws| {
-        assert!(draws);
-        all
-    });
+    let (before, (first, second), after) = building(
+        &device,
+        || (random(), (inner(), inner()), random()),
+        |all, draws| {
+            assert!(draws);
+            all
+        },
+    );
     let drawn = [&before, &first.0, first.1.as_ref().unwrap(), &second.0, second.1.as_ref().unwrap(), &after];
     for (at, one) in drawn.iter().enumerate() {
         assert!(drawn[at + 1..].iter().all(|other| other != one), "the values {at} are there again");

@@ -62,13 +62,8 @@ impl Plan {
         let seed = derive_seed(global_seed(), Stream::Init, u64::MAX, 0);
         let training = with_generator(&device, seed, || module.clone().fork(&device.clone().autodiff()).train());
         visit(&training, &mut sizes)?;
-        let cx = FitContext {
-            max_epochs: None,
-            max_steps: None,
-            batches_per_epoch: None,
-            steps_by_epochs: None,
-            device,
-        };
+        let cx =
+            FitContext { max_epochs: None, max_steps: None, batches_per_epoch: None, steps_by_epochs: None, device };
         Ok(Self {
             module: M::NAME,
             steps: M::STEPS,

@@ -14,9 +14,8 @@ use crate::{
 const CONSTRUCTOR: &str = "init";
 
 /// The types of constants.
-const PRIMITIVES: &[&str] = &[
-    "usize", "bool", "char", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "isize",
-];
+const PRIMITIVES: &[&str] =
+    &["usize", "bool", "char", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "isize"];
 
 /// ```text
 /// mod __lightning_unwritten {
@@ -48,8 +47,8 @@ pub(super) fn expand_unwritten(model: &ImplModel) -> TokenStream {
         }
     };
     let names: Vec<String> = model.methods.iter().map(Method::name).collect();
-    let absent = HookDef::of(model.owner)
-        .filter(|hook| hook.name != CONSTRUCTOR && !names.iter().any(|name| name == hook.name));
+    let absent =
+        HookDef::of(model.owner).filter(|hook| hook.name != CONSTRUCTOR && !names.iter().any(|name| name == hook.name));
     let checks = absent.map(|hook| expand_check(model, hook, &quote!(Module #args)));
     quote! {
         mod __lightning_unwritten {
