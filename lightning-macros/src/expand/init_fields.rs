@@ -26,11 +26,11 @@ pub(super) fn expand_fields_definition(model: &StructModel) -> TokenStream {
         let (Field { ident, cfgs, docs, .. }, ty) = (field, expand_type(model, field));
         quote!(#(#cfgs)* #(#docs)* #vis #ident: #ty)
     });
-    // `fn init` may return the module itself.
+    // `fn init` may return the module itself. A field need not have a `Debug`.
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(dead_code, missing_docs)]
+        #[allow(dead_code, missing_debug_implementations, missing_docs)]
         #vis struct #ident #generics #where_clause { #(#fields,)* }
     }
 }
