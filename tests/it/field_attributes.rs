@@ -49,7 +49,7 @@ macro_rules! module_and_test {
                 "scratch: u64 (state, not saved)",
                 "width: usize (hyperparameter)",
                 "lr 0.25, 16 parameters",
-                "lr 0.0, 16 parameters",
+                "lr 0, 16 parameters",
             ] {
                 assert!(plan.contains(line), "{line:?} is not in\n{plan}");
             }

@@ -59,7 +59,13 @@ fn check(error: &lightning_core::Error, place: &str) {
 #[test]
 fn a_hook_that_looks_up_a_key_of_another_module_fails() {
     let mut model = Other::new(OtherHparams::default().with_looks(true));
-    let error = quiet(Other::trainer()).max_epochs(1).build().unwrap().fit(&mut model, loader()).unwrap_err();
+    let error = quiet(Other::trainer())
+        .limit_val_batches(0)
+        .max_epochs(1)
+        .build()
+        .unwrap()
+        .fit(&mut model, loader())
+        .unwrap_err();
     check(&error, "Other::on_train_epoch_end");
 }
 
@@ -71,7 +77,13 @@ fn a_callback_that_looks_up_a_key_of_another_module_fails() {
         Ok(())
     });
     let mut model = Other::new(OtherHparams::default());
-    let error = quiet(Other::trainer()).callback(lookup).build().unwrap().fit(&mut model, loader()).unwrap_err();
+    let error = quiet(Other::trainer())
+        .limit_val_batches(0)
+        .callback(lookup)
+        .build()
+        .unwrap()
+        .fit(&mut model, loader())
+        .unwrap_err();
     check(&error, "on_train_batch_end");
 }
 
@@ -140,10 +152,13 @@ impl<M: LightningModule, D: 'static, S: 'static> Callback<M> for Watch<M, D, S> 
 fn a_generic_callback_finds_the_values_of_its_module() {
     seed_everything(1);
     let mut net = Net::new(NetHparams::default());
-    let trainer = Net::quiet().max_epochs(1).callback(Watch(Net::TRAIN_LOSS, Vec::new()));
+    let trainer = Net::quiet().limit_val_batches(0).max_epochs(1).callback(Watch(Net::TRAIN_LOSS, Vec::new()));
     trainer.build().unwrap().fit(&mut net, loader()).unwrap();
     let mut other = Other::new(OtherHparams::default());
-    let trainer = quiet(Other::trainer()).max_epochs(1).callback(Watch(Other::TRAIN_LOSS.step(), Vec::new()));
+    let trainer = quiet(Other::trainer())
+        .limit_val_batches(0)
+        .max_epochs(1)
+        .callback(Watch(Other::TRAIN_LOSS.step(), Vec::new()));
     trainer.build().unwrap().fit(&mut other, loader()).unwrap();
 }
 
@@ -152,11 +167,11 @@ fn a_resumed_run_knows_its_module() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.ckpt");
     let mut model = Other::new(OtherHparams::default());
-    let mut trainer = quiet(Other::trainer()).max_epochs(1).build().unwrap();
+    let mut trainer = quiet(Other::trainer()).limit_val_batches(0).max_epochs(1).build().unwrap();
     trainer.fit(&mut model, loader()).unwrap();
     trainer.save_checkpoint(&model, &path).unwrap();
     let mut model = Other::new(OtherHparams::default().with_looks(true));
-    let mut trainer = quiet(Other::trainer()).max_epochs(2).resume_from(path).build().unwrap();
+    let mut trainer = quiet(Other::trainer()).limit_val_batches(0).max_epochs(2).resume_from(path).build().unwrap();
     check(&trainer.fit(&mut model, loader()).unwrap_err(), "Other::on_train_epoch_end");
 }
 
