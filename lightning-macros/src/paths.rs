@@ -44,12 +44,6 @@ impl Paths {
         &self.outer
     }
 
-    /// The full path, if it means the same in every module of the program.
-    pub(crate) fn absolute(&self) -> Option<&RuntimePath> {
-        let first = self.outer.0.first().map(ToString::to_string)?;
-        ["::", ":", "crate", "$crate"].contains(&first.as_str()).then_some(&self.outer)
-    }
-
     /// The path for serde's `crate = "…"`.
     pub(crate) fn serde(&self) -> String {
         format!("{}::serde", text_of(&self.outer))
