@@ -21,7 +21,7 @@ pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
-    __module_methods as module_methods, __unwritten_hooks as unwritten_hooks,
+    __module_methods as module_methods,
 };
 pub use crate::{
     batch::{Batch, BatchLen, NoBatch, first_size},
@@ -38,7 +38,6 @@ pub use crate::{
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, LoggerField, PythonHints, TrainerField},
-        unwritten::{Probed, UnwrittenHooks, unwritten, unwritten_of_data},
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
@@ -435,24 +434,5 @@ macro_rules! __assert_not_tensor {
                  that is trained"
             )
         )
-    };
-}
-
-/// Asks that no other impl of a module has one of the hooks.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __unwritten_hooks {
-    ($function:ident, $type:ty, [$($params:tt)*], [$($arguments:tt)*], $($hook:ident)*) => {
-        mod __lightning_unwritten {
-            use $crate::__private::UnwrittenHooks as _;
-            pub(super) struct Of<$($params)*>;
-            type Module<$($params)*> = <Of<$($arguments)*> as $crate::__private::Probed>::Type;
-            fn check<$($params)*>() {
-                $($crate::__private::$function(<Module<$($arguments)*>>::$hook);)*
-            }
-        }
-        impl<$($params)*> $crate::__private::Probed for __lightning_unwritten::Of<$($arguments)*> {
-            type Type = $type;
-        }
     };
 }

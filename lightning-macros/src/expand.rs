@@ -27,7 +27,6 @@ mod steps;
 mod storage;
 mod struct_impl;
 mod training;
-mod unwritten;
 mod user_impl;
 
 pub(crate) use batch::{expand_batch, expand_inert_batch};

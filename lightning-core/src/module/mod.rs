@@ -18,7 +18,6 @@ mod step_context;
 mod steps;
 mod summary;
 mod traits;
-pub(crate) mod unwritten;
 mod weights;
 
 pub use self::{

@@ -14,7 +14,6 @@ use super::{
     scoped,
     storage::expand_state,
     struct_impl::expand_rows,
-    unwritten::expand_unwritten,
     user_impl::expand_inert_item,
     wrapped_call,
 };
@@ -117,7 +116,6 @@ fn implement_data_struct(
 ///     fn val_dataloader(&mut self) -> P::Result<Self::Val> { P::Result::Ok(P::NoLoader) }
 ///     …
 /// }
-/// mod __lightning_unwritten { … }
 /// ```
 pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
     let item = &model.item;
@@ -125,21 +123,16 @@ pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
         Kind::Loader => expand_loader(model, hook),
         _ => model.methods_of(hook).map(|method| expand_data_hook(model, method, hook)).collect(),
     });
-    implement_data_module(model, item.to_token_stream(), members.collect(), expand_unwritten(model))
+    implement_data_module(model, item.to_token_stream(), members.collect())
 }
 
 /// The impl after an error, with the types of the loaders; the bodies are never called.
 pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
     let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| expand_inert_loader(model, hook));
-    implement_data_module(model, expand_inert_item(model), members.collect(), TokenStream::new())
+    implement_data_module(model, expand_inert_item(model), members.collect())
 }
 
-fn implement_data_module(
-    model: &ImplModel,
-    item: TokenStream,
-    members: TokenStream,
-    unwritten: TokenStream,
-) -> TokenStream {
+fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let declared = expand_declared(p, ident, &quote!(data_declared));
@@ -148,7 +141,7 @@ fn implement_data_module(
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
     let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));
     let implementation = quote!(#[automatically_derived] #implementation);
-    let scope = scoped(&model.paths, &model.cfgs, [implementation, unwritten]);
+    let scope = scoped(&model.paths, &model.cfgs, [implementation]);
     quote!(#item #scope)
 }
 

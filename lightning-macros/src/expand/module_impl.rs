@@ -15,7 +15,6 @@ use super::{
     scoped,
     steps::{expand_inert_step, expand_step, steps},
     training::{expand_bound_steps, expand_training, expand_trains, expand_trains_all},
-    unwritten::expand_unwritten,
     user_impl::{expand_inert_item, expand_item, expand_log_calls},
 };
 use crate::{
@@ -31,7 +30,6 @@ use crate::{
 /// impl P::LightningImpl for Net { … }
 /// impl P::TrainingStep for Net { … }            // one for each step
 /// impl P::InitModule for Net { … }              // with `fn init`
-/// mod __lightning_unwritten { … }
 /// ```
 pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
@@ -48,7 +46,6 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     items.extend(expand_own_loaders(model));
-    items.push(expand_unwritten(model));
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #scope)
 }

@@ -26,14 +26,6 @@ impl Owner {
         }
     }
 
-    /// The function of the runtime that asks that no other impl has a hook.
-    pub(crate) fn unwritten(self) -> &'static str {
-        match self {
-            Self::Module => "unwritten",
-            Self::Data => "unwritten_of_data",
-        }
-    }
-
     /// The name that messages use.
     pub(crate) fn noun(self) -> &'static str {
         match self {
