@@ -183,7 +183,7 @@ impl Net {
     pub const TEST_ACC: MetricKey<Self, Maximize, Stages<N, N, Y>> = MetricKey::new(&<Self as LightningImpl>::METRICS[3]);
 
     pub fn new(hparams: NetHparams) -> Self {
-        Self::init_module(hparams, &Device::default())
+        private::build_module::<Self>(hparams, &Device::default())
     }
     pub fn trainer() -> TrainerBuilder<Self> {
         Trainer::<Self>::builder()

@@ -2,7 +2,15 @@
 //! notice.
 
 pub use std::{
-    assert, clone::Clone, convert::AsRef, default::Default, iter::Iterator, option::Option, path::Path, vec, vec::Vec,
+    assert,
+    clone::Clone,
+    convert::{AsRef, Into},
+    default::Default,
+    iter::Iterator,
+    option::Option,
+    path::Path,
+    vec,
+    vec::Vec,
 };
 
 pub use burn::{
@@ -23,9 +31,10 @@ pub use crate::{
     metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
-        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, IntoTrainingOutput, LightningImpl,
-        LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep, StepContext as StepCx,
-        TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, load_from_checkpoint,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
+        LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
+        StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
+        build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, LoggerField, PythonHints, TrainerField},
@@ -35,7 +44,6 @@ pub use crate::{
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
-    random::seed_init,
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };
@@ -65,6 +73,11 @@ pub type YYY = Stages<Y, Y, Y>;
 /// Returns the key of the metric with a slot.
 pub const fn key<M: LightningImpl, D, S>(slot: usize) -> Key<M, D, S> {
     Key::new(&M::METRICS[slot])
+}
+
+/// The key, which must be one of `M`.
+pub const fn own_key<M, D, S>(key: Key<M, D, S>) -> Key<M, D, S> {
+    key
 }
 
 /// Converts what a `training_step` returned.
@@ -234,6 +247,11 @@ pub fn frozen<M: Module>(module: M) -> M {
     module.freeze()
 }
 
+/// Freezes a field in place.
+pub fn freeze_field<M: Module>(field: &mut M) {
+    *field = frozen(field.clone());
+}
+
 /// Freezes or unfreezes everything below a field of a module.
 pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -> M {
     module.map(&mut DynMapper::new(MapMode::Trainable { below: field.name(), on }))
@@ -270,8 +288,7 @@ macro_rules! __module_methods {
             where
                 for<'lightning> Self: $crate::__private::InitModule,
             {
-                $crate::__private::seed_init(device);
-                <Self as $crate::__private::InitModule>::init_module(hparams, device)
+                $crate::__private::build_module::<Self>(hparams, device)
             }
             #[doc = ::core::concat!("Configures a trainer for `", ::core::stringify!($name), "`.")]
             pub fn trainer() -> <Self as $crate::__private::LightningImpl>::Builder

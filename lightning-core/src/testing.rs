@@ -11,8 +11,9 @@ use crate::{
 /// Runs `body`, and returns its value and everything it logged, as numbers by name.
 ///
 /// A name that is logged several times has its last value; a stateful metric has the value of all
-/// its updates. What cannot be a metric (a tensor of several elements, an input that a metric
-/// rejects) is a NaN. Metrics logged with `per_stage` have the names of their stage.
+/// its updates. A key finds what its own module has logged. What cannot be a metric (a tensor of
+/// several elements, an input that a metric rejects) is a NaN. Metrics logged with `per_stage` have
+/// the names of their stage.
 ///
 /// ```
 /// use lightning_core::{log, testing::capture};
@@ -39,28 +40,33 @@ pub fn capture_in<R>(stage: Stage, body: impl FnOnce() -> R) -> (R, Metrics) {
     let mut inbox = Inbox::default();
     let value = record(None, stage, true, &mut inbox, body);
     let mut metrics = Metrics::default();
-    let mut stateful: Vec<(String, Box<dyn AnyMetric>)> = Vec::new();
+    let mut stateful: Vec<(Target, Box<dyn AnyMetric>)> = Vec::new();
     for Entry { target, value, .. } in inbox.entries {
-        let Target::Named(name) = target else { continue };
-        match value {
-            Logged::Value(number) => metrics.set(&name, number),
-            Logged::Tensor(_) | Logged::Invalid(_) => metrics.set(&name, f64::NAN),
-            Logged::Metric(update) => {
-                let value = updated(&name, update, &mut stateful);
-                let value = value.unwrap_or(MetricValue::Scalar(f64::NAN));
-                metrics.set_value(&name, "", "", &value);
-            }
+        let value = match value {
+            Logged::Value(number) => MetricValue::Scalar(number),
+            Logged::Tensor(_) | Logged::Invalid(_) => MetricValue::Scalar(f64::NAN),
+            Logged::Metric(update) => updated(&target, update, &mut stateful).unwrap_or(MetricValue::Scalar(f64::NAN)),
+        };
+        match target {
+            Target::Declared { module, name } => metrics.capture(module, name, &value),
+            Target::Named(name) => metrics.set_value(&name, "", "", &value),
+            // Only a run has slots.
+            Target::Slot(_) => {}
         }
     }
     (value, metrics)
 }
 
 /// Updates a stateful metric and returns its value; `None` if it rejects the input or has no value.
-fn updated(name: &str, update: MetricUpdate, metrics: &mut Vec<(String, Box<dyn AnyMetric>)>) -> Option<MetricValue> {
+fn updated(
+    target: &Target,
+    update: MetricUpdate,
+    metrics: &mut Vec<(Target, Box<dyn AnyMetric>)>,
+) -> Option<MetricValue> {
     if let Some(metric) = update.template {
-        metrics.push((name.to_owned(), metric));
+        metrics.push((target.clone(), metric));
     }
-    let (_, metric) = metrics.iter_mut().find(|(known, _)| known == name)?;
+    let (_, metric) = metrics.iter_mut().find(|(known, _)| known == target)?;
     metric.accumulate(&*update.input.ok()?).ok()?;
     metric.compute().ok()
 }

@@ -47,7 +47,7 @@ use proc_macro::TokenStream;
 /// | `#[state(skip)]` | data that is not saved; starts as its `Default` |
 ///
 /// The expressions of `#[init]` and `#[buffer]` can use `device`, all hyperparameters and the
-/// fields above. Two attributes modify a field with `#[init(expr)]`:
+/// fields above. If one has a `?`, `new` returns a `Result`. Two attributes modify a module:
 ///
 /// | attribute | meaning |
 /// |---|---|
@@ -55,7 +55,8 @@ use proc_macro::TokenStream;
 /// | `#[precision(f32)]` | wrapped in `InF32`: stays in float32 in a 16-bit run |
 ///
 /// If no field has an expression, `fn init` in the impl builds the struct, and each field without
-/// an attribute is a module.
+/// an attribute is a module. It returns `<Name>Fields`, which has all fields but the
+/// hyperparameters, or the struct itself, or a `Result` of either.
 ///
 /// | attribute of the struct | meaning |
 /// |---|---|

@@ -79,6 +79,11 @@ pub(crate) fn hparams_ident(owner: &Ident) -> Ident {
     format_ident!("{}Hparams", owner)
 }
 
+/// `DigitsFields` for `Digits`.
+pub(crate) fn fields_ident(owner: &Ident) -> Ident {
+    format_ident!("{}Fields", owner)
+}
+
 /// `with_hidden` for the hyperparameter `hidden`.
 pub(crate) fn setter_ident(field: &Ident) -> Ident {
     format_ident!("with_{}", field)

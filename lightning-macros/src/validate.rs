@@ -2,10 +2,12 @@
 //! check failed.
 
 mod batch;
+mod burn_attrs;
 mod hparams;
 mod impls;
 mod log_options;
 mod logs;
+mod macro_calls;
 mod metrics;
 mod names;
 mod optimizers;

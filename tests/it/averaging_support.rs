@@ -149,7 +149,7 @@ impl Normed {
 }
 
 /// Five epochs of windows of two batches, validated on the same batches.
-pub fn fit(trainer: TrainerBuilder<Normed>) -> (Normed, FitReport) {
+pub fn fit(trainer: TrainerBuilder<Normed>) -> (Normed, FitReport<Normed>) {
     seed_everything(1);
     let mut model = Normed::new(NormedHparams::default());
     let builder = quiet(trainer).max_epochs(5).accumulate_grad_batches(2);

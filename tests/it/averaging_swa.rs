@@ -44,7 +44,7 @@ impl<M> Callback<M> for Watch {
     }
 }
 
-fn watched(swa: StochasticWeightAveraging) -> (Normed, FitReport, Watch) {
+fn watched(swa: StochasticWeightAveraging) -> (Normed, FitReport<Normed>, Watch) {
     let watch = Watch { swa: swa.clone(), ledger: Ledger::default(), rates: Arc::default(), backward: Arc::default() };
     let (model, report) = fit(Normed::trainer().limit_val_batches(0).callback(swa).callback(watch.clone()));
     (model, report, watch)

@@ -17,7 +17,7 @@ fn loader(count: usize) -> DataLoader<Rows> {
 }
 
 /// Ten batches an epoch, each of which takes 20 ms.
-fn fit(timer: Timer, epochs: usize, min_steps: u64) -> FitReport {
+fn fit(timer: Timer, epochs: usize, min_steps: u64) -> FitReport<Net> {
     let slow = LambdaCallback::new().on_train_batch_start(|_, _| {
         sleep(Duration::from_millis(20));
         Ok(())

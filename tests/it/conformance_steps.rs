@@ -44,7 +44,7 @@ impl<M> Callback<M> for Calls {
     }
 }
 
-fn fit(trainer: TrainerBuilder<Net>, count: usize) -> (lightning_core::FitReport, Calls) {
+fn fit(trainer: TrainerBuilder<Net>, count: usize) -> (lightning_core::FitReport<Net>, Calls) {
     seed_everything(1);
     let calls = Calls::default();
     let mut model = Net::new(NetHparams::default());

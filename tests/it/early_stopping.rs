@@ -40,7 +40,7 @@ impl Scripted {
     }
 }
 
-fn fit(values: &[f64], validates: bool, trainer: TrainerBuilder<Scripted>) -> FitReport {
+fn fit(values: &[f64], validates: bool, trainer: TrainerBuilder<Scripted>) -> FitReport<Scripted> {
     seed_everything(1);
     let mut model = Scripted::new(ScriptedHparams::default());
     model.values = values.to_vec();

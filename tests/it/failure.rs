@@ -92,7 +92,7 @@ impl<M> Callback<M> for Exceptions {
     }
 }
 
-fn run(fault: Fault) -> (Result<lightning_core::FitReport>, Fragile, Ledger) {
+fn run(fault: Fault) -> (Result<lightning_core::FitReport<Fragile>>, Fragile, Ledger) {
     seed_everything(3);
     let mut model = Fragile::new(FragileHparams::default());
     model.fault = fault;

@@ -55,7 +55,7 @@ impl Pair {
     }
 }
 
-fn fit(model: &mut Pair, epochs: usize) -> Result<lightning_core::FitReport> {
+fn fit(model: &mut Pair, epochs: usize) -> Result<lightning_core::FitReport<Pair>> {
     let mut trainer = quiet(Pair::trainer()).max_epochs(epochs).build()?;
     trainer.fit(model, DataLoader::from_batches(batches(&[8; 3], 1))?)
 }

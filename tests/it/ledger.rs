@@ -356,7 +356,10 @@ const HOOKS: &[(&str, Place, &str)] = &[
 
 /// One epoch of two training batches and one validation batch with a fault in the first call of
 /// this name.
-fn fit_with(call: &str, fault: Fault) -> (Result<lightning_core::FitReport>, Vec<String>, Probed, MemoryLogger) {
+fn fit_with(
+    call: &str,
+    fault: Fault,
+) -> (Result<lightning_core::FitReport<Probed>>, Vec<String>, Probed, MemoryLogger) {
     let (mut model, mut trainer, probe, memory) = probed(Probed::trainer().max_epochs(1).num_sanity_val_steps(0));
     *probe.fault.lock().unwrap() = Some((call.to_owned(), fault));
     let result = trainer.fit(&mut model, (loader(2), loader(1)));

@@ -426,7 +426,7 @@ impl Wrong {
     }
 }
 
-fn wrong(mistake: &'static str) -> Result<lightning_core::FitReport> {
+fn wrong(mistake: &'static str) -> Result<lightning_core::FitReport<Wrong>> {
     let mut model = Wrong::new(WrongHparams::default());
     model.mistake = mistake;
     quiet(Wrong::trainer()).max_epochs(1).build()?.fit(&mut model, loader(&[4], 1))

@@ -90,7 +90,7 @@ impl Setup {
         folder: &Path,
         checkpoint: ModelCheckpoint<Scripted>,
         settings: impl FnOnce(TrainerBuilder<Scripted>) -> TrainerBuilder<Scripted>,
-    ) -> Result<FitReport> {
+    ) -> Result<FitReport<Scripted>> {
         let Self { script, epochs, train, val } = self;
         seed_everything(1);
         let mut model = Scripted::new(ScriptedHparams::default());

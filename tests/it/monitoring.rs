@@ -43,7 +43,7 @@ fn loader() -> DataLoader<Rows> {
     DataLoader::from_batches(batches(&[4; 2], 1)).unwrap()
 }
 
-fn fit(values: &[f64], trainer: TrainerBuilder<Scripted>) -> lightning_core::FitReport {
+fn fit(values: &[f64], trainer: TrainerBuilder<Scripted>) -> lightning_core::FitReport<Scripted> {
     seed_everything(1);
     let mut model = Scripted::new(ScriptedHparams::default());
     model.values = values.to_vec();

@@ -77,7 +77,7 @@ fn digit_batches() -> (Vec<Rows>, Vec<Rows>) {
     (all[..1437].chunks(32).map(batch).collect(), all[1437..].chunks(90).map(batch).collect())
 }
 
-fn accuracy_in(precision: Precision) -> (f64, Classifier, FitReport) {
+fn accuracy_in(precision: Precision) -> (f64, Classifier, FitReport<Classifier>) {
     let (train, test) = digit_batches();
     seed_everything(11);
     let mut model = Classifier::new(ClassifierHparams::default());
@@ -232,7 +232,7 @@ impl Faulty {
     }
 }
 
-fn run_faulty(factor: Option<f32>, precision: &str) -> (Vec<f32>, FitReport) {
+fn run_faulty(factor: Option<f32>, precision: &str) -> (Vec<f32>, FitReport<Faulty>) {
     seed_everything(3);
     let mut model = Faulty::new(FaultyHparams::new(factor, false));
     let mut trainer = quiet(Faulty::trainer()).max_epochs(1).precision(precision).build().unwrap();

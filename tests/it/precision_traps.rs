@@ -33,7 +33,7 @@ macro_rules! steps {
         }
 
         impl $name {
-            fn fit(precision: &str) -> Result<FitReport, Error> {
+            fn fit(precision: &str) -> Result<FitReport<Self>, Error> {
                 seed_everything(1);
                 let mut model = Self::new($hparams::default());
                 let mut trainer = quiet(Self::trainer()).max_epochs(2).precision(precision).build()?;
@@ -49,7 +49,7 @@ macro_rules! steps {
 const MIXED: [&str; 2] = ["16-mixed", "bf16-mixed"];
 
 /// Runs in all precisions: fails in 16 bits with a help that has these words.
-fn fails_with(fit: fn(&str) -> Result<FitReport, Error>, words: &[&str]) {
+fn fails_with<M: std::fmt::Debug>(fit: fn(&str) -> Result<FitReport<M>, Error>, words: &[&str]) {
     assert_eq!(fit("32-true").unwrap().global_step, 6);
     for precision in MIXED {
         let error = fit(precision).unwrap_err();
@@ -60,7 +60,7 @@ fn fails_with(fit: fn(&str) -> Result<FitReport, Error>, words: &[&str]) {
 }
 
 /// Runs in all precisions, and in 16 bits as well.
-fn works(fit: fn(&str) -> Result<FitReport, Error>) {
+fn works<M: std::fmt::Debug>(fit: fn(&str) -> Result<FitReport<M>, Error>) {
     for precision in ["32-true", "16-mixed", "bf16-mixed"] {
         let report = fit(precision).unwrap();
         assert_eq!((report.global_step, report.skipped_steps), (6, 0), "{precision}");

@@ -78,7 +78,7 @@ fn resume(
     hparams: NetHparams,
     batch_size: usize,
     settings: impl FnOnce(TrainerBuilder<Net>) -> TrainerBuilder<Net>,
-) -> Result<(Net, FitReport)> {
+) -> Result<(Net, FitReport<Net>)> {
     seed_everything(1);
     let mut model = Net::new(hparams);
     let builder = settings(quiet(Net::trainer()).max_epochs(3)).resume_from(path);

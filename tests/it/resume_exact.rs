@@ -238,14 +238,14 @@ macro_rules! program {
 pub(crate) use program;
 
 /// How a run ended: its report, the bytes of its last checkpoint, and what it logged.
-struct Ended {
-    report: FitReport,
+struct Ended<M> {
+    report: FitReport<M>,
     bytes: Vec<u8>,
     records: Vec<String>,
 }
 
 /// Runs a case to its end.
-fn finish<M: Program>(case: &Case, builder: TrainerBuilder<M>, folder: &Path) -> Ended
+fn finish<M: Program>(case: &Case, builder: TrainerBuilder<M>, folder: &Path) -> Ended<M>
 where
     (DataLoader<Rows>, DataLoader<Rows>): FitData<M>,
 {

@@ -52,7 +52,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
             })
         });
         run.log.inbox = entries;
-        match result {
+        match result.and_then(|called| run.log.metrics.check_keys().map(|()| called)) {
             Ok(true) => {}
             // The default method ran: the callback need not be called for this hook again.
             Ok(false) => {
@@ -89,6 +89,7 @@ pub(super) fn run_own_hook<M: LightningModule>(
         catch_panic(|| module.run_hook(hook, &mut HookContext::new(run.view(), hook, batch)))
     });
     run.log.inbox = entries;
+    let result = result.and_then(|()| run.log.metrics.check_keys());
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
     run.log.drain(&run.progress, hook.is_in_batch()).map_err(|error| located(error, run, hook.name().to_owned(), hook))
 }

@@ -71,7 +71,7 @@ impl RunState {
             host: Self::is_host(&settings, &device),
             enabled: !settings.run.barebones,
             every_n_steps: settings.output.log_every_n_steps,
-            ..LogState::new(MetricStore::new(info.metrics), Loggers::new(loggers))
+            ..LogState::new(MetricStore::new(info.metrics).of((info.type_name)()), Loggers::new(loggers))
         };
         let console = Console {
             bar: Progress::new(settings.output.progress_bar),

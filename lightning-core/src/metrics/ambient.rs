@@ -34,6 +34,12 @@ pub(crate) enum Logged {
 pub(crate) enum Target {
     Slot(u32),
     Named(String),
+    /// A declared metric outside of a run.
+    Declared {
+        /// The name of the module's type.
+        module: &'static str,
+        name: &'static str,
+    },
 }
 
 /// One logged value.
@@ -255,7 +261,11 @@ pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
 
 /// The struct's name, without its path and generics.
 pub(crate) fn short_name<M: ?Sized>() -> &'static str {
-    let name = std::any::type_name::<M>();
+    short(std::any::type_name::<M>())
+}
+
+/// The name of a type without its path and generics.
+pub(crate) fn short(name: &str) -> &str {
     let name = name.split('<').next().unwrap_or(name);
     name.rsplit("::").next().unwrap_or(name)
 }

@@ -27,6 +27,7 @@ mod any_metric;
 mod definition;
 mod key;
 mod metric;
+mod module_metrics;
 mod stateful;
 mod store;
 mod update;
@@ -42,6 +43,7 @@ pub use key::{
     Stages, Undirected, Y,
 };
 pub use metric::{Metric, MetricInput};
+pub use module_metrics::ModuleMetrics;
 pub(crate) use update::MetricUpdate;
 // Everything in the list of `stateful`, so that a new metric is named once.
 pub use stateful::*;

@@ -114,6 +114,18 @@ impl MetricStore {
         Self { slots: defs.iter().map(Slot::declared).collect(), declared: defs.len(), ..Self::default() }
     }
 
+    /// Sets the module that the metrics are of, by the name of its type.
+    pub(crate) fn of(mut self, type_name: &'static str) -> Self {
+        self.metrics.set_module(type_name);
+        self
+    }
+
+    /// # Errors
+    /// If a hook or callback has looked up a key of another module.
+    pub(crate) fn check_keys(&mut self) -> crate::error::Result<()> {
+        self.metrics.check_keys()
+    }
+
     /// Drops all values, including the best ones, at the start of a run.
     pub(crate) fn reset(&mut self) {
         self.scopes.clear();

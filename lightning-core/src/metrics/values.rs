@@ -1,12 +1,18 @@
 //! The metric values of a run, by name.
 
-use std::{fmt, ops::Index};
+use std::{any::type_name, fmt, ops::Index, sync::OnceLock};
 
-use super::{KeyRef, Matrix, MetricKey, MetricValue};
+use super::{KeyRef, Matrix, MetricKey, MetricValue, ambient::short};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Metric values by name, in the order of their first appearance.
 ///
-/// Reports of a run, callbacks and [`testing::capture`](crate::testing::capture) return them.
+/// Callbacks, hooks and [`testing::capture`](crate::testing::capture) return them; the reports of a
+/// run return [`ModuleMetrics`](super::ModuleMetrics), which dereferences to them.
+///
+/// The metrics of a run belong to its module. A key of another module has no value there, and the
+/// hook or callback that looked it up ends with an error. Captured values belong to the modules that
+/// logged them.
 ///
 /// ```
 /// use lightning_core::Metrics;
@@ -16,18 +22,90 @@ use super::{KeyRef, Matrix, MetricKey, MetricValue};
 /// assert_eq!(metrics.value("val_loss"), Some(0.25));
 /// assert_eq!(metrics["val_loss"], 0.25);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
     entries: Vec<(String, f64)>,
     matrices: Vec<(String, Matrix)>,
     /// The loaders with names: index and suffix.
     loaders: Vec<(usize, String)>,
+    /// The module of the run, by the name of its type.
+    module: Option<&'static str>,
+    /// The first key of another module that was looked up.
+    foreign: OnceLock<String>,
+    /// Outside of a run: the values of each module that logs.
+    captured: Vec<Captured>,
+}
+
+/// The values of a declared metric that a module has logged outside of a run.
+#[derive(Clone, Debug)]
+struct Captured {
+    /// The name of the module's type.
+    module: &'static str,
+    name: &'static str,
+    values: Metrics,
+}
+
+impl PartialEq for Metrics {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { entries, matrices, loaders, module: _, foreign: _, captured: _ } = self;
+        *entries == other.entries && *matrices == other.matrices && *loaders == other.loaders
+    }
 }
 
 impl Metrics {
     /// Returns the value of a declared metric: `metrics.get(Net::VAL_LOSS)`.
     pub fn get<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
-        self.find(key.into())
+        self.own(key)?.find(key.into())
+    }
+
+    /// Sets the module of the run, by the name of its type.
+    pub(crate) fn set_module(&mut self, type_name: &'static str) {
+        self.module = Some(type_name);
+    }
+
+    /// Returns the same values, of the module of `other`.
+    pub(super) fn of_module_of(self, other: &Self) -> Self {
+        Self { module: other.module, ..self }
+    }
+
+    /// Sets the value of a declared metric that `module` has logged outside of a run.
+    pub(crate) fn capture(&mut self, module: &'static str, name: &'static str, value: &MetricValue) {
+        self.set_value(name, "", "", value);
+        let known = self.captured.iter_mut().find(|known| (known.module, known.name) == (module, name));
+        match known {
+            Some(known) => known.values.set_value(name, "", "", value),
+            None => {
+                let mut values = Self::default();
+                values.set_value(name, "", "", value);
+                self.captured.push(Captured { module, name, values });
+            }
+        }
+    }
+
+    /// Returns the values in which to look up a key; `None` if it is one of another module. During a
+    /// run such a key is kept for [`check_keys`](Self::check_keys).
+    fn own<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Self> {
+        let found = type_name::<M>();
+        let mut captured = self.captured.iter().filter(|known| known.name == key.name()).peekable();
+        if captured.peek().is_some() {
+            return captured.find(|known| known.module == found).map(|known| &known.values);
+        }
+        let Some(module) = self.module.filter(|module| *module != found) else { return Some(self) };
+        self.foreign.get_or_init(|| {
+            let (module, found) = (short(module), short(found));
+            format!("a metric key must be of the running module `{module}`, found `{}` of `{found}`", key.name())
+        });
+        None
+    }
+
+    /// # Errors
+    /// If a key of another module was looked up since the last call.
+    pub(crate) fn check_keys(&mut self) -> Result<()> {
+        match self.foreign.take() {
+            None => Ok(()),
+            Some(message) => Err(Error::new(ErrorKind::Metric, message)
+                .help("use a key of the running module, or a name: `metrics.value(\"train_loss\")`")),
+        }
     }
 
     /// Returns the value of a metric, by a key without its types.
@@ -37,7 +115,11 @@ impl Metrics {
 
     /// Returns one value of a metric that has several: `metrics.part(Net::PRECISION, "cat")`.
     pub fn part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<f64> {
-        self.names_of(key.into(), part).find_map(|name| self.value(&name))
+        self.own(key)?.find_part(key.into(), part)
+    }
+
+    pub(super) fn find_part(&self, key: KeyRef, part: &str) -> Option<f64> {
+        self.names_of(key, part).find_map(|name| self.value(&name))
     }
 
     /// Returns the names that a key may stand for: a loader with a name has an index as well.
@@ -76,7 +158,11 @@ impl Metrics {
     /// Returns one table of a metric that has several:
     /// `metrics.matrix_part(Net::CONFUSION, "cat")`.
     pub fn matrix_part<M, D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
-        self.names_of(key.into(), part)
+        self.own(key)?.find_matrix(key.into(), part)
+    }
+
+    pub(super) fn find_matrix(&self, key: KeyRef, part: &str) -> Option<&Matrix> {
+        self.names_of(key, part)
             .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
     }
 

@@ -122,6 +122,8 @@ pub struct BoundStep {
 pub(crate) struct ModuleInfo {
     /// The name of the type.
     pub(crate) name: &'static str,
+    /// The name of the module's type.
+    pub(crate) type_name: fn() -> &'static str,
     pub(crate) fields: &'static [FieldDef],
     /// The declared metrics.
     pub(crate) metrics: &'static [MetricDef],

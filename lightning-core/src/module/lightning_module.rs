@@ -52,6 +52,14 @@ impl<M: LightningStruct + LightningImpl> LightningModule for M {}
 impl ModuleInfo {
     /// Returns the description of `M` that the macro emitted.
     pub(crate) const fn of<M: LightningModule>() -> Self {
-        Self { name: M::NAME, fields: M::FIELDS, metrics: M::METRICS, hooks: M::HOOKS, training: M::TRAINING }
+        let type_name = std::any::type_name::<M>;
+        Self {
+            name: M::NAME,
+            type_name,
+            fields: M::FIELDS,
+            metrics: M::METRICS,
+            hooks: M::HOOKS,
+            training: M::TRAINING,
+        }
     }
 }

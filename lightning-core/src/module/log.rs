@@ -1,6 +1,6 @@
 //! The functions that `#[log]` expands to, and `log`.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 
 use super::traits::LightningImpl;
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> O
         Some(module) if module == TypeId::of::<M>() => Some(Target::Slot(slot as u32)),
         // The step of an inner module does not log into the slots of the outer module.
         Some(_) => M::METRICS.get(slot).map(|def| Target::Named(format!("{}.{}", short_name::<M>(), def.name))),
-        None => M::METRICS.get(slot).map(|def| Target::Named(def.name.to_owned())),
+        None => M::METRICS.get(slot).map(|def| Target::Declared { module: type_name::<M>(), name: def.name }),
     }
 }
 

@@ -34,7 +34,7 @@ pub use self::{
     run_view::RunView,
     step_context::StepContext,
     steps::{PredictStep, TestStep, TrainingStep, ValidationStep},
-    traits::{ConfigureOptimizers, Hparams, InitModule, InitOutput, LightningImpl, LightningStruct},
+    traits::{BuiltModule, ConfigureOptimizers, Hparams, InitModule, InitOutput, LightningImpl, LightningStruct},
     weights::{Weights, WeightsReport},
 };
 pub(crate) use self::{
@@ -50,6 +50,6 @@ pub use self::{
     metric_slot::{MetricSlot, logged_metric},
     outputs::TrainingOutput,
     restore::load_from_checkpoint,
-    traits::{DeclaresOptimizer, StartsTrainer, TrainsOptimizer},
+    traits::{DeclaresOptimizer, StartsTrainer, TrainsOptimizer, build_module},
 };
 pub use crate::{metrics::LogValue, params::FieldKey};

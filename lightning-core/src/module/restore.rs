@@ -12,12 +12,13 @@ use super::traits::{LightningImpl, LightningStruct, hook_label};
 use crate::{
     checkpoint::{Checkpoint, names},
     error::{Error, Result},
-    module::{InitModule, InitOutput},
+    module::{BuiltModule, InitModule},
     os::panics::{catch_in, catch_panic},
     params::{
         BufferMapper, BufferVisitor, DynMapper, ErasedVisitor, FloatParam, MapMode, StateReader, ValueMapper,
         from_json, json::with_null_hint, state::StoredTensors, to_json, visit,
     },
+    random::building_for_loading,
     tensor::handle::{Handle, with_data},
 };
 
@@ -33,11 +34,15 @@ pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(pat
         let error = Error::checkpoint(path, "the stored hyperparameters do not fit the module").caused_by(error);
         with_null_hint(error, &checkpoint.metadata.hparams)
     })?;
-    // `init` may panic for hyperparameters that no program would pass.
-    let mut module = catch_panic(|| M::init_module(hparams, &burn::tensor::Device::default()).into_module())
-        .map_err(|error| error.at_path(path))?;
-    apply(&checkpoint, &mut module)?;
-    Ok(module.valid())
+    let device = burn::tensor::Device::default();
+    building_for_loading(|| {
+        // `init` may panic for hyperparameters that no program would pass.
+        let mut module =
+            catch_panic(|| M::init_module(hparams, &device).into_module()).map_err(|error| error.at_path(path))?;
+        module.__lightning_freeze();
+        apply(&checkpoint, &mut module)?;
+        Ok(module.valid())
+    })
 }
 
 /// Returns hyperparameters as JSON.

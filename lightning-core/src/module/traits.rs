@@ -14,7 +14,8 @@ use crate::{
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,
     optim::OptimizerSetup,
-    params::{BufferMapper, BufferVisitor, StateReader, StateWriter},
+    params::{BufferMapper, BufferVisitor, StateReader, StateWriter, materialize},
+    random::building,
 };
 
 /// The hyperparameters of a module or data module: plain serde data. The module's
@@ -46,6 +47,10 @@ pub trait LightningStruct: Module + 'static {
     #[doc(hidden)]
     fn __lightning_built() {}
 
+    /// Freezes the `#[frozen]` fields of a module that `fn init` has built.
+    #[doc(hidden)]
+    fn __lightning_freeze(&mut self) {}
+
     /// Visits every buffer.
     fn visit_buffers(&self, visitor: &mut dyn BufferVisitor) {
         let _ = visitor;
@@ -76,38 +81,96 @@ pub trait LightningStruct: Module + 'static {
     message = "`{Self}` needs `#[init(…)]` or `fn init`",
     label = "no `#[init(…)]` on a field and no `fn init` in the impl",
     note = "write `#[init(expr)]` on each module field, or `fn init(hparams: &…Hparams, device: \
-            &Device) -> Self` in the `#[lightning_module]` impl"
+            &Device) -> …Fields` in the `#[lightning_module]` impl"
 )]
 pub trait InitModule: LightningStruct {
     /// The module, or a `Result` with it.
-    type Built: InitOutput<Self>;
+    type Built: BuiltModule<Self>;
 
-    /// Builds the module.
+    /// Builds the module, whose weights are not drawn yet.
     fn init_module(hparams: Self::Hparams, device: &Device) -> Self::Built;
 }
 
-/// A return type of `fn init`.
-#[diagnostic::on_unimplemented(
-    message = "`fn init` must return `Self` or `Result<Self>`, found `{Self}`",
-    label = "expected `Self` or `Result<Self>`",
-    note = "write `-> Self`, or `-> lightning_core::Result<Self>` if it can fail"
-)]
-pub trait InitOutput<M>: Sized {
+/// A return type of `new`: the module, or a `Result` with it.
+pub trait BuiltModule<M>: Sized {
     /// Converts it.
     #[doc(hidden)]
     fn into_module(self) -> Result<M>;
+
+    /// Changes the module, if there is one.
+    #[doc(hidden)]
+    fn adjusted(self, change: impl FnOnce(&mut M)) -> Self;
 }
 
-impl<M> InitOutput<M> for M {
+impl<M> BuiltModule<M> for M {
     fn into_module(self) -> Result<M> {
         Ok(self)
     }
+
+    fn adjusted(mut self, change: impl FnOnce(&mut M)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
-impl<M, E: Into<Error>> InitOutput<M> for Result<M, E> {
+impl<M, E: Into<Error>> BuiltModule<M> for std::result::Result<M, E> {
     fn into_module(self) -> Result<M> {
         self.map_err(Into::into)
     }
+
+    fn adjusted(mut self, change: impl FnOnce(&mut M)) -> Self {
+        if let Ok(module) = &mut self {
+            change(module);
+        }
+        self
+    }
+}
+
+/// What `fn init` may return: the module itself, or its fields without the hyperparameters, which
+/// the macro on the struct declares as `<Name>Fields`; or a `Result` of either.
+#[diagnostic::on_unimplemented(
+    message = "`fn init` must return the module or its fields, found `{Self}`",
+    label = "expected `Self`, `…Fields`, or a `Result` of one of them",
+    note = "`#[lightning_module]` on `struct Net` declares `NetFields`, which has all fields of `Net` but the \
+            hyperparameters"
+)]
+pub trait InitOutput<M: LightningStruct>: Sized {
+    /// What `new` returns.
+    type Built: BuiltModule<M>;
+
+    /// Adds the hyperparameters, if they are missing.
+    #[doc(hidden)]
+    fn built(self, hparams: M::Hparams) -> Self::Built;
+}
+
+impl<M: LightningStruct> InitOutput<M> for M {
+    type Built = M;
+
+    fn built(self, _hparams: M::Hparams) -> M {
+        self
+    }
+}
+
+impl<M: LightningStruct, E: Into<Error>> InitOutput<M> for std::result::Result<M, E> {
+    type Built = Self;
+
+    fn built(self, _hparams: M::Hparams) -> Self {
+        self
+    }
+}
+
+/// What `new_on` of a module does: builds it, and draws its weights from the seed.
+#[doc(hidden)]
+pub fn build_module<M: InitModule>(hparams: M::Hparams, device: &Device) -> M::Built {
+    let init = || M::init_module(hparams, device);
+    building(device, init, |built, draws| {
+        built.adjusted(|module: &mut M| {
+            if draws {
+                materialize(module);
+            }
+            module.__lightning_freeze();
+        })
+    })
 }
 
 /// A module with at least one optimizer, from `#[optimizer(…)]` or `configure_optimizers`.

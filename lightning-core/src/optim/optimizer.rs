@@ -54,6 +54,14 @@ impl fmt::Debug for Optimizer {
 }
 
 impl Optimizer {
+    /// Checks that the schedule monitors a metric of the running module, by the name of its type.
+    ///
+    /// # Errors
+    /// If it monitors one of another module.
+    pub(crate) fn check_module(&self, module: &str) -> Result<()> {
+        self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check_module(&self.name, module))
+    }
+
     /// Creates an optimizer without states.
     ///
     /// # Errors

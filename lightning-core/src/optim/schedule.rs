@@ -1,8 +1,10 @@
 //! When a learning-rate schedule takes a step, and the metric it monitors.
 
+use std::any::type_name;
+
 use crate::{
     error::{Error, ErrorKind, Result},
-    metrics::{Directed, Direction, InFit, KeyRef, MetricKey, Metrics},
+    metrics::{Directed, Direction, InFit, KeyRef, MetricKey, Metrics, ambient::short},
     optim::schedulers::{IntoScheduler, LrScheduler},
 };
 
@@ -29,6 +31,8 @@ impl std::fmt::Display for Interval {
 #[derive(Clone, Copy, Debug)]
 struct Monitored {
     key: KeyRef,
+    /// The module of the key, by the name of its type.
+    module: &'static str,
     /// Whether a missing value is an error.
     strict: bool,
 }
@@ -75,7 +79,7 @@ impl Schedule {
     /// Monitors a metric, for `ReduceLROnPlateau`. The key has the direction in which it improves.
     #[must_use]
     pub fn monitor<M, D: Directed, S: InFit>(self, key: MetricKey<M, D, S>) -> Self {
-        let monitored = Some(Monitored { key: KeyRef::from(key), strict: true });
+        let monitored = Some(Monitored { key: KeyRef::from(key), module: type_name::<M>(), strict: true });
         Self { monitored, direction: Some(D::DIRECTION), ..self }
     }
 
@@ -114,6 +118,24 @@ impl Schedule {
                 Some(direction) => self.scheduler.watch(direction),
                 None => Ok(()),
             },
+        }
+    }
+
+    /// Checks that the metric is one of the running module, by the name of its type.
+    ///
+    /// # Errors
+    /// If it is one of another module.
+    pub(crate) fn check_module(&self, optimizer: &str, module: &str) -> Result<()> {
+        match &self.monitored {
+            Some(monitored) if monitored.module != module => {
+                let (module, found) = (short(module), short(monitored.module));
+                let key = monitored.key.display();
+                Err(Error::config(format!(
+                    "the schedule of `{optimizer}` must monitor a metric of `{module}`, found `{key}` of `{found}`"
+                ))
+                .help(format!("write a key of `{module}`, such as `Self::VAL_LOSS`")))
+            }
+            _ => Ok(()),
         }
     }
 

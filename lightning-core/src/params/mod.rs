@@ -29,5 +29,5 @@ pub(crate) use self::{
     names::{ParamInfo, ParamName, frozen, parameters},
     path::is_below,
     running_statistics::running_statistics,
-    visit::{ErasedVisitor, FloatParam, visit},
+    visit::{ErasedVisitor, FloatParam, materialize, visit},
 };

@@ -10,6 +10,8 @@ use crate::{error::Result, tensor::handle::Handle};
 
 /// A float parameter of any rank.
 pub(crate) trait FloatParam {
+    /// Draws the values of a lazy parameter.
+    fn materialize(&self);
     /// Returns the shape. A lazy parameter stays uninitialized.
     fn dims(&self) -> Vec<usize>;
     /// Returns the number of dimensions.
@@ -27,6 +29,10 @@ pub(crate) trait FloatParam {
 }
 
 impl<const D: usize> FloatParam for Param<Tensor<D>> {
+    fn materialize(&self) {
+        let _ = self.base();
+    }
+
     fn dims(&self) -> Vec<usize> {
         self.lazy_shape().as_slice().to_vec()
     }
@@ -127,6 +133,21 @@ impl ModuleVisitor for DynVisitor<'_> {
     fn visit_flag(&mut self, flag: &Param<Flag>) {
         self.visitor.flag(&self.path.path, flag.val().is_enabled());
     }
+}
+
+/// Draws the values of the lazy parameters of `module`, in the order of its fields.
+pub(crate) fn materialize<M: Module>(module: &M) {
+    struct Read;
+
+    impl ErasedVisitor for Read {
+        fn float(&mut self, _index: usize, _id: ParamId, _path: &str, param: &dyn FloatParam) -> Result<()> {
+            param.materialize();
+            Ok(())
+        }
+    }
+
+    // The visitor returns no error.
+    let _ = visit(module, &mut Read);
 }
 
 /// Visits every parameter of `module`.

@@ -5,25 +5,33 @@
 //! BigCrush, its state is one word, and it returns the same numbers on every machine. It is not
 //! cryptographically secure.
 
+mod turns;
+
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     hash::{BuildHasher, RandomState},
     ops::Range,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use self::turns::in_turn;
+
 /// The increment of the generator's counter: the odd integer nearest to 2^64 / φ.
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Seed {
     seed: u64,
-    /// The number of models built since it was set.
-    inits: u64,
+    /// The number of models whose building has begun since it was set. The thread that set the seed
+    /// and the threads without one count together, so that no two models have one number.
+    inits: Arc<AtomicU64>,
     /// Whether it was drawn, not chosen by the program.
     drawn: bool,
 }
@@ -32,11 +40,12 @@ struct Seed {
 static SHARED: Mutex<Option<Seed>> = Mutex::new(None);
 
 thread_local! {
-    static OWN: Cell<Option<Seed>> = const { Cell::new(None) };
+    static OWN: RefCell<Option<Seed>> = const { RefCell::new(None) };
+    /// The innermost model that this thread is building.
+    static BUILD: RefCell<Option<Build>> = const { RefCell::new(None) };
+    /// Whether this thread builds a model whose weights are read from a file.
+    static LOADING: Cell<bool> = const { Cell::new(false) };
 }
-
-/// Held while the generator of a device, which all threads share, is seeded and drawn from.
-static GENERATOR: Mutex<()> = Mutex::new(());
 
 fn shared() -> MutexGuard<'static, Option<Seed>> {
     // A plain value, which is consistent even if a thread panicked with the lock.
@@ -44,7 +53,8 @@ fn shared() -> MutexGuard<'static, Option<Seed>> {
 }
 
 fn current() -> Seed {
-    OWN.get().unwrap_or_else(|| *shared().get_or_insert_with(|| Seed { seed: draw_seed(), inits: 0, drawn: true }))
+    let draw = || Seed { seed: draw_seed(), inits: Arc::default(), drawn: true };
+    OWN.with_borrow(Clone::clone).unwrap_or_else(|| shared().get_or_insert_with(draw).clone())
 }
 
 /// Sets the global seed, which determines initial weights, dropout, data order and random numbers
@@ -54,9 +64,13 @@ fn current() -> Seed {
 /// thread and to all threads that do not call it themselves, so that trials on separate threads can
 /// have separate seeds.
 ///
-/// Burn's generator belongs to the device and is shared by threads. Models that train concurrently
-/// in one process and draw random numbers in their steps, as dropout does, are not reproducible.
-/// Run such trials in separate processes.
+/// Burn's generator belongs to the device and is shared by threads. Models that are built at the
+/// same time on several threads have the weights of their seeds: `new` draws them while no other
+/// thread does, and an `init` waits for the `init` of another thread. After 5 seconds it waits no
+/// longer, since that `init` may be waiting for this thread; what the other one draws by itself
+/// from then on, such as `Tensor::random`, may differ from run to run. Models that train
+/// concurrently in one process and draw random numbers in their steps, as dropout does, are not
+/// reproducible. Run such trials in separate processes.
 ///
 /// ```
 /// use lightning_core::{random::global_seed, seed_everything};
@@ -65,8 +79,8 @@ fn current() -> Seed {
 /// assert_eq!(global_seed(), 42);
 /// ```
 pub fn seed_everything(seed: u64) {
-    let fixed = Seed { seed, inits: 0, drawn: false };
-    OWN.set(Some(fixed));
+    let fixed = Seed { seed, inits: Arc::default(), drawn: false };
+    OWN.set(Some(fixed.clone()));
     *shared() = Some(fixed);
 }
 
@@ -82,9 +96,9 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
     let Seed { seed, inits, drawn } = current();
     if drawn {
         let adopted = Some(Seed { seed: stored, inits, drawn });
-        match OWN.get() {
-            Some(_) => OWN.set(adopted),
-            None => *shared() = adopted,
+        match OWN.with_borrow(Option::is_some) {
+            true => OWN.set(adopted),
+            false => *shared() = adopted,
         }
         return stored;
     }
@@ -94,26 +108,111 @@ pub(crate) fn adopt_seed(stored: u64, differences: &mut Vec<String>) -> u64 {
     seed
 }
 
-/// Seeds Burn's generator of `device` for the initial weights of one model.
+/// Seeds Burn's generator of `device` for the random numbers of one model. `new` of a module does
+/// the same before it calls `init`.
 ///
 /// The seed is derived from the global seed and from the number of models built since it was set.
 /// Two models built after one [`seed_everything`] have different weights, and the same weights in
 /// every run of the program.
 pub fn seed_init(device: &Device) {
-    let Seed { seed, inits, drawn } = current();
-    let next = Some(Seed { seed, inits: inits.wrapping_add(1), drawn });
-    match OWN.get() {
-        Some(_) => OWN.set(next),
-        None => *shared() = next,
+    with_generator(device, Build::next(device).seed(Draws::Init), || ());
+}
+
+/// What draws random numbers while a model is built.
+#[derive(Clone, Copy)]
+enum Draws {
+    /// `init` itself. The weights that layers declare are not drawn then.
+    Init,
+    /// The weights.
+    Weights,
+    /// `init`, after it has built that many other models.
+    After(u64),
+}
+
+/// A model that is being built.
+#[derive(Clone)]
+struct Build {
+    device: Device,
+    /// The global seed at its beginning.
+    seed: u64,
+    /// Its number among the models of the seed.
+    number: u64,
+    /// The number of models that its `init` has built.
+    inner: u64,
+}
+
+impl Build {
+    fn next(device: &Device) -> Self {
+        let Seed { seed, inits, .. } = current();
+        Self { device: device.clone(), seed, number: inits.fetch_add(1, Ordering::Relaxed), inner: 0 }
     }
-    with_generator(device, derive_seed(seed, Stream::Init, inits, 0), || ());
+
+    fn seed(&self, draws: Draws) -> u64 {
+        let (index, part) = match draws {
+            // The numbers of parameters that no `new` has drawn: `fit` draws them.
+            Draws::Weights if self.number == 0 => (u64::MAX, 0),
+            Draws::Init => (self.number, 0),
+            Draws::Weights => (self.number, 1),
+            Draws::After(inner) => (self.number, inner.wrapping_add(1)),
+        };
+        derive_seed(self.seed, Stream::Init, index, part)
+    }
+}
+
+/// Builds a model on `device`: `init` constructs it, and `draw` draws its weights if it is told so.
+///
+/// `init` is user code and may build other models, on this thread or on others. A model within
+/// another one is a model of its own, with its own number.
+pub(crate) fn building<T, R>(device: &Device, init: impl FnOnce() -> T, draw: impl FnOnce(T, bool) -> R) -> R {
+    if LOADING.get() {
+        return draw(init(), false);
+    }
+    // Before any waiting: the number belongs to the place in the program of this thread.
+    let build = Build::next(device);
+    let weights = build.seed(Draws::Weights);
+    let initialized = with_generator(device, build.seed(Draws::Init), || {
+        let mut outer = BUILD.replace(Some(build));
+        let _end = OnDrop(move || BUILD.set(outer.take()));
+        init()
+    });
+    let built = with_generator(device, weights, || draw(initialized, true));
+    // The outer model goes on with its own random numbers.
+    let outer = BUILD.with_borrow_mut(|outer| {
+        let outer = outer.as_mut()?;
+        outer.inner += 1;
+        Some((outer.device.clone(), outer.seed(Draws::After(outer.inner))))
+    });
+    if let Some((device, seed)) = outer {
+        with_generator(&device, seed, || ());
+    }
+    built
+}
+
+/// Calls `body`, which builds a model whose weights are read from a file: it takes no number, and
+/// the models in it neither.
+pub(crate) fn building_for_loading<R>(body: impl FnOnce() -> R) -> R {
+    in_turn(|| {
+        let outer = LOADING.replace(true);
+        let _end = OnDrop(move || LOADING.set(outer));
+        body()
+    })
+}
+
+/// Calls a function at the end of a scope, also if it panics.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// Seeds the generator of `device` and calls `body`, while no other thread does the same.
 pub(crate) fn with_generator<R>(device: &Device, seed: u64, body: impl FnOnce() -> R) -> R {
-    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    device.seed(seed);
-    body()
+    in_turn(|| {
+        device.seed(seed);
+        body()
+    })
 }
 
 /// The purpose of a derived seed. Different purposes have independent random numbers.

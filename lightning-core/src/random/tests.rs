@@ -27,10 +27,10 @@ fn the_published_outputs() {
 #[test]
 fn a_drawn_seed_gives_way_to_the_stored_one() {
     let mut differences = Vec::new();
-    OWN.set(Some(Seed { seed: 7, inits: 3, drawn: true }));
+    OWN.set(Some(Seed { seed: 7, inits: Arc::new(AtomicU64::new(3)), drawn: true }));
     assert_eq!((adopt_seed(8, &mut differences), global_seed()), (8, 8));
     assert!(differences.is_empty());
-    OWN.set(Some(Seed { seed: 7, inits: 3, drawn: false }));
+    OWN.set(Some(Seed { seed: 7, inits: Arc::default(), drawn: false }));
     assert_eq!((adopt_seed(8, &mut differences), global_seed()), (7, 7));
     assert_eq!(differences, ["the seed was 8 when the checkpoint was written and is 7 now"]);
 }
@@ -121,6 +121,68 @@ fn models_differ_and_are_reproducible() {
     seed_everything(42);
     assert_eq!((first, second), (weights(), weights()));
     assert_eq!(global_seed(), 42);
+}
+
+/// A thread that has set no seed counts together with the one that chose it.
+#[test]
+fn models_of_several_threads_have_different_seeds() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::default();
+    let draw = || (0..100).map(|_| Build::next(&device).seed(Draws::Weights)).collect::<Vec<_>>();
+    seed_everything(0x5eed_7e57);
+    let expected: HashSet<u64> = (0..5).flat_map(|_| draw()).collect();
+    assert_eq!(expected.len(), 500);
+    // Another test may choose a seed meanwhile.
+    let found = (0..100).any(|_| {
+        seed_everything(0x5eed_7e57);
+        let found: HashSet<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(draw)).collect();
+            let own = draw();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).chain(own).collect()
+        });
+        found == expected
+    });
+    assert!(found, "other tests chose a seed in each of 100 rounds");
+}
+
+/// The seeds of one model, and those of the models before and after it, are different.
+#[test]
+fn a_model_draws_with_seeds_of_its_own() {
+    let draws = [Draws::Init, Draws::Weights, Draws::After(1), Draws::After(2)];
+    let build = |number| Build { device: Device::default(), seed: 42, number, inner: 0 };
+    let seeds: HashSet<u64> = (0..50).flat_map(|number| draws.map(|draws| build(number).seed(draws))).collect();
+    assert_eq!(seeds.len(), 200);
+    // Those of version 0.1, and of parameters that `fit` draws.
+    assert_eq!(build(3).seed(Draws::Init), derive_seed(42, Stream::Init, 3, 0));
+    assert_eq!(build(0).seed(Draws::Weights), derive_seed(42, Stream::Init, u64::MAX, 0));
+}
+
+/// What a model draws does not depend on the models in it, and a panic ends a model.
+#[test]
+fn building_nests_and_survives_a_panic() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let device = Device::default();
+    let random = || Tensor::<1>::random([4], Distribution::Default, &device).into_data();
+    let inner = || building(&device, random, |init, draws| (init, draws.then(random)));
+    seed_everything(42);
+    let (before, (first, second), after) = building(
+        &device,
+        || (random(), (inner(), inner()), random()),
+        |all, draws| {
+            assert!(draws);
+            all
+        },
+    );
+    let drawn = [&before, &first.0, first.1.as_ref().unwrap(), &second.0, second.1.as_ref().unwrap(), &after];
+    for (at, one) in drawn.iter().enumerate() {
+        assert!(drawn[at + 1..].iter().all(|other| other != one), "the values {at} are there again");
+    }
+    let panicked = std::panic::catch_unwind(|| building(&Device::default(), || panic!("in `init`"), |(), _| ()));
+    assert!(panicked.is_err() && BUILD.with_borrow(Option::is_none));
+    let loaded = building_for_loading(|| building(&device, || (), |(), draws| draws));
+    assert!(!loaded && !LOADING.get());
+    // Numbers 0, 1 and 2, the one of the panic, and none of the one that was loaded.
+    assert_eq!(Build::next(&device).number, 4);
 }
 
 #[test]

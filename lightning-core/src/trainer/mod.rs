@@ -34,7 +34,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     hooks::Step,
-    metrics::{MetricDef, ScopeId, StageSet, ambient::ActiveRun},
+    metrics::{MetricDef, ModuleMetrics, ScopeId, StageSet, ambient::ActiveRun},
     module::{
         ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
@@ -137,7 +137,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// The first error of a step, hook, callback, loader or logger, with its location in the run.
-    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport>
+    pub fn fit<D: FitData<M>>(&mut self, module: &mut M, data: D) -> Result<FitReport<M>>
     where
         M: TrainingStep + ConfigureOptimizers,
     {
@@ -188,7 +188,7 @@ impl<M: LightningModule> Trainer<M> {
             skipped_steps,
             non_finite_losses,
             validation_runs,
-            metrics: run.log.metrics.metrics()?.clone(),
+            metrics: ModuleMetrics::new(run.log.metrics.metrics()?.clone()),
             best_checkpoint: run.checkpoints.best.as_ref().map(|best| best.path.clone()),
             resumed_from: run.resume.resumed_from.take().map(|from| from.path),
             differences: std::mem::take(&mut run.resume.differences),

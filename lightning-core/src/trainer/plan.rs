@@ -27,20 +27,30 @@ pub struct Plan {
     metrics: &'static [MetricDef],
     fields: &'static [FieldDef],
     /// The number of parameters of each field.
-    parameters: BTreeMap<String, u64>,
+    parameters: BTreeMap<String, Size>,
     optimizers: Vec<OptimizerSetup>,
     /// The number of parameters that each optimizer trains.
     trained: Vec<u64>,
 }
 
+/// A number of parameters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    all: u64,
+    trainable: u64,
+}
+
 /// Counts the parameters of each field.
 #[derive(Default)]
-struct Sizes(BTreeMap<String, u64>);
+struct Sizes(BTreeMap<String, Size>);
 
 impl ErasedVisitor for Sizes {
     fn float(&mut self, _index: usize, _id: ParamId, path: &str, param: &dyn FloatParam) -> Result<()> {
         let field = path.split('.').next().unwrap_or(path);
-        *self.0.entry(field.to_owned()).or_default() += param.dims().iter().product::<usize>() as u64;
+        let count = param.dims().iter().product::<usize>() as u64;
+        let size = self.0.entry(field.to_owned()).or_default();
+        size.all += count;
+        size.trainable += if param.is_trainable() { count } else { 0 };
         Ok(())
     }
 }
@@ -148,10 +158,13 @@ impl Plan {
     fn fmt_fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "fields")?;
         for field in self.fields {
-            let count = self.parameters.get(field.name).copied().unwrap_or(0);
+            let Size { all, trainable } = self.parameters.get(field.name).copied().unwrap_or_default();
             let role = match field.role {
-                FieldRole::Module => format!("{count} parameters"),
-                FieldRole::Frozen => format!("{count} parameters, frozen"),
+                // A field may have been frozen or unfrozen since the module was built.
+                FieldRole::Module | FieldRole::Frozen if all > 0 && trainable == 0 => {
+                    format!("{all} parameters, frozen")
+                }
+                FieldRole::Module | FieldRole::Frozen => format!("{all} parameters"),
                 FieldRole::Buffer => "buffer".to_owned(),
                 FieldRole::Hparam => "hyperparameter".to_owned(),
                 FieldRole::State => "state".to_owned(),

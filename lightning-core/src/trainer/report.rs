@@ -1,19 +1,19 @@
 //! The results of `fit`, `validate` and `test`.
 
-use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
+use std::{fmt, ops::Index, path::PathBuf};
 
 use crate::{
     console::table,
-    metrics::{KeyRef, MetricKey, Metrics},
+    metrics::{KeyRef, MetricKey, Metrics, ModuleMetrics},
     progress::StopReason,
     stage::Stage,
     text::significant,
 };
 
-/// The result of `fit`. Printed, it is a summary of the run.
+/// The result of `fit` of the module `M`. Printed, it is a summary of the run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct FitReport {
+pub struct FitReport<M> {
     /// Why training ended.
     pub stop_reason: StopReason,
     /// The number of finished epochs, over all calls of `fit` of the trainer.
@@ -34,7 +34,7 @@ pub struct FitReport {
     /// The number of validation runs, without the sanity check.
     pub validation_runs: u64,
     /// The last value of every metric.
-    pub metrics: Metrics,
+    pub metrics: ModuleMetrics<M>,
     /// The best checkpoint written.
     pub best_checkpoint: Option<PathBuf>,
     /// The checkpoint that the run was resumed from.
@@ -53,24 +53,29 @@ pub struct FitReport {
     pub(crate) is_ranked: bool,
 }
 
-impl FitReport {
-    fn best<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<(f64, u64)> {
+impl<M> FitReport<M> {
+    /// Returns the last value of a metric by its key, such as `Net::VAL_LOSS`.
+    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+        self.metrics.get(key)
+    }
+
+    fn best<D, S>(&self, key: MetricKey<M, D, S>) -> Option<(f64, u64)> {
         let name = KeyRef::from(key).metric();
         self.best.iter().find(|(known, ..)| known == name).map(|(_, score, epoch)| (*score, *epoch))
     }
 
     /// Returns the best epoch value of a metric logged with `minimize` or `maximize`.
-    pub fn best_score<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+    pub fn best_score<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.best(key).map(|(score, _)| score)
     }
 
     /// Returns the epoch, counted from 0, of [`best_score`](Self::best_score).
-    pub fn best_epoch<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<u64> {
+    pub fn best_epoch<D, S>(&self, key: MetricKey<M, D, S>) -> Option<u64> {
         self.best(key).map(|(_, epoch)| epoch)
     }
 }
 
-impl fmt::Display for FitReport {
+impl<M> fmt::Display for FitReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stop_reason, current_epoch, whole_epochs, global_step, metrics, best_checkpoint, warnings, .. } =
             self;
@@ -115,19 +120,18 @@ pub struct EvalReport<M> {
     pub stage: Stage,
     /// The metrics of all loaders. With several loaders the names end with `/` and the loader's
     /// name.
-    pub metrics: Metrics,
+    pub metrics: ModuleMetrics<M>,
     /// A description of the weights that were used, as far as the trainer knows them.
     pub weights: String,
     /// The number of batches.
     pub batches: u64,
     /// The warnings of the run.
     pub warnings: Vec<String>,
-    module: PhantomData<fn() -> M>,
 }
 
 impl<M> EvalReport<M> {
     pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64, warnings: Vec<String>) -> Self {
-        Self { stage, metrics, weights, batches, warnings, module: PhantomData }
+        Self { stage, metrics: ModuleMetrics::new(metrics), weights, batches, warnings }
     }
 
     /// Returns the value of a metric by its key, such as `Net::TEST_LOSS`.
@@ -138,14 +142,15 @@ impl<M> EvalReport<M> {
 
 impl<M> Clone for EvalReport<M> {
     fn clone(&self) -> Self {
-        let Self { stage, metrics, weights, batches, warnings, module: _ } = self;
-        Self::new(*stage, metrics.clone(), weights.clone(), *batches, warnings.clone())
+        let Self { stage, metrics, weights, batches, warnings } = self;
+        let (metrics, weights, warnings) = (metrics.clone(), weights.clone(), warnings.clone());
+        Self { stage: *stage, metrics, weights, batches: *batches, warnings }
     }
 }
 
 impl<M> fmt::Debug for EvalReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stage, metrics, weights, batches, warnings, module: _ } = self;
+        let Self { stage, metrics, weights, batches, warnings } = self;
         f.debug_struct("EvalReport")
             .field("stage", stage)
             .field("metrics", metrics)

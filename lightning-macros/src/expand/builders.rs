@@ -1,13 +1,17 @@
 //! `fn init` and `fn configure_optimizers`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::{
     calls::{expand_arg, expand_output_call, known_params, parts},
     implement_at,
 };
-use crate::model::{ImplModel, Method};
+use crate::{
+    model::{ImplModel, Method},
+    paths::RuntimePath,
+    spans::{ends, parens, respan},
+};
 
 /// ```text
 /// impl P::ConfigureOptimizers for Net {
@@ -43,9 +47,11 @@ pub(super) fn implement_configure(model: &ImplModel, method: &Method, body: Toke
 
 /// ```text
 /// impl P::InitModule for Net {
-///     type Built = Self;
-///     fn init_module(hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device) -> Self {
-///         Self::init(&hparams, device)
+///     type Built = <NetFields as P::InitOutput<Self>>::Built;
+///     fn init_module(
+///         hparams: <Self as P::LightningStruct>::Hparams, device: &P::Device,
+///     ) -> Self::Built {
+///         <NetFields as P::InitOutput<Self>>::built(Self::init(&hparams, device), hparams)
 ///     }
 /// }
 /// ```
@@ -54,7 +60,22 @@ pub(super) fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStr
     let known = known_params(method);
     let args = known.iter().map(|(param, ty)| expand_arg(p, param, ty));
     let name = &method.sig.ident;
-    implement_init_module(model, method, quote!(Self::#name(#(#args),*)))
+    // For a wrong type the error is equal to that of the associated type, so rustc prints it once.
+    let (function, last) = (expand_output_item(p, method, &quote!(built)), output_span(method));
+    let args = parens(quote!(Self::#name(#(#args),*), hparams), last);
+    implement_init_module(model, method, quote!(#function #args))
+}
+
+/// `<NetFields as P::InitOutput<Self>>::Built`, spanned at the return type.
+fn expand_output_item(p: &RuntimePath, method: &Method, item: &TokenStream) -> TokenStream {
+    let ty = method.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let (first, last) = method.output().map_or_else(|| ends(&method.sig.ident), ends);
+    let (open, close) = (respan(quote!(<), first), respan(quote!(as #p::InitOutput<Self>>::#item), last));
+    quote!(#open #ty #close)
+}
+
+fn output_span(method: &Method) -> Span {
+    method.output().map_or_else(|| ends(&method.sig.ident), ends).1
 }
 
 pub(super) fn expand_inert_init_module(model: &ImplModel, method: &Method) -> TokenStream {
@@ -65,7 +86,7 @@ fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) 
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let cfgs = &method.cfgs;
-    let built = method.output().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let built = expand_output_item(p, method, &quote!(Built));
     // Spanned at the name, where rustc reports conflicting `#[init(…)]`s.
     let head = quote!(impl #impl_generics #p::InitModule for #ident);
     let body = quote! {

@@ -17,9 +17,10 @@ use crate::{
 /// ```text
 /// impl P::InitModule for Net {
 ///     type Built = Self;
-///     fn init_module(hparams: Self::Hparams, device: &P::Device) -> Self { … }
+///     fn init_module(hparams: Self::Hparams, device: &P::Device) -> Self::Built { … }
 /// }
 /// ```
+/// `type Built = P::Result<Self>;` if an expression has a `?`.
 pub(super) fn expand_init_module(model: &StructModel, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
@@ -37,9 +38,10 @@ pub(super) fn expand_init_module(model: &StructModel, body: TokenStream) -> Toke
         _ => None,
     });
     let (device, again) = Mentions::of(quote!(#(#exprs)*)).param("device");
+    let built = if model.is_built_fallibly() { quote!(#p::Result<Self>) } else { quote!(Self) };
     let body = quote! {
-        type Built = Self;
-        fn init_module(hparams: Self::Hparams, #device: &#p::Device) -> Self {
+        type Built = #built;
+        fn init_module(hparams: Self::Hparams, #device: &#p::Device) -> Self::Built {
             #again
             #body
         }
@@ -73,7 +75,10 @@ pub(super) fn expand_body(model: &StructModel) -> TokenStream {
         }
     });
     let locals = expand_locals(model);
-    quote!(#(#lets)* #locals Self { #(#fields),* })
+    let module = quote!(Self { #(#fields),* });
+    let p = model.paths.private();
+    let module = if model.is_built_fallibly() { quote!(#p::Result::Ok(#module)) } else { module };
+    quote!(#(#lets)* #locals #module)
 }
 
 /// `<Vec<f32> as P::Default>::default()`, spanned at the type, where rustc reports a missing

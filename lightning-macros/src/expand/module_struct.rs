@@ -7,6 +7,7 @@ use super::{
     assert_at,
     hparams::{expand_definition, expand_hparams},
     init::{expand_body, expand_init_module, expand_type},
+    init_fields::{expand_fields_definition, expand_inert_init_outputs, expand_init_outputs},
     keys::{expand_keys_of_fields, expand_python_fields, module_fields},
     optimizer::{expand_inert_optimizers, expand_optimizers},
     scoped,
@@ -21,6 +22,7 @@ use crate::{
 /// #[derive(Debug, P::Module)]
 /// struct Net { fc: Linear, #[module(skip)] hidden: usize }
 /// struct NetHparams { … }                       // hparams.rs
+/// struct NetFields { … }                        // where `fn init` builds it: init_fields.rs
 /// const _: () = {
 ///     impl P::LightningStruct for Net { … }
 ///     impl P::InitModule for Net { … }          // where the fields say how they are built
@@ -31,7 +33,10 @@ use crate::{
 /// };
 /// ```
 pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
-    let init = model.is_built_by_attributes().then(|| expand_init_module(model, expand_body(model)));
+    let init = match model.is_built_by_attributes() {
+        true => expand_init_module(model, expand_body(model)),
+        false => expand_init_outputs(model),
+    };
     let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_optimizers(model) };
     let rest = optimizers.into_iter().chain(expand_assertions(model));
     expand_with(model, expand_lightning_struct(model), init, rest)
@@ -40,7 +45,10 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
 /// The same names and types for a struct with mistakes; the bodies are never called.
 pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
     let never = quote!(::core::unreachable!());
-    let init = model.is_built_by_attributes().then(|| expand_init_module(model, never));
+    let init = match model.is_built_by_attributes() {
+        true => expand_init_module(model, never),
+        false => expand_inert_init_outputs(model),
+    };
     let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_inert_optimizers(model) };
     expand_with(model, expand_inert_lightning_struct(model), init, optimizers)
 }
@@ -48,18 +56,19 @@ pub(crate) fn expand_inert_struct(model: &StructModel) -> TokenStream {
 fn expand_with(
     model: &StructModel,
     lightning_struct: TokenStream,
-    init: Option<TokenStream>,
+    init: TokenStream,
     rest: impl IntoIterator<Item = TokenStream>,
 ) -> TokenStream {
     let item = expand_item(model);
     let hparams = expand_definition(model);
-    let items = expand_hparams(model).into_iter().chain([lightning_struct]).chain(init);
+    let fields = expand_fields_definition(model);
+    let items = expand_hparams(model).into_iter().chain([lightning_struct, init]);
     let items = items
         .chain([expand_keys_of_fields(model), expand_methods(model)])
         .chain(expand_python_fields(model))
         .chain(rest);
     let scope = scoped(&model.paths, &model.cfgs, items);
-    quote!(#item #hparams #scope)
+    quote!(#item #hparams #fields #scope)
 }
 
 /// The user's struct with Burn's derive, which skips all fields but modules and buffers.

@@ -25,7 +25,8 @@ pub(super) fn expand_setup(p: &RuntimePath, optimizer: &Optimizer) -> TokenStrea
             let monitor = monitor.as_ref().map(|(_, value)| {
                 let key = expand_key(value);
                 let span = ends(value).0;
-                quote_spanned!(span=> .monitor(#key))
+                let p = p.at(span);
+                quote_spanned!(span=> .monitor(#p::own_key::<Self, _, _>(#key)))
             });
             let strict = strict.as_ref().map(|(_, value)| quote!(.strict(#value)));
             quote!(#p::OptimizerSetup::scheduled(#name, #config, #p::Schedule::new(#lr, #p::Interval::#interval)? #frequency #monitor #strict))

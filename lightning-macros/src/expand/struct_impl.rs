@@ -27,7 +27,28 @@ pub(super) fn expand_lightning_struct(model: &StructModel) -> TokenStream {
     let buffers = expand_buffers(model);
     let state = expand_state(model);
     let built = expand_built(model);
-    implement_lightning_struct(model, rebuild, quote!(#built #buffers #state))
+    let freeze = expand_freeze(model);
+    implement_lightning_struct(model, rebuild, quote!(#built #freeze #buffers #state))
+}
+
+/// ```text
+/// fn __lightning_freeze(&mut self) {
+///     P::freeze_field(&mut self.teacher);
+/// }
+/// ```
+/// for the `#[frozen]` fields that `fn init` builds. `#[init(…)]` freezes its own.
+fn expand_freeze(model: &StructModel) -> TokenStream {
+    let frozen: Vec<&Field> = model.fields.iter().filter(|field| field.frozen.is_some()).collect();
+    if model.is_built_by_attributes() || frozen.is_empty() {
+        return TokenStream::new();
+    }
+    let p = model.paths.private();
+    let calls = frozen.iter().map(|Field { ident, cfgs, .. }| quote!(#(#cfgs)* #p::freeze_field(&mut self.#ident);));
+    quote! {
+        fn __lightning_freeze(&mut self) {
+            #(#calls)*
+        }
+    }
 }
 
 /// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name, where rustc reports a

@@ -4,6 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{ImplItem, Type, visit_mut::VisitMut};
 
+use super::own_keys::own_keys;
 use crate::{
     hooks::Owner,
     model::{ImplModel, LogForm, Method, expand_placeholders},
@@ -20,6 +21,7 @@ pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize
             expand_placeholders(&mut function.block, |site| replacement(method, site));
             if model.owner == Owner::Module {
                 read_fields(p, &method.sig, &mut function.block);
+                own_keys(p, method, &mut function.block);
             }
             if method.hints.on_self {
                 // A method of the module has priority, and the import is then unused.

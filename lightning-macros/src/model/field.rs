@@ -91,6 +91,9 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
     if let Some(attr) = frozen.first() {
         known_args(parse_args(attr, diagnostics), "frozen", &[], diagnostics);
     }
+    for attr in frozen.iter().skip(1) {
+        diagnostics.error(attr.path(), "duplicate attribute `#[frozen]`").help("remove one of the two").emit();
+    }
     read_precision(&precision, diagnostics);
     // The user's struct has no serde derive that could read the attribute.
     let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(_)));

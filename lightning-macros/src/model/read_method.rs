@@ -66,6 +66,11 @@ fn read_step_attrs(
         let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
         match name_of(attr).as_str() {
             "training_step" if binding.is_none() => {
+                let reported = report_other_meaning(attr, meant, name, diagnostics);
+                if reported && matches!(meant, Meant::Hook(_)) {
+                    // It is checked as the hook of its name.
+                    continue;
+                }
                 binding = Binding::read(attr, diagnostics);
                 // A step whatever its name is, even if the attribute is wrong.
                 meant = HookDef::find(Owner::Module, "training_step").map_or(Meant::Ordinary, Meant::Hook);
@@ -90,6 +95,26 @@ fn read_step_attrs(
         }
     }
     (meant, binding)
+}
+
+/// Reports `#[training_step(…)]` on a method whose name has, or seems to have, another meaning: it
+/// could not be both, and a `validation_step` that trains would leave a run without validation.
+fn report_other_meaning(attr: &Attribute, meant: Meant, name: &str, diagnostics: &Diagnostics) -> bool {
+    let note = match meant {
+        Meant::Hook(hook) if hook.name != "training_step" => format!("`{name}` runs {}", hook.when()),
+        Meant::NearMiss(Some(hook)) if hook.name != "training_step" => {
+            format!("the name is close to `{}`, which runs {}", hook.name, hook.when())
+        }
+        Meant::NearMiss(None) => "the name is close to that of a hook".to_owned(),
+        Meant::Unavailable(_) => format!("`{name}` is a hook of PyTorch Lightning"),
+        _ => return false,
+    };
+    diagnostics
+        .error(attr.path(), format!("`#[training_step]` must not be on a hook, found on `{name}`"))
+        .note(note)
+        .help("rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook")
+        .emit();
+    true
 }
 
 /// Reports our attributes that belong on another item and misspelled ones. Returns true for a

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     diagnostics::Diagnostics,
     hooks::Owner,
-    parse::{copy_attrs, correct_attrs, take_attrs},
+    parse::{copy_attrs, correct_attrs, has_try, take_attrs},
     paths::Paths,
 };
 
@@ -77,6 +77,15 @@ impl StructModel {
             matches!(field.roles.first().map(|role| &role.role), Some(Role::Hparam(_) | Role::State | Role::Skipped))
         });
         self.owner == Owner::Data || written || nothing_to_build
+    }
+
+    /// Whether an expression that builds a field has a `?`, so that building can fail.
+    pub(crate) fn is_built_fallibly(&self) -> bool {
+        let mut roles = self.fields.iter().filter_map(|field| field.roles.first());
+        roles.any(|role| match &role.role {
+            Role::Module(Some(expr)) | Role::Buffer(Some(expr)) => has_try(expr),
+            _ => false,
+        })
     }
 
     /// The role of the field: the first one, or a module if there is none and `fn init` builds the

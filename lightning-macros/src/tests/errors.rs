@@ -6,6 +6,7 @@ mod items;
 mod log_options;
 mod logs;
 mod names;
+mod never_runs;
 mod optimizers;
 mod signatures;
 

@@ -2,7 +2,9 @@
 
 use syn::{Attribute, FnArg, ImplItem, ItemImpl};
 
-use super::{check_tensors, log_options, logs, metrics, names, outputs, params, receivers, training_steps};
+use super::{
+    check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps,
+};
 use crate::{
     diagnostics::Diagnostics,
     hooks::{HookDef, Owner},
@@ -21,6 +23,7 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     outputs::check_named_outputs,
     check_generated_names,
     check_repeated_hooks,
+    macro_calls::check_macro_calls,
     training_steps::check_training_steps,
     training_steps::check_manual,
     check_burn_types,

@@ -2,7 +2,7 @@
 
 use syn::{Fields, ItemStruct};
 
-use super::{check_tensors, hparams, optimizers, overlaps, roles};
+use super::{burn_attrs, check_tensors, hparams, optimizers, overlaps, roles};
 use crate::{diagnostics::Diagnostics, hooks::Owner, model::StructModel, paths::plain};
 
 /// The checks, which are independent of each other.
@@ -13,6 +13,7 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     roles::check_expressions,
     roles::check_frozen,
     roles::check_precision,
+    burn_attrs::check_module_attrs,
     hparams::check_hparam_names,
     hparams::check_hparam_generics,
     hparams::check_hparam_serde,

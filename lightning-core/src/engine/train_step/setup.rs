@@ -23,6 +23,7 @@ pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<Opt
         let made = catch_panic(|| Ok(Optimizer::new(setup)));
         let optimizer =
             made.map_err(|error| error.at(run.progress.location(Some(format!("the schedule of {name}")), false)))??;
+        optimizer.check_module((run.info.type_name)())?;
         if optimizers.iter().any(|known| known.name() == optimizer.name()) {
             return Err(Error::config(format!("two optimizers have the name `{}`", optimizer.name()))
                 .help("give one of them another name"));

@@ -127,7 +127,7 @@ impl MetricStore {
                 scope
             })
             .collect();
-        self.metrics = metrics(values);
+        self.metrics = metrics(values).of_module_of(&self.metrics);
         self.bar = metrics(bar);
         self.stale = false;
         // `true`: the run that wrote the checkpoint has warned of these.

@@ -25,19 +25,21 @@ impl MetricStore {
     /// # Errors
     /// If `log` was called with the name of a declared metric.
     fn slot_of(&mut self, target: Target, on_step: bool) -> Result<usize> {
-        Ok(match target {
-            Target::Slot(slot) => slot as usize,
-            Target::Named(name) => match self.slot_of_name(&name, !on_step) {
-                Some(slot) => slot,
-                None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
-                    return Err(Error::new(
-                        ErrorKind::Metric,
-                        format!("`log(\"{name}\", …)` must not use the name of a `#[log]` metric"),
-                    )
-                    .help("use another name, or remove one of the two"));
-                }
-                None => self.name_slot(name, on_step, !on_step),
-            },
+        let name = match target {
+            Target::Slot(slot) => return Ok(slot as usize),
+            Target::Named(name) => name,
+            Target::Declared { name, .. } => name.to_owned(),
+        };
+        Ok(match self.slot_of_name(&name, !on_step) {
+            Some(slot) => slot,
+            None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
+                return Err(Error::new(
+                    ErrorKind::Metric,
+                    format!("`log(\"{name}\", …)` must not use the name of a `#[log]` metric"),
+                )
+                .help("use another name, or remove one of the two"));
+            }
+            None => self.name_slot(name, on_step, !on_step),
         })
     }
 

@@ -1,0 +1,37 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = schedulers::ReduceLROnPlateau::new(0.1), interval = epoch, monitor = Other::TRAIN_LOSS)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = self.layer.forward(batch).mean();
+        train_loss
+    }
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Other {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Other {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = self.layer.forward(batch).mean();
+        train_loss
+    }
+}
+
+fn main() {}
