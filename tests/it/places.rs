@@ -179,7 +179,8 @@ fn what_is_no_file_is_not_removed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let fit = |callback: OnExceptionCheckpoint| {
-        let builder = quiet(Net::trainer()).enable_checkpointing(true).callback(callback).max_epochs(1);
+        let builder = quiet(Net::trainer()).default_root_dir(folder.path().join("run"));
+        let builder = builder.enable_checkpointing(true).callback(callback).max_epochs(1);
         builder.build()?.fit(&mut net(), (loader(&[2]), loader(&[2]))).map(drop)
     };
     fifo(&at("pipe.ckpt"));
