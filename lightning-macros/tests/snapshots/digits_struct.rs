@@ -54,7 +54,7 @@ const _: () = {
     }
     impl __p::InitModule for Digits {
         type Built = Self;
-        fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self {
+        fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self::Built {
             let hidden = __p::Clone::clone(&hparams.hidden);
             let fc1: Linear = LinearConfig::new(64, hidden).init(device);
             let hidden = __p::Clone::clone(&hparams.hidden);

@@ -108,7 +108,7 @@ const _: () = {
         E: Clone,
     {
         type Built = Self;
-        fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self {
+        fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self::Built {
             let r#type = __p::Clone::clone(&hparams.r#type);
             let student: E = build(r#type, device);
             let teacher: crate::lightning::__private::InF32<E> = __p::frozen(

@@ -268,12 +268,22 @@ const _: () = {
     > __p::TrainsOptimizer<__LIGHTNING_NAME> for Net<A> {}
     #[automatically_derived]
     impl<A: Activation> __p::InitModule for Net<A> {
-        type Built = Result<Self>;
+        type Built = <Result<Self> as __p::InitOutput<Self>>::Built;
         fn init_module(
             hparams: <Self as __p::LightningStruct>::Hparams,
             device: &__p::Device,
         ) -> Self::Built {
-            Self::init(__p::arg::<&NetHparams>(&hparams), __p::arg::<&Device>(device))
+            <Result<
+                Self,
+            > as __p::InitOutput<
+                Self,
+            >>::built(
+                Self::init(
+                    __p::arg::<&NetHparams>(&hparams),
+                    __p::arg::<&Device>(device),
+                ),
+                hparams,
+            )
         }
     }
 };
