@@ -69,7 +69,7 @@ fn fit(
     epochs: usize,
     callbacks: Vec<ModelCheckpoint<Falling>>,
     settings: impl FnOnce(TrainerBuilder<Falling>) -> TrainerBuilder<Falling>,
-) -> Result<FitReport> {
+) -> Result<FitReport<Falling>> {
     seed_everything(1);
     let mut model = Falling::new(FallingHparams::default());
     let builder = quiet(Falling::trainer()).enable_checkpointing(!callbacks.is_empty()).max_epochs(epochs);
@@ -136,7 +136,8 @@ fn a_kill_between_the_files_of_one_step_loses_none() {
         assert_eq!(resumed.warnings, Vec::<String>::new(), "{written}");
         assert_eq!(names(folder.path()), names(whole.path()), "{written}");
         assert!(contents(folder.path()) == after, "{written}");
-        let name = |report: &FitReport| report.best_checkpoint.as_ref().unwrap().file_name().unwrap().to_owned();
+        let name =
+            |report: &FitReport<Falling>| report.best_checkpoint.as_ref().unwrap().file_name().unwrap().to_owned();
         assert_eq!(name(&resumed), name(&expected), "{written}");
         fit(4, several(folder.path()), |builder| builder.resume_from(Resume::LastOrStart)).unwrap();
         assert_eq!(names(folder.path()), names(longer.path()), "{written}");

@@ -517,7 +517,7 @@ impl Partly {
     }
 }
 
-fn audited<M>(report: &FitReport, _: &M) -> Vec<String> {
+fn audited<M>(report: &FitReport<M>, _: &M) -> Vec<String> {
     report.warnings.iter().filter(|warning| warning.contains("`.audit(false)`")).cloned().collect()
 }
 

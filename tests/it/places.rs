@@ -194,7 +194,7 @@ fn what_is_no_file_is_not_removed() {
     assert_eq!(fs::read_to_string(at("precious")).unwrap(), "precious");
 }
 
-fn checkpoints(folder: &Path, epochs: usize, resume: Resume) -> Result<FitReport> {
+fn checkpoints(folder: &Path, epochs: usize, resume: Resume) -> Result<FitReport<Net>> {
     let checkpoint = ModelCheckpoint::latest().dirpath(folder).save_last(true).enable_version_counter(false);
     let builder = quiet(Net::trainer()).enable_checkpointing(true).callback(checkpoint);
     builder.max_epochs(epochs).resume_from(resume).build()?.fit(&mut net(), (loader(&[2, 2]), loader(&[2])))

@@ -170,7 +170,7 @@ impl Breaking {
 }
 
 impl Breaking {
-    fn run(at: Break, trainer: TrainerBuilder<Self>, batches: usize) -> (FitReport, Vec<f32>) {
+    fn run(at: Break, trainer: TrainerBuilder<Self>, batches: usize) -> (FitReport<Self>, Vec<f32>) {
         seed_everything(1);
         let mut model = Self::new(BreakingHparams::default());
         model.at = at;

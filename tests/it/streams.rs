@@ -211,7 +211,11 @@ struct Left {
     best: Option<Vec<u8>>,
 }
 
-fn run(builder: TrainerBuilder<Streamed>, data: DataLoader<Rows>, folder: &Path) -> (FitReport, Left, Vec<usize>) {
+fn run(
+    builder: TrainerBuilder<Streamed>,
+    data: DataLoader<Rows>,
+    folder: &Path,
+) -> (FitReport<Streamed>, Left, Vec<usize>) {
     seed_everything(11);
     let mut model = Streamed::new(StreamedHparams::default());
     let mut trainer = builder.build().unwrap();

@@ -21,7 +21,7 @@ use crate::{
 /// The result of [`Trainer::verify`]. Printed, it is a list of the differences.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct VerifyReport {
+pub struct VerifyReport<M> {
     /// The folder of the second run.
     pub folder: PathBuf,
     /// The number of checkpoints that were compared.
@@ -33,17 +33,17 @@ pub struct VerifyReport {
     /// The differences, in the order of their steps; empty if the runs are equal.
     pub differences: Vec<String>,
     /// The report of the second run.
-    pub fit: FitReport,
+    pub fit: FitReport<M>,
 }
 
-impl VerifyReport {
+impl<M> VerifyReport<M> {
     /// Returns whether the two runs are equal bit by bit.
     pub fn is_exact(&self) -> bool {
         self.differences.is_empty()
     }
 }
 
-impl fmt::Display for VerifyReport {
+impl<M> fmt::Display for VerifyReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { folder, checkpoints, rows, first_step, differences, .. } = self;
         let folder = folder.display();
@@ -142,7 +142,12 @@ impl<M: LightningModule> Trainer<M> {
     /// # Errors
     /// If the folder has nothing to compare, the seed or the module is another, the second run
     /// would write to the folders of the first, and as [`fit`](Self::fit).
-    pub fn verify<D: FitData<M>>(&mut self, folder: impl AsRef<Path>, module: &mut M, data: D) -> Result<VerifyReport>
+    pub fn verify<D: FitData<M>>(
+        &mut self,
+        folder: impl AsRef<Path>,
+        module: &mut M,
+        data: D,
+    ) -> Result<VerifyReport<M>>
     where
         M: TrainingStep + ConfigureOptimizers,
     {
