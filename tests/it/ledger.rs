@@ -10,9 +10,9 @@ use lightning_core::{
     prelude::*,
     trainer::{StopReason, TrainerBuilder},
 };
-use signal_hook::{consts::SIGINT, low_level::raise};
+use signal_hook::low_level::raise;
 
-use crate::support::{Ledger, Rows, batches, quiet, visit_every_hook};
+use crate::support::{Ledger, Rows, batches, quiet, sigint, visit_every_hook};
 
 /// What goes wrong in a hook, once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +37,7 @@ impl Probe {
             None => Ok(()),
             Some((_, Fault::Error)) => Err("the fault".into()),
             Some((_, Fault::Panic)) => panic!("the fault"),
-            Some((_, Fault::Interrupt)) => raise(SIGINT).map_err(Into::into),
+            Some((_, Fault::Interrupt)) => raise(sigint()).map_err(Into::into),
         }
     }
 }
@@ -433,7 +433,8 @@ fn an_interruption_in_each_hook_in_turn() {
             // Whatever was begun is closed, and the run with it.
             let closed = list("on_train_end on_fit_end teardown");
             let closed: Vec<_> = closed.iter().skip_while(|end| !rest.contains(end)).collect();
-            assert!(rest.iter().rev().take(closed.len()).rev().eq(closed), "{call}: {rest:?}");
+            let ends: Vec<_> = rest.iter().filter(|end| *end != "C.on_exception").collect();
+            assert!(ends.into_iter().rev().take(closed.len()).rev().eq(closed), "{call}: {rest:?}");
             assert_eq!(memory.statuses(), [RunStatus::Interrupted], "{call}");
             assert!(is_back(&model), "{call}");
         }

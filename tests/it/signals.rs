@@ -1,10 +1,7 @@
 //! Ctrl-C and SIGTERM: the batch ends, everything is written, the model comes back.
 
 use lightning_core::{ErrorKind, Stage, loggers::MemoryLogger, prelude::*, trainer::StopReason};
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    low_level::raise,
-};
+use signal_hook::{consts::SIGTERM, low_level::raise};
 
 use crate::support::*;
 
@@ -44,7 +41,7 @@ fn loader(count: usize) -> DataLoader<Rows> {
 
 #[test]
 fn a_signal_ends_the_run_after_the_batch_with_a_checkpoint() {
-    for (signal, stage, steps) in [(SIGINT, Stage::Fit, 4), (SIGTERM, Stage::Validate, 5)] {
+    for (signal, stage, steps) in [(sigint(), Stage::Fit, 4), (SIGTERM, Stage::Validate, 5)] {
         let folder = tempfile::tempdir().unwrap();
         seed_everything(1);
         let (ledger, memory) = (Ledger::default(), MemoryLogger::new());
@@ -76,7 +73,7 @@ fn a_signal_ends_the_run_after_the_batch_with_a_checkpoint() {
 
 #[test]
 fn an_interrupted_evaluation_is_an_error_that_says_so() {
-    let signal = Signal { signal: SIGINT, stage: Stage::Validate, ledger: Ledger::default() };
+    let signal = Signal { signal: sigint(), stage: Stage::Validate, ledger: Ledger::default() };
     let mut model = Net::new(NetHparams::default());
     let mut trainer = Net::quiet().callback(signal).build().unwrap();
     let error = trainer.validate(&mut model, loader(3)).unwrap_err();
@@ -155,12 +152,13 @@ fn the_second_sigint_ends_the_process() {
         Command::new(env!("CARGO_BIN_EXE_stubborn")).arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "in a batch that does not end");
-    let send = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let signal = sigint();
+    let send = || Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
     assert!(send().success());
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert!(send().success());
     let status = child.wait().unwrap();
-    assert!(status.code() == Some(130) || status.signal() == Some(SIGINT), "{status}");
+    assert!(status.code() == Some(128 + signal) || status.signal() == Some(signal), "{status}");
 }
 
 /// Where a run sends itself a signal when nothing is left to train.

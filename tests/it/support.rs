@@ -165,3 +165,18 @@ pub(crate) use visit_every_hook;
 pub fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
+
+/// SIGINT, or SIGTERM where the parent process ignores SIGINT, as a shell does for a job in the
+/// background: a run leaves an ignored signal alone.
+pub fn sigint() -> i32 {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap_or_default();
+    if (ignored >> (SIGINT - 1)) & 1 == 0 {
+        return SIGINT;
+    }
+    eprintln!("SKIPPED: SIGINT is ignored by the parent process; SIGTERM takes its place");
+    SIGTERM
+}

@@ -54,5 +54,5 @@ fn quick<M: LightningModule>(builder: TrainerBuilder<M>) -> TrainerBuilder<M> {
 
 /// Two batches of four rows.
 fn rows() -> Vec<Tensor<2>> {
-    vec![Tensor::ones([4, 4], &Device::default()); 2]
+    vec![Tensor::arange(0..16, &Device::default()).float().reshape([4, 4]); 2]
 }

@@ -21,7 +21,7 @@ use crate::{
     module::TrainingMode,
     optim::Optimizer,
     params::state::f64_to_json,
-    progress::{AnomalyKind, AnomalyNote},
+    progress::{AnomalyKind, AnomalyNote, RecentLosses},
     settings::Anomaly,
     tensor::readback,
 };
@@ -65,6 +65,8 @@ pub(super) fn begin(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
         counters: run.progress.counters,
         position: run.progress.position,
         loss: run.progress.loss.clone(),
+        // Those before the step are looked at by the run that goes on.
+        losses: RecentLosses { is_known: true, ..RecentLosses::default() },
         last,
     });
     Ok(())
@@ -141,7 +143,11 @@ fn finish(run: &mut RunState, driver: &mut dyn Driver) {
     {
         run.guard.saved.push(note.kind);
         match save(run, driver, &note) {
-            Ok(text) => run.console.warn(text),
+            Ok(text) => {
+                // The same loss is not warned of twice.
+                run.progress.losses.told |= note.kind == AnomalyKind::Loss;
+                run.console.warn(text);
+            }
             Err(error) => run.console.warn(format!("{}; the step could not be saved: {error}", note.what)),
         }
     }
@@ -200,6 +206,7 @@ fn swap(run: &mut RunState, driver: &mut dyn Driver, start: &mut StepStart) -> R
     std::mem::swap(&mut progress.counters, &mut start.counters);
     std::mem::swap(&mut progress.position, &mut start.position);
     std::mem::swap(&mut progress.loss, &mut start.loss);
+    std::mem::swap(&mut progress.losses, &mut start.losses);
     driver.swap_start()
 }
 

@@ -15,7 +15,7 @@ pub use self::{anomaly::AnomalyKind, limit::Limit, max_time::IntoMaxTime, stop_r
 pub(crate) use self::{
     anomaly::AnomalyNote,
     limit::whole,
-    loop_state::{LoopState, RollBack},
+    loop_state::{LoopState, RecentLosses, RollBack},
     outputs::StepOutputs,
     position::{Counters, LoopPosition, Phase},
 };

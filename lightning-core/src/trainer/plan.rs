@@ -14,6 +14,7 @@ use crate::{
     module::{ConfigureOptimizers, FieldDef, FieldRole, FitContext, LightningModule},
     optim::{Optimizer, OptimizerSetup},
     params::{ErasedVisitor, FloatParam, ParamInfo, running_statistics, visit},
+    random::{Stream, derive_seed, global_seed, with_generator},
     stage::Stage,
 };
 
@@ -60,10 +61,8 @@ struct Trained<'a> {
     optimizers: &'a mut [Optimizer],
     fields: &'static [FieldDef],
     statistics: BTreeSet<usize>,
-    /// Those that are trainable, by optimizer.
-    trainable: Vec<u64>,
-    /// Those that are not frozen by their field, by optimizer.
-    all: Vec<u64>,
+    /// The number of each optimizer.
+    counts: Vec<u64>,
 }
 
 impl ErasedVisitor for Trained<'_> {
@@ -72,12 +71,11 @@ impl ErasedVisitor for Trained<'_> {
         let field = path.split('.').next().unwrap_or(path);
         let is_frozen = self.fields.iter().any(|def| def.name == field && def.role != FieldRole::Module);
         let count = param.dims().iter().product::<usize>() as u64;
-        for ((optimizer, trainable), all) in self.optimizers.iter_mut().zip(&mut self.trainable).zip(&mut self.all) {
-            if is_frozen || self.statistics.contains(&index) || !optimizer.assign(&info) {
-                continue;
-            }
-            *all += count;
-            *trainable += if param.is_trainable() { count } else { 0 };
+        if is_frozen || self.statistics.contains(&index) || !param.is_trainable() {
+            return Ok(());
+        }
+        for (optimizer, own) in self.optimizers.iter_mut().zip(&mut self.counts) {
+            *own += if optimizer.assign(&info) { count } else { 0 };
         }
         Ok(())
     }
@@ -88,29 +86,22 @@ impl Plan {
     /// If the module cannot be visited, its `configure_optimizers` fails, or the settings of an
     /// optimizer do not fit.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
+        // Whether a parameter is trained shows in training form only. Parameters that no `new` has
+        // drawn get the values that `fit` would draw.
+        let device = Device::default();
+        let seed = derive_seed(global_seed(), Stream::Init, u64::MAX, 0);
+        let training = with_generator(&device, seed, || module.clone().fork(&device.clone().autodiff()).train());
         let mut sizes = Sizes::default();
-        visit(module, &mut sizes)?;
-        let cx = FitContext {
-            max_epochs: None,
-            max_steps: None,
-            batches_per_epoch: None,
-            steps_by_epochs: None,
-            device: Device::default(),
-        };
+        visit(&training, &mut sizes)?;
+        let cx =
+            FitContext { max_epochs: None, max_steps: None, batches_per_epoch: None, steps_by_epochs: None, device };
         let setups = module.configure_optimizers(&cx)?;
         let mut optimizers = setups.iter().cloned().map(Optimizer::new).collect::<Result<Vec<_>>>()?;
-        let zeros = vec![0; optimizers.len()];
-        let mut trained = Trained {
-            optimizers: &mut optimizers,
-            fields: M::FIELDS,
-            statistics: running_statistics(module)?,
-            trainable: zeros.clone(),
-            all: zeros,
-        };
-        visit(module, &mut trained)?;
-        // In a module in evaluation form no parameter is trainable.
-        let is_training = trained.trainable.iter().any(|count| *count > 0);
-        let trained = if is_training { trained.trainable } else { trained.all };
+        let counts = vec![0; optimizers.len()];
+        let statistics = running_statistics(&training)?;
+        let mut trained = Trained { optimizers: &mut optimizers, fields: M::FIELDS, statistics, counts };
+        visit(&training, &mut trained)?;
+        let trained = trained.counts;
         Ok(Self {
             module: M::NAME,
             steps: M::STEPS,

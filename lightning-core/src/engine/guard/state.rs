@@ -10,7 +10,7 @@ use crate::{
     optim::{GradientStore, Optimizer},
     params::{ErasedVisitor, FloatParam},
     precision::LossScaler,
-    progress::{AnomalyKind, AnomalyNote, Counters, LoopPosition},
+    progress::{AnomalyKind, AnomalyNote, Counters, LoopPosition, RecentLosses},
     tensor::{any_rank::with_rank, readback},
 };
 
@@ -59,6 +59,7 @@ pub(super) struct StepStart {
     pub(super) counters: Counters,
     pub(super) position: LoopPosition,
     pub(super) loss: Option<Tensor<1>>,
+    pub(super) losses: RecentLosses,
     pub(super) last: bool,
 }
 
