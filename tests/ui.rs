@@ -20,6 +20,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_batches", "c03_parameters"),
     ("check_python_hints", "c03_parameters"),
     ("check_named_outputs", "c04_outputs"),
+    ("check_init_output", "c04_outputs"),
     ("check_generated_names", "c10_names_twice"),
     ("check_repeated_hooks", "c10_names_twice"),
     ("check_metric_conflicts", "c10_names_twice"),

@@ -13,7 +13,8 @@ macro_rules! module_and_test {
         impl $name {
             $($init)*
             fn training_step(&self, batch: Rows) -> Tensor<1> {
-                let x = self.norm.forward(batch.x + self.offset.clone().unsqueeze());
+                let offset = self.offset.clone().cast(batch.x.dtype());
+                let x = self.norm.forward(batch.x + offset.unsqueeze());
                 let distance = self.left.forward(x.clone()) + self.right.forward(x.clone()) - self.teacher.forward(x) - 1.0;
                 (distance.clone() * distance).mean()
             }

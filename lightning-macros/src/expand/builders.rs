@@ -63,7 +63,7 @@ pub(super) fn expand_init_module(model: &ImplModel, method: &Method) -> TokenStr
     // For a wrong type the error is equal to that of the associated type, so rustc prints it once.
     let (function, last) = (expand_output_item(p, method, &quote!(built)), output_span(method));
     let args = parens(quote!(Self::#name(#(#args),*), hparams), last);
-    implement_init_module(model, method, quote!(#function #args))
+    implement_init_module(model, method, &expand_output_item(p, method, &quote!(Built)), quote!(#function #args))
 }
 
 /// `<NetFields as P::InitOutput<Self>>::Built`, spanned at the return type.
@@ -79,14 +79,17 @@ fn output_span(method: &Method) -> Span {
 }
 
 pub(super) fn expand_inert_init_module(model: &ImplModel, method: &Method) -> TokenStream {
-    implement_init_module(model, method, quote!(::core::unreachable!()))
+    let built = match method.may_build() {
+        true => expand_output_item(model.paths.private(), method, &quote!(Built)),
+        false => quote!(Self),
+    };
+    implement_init_module(model, method, &built, quote!(::core::unreachable!()))
 }
 
-fn implement_init_module(model: &ImplModel, method: &Method, body: TokenStream) -> TokenStream {
+fn implement_init_module(model: &ImplModel, method: &Method, built: &TokenStream, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let cfgs = &method.cfgs;
-    let built = expand_output_item(p, method, &quote!(Built));
     // Spanned at the name, where rustc reports conflicting `#[init(…)]`s.
     let head = quote!(impl #impl_generics #p::InitModule for #ident);
     let body = quote! {

@@ -109,6 +109,14 @@ impl Method {
         }
     }
 
+    /// Whether the return type of `fn init` may be the module or its fields, as far as its tokens
+    /// tell.
+    pub(crate) fn may_build(&self) -> bool {
+        let Some(Type::Path(path)) = self.output() else { return false };
+        let containers = ["Option", "Vec", "Box", "Rc", "Arc"];
+        path.path.segments.last().is_some_and(|last| containers.iter().all(|container| last.ident != container))
+    }
+
     /// Whether the last segment of the return type is `Result`.
     pub(crate) fn is_fallible(&self) -> bool {
         match self.output() {

@@ -21,6 +21,7 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     params::check_params,
     params::check_batches,
     outputs::check_named_outputs,
+    outputs::check_init_output,
     check_generated_names,
     check_repeated_hooks,
     macro_calls::check_macro_calls,

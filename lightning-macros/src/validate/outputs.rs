@@ -35,6 +35,21 @@ pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) 
     }
 }
 
+/// `fn init(…) -> Option<Self>`: the associated type that is made of it would fail in several places.
+pub(super) fn check_init_output(model: &ImplModel, diagnostics: &Diagnostics) {
+    for (method, hook) in hooks(model).filter(|(_, hook)| hook.kind == Kind::Init) {
+        if method.may_build() {
+            continue;
+        }
+        let must = format!("`fn {}` must return the module or its fields", hook.name);
+        let error = match method.output() {
+            Some(ty) => diagnostics.error(ty, format!("{must}, found `{}`", text_of(ty))),
+            None => diagnostics.error(&method.sig.ident, format!("{must}, found no return type")),
+        };
+        error.help("write `-> Self`, or `-> lightning_core::Result<Self>` if it can fail").emit();
+    }
+}
+
 pub(super) fn contains_impl(ty: &Type) -> bool {
     struct Impls(bool);
     impl<'ast> syn::visit::Visit<'ast> for Impls {

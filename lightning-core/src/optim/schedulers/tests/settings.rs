@@ -124,7 +124,7 @@ fn all_wrong_numbers_are_listed_at_once() {
         "milestone 5",
         "`lr` must be finite and above 0, found -1.0",
         "`step_size` must be at least 1, found 0",
-        "`warmup`: `steps` must be at least 1, found -1",
+        "`warmup`: `steps` must be at least 0, found -1",
         "`Cosine`: `steps` must be at least 1, found 0",
         "`factor` must be finite and above 0, found 0.0",
     ] {
