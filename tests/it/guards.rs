@@ -336,6 +336,7 @@ fn loss_scaling_finds_its_scale_without_an_anomaly() {
 struct Opaque;
 
 #[derive(Batch, Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one value of a test")]
 enum Mixed {
     Points {
         x: Tensor<2>,

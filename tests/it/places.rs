@@ -35,8 +35,11 @@ fn net() -> Net {
     Net::new(NetHparams::default())
 }
 
+/// Writes a file to a path.
+type Writer = fn(&Path) -> Result<()>;
+
 /// Writes a file with each writer that takes a path.
-fn writers() -> Vec<(&'static str, fn(&Path) -> Result<()>)> {
+fn writers() -> Vec<(&'static str, Writer)> {
     fn predictions(path: &Path, interval: WriteInterval) -> Result<()> {
         let writer = PredictionWriter::<Vec<i32>>::json_lines(path).write_interval(interval);
         Net::quiet().callback(writer).build()?.predict(&mut net(), loader(&[2, 3])).map(drop)

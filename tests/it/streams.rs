@@ -55,7 +55,7 @@ impl Streamed {
         let val_loss = cross_entropy(self.forward(batch.x), batch.y);
     }
     fn on_train_batch_end(&mut self, cx: &mut HookContext) {
-        self.seen.push(cx.batch_idx() as usize);
+        self.seen.push(cx.batch_idx());
     }
 }
 
@@ -112,8 +112,11 @@ impl Loader<Rows> for Own {
     }
 }
 
+/// Makes a loader.
+type Make = fn() -> DataLoader<Rows>;
+
 /// Every loader without a length, with the number of its batches in an epoch.
-fn loaders() -> Vec<(&'static str, u64, fn() -> DataLoader<Rows>)> {
+fn loaders() -> Vec<(&'static str, u64, Make)> {
     vec![
         ("iterable", 7, || iterable(13, 0, false)),
         ("iterable with 2 workers", 7, || iterable(13, 2, false)),

@@ -51,7 +51,7 @@ impl Net {
 /// A `?` of a closure is the closure's.
 #[lightning_module]
 struct InAClosure {
-    #[init((|| -> Option<Linear> { Some(layer(4, width, device).ok()?) })().unwrap())]
+    #[init((|| -> Option<Linear> { Some(layer(4, width, device).ok()?.no_grad()) })().unwrap())]
     layer: Linear,
     #[hparam(default = 1)]
     width: usize,

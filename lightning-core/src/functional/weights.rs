@@ -19,7 +19,7 @@ pub struct ClassWeights(Source);
 #[derive(Clone, Debug)]
 enum Source {
     List(Vec<f64>),
-    Tensor(Tensor<1>),
+    Tensor(Box<Tensor<1>>),
 }
 
 impl ClassWeights {
@@ -39,7 +39,7 @@ impl ClassWeights {
         );
         let weights = match &self.0 {
             Source::List(list) => Tensor::from_data(TensorData::new(list.clone(), [len]), (device, dtype.into())),
-            Source::Tensor(tensor) => tensor.clone().to_device(device).cast(dtype),
+            Source::Tensor(tensor) => (**tensor).clone().to_device(device).cast(dtype),
         };
         weights.without_autodiff()
     }
@@ -47,13 +47,13 @@ impl ClassWeights {
 
 impl From<Tensor<1>> for ClassWeights {
     fn from(weights: Tensor<1>) -> Self {
-        Self(Source::Tensor(weights))
+        Self(Source::Tensor(Box::new(weights)))
     }
 }
 
 impl From<&Tensor<1>> for ClassWeights {
     fn from(weights: &Tensor<1>) -> Self {
-        Self(Source::Tensor(weights.clone()))
+        Self(Source::Tensor(Box::new(weights.clone())))
     }
 }
 

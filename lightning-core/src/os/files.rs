@@ -17,15 +17,17 @@ const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 const LARGE: usize = 4 << 20;
 
 mod direct_io;
+#[cfg(feature = "csv")]
 mod lock;
 mod place;
 
 use direct_io::DirectWriter;
+#[cfg(feature = "csv")]
 pub(crate) use lock::FolderLock;
 use place::Target;
 #[cfg(unix)]
 pub(crate) use place::replace_link;
-#[cfg(all(test, unix))]
+#[cfg(all(test, unix, feature = "csv"))]
 pub(crate) use place::tests as place_tests;
 pub(crate) use place::{check_appendable, create, open, remove};
 

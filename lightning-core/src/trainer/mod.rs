@@ -414,8 +414,8 @@ fn check_out<'a, M: LightningModule>(
 
 /// What the callbacks say of themselves.
 fn infos<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<Vec<CallbackInfo>> {
-    let info = |callback: &Box<dyn Callback<M>>| catch_in(|| "a callback's info".to_owned(), || Ok(callback.info()));
-    callbacks.iter().map(info).collect()
+    let info = |callback: &dyn Callback<M>| catch_in(|| "a callback's info".to_owned(), || Ok(callback.info()));
+    callbacks.iter().map(|callback| info(&**callback)).collect()
 }
 
 /// Resets the run for an entry point, and determines seed and hyperparameters.

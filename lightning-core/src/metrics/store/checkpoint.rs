@@ -45,7 +45,7 @@ impl MetricStore {
             let (mut accumulators, mut stateful) = (Vec::new(), Vec::new());
             for (index, (slot, cell)) in slots.iter().zip(&mut scope.cells).enumerate() {
                 // A step value of the last epoch may wait for the next row of the loggers.
-                if !cell.is_filled() && !(slot.on_step && cell.is_fresh()) {
+                if !(cell.is_filled() || slot.on_step && cell.is_fresh()) {
                     continue;
                 }
                 let epoch = index >= *declared && !slot.on_step;

@@ -110,24 +110,24 @@ impl Cells<'_> {
         self.0.get(index).copied().unwrap_or(0)
     }
 
-    fn from_end(&self, index: usize) -> u64 {
+    fn other(&self, index: usize) -> u64 {
         self.0.len().checked_sub(OTHERS).map_or(0, |first| self.at(first + index))
     }
 
     /// Returns the number of targets that are not classes.
     pub(crate) fn foreign_targets(&self) -> u64 {
-        self.from_end(1)
+        self.other(1)
     }
 
     /// Returns the number of predicted labels that are not classes.
     pub(crate) fn foreign_labels(&self) -> u64 {
-        self.from_end(2)
+        self.other(2)
     }
 
     /// Returns the counts of each column of the task.
     pub(crate) fn columns(&self, task: Task) -> impl Iterator<Item = Stats> {
         // One score outside of [0, 1] makes all of them logits.
-        let yes = if self.from_end(3) > 0 { AS_LOGIT } else { AS_PROBABILITY };
+        let yes = if self.other(3) > 0 { AS_LOGIT } else { AS_PROBABILITY };
         (0..task.columns()).map(move |column| {
             let count = |target: usize, answer: bool| {
                 let of = (0..4).filter(|cell| (cell & yes != 0) == answer);
