@@ -55,7 +55,7 @@ pub(crate) struct LoopState {
 }
 
 /// The most losses that wait for a look at them; of more, the oldest are dropped.
-const MAX_LOSSES: usize = 4096;
+const MAX_LOSSES: usize = 1024;
 
 /// The losses since the last look at them. They are kept on the device, so that the batch of the
 /// first one that is not finite can be named without reading each.
