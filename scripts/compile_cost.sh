@@ -102,7 +102,9 @@ RUST
 by_hand() {
     cat <<'RUST'
 use burn::{module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
-use lightning_core::{__private as private, prelude::*, *};
+use lightning_core::{__private as private, hooks::*, metrics::*, module::*, optim::*, prelude::*, trainer::*};
+#[allow(unused_imports)]
+use lightning_core::__private::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Rows;
