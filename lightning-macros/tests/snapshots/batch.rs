@@ -30,6 +30,32 @@ const _: () = {
                 targets: <Tensor<1, Int> as __p::Batch>::stage(self.targets, device),
             }
         }
+        fn save_batch(&self, name: &str, out: &mut __p::BatchWriter) {
+            let _ = (name, &out);
+            <Tensor<
+                2,
+            > as __p::Batch>::save_batch(&self.images, &__p::part(name, "images"), out);
+            <Tensor<
+                1,
+                Int,
+            > as __p::Batch>::save_batch(
+                &self.targets,
+                &__p::part(name, "targets"),
+                out,
+            );
+        }
+        fn load_batch(name: &str, from: &__p::BatchReader<'_>) -> __p::Result<Self> {
+            let _ = (name, from);
+            __p::Result::Ok(Self {
+                images: <Tensor<
+                    2,
+                > as __p::Batch>::load_batch(&__p::part(name, "images"), from)?,
+                targets: <Tensor<
+                    1,
+                    Int,
+                > as __p::Batch>::load_batch(&__p::part(name, "targets"), from)?,
+            })
+        }
     }
     #[automatically_derived]
     impl<
@@ -108,6 +134,25 @@ const _: () = {
                 0: <T as __p::Batch>::stage(self.0, device),
                 1: self.1,
             }
+        }
+        fn save_batch(&self, name: &str, out: &mut __p::BatchWriter) {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, &out);
+            out.size_is_declared();
+            <T as __p::Batch>::save_batch(&self.0, &__p::part(name, "0"), out);
+            (&__p::HostField::<Vec<String>>::new())
+                .save_host(&self.1, &__p::part(name, "1"), out);
+        }
+        fn load_batch(name: &str, from: &__p::BatchReader<'_>) -> __p::Result<Self> {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, from);
+            __p::Result::Ok(Self {
+                0: <T as __p::Batch>::load_batch(&__p::part(name, "0"), from)?,
+                1: (&__p::HostField::<Vec<String>>::new())
+                    .load_host(&__p::part(name, "1"), from)?,
+            })
         }
     }
     #[automatically_derived]
@@ -241,6 +286,66 @@ const _: () = {
                     }
                 }
                 Self::End {} => Self::End {},
+            }
+        }
+        fn save_batch(&self, name: &str, out: &mut __p::BatchWriter) {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, &out);
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    out.variant(name, "Labelled");
+                    <Tensor<
+                        4,
+                    > as __p::Batch>::save_batch(
+                        __lightning_images,
+                        &__p::part(name, "images"),
+                        out,
+                    );
+                    (&__p::HostField::<Vec<String>>::new())
+                        .save_host(__lightning_names, &__p::part(name, "names"), out);
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    out.variant(name, "Plain");
+                    <Tensor<
+                        4,
+                    > as __p::Batch>::save_batch(
+                        __lightning_0,
+                        &__p::part(name, "0"),
+                        out,
+                    );
+                }
+                Self::End {} => {
+                    out.variant(name, "End");
+                }
+            }
+        }
+        fn load_batch(name: &str, from: &__p::BatchReader<'_>) -> __p::Result<Self> {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, from);
+            match &*from.variant(name)? {
+                "Labelled" => {
+                    __p::Result::Ok(Self::Labelled {
+                        images: <Tensor<
+                            4,
+                        > as __p::Batch>::load_batch(&__p::part(name, "images"), from)?,
+                        names: (&__p::HostField::<Vec<String>>::new())
+                            .load_host(&__p::part(name, "names"), from)?,
+                    })
+                }
+                "Plain" => {
+                    __p::Result::Ok(Self::Plain {
+                        0: <Tensor<
+                            4,
+                        > as __p::Batch>::load_batch(&__p::part(name, "0"), from)?,
+                    })
+                }
+                "End" => __p::Result::Ok(Self::End {}),
+                _ => __p::Result::Err(from.refuse::<Self>(name)),
             }
         }
     }
