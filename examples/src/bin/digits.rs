@@ -56,7 +56,7 @@ fn main() -> lightning_core::Result<()> {
         .max_epochs(30)
         .callback(EarlyStopping::new(Digits::VAL_LOSS).patience(5))
         .callback(ModelCheckpoint::new(Digits::VAL_ACC).save_top_k(2))
-        .logger(CsvLogger::new("lightning_logs"))
+        .log_every_n_steps(10)
         .build()?;
     println!("{}", trainer.fit(&mut model, &mut data)?);
     trainer.load_best(&mut model)?;
