@@ -337,7 +337,7 @@ fn the_shape_is_compared_before_a_tensor_is_unpacked() {
     let error = model.load_weights(Weights::pytorch(data("torch_broadcast.pt"))).unwrap_err().to_string();
     assert!(error.contains("`layer.weight` must have shape [8, 3]"), "{error}");
     assert!(error.contains("found [32768, 32768]"), "{error}");
-    assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_millis() < 2000, "{:?}", start.elapsed());
 }
 
 /// A checkpoint of this library: the names are those of the model.
