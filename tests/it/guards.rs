@@ -432,7 +432,7 @@ fn every_kind_of_batch_is_saved_and_read() {
     let step = folder.path().join("anomalies/epoch=0-batch=1-loss");
     let replay = replay.replay(step, &mut model).unwrap();
     assert!(replay.is_exact() && replay.error.is_none(), "{replay}");
-    // Lists of different lengths and a declared size are no fault.
+    // Lists of different lengths and a declared size are right.
     assert!(report.warnings.iter().all(|warning| warning.contains("anomalies")), "{:?}", report.warnings);
 }
 

@@ -261,7 +261,7 @@ fn checkpoints_are_written_through_links() {
     assert!(kind(&at("run/epoch=0-step=2.ckpt")).is_symlink());
     assert_eq!(inspect(at("disk/a")).unwrap().metadata.epoch, 0);
     checkpoints(&at("run"), 2, Resume::Last).unwrap();
-    // The link is the old checkpoint, and goes; what somebody linked stays.
+    // The link is the old checkpoint, and is removed; the file that it led to stays.
     assert!(fs::symlink_metadata(at("run/epoch=0-step=2.ckpt")).is_err());
     assert_eq!(inspect(at("disk/a")).unwrap().metadata.epoch, 0);
 }

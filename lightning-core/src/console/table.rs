@@ -149,7 +149,7 @@ fn table(width: Option<u16>) -> Table {
     table
 }
 
-/// Returns the width of the terminal in columns; `None`, which is no limit, in a file or pipe.
+/// Returns the width of the terminal in columns; `None`, for any width, in a file or pipe.
 fn terminal_width() -> Option<u16> {
     #[cfg(feature = "progress")]
     {

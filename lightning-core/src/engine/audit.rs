@@ -68,7 +68,7 @@ pub(super) fn end(run: &mut RunState) {
 
 /// Returns a warning of a cross entropy that is far above that of a guess, ln(classes). Twice the
 /// value and one more is what weights in the usual range and normalized inputs do not reach. A low
-/// loss is no fault: the weights may be trained already.
+/// loss is right if the weights are trained already.
 fn above_chance(classes: usize, loss: Tensor<1>) -> Option<String> {
     let chance = (classes as f64).ln();
     // sync: once a run.

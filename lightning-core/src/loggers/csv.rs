@@ -38,8 +38,8 @@ const BUFFER: usize = 64 * 1024;
 /// `-inf` are written as such. A metric with the name of one of the first five columns is written
 /// as `metric_epoch` and so on.
 ///
-/// `metrics.csv` has the same columns in every row, also after a kill. When so many metrics appear
-/// late that rewriting the file each time would take long, rows wait in `metrics.late.jsonl`, one
+/// `metrics.csv` has the same columns in every row, also after a kill. If metrics appear late,
+/// and rewriting the file for each would take long, rows wait in `metrics.late.jsonl`, one
 /// JSON object on each line; the end of the run, or the run that resumes it, adds them to
 /// `metrics.csv` and removes that file.
 ///

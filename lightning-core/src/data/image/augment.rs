@@ -30,8 +30,8 @@ impl From<(usize, usize)> for Size {
     }
 }
 
-/// The last row and column at which a part of `size` can start, in an image of so many rows and
-/// columns with `padding` on each side.
+/// The last row and column at which a part of `size` can start, in an image of `(rows,
+/// columns)` with `padding` on each side.
 pub(super) fn room((rows, columns): (usize, usize), size: Size, padding: usize) -> Result<Size> {
     let last = |whole: usize, part: usize| {
         let padded = padding.checked_mul(2)?.checked_add(whole)?;

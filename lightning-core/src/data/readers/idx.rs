@@ -20,7 +20,7 @@ const IMAGES_MAGIC: u32 = 2051;
 const LABELS_MAGIC: u32 = 2049;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// A gzipped file may unpack to so many bytes, whatever its own length.
+/// The number of bytes that a gzipped file may unpack to, whatever its own length.
 const MOST_UNPACKED: u64 = 1 << 30;
 /// Beyond [`MOST_UNPACKED`], the most bytes for each byte of the file. Images and labels are
 /// compressed to a half or a twentieth; gzip reaches a thousandth with a file of zeros.

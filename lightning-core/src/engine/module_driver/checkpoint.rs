@@ -188,7 +188,7 @@ fn restore_callbacks<M>(
     for (key, callback) in keys.iter().zip(callbacks) {
         let tensors = checkpoint.tensors_below(&format!("{}{key}.", names::CALLBACKS))?;
         let Some(state) = record.callbacks.get(key) else {
-            // A callback without a state has nothing to restore, and is no difference.
+            // A callback without a state has nothing to restore, and does not differ.
             let mut own = StateWriter::default();
             catch_in(|| format!("save_state of {key}"), || callback.save_state(&mut own))?;
             if !own.is_empty() {

@@ -73,7 +73,7 @@ impl LateRows {
         append(&self.path, lines, Append::Existing).map_err(|error| Error::io("write", &self.path, error))
     }
 
-    /// Reads the rows that wait for a `metrics.csv` of so many columns. Without a file there are
+    /// Reads the rows that wait for a `metrics.csv` of `columns` columns. Without a file there are
     /// none, and a line that was cut short is not one.
     ///
     /// # Errors

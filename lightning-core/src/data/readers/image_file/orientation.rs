@@ -21,7 +21,7 @@ impl Default for Orientation {
 
 impl Orientation {
     /// Reads the orientation in EXIF data, or else in XMP data. Data without one, or that cannot be
-    /// read, is upright: a damaged comment is no reason to reject the pixels.
+    /// read, is upright: the pixels are read in spite of a damaged comment.
     pub(super) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Self {
         // The prefix belongs to a JPEG segment, but some programs write it into PNG files too.
         let tiff = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
