@@ -1,4 +1,4 @@
-//! Guards: saved and replayed steps, the audit of the first step, roll-backs and `verify`.
+//! Guards: saved and replayed steps.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,8 +9,8 @@ use std::{
 
 use burn::{nn::*, optim::*, prelude::*};
 use lightning_core::{
-    ErrorKind, FitReport, Rng,
-    callbacks::{SpikeDetection, TopK},
+    ErrorKind, Rng,
+    callbacks::SpikeDetection,
     data::{EpochOffset, Loader as _},
     prelude::*,
     settings::Anomaly,
@@ -21,14 +21,14 @@ use crate::support::{Net, NetHparams, Rows, batches, bits, quiet};
 
 /// The losses that a model has computed, as bits.
 #[derive(Clone, Debug, Default)]
-struct Losses(Arc<Mutex<Vec<u32>>>);
+pub struct Losses(Arc<Mutex<Vec<u32>>>);
 
 impl Losses {
-    fn add(&self, loss: &Tensor<1>) {
+    pub fn add(&self, loss: &Tensor<1>) {
         self.0.lock().unwrap().push(loss.clone().into_scalar::<f32>().to_bits());
     }
 
-    fn all(&self) -> Vec<u32> {
+    pub fn all(&self) -> Vec<u32> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -82,12 +82,12 @@ fn faulty(how: &str, bad: u64) -> Faulty {
     Faulty::new(FaultyHparams::default().with_bad(bad).with_how(how.to_owned()))
 }
 
-fn points(count: usize) -> Vec<([f32; 8], i32)> {
+pub fn points(count: usize) -> Vec<([f32; 8], i32)> {
     let mut rng = Rng::new(3);
     (0..count).map(|at| (std::array::from_fn(|_| rng.normal() as f32), (at % 3) as i32)).collect()
 }
 
-fn rows(items: Vec<([f32; 8], i32)>) -> Result<Rows> {
+pub fn rows(items: Vec<([f32; 8], i32)>) -> Result<Rows> {
     let (device, count) = (Device::default(), items.len());
     let (x, y): (Vec<[f32; 8]>, Vec<i32>) = items.into_iter().unzip();
     Ok(Rows {
@@ -97,13 +97,13 @@ fn rows(items: Vec<([f32; 8], i32)>) -> Result<Rows> {
 }
 
 /// Eight shuffled batches of four.
-fn shuffled(workers: usize) -> DataLoader<Rows> {
+pub fn shuffled(workers: usize) -> DataLoader<Rows> {
     let builder = DataLoader::builder(points(32)).batch_size(4).shuffle(true);
     builder.num_workers(workers).collate(rows).build().unwrap()
 }
 
 /// The folders of saved steps.
-fn saved(root: &Path) -> Vec<PathBuf> {
+pub fn saved(root: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(root.join("anomalies")).into_iter().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
@@ -485,338 +485,6 @@ fn a_folder_that_is_no_saved_step_is_refused() {
     assert!(error.kind() == ErrorKind::Io && error.to_string().contains("anomalies/"), "{error}");
     let error = Net::trainer().barebones(true).on_anomaly(Anomaly::Save).build().unwrap_err();
     assert!(error.to_string().contains("`barebones(true)` disables `on_anomaly(Anomaly::Save)`"), "{error}");
-}
-
-// The audit of the first step.
-
-/// Its fields are used or not, as their names say.
-#[lightning_module]
-#[optimizer(SgdConfig::new(), lr = 0.001)]
-struct Partly {
-    #[init(LinearConfig::new(8, 3).init(device))]
-    used: Linear,
-    #[init(LinearConfig::new(8, 3).init(device))]
-    unused: Linear,
-    #[frozen]
-    #[init(LinearConfig::new(8, 3).init(device))]
-    teacher: Linear,
-    #[init(BatchNormConfig::new(8).init(device))]
-    norm: BatchNorm,
-    /// The factor of the inputs.
-    #[hparam(default = 1.0)]
-    factor: f32,
-}
-
-#[lightning_module]
-impl Partly {
-    fn training_step(&self, batch: Rows, cx: &StepContext) -> Option<Tensor<1>> {
-        if cx.batch_step() == 0 {
-            return None;
-        }
-        let logits = self.used.forward(self.norm.forward(batch.x)) * self.factor;
-        Some(cross_entropy(logits, batch.y))
-    }
-}
-
-fn audited<M>(report: &FitReport<M>, _: &M) -> Vec<String> {
-    report.warnings.iter().filter(|warning| warning.contains("`.audit(false)`")).cloned().collect()
-}
-
-fn partly(factor: f32, builder: TrainerBuilder<Partly>) -> Vec<String> {
-    seed_everything(1);
-    let mut model = Partly::new(PartlyHparams::default().with_factor(factor));
-    let report = quiet(builder).max_epochs(2).build().unwrap().fit(&mut model, batches(&[8; 3], 1)).unwrap();
-    audited(&report, &model)
-}
-
-#[test]
-fn parameters_without_a_gradient_are_named() {
-    let told = partly(1.0, Partly::trainer());
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("the first step gave no gradient to") && told[0].contains("`unused.weight`"), "{told:?}");
-    assert!(
-        told[0].contains("`unused.bias`") && !told[0].contains("teacher") && !told[0].contains("`used."),
-        "{told:?}"
-    );
-    assert!(partly(1.0, Partly::trainer().audit(false)).is_empty());
-    assert!(partly(1.0, Partly::trainer().barebones(true)).is_empty());
-}
-
-#[test]
-fn a_loss_far_above_chance_is_told() {
-    // Logits of about a hundred: a wrong guess costs as much.
-    let told = partly(200.0, Partly::trainer());
-    let loss = told.iter().find(|warning| warning.contains("cross_entropy")).unwrap();
-    assert!(loss.contains("a guess among 3 classes has ln(3) = 1.10"), "{loss}");
-}
-
-/// Its loss does not matter.
-#[lightning_module]
-#[optimizer(SgdConfig::new(), lr = 0.1)]
-struct Summing {
-    #[init(LinearConfig::new(2, 1).init(device))]
-    layer: Linear,
-}
-
-#[lightning_module]
-impl Summing {
-    fn training_step(&self, batch: (Tensor<2>, Tensor<1>, Tensor<1>)) -> Tensor<1> {
-        self.layer.forward(batch.0).mean() + batch.1.mean() * 0.0 + batch.2.mean() * 0.0
-    }
-}
-
-fn summing(x: Tensor<2>, y: usize, z: usize) -> Vec<String> {
-    let device = Device::default();
-    let mut model = Summing::new(SummingHparams::default());
-    let batch = (x, Tensor::ones([y], &device), Tensor::ones([z], &device));
-    let report = quiet(Summing::trainer()).max_epochs(1).build().unwrap().fit(&mut model, vec![batch]).unwrap();
-    audited(&report, &model)
-}
-
-#[test]
-fn batches_of_different_sizes_and_constant_inputs_are_told() {
-    let device = Device::default();
-    let x = || Tensor::from_data([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]], &device);
-    assert!(summing(x(), 3, 3).is_empty());
-    // A number for the whole batch.
-    assert!(summing(x(), 3, 1).is_empty());
-    let told = summing(x(), 3, 2);
-    assert_eq!(told.len(), 1);
-    assert!(told[0].contains("`batch.0` 3, `batch.1` 3, `batch.2` 2"), "{told:?}");
-    let told = summing(Tensor::zeros([3, 2], &device), 3, 3);
-    assert!(told.len() == 1 && told[0].contains("every element of `batch.0` in the first batch is 0"), "{told:?}");
-}
-
-#[test]
-fn a_correct_program_and_a_resumed_one_are_told_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    seed_everything(1);
-    let mut model = Net::new(NetHparams::default());
-    let saving = ModelCheckpoint::latest().dirpath(folder.path());
-    let builder = Net::quiet().enable_checkpointing(true).callback(saving).limit_val_batches(0);
-    let mut trainer = builder.max_epochs(1).build().unwrap();
-    let report = trainer.fit(&mut model, batches(&[8; 3], 1)).unwrap();
-    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
-
-    // Constant inputs, in a run that was resumed in its middle.
-    let constant: Vec<Rows> = batches(&[8; 3], 1).into_iter().map(|it| Rows { x: it.x * 0.0, y: it.y }).collect();
-    let checkpoint = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    let mut trainer = Net::quiet().max_epochs(2).limit_val_batches(0).resume_from(checkpoint).build().unwrap();
-    let report = trainer.fit(&mut model, constant).unwrap();
-    assert!(report.resumed_from.is_some() && report.warnings.is_empty(), "{:?}", report.warnings);
-}
-
-// Roll-backs.
-
-/// A classifier with dropout. The losses of some batches are spikes, or `None`.
-#[lightning_module]
-#[optimizer(AdamWConfig::new(), lr = Cosine::new(0.01, 40), interval = step)]
-struct Spiky {
-    #[init(LinearConfig::new(8, 16).init(device))]
-    first: Linear,
-    #[init(DropoutConfig::new(0.5).init())]
-    dropout: Dropout,
-    #[init(LinearConfig::new(16, 3).init(device))]
-    last: Linear,
-    #[hparam(default = Vec::new())]
-    spikes: Vec<u64>,
-    #[hparam(default = Vec::new())]
-    none: Vec<u64>,
-}
-
-#[lightning_module]
-impl Spiky {
-    fn training_step(&self, batch: Rows, cx: &StepContext) -> Option<Tensor<1>> {
-        let at = cx.batch_step();
-        if self.none.contains(&at) {
-            return None;
-        }
-        let hidden = self.dropout.forward(self.first.forward(batch.x));
-        let factor = if self.spikes.contains(&at) { 1000.0 } else { 1.0 };
-        #[log(minimize)]
-        let train_loss = cross_entropy(self.last.forward(hidden), batch.y) * factor;
-        Some(train_loss)
-    }
-}
-
-impl Spiky {
-    fn bits(&self) -> Vec<u32> {
-        let values = |layer: &Linear| bits(&layer.weight.val().into_data().try_to_vec::<f32>().unwrap());
-        [values(&self.first), values(&self.last)].concat()
-    }
-}
-
-fn spiky(spikes: &[u64], none: &[u64]) -> Spiky {
-    seed_everything(5);
-    Spiky::new(SpikyHparams::default().with_spikes(spikes.to_vec()).with_none(none.to_vec()))
-}
-
-fn rolling(folder: &Path, times: u64) -> TrainerBuilder<Spiky> {
-    let spikes = SpikeDetection::new().rtol(10.0).roll_back(times).exclude_batches_path(folder.join("skip.json"));
-    Spiky::trainer()
-        .enable_progress_bar(false)
-        .enable_model_summary(false)
-        .default_root_dir(folder)
-        .log_every_n_steps(1)
-        .max_epochs(3)
-        .callback(spikes)
-        .callback(checkpoints(folder).save_top_k(TopK::All))
-}
-
-fn checkpoints(folder: &Path) -> ModelCheckpoint<Spiky> {
-    ModelCheckpoint::latest().every_n_train_steps(3).dirpath(folder.join("checkpoints"))
-}
-
-/// As [`rolling`], with the latest checkpoint alone.
-fn with_latest(folder: &Path) -> TrainerBuilder<Spiky> {
-    let spikes = SpikeDetection::new().rtol(10.0).roll_back(1).exclude_batches_path(folder.join("skip.json"));
-    let builder = quiet(Spiky::trainer()).max_epochs(3).default_root_dir(folder).callback(spikes);
-    builder.enable_checkpointing(true).callback(checkpoints(folder))
-}
-
-#[test]
-fn the_batch_before_a_spike_stays_if_the_only_checkpoint_has_it() {
-    let folder = tempfile::tempdir().unwrap();
-    // Checkpoints after 9 and after 12 batches; the second replaces the first.
-    let mut model = spiky(&[12], &[]);
-    let report = with_latest(folder.path()).build().unwrap().fit(&mut model, shuffled(0)).unwrap();
-    assert_eq!((report.batch_step, report.skipped_batches), (24, 1));
-    let mut expected = spiky(&[], &[12]);
-    quiet(Spiky::trainer()).max_epochs(3).build().unwrap().fit(&mut expected, shuffled(0)).unwrap();
-    assert_eq!(model.bits(), expected.bits());
-}
-
-#[test]
-fn after_a_roll_back_the_run_is_the_one_that_never_saw_the_batches() {
-    for (spikes, left_out) in [(&[10][..], &[9, 10][..]), (&[10, 11, 20], &[9, 10, 11, 19, 20])] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut model = spiky(spikes, &[]);
-        let report = rolling(folder.path(), 3).build().unwrap().fit(&mut model, shuffled(0)).unwrap();
-        assert_eq!((report.batch_step, report.skipped_batches), (24, left_out.len() as u64));
-        assert_eq!(report.global_step, 24 - left_out.len() as u64);
-        let told: Vec<_> = report.warnings.iter().filter(|warning| warning.contains("of at most 3")).collect();
-        assert_eq!(told.len(), spikes.len(), "{:?}", report.warnings);
-        assert!(
-            told[0].contains("the loss of training batch 10 is ") && told[0].contains("batches 9 and 10"),
-            "{told:?}"
-        );
-        let listed: Vec<u64> = serde_json::from_slice(&fs::read(folder.path().join("skip.json")).unwrap()).unwrap();
-        assert_eq!(listed, left_out);
-
-        let mut expected = spiky(&[], left_out);
-        quiet(Spiky::trainer()).max_epochs(3).build().unwrap().fit(&mut expected, shuffled(0)).unwrap();
-        assert_eq!(model.bits(), expected.bits());
-
-        // Every step is in the log once, and the abandoned ones are not.
-        let csv = fs::read_to_string(folder.path().join("lightning_logs/version_0/metrics.csv")).unwrap();
-        let steps: Vec<u64> = csv
-            .lines()
-            .skip(1)
-            .map(|line| line.split(',').collect::<Vec<_>>())
-            .filter(|row| !row[2].is_empty())
-            .map(|row| row[3].parse::<u64>().unwrap() - 1)
-            .collect();
-        let trained: Vec<u64> = (0..24).filter(|batch| !left_out.contains(batch)).collect();
-        assert_eq!(steps, trained, "{csv}");
-    }
-}
-
-#[test]
-fn a_run_resumed_after_a_roll_back_leaves_the_batches_out_too() {
-    let whole = tempfile::tempdir().unwrap();
-    let mut model = spiky(&[10, 20], &[]);
-    rolling(whole.path(), 2).build().unwrap().fit(&mut model, shuffled(0)).unwrap();
-    // Ended before the next checkpoint, after it, and right at a later spike.
-    for batches in [11, 13, 16, 20, 23] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut part = spiky(&[10, 20], &[]);
-        let stop = StopAfter(batches);
-        rolling(folder.path(), 2).callback(stop).build().unwrap().fit(&mut part, shuffled(0)).unwrap_err();
-        let mut part = spiky(&[10, 20], &[]);
-        let mut trainer = rolling(folder.path(), 2).resume_from(Resume::Last).build().unwrap();
-        let report = trainer.fit(&mut part, shuffled(0)).unwrap();
-        assert_eq!(report.batch_step, 24);
-        assert_eq!(part.bits(), model.bits(), "stopped after {batches}");
-    }
-}
-
-/// Ends the run without a checkpoint, as a kill does.
-struct StopAfter(u64);
-
-impl<M> Callback<M> for StopAfter {
-    fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.batch_step() == self.0 { Err("stopped".into()) } else { Ok(()) }
-    }
-}
-
-#[test]
-fn roll_backs_have_a_limit_and_need_a_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
-    let error = rolling(folder.path(), 1).build().unwrap().fit(&mut spiky(&[10, 20], &[]), shuffled(0)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Hook);
-    let text = error.to_string();
-    assert!(
-        text.contains("the loss of training batch 20 is") && text.contains("after 1 of at most 1 roll-backs"),
-        "{text}"
-    );
-
-    let folder = tempfile::tempdir().unwrap();
-    let error = rolling(folder.path(), 1).build().unwrap().fit(&mut spiky(&[2], &[]), shuffled(0)).unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("needs a checkpoint from before training batch 2, found none in"), "{text}");
-    assert!(text.contains("every_n_train_steps") && text.contains("the loss of training batch 2 is"), "{text}");
-}
-
-// Verification.
-
-fn verified(folder: &Path) -> TrainerBuilder<Spiky> {
-    Spiky::trainer()
-        .enable_progress_bar(false)
-        .enable_model_summary(false)
-        .default_root_dir(folder)
-        .log_every_n_steps(1)
-        .max_epochs(2)
-        .callback(ModelCheckpoint::latest().every_n_train_steps(3))
-}
-
-#[test]
-fn a_run_is_verified_bit_by_bit() {
-    let folder = tempfile::tempdir().unwrap();
-    verified(folder.path()).build().unwrap().fit(&mut spiky(&[], &[]), shuffled(0)).unwrap();
-    let first = folder.path().join("lightning_logs/version_0");
-
-    let mut trainer = verified(folder.path()).build().unwrap();
-    let report = trainer.verify(&first, &mut spiky(&[], &[]), shuffled(2)).unwrap();
-    assert!(report.is_exact() && report.first_step.is_none(), "{report}");
-    assert!(report.checkpoints > 0 && report.rows >= 16, "{report}");
-    assert_eq!(report.folder, folder.path().join("lightning_logs/version_1"));
-
-    // Another loss from batch 6 on, which the row of step 7 shows first.
-    let mut trainer = verified(folder.path()).build().unwrap();
-    let report = trainer.verify(&first, &mut spiky(&[6], &[]), shuffled(0)).unwrap();
-    assert_eq!((report.is_exact(), report.first_step), (false, Some(7)), "{report}");
-    assert!(report.differences[0].contains("metrics.csv: `train_loss` is "), "{report}");
-    assert!(report.differences.iter().any(|it| it.contains(".ckpt: `model.first.weight` differs")), "{report}");
-}
-
-#[test]
-fn what_cannot_be_verified_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut trainer = verified(folder.path()).build().unwrap();
-    let error = trainer.verify(folder.path(), &mut spiky(&[], &[]), shuffled(0)).unwrap_err();
-    assert!(error.to_string().contains("found neither"), "{error}");
-    trainer.fit(&mut spiky(&[], &[]), shuffled(0)).unwrap();
-    let first = folder.path().join("lightning_logs/version_0");
-    let error = trainer.verify(&first, &mut spiky(&[], &[]), shuffled(0)).unwrap_err();
-    assert!(error.to_string().contains("a trainer that has not trained"), "{error}");
-    let mut model = spiky(&[], &[]);
-    seed_everything(6);
-    let error = verified(folder.path()).build().unwrap().verify(&first, &mut model, shuffled(0)).unwrap_err();
-    assert!(error.to_string().contains("write `seed_everything(5)` before the model"), "{error}");
-    let own = ModelCheckpoint::latest().dirpath(first.join("checkpoints"));
-    let mut trainer = quiet(Spiky::trainer()).enable_checkpointing(true).callback(own).build().unwrap();
-    let error = trainer.verify(&first, &mut spiky(&[], &[]), shuffled(0)).unwrap_err();
-    assert!(error.to_string().contains("must not write to the folder of the first run"), "{error}");
 }
 
 /// The loader that the tests use gives the same batches each time.
