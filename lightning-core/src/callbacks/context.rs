@@ -142,7 +142,7 @@ impl CallbackContext<'_> {
     /// # Errors
     /// If the device fails.
     pub fn loss(&mut self) -> Result<Option<f64>> {
-        match self.view.progress.loss.clone() {
+        match self.view.progress.loss() {
             Some(loss) => Ok(crate::tensor::readback::read(vec![loss])?.first().copied()),
             None => Ok(None),
         }

@@ -64,9 +64,8 @@ pub(super) fn begin(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
         scalers: run.train.scalers.clone(),
         counters: run.progress.counters,
         position: run.progress.position,
-        loss: run.progress.loss.clone(),
         // Those before the step are looked at by the run that goes on.
-        losses: RecentLosses { is_known: true, ..RecentLosses::default() },
+        losses: RecentLosses::known(run.progress.losses.last().cloned()),
         last,
     });
     Ok(())
@@ -205,7 +204,6 @@ fn swap(run: &mut RunState, driver: &mut dyn Driver, start: &mut StepStart) -> R
     std::mem::swap(&mut train.scalers, &mut start.scalers);
     std::mem::swap(&mut progress.counters, &mut start.counters);
     std::mem::swap(&mut progress.position, &mut start.position);
-    std::mem::swap(&mut progress.loss, &mut start.loss);
     std::mem::swap(&mut progress.losses, &mut start.losses);
     driver.swap_start()
 }

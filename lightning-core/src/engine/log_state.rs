@@ -96,7 +96,7 @@ impl LogState {
         if !(due || closes || progress.stop.is_some()) {
             return Ok(());
         }
-        let loss = losses::unknown(progress);
+        let loss = progress.losses.unknown();
         let loss = match self.host {
             true => loss.map(readback::host_scalar),
             false => self.metrics.refresh_with(loss)?,

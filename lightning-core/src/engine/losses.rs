@@ -6,8 +6,6 @@
 //! is not finite makes the weights NaN, and with them the later losses, so that the last one shows
 //! it.
 
-use burn::tensor::Tensor;
-
 use crate::{
     console::output::Console,
     error::Result,
@@ -15,11 +13,6 @@ use crate::{
     progress::LoopState,
     tensor::readback,
 };
-
-/// Returns the last loss, unless it has been looked at.
-pub(super) fn unknown(progress: &LoopState) -> Option<Tensor<1>> {
-    progress.loss.clone().filter(|_| !progress.losses.is_known)
-}
 
 /// Looks at the losses, and reads the last one.
 ///
@@ -32,7 +25,7 @@ pub(super) fn check(
     console: &mut Console,
     host: bool,
 ) -> Result<()> {
-    let value = match unknown(progress) {
+    let value = match progress.losses.unknown() {
         Some(loss) if host => Some(readback::host_scalar(loss)),
         Some(loss) => match metrics.refresh_with(Some(loss.clone()))? {
             Some(value) => Some(value),
@@ -58,17 +51,18 @@ pub(super) fn look(
     let losses = &mut progress.losses;
     losses.is_known = true;
     if !metrics.take_suspicious() && last.is_finite() {
-        losses.earlier.clear();
+        drop(losses.take_earlier());
         return Ok(());
     }
-    let (places, tensors): (Vec<_>, Vec<_>) = losses.earlier.drain(..).unzip();
+    let (places, tensors): (Vec<_>, Vec<_>) = losses.take_earlier().unzip();
     // sync: only after a value that is not finite; a host device does not wait.
     let values = match host {
         true => tensors.into_iter().map(readback::host_scalar).collect(),
         false if tensors.is_empty() => Vec::new(),
         false => readback::read(tensors)?,
     };
-    let all = places.into_iter().zip(values).chain([(losses.place, last)]);
+    let last_place = losses.last().map(|(place, _)| *place);
+    let all = places.into_iter().zip(values).chain(last_place.map(|place| (place, last)));
     let broken: Vec<_> = all.filter(|(_, value)| !value.is_finite()).collect();
     progress.counters.non_finite_losses += broken.len() as u64;
     let Some((place, value)) = broken.first().copied() else { return Ok(()) };

@@ -23,7 +23,7 @@ use crate::{
     optim::Weight,
     os::files,
     params::ParamName,
-    progress::{LoopPosition, Phase, StopReason},
+    progress::{LoopPosition, Phase, RecentLosses, StopReason},
     stage::Stage,
     tensor::handle::{Handle, float_on},
 };
@@ -252,9 +252,9 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
     // Callbacks read the last loss in what follows the batch, such as its validation.
     let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
-    run.progress.loss = loss.and_then(|data| float_on(&run.progress.device, data)).map(Tensor::from_bridge);
+    let loss = loss.and_then(|data| float_on(&run.progress.device, data)).map(Tensor::from_bridge);
     // The run that wrote the checkpoint has looked at it.
-    run.progress.losses.is_known = true;
+    run.progress.losses = RecentLosses::known(loss.map(|loss| (run.progress.place(), loss)));
     // `restore_training_state` needs it again, once the loaders are open.
     run.resume.checkpoint = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)

@@ -104,8 +104,8 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
     }
     let parameters = module.parameters()?;
     let buffers = resume::record_buffers(run, &parameters, &mut tensors);
-    if let Some(loss) = &run.progress.loss {
-        tensors.below("").add(names::LOSS, Handle::float(loss.clone()));
+    if let Some(loss) = run.progress.loss() {
+        tensors.below("").add(names::LOSS, Handle::float(loss));
     }
     // sync: once a checkpoint.
     let mut tensors = tensors.read()?;

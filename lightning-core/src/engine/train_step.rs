@@ -136,11 +136,7 @@ fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     if let Some(TrainingOutput { loss, weight, output }) = driver.manual_step(run)? {
         let loss = weight.mean_of(loss.inner());
         // Most often the loss of the last `backward`, which is then counted once.
-        if run.progress.losses.place == run.progress.place() {
-            (run.progress.loss, run.progress.losses.is_known) = (Some(loss), false);
-        } else {
-            run.progress.set_loss(loss);
-        }
+        run.progress.losses.replace(run.progress.place(), loss);
         run.outputs.training = output;
     }
     Ok(run.train.stepped)

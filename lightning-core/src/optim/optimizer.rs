@@ -155,20 +155,20 @@ impl Optimizer {
 
     /// Assigns a parameter to its group, once for each id. Returns whether the optimizer trains it.
     pub(crate) fn assign(&mut self, param: &ParamInfo<'_>) -> bool {
+        if let Some(slot) = self.slots.get(param.index).filter(|slot| slot.id == Some(param.id)) {
+            return slot.group.is_some();
+        }
+        let matching = |group: &Group| group.selector.as_ref().is_none_or(|selector| selector.matches(param));
+        // The last matching group wins; the first matches everything.
+        let group = if self.owns(param.path) { self.groups.iter().rposition(matching) } else { None };
         if self.slots.len() <= param.index {
             self.slots.resize_with(param.index + 1, Slot::default);
         }
-        let owns = self.owns(param.path);
-        let Self { slots, groups, .. } = self;
-        let Some(slot) = slots.get_mut(param.index) else { return false };
-        if slot.id != Some(param.id) {
-            let matching = |group: &Group| group.selector.as_ref().is_none_or(|selector| selector.matches(param));
-            // The last matching group wins; the first matches everything. The state is reset, since
-            // a state with another id belongs to a layer that has been replaced.
-            let group = if owns { groups.iter().rposition(matching) } else { None };
+        if let Some(slot) = self.slots.get_mut(param.index) {
+            // The state is reset: one with another id belongs to a layer that has been replaced.
             *slot = Slot { id: Some(param.id), group, state: None };
         }
-        slot.group.is_some()
+        group.is_some()
     }
 
     /// Returns whether it trains the parameter, according to [`assign`](Self::assign).

@@ -63,7 +63,7 @@ pub(crate) struct DynMapper<'a> {
 
 impl<'a> DynMapper<'a> {
     pub(crate) fn new(mode: MapMode<'a>) -> Self {
-        Self { mode, path: PathStack::default(), index: 0 }
+        Self { mode, path: PathStack::new(), index: 0 }
     }
 }
 

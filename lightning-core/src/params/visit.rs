@@ -152,7 +152,7 @@ pub(crate) fn materialize<M: Module>(module: &M) {
 
 /// Visits every parameter of `module`.
 pub(crate) fn visit<M: Module>(module: &M, visitor: &mut dyn ErasedVisitor) -> Result<()> {
-    let mut visitor = DynVisitor { visitor, path: PathStack::default(), index: 0, result: Ok(()) };
+    let mut visitor = DynVisitor { visitor, path: PathStack::new(), index: 0, result: Ok(()) };
     module.visit(&mut visitor);
     visitor.result
 }

@@ -1,10 +1,10 @@
 //! The state of the loops.
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{AnomalyNote, Counters, LoopPosition, StopReason};
+use super::{AnomalyNote, Counters, LoopPosition, RecentLosses, StopReason};
 use crate::{error::Location, metrics::Place, progress::Phase, stage::Stage};
 
 /// The state of the loops: what hooks and callbacks are told about where the run is.
@@ -22,8 +22,7 @@ pub(crate) struct LoopState {
     pub(crate) loader_idx: usize,
     /// The size of the current batch, which weights what batch hooks log.
     pub(crate) batch_size: Option<usize>,
-    /// The loss of the last training batch.
-    pub(crate) loss: Option<Tensor<1>>,
+    /// The losses of the last training batches.
     pub(crate) losses: RecentLosses,
     /// The micro-batches in the accumulation buffers when the current batch started.
     pub(crate) micro_batches_before: u64,
@@ -52,23 +51,6 @@ pub(crate) struct LoopState {
     pub(crate) failing: bool,
     /// When the current entry point started.
     pub(crate) started: Option<Instant>,
-}
-
-/// The most losses that wait for a look at them; of more, the oldest are dropped.
-const MAX_LOSSES: usize = 1024;
-
-/// The losses since the last look at them. They are kept on the device, so that the batch of the
-/// first one that is not finite can be named without reading each.
-#[derive(Debug, Default)]
-pub(crate) struct RecentLosses {
-    /// The losses before [`LoopState::loss`].
-    pub(crate) earlier: VecDeque<(Place, Tensor<1>)>,
-    /// The epoch and batch of [`LoopState::loss`].
-    pub(crate) place: Place,
-    /// Whether [`LoopState::loss`] has been looked at.
-    pub(crate) is_known: bool,
-    /// Whether the user was told of a loss that is not finite.
-    pub(crate) told: bool,
 }
 
 /// A request to continue from a checkpoint without some batches.
@@ -117,7 +99,6 @@ impl LoopState {
             batch_idx: 0,
             loader_idx: 0,
             batch_size: None,
-            loss: None,
             losses: RecentLosses::default(),
             micro_batches_before: 0,
             anomaly: None,
@@ -153,7 +134,6 @@ impl LoopState {
         self.skip_epoch = false;
         self.failing = false;
         self.batch_size = None;
-        self.loss = None;
         self.losses = RecentLosses::default();
         self.validation.runs_before = self.counters.validation_runs;
         self.anomaly = None;
@@ -167,15 +147,12 @@ impl LoopState {
 
     /// Sets the loss of the current batch.
     pub(crate) fn set_loss(&mut self, loss: Tensor<1>) {
-        let place = self.place();
-        let losses = &mut self.losses;
-        if let Some(before) = self.loss.replace(loss).filter(|_| !losses.is_known) {
-            if losses.earlier.len() >= MAX_LOSSES {
-                losses.earlier.pop_front();
-            }
-            losses.earlier.push_back((losses.place, before));
-        }
-        (losses.place, losses.is_known) = (place, false);
+        self.losses.push(self.place(), loss);
+    }
+
+    /// Returns the loss of the last training batch.
+    pub(crate) fn loss(&self) -> Option<Tensor<1>> {
+        self.losses.last().map(|(_, loss)| loss.clone())
     }
 
     /// Whether the next training batch is left out.

@@ -9,13 +9,15 @@ mod loop_state;
 mod max_time;
 mod outputs;
 mod position;
+mod recent_losses;
 mod stop_reason;
 
 pub use self::{anomaly::AnomalyKind, limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
 pub(crate) use self::{
     anomaly::AnomalyNote,
     limit::whole,
-    loop_state::{LoopState, RecentLosses, RollBack},
+    loop_state::{LoopState, RollBack},
     outputs::StepOutputs,
     position::{Counters, LoopPosition, Phase},
+    recent_losses::RecentLosses,
 };

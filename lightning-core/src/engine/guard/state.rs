@@ -58,7 +58,6 @@ pub(super) struct StepStart {
     pub(super) scalers: Vec<LossScaler>,
     pub(super) counters: Counters,
     pub(super) position: LoopPosition,
-    pub(super) loss: Option<Tensor<1>>,
     pub(super) losses: RecentLosses,
     pub(super) last: bool,
 }

@@ -37,7 +37,7 @@ pub(super) fn find_anomaly(run: &mut RunState, driver: &dyn Driver, buffer: usiz
             .at(run.progress.location(Some("backward".to_owned()), true)))
     };
     // sync: every batch with `detect_anomaly`.
-    if let Some(loss) = run.progress.loss.clone()
+    if let Some(loss) = run.progress.loss()
         && !readback::host_scalar(loss).is_finite()
     {
         return error(run, "the loss is not finite".to_owned());
