@@ -21,6 +21,7 @@ pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
+    __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
     __module_methods as module_methods,
 };
 pub use crate::{
@@ -37,6 +38,7 @@ pub use crate::{
         build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
+        misplaced_hooks::{HookNames, ModuleOf, Probed, checks, data_checks, written},
         python_hints::{CurrentEpochField, DeviceField, GlobalStepField, LoggerField, PythonHints, TrainerField},
     },
     optim::{

@@ -17,6 +17,7 @@ mod keys;
 mod loaders;
 mod mentions;
 mod metrics;
+mod misplaced_hooks;
 mod module_impl;
 mod module_struct;
 mod optimizer;

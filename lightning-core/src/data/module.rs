@@ -71,6 +71,10 @@ pub trait DataModule: Sized + 'static {
     #[doc(hidden)]
     fn __lightning_declared() -> DataParts<Self>;
 
+    /// The data module itself; unknown if it has two impls, which is reported otherwise.
+    #[doc(hidden)]
+    type This;
+
     /// `Has<loader>` or `NoLoader`.
     type Train;
     /// `Has<loader>` or `NoLoader`.

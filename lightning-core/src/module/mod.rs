@@ -9,6 +9,7 @@ mod lightning_module;
 pub(crate) mod log;
 mod loss;
 pub(crate) mod metric_slot;
+pub(crate) mod misplaced_hooks;
 mod optimizers;
 mod outputs;
 pub(crate) mod python_hints;

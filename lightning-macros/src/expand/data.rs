@@ -10,6 +10,7 @@ use super::{
     implement_at,
     init::expand_default_of,
     loaders::{expand_inert_loader, expand_loader},
+    misplaced_hooks::expand_misplaced_hooks,
     module_impl::expand_declared,
     scoped,
     storage::expand_state,
@@ -106,6 +107,7 @@ fn implement_data_struct(
 /// impl Data { /* the user's */ }
 /// impl P::DataModule for Data {
 ///     fn __lightning_declared() -> P::DataParts<Self> { P::data_declared::<Self>() }
+///     type This = Self;
 ///     type Train = P::Has<<DataLoader<B> as P::LoaderOutput>::Loader>; type Val = P::NoLoader; …
 ///     fn setup(&mut self, stage: P::Stage) -> P::Result<()> {
 ///         P::hook_output(<Data>::setup(self, stage))
@@ -116,6 +118,7 @@ fn implement_data_struct(
 ///     fn val_dataloader(&mut self) -> P::Result<Self::Val> { P::Result::Ok(P::NoLoader) }
 ///     …
 /// }
+/// P::misplaced_hooks!(…);
 /// ```
 pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
     let item = &model.item;
@@ -123,25 +126,30 @@ pub(crate) fn expand_data_impl(model: &ImplModel) -> TokenStream {
         Kind::Loader => expand_loader(model, hook),
         _ => model.methods_of(hook).map(|method| expand_data_hook(model, method, hook)).collect(),
     });
-    implement_data_module(model, item.to_token_stream(), members.collect())
+    implement_data_module(model, item.to_token_stream(), members.collect(), expand_misplaced_hooks(model))
 }
 
 /// The impl after an error, with the types of the loaders; the bodies are never called.
 pub(crate) fn expand_inert_data_impl(model: &ImplModel) -> TokenStream {
     let members = data_hooks().filter(|hook| hook.kind == Kind::Loader).map(|hook| expand_inert_loader(model, hook));
-    implement_data_module(model, expand_inert_item(model), members.collect())
+    implement_data_module(model, expand_inert_item(model), members.collect(), TokenStream::new())
 }
 
-fn implement_data_module(model: &ImplModel, item: TokenStream, members: TokenStream) -> TokenStream {
+fn implement_data_module(
+    model: &ImplModel,
+    item: TokenStream,
+    members: TokenStream,
+    check: TokenStream,
+) -> TokenStream {
     let p = model.paths.private();
     let (impl_generics, ident, where_clause) = parts(model);
     let declared = expand_declared(p, ident, &quote!(data_declared));
     let declared = quote!(fn __lightning_declared() -> #p::DataParts<Self> { #declared });
     // Spanned at the type, where rustc reports a second impl.
     let head = quote!(impl #impl_generics #p::DataModule for #ident);
-    let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared #members));
+    let implementation = implement_at(ends(ident).0, head, where_clause, quote!(#declared type This = Self; #members));
     let implementation = quote!(#[automatically_derived] #implementation);
-    let scope = scoped(&model.paths, &model.cfgs, [implementation]);
+    let scope = scoped(&model.paths, &model.cfgs, [implementation, check]);
     quote!(#item #scope)
 }
 

@@ -11,6 +11,7 @@ use super::{
     implement_at,
     loaders::{expand_inert_own_loaders, expand_own_loaders},
     metrics::{expand_inherent, expand_metric},
+    misplaced_hooks::expand_misplaced_hooks,
     run_hook::{expand_hook_set, expand_run_hook, expand_user_states},
     scoped,
     steps::{expand_inert_step, expand_step, steps},
@@ -30,6 +31,7 @@ use crate::{
 /// impl P::LightningImpl for Net { … }
 /// impl P::TrainingStep for Net { … }            // one for each step
 /// impl P::InitModule for Net { … }              // with `fn init`
+/// P::misplaced_hooks!(…);
 /// ```
 pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
@@ -46,6 +48,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     items.extend(expand_own_loaders(model));
+    items.push(expand_misplaced_hooks(model));
     let scope = scoped(&model.paths, &model.cfgs, items);
     quote!(#item #scope)
 }

@@ -98,6 +98,7 @@ const _: () = {
         fn __lightning_declared() -> __p::DataParts<Self> {
             __p::data_declared::<Self>()
         }
+        type This = Self;
         fn prepare_data(&mut self) -> __p::Result<()> {
             __p::hook_output(<FashionData>::prepare_data(self))
         }
@@ -131,4 +132,5 @@ const _: () = {
             __p::Result::Ok(__p::NoLoader)
         }
     }
+    __p::misplaced_data_hooks!(FashionData[] [] prepare_data setup train_dataloader);
 };

@@ -83,4 +83,5 @@ const _: () = {
     }
     impl<const __LIGHTNING_NAME: u64> __p::TrainsOptimizer<__LIGHTNING_NAME> for Digits {}
     const _: () = __p::assert_counted!(DigitBatch);
+    __p::misplaced_hooks!(Digits[] [] training_step validation_step test_step);
 };

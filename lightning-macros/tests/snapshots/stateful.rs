@@ -76,4 +76,5 @@ const _: () = {
         }
     }
     const _: () = __p::assert_counted!(Pair);
+    __p::misplaced_hooks!(Net[] [] validation_step);
 };

@@ -1,0 +1,231 @@
+//! Asks at compile time for hooks outside of the attributed impl, where nothing calls them.
+//!
+//! An inherent method has priority over an item of a trait: `<Net>::on_fit_end` is the constant of
+//! [`HookNames`] only if no `impl` of the module has a method of that name. A private method of
+//! another module is not seen; rustc warns of it as dead code.
+
+use super::LightningImpl;
+use crate::trainer::TrainerBuilder;
+
+/// The type of a module or data module, for a check that cannot name it.
+pub trait Probed {
+    /// The type.
+    type Type;
+}
+
+impl<M> Probed for TrainerBuilder<M> {
+    type Type = M;
+}
+
+/// The module of an attributed impl; an unknown type if it has two, which is reported otherwise.
+pub type ModuleOf<M> = <<M as LightningImpl>::Builder as Probed>::Type;
+
+/// The value of a hook that no `impl` has.
+#[derive(Debug)]
+pub struct Absent(());
+
+/// Implemented by the value of a hook of a module that no `impl` has.
+#[diagnostic::on_unimplemented(
+    message = "a hook must be in the `#[lightning_module]` impl, found `{Self}` in another impl",
+    label = "the trainer calls the hooks of this impl only",
+    note = "move the method to this impl, or give it a name that is no hook"
+)]
+pub trait InNoOtherImpl {}
+
+#[diagnostic::do_not_recommend]
+impl InNoOtherImpl for Absent {}
+
+/// Accepts a hook of a module that no `impl` has.
+pub fn in_no_other_impl<H: InNoOtherImpl>(_hook: H) {}
+
+/// Implemented by the value of a hook of a data module that no `impl` has.
+#[diagnostic::on_unimplemented(
+    message = "a hook must be in the `#[data_module]` impl, found `{Self}` in another impl",
+    label = "the trainer calls the hooks of this impl only",
+    note = "move the method to this impl, or give it a name that is no hook"
+)]
+pub trait InNoOtherDataImpl {}
+
+#[diagnostic::do_not_recommend]
+impl InNoOtherDataImpl for Absent {}
+
+/// Accepts a hook of a data module that no `impl` has.
+pub fn in_no_other_data_impl<H: InNoOtherDataImpl>(_hook: H) {}
+
+/// Accepts a hook that the attributed impl has.
+pub fn written<H>(_hook: H) {}
+
+macro_rules! define_names {
+    ($($name:ident)*) => {
+        /// A constant with the name of each hook, for every type.
+        #[allow(non_upper_case_globals, reason = "they have the names of methods")]
+        pub trait HookNames {
+            $(
+                /// The hook of this name.
+                const $name: Absent = Absent(());
+            )*
+        }
+    };
+}
+
+macro_rules! rename {
+    ($function:ident: $($name:ident)*) => {
+        $(pub use super::$function as $name;)*
+    };
+}
+
+define_names! {
+    prepare_data setup teardown configure_optimizers training_step validation_step test_step
+    predict_step train_dataloader val_dataloader test_dataloader predict_dataloader on_fit_start
+    on_fit_end on_train_start on_train_end on_train_epoch_start on_train_epoch_end
+    on_train_batch_start on_train_batch_end on_before_zero_grad on_before_backward on_after_backward
+    on_before_optimizer_step configure_gradient_clipping on_validation_start on_validation_end
+    on_validation_epoch_start on_validation_epoch_end on_validation_batch_start
+    on_validation_batch_end on_test_start on_test_end on_test_epoch_start on_test_epoch_end
+    on_test_batch_start on_test_batch_end on_predict_start on_predict_end on_predict_epoch_start
+    on_predict_epoch_end on_predict_batch_start on_predict_batch_end on_save_checkpoint
+    on_load_checkpoint
+}
+
+impl<M> HookNames for M {}
+
+/// [`in_no_other_impl`] under the name of each hook of a module.
+pub mod checks {
+    rename! {
+        in_no_other_impl:
+        prepare_data setup teardown configure_optimizers training_step validation_step test_step
+        predict_step train_dataloader val_dataloader test_dataloader predict_dataloader on_fit_start
+        on_fit_end on_train_start on_train_end on_train_epoch_start on_train_epoch_end
+        on_train_batch_start on_train_batch_end on_before_zero_grad on_before_backward
+        on_after_backward on_before_optimizer_step configure_gradient_clipping on_validation_start
+        on_validation_end on_validation_epoch_start on_validation_epoch_end
+        on_validation_batch_start on_validation_batch_end on_test_start on_test_end
+        on_test_epoch_start on_test_epoch_end on_test_batch_start on_test_batch_end on_predict_start
+        on_predict_end on_predict_epoch_start on_predict_epoch_end on_predict_batch_start
+        on_predict_batch_end on_save_checkpoint on_load_checkpoint
+    }
+}
+
+/// [`in_no_other_data_impl`] under the name of each hook of a data module.
+pub mod data_checks {
+    rename! {
+        in_no_other_data_impl:
+        prepare_data setup teardown train_dataloader val_dataloader test_dataloader
+        predict_dataloader
+    }
+}
+
+/// Reports hooks of a module in other impls; `written` are those of the attributed one.
+///
+/// The check is in a module of its own because there the traits of the program are not in scope: a
+/// trait may have a method with the name of a hook, which would be ambiguous with the constant.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __misplaced_hooks {
+    ($type:ty[$($params:tt)*][$($names:tt)*] $($written:ident)*) => {
+        mod __lightning_misplaced {
+            use $crate::__private::{HookNames as _, Probed, checks::*};
+            // These have priority over the functions of `checks`.
+            $(use $crate::__private::written as $written;)*
+            pub(super) struct Of<$($params)*>;
+            impl<$($params)*> Of<$($names)*> {
+                fn check() {
+                    prepare_data(<<Self as Probed>::Type>::prepare_data);
+                    setup(<<Self as Probed>::Type>::setup);
+                    teardown(<<Self as Probed>::Type>::teardown);
+                    configure_optimizers(<<Self as Probed>::Type>::configure_optimizers);
+                    training_step(<<Self as Probed>::Type>::training_step);
+                    validation_step(<<Self as Probed>::Type>::validation_step);
+                    test_step(<<Self as Probed>::Type>::test_step);
+                    predict_step(<<Self as Probed>::Type>::predict_step);
+                    train_dataloader(<<Self as Probed>::Type>::train_dataloader);
+                    val_dataloader(<<Self as Probed>::Type>::val_dataloader);
+                    test_dataloader(<<Self as Probed>::Type>::test_dataloader);
+                    predict_dataloader(<<Self as Probed>::Type>::predict_dataloader);
+                    on_fit_start(<<Self as Probed>::Type>::on_fit_start);
+                    on_fit_end(<<Self as Probed>::Type>::on_fit_end);
+                    on_train_start(<<Self as Probed>::Type>::on_train_start);
+                    on_train_end(<<Self as Probed>::Type>::on_train_end);
+                    on_train_epoch_start(<<Self as Probed>::Type>::on_train_epoch_start);
+                    on_train_epoch_end(<<Self as Probed>::Type>::on_train_epoch_end);
+                    on_train_batch_start(<<Self as Probed>::Type>::on_train_batch_start);
+                    on_train_batch_end(<<Self as Probed>::Type>::on_train_batch_end);
+                    on_before_zero_grad(<<Self as Probed>::Type>::on_before_zero_grad);
+                    on_before_backward(<<Self as Probed>::Type>::on_before_backward);
+                    on_after_backward(<<Self as Probed>::Type>::on_after_backward);
+                    on_before_optimizer_step(<<Self as Probed>::Type>::on_before_optimizer_step);
+                    configure_gradient_clipping(<<Self as Probed>::Type>::configure_gradient_clipping);
+                    on_validation_start(<<Self as Probed>::Type>::on_validation_start);
+                    on_validation_end(<<Self as Probed>::Type>::on_validation_end);
+                    on_validation_epoch_start(<<Self as Probed>::Type>::on_validation_epoch_start);
+                    on_validation_epoch_end(<<Self as Probed>::Type>::on_validation_epoch_end);
+                    on_validation_batch_start(<<Self as Probed>::Type>::on_validation_batch_start);
+                    on_validation_batch_end(<<Self as Probed>::Type>::on_validation_batch_end);
+                    on_test_start(<<Self as Probed>::Type>::on_test_start);
+                    on_test_end(<<Self as Probed>::Type>::on_test_end);
+                    on_test_epoch_start(<<Self as Probed>::Type>::on_test_epoch_start);
+                    on_test_epoch_end(<<Self as Probed>::Type>::on_test_epoch_end);
+                    on_test_batch_start(<<Self as Probed>::Type>::on_test_batch_start);
+                    on_test_batch_end(<<Self as Probed>::Type>::on_test_batch_end);
+                    on_predict_start(<<Self as Probed>::Type>::on_predict_start);
+                    on_predict_end(<<Self as Probed>::Type>::on_predict_end);
+                    on_predict_epoch_start(<<Self as Probed>::Type>::on_predict_epoch_start);
+                    on_predict_epoch_end(<<Self as Probed>::Type>::on_predict_epoch_end);
+                    on_predict_batch_start(<<Self as Probed>::Type>::on_predict_batch_start);
+                    on_predict_batch_end(<<Self as Probed>::Type>::on_predict_batch_end);
+                    on_save_checkpoint(<<Self as Probed>::Type>::on_save_checkpoint);
+                    on_load_checkpoint(<<Self as Probed>::Type>::on_load_checkpoint);
+                }
+            }
+        }
+        impl<$($params)*> $crate::__private::Probed for __lightning_misplaced::Of<$($names)*> {
+            type Type = $crate::__private::ModuleOf<$type>;
+        }
+    };
+}
+
+/// As [`__misplaced_hooks`], for a data module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __misplaced_data_hooks {
+    ($type:ty[$($params:tt)*][$($names:tt)*] $($written:ident)*) => {
+        mod __lightning_misplaced {
+            use $crate::__private::{HookNames as _, Probed, data_checks::*};
+            // These have priority over the functions of `data_checks`.
+            $(use $crate::__private::written as $written;)*
+            pub(super) struct Of<$($params)*>;
+            impl<$($params)*> Of<$($names)*> {
+                fn check() {
+                    prepare_data(<<Self as Probed>::Type>::prepare_data);
+                    setup(<<Self as Probed>::Type>::setup);
+                    teardown(<<Self as Probed>::Type>::teardown);
+                    train_dataloader(<<Self as Probed>::Type>::train_dataloader);
+                    val_dataloader(<<Self as Probed>::Type>::val_dataloader);
+                    test_dataloader(<<Self as Probed>::Type>::test_dataloader);
+                    predict_dataloader(<<Self as Probed>::Type>::predict_dataloader);
+                }
+            }
+        }
+        impl<$($params)*> $crate::__private::Probed for __lightning_misplaced::Of<$($names)*> {
+            type Type = <$type as $crate::__private::DataModule>::This;
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    macro_rules! names {
+        ($({ $name:ident = $($row:tt)* })*) => { [$(stringify!($name)),*] };
+    }
+
+    #[test]
+    fn every_hook_of_a_module_is_checked() {
+        let source = include_str!("misplaced_hooks.rs");
+        for name in lightning_macros::with_hooks!(names) {
+            assert!(
+                source.contains(&format!("                    {name}(<<Self as Probed>::Type>::{name});")),
+                "{name}"
+            );
+        }
+    }
+}
