@@ -224,7 +224,7 @@ pub use lightning_macros::optimizer;
 pub use loggers::CsvLogger;
 pub use loggers::Logger;
 pub use metrics::{MetricKey, Metrics};
-pub use module::{HookContext, Optimizers, StepContext, Weights, log, log_dict};
+pub use module::{HookContext, Optimizers, StepContext, Weights, log, log_dict, log_with};
 pub use optim::{OptimizerSetup, TorchDefaults, schedulers};
 pub use params::{StateReader, StateWriter};
 pub use precision::Precision;

@@ -49,7 +49,7 @@ pub fn capture_in<R>(stage: Stage, body: impl FnOnce() -> R) -> (R, Metrics) {
         };
         match target {
             Target::Declared { module, name } => metrics.capture(module, name, &value),
-            Target::Named(name) => metrics.set_value(&name, "", "", &value),
+            Target::Named(name, _) => metrics.set_value(&name, "", "", &value),
             // Only a run has slots.
             Target::Slot(_) => {}
         }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     callbacks::{CallbackInfo, CallbackOrder},
+    log_with,
     loggers::{MemoryLogger, Record},
-    metrics::{Accuracy, MetricKey},
+    metrics::{Accuracy, LogOptions, MetricKey, Reduce},
     optim::Interval,
     prelude::*,
     settings::ReadBack,
@@ -131,6 +132,79 @@ fn one_name_in_steps_and_epochs_survives_a_checkpoint() {
     let save = crate::support::SaveAfterBatch { batch: 4, path: path.clone() };
     let whole = run(quiet(Everywhere::trainer()).callback(save));
     assert_eq!(run(quiet(Everywhere::trainer()).resume_from(path.as_path())), whole);
+}
+
+/// Logs under names of run time with options.
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct WithOptions {
+    #[init(LinearConfig::new(8, 3).init(device))]
+    layer: Linear,
+    #[hparam(default = false)]
+    contradicts: bool,
+}
+
+#[lightning_module]
+impl WithOptions {
+    fn training_step(&self, batch: Rows, cx: &StepContext) -> Tensor<1> {
+        let step = cx.batch_step() as f64;
+        let options = LogOptions::new();
+        log_with("summed", &step, options.on_step(false).reduce(Reduce::Sum));
+        log_with("both", &step, options.on_epoch(true).prog_bar(true));
+        log_with("largest", &step, options.on_step(false).reduce(Reduce::Max));
+        log_with("hidden", &step, options.logger(false));
+        if self.contradicts && cx.batch_step() == 2 {
+            log("summed", &step);
+        }
+        cross_entropy(self.layer.forward(batch.x), batch.y)
+    }
+    fn validation_step(&self, _batch: Rows, batch_idx: usize) {
+        log_with("val", &batch_idx, LogOptions::new().on_step(true));
+    }
+}
+
+#[test]
+fn names_of_run_time_have_options() {
+    let memory = MemoryLogger::new();
+    let trainer = || quiet(WithOptions::trainer()).max_epochs(2).log_every_n_steps(1).logger(memory.clone());
+    let mut model = WithOptions::new(WithOptionsHparams::default());
+    let report = trainer().build().unwrap().fit(&mut model, (loader(3), loader(2))).unwrap();
+    let records = memory.records();
+    // Batches 0, 1, 2 and 3, 4, 5.
+    assert_eq!(rows(&records, "summed"), [(None, 0, 3.0), (None, 1, 12.0)]);
+    assert_eq!(rows(&records, "both_epoch"), [(None, 0, 1.0), (None, 1, 4.0)]);
+    assert_eq!(rows(&records, "largest"), [(None, 0, 2.0), (None, 1, 5.0)]);
+    let steps: Vec<f64> = rows(&records, "both_step").iter().map(|(_, _, value)| *value).collect();
+    assert_eq!(steps, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    assert_eq!(rows(&records, "hidden"), []);
+    assert_eq!(report.metrics["hidden"], 5.0);
+    // In validation the epoch is logged with the steps, as in PyTorch Lightning.
+    assert_eq!(rows(&records, "val_epoch"), [(None, 0, 0.5), (None, 1, 0.5)]);
+    assert_eq!(rows(&records, "val_step").len(), 4);
+}
+
+#[test]
+fn options_of_a_name_survive_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("middle.ckpt");
+    let run = |trainer: TrainerBuilder<WithOptions>| {
+        let mut model = WithOptions::new(WithOptionsHparams::default());
+        let report = trainer.max_epochs(2).build().unwrap().fit(&mut model, (loader(3), loader(2))).unwrap();
+        report.metrics.to_string()
+    };
+    let save = crate::support::SaveAfterBatch { batch: 4, path: path.clone() };
+    let whole = run(quiet(WithOptions::trainer()).callback(save));
+    assert!(whole.contains("summed"), "{whole}");
+    assert_eq!(run(quiet(WithOptions::trainer()).resume_from(path.as_path())), whole);
+}
+
+#[test]
+fn options_of_a_name_that_contradict_are_refused() {
+    let mut model = WithOptions::new(WithOptionsHparams::default().with_contradicts(true));
+    let result = quiet(WithOptions::trainer()).max_epochs(1).build().unwrap().fit(&mut model, (loader(3), loader(1)));
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("the metric `summed` must be logged with the same options"), "{error}");
+    assert!(error.contains("batch 2") && error.contains("LogOptions"), "{error}");
 }
 
 /// An episode ends in every seventh batch, and now and then one is logged twice over an epoch.

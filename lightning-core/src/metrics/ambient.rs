@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 
 use crate::{
     loggers::Output,
-    metrics::MetricUpdate,
+    metrics::{LogOptions, MetricUpdate},
     stage::Stage,
     tensor::{labels, readback},
 };
@@ -33,7 +33,7 @@ pub(crate) enum Logged {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Slot(u32),
-    Named(String),
+    Named(String, LogOptions),
     /// A declared metric outside of a run.
     Declared {
         /// The name of the module's type.

@@ -45,7 +45,8 @@ impl Direction {
 }
 
 /// How the values of an epoch are reduced to one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reduce {
     /// The mean, weighted by batch size.
     #[default]

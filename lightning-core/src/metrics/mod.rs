@@ -26,6 +26,7 @@ pub(crate) mod ambient;
 mod any_metric;
 mod definition;
 mod key;
+mod log_options;
 mod metric;
 mod module_metrics;
 mod stateful;
@@ -42,6 +43,7 @@ pub use key::{
     AnyStage, Directed, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricKey, Minimize, Monitor, N,
     Stages, Undirected, Y,
 };
+pub use log_options::LogOptions;
 pub use metric::{Metric, MetricInput};
 pub use module_metrics::ModuleMetrics;
 pub(crate) use update::MetricUpdate;

@@ -168,10 +168,10 @@ impl MetricStore {
     }
 
     /// Adds a slot for a name that the module does not declare.
-    fn name_slot(&mut self, name: String, on_step: bool, on_epoch: bool) -> usize {
+    fn name_slot(&mut self, name: String, in_batches: bool) -> usize {
         let slot = self.slots.len();
-        self.slots.push(Slot::named(name.clone(), on_step, on_epoch));
-        if let Some(known) = self.named.entry(name).or_default().get_mut(usize::from(on_step)) {
+        self.slots.push(Slot::named(name.clone(), in_batches));
+        if let Some(known) = self.named.entry(name).or_default().get_mut(usize::from(in_batches)) {
             *known = Some(slot);
         }
         slot

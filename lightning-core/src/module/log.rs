@@ -5,7 +5,7 @@ use std::any::{TypeId, type_name};
 use super::traits::LightningImpl;
 use crate::{
     metrics::{
-        LogValue,
+        LogOptions, LogValue,
         ambient::{Frame, Target, push, short_name},
     },
     stage::Stage,
@@ -15,7 +15,7 @@ pub(crate) fn declared_target<M: LightningImpl>(frame: &Frame, slot: usize) -> O
     match frame.module {
         Some(module) if module == TypeId::of::<M>() => Some(Target::Slot(slot as u32)),
         // The step of an inner module does not log into the slots of the outer module.
-        Some(_) => M::METRICS.get(slot).map(|def| Target::Named(format!("{}.{}", short_name::<M>(), def.name))),
+        Some(_) => M::METRICS.get(slot).map(|def| named(format!("{}.{}", short_name::<M>(), def.name))),
         None => M::METRICS.get(slot).map(|def| Target::Declared { module: type_name::<M>(), name: def.name }),
     }
 }
@@ -68,7 +68,26 @@ pub(crate) fn stage_target<M: LightningImpl>(frame: &Frame, slot: usize) -> Opti
 /// value logged here is logged for each step in training and for the epoch elsewhere. Monitor it
 /// with [`MetricKey::named`](crate::MetricKey::named). Outside a run it does nothing.
 pub fn log<V: LogValue + ?Sized>(name: &str, value: &V) {
-    push(|_| Some(Target::Named(name.to_owned())), value.to_logged(), None, name);
+    log_with(name, value, LogOptions::new());
+}
+
+/// As [`log`], with options: whether the progress bar shows the value, whether it is logged for
+/// each step, for the epoch or for both, and how an epoch is reduced.
+///
+/// The run ends with an error if a name is logged with other options in the same place.
+///
+/// ```
+/// use lightning_core::{log_with, metrics::{LogOptions, Reduce}};
+///
+/// log_with("episodes", &1, LogOptions::new().on_step(false).reduce(Reduce::Sum));
+/// ```
+pub fn log_with<V: LogValue + ?Sized>(name: &str, value: &V, options: LogOptions) {
+    push(|_| Some(Target::Named(name.to_owned(), options)), value.to_logged(), None, name);
+}
+
+/// A name of run time with the default options.
+fn named(name: String) -> Target {
+    Target::Named(name, LogOptions::new())
 }
 
 /// Logs several values under names known only at run time; see [`log`].

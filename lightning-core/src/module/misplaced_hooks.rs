@@ -5,16 +5,11 @@
 //! another module is not seen; rustc warns of it as dead code.
 
 use super::LightningImpl;
-use crate::trainer::TrainerBuilder;
 
 /// The type of a module or data module, for a check that cannot name it.
 pub trait Probed {
     /// The type.
     type Type;
-}
-
-impl<M> Probed for TrainerBuilder<M> {
-    type Type = M;
 }
 
 /// The module of an attributed impl; an unknown type if it has two, which is reported otherwise.
@@ -210,22 +205,4 @@ macro_rules! __misplaced_data_hooks {
             type Type = <$type as $crate::__private::DataModule>::This;
         }
     };
-}
-
-#[cfg(test)]
-mod tests {
-    macro_rules! names {
-        ($({ $name:ident = $($row:tt)* })*) => { [$(stringify!($name)),*] };
-    }
-
-    #[test]
-    fn every_hook_of_a_module_is_checked() {
-        let source = include_str!("misplaced_hooks.rs");
-        for name in lightning_macros::with_hooks!(names) {
-            assert!(
-                source.contains(&format!("                    {name}(<<Self as Probed>::Type>::{name});")),
-                "{name}"
-            );
-        }
-    }
 }

@@ -26,7 +26,7 @@ pub use self::{
     def::{FieldDef, FieldRole},
     fit_context::FitContext,
     lightning_module::LightningModule,
-    log::{log, log_dict},
+    log::{log, log_dict, log_with},
     loss::{Loss, LossWeight},
     optimizers::{LossGradients, ManualSchedule, Optimizers},
     outputs::{

@@ -1,7 +1,9 @@
 //! The builder of a trainer.
 
 use super::Settings;
-use crate::{callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger};
+use crate::{
+    callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger, module::misplaced_hooks::Probed,
+};
 
 /// The settings of a [`Trainer`](crate::Trainer), with the names of PyTorch Lightning.
 /// [`build`](Self::build) checks all of them together.
@@ -15,6 +17,10 @@ pub struct TrainerBuilder<M> {
     pub(crate) callbacks: Vec<Box<dyn Callback<M>>>,
     pub(crate) loggers: Vec<Box<dyn Logger>>,
     pub(crate) resume: Resume,
+}
+
+impl<M> Probed for TrainerBuilder<M> {
+    type Type = M;
 }
 
 impl<M> std::fmt::Debug for TrainerBuilder<M> {

@@ -48,7 +48,7 @@ impl MetricStore {
                 if !(cell.is_filled() || slot.on_step && cell.is_fresh()) {
                     continue;
                 }
-                let epoch = index >= *declared && !slot.on_step;
+                let epoch = index >= *declared && !slot.in_batches;
                 match &mut cell.meter {
                     Some(meter) => {
                         let record = MeterRecord::new(&slot.name, meter).map_err(|error| {
@@ -74,8 +74,8 @@ impl MetricStore {
         }
         let named = slots.iter().skip(*declared).map(|slot| NamedRecord {
             name: slot.name.clone().into_owned(),
-            on_step: slot.on_step,
-            on_epoch: slot.on_epoch,
+            in_batches: slot.in_batches,
+            options: slot.options,
         });
         let best = slots.iter().filter_map(|slot| {
             let (value, epoch) = slot.best?;
@@ -97,9 +97,12 @@ impl MetricStore {
     /// there.
     pub(crate) fn restore(&mut self, record: &MetricsRecord) {
         let MetricsRecord { named, best, scopes, values, bar, not_a_number } = record;
-        for NamedRecord { name, on_step, on_epoch } in named {
-            if self.declared_slot(name).is_none() && self.slot_of_name(name, !on_step).is_none() {
-                self.name_slot(name.clone(), *on_step, *on_epoch);
+        for NamedRecord { name, in_batches, options } in named {
+            if self.declared_slot(name).is_none() && self.slot_of_name(name, !in_batches).is_none() {
+                let slot = self.name_slot(name.clone(), *in_batches);
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.set(*options);
+                }
             }
         }
         for (name, Number(value), epoch) in best {

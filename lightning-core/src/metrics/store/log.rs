@@ -6,7 +6,7 @@ use super::{MetricStore, Origin, Pending, Place, ScopeId};
 use crate::{
     error::{Error, ErrorKind, Result},
     metrics::{
-        MetricUpdate,
+        LogOptions, MetricUpdate,
         ambient::{Entry, Logged, Target},
     },
     os::panics::catch_panic,
@@ -19,18 +19,19 @@ use crate::{
 const PENDING_LIMIT: usize = 4096;
 
 impl MetricStore {
-    /// Returns the slot of a logged value, and adds one for a new name. A name has a slot for step
-    /// values and one for epoch values, so that it may be used in steps and in hooks of an epoch.
+    /// Returns the slot of a logged value, and adds one for a new name. A name has a slot for the
+    /// values of batches of training and one for the others, so that it may be used in steps and in
+    /// hooks of an epoch.
     ///
     /// # Errors
-    /// If `log` was called with the name of a declared metric.
-    fn slot_of(&mut self, target: Target, on_step: bool) -> Result<usize> {
-        let name = match target {
+    /// If `log` was called with the name of a declared metric, or with other options than before.
+    fn slot_of(&mut self, target: Target, in_batches: bool) -> Result<usize> {
+        let (name, options) = match target {
             Target::Slot(slot) => return Ok(slot as usize),
-            Target::Named(name) => name,
-            Target::Declared { name, .. } => name.to_owned(),
+            Target::Named(name, options) => (name, options),
+            Target::Declared { name, .. } => (name.to_owned(), LogOptions::new()),
         };
-        Ok(match self.slot_of_name(&name, !on_step) {
+        let slot = match self.slot_of_name(&name, !in_batches) {
             Some(slot) => slot,
             None if self.slots.iter().take(self.declared).any(|slot| slot.name == name) => {
                 return Err(Error::new(
@@ -39,8 +40,12 @@ impl MetricStore {
                 )
                 .help("use another name, or remove one of the two"));
             }
-            None => self.name_slot(name, on_step, !on_step),
-        })
+            None => self.name_slot(name, in_batches),
+        };
+        if let Some(known) = self.slots.get_mut(slot) {
+            known.give(options)?;
+        }
+        Ok(slot)
     }
 
     /// Adds what a step or hook logged. On the `host`, stateful metrics read their input
@@ -76,8 +81,8 @@ impl MetricStore {
         for Entry { target, value, weight } in entries.drain(..) {
             // The defaults of PyTorch Lightning: steps in the batches of training, epochs
             // otherwise.
-            let on_step = stage == Stage::Fit && in_batch && !matches!(value, Logged::Metric(_));
-            let slot = self.slot_of(target, on_step)?;
+            let in_batches = stage == Stage::Fit && in_batch && !matches!(value, Logged::Metric(_));
+            let slot = self.slot_of(target, in_batches)?;
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight, place),

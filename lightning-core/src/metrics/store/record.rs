@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::cell::{Accumulator, Cell, Meter};
 use crate::{
     error::Result,
-    metrics::{Matrix, MetricValue},
+    metrics::{LogOptions, Matrix, MetricValue},
     os::panics::catch_panic,
     params::state::{f64_from_json, f64_to_json},
     stage::Stage,
@@ -45,8 +45,11 @@ pub(crate) struct MetricsRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct NamedRecord {
     pub(super) name: String,
-    pub(super) on_step: bool,
-    pub(super) on_epoch: bool,
+    /// Whether the values are those of batches of training.
+    #[serde(rename = "on_step")]
+    pub(super) in_batches: bool,
+    #[serde(default)]
+    pub(super) options: LogOptions,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@ use burn::tensor::{Device, Int, Tensor};
 use super::*;
 use crate::{
     metrics::{
-        Accuracy, ConfusionMatrix, Metric, MetricDef, MetricInput, MetricUpdate, StageSet,
+        Accuracy, ConfusionMatrix, LogOptions, Metric, MetricDef, MetricInput, MetricUpdate, StageSet,
         ambient::{Entry, Logged, Target},
         store::Origin,
     },
@@ -24,7 +24,7 @@ fn origin(batch_size: usize) -> Origin {
 fn log(store: &mut MetricStore, stage: Stage, slot: u32, value: f64) {
     let scope = store.reopen(stage, 0, "");
     let entry = |target| Entry { target, value: Logged::Value(value), weight: None };
-    let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned()))];
+    let mut entries = vec![entry(Target::Slot(slot)), entry(Target::Named("extra".to_owned(), LogOptions::new()))];
     store.drain_log(scope, &mut entries, origin(3), true, &Device::default()).unwrap();
 }
 
