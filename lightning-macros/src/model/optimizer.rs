@@ -1,6 +1,6 @@
 //! `#[optimizer(…)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::Group;
 use syn::{Attribute, Expr, Ident};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostics::{Diagnostics, listed, suggested},
     hooks::Owner,
-    parse::{Arg, known_args, parse_arg_tokens, parse_args, word},
+    parse::{Arg, known_args, parse_args, parse_list, word},
     paths::plain,
     text::text_of,
 };
@@ -100,9 +100,9 @@ impl Optimizer {
         for arg in args {
             match arg {
                 Arg::List(key, list) if key == "group" => {
-                    optimizer.groups.extend(read_group(&key, list, diagnostics));
+                    optimizer.groups.extend(read_group(&key, &list, diagnostics));
                 }
-                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, list, diagnostics),
+                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, &list, diagnostics),
                 other => others.push(other),
             }
         }
@@ -157,7 +157,7 @@ impl Optimizer {
         }
     }
 
-    fn read_fields(&mut self, key: &Ident, list: TokenStream, diagnostics: &Diagnostics) {
+    fn read_fields(&mut self, key: &Ident, list: &Group, diagnostics: &Diagnostics) {
         if self.field.is_some() {
             diagnostics
                 .error(key, "`fields(…)` must be in an optimizer of the struct, found on a field")
@@ -165,7 +165,7 @@ impl Optimizer {
                 .emit();
             return;
         }
-        for arg in parse_arg_tokens(list, diagnostics) {
+        for arg in parse_list(list, diagnostics) {
             match arg {
                 Arg::Flag(field) => self.fields.push(field),
                 other => diagnostics
