@@ -13,7 +13,8 @@ use crate::{
     parse::{parse_item, parse_macro_args},
     paths::Paths,
     validate::{
-        check_impl_attributes, check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct,
+        check_impl_attributes, check_impl_item, check_self_type, check_struct_shape, validate_batch, validate_impl,
+        validate_struct,
     },
 };
 
@@ -79,6 +80,10 @@ fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagn
 fn impl_side(owner: Owner, paths: Paths, mut item: syn::ItemImpl, diagnostics: &Diagnostics) -> TokenStream {
     if !check_impl_item(owner, &item, diagnostics) {
         return fall_back_item(Item::Impl(item));
+    }
+    if !check_self_type(owner, &mut item, diagnostics) {
+        // rustc would report the impl of a foreign type again.
+        return TokenStream::new();
     }
     check_impl_attributes(&mut item.attrs, diagnostics);
     let model = ImplModel::new(owner, paths, item, diagnostics);

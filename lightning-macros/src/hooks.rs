@@ -8,6 +8,7 @@ mod docs;
 mod foreign;
 mod kinds;
 mod params;
+mod readings;
 mod rows;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) use docs::doc_table;
 pub(crate) use foreign::{FOREIGN, STAGE_WORDS, UNAVAILABLE};
 pub(crate) use kinds::{Kind, Logs, Owner, Receiver, StageDef, StateDef, StepDef, StepOutput};
 pub(crate) use params::{Arg, ParamDef};
+pub(crate) use readings::readings;
 pub(crate) use rows::with_hooks;
 
 use kinds::{Owners, Timing};

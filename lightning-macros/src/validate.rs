@@ -20,7 +20,7 @@ mod structs;
 mod training_steps;
 
 pub(crate) use batch::validate_batch;
-pub(crate) use impls::{check_impl_attributes, check_impl_item, validate_impl};
+pub(crate) use impls::{check_impl_attributes, check_impl_item, check_self_type, validate_impl};
 pub(crate) use structs::{check_struct_shape, validate_struct};
 
 use syn::{Type, visit::Visit};

@@ -1,7 +1,7 @@
 //! Tokens that cannot be parsed, and types of older Burn versions.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use syn::{Expr, Type};
+use syn::{Expr, Type, visit_mut::VisitMut};
 
 /// Removes our attributes, at any depth, from tokens that cannot be parsed.
 pub(crate) fn strip_tokens(tokens: TokenStream, names: &[&str]) -> TokenStream {
@@ -42,6 +42,26 @@ pub(crate) fn attributes_of(tokens: TokenStream, names: &[&str]) -> Vec<TokenStr
         after_hash = matches!(&token, TokenTree::Punct(hash) if hash.as_char() == '#');
     }
     found
+}
+
+/// Removes the invisible brackets that a `macro_rules!` puts around `$t:ty`, where they do not
+/// change the meaning of the type.
+pub(crate) fn peel_types(ty: &mut Type) {
+    struct Peel;
+    impl VisitMut for Peel {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            while let Type::Group(group) = ty {
+                let simple =
+                    matches!(*group.elem, Type::Group(_) | Type::Path(_) | Type::Reference(_) | Type::Tuple(_));
+                if !simple {
+                    break;
+                }
+                *ty = (*group.elem).clone();
+            }
+            syn::visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    Peel.visit_type_mut(ty);
 }
 
 /// The current type for the backend-generic `Tensor<B, 2>` of Burn before 0.22.

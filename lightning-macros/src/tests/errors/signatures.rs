@@ -93,7 +93,7 @@ fn wrong_parameters() {
 
             unknown parameter `optimizers` of `training_step`
             = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove `optimizers`
+            = help: write `#[manual_optimization]` above it, and `&mut self` and `optimizers: &mut Optimizers<Self>`
 
             unknown parameter `outputs` of `on_train_epoch_end`
             = note: available parameters, recognized by name: `cx: &mut HookContext`
