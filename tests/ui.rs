@@ -47,6 +47,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_every_role", "c14_fields"),
     ("check_expressions", "c14_fields"),
     ("check_scope", "c14_fields"),
+    ("check_field_types", "c14_fields"),
     ("check_frozen", "c14_fields"),
     ("check_precision", "c14_fields"),
     ("check_module_attrs", "c14_fields"),

@@ -266,6 +266,11 @@ impl HookDef {
         format!("fn {}({}){arrow}{}", self.name, params.join(", "), self.output)
     }
 
+    /// The signature in the impl of this struct, whose hyperparameters are `<Name>Hparams`.
+    pub(crate) fn signature_of(&self, name: &str) -> String {
+        self.signature().replace('…', name)
+    }
+
     /// Whether its result may end the epoch.
     pub(crate) fn controls_flow(&self) -> bool {
         self.variant == "OnTrainBatchStart"

@@ -10,7 +10,10 @@ use burn::{
     },
 };
 
-use super::fused::{BurnOptimizer, UpdateRule};
+use super::{
+    fused::{BurnOptimizer, UpdateRule},
+    schedulers::IntoScheduler,
+};
 
 /// A configuration that an optimizer can be made from: one of Burn's optimizer configurations.
 // The table in `fused/mod.rs` implements it for all that update one parameter at a time.
@@ -194,6 +197,25 @@ impl TorchDefaults for MomentumConfig {
 pub trait IntoLearningRate {
     /// Converts the rate.
     fn into_learning_rate(self) -> f64;
+}
+
+/// The unit in which a schedule `S` advances, which no schedule knows. With another `Self` than that
+/// of [`IntoLearningRate`], the compiler prints this message and not that one.
+#[diagnostic::on_unimplemented(
+    message = "the schedule `{S}` needs an `interval`",
+    label = "does it advance at each optimizer step, or at the end of each epoch?",
+    note = "write `interval = step` or `interval = epoch` after `lr = …`"
+)]
+#[doc(hidden)]
+pub trait IntervalOf<S> {}
+
+impl<S: IntoScheduler> IntoLearningRate for S
+where
+    (): IntervalOf<S>,
+{
+    fn into_learning_rate(self) -> f64 {
+        f64::NAN
+    }
 }
 
 impl IntoLearningRate for f64 {

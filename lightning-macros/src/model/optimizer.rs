@@ -137,7 +137,15 @@ impl Optimizer {
             "lr" => self.lr = Some(value),
             "interval" => self.interval = read_interval(&value, diagnostics),
             "frequency" => self.frequency = Some((key, value)),
-            "monitor" => self.monitor = Some((key, value)),
+            "monitor" => {
+                if let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) = &value {
+                    diagnostics
+                        .error(name, format!("`monitor` must be a logged variable, found `{}`", text_of(name)))
+                        .help(format!("write `monitor = {}`, without quotes", name.value()))
+                        .emit();
+                }
+                self.monitor = Some((key, value));
+            }
             "strict" => self.strict = Some((key, value)),
             "name" => match word(&value) {
                 Some(name) if self.field.is_none() => self.name = Some(name.clone()),

@@ -6,6 +6,7 @@ use syn::{
 
 use super::{
     field::{Field, read_field},
+    field_types::correct_field_type,
     optimizer::Optimizer,
     role::Role,
 };
@@ -119,6 +120,9 @@ impl StructModel {
             keep.push(!(generic || twice));
             seen.push(field.ident.clone());
             modernize(&mut field.ty);
+            if matches!(field.roles.first().map(|role| &role.role), Some(Role::State | Role::Skipped)) {
+                correct_field_type(&mut field.ty);
+            }
         }
         let mut kept = keep.iter();
         self.fields.retain(|_| kept.next().copied().unwrap_or(true));

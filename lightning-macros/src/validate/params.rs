@@ -60,10 +60,11 @@ pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
         }
         let all_needed = hook.kind == Kind::Init;
         for missing in hook.params.iter().filter(|param| all_needed && !seen.contains(&param.name)) {
+            let name = type_name(model);
             diagnostics
                 .error(&method.sig.ident, format!("missing parameter `{}` of `{}`", missing.name, hook.name))
-                .expected(format!("`{}`", hook.signature()))
-                .help(format!("add `{}`", missing.text()))
+                .expected(format!("`{}`", hook.signature_of(&name)))
+                .help(format!("add `{}`", missing.text().replace('…', &name)))
                 .emit();
         }
     }
@@ -128,6 +129,14 @@ fn check_one_batch(method: &Method, hook: &HookDef, diagnostics: &Diagnostics) -
     true
 }
 
+/// The name of the struct, for names such as `NetHparams`.
+pub(super) fn type_name(model: &ImplModel) -> String {
+    match &*model.item.self_ty {
+        Type::Path(path) => path.path.segments.last().map(|last| plain(&last.ident)).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
 fn typed(input: &FnArg) -> Option<&syn::PatType> {
     match input {
         FnArg::Typed(typed) => Some(typed),
@@ -188,7 +197,7 @@ pub(super) fn check_batches(model: &ImplModel, diagnostics: &Diagnostics) {
         match &method.params.batch {
             None => diagnostics
                 .error(&method.sig.ident, format!("`{}` must take a batch, found none", hook.name))
-                .expected(format!("`{}`", hook.signature()))
+                .expected(format!("`{}`", hook.signature_of(&type_name(model))))
                 .help("add `batch: B`, where `B` is the batch type of the loader")
                 .emit(),
             Some(ty @ Type::Reference(reference)) => diagnostics

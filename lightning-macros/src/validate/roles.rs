@@ -8,8 +8,9 @@ use syn::{
 use crate::{
     diagnostics::Diagnostics,
     hooks::Owner,
-    model::{Field, Role, RoleAttr, StructModel},
+    model::{Field, Role, RoleAttr, StructModel, correct_field_type},
     parse::{name_of, word},
+    text::text_of,
 };
 
 /// `#[hparam] #[state] x: T`
@@ -152,6 +153,26 @@ impl<'ast> Visit<'ast> for Uses {
 
     /// Has another `self`.
     fn visit_item(&mut self, _: &'ast syn::Item) {}
+}
+
+/// `#[state(skip)] x: Rc<f64>`
+pub(super) fn check_field_types(model: &StructModel, diagnostics: &Diagnostics) {
+    if model.owner == Owner::Data {
+        return;
+    }
+    for field in &model.fields {
+        if !matches!(model.role(field), Some(Role::State | Role::Skipped)) {
+            continue;
+        }
+        for unfit in correct_field_type(&mut field.ty.clone()) {
+            let found = text_of(&unfit.ty);
+            diagnostics
+                .error(&unfit.ty, format!("a field of a module must be `{}`, found `{found}`", unfit.lacks))
+                .note("a module is copied and sent to other threads")
+                .help(unfit.help)
+                .emit();
+        }
+    }
 }
 
 /// `#[frozen] #[hparam] x: T`

@@ -12,6 +12,7 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     roles::check_every_role,
     roles::check_expressions,
     roles::check_scope,
+    roles::check_field_types,
     roles::check_frozen,
     roles::check_precision,
     burn_attrs::check_module_attrs,

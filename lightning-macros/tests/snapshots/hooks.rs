@@ -15,8 +15,14 @@ impl<A: Activation> Net<A> {
     #[cfg(feature = "val")]
     fn validation_step(&self, batch: Pair, _dataloader_idx: usize) {
         let (first, second) = self.errors(batch);
-        ::lightning_core::__private::log_weighted::<Self, _, _>(0, &first, batch.len());
-        ::lightning_core::__private::log_weighted::<Self, _, _>(1, &second, batch.len());
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+        >(0, &first, ::lightning_core::__private::log_weight(batch.len()));
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+        >(1, &second, ::lightning_core::__private::log_weight(batch.len()));
     }
     fn predict_step(&self, batch: Tensor<2>) -> anyhow::Result<Vec<f32>> {
         todo!()
@@ -181,9 +187,7 @@ const _: () = {
     }
     #[automatically_derived]
     impl<A: Activation> __p::TrainingStep for Net<A> {
-        const AGAIN: __p::Again<Self::TrainBatch> = |batch| __p::Option::Some(
-            __p::Clone::clone(batch),
-        );
+        const AGAIN: __p::Again<Self::TrainBatch> = __p::kept_batch;
         fn run_training_step(
             &self,
             _step: usize,

@@ -34,7 +34,7 @@ fn wrong_receivers() {
             = help: write `&mut self`
 
             `init` must not take `self`, found `&self`
-            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
             = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name"#]],
     );
 }
@@ -123,7 +123,7 @@ fn wrong_parameters() {
             = help: remove `stage`
 
             missing parameter `device` of `init`
-            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
             = help: add `device: &Device`"#]],
     );
 }
