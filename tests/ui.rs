@@ -71,10 +71,14 @@ const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
         5,
         "Burn's derive requires `Debug`, `Module`, `ModuleDisplay` and `Clone` separately",
     ),
+    ("c14_fields/own_fields_struct", 2, "rustc also checks the fields of the struct that it takes for the other"),
+    ("c14_fields/state_without_debug", 2, "Burn's derive requires `Debug` again"),
+    ("c15_hparams/own_derived_struct_of_the_name", 4, "the two structs of one name have each derive twice"),
     ("c15_hparams/not_serde", 3, "serde's derive requires `Serialize` once, and `Deserialize` for lists and for maps"),
     ("c15_hparams/not_serde_in_data", 3, "as above"),
     ("c15_hparams/not_serde_without_default", 4, "as above, and again for the missing field"),
     ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc also checks"),
+    ("c18_older_burn/kinds_of_a_batch", 6, "as above"),
     ("c18_older_burn/targets", 2, "as above"),
 ];
 

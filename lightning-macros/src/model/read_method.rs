@@ -172,11 +172,13 @@ fn read_step_attrs(
     for attr in attrs {
         let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
         match name_of(attr).as_str() {
-            "training_step" if matches!(meant, Meant::Hook(hook) if std::ptr::eq(hook, MANUAL_STEP)) => diagnostics
-                .error(attr.path(), "`#[training_step]` cannot be combined with `#[manual_optimization]`")
-                .help("remove one of the two")
-                .emit(),
             "training_step" if binding.is_none() => {
+                if matches!(meant, Meant::Hook(hook) if std::ptr::eq(hook, MANUAL_STEP)) {
+                    diagnostics
+                        .error(attr.path(), "`#[training_step]` cannot be combined with `#[manual_optimization]`")
+                        .help("remove one of the two")
+                        .emit();
+                }
                 let reported = report_other_meaning(attr, meant, name, diagnostics);
                 if reported && matches!(meant, Meant::Hook(_)) {
                     // It is checked as the hook of its name.
