@@ -10,10 +10,7 @@ use burn::{
     },
 };
 
-use super::{
-    fused::{BurnOptimizer, UpdateRule},
-    schedulers::IntoScheduler,
-};
+use super::fused::{BurnOptimizer, UpdateRule};
 
 /// A configuration that an optimizer can be made from: one of Burn's optimizer configurations.
 // The table in `fused/mod.rs` implements it for all that update one parameter at a time.
@@ -189,33 +186,14 @@ impl TorchDefaults for MomentumConfig {
 
 /// A learning rate for `lr = …` without `interval`: an `f64` or `f32`.
 #[diagnostic::on_unimplemented(
-    message = "a learning rate must be a number, found `{Self}`",
-    label = "expected a number",
-    note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; a schedule also needs \
-            `interval = step` or `interval = epoch`"
+    message = "`lr` without an `interval` must be a number, found `{Self}`",
+    label = "expected a number, or `interval` beside a schedule",
+    note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; or write `interval = step` or \
+            `interval = epoch` after a schedule"
 )]
 pub trait IntoLearningRate {
     /// Converts the rate.
     fn into_learning_rate(self) -> f64;
-}
-
-/// The unit in which a schedule `S` advances, which no schedule knows. With another `Self` than that
-/// of [`IntoLearningRate`], the compiler prints this message and not that one.
-#[diagnostic::on_unimplemented(
-    message = "the schedule `{S}` needs an `interval`",
-    label = "does it advance at each optimizer step, or at the end of each epoch?",
-    note = "write `interval = step` or `interval = epoch` after `lr = …`"
-)]
-#[doc(hidden)]
-pub trait IntervalOf<S> {}
-
-impl<S: IntoScheduler> IntoLearningRate for S
-where
-    (): IntervalOf<S>,
-{
-    fn into_learning_rate(self) -> f64 {
-        f64::NAN
-    }
 }
 
 impl IntoLearningRate for f64 {
