@@ -55,6 +55,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_hparam_generics", "c14_fields"),
     ("check_hparam_serde", "c14_fields"),
     ("check_one_size", "c16_batch_size"),
+    ("check_variant_sizes", "c16_batch_size"),
     ("check_lifetimes", "c16_batch_size"),
     ("check_struct_shape", "c17_wrong_item"),
     ("check_impl_item", "c17_wrong_item"),

@@ -60,6 +60,8 @@ use crate::{
     params::{DynMapper, MapMode},
 };
 
+/// Declared by `#[log(per_stage)]`, and logged in no stage.
+pub type NNN = Stages<N, N, N>;
 /// Logged in training.
 pub type YNN = Stages<Y, N, N>;
 /// Logged in validation.

@@ -18,6 +18,7 @@ mod read_method;
 mod role;
 mod schedule;
 mod slots;
+mod stage_calls;
 mod struct_model;
 
 pub(crate) use batch::{BatchField, BatchModel, Members};

@@ -61,7 +61,7 @@ impl Directed for Maximize {
 /// The stages of a metric that has a value during `fit`: it is logged in training or validation.
 #[diagnostic::on_unimplemented(
     message = "a metric that is monitored in `fit` must be logged in training or validation",
-    label = "logged in testing only",
+    label = "logged in neither of them",
     note = "monitor a metric of `training_step`, `validation_step` or their hooks"
 )]
 pub trait InFit {}

@@ -25,7 +25,7 @@ pub(super) fn expand_inherent(model: &ImplModel) -> TokenStream {
             Direction::Undirected => quote!(Undirected),
         };
         let stages: String = [StageDef::Train, StageDef::Val, StageDef::Test]
-            .map(|stage| if metric.stages.contains(&stage) { 'Y' } else { 'N' })
+            .map(|stage| if metric.stages.contains(&stage) && !metric.unreached { 'Y' } else { 'N' })
             .into_iter()
             .collect();
         let stages = format_ident!("{stages}");

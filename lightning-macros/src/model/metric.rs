@@ -20,6 +20,8 @@ pub(crate) struct Metric {
     pub(crate) options: MetricOptions,
     /// Whether it is from `per_stage`, with adjacent slots for the other stages.
     pub(crate) per_stage: bool,
+    /// Whether no step or hook of the stage of `per_stage` calls the method.
+    pub(crate) unreached: bool,
     /// The methods that log it.
     pub(crate) methods: Vec<String>,
     /// The `#[cfg]`s of each place that logs it.

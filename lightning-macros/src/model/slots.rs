@@ -30,6 +30,7 @@ impl ImplModel {
             }
         }
         self.methods = methods;
+        self.mark_unreached();
     }
 
     /// The slot of a variable: the first of three for `per_stage`, `None` where nothing can be
@@ -69,6 +70,7 @@ impl ImplModel {
             stages: vec![stage],
             options: site.options.resolve(step_by_default),
             per_stage: site.options.per_stage.is_some(),
+            unreached: false,
             methods: vec![method.to_owned()],
             cfgs: vec![site.cfgs.clone()],
         };

@@ -76,7 +76,7 @@ const _: () = {
         ///Key of the metric `val_loss`, logged in `shared`.
         pub const VAL_LOSS: __p::Key<Self, __p::Minimize, __p::NYN> = __p::key(3);
         ///Key of the metric `test_loss`, logged in `shared`.
-        pub const TEST_LOSS: __p::Key<Self, __p::Minimize, __p::NNY> = __p::key(4);
+        pub const TEST_LOSS: __p::Key<Self, __p::Minimize, __p::NNN> = __p::key(4);
         #[cfg(debug_assertions)]
         ///Key of the metric `train_ignored`, logged in `shared`.
         pub const TRAIN_IGNORED: __p::Key<Self, __p::Undirected, __p::YNN> = __p::key(5);
@@ -85,7 +85,7 @@ const _: () = {
         pub const VAL_IGNORED: __p::Key<Self, __p::Undirected, __p::NYN> = __p::key(6);
         #[cfg(debug_assertions)]
         ///Key of the metric `test_ignored`, logged in `shared`.
-        pub const TEST_IGNORED: __p::Key<Self, __p::Undirected, __p::NNY> = __p::key(7);
+        pub const TEST_IGNORED: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(7);
     }
     #[automatically_derived]
     impl<A: Activation> __p::LightningImpl for Net<A> {

@@ -34,17 +34,17 @@ const _: () = {
         ///Key of the metric `val_f1`, logged in `validation_step`.
         pub const VAL_F1: __p::Key<Self, __p::Maximize, __p::NYN> = __p::key(0);
         ///Key of the metric `train_acc`, logged in `shared`.
-        pub const TRAIN_ACC: __p::Key<Self, __p::Undirected, __p::YNN> = __p::key(1);
+        pub const TRAIN_ACC: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(1);
         ///Key of the metric `val_acc`, logged in `shared`.
         pub const VAL_ACC: __p::Key<Self, __p::Undirected, __p::NYN> = __p::key(2);
         ///Key of the metric `test_acc`, logged in `shared`.
-        pub const TEST_ACC: __p::Key<Self, __p::Undirected, __p::NNY> = __p::key(3);
+        pub const TEST_ACC: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(3);
         ///Key of the metric `train_loss`, logged in `shared`.
-        pub const TRAIN_LOSS: __p::Key<Self, __p::Undirected, __p::YNN> = __p::key(4);
+        pub const TRAIN_LOSS: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(4);
         ///Key of the metric `val_loss`, logged in `shared`.
         pub const VAL_LOSS: __p::Key<Self, __p::Undirected, __p::NYN> = __p::key(5);
         ///Key of the metric `test_loss`, logged in `shared`.
-        pub const TEST_LOSS: __p::Key<Self, __p::Undirected, __p::NNY> = __p::key(6);
+        pub const TEST_LOSS: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(6);
     }
     #[automatically_derived]
     impl __p::LightningImpl for Net {

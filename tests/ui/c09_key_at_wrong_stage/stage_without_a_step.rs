@@ -1,0 +1,27 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.shared(batch)
+    }
+    fn shared(&self, batch: Tensor<2>) -> Tensor<1> {
+        #[log(per_stage, minimize)]
+        let loss = self.layer.forward(batch).mean();
+        loss
+    }
+}
+
+fn main() {
+    let _ = EarlyStopping::new(Net::TRAIN_LOSS);
+    let _ = EarlyStopping::new(Net::VAL_LOSS);
+}
