@@ -200,9 +200,6 @@ const _: () = {
         }
     }
 };
-::core::compile_error! {
-    "each variant of a batch must have a size, found none in `End`\n= note: a mean over an epoch is weighted by the number of samples\n= help: add a tensor, or a number of samples: `End(#[batch(size)] usize)`"
-}
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
@@ -211,16 +208,176 @@ const _: () = {
     impl __p::Batch for Mixed {
         const SIZED: bool = true;
         fn batch_size(&self) -> __p::Option<usize> {
-            ::core::unreachable!()
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    __p::first_size([
+                        <Tensor<4> as __p::Batch>::batch_size(__lightning_images),
+                    ])
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    __p::first_size([
+                        <Tensor<4> as __p::Batch>::batch_size(__lightning_0),
+                    ])
+                }
+                Self::End { 0: __lightning_0 } => {
+                    __p::Option::Some(__p::BatchLen::batch_len(__lightning_0))
+                }
+            }
         }
         fn to_device(self, device: &__p::Device) -> Self {
-            ::core::unreachable!()
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    Self::Labelled {
+                        images: <Tensor<
+                            4,
+                        > as __p::Batch>::to_device(__lightning_images, device),
+                        names: __lightning_names,
+                    }
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    Self::Plain {
+                        0: <Tensor<4> as __p::Batch>::to_device(__lightning_0, device),
+                    }
+                }
+                Self::End { 0: __lightning_0 } => {
+                    Self::End {
+                        0: <usize as __p::Batch>::to_device(__lightning_0, device),
+                    }
+                }
+            }
         }
         fn cast(self, dtype: __p::FloatDType) -> Self {
-            ::core::unreachable!()
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    Self::Labelled {
+                        images: <Tensor<
+                            4,
+                        > as __p::Batch>::cast(__lightning_images, dtype),
+                        names: __lightning_names,
+                    }
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    Self::Plain {
+                        0: <Tensor<4> as __p::Batch>::cast(__lightning_0, dtype),
+                    }
+                }
+                Self::End { 0: __lightning_0 } => {
+                    Self::End {
+                        0: <usize as __p::Batch>::cast(__lightning_0, dtype),
+                    }
+                }
+            }
         }
         fn stage(self, device: &__p::Device) -> Self {
-            ::core::unreachable!()
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    Self::Labelled {
+                        images: <Tensor<
+                            4,
+                        > as __p::Batch>::stage(__lightning_images, device),
+                        names: __lightning_names,
+                    }
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    Self::Plain {
+                        0: <Tensor<4> as __p::Batch>::stage(__lightning_0, device),
+                    }
+                }
+                Self::End { 0: __lightning_0 } => {
+                    Self::End {
+                        0: <usize as __p::Batch>::stage(__lightning_0, device),
+                    }
+                }
+            }
+        }
+        fn save_batch(&self, name: &str, out: &mut __p::BatchWriter) {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, &out);
+            match self {
+                Self::Labelled {
+                    images: __lightning_images,
+                    names: __lightning_names,
+                } => {
+                    out.variant(name, "Labelled");
+                    <Tensor<
+                        4,
+                    > as __p::Batch>::save_batch(
+                        __lightning_images,
+                        &__p::part(name, "images"),
+                        out,
+                    );
+                    (&__p::HostField::<Vec<String>>::new())
+                        .save_host(__lightning_names, &__p::part(name, "names"), out);
+                }
+                Self::Plain { 0: __lightning_0 } => {
+                    out.variant(name, "Plain");
+                    <Tensor<
+                        4,
+                    > as __p::Batch>::save_batch(
+                        __lightning_0,
+                        &__p::part(name, "0"),
+                        out,
+                    );
+                }
+                Self::End { 0: __lightning_0 } => {
+                    out.variant(name, "End");
+                    out.size_is_declared();
+                    <usize as __p::Batch>::save_batch(
+                        __lightning_0,
+                        &__p::part(name, "0"),
+                        out,
+                    );
+                }
+            }
+        }
+        fn load_batch(name: &str, from: &__p::BatchReader<'_>) -> __p::Result<Self> {
+            #[allow(unused_imports)]
+            use __p::{RefusesHost as _, SavesHost as _};
+            let _ = (name, from);
+            match &*from.variant(name)? {
+                "Labelled" => {
+                    __p::Result::Ok(Self::Labelled {
+                        images: <Tensor<
+                            4,
+                        > as __p::Batch>::load_batch(&__p::part(name, "images"), from)?,
+                        names: (&__p::HostField::<Vec<String>>::new())
+                            .load_host(&__p::part(name, "names"), from)?,
+                    })
+                }
+                "Plain" => {
+                    __p::Result::Ok(Self::Plain {
+                        0: <Tensor<
+                            4,
+                        > as __p::Batch>::load_batch(&__p::part(name, "0"), from)?,
+                    })
+                }
+                "End" => {
+                    __p::Result::Ok(Self::End {
+                        0: <usize as __p::Batch>::load_batch(
+                            &__p::part(name, "0"),
+                            from,
+                        )?,
+                    })
+                }
+                _ => __p::Result::Err(from.refuse::<Self>(name)),
+            }
         }
     }
+    const _: () = __p::assert!(
+        < Mixed as __p::Batch > ::SIZED,
+        "`Mixed` has no batch size\n= help: add a tensor field, or mark a `Vec` of samples or a `usize` count with `#[batch(size)]`"
+    );
 };
