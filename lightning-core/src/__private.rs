@@ -20,9 +20,9 @@ pub use burn::{
 pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
-    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
-    __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
-    __module_methods as module_methods,
+    __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
+    __assert_not_tensor as assert_not_tensor, __misplaced_data_hooks as misplaced_data_hooks,
+    __misplaced_hooks as misplaced_hooks, __module_methods as module_methods,
 };
 pub use crate::{
     batch::{
@@ -465,6 +465,44 @@ macro_rules! __assert_counted {
                 $name,
                 "` has no batch size\n= help: write a tensor type, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
                  to count"
+            )
+        )
+    };
+}
+
+/// Tests at compile time whether a type is a `Result`, whatever its name.
+#[derive(Debug)]
+pub struct ResultProbe<T>(std::marker::PhantomData<T>);
+
+impl<T, E> ResultProbe<std::result::Result<T, E>> {
+    /// A `Result`.
+    pub const IS_RESULT: bool = true;
+}
+
+/// The constant of every other type.
+pub trait NotResult {
+    /// Not a `Result`.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NotResult for ResultProbe<T> {}
+
+/// Requires that what `predict_step` returns is not a `Result` under another name, whose errors
+/// would be kept as predictions.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __assert_not_result {
+    ($ty:ty, $name:literal) => {
+        ::core::assert!(
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::NotResult as _;
+                !<$crate::__private::ResultProbe<$ty>>::IS_RESULT
+            },
+            ::core::concat!(
+                "a `Result` of `predict_step` must be written as `Result`, found `",
+                $name,
+                "`\n= help: write `Result<T>`: the predictions are of type `T`, and an error ends the run"
             )
         )
     };

@@ -256,5 +256,5 @@ pub mod prelude {
     };
     // Traits whose methods are called and whose names are not written.
     #[doc(no_inline)]
-    pub use crate::{TorchDefaults as _, schedulers::IntoScheduler as _};
+    pub use crate::{TorchDefaults as _, schedulers::IntoScheduler as _, trainer::habits::FitsModules as _};
 }

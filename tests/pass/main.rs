@@ -41,6 +41,7 @@ mod patterns;
 mod per_stage;
 mod prelude;
 mod private;
+mod private_hparams;
 mod programs;
 mod qualified_attributes;
 mod raw_identifiers;

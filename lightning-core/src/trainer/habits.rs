@@ -4,6 +4,7 @@
 //! They are written out, because the compiler would show a macro that defines them.
 
 use super::{Trainer, TrainerBuilder};
+use crate::error::Result;
 
 macro_rules! habits {
     ($($trait:ident: $message:literal, $label:literal, $note:literal;)*) => {
@@ -141,4 +142,50 @@ impl<M> TrainerBuilder<M> {
     {
         self
     }
+}
+
+/// The methods of [`Trainer`] for a type that is not a module. The trainer's own have priority, but
+/// exist only for a complete module: without its impl the compiler finds these, which say what is
+/// missing.
+pub trait FitsModules<M> {
+    /// Never called.
+    #[doc(hidden)]
+    fn fit<D>(&mut self, _module: &mut M, _data: D) -> Result<M::Report>
+    where
+        M: Complete,
+    {
+        unreachable!("the trainer's own method has priority")
+    }
+
+    /// Never called.
+    #[doc(hidden)]
+    fn validate<D>(&mut self, _module: &mut M, _data: D) -> Result<M::Report>
+    where
+        M: Complete,
+    {
+        unreachable!("the trainer's own method has priority")
+    }
+
+    /// Never called.
+    #[doc(hidden)]
+    fn test<D>(&mut self, _module: &mut M, _data: D) -> Result<M::Report>
+    where
+        M: Complete,
+    {
+        unreachable!("the trainer's own method has priority")
+    }
+}
+
+impl<M> FitsModules<M> for Trainer<M> {}
+
+/// A module with its struct and its impl.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a lightning module",
+    label = "no `#[lightning_module] impl` for this type",
+    note = "write `#[lightning_module]` on the struct and on the impl with the steps"
+)]
+#[doc(hidden)]
+pub trait Complete {
+    /// A report.
+    type Report;
 }

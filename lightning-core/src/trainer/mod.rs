@@ -2,7 +2,7 @@
 
 mod builder;
 pub(crate) mod devices;
-mod habits;
+pub(crate) mod habits;
 pub(crate) mod plan;
 mod replay;
 pub(crate) mod report;

@@ -6,7 +6,7 @@ use syn::Type;
 
 use super::{any_of, assert_at, user_impl::modernize};
 use crate::{
-    hooks::{HookDef, Kind, StepDef},
+    hooks::{HookDef, Kind, StepDef, StepOutput},
     model::{ImplModel, Method},
     spans::ends,
     text::text_of,
@@ -61,6 +61,32 @@ pub(super) fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
         seen.push(text);
     }
     assertions
+}
+
+/// `const _: () = P::assert_not_result!(Predicted, "Predicted");`: a type of the user may be an alias
+/// of `Result`.
+pub(super) fn expand_not_results(model: &ImplModel) -> Vec<TokenStream> {
+    const PLAIN: &[&str] = &["Tensor", "Vec", "Option", "String", "Box", "usize", "f32", "f64", "bool", "i64"];
+    if !model.item.generics.params.is_empty() {
+        return Vec::new();
+    }
+    let p = model.paths.private();
+    let is_prediction = |method: &&Method| {
+        matches!(method.hook(), Some(HookDef { kind: Kind::Step(StepDef { output: StepOutput::Prediction, .. }), .. }))
+    };
+    let methods = model.methods.iter().filter(is_prediction).filter(|method| !method.is_fallible());
+    let outputs = methods.filter_map(|method| match method.output()? {
+        ty @ Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            (!PLAIN.iter().any(|plain| last.ident == plain)).then_some((method, ty))
+        }
+        _ => None,
+    });
+    let assertions = outputs.map(|(method, ty)| {
+        let text = text_of(ty);
+        assert_at(p, &quote!(assert_not_result), ends(ty).0, &method.cfgs, quote!(#ty, #text))
+    });
+    assertions.collect()
 }
 
 /// The batch type, also of an invalid `batch: &Batch`.

@@ -51,10 +51,11 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
         let vis = respan(vis.to_token_stream(), name.span());
         quote!(#(#cfgs)* #(#docs)* #(#serde)* #default #vis #name: #ty)
     });
-    // A private field of the user's struct needs no doc comment, so its setter has none.
+    // A private field of the user's struct needs no doc comment, so its setter has none, and its
+    // type may be private.
     let rest = match hparams.is_empty() {
         true => quote!(#[derive(::core::default::Default)]),
-        false => quote!(#[allow(missing_docs)] #[must_use]),
+        false => quote!(#[allow(missing_docs, private_interfaces)] #[must_use]),
     };
     quote! {
         #(#cfgs)*

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Ident, Type};
 
 use super::{
-    batch_types::{expand_batch_type, expand_counted},
+    batch_types::{expand_batch_type, expand_counted, expand_not_results},
     builders::{expand_configure, expand_inert_init_module, expand_init_module, implement_configure},
     calls::{known_params, methods_that, parts},
     implement_at,
@@ -45,6 +45,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     }
     items.extend(expand_trains(model));
     items.extend(expand_counted(model));
+    items.extend(expand_not_results(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));
     items.extend(expand_own_loaders(model));

@@ -38,7 +38,7 @@ pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) 
 /// `fn init(…) -> Option<Self>`: the associated type that is made of it would fail in several places.
 pub(super) fn check_init_output(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, hook) in hooks(model).filter(|(_, hook)| hook.kind == Kind::Init) {
-        if method.may_build() {
+        if method.may_build() || method.sig.receiver().is_some() {
             continue;
         }
         let must = format!("`fn {}` must return the module or its fields", hook.name);

@@ -31,6 +31,10 @@ const FROM_CX: &str = "write `cx: &StepContext` and `cx.current_epoch()`";
 /// `fn on_train_epoch_end(&mut self, outputs: Vec<T>)` (C3)
 pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, hook) in hooks(model) {
+        if hook.kind == Kind::Init && method.sig.receiver().is_some() {
+            // The receiver is reported: it may be a method of another meaning.
+            continue;
+        }
         check_param_cfgs(method, hook, diagnostics);
         if check_one_batch(method, hook, diagnostics) {
             continue;

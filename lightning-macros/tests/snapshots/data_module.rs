@@ -8,7 +8,7 @@ pub struct FashionData {
 #[derive(::lightning_core::__private::Serialize)]
 #[derive(::lightning_core::__private::Deserialize)]
 #[serde(crate = "::lightning_core::__private::serde")]
-#[allow(missing_docs)]
+#[allow(missing_docs, private_interfaces)]
 #[must_use]
 pub struct FashionDataHparams {
     pub dir: PathBuf,

@@ -12,7 +12,7 @@ pub struct Digits {
 #[derive(::lightning_core::__private::Serialize)]
 #[derive(::lightning_core::__private::Deserialize)]
 #[serde(crate = "::lightning_core::__private::serde", default)]
-#[allow(missing_docs)]
+#[allow(missing_docs, private_interfaces)]
 #[must_use]
 pub struct DigitsHparams {
     pub hidden: usize,

@@ -24,7 +24,7 @@ where
 #[derive(crate::lightning::__private::Serialize)]
 #[derive(crate::lightning::__private::Deserialize)]
 #[serde(crate = "crate::lightning::__private::serde")]
-#[allow(missing_docs)]
+#[allow(missing_docs, private_interfaces)]
 #[must_use]
 pub(crate) struct MocoHparams {
     /// Which encoder.
