@@ -10,7 +10,7 @@ use crate::{
     fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens, keep_imports},
     hooks::Owner,
     model::{BatchModel, ImplModel, StructModel},
-    parse::{parse_item, parse_macro_args},
+    parse::{Parsed, parse_item, parse_macro_args, repair},
     paths::Paths,
     validate::{
         check_impl_attributes, check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct,
@@ -30,11 +30,17 @@ pub(crate) fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[derive(Batch)]`
 pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
-    let input: DeriveInput = match syn::parse2(input) {
+    let input: DeriveInput = match syn::parse2(input.clone()) {
         Ok(input) => input,
         Err(error) => {
-            diagnostics.syntax(error);
-            return diagnostics.finish().unwrap_or_default();
+            let Some(Item::Struct(item)) = repair(input) else {
+                diagnostics.syntax(error);
+                return diagnostics.finish().unwrap_or_default();
+            };
+            // Drops the errors, as in `repaired_side`.
+            let expansion = fall_back_batch(&BatchModel::new(item.into(), &diagnostics));
+            diagnostics.finish();
+            return expansion;
         }
     };
     let model = BatchModel::new(input, &diagnostics);
@@ -46,11 +52,20 @@ pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
 fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
     let paths = parse_macro_args(args, owner.attribute(), &diagnostics);
-    let expansion = match parse_item(item.clone(), &diagnostics) {
-        None => fall_back_tokens(item.clone()),
-        Some(Item::Struct(item)) => struct_side(owner, paths, item, &diagnostics),
-        Some(Item::Impl(item)) => impl_side(owner, paths, item, &diagnostics),
-        Some(other) => {
+    let (expansion, repaired) = match parse_item(item.clone(), &diagnostics) {
+        None => (fall_back_tokens(item.clone()), false),
+        Some(Parsed::Whole(item)) => (item_side(owner, paths, item, &diagnostics), false),
+        Some(Parsed::Repaired(item)) => (repaired_side(owner, paths, item), true),
+    };
+    let imports = (repaired || !diagnostics.is_empty()).then(|| keep_imports(&item));
+    finish(diagnostics, quote!(#expansion #imports))
+}
+
+fn item_side(owner: Owner, paths: Paths, item: Item, diagnostics: &Diagnostics) -> TokenStream {
+    match item {
+        Item::Struct(item) => struct_side(owner, paths, item, diagnostics),
+        Item::Impl(item) => impl_side(owner, paths, item, diagnostics),
+        other => {
             let attribute = owner.attribute();
             diagnostics
                 .error(head(&other), format!("`#[{attribute}]` must be on a struct or its impl"))
@@ -58,9 +73,30 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
                 .emit();
             fall_back_item(other)
         }
+    }
+}
+
+/// The names and types of an item with a syntax error. What else is wrong with it is reported when
+/// the error is mended.
+fn repaired_side(owner: Owner, paths: Paths, item: Item) -> TokenStream {
+    let unreported = Diagnostics::default();
+    let expansion = match item {
+        Item::Struct(item) if check_struct_shape(owner, &item, &unreported) => {
+            let model = StructModel::new(owner, paths, item, &unreported);
+            validate_struct(&model, &unreported);
+            fall_back_struct(model)
+        }
+        Item::Impl(mut item) if check_impl_item(owner, &item, &unreported) => {
+            check_impl_attributes(&mut item.attrs, &unreported);
+            let model = ImplModel::new(owner, paths, item, &unreported);
+            validate_impl(&model, &unreported);
+            fall_back_impl(&model)
+        }
+        other => fall_back_item(other),
     };
-    let imports = (!diagnostics.is_empty()).then(|| keep_imports(&item));
-    finish(diagnostics, quote!(#expansion #imports))
+    // Drops the errors.
+    unreported.finish();
+    expansion
 }
 
 fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
