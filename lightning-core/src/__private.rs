@@ -14,9 +14,10 @@ pub use std::{
 };
 
 pub use burn::{
-    module::Module,
+    module::{Module, ModuleDisplay},
     tensor::{Device, FloatDType, TensorData},
 };
+pub use lightning_macros::without_bounds;
 pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
@@ -35,7 +36,12 @@ pub use crate::{
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
         LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
         StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
-        build_module, load_from_checkpoint,
+        build_module,
+        generic::{
+            DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
+            assert_module_field, assert_module_param,
+        },
+        load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         misplaced_hooks::{HookNames, ModuleOf, Probed, checks, data_checks, written},

@@ -2,18 +2,22 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Attribute, DeriveInput, Item, ItemStruct};
+use syn::{
+    Attribute, DeriveInput, Ident, Item, ItemStruct, TypeParamBound, WherePredicate, parse::Parser,
+    punctuated::Punctuated,
+};
 
 use crate::{
     diagnostics::Diagnostics,
     expand::{expand_batch, expand_data_impl, expand_data_struct, expand_impl, expand_struct},
     fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens, keep_imports},
     hooks::Owner,
-    model::{BatchModel, ImplModel, StructModel},
+    model::{BatchModel, ImplModel, StructModel, drop_known_bounds},
     parse::{Parsed, parse_item, parse_macro_args, repair},
     paths::Paths,
     validate::{
-        check_impl_attributes, check_impl_item, check_struct_shape, validate_batch, validate_impl, validate_struct,
+        check_impl_attributes, check_impl_item, check_no_lifetimes, check_struct_shape, drop_lifetimes, validate_batch,
+        validate_impl, validate_struct,
     },
 };
 
@@ -99,10 +103,11 @@ fn repaired_side(owner: Owner, paths: Paths, item: Item) -> TokenStream {
     expansion
 }
 
-fn struct_side(owner: Owner, paths: Paths, item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
+fn struct_side(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {
     if !check_struct_shape(owner, &item, diagnostics) {
         return fall_back_item(Item::Struct(item));
     }
+    check_no_lifetimes(owner, &mut item, diagnostics);
     let model = StructModel::new(owner, paths, item, diagnostics);
     validate_struct(&model, diagnostics);
     match (diagnostics.is_empty(), owner) {
@@ -116,10 +121,11 @@ fn impl_side(owner: Owner, paths: Paths, mut item: syn::ItemImpl, diagnostics: &
     if !check_impl_item(owner, &item, diagnostics) {
         return fall_back_item(Item::Impl(item));
     }
+    let borrows = drop_lifetimes(&mut item);
     check_impl_attributes(&mut item.attrs, diagnostics);
     let model = ImplModel::new(owner, paths, item, diagnostics);
     validate_impl(&model, diagnostics);
-    match (diagnostics.is_empty(), owner) {
+    match (diagnostics.is_empty() && !borrows, owner) {
         (false, _) => fall_back_impl(&model),
         (true, Owner::Module) => expand_impl(&model),
         (true, Owner::Data) => expand_data_impl(&model),
@@ -157,6 +163,27 @@ fn head(item: &Item) -> TokenStream {
 fn finish(diagnostics: Diagnostics, expansion: TokenStream) -> TokenStream {
     let errors = diagnostics.finish();
     quote!(#errors #expansion)
+}
+
+/// `#[without_bounds(M, N)]`: the struct without the predicates that name a trait of the runtime,
+/// and without the bounds of some parameters that each module or data has.
+pub(crate) fn without_bounds(args: TokenStream, item: TokenStream) -> TokenStream {
+    let params = Punctuated::<Ident, syn::Token![,]>::parse_terminated.parse2(args);
+    let (Ok(params), Ok(mut item_struct)) = (params, syn::parse2::<ItemStruct>(item.clone())) else { return item };
+    if let Some(clause) = item_struct.generics.where_clause.take() {
+        let is_ours = |bound: &TypeParamBound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.iter().any(|segment| segment.ident == "__private"),
+            _ => false,
+        };
+        let written = clause.predicates.into_iter().filter(|predicate| match predicate {
+            WherePredicate::Type(predicate) => !predicate.bounds.iter().any(is_ours),
+            _ => true,
+        });
+        item_struct.generics.make_where_clause().predicates.extend(written);
+    }
+    let params: Vec<&Ident> = params.iter().collect();
+    drop_known_bounds(&mut item_struct.generics, &params);
+    quote!(#item_struct)
 }
 
 /// `#[optimizer(…)]` as a macro of its own: rustc calls it only if it is above

@@ -150,6 +150,13 @@ pub fn with_hooks(input: TokenStream) -> TokenStream {
     hooks::with_hooks(input.into()).into()
 }
 
+/// Removes the bounds of a struct that only the derives above it need.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn without_bounds(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::without_bounds(args.into(), item.into()).into()
+}
+
 /// The optimizer of a module: `#[optimizer(config, lr = expr)]`, below `#[lightning_module]` on the
 /// struct.
 ///

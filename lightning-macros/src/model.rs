@@ -2,6 +2,7 @@
 
 mod batch;
 mod binding;
+mod bounds;
 mod conflict;
 mod field;
 mod group;
@@ -21,6 +22,7 @@ mod struct_model;
 
 pub(crate) use batch::{BatchField, BatchModel, Members};
 pub(crate) use binding::Binding;
+pub(crate) use bounds::{Bounds, drop_known_bounds};
 pub(crate) use conflict::ConflictKind;
 pub(crate) use field::Field;
 pub(crate) use group::GroupArg;

@@ -10,6 +10,7 @@ mod data_without_fields;
 mod enum_batch;
 mod fallible_expressions;
 mod fallible_init;
+mod generic_bounds;
 mod generics;
 mod hand_written_init;
 mod hooks_elsewhere;

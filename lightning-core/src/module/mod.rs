@@ -5,6 +5,7 @@ pub(crate) mod context;
 mod def;
 pub(crate) mod erased;
 mod fit_context;
+pub(crate) mod generic;
 mod lightning_module;
 pub(crate) mod log;
 mod loss;

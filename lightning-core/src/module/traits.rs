@@ -43,10 +43,6 @@ pub trait LightningStruct: Module + 'static {
     /// Returns the current values of the hyperparameters.
     fn hparams(&self) -> Self::Hparams;
 
-    /// Requires `fn init` in the impl if no field has `#[init(…)]`. It is never called.
-    #[doc(hidden)]
-    fn __lightning_built() {}
-
     /// Freezes the `#[frozen]` fields of a module that `fn init` has built.
     #[doc(hidden)]
     fn __lightning_freeze(&mut self) {}

@@ -31,7 +31,7 @@ pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
         return TokenStream::new();
     }
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
 }
 
@@ -43,7 +43,7 @@ pub(super) fn expand_python_fields(model: &StructModel) -> impl Iterator<Item = 
     own.map(move |(field, name)| {
         let (Field { ident, cfgs, .. }, ty) = (field, expand_type(model, field));
         let owner = &model.item.ident;
-        let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+        let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
         quote! {
             #(#cfgs)*
             #[automatically_derived]

@@ -45,7 +45,7 @@ pub(super) fn expand_inert_optimizers(model: &StructModel) -> Vec<TokenStream> {
 fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let names = model.optimizers.iter().map(Optimizer::name);
     let trained = model.optimizers.iter().filter(|optimizer| is_named(optimizer)).map(|optimizer| {
         let (hash, span) = (name_hash(&optimizer.name()), attribute_span(optimizer));
@@ -85,7 +85,7 @@ fn attribute_span(optimizer: &Optimizer) -> Span {
 fn expand_declarations(model: &StructModel) -> Vec<TokenStream> {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let mut hashes: Vec<u64> = model.optimizers.iter().map(|optimizer| name_hash(&optimizer.name())).collect();
     hashes.sort_unstable();
     hashes.dedup();

@@ -1,10 +1,12 @@
 //! The struct side: fields and optimizers.
 
 use syn::{
-    Attribute, Expr, GenericParam, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated, visit::Visit,
+    Attribute, Expr, GenericParam, Generics, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated,
+    visit::Visit,
 };
 
 use super::{
+    bounds::closed,
     field::{FIELD_ATTRS, Field, read_field},
     optimizer::Optimizer,
     role::Role,
@@ -28,6 +30,9 @@ pub(crate) struct StructModel {
     pub(crate) paths: Paths,
     /// The struct without our attributes; fields keep all others.
     pub(crate) item: ItemStruct,
+    /// The generics of its impls; those of a module with type parameters require that it is
+    /// declared.
+    pub(crate) generics: Generics,
     /// Its `#[cfg]`s, which are repeated on all generated items.
     pub(crate) cfgs: Vec<Attribute>,
     /// The named fields, in order.
@@ -61,7 +66,11 @@ impl StructModel {
             let ident = field.ident.as_ref();
             optimizers.extend(on_field.into_iter().filter_map(|attr| Optimizer::read(owner, attr, ident, diagnostics)));
         }
-        Self { owner, paths, item, cfgs, fields, optimizers }
+        let generics = match owner {
+            Owner::Module => closed(&item, paths.outer()),
+            Owner::Data => item.generics.clone(),
+        };
+        Self { owner, paths, item, generics, cfgs, fields, optimizers }
     }
 
     /// The hyperparameters with their defaults.

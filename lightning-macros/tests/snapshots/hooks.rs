@@ -1,4 +1,7 @@
-impl<A: Activation> Net<A> {
+impl<A: Activation> Net<A>
+where
+    Net<A>: ::lightning_core::__private::DeclaredModule,
+{
     fn init(hparams: &NetHparams, device: &Device) -> Result<Self> {
         todo!()
     }
@@ -58,7 +61,10 @@ impl<A: Activation> Net<A> {
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
     use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
-    impl<A: Activation> Net<A> {
+    impl<A: Activation> Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         #[cfg(feature = "val")]
         ///Key of the metric `first`, logged in `validation_step`.
         pub const FIRST: __p::Key<Self, __p::Undirected, __p::NYN> = __p::key(0);
@@ -82,7 +88,10 @@ const _: () = {
         pub const TEST_IGNORED: __p::Key<Self, __p::Undirected, __p::NNY> = __p::key(7);
     }
     #[automatically_derived]
-    impl<A: Activation> __p::LightningImpl for Net<A> {
+    impl<A: Activation> __p::LightningImpl for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         const __LIGHTNING_DECLARED: () = __p::declared::<Self>();
         type Builder = __p::TrainerBuilder<Self>;
         type TrainBatch = Pair;
@@ -180,7 +189,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<A: Activation> __p::TrainingStep for Net<A> {
+    impl<A: Activation> __p::TrainingStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         const AGAIN: __p::Again<Self::TrainBatch> = |batch| __p::Option::Some(
             __p::Clone::clone(batch),
         );
@@ -205,7 +217,10 @@ const _: () = {
     }
     #[cfg(feature = "val")]
     #[automatically_derived]
-    impl<A: Activation> __p::ValidationStep for Net<A> {
+    impl<A: Activation> __p::ValidationStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         fn run_validation_step(
             &self,
             batch: Self::ValBatch,
@@ -248,7 +263,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<A: Activation> __p::PredictStep for Net<A> {
+    impl<A: Activation> __p::PredictStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         type Output = <anyhow::Result<Vec<f32>> as __p::FallibleOutput>::Output;
         fn run_predict_step(
             &self,
@@ -265,9 +283,15 @@ const _: () = {
     impl<
         A: Activation,
         const __LIGHTNING_NAME: u64,
-    > __p::TrainsOptimizer<__LIGHTNING_NAME> for Net<A> {}
+    > __p::TrainsOptimizer<__LIGHTNING_NAME> for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {}
     #[automatically_derived]
-    impl<A: Activation> __p::InitModule for Net<A> {
+    impl<A: Activation> __p::InitModule for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         type Built = <Result<Self> as __p::InitOutput<Self>>::Built;
         fn init_module(
             hparams: <Self as __p::LightningStruct>::Hparams,
