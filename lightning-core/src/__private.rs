@@ -419,9 +419,12 @@ impl<T> NotBatch for BatchProbe<T> {}
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_counted {
-    ($ty:ty) => {
+    ($ty:ty) => {{
+        // An unknown type is reported again as an argument of another, and only there with other
+        // words.
+        type Asserted = $ty;
         ::core::assert!(
-            <$crate::__private::BatchProbe<$ty>>::COUNTED,
+            <$crate::__private::BatchProbe<Asserted>>::COUNTED,
             ::core::concat!(
                 "`",
                 ::core::stringify!($ty),
@@ -429,16 +432,17 @@ macro_rules! __assert_counted {
                  to count"
             )
         )
-    };
+    }};
 }
 
 /// Requires that a module field is not a bare tensor. [`NotTensor`] must be in scope.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_not_tensor {
-    ($ty:ty, $field:literal) => {
+    ($ty:ty, $field:literal) => {{
+        type Asserted = $ty;
         ::core::assert!(
-            !<$crate::__private::TensorProbe<$ty>>::IS_TENSOR,
+            !<$crate::__private::TensorProbe<Asserted>>::IS_TENSOR,
             ::core::concat!(
                 "field `",
                 $field,
@@ -447,5 +451,5 @@ macro_rules! __assert_not_tensor {
                  that is trained"
             )
         )
-    };
+    }};
 }

@@ -13,7 +13,7 @@ use crate::{
     fallback::{fall_back_batch, fall_back_impl, fall_back_item, fall_back_struct, fall_back_tokens, keep_imports},
     hooks::Owner,
     model::{BatchModel, ImplModel, StructModel, drop_known_bounds},
-    parse::{Parsed, parse_item, parse_macro_args, repair},
+    parse::{Parsed, name_of, parse_item, parse_macro_args, repair},
     paths::Paths,
     validate::{
         check_impl_attributes, check_impl_item, check_no_lifetimes, check_struct_shape, drop_lifetimes, validate_batch,
@@ -205,15 +205,22 @@ pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
         Some(place) => item_struct.attrs.insert(place + 1, syn::parse_quote!(#[optimizer(#args)])),
         None => {
             let name = &item_struct.ident;
+            // rustc reports a misspelled attribute.
+            let is_near = |attr: &Attribute| name_of(attr).starts_with("lightning");
+            if item_struct.attrs.iter().any(is_near) {
+                item_struct.attrs.retain(|attr| !is_near(attr));
+                item_struct.attrs.insert(0, syn::parse_quote!(#[optimizer(#args)]));
+                return lightning_module(TokenStream::new(), quote!(#item_struct));
+            }
             diagnostics
                 .error(name, format!("`#[optimizer]` needs `#[lightning_module]`, found none on `{name}`"))
                 .help("write `#[lightning_module]` above `#[optimizer(…)]`")
                 .emit();
-            // Without `#[lightning_module]` rustc would report these as unknown attributes.
-            for field in &mut item_struct.fields {
-                let ours = ["init", "hparam", "buffer", "state", "frozen"];
-                field.attrs.retain(|attr| !ours.iter().any(|name| attr.path().is_ident(name)));
-            }
+            let error = diagnostics.finish();
+            // As if it were there, so that its absence is reported once.
+            item_struct.attrs.insert(0, syn::parse_quote!(#[optimizer(#args)]));
+            let module = lightning_module(TokenStream::new(), quote!(#item_struct));
+            return quote!(#error #module);
         }
     }
     let error = diagnostics.finish();

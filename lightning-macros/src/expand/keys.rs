@@ -17,7 +17,9 @@ use crate::{
 /// ```
 pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
-    let keys = module_fields(model).map(|field| {
+    // A field without a role, which is reported, may be one.
+    let may_be_module = |field: &&Field| matches!(model.role(field), Some(Role::Module(_)) | None);
+    let keys = model.fields.iter().filter(may_be_module).map(|field| {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));

@@ -2,11 +2,11 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{ImplItem, Type, visit_mut::VisitMut};
+use syn::{FnArg, ImplItem, ReceiverKind, Type, visit_mut::VisitMut};
 
 use super::own_keys::own_keys;
 use crate::{
-    hooks::Owner,
+    hooks::{Owner, Receiver},
     model::{ImplModel, LogForm, Method, expand_placeholders},
     parse::modern_tensor,
     paths::{constant_ident, plain},
@@ -75,6 +75,7 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     });
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
         drop_python_bodies(model, &mut parsed);
+        correct_signatures(model, &mut parsed);
         drop_colliding(model, &mut parsed);
         modernize(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
@@ -89,6 +90,32 @@ fn drop_python_bodies(model: &ImplModel, item: &mut syn::ItemImpl) {
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
             function.attrs.push(syn::parse_quote!(#[allow(unused)]));
             function.block = syn::parse_quote!({ ::core::unreachable!() });
+        }
+    }
+}
+
+/// Gives hooks the receiver and the batch that they must have: others are reported, and rustc would
+/// report the body again.
+fn correct_signatures(model: &ImplModel, item: &mut syn::ItemImpl) {
+    for method in &model.methods {
+        let (Some(hook), Some(ImplItem::Fn(function))) = (method.hook(), item.items.get_mut(method.index)) else {
+            continue;
+        };
+        for input in &mut function.sig.inputs {
+            match input {
+                FnArg::Receiver(receiver) => {
+                    let shared = matches!(receiver.kind, ReceiverKind::Reference(_, _, None));
+                    if shared && matches!(hook.receiver, Receiver::Mut) {
+                        *input = syn::parse_quote!(&mut self);
+                    }
+                }
+                FnArg::Typed(typed) => {
+                    let Type::Reference(reference) = &*typed.ty else { continue };
+                    if method.params.batch.as_ref() == Some(&*typed.ty) {
+                        typed.ty = reference.elem.clone();
+                    }
+                }
+            }
         }
     }
 }

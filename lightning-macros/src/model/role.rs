@@ -39,11 +39,15 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
         "buffer" => Role::Buffer(parse_expr(&attr, diagnostics)),
         "hparam" => {
             let known: &[(&str, &str)] = &[("default", "default = …")];
+            let before = diagnostics.len();
             let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);
-            Role::Hparam(args.into_iter().find_map(|arg| match arg {
+            let default = args.into_iter().find_map(|arg| match arg {
                 Arg::Value(_, value) => Some(value),
                 _ => None,
-            }))
+            });
+            // A reported option is most likely a default, which the program then relies on.
+            let reported = diagnostics.len() > before;
+            Role::Hparam(default.or_else(|| reported.then(|| syn::parse_quote!(::core::unreachable!()))))
         }
         "state" => {
             let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);
