@@ -11,6 +11,7 @@ use crate::{
     parse::modern_tensor,
     paths::{constant_ident, plain},
     python_hints::read_fields,
+    text::text_of,
 };
 
 pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
@@ -111,7 +112,7 @@ fn correct_signatures(model: &ImplModel, item: &mut syn::ItemImpl) {
                 }
                 FnArg::Typed(typed) => {
                     let Type::Reference(reference) = &*typed.ty else { continue };
-                    if method.params.batch.as_ref() == Some(&*typed.ty) {
+                    if method.params.batch.as_ref().is_some_and(|batch| text_of(batch) == text_of(&typed.ty)) {
                         typed.ty = reference.elem.clone();
                     }
                 }
