@@ -70,6 +70,9 @@ const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
     ("c15_hparams/not_serde", 3, "serde's derive requires `Serialize` once, and `Deserialize` for lists and for maps"),
     ("c15_hparams/not_serde_in_data", 3, "as above"),
     ("c15_hparams/not_serde_without_default", 4, "as above, and again for the missing field"),
+    ("c21_syntax/fn_without_parameters", 2, "rustc reports the missing parameters and the missing body"),
+    ("c21_syntax/half_typed_field", 2, "rustc reports the missing name and the missing `;`"),
+    ("c21_syntax/method_of_a_data_module", 2, "as above"),
     ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc also checks"),
     ("c18_older_burn/targets", 2, "as above"),
 ];

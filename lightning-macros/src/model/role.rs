@@ -47,7 +47,7 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
             });
             // A reported option is most likely a default, which the program then relies on.
             let reported = diagnostics.len() > before;
-            Role::Hparam(default.or_else(|| reported.then(|| syn::parse_quote!(::core::unreachable!()))))
+            Role::Hparam(default.or_else(|| reported.then(|| syn::parse_quote!(::core::option::Option::None.unwrap()))))
         }
         "state" => {
             let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);
