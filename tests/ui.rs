@@ -16,6 +16,8 @@ const COVERED: &[(&str, &str)] = &[
     ("check_receivers", "c02_receiver"),
     ("check_qualifiers", "c02_receiver"),
     ("check_params", "c03_parameters"),
+    ("check_param_cfgs", "c03_parameters"),
+    ("check_one_batch", "c03_parameters"),
     ("check_lent", "c03_parameters"),
     ("check_batches", "c03_parameters"),
     ("check_python_hints", "c03_parameters"),
@@ -44,6 +46,8 @@ const COVERED: &[(&str, &str)] = &[
     ("check_one_role", "c14_fields"),
     ("check_every_role", "c14_fields"),
     ("check_expressions", "c14_fields"),
+    ("check_scope", "c14_fields"),
+    ("check_field_types", "c14_fields"),
     ("check_frozen", "c14_fields"),
     ("check_precision", "c14_fields"),
     ("check_module_attrs", "c14_fields"),
@@ -55,6 +59,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_lifetimes", "c16_batch_size"),
     ("check_struct_shape", "c17_wrong_item"),
     ("check_impl_item", "c17_wrong_item"),
+    ("check_self_type", "c17_wrong_item"),
     ("check_burn_types", "c18_older_burn"),
     ("check_tensors", "c18_older_burn"),
 ];
@@ -67,6 +72,9 @@ const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
         5,
         "Burn's derive requires `Debug`, `Module`, `ModuleDisplay` and `Clone` separately",
     ),
+    ("c14_fields/own_fields_struct", 2, "rustc also checks the fields of the struct that it takes for the other"),
+    ("c14_fields/state_without_debug", 2, "Burn's derive requires `Debug` again"),
+    ("c15_hparams/own_derived_struct_of_the_name", 4, "the two structs of one name have each derive twice"),
     ("c15_hparams/not_serde", 3, "serde's derive requires `Serialize` once, and `Deserialize` for lists and for maps"),
     ("c15_hparams/not_serde_in_data", 3, "as above"),
     ("c15_hparams/not_serde_without_default", 4, "as above, and again for the missing field"),
@@ -74,6 +82,7 @@ const REPEATED_BY_OTHERS: &[(&str, usize, &str)] = &[
     ("c21_syntax/half_typed_field", 2, "rustc reports the missing name and the missing `;`"),
     ("c21_syntax/method_of_a_data_module", 2, "as above"),
     ("c18_older_burn/batch", 2, "a derive cannot change the item, which rustc also checks"),
+    ("c18_older_burn/kinds_of_a_batch", 6, "as above"),
     ("c18_older_burn/targets", 2, "as above"),
 ];
 

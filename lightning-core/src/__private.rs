@@ -26,11 +26,13 @@ pub use crate::{
     __module_methods as module_methods,
 };
 pub use crate::{
-    batch::{Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, first_size},
+    batch::{
+        Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, StepBatch, first_size,
+    },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
-    metrics::{Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
+    metrics::{LogValue, Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
@@ -59,6 +61,7 @@ pub use crate::{
 use std::ops::ControlFlow;
 
 use crate::{
+    metrics::LoggedValue,
     module::StartsTrainer,
     params::{DynMapper, MapMode},
 };
@@ -341,6 +344,45 @@ macro_rules! __module_methods {
 /// Copies a batch, if its type is `Clone`.
 pub type Again<B> = fn(&B) -> Option<B>;
 
+/// A batch that is used again after a step took it: by a hook, or by the next step.
+#[diagnostic::on_unimplemented(
+    message = "a batch that is used after a step must be `Clone`, found `{Self}`",
+    label = "the step before takes the batch",
+    note = "write `#[derive(Clone)]` on `{Self}`; a hook can also do without its parameter `batch`"
+)]
+pub trait KeptBatch: Sized {
+    /// Returns a copy.
+    fn kept(&self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: StepBatch + Clone> KeptBatch for B {
+    fn kept(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Copies a batch for its next use.
+pub fn kept_batch<B: KeptBatch>(batch: &B) -> Option<B> {
+    Some(batch.kept())
+}
+
+/// A weight of a logged value.
+#[diagnostic::on_unimplemented(
+    message = "`batch_size` must be one number, found `{Self}`",
+    label = "expected one number",
+    note = "write the number of samples, such as `batch_size = images.dims()[0]`"
+)]
+pub trait LogWeight: LogValue {}
+
+#[diagnostic::do_not_recommend]
+impl<T: LogValue> LogWeight for T {}
+
+/// Converts the weight of a logged value.
+pub fn log_weight<W: LogWeight>(weight: W) -> LoggedValue {
+    weight.to_logged()
+}
+
 /// A batch that may be needed twice. The inherent method, for a type that is `Clone`, takes
 /// precedence over that of the trait.
 #[derive(Debug)]
@@ -419,7 +461,7 @@ impl<T> NotBatch for BatchProbe<T> {}
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_counted {
-    ($ty:ty) => {{
+    ($ty:ty, $name:literal) => {{
         // An unknown type is reported again as an argument of another, and only there with other
         // words.
         type Asserted = $ty;
@@ -427,7 +469,7 @@ macro_rules! __assert_counted {
             <$crate::__private::BatchProbe<Asserted>>::COUNTED,
             ::core::concat!(
                 "`",
-                ::core::stringify!($ty),
+                $name,
                 "` has no batch size\n= help: write a tensor type, or a type with `#[derive(Batch)]` and `#[batch(size)]` on the field \
                  to count"
             )

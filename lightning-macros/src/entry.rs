@@ -16,8 +16,8 @@ use crate::{
     parse::{Parsed, name_of, parse_item, parse_macro_args, repair},
     paths::Paths,
     validate::{
-        check_impl_attributes, check_impl_item, check_no_lifetimes, check_struct_shape, drop_lifetimes, validate_batch,
-        validate_impl, validate_struct,
+        check_impl_attributes, check_impl_item, check_no_lifetimes, check_self_type, check_struct_shape,
+        drop_lifetimes, validate_batch, validate_impl, validate_struct,
     },
 };
 
@@ -120,6 +120,10 @@ fn struct_side(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &D
 fn impl_side(owner: Owner, paths: Paths, mut item: syn::ItemImpl, diagnostics: &Diagnostics) -> TokenStream {
     if !check_impl_item(owner, &item, diagnostics) {
         return fall_back_item(Item::Impl(item));
+    }
+    if !check_self_type(owner, &mut item, diagnostics) {
+        // rustc would report the impl of a foreign type again.
+        return TokenStream::new();
     }
     let borrows = drop_lifetimes(&mut item);
     check_impl_attributes(&mut item.attrs, diagnostics);

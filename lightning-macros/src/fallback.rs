@@ -125,6 +125,9 @@ fn collect_types(tokens: TokenStream, params: &[String], types: &mut Vec<TokenSt
 struct Stripper;
 
 impl VisitMut for Stripper {
+    /// Its items may have a macro of their own, which reads the attributes.
+    fn visit_item_mod_mut(&mut self, _: &mut syn::ItemMod) {}
+
     fn visit_attributes_mut(&mut self, attrs: &mut Vec<Attribute>) {
         attrs.retain(|attr| !STRUCT_ATTRS.contains(&name_of(attr).as_str()));
     }

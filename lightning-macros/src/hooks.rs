@@ -8,6 +8,7 @@ mod docs;
 mod foreign;
 mod kinds;
 mod params;
+mod readings;
 mod rows;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) use docs::doc_table;
 pub(crate) use foreign::{FOREIGN, STAGE_WORDS, UNAVAILABLE};
 pub(crate) use kinds::{Kind, Logs, Owner, Receiver, StageDef, StateDef, StepDef, StepOutput};
 pub(crate) use params::{Arg, ParamDef};
+pub(crate) use readings::readings;
 pub(crate) use rows::with_hooks;
 
 use kinds::{Owners, Timing};
@@ -262,6 +264,11 @@ impl HookDef {
         }
         let arrow = if self.output.is_empty() { "" } else { " -> " };
         format!("fn {}({}){arrow}{}", self.name, params.join(", "), self.output)
+    }
+
+    /// The signature in the impl of this struct, whose hyperparameters are `<Name>Hparams`.
+    pub(crate) fn signature_of(&self, name: &str) -> String {
+        self.signature().replace('…', name)
     }
 
     /// Whether its result may end the epoch.

@@ -8,11 +8,11 @@ mod repair;
 mod tokens;
 mod tries;
 
-pub(crate) use args::{Arg, parse_arg_tokens, parse_args, parse_expr, word};
-pub(crate) use attrs::{copy_attrs, correct_attrs, doc_text, name_of, take_attrs};
+pub(crate) use args::{Arg, parse_arg_tokens, parse_args, parse_expr, parse_list, word};
+pub(crate) use attrs::{copy_attrs, correct_attrs, doc_text, in_cfg_attr, name_of, take_attrs};
 pub(crate) use options::known_args;
 pub(crate) use repair::{is_broken, repair};
-pub(crate) use tokens::{attributes_of, modern_tensor, strip_tokens};
+pub(crate) use tokens::{attributes_of, modern_tensor, peel_types, strip_tokens};
 pub(crate) use tries::has_try;
 
 use proc_macro2::TokenStream;

@@ -49,6 +49,10 @@ impl Text {
                 self.out.push_str(open);
                 self.last = Last::Open;
                 self.push_all(group.stream());
+                if self.out.ends_with(", ") && group.delimiter() == Delimiter::Parenthesis {
+                    // `(T,)`
+                    self.out.pop();
+                }
                 self.out.push_str(close);
                 self.last = Last::Value;
             }

@@ -4,6 +4,8 @@
 #![deny(warnings)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attributes_of_parameters;
+mod batches_of_parts;
 mod cfgs;
 mod data_with_state;
 mod data_without_fields;
@@ -14,29 +16,42 @@ mod generic_bounds;
 mod generics;
 mod hand_written_init;
 mod hooks_elsewhere;
+mod hooks_that_return;
+mod hparams_by_their_places;
 mod in_a_function;
 mod init_expressions;
 mod init_of_fields;
+mod init_with_shadowing;
 mod inner_module;
 mod log_forms;
 mod log_options;
+mod macro_calls_in_steps;
 mod macro_rules_module;
+mod macro_rules_options;
+mod macro_rules_types;
+mod names_of_other_trainers;
+mod names_that_are_no_hooks;
 mod nested_batches;
 mod nested_hparams;
 mod optimizers;
 mod outputs;
 mod own_loaders;
 mod own_names;
+mod own_wrappers;
 mod patterns;
 mod per_stage;
 mod prelude;
 mod private;
 mod programs;
+mod qualified_attributes;
 mod raw_identifiers;
 mod renamed_crate;
 mod several_loaders;
 mod shadowed_names;
+mod shared_state;
 mod stateful_metrics;
+mod tensors_of_every_kind;
+mod trailing_commas;
 
 use burn::prelude::*;
 use lightning_core::{LightningModule, trainer::TrainerBuilder};

@@ -36,6 +36,7 @@ mod value;
 mod values;
 
 pub use ambient::LogValue;
+pub(crate) use ambient::LoggedValue;
 pub(crate) use any_metric::AnyMetric;
 pub use definition::{Direction, MetricDef, Reduce, StageSet};
 pub(crate) use key::KeyRef;

@@ -5,7 +5,7 @@ use std::any::{TypeId, type_name};
 use super::traits::LightningImpl;
 use crate::{
     metrics::{
-        LogOptions, LogValue,
+        LogOptions, LogValue, LoggedValue,
         ambient::{Frame, Target, push, short_name},
     },
     stage::Stage,
@@ -32,8 +32,8 @@ pub fn log_slot<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V) 
 
 /// The expansion of `#[log(batch_size = …)]`.
 #[doc(hidden)]
-pub fn log_weighted<M: LightningImpl, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
-    let weight = Some(weight.to_logged());
+pub fn log_weighted<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V, weight: LoggedValue) {
+    let weight = Some(weight);
     push(|frame| declared_target::<M>(frame, slot), value.to_logged(), weight, declared_name::<M>(slot));
 }
 
@@ -46,8 +46,8 @@ pub fn log_per_stage<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value:
 
 /// The expansion of `#[log(per_stage, batch_size = …)]`.
 #[doc(hidden)]
-pub fn log_weighted_per_stage<M: LightningImpl, V: LogValue + ?Sized, W: LogValue>(slot: usize, value: &V, weight: W) {
-    let weight = Some(weight.to_logged());
+pub fn log_weighted_per_stage<M: LightningImpl, V: LogValue + ?Sized>(slot: usize, value: &V, weight: LoggedValue) {
+    let weight = Some(weight);
     push(|frame| stage_target::<M>(frame, slot), value.to_logged(), weight, declared_name::<M>(slot));
 }
 

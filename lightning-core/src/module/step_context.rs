@@ -8,8 +8,9 @@ use std::{
 use burn::tensor::Device;
 
 use crate::{
+    error::Result,
     loggers::{Figure, Output, ToHistogram, ToImage},
-    metrics::ambient::push_output,
+    metrics::{Metrics, ambient::push_output},
     random::{Rng, Stream, derive_seed},
     stage::Stage,
 };
@@ -28,6 +29,25 @@ pub struct StepContext<'a> {
     pub(crate) draws: Cell<u64>,
     /// The value that the step returned for the hook after the epoch.
     pub(crate) kept: RefCell<Option<Box<dyn Any + Send>>>,
+}
+
+/// A context with metrics: only hooks and callbacks have one.
+#[diagnostic::on_unimplemented(
+    message = "a step has no metrics of the run",
+    label = "the values of this step are not collected yet",
+    note = "write `cx.metrics()?` in a hook with `cx: &mut HookContext`, such as `on_train_epoch_end`"
+)]
+#[doc(hidden)]
+pub trait HoldsMetrics {}
+
+impl<'a> StepContext<'a> {
+    #[doc(hidden)]
+    pub fn metrics(&self) -> Result<Metrics>
+    where
+        Self: HoldsMetrics,
+    {
+        Ok(Metrics::default())
+    }
 }
 
 impl StepContext<'_> {

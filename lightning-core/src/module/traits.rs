@@ -76,8 +76,8 @@ pub trait LightningStruct: Module + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs `#[init(…)]` or `fn init`",
     label = "no `#[init(…)]` on a field and no `fn init` in the impl",
-    note = "write `#[init(expr)]` on each module field, or `fn init(hparams: &…Hparams, device: \
-            &Device) -> …Fields` in the `#[lightning_module]` impl"
+    note = "write `#[init(expr)]` on each module field, or `fn init(hparams: &{Self}Hparams, device: \
+            &Device) -> {Self}Fields` in the `#[lightning_module]` impl"
 )]
 pub trait InitModule: LightningStruct {
     /// The module, or a `Result` with it.
@@ -126,8 +126,8 @@ impl<M, E: Into<Error>> BuiltModule<M> for std::result::Result<M, E> {
 /// the macro on the struct declares as `<Name>Fields`; or a `Result` of either.
 #[diagnostic::on_unimplemented(
     message = "`fn init` must return the module or its fields, found `{Self}`",
-    label = "expected `Self`, `…Fields`, or a `Result` of one of them",
-    note = "`#[lightning_module]` on `struct Net` declares `NetFields`, which has all fields of `Net` but the \
+    label = "expected `Self`, `{M}Fields`, or a `Result` of one of them",
+    note = "`#[lightning_module]` on the struct declares `{M}Fields`, which has all fields of `{M}` but the \
             hyperparameters"
 )]
 pub trait InitOutput<M: LightningStruct>: Sized {

@@ -186,10 +186,10 @@ impl TorchDefaults for MomentumConfig {
 
 /// A learning rate for `lr = …` without `interval`: an `f64` or `f32`.
 #[diagnostic::on_unimplemented(
-    message = "a learning rate must be a number, found `{Self}`",
-    label = "expected a number",
-    note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; a schedule also needs \
-            `interval = step` or `interval = epoch`"
+    message = "`lr` without an `interval` must be a number, found `{Self}`",
+    label = "expected a number, or `interval` beside a schedule",
+    note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; or write `interval = step` or \
+            `interval = epoch` after a schedule"
 )]
 pub trait IntoLearningRate {
     /// Converts the rate.

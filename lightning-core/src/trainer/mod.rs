@@ -2,6 +2,7 @@
 
 mod builder;
 pub(crate) mod devices;
+mod habits;
 pub(crate) mod plan;
 mod replay;
 pub(crate) mod report;

@@ -1,7 +1,7 @@
 //! The batch types of the steps.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
 
 use super::{any_of, assert_at, user_impl::modernize};
@@ -22,7 +22,15 @@ pub(super) fn expand_batch_type(model: &ImplModel, hook: &HookDef, step: StepDef
     let first = model.methods_of(hook).find(|method| method.cfgs.is_empty()).map(|method| method.index);
     let shares = move |method: &Method| method.cfgs.is_empty() && Some(method.index) != first;
     let written = once.filter(move |method| !shares(method)).filter_map(|method| Some((method, batch_type(method)?)));
-    let types = written.clone().map(|(Method { cfgs, .. }, ty)| quote!(#(#cfgs)* type #name = #ty;));
+    // Spanned at the type, where rustc reports a private batch of a public module; at the first of
+    // equal types, so that it reports one error.
+    let types = written.clone().map(|(Method { cfgs, .. }, ty)| {
+        let mut batches = model.methods.iter().filter_map(|method| method.params.batch.as_ref());
+        let text = text_of(&ty);
+        let first = batches.find(|other| text_of(other) == text).unwrap_or(&ty);
+        let item = quote_spanned!(ends(first).0=> type #name = #ty;);
+        quote!(#(#cfgs)* #item)
+    });
     let places: Vec<_> = written.map(|(method, _)| method.cfgs.clone()).collect();
     let absent = match any_of(&places) {
         Some(_) if places.is_empty() => quote!(type #name = #p::NoBatch;),
@@ -45,11 +53,12 @@ pub(super) fn expand_counted(model: &ImplModel) -> Vec<TokenStream> {
     for method in model.methods.iter().filter(is_step) {
         let Some(ty) = method.params.batch.as_ref() else { continue };
         let is_tick = matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty());
-        if is_tick || seen.contains(&text_of(ty)) {
+        let text = text_of(ty);
+        if is_tick || seen.contains(&text) {
             continue;
         }
-        seen.push(text_of(ty));
-        assertions.push(assert_at(p, &quote!(assert_counted), ends(ty).0, &method.cfgs, ty.to_token_stream()));
+        assertions.push(assert_at(p, &quote!(assert_counted), ends(ty).0, &method.cfgs, quote!(#ty, #text)));
+        seen.push(text);
     }
     assertions
 }

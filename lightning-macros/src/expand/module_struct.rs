@@ -152,7 +152,10 @@ fn expand_methods(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
-    quote!(#p::module_methods!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]);)
+    // Spanned at the name, where rustc reports a method of the user with one of these names.
+    let methods = respan(quote!(#p::module_methods!), name.span());
+    let args = parens(quote!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]), name.span());
+    quote!(#methods #args;)
 }
 
 /// `const _: () = P::assert_not_tensor!(Linear, "fc");`: a tensor without a role would be neither

@@ -121,10 +121,7 @@ fn expand_again(model: &ImplModel, step: StepDef) -> Option<TokenStream> {
     let batch = format_ident!("{}", step.batch);
     let after = |hook: &HookDef, arg| hook.name.ends_with("_end") && arg == Arg::Batch(step.batch);
     let again = match hook_that_takes(model, after) {
-        Some((_, ty)) => {
-            let clone = respan(quote!(#p::Clone::clone), ends(ty).0);
-            quote!(|batch| #p::Option::Some(#clone(batch)))
-        }
+        Some((_, ty)) => respan(quote!(#p::kept_batch), ends(ty).0),
         None if step.output == StepOutput::Training => quote!(#p::again!()),
         None => return None,
     };

@@ -86,7 +86,7 @@ pub(super) fn expand_trains_all(model: &ImplModel) -> TokenStream {
 ///     fn run_training_step(&self, step: usize, batch: Self::TrainBatch, …) -> … {
 ///         match step { 0usize => P::training_output(Self::critic_step(self, batch)), _ => … }
 ///     }
-///     const AGAIN: P::Again<Self::TrainBatch> = |batch| P::Option::Some(P::Clone::clone(batch));
+///     const AGAIN: P::Again<Self::TrainBatch> = P::kept_batch;
 /// }
 /// ```
 pub(super) fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStream {
@@ -108,14 +108,14 @@ pub(super) fn expand_bound_steps(model: &ImplModel, step: StepDef) -> TokenStrea
         .bound()
         .find_map(|(method, _)| method.params.batch.as_ref())
         .map_or_else(Span::call_site, |ty| ends(ty).0);
-    let again = respan(quote!(#p::Clone::clone), span);
+    let again = respan(quote!(#p::kept_batch), span);
     quote! {
         #[automatically_derived]
         impl #impl_generics #p::#implements for #ident #where_clause {
             fn #run(&self, step: usize, batch: Self::TrainBatch, cx: &#p::StepCx<'_>) -> #p::Result<#p::Option<#p::TrainingOutput>> {
                 match step { #(#arms)* }
             }
-            const AGAIN: #p::Again<Self::TrainBatch> = |batch| #p::Option::Some(#again(batch));
+            const AGAIN: #p::Again<Self::TrainBatch> = #again;
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     parse::modern_tensor,
     paths::{constant_ident, plain},
     python_hints::read_fields,
+    spans::{ends, parens, respan},
     text::text_of,
 };
 
@@ -44,18 +45,24 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
         let span = variable.span();
         let (p, slot) = (p.at(span), Literal::usize_unsuffixed(*slot));
         let options = &log.options;
-        let call = match (&options.per_stage, &options.batch_size, &options.metric) {
+        // Spanned at the expression, where rustc reports a weight that is no number.
+        let weight = options.batch_size.as_ref().map(|size| {
+            let (first, last) = ends(size);
+            let (weight, size) = (respan(quote!(#p::log_weight), first), parens(size.to_token_stream(), last));
+            quote!(#weight #size)
+        });
+        let call = match (&options.per_stage, &weight, &options.metric) {
             (per_stage, _, Some(metric)) => {
                 let log =
                     if per_stage.is_some() { quote_spanned!(span=> log_per_stage) } else { quote_spanned!(span=> log) };
                 quote_spanned!(span=> #p::logged_metric::<Self, _, _>(#slot, || #metric).#log(&#variable);)
             }
             (Some(_), Some(size), None) => {
-                quote_spanned!(span=> #p::log_weighted_per_stage::<Self, _, _>(#slot, &#variable, #size);)
+                quote_spanned!(span=> #p::log_weighted_per_stage::<Self, _>(#slot, &#variable, #size);)
             }
             (Some(_), None, None) => quote_spanned!(span=> #p::log_per_stage::<Self, _>(#slot, &#variable);),
             (None, Some(size), None) => {
-                quote_spanned!(span=> #p::log_weighted::<Self, _, _>(#slot, &#variable, #size);)
+                quote_spanned!(span=> #p::log_weighted::<Self, _>(#slot, &#variable, #size);)
             }
             (None, None, None) => quote_spanned!(span=> #p::log::<Self, _>(#slot, &#variable);),
         };
@@ -146,7 +153,7 @@ pub(crate) fn modernize(visit: impl FnOnce(&mut dyn VisitMut)) {
     impl VisitMut for Tensors {
         fn visit_type_mut(&mut self, ty: &mut Type) {
             if let Some(modern) = modern_tensor(ty) {
-                *ty = modern;
+                *ty = modern.ty;
             }
             syn::visit_mut::visit_type_mut(self, ty);
         }

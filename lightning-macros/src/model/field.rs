@@ -6,7 +6,9 @@ use super::role::{Role, RoleAttr, read_precision, read_role};
 use crate::{
     diagnostics::{Diagnostics, listed},
     hooks::Owner,
-    parse::{copy_attrs, correct_attrs, doc_text, known_args, name_of, parse_args, take_attrs},
+    parse::{
+        copy_attrs, correct_attrs, doc_text, in_cfg_attr, known_args, name_of, parse_args, peel_types, take_attrs,
+    },
     paths::plain,
     text::text_of,
 };
@@ -14,11 +16,28 @@ use crate::{
 /// The attributes of a field of a module.
 const MODULE_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision"];
 /// The same, with `#[optimizer]`.
-pub(super) const FIELD_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision", "optimizer"];
+const FIELD_ATTRS: &[&str] = &["init", "hparam", "buffer", "state", "frozen", "precision", "optimizer"];
 /// The attributes of a data module's field.
 const DATA_ATTRS: &[&str] = &["hparam", "state"];
 /// Our attributes on the wrong item: reported, and not passed on to rustc.
 const FOREIGN_ATTRS: &[&str] = &["batch", "log", "not_a_hook"];
+
+/// Attributes with names of other frameworks, and what to write instead.
+const OTHER_ATTRS: &[(&[&str], &str)] = &[
+    (&["register_buffer", "buffers", "constant"], "write `#[buffer(expr)]` for a tensor that is not trained"),
+    (&["freeze", "no_grad", "requires_grad", "untrained"], "write `#[frozen]` above `#[init(expr)]`"),
+    (
+        &["hyperparameter", "hyperparam", "hyper", "hp", "config", "setting"],
+        "write `#[hparam]`, or `#[hparam(default = expr)]`",
+    ),
+    (
+        &["parameter", "param", "layer", "submodule", "net", "trainable", "learnable", "new", "build"],
+        "write `#[init(expr)]` for a layer, or `#[hparam]` for a hyperparameter",
+    ),
+    (&["skip", "ignore", "transient", "no_save", "runtime"], "write `#[state(skip)]` for data that is not saved"),
+    (&["persistent", "save", "saved", "checkpoint"], "write `#[state]` for data that is saved in the checkpoint"),
+    (&["default"], "write `#[hparam(default = expr)]`"),
+];
 
 /// One field.
 pub(crate) struct Field {
@@ -71,9 +90,10 @@ impl Field {
 pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Diagnostics) -> Option<Field> {
     let ident = field.ident.clone()?;
     let known = if owner == Owner::Module { MODULE_ATTRS } else { DATA_ATTRS };
+    let mut reported = report_others(owner, &mut field.attrs, known, diagnostics);
     correct_attrs(&mut field.attrs, known, &format!("a field of {}", owner.noun()), diagnostics);
     let mut ours = Vec::new();
-    let mut reported = false;
+    peel_types(&mut field.ty);
     field.attrs.retain(|attr| {
         let name = name_of(attr);
         if known.contains(&name.as_str()) {
@@ -109,6 +129,35 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
         precision: precision.into_iter().next(),
         reported,
     })
+}
+
+/// Reports and removes attributes with names of other frameworks, and ours in `#[cfg_attr(…)]`.
+fn report_others(owner: Owner, attrs: &mut Vec<Attribute>, known: &[&str], diagnostics: &Diagnostics) -> bool {
+    let before = attrs.len();
+    attrs.retain(|attr| {
+        let name = name_of(attr);
+        if let Some(hidden) = in_cfg_attr(attr, FIELD_ATTRS) {
+            diagnostics
+                .error(&hidden, format!("`#[{hidden}]` must not be in `#[cfg_attr]`"))
+                .note("the macro reads its attributes before rustc resolves `#[cfg_attr]`")
+                .help("write the field twice, each under its `#[cfg(…)]`")
+                .emit();
+            return false;
+        }
+        let Some((_, instead)) = OTHER_ATTRS.iter().find(|(names, _)| names.contains(&name.as_str())) else {
+            return true;
+        };
+        let report =
+            diagnostics.error(attr.path(), format!("unknown attribute `#[{name}]` on a field of {}", owner.noun()));
+        match owner {
+            Owner::Module => report.help(*instead).emit(),
+            Owner::Data => {
+                report.note(format!("available attributes: {}", listed(known.iter().copied()))).emit();
+            }
+        }
+        false
+    });
+    attrs.len() < before
 }
 
 /// Reports one of our attributes that belongs on another item.

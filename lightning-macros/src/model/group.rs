@@ -1,11 +1,11 @@
 //! `group(…)` in `#[optimizer(…)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::Group;
 use syn::{Expr, Ident};
 
 use crate::{
     diagnostics::Diagnostics,
-    parse::{Arg, known_args, parse_arg_tokens, word},
+    parse::{Arg, known_args, parse_list, word},
 };
 
 /// The options of a group: the learning rate, the weight decay, and the setters of Burn's
@@ -37,8 +37,9 @@ impl GroupArg {
     }
 }
 
-pub(super) fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnostics) -> Option<GroupArg> {
-    let mut args = parse_arg_tokens(list, diagnostics);
+pub(super) fn read_group(key: &Ident, list: &Group, diagnostics: &Diagnostics) -> Option<GroupArg> {
+    let before = diagnostics.len();
+    let mut args = parse_list(list, diagnostics);
     let Some(selector) = args.first().and_then(Arg::as_expr) else {
         diagnostics
             .error(key, "`group(…)` needs a field or a selector")
@@ -49,7 +50,6 @@ pub(super) fn read_group(key: &Ident, list: TokenStream, diagnostics: &Diagnosti
         return None;
     };
     args.remove(0);
-    let before = diagnostics.len();
     let options: Vec<(Ident, Expr)> = known_args(args, "optimizer(group(…))", GROUP_OPTIONS, diagnostics)
         .into_iter()
         .filter_map(|arg| match arg {

@@ -1,9 +1,10 @@
 //! Takes the `#[log]`s out of a method's body.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::{
-    Attribute, Block, Expr, Ident, Item, Local, Pat, Stmt,
+    Attribute, Block, Expr, Ident, Item, Local, Macro, Meta, Pat, Stmt,
+    parse::Parser,
     visit_mut::{self, VisitMut},
 };
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     diagnostics::Diagnostics,
-    parse::{copy_attrs, correct_attrs, take_attrs},
+    parse::{attributes_of, copy_attrs, correct_attrs, in_cfg_attr, name_of, take_attrs},
     paths::{LOG_PLACEHOLDER, plain},
 };
 
@@ -23,6 +24,12 @@ pub(crate) fn collect_logs(block: &mut Block, cfgs: &[Attribute], diagnostics: &
     collector.visit_block_mut(block);
     collector.sites
 }
+
+/// Attributes that stand for `#[log]`.
+const OTHER_ATTRS: &[&str] = &["logged", "metric", "track", "monitor", "logs"];
+
+/// The place of a `#[log]` that a macro call hides.
+pub(crate) const MACRO_CALL: &str = "a macro call";
 
 struct Collector<'a> {
     sites: Vec<LogSite>,
@@ -55,9 +62,79 @@ impl Collector<'_> {
         self.sites.push(LogSite { attr, options, form, bindings, enclosed: self.enclosed, cfgs, own_cfgs });
     }
 
+    /// Reports `#[metric] let x` and `#[cfg_attr(test, log)] let x`, and reads the first as `#[log]`.
+    fn report_others(&self, attrs: &mut Vec<Attribute>) {
+        for attr in attrs.iter_mut().filter(|attr| OTHER_ATTRS.contains(&name_of(attr).as_str())) {
+            let name = name_of(attr);
+            self.diagnostics
+                .error(attr.path(), format!("unknown attribute `#[{name}]` on a `let`"))
+                .help("write `#[log]` to log the value")
+                .emit();
+            let path = Ident::new("log", Span::call_site()).into();
+            match &mut attr.meta {
+                Meta::Path(written) => *written = path,
+                Meta::List(list) => list.path = path,
+                Meta::NameValue(_) => attr.meta = Meta::Path(path),
+            }
+        }
+        for attr in attrs {
+            let Some(hidden) = in_cfg_attr(attr, &["log"]) else { continue };
+            self.diagnostics
+                .error(&hidden, "`#[log]` must not be in `#[cfg_attr]`")
+                .note("the macro reads its attributes before rustc resolves `#[cfg_attr]`")
+                .help("write `#[log]` above a `let` under `#[cfg(…)]`")
+                .emit();
+            // Logged in any case, so that the metric is known.
+            attr.meta = Meta::Path(Ident::new("log", Span::call_site()).into());
+        }
+    }
+
+    /// Reports each `#[log]` in the tokens of a macro call, and removes it.
+    fn search(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut kept: Vec<TokenTree> = Vec::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(token) = tokens.next() {
+            let TokenTree::Group(group) = token else {
+                kept.push(token);
+                continue;
+            };
+            let after_hash = matches!(kept.last(), Some(TokenTree::Punct(hash)) if hash.as_char() == '#');
+            let attr = after_hash.then(|| Attribute::parse_outer.parse2(quote!(# #group)).ok()).flatten();
+            match attr.into_iter().flatten().next() {
+                Some(attr) if name_of(&attr) == "log" => {
+                    kept.pop();
+                    let logged = match tokens.peek() {
+                        Some(TokenTree::Ident(word)) if word == "let" => {
+                            kept.extend(tokens.next());
+                            if matches!(tokens.peek(), Some(TokenTree::Ident(word)) if word == "mut") {
+                                kept.extend(tokens.next());
+                            }
+                            match tokens.peek() {
+                                Some(TokenTree::Ident(name)) => Some(name.clone()),
+                                _ => None,
+                            }
+                        }
+                        _ => None,
+                    };
+                    let form = if logged.is_some() { LogForm::Let } else { LogForm::Other };
+                    self.inside(Enclosed::Elsewhere(MACRO_CALL), |this| {
+                        this.record(attr, form, logged.into_iter().collect(), Vec::new());
+                    });
+                }
+                _ => {
+                    let mut inner = Group::new(group.delimiter(), self.search(group.stream()));
+                    inner.set_span(group.span());
+                    kept.push(TokenTree::Group(inner));
+                }
+            }
+        }
+        kept.into_iter().collect()
+    }
+
     /// Removes the `#[log]` of a statement, which only a `let` may have, and returns its
     /// placeholder.
     fn take_log(&mut self, local: &mut Local) -> Option<TokenStream> {
+        self.report_others(&mut local.attrs);
         correct_attrs(&mut local.attrs, &["log"], "a `let`", self.diagnostics);
         let mut logs = take_attrs(&mut local.attrs, &["log"]).into_iter();
         let log = logs.next()?;
@@ -141,6 +218,12 @@ impl VisitMut for Collector<'_> {
         self.inside(Enclosed::Elsewhere("a `const` block"), |this| visit_mut::visit_expr_const_mut(this, expr));
     }
 
+    fn visit_macro_mut(&mut self, call: &mut Macro) {
+        if has_log(call.tokens.clone()) {
+            call.tokens = self.search(std::mem::take(&mut call.tokens));
+        }
+    }
+
     fn visit_item_mut(&mut self, item: &mut Item) {
         self.inside(Enclosed::Elsewhere("a nested item"), |this| visit_mut::visit_item_mut(this, item));
     }
@@ -151,6 +234,11 @@ impl VisitMut for Collector<'_> {
             self.record(log, LogForm::Other, Vec::new(), Vec::new());
         }
     }
+}
+
+/// Whether `# [ log` is among the tokens.
+fn has_log(tokens: TokenStream) -> bool {
+    !attributes_of(tokens, &["log"]).is_empty()
 }
 
 /// Collects the variables that a pattern binds.

@@ -1,6 +1,6 @@
 //! `#[optimizer(…)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::Group;
 use syn::{Attribute, Expr, Ident};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnostics::{Diagnostics, listed, suggested},
     hooks::Owner,
-    parse::{Arg, known_args, parse_arg_tokens, parse_args, word},
+    parse::{Arg, known_args, parse_args, parse_list, word},
     paths::plain,
     text::text_of,
 };
@@ -100,9 +100,9 @@ impl Optimizer {
         for arg in args {
             match arg {
                 Arg::List(key, list) if key == "group" => {
-                    optimizer.groups.extend(read_group(&key, list, diagnostics));
+                    optimizer.groups.extend(read_group(&key, &list, diagnostics));
                 }
-                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, list, diagnostics),
+                Arg::List(key, list) if key == "fields" => optimizer.read_fields(&key, &list, diagnostics),
                 other => others.push(other),
             }
         }
@@ -137,7 +137,15 @@ impl Optimizer {
             "lr" => self.lr = Some(value),
             "interval" => self.interval = read_interval(&value, diagnostics),
             "frequency" => self.frequency = Some((key, value)),
-            "monitor" => self.monitor = Some((key, value)),
+            "monitor" => {
+                if let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) = &value {
+                    diagnostics
+                        .error(name, format!("`monitor` must be a logged variable, found `{}`", text_of(name)))
+                        .help(format!("write `monitor = {}`, without quotes", name.value()))
+                        .emit();
+                }
+                self.monitor = Some((key, value));
+            }
             "strict" => self.strict = Some((key, value)),
             "name" => match word(&value) {
                 Some(name) if self.field.is_none() => self.name = Some(name.clone()),
@@ -157,7 +165,7 @@ impl Optimizer {
         }
     }
 
-    fn read_fields(&mut self, key: &Ident, list: TokenStream, diagnostics: &Diagnostics) {
+    fn read_fields(&mut self, key: &Ident, list: &Group, diagnostics: &Diagnostics) {
         if self.field.is_some() {
             diagnostics
                 .error(key, "`fields(…)` must be in an optimizer of the struct, found on a field")
@@ -165,7 +173,7 @@ impl Optimizer {
                 .emit();
             return;
         }
-        for arg in parse_arg_tokens(list, diagnostics) {
+        for arg in parse_list(list, diagnostics) {
             match arg {
                 Arg::Flag(field) => self.fields.push(field),
                 other => diagnostics

@@ -1,6 +1,9 @@
 //! Reads a method: its attributes, the meaning of its name, its parameters.
 
-use syn::{Attribute, FnArg, ImplItemFn, Pat};
+use syn::{
+    Attribute, Expr, FnArg, Ident, ImplItemFn, Pat,
+    visit::{self, Visit},
+};
 
 use super::{
     binding::Binding,
@@ -9,10 +12,11 @@ use super::{
 };
 use crate::{
     diagnostics::{Diagnostics, listed, nearest, suggested},
-    hooks::{FOREIGN, HookDef, Kind, MANUAL_STEP, Owner, STAGE_WORDS, UNAVAILABLE},
-    parse::{copy_attrs, known_args, name_of, parse_args, take_attrs},
+    hooks::{FOREIGN, HookDef, Kind, MANUAL_STEP, Owner, STAGE_WORDS, UNAVAILABLE, readings},
+    parse::{copy_attrs, in_cfg_attr, known_args, name_of, parse_args, peel_types, take_attrs},
     paths::plain,
     python_hints::PythonHints,
+    text::text_of,
 };
 
 /// Our attributes of methods.
@@ -21,18 +25,24 @@ const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimizat
 const FOREIGN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
 
 pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn, diagnostics: &Diagnostics) -> Method {
+    peel_signature(&mut function.sig);
+    report_hidden(&mut function.attrs, diagnostics);
+    report_on_params(&mut function.sig, diagnostics);
     let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
     let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
     let ordinary = report_foreign(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
     let cfgs = copy_attrs(&function.attrs, "cfg");
     let name = plain(&function.sig.ident);
-    let named = if ordinary { Meant::Ordinary } else { meant_by(owner, &name) };
+    let named = if ordinary { Meant::Ordinary } else { meant_by(owner, &name, &function.sig) };
     let (meant, binding) = if owner == Owner::Data || !kept.is_empty() {
         report_misplaced(&ours, diagnostics);
         (named, None)
     } else {
         read_step_attrs(&ours, named, &name, diagnostics)
     };
+    if let Meant::Hook(HookDef { kind: Kind::Init, .. }) = meant {
+        report_self(&function.sig, &mut function.block, diagnostics);
+    }
     let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
     let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
     let params = match meant {
@@ -42,6 +52,103 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
     let hints = if owner == Owner::Module { PythonHints::of(&function.block) } else { PythonHints::default() };
     let sig = function.sig.clone();
     Method { index, cfgs, sig, meant, binding, attributed, params, logs, hints, slots: Vec::new() }
+}
+
+/// Removes the invisible brackets around the types of the signature.
+fn peel_signature(sig: &mut syn::Signature) {
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(typed) = input {
+            peel_types(&mut typed.ty);
+        }
+    }
+    if let syn::ReturnType::Type(_, ty) = &mut sig.output {
+        peel_types(ty);
+    }
+}
+
+/// Reports `#[cfg_attr(test, training_step(…))]`.
+fn report_hidden(attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) {
+    attrs.retain(|attr| {
+        let Some(name) = in_cfg_attr(attr, METHOD_ATTRS) else { return true };
+        diagnostics
+            .error(&name, format!("`#[{name}]` must not be in `#[cfg_attr]`"))
+            .note("the macro reads its attributes before rustc resolves `#[cfg_attr]`")
+            .help("write the method twice, each under its `#[cfg(…)]`")
+            .emit();
+        false
+    });
+}
+
+/// Reports `#[log] batch: B`.
+fn report_on_params(sig: &mut syn::Signature, diagnostics: &Diagnostics) {
+    for input in &mut sig.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        for attr in take_attrs(&mut typed.attrs, FOREIGN_ATTRS) {
+            let name = name_of(&attr);
+            let report = diagnostics.error(attr.path(), format!("unknown attribute `#[{name}]` on a parameter"));
+            match name.as_str() {
+                "log" => report.help("write `#[log]` above a `let`: `#[log] let value = …;`").emit(),
+                _ => report.help(format!("remove `#[{name}]`")).emit(),
+            }
+        }
+    }
+}
+
+/// Reports the first `self` in `fn init`, which has none: rustc would advise a receiver.
+fn report_self(sig: &syn::Signature, block: &mut syn::Block, diagnostics: &Diagnostics) {
+    struct Selves(Vec<(Ident, Option<Ident>)>);
+    impl Selves {
+        fn see(&mut self, base: &Expr, name: Option<&Ident>) -> bool {
+            let Expr::Path(path) = base else { return false };
+            let Some(this) = path.path.get_ident().filter(|this| *this == "self") else { return false };
+            self.0.push((this.clone(), name.cloned()));
+            true
+        }
+    }
+    impl<'ast> Visit<'ast> for Selves {
+        fn visit_expr(&mut self, expr: &'ast Expr) {
+            let seen = match expr {
+                Expr::MethodCall(call) => self.see(&call.receiver, Some(&call.method)),
+                Expr::Field(syn::ExprField { base, member: syn::Member::Named(name), .. }) => {
+                    self.see(base, Some(name))
+                }
+                other => self.see(other, None),
+            };
+            if !seen {
+                visit::visit_expr(self, expr);
+            }
+        }
+        /// Has another `self`.
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+    }
+    if sig.receiver().is_some() {
+        return;
+    }
+    let mut selves = Selves(Vec::new());
+    selves.visit_block(block);
+    let Some((this, name)) = selves.0.into_iter().next() else { return };
+    let report = diagnostics.error(&this, "`self` is not available in `init`, which builds the module");
+    match name.map(|name| plain(&name)) {
+        Some(name) if name == "save_hyperparameters" => {
+            report.help("remove the call: hyperparameters are fields with `#[hparam]`, saved in each checkpoint").emit()
+        }
+        Some(name) => {
+            report.help(format!("write a local variable `{name}`, or `hparams.{name}` for a hyperparameter")).emit()
+        }
+        None => report.help("build the fields as local variables, and return them").emit(),
+    }
+    // rustc would report each `self` again.
+    let params = sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(binding) => Some(&binding.ident),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    });
+    *block = syn::parse_quote!({
+        let _ = (#(&#params,)*);
+        ::core::unreachable!()
+    });
 }
 
 fn report_misplaced(attrs: &[Attribute], diagnostics: &Diagnostics) {
@@ -66,6 +173,12 @@ fn read_step_attrs(
         let training = matches!(meant, Meant::Hook(hook) if hook.name == "training_step");
         match name_of(attr).as_str() {
             "training_step" if binding.is_none() => {
+                if matches!(meant, Meant::Hook(hook) if std::ptr::eq(hook, MANUAL_STEP)) {
+                    diagnostics
+                        .error(attr.path(), "`#[training_step]` cannot be combined with `#[manual_optimization]`")
+                        .help("remove one of the two")
+                        .emit();
+                }
                 let reported = report_other_meaning(attr, meant, name, diagnostics);
                 if reported && matches!(meant, Meant::Hook(_)) {
                     // It is checked as the hook of its name.
@@ -142,7 +255,7 @@ fn report_foreign(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagno
 }
 
 /// Finds the meaning of a method's name.
-fn meant_by(owner: Owner, name: &str) -> Meant {
+fn meant_by(owner: Owner, name: &str, sig: &syn::Signature) -> Meant {
     if let Some(hook) = HookDef::find(owner, name) {
         return Meant::Hook(hook);
     }
@@ -154,14 +267,13 @@ fn meant_by(owner: Owner, name: &str) -> Meant {
     {
         return Meant::Misplaced(hook);
     }
-    // `train_loader` is an ordinary name on a module, `valid_dataloader` is not.
-    let ordinary =
-        |target: &str| owner == Owner::Module && target.ends_with("_dataloader") && !name.ends_with("_dataloader");
-    if let Some((_, target)) = FOREIGN.iter().find(|(known, _)| *known == name)
-        && !ordinary(target)
-        && let Some(hook) = HookDef::find(owner, target)
-    {
-        return Meant::NearMiss(Some(hook));
+    for reading in readings(name) {
+        let foreign = FOREIGN.iter().find(|(known, _)| *known == reading).map(|(_, target)| *target);
+        if let Some(hook) = HookDef::find(owner, foreign.unwrap_or(&reading))
+            && !is_ordinary_loader(owner, name, hook, sig)
+        {
+            return Meant::NearMiss(Some(hook));
+        }
     }
     let rows = HookDef::of(owner).map(|hook| hook.name);
     if let Some(near) = nearest(name, rows) {
@@ -172,6 +284,13 @@ fn meant_by(owner: Owner, name: &str) -> Meant {
         return Meant::NearMiss(None);
     }
     Meant::Ordinary
+}
+
+/// `train_loader` is an ordinary name on a module if it returns no loader; `valid_dataloader` is
+/// not.
+fn is_ordinary_loader(owner: Owner, name: &str, hook: &HookDef, sig: &syn::Signature) -> bool {
+    let returns_loader = || text_of(&sig.output).contains("Loader");
+    owner == Owner::Module && hook.kind == Kind::Loader && !name.ends_with("_dataloader") && !returns_loader()
 }
 
 /// Reads the parameters: the batch, those of the row, and unknown ones.

@@ -38,6 +38,14 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
         "init" => Role::Module(parse_expr(&attr, diagnostics)),
         "buffer" => Role::Buffer(parse_expr(&attr, diagnostics)),
         "hparam" => {
+            if let Meta::NameValue(meta) = &attr.meta {
+                diagnostics
+                    .error(meta, "`#[hparam]` takes its default in parentheses")
+                    .help(format!("write `#[hparam(default = {})]`", text_of(&meta.value)))
+                    .emit();
+                let role = Role::Hparam(Some(meta.value.clone()));
+                return Some(RoleAttr { attr, role });
+            }
             let known: &[(&str, &str)] = &[("default", "default = …")];
             let before = diagnostics.len();
             let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);

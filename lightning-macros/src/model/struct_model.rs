@@ -7,14 +7,15 @@ use syn::{
 
 use super::{
     bounds::closed,
-    field::{FIELD_ATTRS, Field, read_field},
+    field::{Field, read_field},
+    field_types::correct_field_type,
     optimizer::Optimizer,
     role::Role,
 };
 use crate::{
     diagnostics::Diagnostics,
     hooks::Owner,
-    parse::{copy_attrs, correct_attrs, has_try, take_attrs},
+    parse::{copy_attrs, correct_attrs, has_try, in_cfg_attr, name_of},
     paths::Paths,
 };
 
@@ -47,7 +48,7 @@ impl StructModel {
         if owner == Owner::Module {
             correct_attrs(&mut item.attrs, &["optimizer"], "a module", diagnostics);
         }
-        let optimizers = take_attrs(&mut item.attrs, &["optimizer"])
+        let optimizers = take_optimizers(&mut item.attrs, diagnostics)
             .into_iter()
             .filter_map(|attr| Optimizer::read(owner, attr, None, diagnostics))
             .collect();
@@ -59,9 +60,9 @@ impl StructModel {
         let mut fields = Vec::new();
         for field in &mut item.fields {
             if owner == Owner::Module {
-                correct_attrs(&mut field.attrs, FIELD_ATTRS, "a field of a module", diagnostics);
+                correct_attrs(&mut field.attrs, &["optimizer"], "a field of a module", diagnostics);
             }
-            let on_field = take_attrs(&mut field.attrs, &["optimizer"]);
+            let on_field = take_optimizers(&mut field.attrs, diagnostics);
             fields.extend(read_field(owner, field, diagnostics));
             let ident = field.ident.as_ref();
             optimizers.extend(on_field.into_iter().filter_map(|attr| Optimizer::read(owner, attr, ident, diagnostics)));
@@ -128,6 +129,9 @@ impl StructModel {
             keep.push(!(generic || twice));
             seen.push(field.ident.clone());
             modernize(&mut field.ty);
+            if matches!(field.roles.first().map(|role| &role.role), Some(Role::State | Role::Skipped)) {
+                correct_field_type(&mut field.ty);
+            }
         }
         let mut kept = keep.iter();
         self.fields.retain(|_| kept.next().copied().unwrap_or(true));
@@ -137,6 +141,8 @@ impl StructModel {
             fields.named = named.into_iter().filter(|_| kept.next().copied().unwrap_or(true)).collect();
             for (written, field) in fields.named.iter_mut().zip(&self.fields) {
                 written.ty = field.ty.clone();
+                // An attribute of Burn's derive, which is reported.
+                written.attrs.retain(|attr| name_of(attr) != "module");
             }
         }
     }
@@ -175,6 +181,23 @@ impl StructModel {
         names.visit_type(&field.ty);
         names.found
     }
+}
+
+/// Removes the `#[optimizer]`s, also those with a path: `#[lightning_core::optimizer(…)]`. Reports
+/// those in `#[cfg_attr(…)]`.
+fn take_optimizers(attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) -> Vec<Attribute> {
+    let is_one = |attr: &mut Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "optimizer");
+    let taken = attrs.extract_if(.., is_one).collect();
+    attrs.retain(|attr| {
+        let Some(hidden) = in_cfg_attr(attr, &["optimizer"]) else { return true };
+        diagnostics
+            .error(&hidden, "`#[optimizer]` must not be in `#[cfg_attr]`")
+            .note("the macro reads its attributes before rustc resolves `#[cfg_attr]`")
+            .help("write `configure_optimizers` in the impl, twice, each under its `#[cfg(…)]`")
+            .emit();
+        false
+    });
+    taken
 }
 
 /// Removes the traits that we derive from the user's `#[derive(…)]`.

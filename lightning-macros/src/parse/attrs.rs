@@ -1,6 +1,6 @@
 //! Lists of attributes.
 
-use syn::{Attribute, Expr, Ident, Meta, ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, Expr, Ident, Meta, Token, ext::IdentExt, punctuated::Punctuated, spanned::Spanned};
 
 use crate::diagnostics::{Diagnostics, suggested};
 
@@ -38,6 +38,19 @@ pub(crate) fn correct_attrs(attrs: &mut [Attribute], known: &[&str], place: &str
         let span = path.span();
         *path = Ident::new(near, span).into();
     }
+}
+
+/// The first of the attributes `names` that a `#[cfg_attr(…)]` hides from a macro, which is given
+/// the attribute before it is expanded.
+pub(crate) fn in_cfg_attr(attr: &Attribute, names: &[&str]) -> Option<Ident> {
+    if name_of(attr) != "cfg_attr" {
+        return None;
+    }
+    let Meta::List(list) = &attr.meta else { return None };
+    let parser = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let attributes = list.parse_args_with(parser).ok()?.into_iter().skip(1);
+    let mut found = attributes.filter_map(|meta| meta.path().get_ident().cloned());
+    found.find(|name| names.contains(&name.to_string().as_str()))
 }
 
 /// The attributes with the name, copied.

@@ -1,6 +1,6 @@
 //! The checks of an impl.
 
-use syn::{Attribute, FnArg, ImplItem, ItemImpl};
+use syn::{Attribute, FnArg, ImplItem, ItemImpl, Type};
 
 use super::{
     check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps,
@@ -9,7 +9,7 @@ use crate::{
     diagnostics::Diagnostics,
     hooks::{HookDef, Owner},
     model::{ImplModel, Meant, Method},
-    parse::take_attrs,
+    parse::{peel_types, take_attrs},
     text::text_of,
 };
 
@@ -57,6 +57,49 @@ pub(crate) fn check_impl_item(owner: Owner, item: &ItemImpl, diagnostics: &Diagn
     }
     true
 }
+
+/// `#[lightning_module] impl &Digits`: the impl is read as one of the struct in it. Returns false if
+/// there is none.
+pub(crate) fn check_self_type(owner: Owner, item: &mut ItemImpl, diagnostics: &Diagnostics) -> bool {
+    peel_types(&mut item.self_ty);
+    let inner = match &*item.self_ty {
+        Type::Reference(reference) => Some((*reference.elem).clone()),
+        Type::Paren(paren) => Some((*paren.elem).clone()),
+        Type::Tuple(tuple) if tuple.elems.len() == 1 => tuple.elems.first().cloned(),
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if WRAPPERS.iter().any(|wrapper| last.ident == wrapper) => match &last.arguments {
+                syn::PathArguments::AngleBracketed(args) => args.args.iter().find_map(|arg| match arg {
+                    syn::GenericArgument::Type(inner @ Type::Path(_)) => Some(inner.clone()),
+                    _ => None,
+                }),
+                _ => return true,
+            },
+            Some(last) if last.ident == "Tensor" && !last.arguments.is_empty() => None,
+            _ => return true,
+        },
+        _ => None,
+    };
+    let attribute = owner.attribute();
+    let found = text_of(&item.self_ty);
+    let report = diagnostics.error(
+        &item.self_ty,
+        format!("`#[{attribute}]` must be on the impl of a struct of this crate, found `{found}`"),
+    );
+    match inner {
+        Some(inner) => {
+            report.help(format!("write `impl {}`", text_of(&inner))).emit();
+            *item.self_ty = inner;
+            true
+        }
+        None => {
+            report.help(format!("write a struct with `#[{attribute}]`, and its impl")).emit();
+            false
+        }
+    }
+}
+
+/// Types around a module, which cannot have impls of their own.
+const WRAPPERS: &[&str] = &["Box", "Rc", "Arc", "Option", "Vec"];
 
 /// `#[optimizer(…)]` on the impl (C12)
 pub(crate) fn check_impl_attributes(attrs: &mut Vec<Attribute>, diagnostics: &Diagnostics) {

@@ -3,7 +3,7 @@
 use crate::{
     diagnostics::Diagnostics,
     hooks::{Logs, Owner},
-    model::{Enclosed, ImplModel, LogForm, LogSite, Method},
+    model::{Enclosed, ImplModel, LogForm, LogSite, MACRO_CALL, Method},
 };
 
 pub(super) fn sites(model: &ImplModel) -> impl Iterator<Item = (&Method, &LogSite)> {
@@ -45,9 +45,14 @@ pub(super) fn check_log_places(model: &ImplModel, diagnostics: &Diagnostics) {
 pub(super) fn check_log_forms(model: &ImplModel, diagnostics: &Diagnostics) {
     for (_, site) in sites(model) {
         match (site.form, site.bindings.len(), site.enclosed) {
-            (LogForm::Other, _, _) => diagnostics
+            (LogForm::Other, _, enclosed) if enclosed != Some(Enclosed::Elsewhere(MACRO_CALL)) => diagnostics
                 .error(site, "`#[log]` must be on a `let`")
                 .help("bind the value first: `#[log] let val_acc = …;`")
+                .emit(),
+            (_, _, Some(Enclosed::Elsewhere(place))) if place == MACRO_CALL => diagnostics
+                .error(site, "`#[log]` must not be in a macro call")
+                .note("the attribute macro is given the tokens of the call, and not what they expand to")
+                .help("bind the value outside of the call: `#[log] let loss = timed!(…);`")
                 .emit(),
             (_, _, Some(Enclosed::Elsewhere(place))) => diagnostics
                 .error(site, format!("`#[log]` must not be in {place}"))

@@ -1,5 +1,6 @@
 //! The names of methods: hooks, near misses, hooks of PyTorch Lightning.
 
+use super::params::type_name;
 use crate::{
     diagnostics::Diagnostics,
     hooks::{HookDef, Kind, Owner},
@@ -17,7 +18,7 @@ pub(super) fn check_names(model: &ImplModel, diagnostics: &Diagnostics) {
             Meant::NearMiss(Some(hook)) => diagnostics
                 .error(ident, format!("unknown hook `{name}`"))
                 .note(format!("`{}` runs {}", hook.name, hook.when()))
-                .help(format!("did you mean `{}`?", hook.signature()))
+                .help(format!("did you mean `{}`?", hook.signature_of(&type_name(model))))
                 .help(keep)
                 .emit(),
             Meant::NearMiss(None) => {

@@ -2,7 +2,7 @@
 
 use syn::Type;
 
-use super::impls::hooks;
+use super::{impls::hooks, params::type_name};
 use crate::{
     diagnostics::Diagnostics,
     hooks::{Kind, StepOutput},
@@ -27,7 +27,7 @@ pub(super) fn check_named_outputs(model: &ImplModel, diagnostics: &Diagnostics) 
             }
             None if hook.kind == Kind::Loader => diagnostics
                 .error(&method.sig.ident, format!("`{}` must return a loader, found no return type", hook.name))
-                .expected(format!("`{}`", hook.signature()))
+                .expected(format!("`{}`", hook.signature_of(&type_name(model))))
                 .help(help)
                 .emit(),
             _ => {}

@@ -6,14 +6,35 @@ use super::{impls::hooks, outputs::contains_impl};
 use crate::{
     diagnostics::{Diagnostics, suggested},
     hooks::{HookDef, Kind, ParamDef},
-    model::{ImplModel, Param},
+    model::{ImplModel, Method, Param},
+    parse::name_of,
     paths::plain,
     text::text_of,
 };
 
+/// Parameters that a hook does not have: the hook, the name, and what to write instead.
+const OTHER_PARAMS: &[(&str, &str, &str)] = &[
+    ("training_step", "optimizers", BY_HAND),
+    ("training_step", "optimizer", BY_HAND),
+    ("training_step", "optim", BY_HAND),
+    ("training_step", "optimizer_idx", "write `#[training_step(optimizer = …)]` above one step for each optimizer"),
+    ("training_step", "epoch", FROM_CX),
+    ("training_step", "current_epoch", FROM_CX),
+    ("validation_step", "epoch", FROM_CX),
+    ("validation_step", "current_epoch", FROM_CX),
+];
+
+const BY_HAND: &str =
+    "write `#[manual_optimization]` above it, and `&mut self` and `optimizers: &mut Optimizers<Self>`";
+const FROM_CX: &str = "write `cx: &StepContext` and `cx.current_epoch()`";
+
 /// `fn on_train_epoch_end(&mut self, outputs: Vec<T>)` (C3)
 pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
     for (method, hook) in hooks(model) {
+        check_param_cfgs(method, hook, diagnostics);
+        if check_one_batch(method, hook, diagnostics) {
+            continue;
+        }
         let mut seen: Vec<&str> = Vec::new();
         for (input, param) in
             method.sig.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_))).zip(&method.params.all)
@@ -39,12 +60,94 @@ pub(super) fn check_params(model: &ImplModel, diagnostics: &Diagnostics) {
         }
         let all_needed = hook.kind == Kind::Init;
         for missing in hook.params.iter().filter(|param| all_needed && !seen.contains(&param.name)) {
+            let name = type_name(model);
             diagnostics
                 .error(&method.sig.ident, format!("missing parameter `{}` of `{}`", missing.name, hook.name))
-                .expected(format!("`{}`", hook.signature()))
-                .help(format!("add `{}`", missing.text()))
+                .expected(format!("`{}`", hook.signature_of(&name)))
+                .help(format!("add `{}`", missing.text().replace('…', &name)))
                 .emit();
         }
+    }
+}
+
+/// `#[cfg(test)] cx: &StepContext`: the generated call has the argument in any case.
+fn check_param_cfgs(method: &Method, hook: &HookDef, diagnostics: &Diagnostics) {
+    for input in &method.sig.inputs {
+        let (FnArg::Typed(syn::PatType { attrs, .. }) | FnArg::Receiver(syn::Receiver { attrs, .. })) = input;
+        for attr in attrs.iter().filter(|attr| ["cfg", "cfg_attr"].contains(&name_of(attr).as_str())) {
+            diagnostics
+                .error(attr, format!("a parameter of `{}` must not be under `#[{}]`", hook.name, name_of(attr)))
+                .help(format!("write `{}` twice, each under its `#[cfg(…)]`", method.name()))
+                .emit();
+        }
+    }
+}
+
+/// `fn test_step(&self, x: Tensor<2>, y: Tensor<1>)`, `fn training_step(&self, idx: usize, batch: B)`:
+/// the first parameter that no name identifies is the batch. Returns whether it has reported.
+fn check_one_batch(method: &Method, hook: &HookDef, diagnostics: &Diagnostics) -> bool {
+    let (Kind::Step(_), Some(batch)) = (hook.kind, &method.params.batch) else { return false };
+    let typed: Vec<&syn::PatType> = method.sig.inputs.iter().filter_map(typed).collect();
+    let unnamed: Vec<&syn::PatType> = typed
+        .iter()
+        .zip(&method.params.all)
+        .filter_map(|(input, param)| match param {
+            Param::Batch => Some(*input),
+            Param::Unknown(_)
+                if suggested(&name_of_param(input), hook.params.iter().map(|param| param.name)).is_none() =>
+            {
+                Some(*input)
+            }
+            _ => None,
+        })
+        .collect();
+    let [first, others @ ..] = unnamed.as_slice() else { return false };
+    let Some(second) = others.first() else { return false };
+    let text = text_of(batch);
+    if matches!(text.as_str(), "usize" | "u64" | "u32" | "i64" | "i32") {
+        diagnostics
+            .error(
+                first,
+                format!("the first parameter of `{}` must be the batch, found `{}`", hook.name, text_of(first)),
+            )
+            .note("other parameters are recognized by name: `batch_idx: usize`, `dataloader_idx: usize`")
+            .help(format!("write `{}, batch_idx: usize`", text_of(second)))
+            .emit();
+        return true;
+    }
+    let tensors = |input: &&syn::PatType| text_of(&input.ty).contains("Tensor");
+    if !others.iter().all(tensors) {
+        return false;
+    }
+    let (names, types): (Vec<String>, Vec<String>) =
+        unnamed.iter().map(|input| (text_of(&input.pat), text_of(&input.ty))).unzip();
+    diagnostics
+        .error(second, format!("`{}` must take one batch, found {}", hook.name, unnamed.len()))
+        .note("a batch of several parts is a tuple, or a struct with `#[derive(Batch)]`")
+        .help(format!("write `({}): ({})`", names.join(", "), types.join(", ")))
+        .emit();
+    true
+}
+
+/// The name of the struct, for names such as `NetHparams`.
+pub(super) fn type_name(model: &ImplModel) -> String {
+    match &*model.item.self_ty {
+        Type::Path(path) => path.path.segments.last().map(|last| plain(&last.ident)).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+fn typed(input: &FnArg) -> Option<&syn::PatType> {
+    match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+fn name_of_param(input: &syn::PatType) -> String {
+    match &*input.pat {
+        syn::Pat::Ident(binding) => plain(&binding.ident),
+        pattern => text_of(pattern),
     }
 }
 
@@ -69,10 +172,7 @@ fn check_lent(hook: &HookDef, known: &ParamDef, ty: &Type, diagnostics: &Diagnos
 
 fn report_param(hook: &HookDef, input: &FnArg, diagnostics: &Diagnostics) {
     let FnArg::Typed(typed) = input else { return };
-    let name = match &*typed.pat {
-        syn::Pat::Ident(binding) => plain(&binding.ident),
-        pattern => text_of(pattern),
-    };
+    let name = name_of_param(typed);
     let report = diagnostics.error(&typed.pat, format!("unknown parameter `{name}` of `{}`", hook.name));
     let known: Vec<String> = hook.params.iter().map(|param| format!("`{}`", param.text())).collect();
     let report = match (known.is_empty(), hook.kind) {
@@ -82,7 +182,9 @@ fn report_param(hook: &HookDef, input: &FnArg, diagnostics: &Diagnostics) {
         }
         (false, _) => report.note(format!("available parameters, recognized by name: {}", known.join(", "))),
     };
+    let instead = OTHER_PARAMS.iter().find(|(of, other, _)| *of == hook.name && *other == name);
     match suggested(&name, hook.params.iter().map(|param| param.name)) {
+        _ if let Some((.., instead)) = instead => report.help(*instead).emit(),
         Some(near) => report.help(format!("did you mean `{near}`?")).emit(),
         None => report.help(format!("remove `{name}`")).emit(),
     }
@@ -95,7 +197,7 @@ pub(super) fn check_batches(model: &ImplModel, diagnostics: &Diagnostics) {
         match &method.params.batch {
             None => diagnostics
                 .error(&method.sig.ident, format!("`{}` must take a batch, found none", hook.name))
-                .expected(format!("`{}`", hook.signature()))
+                .expected(format!("`{}`", hook.signature_of(&type_name(model))))
                 .help("add `batch: B`, where `B` is the batch type of the loader")
                 .emit(),
             Some(ty @ Type::Reference(reference)) => diagnostics

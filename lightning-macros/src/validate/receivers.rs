@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::{Generics, ReceiverKind, Safety, Signature, Type};
 
-use super::impls::hooks;
+use super::{impls::hooks, params::type_name};
 use crate::{
     diagnostics::Diagnostics,
     hooks::{Kind, Receiver},
@@ -36,7 +36,7 @@ pub(super) fn check_receivers(model: &ImplModel, diagnostics: &Diagnostics) {
                 diagnostics.error(&method.sig.ident, format!("`{name}` must take `{wanted}`, found no receiver"))
             }
         };
-        let report = report.expected(format!("`{}`", hook.signature()));
+        let report = report.expected(format!("`{}`", hook.signature_of(&type_name(model))));
         match hook.kind {
             Kind::Step(_) if found.as_deref() == Some("&mut self") => report
                 .help(format!("write `{wanted}`, and change fields in a hook such as `on_train_batch_end`"))
@@ -77,7 +77,7 @@ pub(super) fn check_qualifiers(model: &ImplModel, diagnostics: &Diagnostics) {
         let report = |tokens: &dyn ToTokens, found: &str| {
             diagnostics
                 .error(tokens.to_token_stream(), format!("`{name}` must not be {found}"))
-                .expected(format!("`{}`", hook.signature()))
+                .expected(format!("`{}`", hook.signature_of(&type_name(model))))
                 .help(if found == "generic" {
                     "write concrete types, such as `batch: Tensor<2>`".to_owned()
                 } else {

@@ -11,6 +11,8 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     roles::check_one_role,
     roles::check_every_role,
     roles::check_expressions,
+    roles::check_scope,
+    roles::check_field_types,
     roles::check_frozen,
     roles::check_precision,
     burn_attrs::check_module_attrs,

@@ -82,6 +82,6 @@ const _: () = {
         }
     }
     impl<const __LIGHTNING_NAME: u64> __p::TrainsOptimizer<__LIGHTNING_NAME> for Digits {}
-    const _: () = __p::assert_counted!(DigitBatch);
+    const _: () = __p::assert_counted!(DigitBatch, "DigitBatch");
     __p::misplaced_hooks!(Digits[] [] training_step validation_step test_step);
 };

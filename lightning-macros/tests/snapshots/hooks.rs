@@ -18,8 +18,14 @@ where
     #[cfg(feature = "val")]
     fn validation_step(&self, batch: Pair, _dataloader_idx: usize) {
         let (first, second) = self.errors(batch);
-        ::lightning_core::__private::log_weighted::<Self, _, _>(0, &first, batch.len());
-        ::lightning_core::__private::log_weighted::<Self, _, _>(1, &second, batch.len());
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+        >(0, &first, ::lightning_core::__private::log_weight(batch.len()));
+        ::lightning_core::__private::log_weighted::<
+            Self,
+            _,
+        >(1, &second, ::lightning_core::__private::log_weight(batch.len()));
     }
     fn predict_step(&self, batch: Tensor<2>) -> anyhow::Result<Vec<f32>> {
         todo!()

@@ -21,8 +21,7 @@ impl Net {
         ::lightning_core::__private::log_weighted_per_stage::<
             Self,
             _,
-            _,
-        >(4, &loss, batch.tokens);
+        >(4, &loss, ::lightning_core::__private::log_weight(batch.tokens));
         scores
     }
 }
@@ -75,6 +74,6 @@ const _: () = {
             __p::no_output(Self::validation_step(self, batch))
         }
     }
-    const _: () = __p::assert_counted!(Pair);
+    const _: () = __p::assert_counted!(Pair, "Pair");
     __p::misplaced_hooks!(Net[] [] validation_step);
 };

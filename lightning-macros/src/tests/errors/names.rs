@@ -30,7 +30,8 @@ fn near_miss_names() {
             = help: mark the method `#[not_a_hook]` to keep the name
 
             unknown hook `on_validation_epoch_finished`
-            = help: the closest hook is `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`
+            = note: `on_validation_epoch_end` runs after the validation batches
+            = help: did you mean `fn on_validation_epoch_end(&mut self, outputs: Vec<T>, cx: &mut HookContext)`?
             = help: mark the method `#[not_a_hook]` to keep the name
 
             unknown hook `validation_epoch_end`

@@ -34,7 +34,7 @@ fn wrong_receivers() {
             = help: write `&mut self`
 
             `init` must not take `self`, found `&self`
-            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
             = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name"#]],
     );
 }
@@ -93,7 +93,7 @@ fn wrong_parameters() {
 
             unknown parameter `optimizers` of `training_step`
             = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
-            = help: remove `optimizers`
+            = help: write `#[manual_optimization]` above it, and `&mut self` and `optimizers: &mut Optimizers<Self>`
 
             unknown parameter `outputs` of `on_train_epoch_end`
             = note: available parameters, recognized by name: `cx: &mut HookContext`
@@ -123,7 +123,7 @@ fn wrong_parameters() {
             = help: remove `stage`
 
             missing parameter `device` of `init`
-            = note: expected `fn init(hparams: &…Hparams, device: &Device) -> Self`
+            = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
             = help: add `device: &Device`"#]],
     );
 }

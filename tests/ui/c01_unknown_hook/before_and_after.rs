@@ -1,0 +1,24 @@
+// mistakes: 5
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn on_before_validation(&mut self) {}
+    fn on_before_train(&mut self) {}
+    fn on_after_train(&mut self) {}
+    fn after_backward(&mut self) {}
+    fn before_epoch(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,24 @@
+// mistakes: 4
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn trainingStep(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn validationStep(&self, batch: Tensor<2>) {
+        let _ = batch;
+    }
+    fn onTrainEpochEnd(&mut self) {}
+    fn onFitStart(&mut self) {}
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+    fn test_step(&self, x: Tensor<2>, y: Tensor<1, Int>, weight: Tensor<1>) {
+        let _ = (self.layer.forward(x), y, weight);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+macro_rules! module {
+    ($batch:ty) => {
+        #[lightning_module]
+        #[optimizer(SgdConfig::new(), lr = 0.1)]
+        struct Net {
+            #[init(LinearConfig::new(4, 1).init(device))]
+            layer: Linear,
+        }
+
+        #[lightning_module]
+        impl Net {
+            fn training_step(&self, batch: $batch) -> Tensor<1> {
+                self.layer.forward(batch.clone()).mean()
+            }
+        }
+    };
+}
+
+module!(&Tensor<2>);
+
+fn main() {}

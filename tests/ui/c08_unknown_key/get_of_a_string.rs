@@ -1,0 +1,33 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = self.layer.forward(batch).mean();
+        train_loss
+    }
+    fn validation_step(&self, batch: Tensor<2>) {
+        #[log(minimize)]
+        let val_loss = self.layer.forward(batch).mean();
+    }
+}
+
+fn main() -> Result<()> {
+    let device = Device::default();
+    let (train, val) = (vec![Tensor::<2>::ones([4, 4], &device)], vec![Tensor::<2>::ones([4, 4], &device)]);
+    let mut net = Net::new(NetHparams::default());
+    let mut trainer = Net::trainer().max_epochs(1).build()?;
+    let report = trainer.fit(&mut net, (train, val))?;
+    let _ = report.metrics.get("val_loss");
+    Ok(())
+}

@@ -1,0 +1,26 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+macro_rules! module {
+    ($n:expr) => {
+        #[lightning_module]
+        #[optimizer(SgdConfig::new(), lr = 0.1)]
+        struct Net {
+            #[init(LinearConfig::new(4, 1).init(device))]
+            layer: Linear,
+        }
+
+        #[lightning_module]
+        impl Net {
+            #[training_step(optimizer = optimizer, every = $n)]
+            fn critic_step(&self, batch: Tensor<2>) -> Tensor<1> {
+                self.layer.forward(batch).mean()
+            }
+        }
+    };
+}
+
+module!(0);
+
+fn main() {}

@@ -1,0 +1,25 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::{prelude::*, schedulers};
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = schedulers::ReduceLROnPlateau::new(0.1), interval = epoch, monitor = "val_loss")]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        #[log(minimize)]
+        let train_loss = self.layer.forward(batch).mean();
+        train_loss
+    }
+    fn validation_step(&self, batch: Tensor<2>) {
+        #[log(minimize)]
+        let val_loss = self.layer.forward(batch).mean();
+    }
+}
+
+fn main() {}

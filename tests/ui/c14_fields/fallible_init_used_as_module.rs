@@ -1,0 +1,27 @@
+// mistakes: 1
+use burn::{nn::*, optim::*, prelude::*};
+use lightning_core::prelude::*;
+
+fn build(device: &Device) -> Result<Linear> {
+    Ok(LinearConfig::new(4, 1).init(device))
+}
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(build(device)?)]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+}
+
+fn main() -> Result<()> {
+    let mut net = Net::new(NetHparams::default());
+    Net::trainer().build()?.fit(&mut net, vec![Tensor::<2>::ones([4, 4], &Device::default())])?;
+    Ok(())
+}
