@@ -20,12 +20,15 @@ pub use burn::{
 pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
-    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
+    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor, __dims_of_call,
     __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
     __module_methods as module_methods,
 };
 pub use crate::{
-    batch::{Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, first_size},
+    batch::{
+        Batch, BatchLen, BatchReader, BatchWriter, Dim, Dims, FieldDims, HasDims, HostField, NoBatch, RefusesHost,
+        SavesHost, dims_of_call, first_size,
+    },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
@@ -35,7 +38,9 @@ pub use crate::{
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
         LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
         StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
-        build_module, load_from_checkpoint,
+        build_module,
+        dims::bind_hparams,
+        load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         misplaced_hooks::{HookNames, ModuleOf, Probed, checks, data_checks, written},

@@ -76,6 +76,19 @@ use proc_macro::TokenStream;
 ///
 #[doc = include_str!("../docs/module_hooks.md")]
 ///
+/// # `#[every]` and `#[once]`
+///
+/// | attribute of a hook | the hook is called |
+/// |---|---|
+/// | `#[every(100)]` | for the 100th, 200th, … batch, step, epoch or validation, from 1 |
+/// | `#[every(5, epochs)]` | in every 5th epoch, on any hook of training and validation |
+/// | `#[once(50)]` | for the 50th alone, also if the run is resumed |
+///
+/// Hooks of a training batch count the batches of the run, `on_before_zero_grad` and
+/// `on_before_optimizer_step` optimizer steps, hooks of a training epoch epochs, hooks of a
+/// validation validations, and hooks of an evaluation batch the batches of a loader. The number is
+/// a literal or a `u64` constant above 0.
+///
 /// # `#[log]`
 ///
 /// On a `let`: the variable's name is the metric's name, and `Digits::TRAIN_LOSS` is its key.
@@ -125,7 +138,7 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[batch(host)]` | a field of any type, which is not moved or cast |
 ///
 /// `#[batch(crate = path)]` on the type is the path of `lightning_core`, if it is renamed.
-#[proc_macro_derive(Batch, attributes(batch))]
+#[proc_macro_derive(Batch, attributes(batch, dims))]
 pub fn derive_batch(input: TokenStream) -> TokenStream {
     entry::derive_batch(input.into()).into()
 }

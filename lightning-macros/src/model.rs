@@ -2,7 +2,9 @@
 
 mod batch;
 mod binding;
+mod cadence;
 mod conflict;
+mod dims;
 mod field;
 mod group;
 mod impl_model;
@@ -21,7 +23,9 @@ mod struct_model;
 
 pub(crate) use batch::{BatchField, BatchModel, Members};
 pub(crate) use binding::Binding;
+pub(crate) use cadence::Cadence;
 pub(crate) use conflict::ConflictKind;
+pub(crate) use dims::{Shape, Size, written_rank};
 pub(crate) use field::Field;
 pub(crate) use group::GroupArg;
 pub(crate) use impl_model::ImplModel;

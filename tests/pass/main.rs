@@ -7,7 +7,9 @@
 mod cfgs;
 mod data_with_state;
 mod data_without_fields;
+mod dims;
 mod enum_batch;
+mod every;
 mod fallible_expressions;
 mod fallible_init;
 mod generics;

@@ -49,7 +49,7 @@ pub(super) const TYPES: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const METHOD_ATTRS: &[&str] = &[
     "", "", "", "#[not_a_hook]", "#[not_hook]", "#[log]", "#[cfg(a)]", "#[cfg(b)] #[cfg(c)]", "#[training_step(optimizer = a)]", "#[manual_optimization]",
-    "#[hook]", "/// Doc.", "#[init]", "#[optimizer]", "pub", "#[inline]",
+    "#[every(5)]", "#[every(N, epochs)]", "#[once(0)]", "#[every]", "#[hook]", "/// Doc.", "#[init]", "#[optimizer]", "pub", "#[inline]",
 ];
 pub(super) const QUALIFIERS: &[&str] = &["", "", "", "", "async ", "const ", "unsafe ", "extern \"C\" ", "pub(crate) "];
 #[rustfmt::skip]
