@@ -89,6 +89,14 @@ use proc_macro::TokenStream;
 /// validation validations, and hooks of an evaluation batch the batches of a loader. The number is
 /// a literal or a `u64` constant above 0.
 ///
+/// # `#[dims]`
+///
+/// `#[dims(batch, 784)]` before a parameter with a tensor, and `#[dims(-> batch, 10)]` above a method
+/// for its result, give the shape. A size is one of those of [`macro@Batch`], or the name of a
+/// hyperparameter. The sizes are compared in the first batch of each loader, in the first call with
+/// its batches, and in every call outside of a run; the method panics if they differ. The shapes are
+/// added to the method's documentation.
+///
 /// # `#[log]`
 ///
 /// On a `let`: the variable's name is the metric's name, and `Digits::TRAIN_LOSS` is its key.
@@ -136,6 +144,12 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `#[batch(size)]` | the field that defines the batch size |
 /// | `#[batch(host)]` | a field of any type, which is not moved or cast |
+/// | `#[dims(batch, 1, 28, 28)]` | the shape of a tensor |
+///
+/// A size in `#[dims]` is a number, a `usize` constant in capitals, a name, which has one size in
+/// the whole struct, or `_`. The number of sizes is compared with `Tensor<4>` at compile time, and
+/// the sizes with the first batch of each loader. An `Option`, `Box`, `Vec` or array of tensors of one
+/// shape may have it, too. The documentation of the implementation lists the shapes.
 ///
 /// `#[batch(crate = path)]` on the type is the path of `lightning_core`, if it is renamed.
 #[proc_macro_derive(Batch, attributes(batch, dims))]

@@ -2,7 +2,7 @@
 #![deny(warnings)]
 
 use burn::{module::ModuleDisplay, nn::*, optim::SgdConfig, prelude::*};
-use lightning_core::prelude::*;
+use lightning_core::{Error, prelude::*};
 
 use super::quick;
 
