@@ -17,6 +17,7 @@ pub struct Pair {
 }
 
 #[derive(Batch, Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one value of a test")]
 pub enum Part {
     Wide(#[dims(batch, 8)] Tensor<2>),
     Any,

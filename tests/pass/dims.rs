@@ -34,6 +34,7 @@ pub struct Digits {
 }
 
 #[derive(Batch, Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a batch is moved once")]
 pub enum Mixed {
     Labelled {
         #[dims(batch, 4)]

@@ -1,6 +1,6 @@
 //! The checks of `#[dims(…)]`, and the shapes in the documentation.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, ExprClosure, ExprReturn, ImplItemFn, Item, Type, visit_mut::VisitMut};
 
@@ -35,6 +35,12 @@ fn expand_shapes(p: &RuntimePath, ty: &Type, value: TokenStream) -> TokenStream 
     let shapes = qualified(&p.at(first), ty, &quote!(HasDims::shapes));
     let args = parens(value, last);
     quote!(#shapes #args)
+}
+
+/// `param(…)`, of which the panic is located at the type in the signature.
+fn located(method: &str, args: TokenStream, ty: &Type) -> (Ident, Group) {
+    let at = ends(ty).0;
+    (local(method, at), parens(args, Span::call_site().located_at(at)))
 }
 
 /// `P::assert!(<Images as P::HasDims>::RANK == 4, "…")`, for a type that does not show its rank.
@@ -165,7 +171,8 @@ pub(super) fn add_checks(model: &ImplModel, method: &Method, function: &mut Impl
     let checks = shapes.params.iter().map(|(name, ty, shape)| {
         let (written, sizes) = (plain(name), expand_sizes(p, shape));
         let shapes = expand_shapes(p, ty, quote!(&#name));
-        quote!(#dims.param(#written, &#shapes, #sizes);)
+        let (param, args) = located("param", quote!(#written, &#shapes, #sizes), ty);
+        quote!(#dims.#param #args;)
     });
     let ranks = shapes.all().filter_map(|(ty, shape)| expand_rank(p, ty, shape)).map(|rank| quote!(const { #rank };));
     let ranks = generic.then(|| quote!(#(#ranks)*));
@@ -198,13 +205,16 @@ pub(super) fn add_checks(model: &ImplModel, method: &Method, function: &mut Impl
     Returns.visit_block_mut(block);
     let sizes = expand_sizes(p, shape);
     let found = expand_shapes(p, ty, quote!(&#result));
+    let (compared, args) = located("result", quote!(&#found, #sizes), ty);
     *block = syn::parse_quote!({
         #checks
+        // Of a body that is `todo!()`.
+        #[allow(clippy::diverging_sub_expression)]
         let #result: #ty = '__lightning_body: #block;
         #[allow(unreachable_code, clippy::needless_return)]
         return {
             if let #p::Option::Some(#dims) = &mut #dims {
-                #dims.result(&#found, #sizes);
+                #dims.#compared #args;
             }
             #result
         };

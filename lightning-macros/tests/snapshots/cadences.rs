@@ -24,6 +24,7 @@ impl Net {
                     ],
                 );
         }
+        #[allow(clippy::diverging_sub_expression)]
         let __lightning_result: Result<Tensor<2>> = '__lightning_body: {
             if fast {
                 break '__lightning_body Err(error());
