@@ -16,7 +16,7 @@ mod sizes {
 }
 
 #[derive(Batch, Clone, Debug)]
-pub struct Digits {
+struct Digits {
     /// Grey images.
     #[dims(batch, 1, sizes::SIDE, side)]
     images: Images,
@@ -35,7 +35,7 @@ pub struct Digits {
 
 #[derive(Batch, Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a batch is moved once")]
-pub enum Mixed {
+enum Mixed {
     Labelled {
         #[dims(batch, 4)]
         x: Tensor<2>,
@@ -47,7 +47,7 @@ pub enum Mixed {
 }
 
 #[derive(Batch, Clone, Debug)]
-pub struct Both<T> {
+struct Both<T> {
     #[dims(a, 2)]
     x: Tensor<2>,
     #[dims(a, 2)]
@@ -55,7 +55,7 @@ pub struct Both<T> {
     other: T,
 }
 
-pub trait Layer {
+trait Layer {
     fn make(device: &Device) -> Self;
     fn apply(&self, x: Tensor<2>) -> Tensor<2>;
 }
@@ -71,7 +71,7 @@ impl Layer for Linear {
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = 0.1)]
-pub struct Net<L: Layer + Module + ModuleDisplay + 'static, const N: usize> {
+struct Net<L: Layer + Module + ModuleDisplay + 'static, const N: usize> {
     #[init(L::make(device))]
     layer: L,
     #[hparam(default = 8)]

@@ -10,7 +10,7 @@ use super::{quick, rows};
 
 const OFTEN: u64 = 1;
 
-pub trait Layer {
+trait Layer {
     const EVERY: u64;
     fn make(device: &Device) -> Self;
     fn apply(&self, x: Tensor<2>) -> Tensor<2>;
