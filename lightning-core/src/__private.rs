@@ -21,13 +21,14 @@ pub use lightning_macros::without_bounds;
 pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
-    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor,
+    __again as again, __assert_counted as assert_counted, __assert_not_tensor as assert_not_tensor, __dims_of_call,
     __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
     __module_methods as module_methods,
 };
 pub use crate::{
     batch::{
-        Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, StepBatch, first_size,
+        Batch, BatchLen, BatchReader, BatchWriter, Dim, Dims, FieldDims, HasDims, HostField, NoBatch, RefusesHost,
+        SavesHost, StepBatch, dims_of_call, first_size,
     },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
@@ -39,6 +40,7 @@ pub use crate::{
         LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
         StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
         build_module,
+        dims::bind_hparams,
         generic::{
             DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
             assert_module_field, assert_module_param,

@@ -3,6 +3,8 @@
 
 mod batch;
 mod burn_attrs;
+mod cadences;
+mod dims;
 mod hparams;
 mod impls;
 mod lifetimes;

@@ -3,6 +3,7 @@
 
 pub(crate) mod context;
 mod def;
+pub(crate) mod dims;
 pub(crate) mod erased;
 mod fit_context;
 pub(crate) mod generic;

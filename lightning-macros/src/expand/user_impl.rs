@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, ImplItem, ReceiverKind, Type, visit_mut::VisitMut};
 
-use super::own_keys::own_keys;
+use super::{dims::add_checks, own_keys::own_keys};
 use crate::{
     hooks::{Owner, Receiver},
     model::{ImplModel, LogForm, Method, expand_placeholders},
@@ -15,7 +15,11 @@ use crate::{
     text::text_of,
 };
 
-pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
+pub(super) fn expand_item(
+    model: &ImplModel,
+    checks: bool,
+    replacement: impl Fn(&Method, usize) -> TokenStream,
+) -> TokenStream {
     let mut item = model.item.clone();
     let p = model.paths.outer();
     for method in &model.methods {
@@ -29,6 +33,9 @@ pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize
                 // A method of the module has priority, and the import is then unused.
                 let words = syn::parse_quote!(#[allow(unused_imports)] use #p::PythonHints as _;);
                 function.block.stmts.insert(0, words);
+            }
+            if checks {
+                add_checks(model, method, function);
             }
         }
     }
@@ -75,7 +82,7 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
 
 /// The user's impl after an error: logged variables are used, and old tensor types are replaced.
 pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
-    let mut item = expand_item(model, |method, site| {
+    let mut item = expand_item(model, false, |method, site| {
         // A variable without a value cannot be used.
         let logged = method.logs.get(site).filter(|site| site.form != LogForm::Declaration);
         let bindings = logged.map(|site| site.bindings.as_slice()).unwrap_or_default();

@@ -20,8 +20,20 @@ use crate::{
 };
 
 /// All our attributes of structs and fields.
-pub(crate) const STRUCT_ATTRS: &[&str] =
-    &["init", "hparam", "buffer", "state", "frozen", "optimizer", "precision", "log", "not_a_hook"];
+pub(crate) const STRUCT_ATTRS: &[&str] = &[
+    "init",
+    "hparam",
+    "buffer",
+    "state",
+    "frozen",
+    "optimizer",
+    "precision",
+    "log",
+    "not_a_hook",
+    "every",
+    "once",
+    "dims",
+];
 
 /// A `#[lightning_module]` or `#[data_module]` struct.
 pub(crate) struct StructModel {

@@ -1,6 +1,6 @@
 //! `#[derive(Batch)]`.
 
-use super::check_tensors;
+use super::{check_tensors, dims::check_field_dims};
 use crate::{diagnostics::Diagnostics, model::BatchModel};
 
 /// Runs every check.
@@ -8,6 +8,7 @@ pub(crate) fn validate_batch(model: &BatchModel, diagnostics: &Diagnostics) {
     check_one_size(model, diagnostics);
     check_lifetimes(model, diagnostics);
     check_burn_types(model, diagnostics);
+    check_field_dims(model, diagnostics);
 }
 
 /// Two fields with `#[batch(size)]`

@@ -3,7 +3,8 @@
 use syn::{Attribute, FnArg, ImplItem, ItemImpl, Type};
 
 use super::{
-    check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps,
+    cadences, check_tensors, dims, log_options, logs, macro_calls, metrics, names, outputs, params, receivers,
+    training_steps,
 };
 use crate::{
     diagnostics::Diagnostics,
@@ -27,6 +28,8 @@ const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
     macro_calls::check_macro_calls,
     training_steps::check_training_steps,
     training_steps::check_manual,
+    cadences::check_cadences,
+    dims::check_method_dims,
     check_burn_types,
     check_python_hints,
     logs::check_log_places,

@@ -6,7 +6,7 @@ use burn::tensor::{Device, FloatDType};
 
 use super::{NamedLoader, RunStep};
 use crate::{
-    batch::{BatchWriter, StepBatch},
+    batch::{BatchWriter, StepBatch, check_dims, enter_loader, leave_loader, number_of_loader},
     data::{Batches, EpochOffset, Loader},
     error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
@@ -129,6 +129,8 @@ struct LoaderFetcher<M, B> {
     /// A copy of the ready batch, while steps are guarded.
     kept: Option<Kept<B>>,
     in_order: bool,
+    /// The loader's number for `#[dims]`, from its first batch on.
+    number: Option<u64>,
 }
 
 impl<M, B: 'static> LoaderFetcher<M, B> {
@@ -144,6 +146,7 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             ready: None,
             kept: None,
             in_order: false,
+            number: None,
         }
     }
 
@@ -197,6 +200,16 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
             Some(dtype) => ready.map(|batch| batch.in_dtype(dtype)),
             None => ready,
         };
+        match (self.number, &self.ready) {
+            (Some(number), _) => enter_loader(number, false),
+            (None, Some(batch)) => {
+                check_dims(batch)?;
+                let number = number_of_loader();
+                self.number = Some(number);
+                enter_loader(number, true);
+            }
+            (None, None) => {}
+        }
         match (self.ready.is_some(), self.total) {
             (true, _) => self.next += 1,
             (false, Some(total)) if self.next < total => return Err(too_few(self.next, total)),
@@ -252,6 +265,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     }
 
     fn end(&mut self) {
+        leave_loader();
         self.start = None;
         self.ready = None;
         self.ahead = None;
@@ -281,6 +295,13 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
 
     fn forget(&mut self) {
         self.kept = None;
+    }
+}
+
+impl<M, B> Drop for LoaderFetcher<M, B> {
+    // An evaluation that fails does not end its loaders.
+    fn drop(&mut self) {
+        leave_loader();
     }
 }
 
