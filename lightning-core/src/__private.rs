@@ -43,6 +43,7 @@ pub use crate::{
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
+        schedulers::{RateOf, Scheduled},
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,

@@ -28,7 +28,9 @@ pub(super) fn expand_optimizers(model: &StructModel) -> Vec<TokenStream> {
     let mentioned = Mentions::of(setups.clone());
     let locals = expand_mentioned(model, &mentioned, "self", &[]);
     let (cx, again) = mentioned.param("cx");
-    let body = quote!(#again #(#locals)* #p::setups([#setups]));
+    let unmonitored = model.optimizers.iter().any(|one| one.interval.is_some() && one.monitor.is_none());
+    let import = unmonitored.then(|| quote!(use #p::Scheduled as _;));
+    let body = quote!(#import #again #(#locals)* #p::setups([#setups]));
     let mut items = vec![implement(model, &cx, body)];
     items.extend(expand_declarations(model));
     items
