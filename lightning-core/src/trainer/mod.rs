@@ -221,7 +221,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M, Testing>>
     where
         M: TestStep,
     {
@@ -243,7 +243,7 @@ impl<M: LightningModule> Trainer<M> {
         let outputs: CollectedOutputs<T> = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_run_data(RunStep::predict(outputs.clone()));
         self.run.outputs.predictions = Some(Box::new(outputs.clone()));
-        let predicted = self.evaluate(module, source, Stage::Predict);
+        let predicted = self.evaluate::<Predicting>(module, source, Stage::Predict);
         self.run.outputs.predictions = None;
         if let Err(error) = predicted {
             // The first error is returned.
@@ -254,12 +254,12 @@ impl<M: LightningModule> Trainer<M> {
         Ok(std::mem::take(&mut *outputs))
     }
 
-    fn evaluate<'a>(
+    fn evaluate<'a, S>(
         &'a mut self,
         module: &'a mut M,
         source: Box<dyn RunData<M> + 'a>,
         stage: Stage,
-    ) -> Result<EvalReport<M>> {
+    ) -> Result<EvalReport<M, S>> {
         let weights = match (&self.known, identify(module)) {
             (Some((known, what)), Some(id)) if *known == id => what.clone(),
             _ => "as given".to_owned(),
