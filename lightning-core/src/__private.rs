@@ -33,9 +33,9 @@ pub use crate::{
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
-        LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
-        StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
-        build_module, load_from_checkpoint,
+        LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput, OptimizationOf, Optimizers, OutputOf,
+        PredictStep, StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer,
+        ValidationStep, build_module, load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         misplaced_hooks::{HookNames, ModuleOf, Probed, checks, data_checks, written},

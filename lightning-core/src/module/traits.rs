@@ -284,6 +284,25 @@ pub trait DeclaresOptimizer<const NAME: u64> {}
 )]
 pub trait TrainsOptimizer<const NAME: u64> {}
 
+/// The ways in which a module can be optimized, for the settings that only automatic optimization
+/// has.
+///
+/// A method of the trainer's builder infers `Kind`, which is [`Automatic`] for a generic module. A
+/// module with `#[manual_optimization]` implements the trait a second time, so that the method is
+/// ambiguous: a bound would ask for itself in every function over `M: LightningModule`.
+pub trait OptimizationOf<Kind> {}
+
+/// The kind of [`OptimizationOf`] that every module has.
+#[derive(Debug)]
+pub struct Automatic(());
+
+/// The kind of [`OptimizationOf`] of a module with `#[manual_optimization]`.
+#[derive(Debug)]
+pub struct Manual(());
+
+#[diagnostic::do_not_recommend]
+impl<M> OptimizationOf<Automatic> for M {}
+
 /// The return type of `Net::trainer()`.
 #[doc(hidden)]
 pub trait StartsTrainer {

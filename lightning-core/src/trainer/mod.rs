@@ -221,7 +221,11 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M, Testing>>
+    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(
+        &mut self,
+        module: &mut M,
+        data: D,
+    ) -> Result<EvalReport<M, Testing>>
     where
         M: TestStep,
     {
