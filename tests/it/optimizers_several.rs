@@ -7,11 +7,11 @@ use burn::{
     prelude::*,
     tensor::activation::tanh,
 };
-use lightning_core::{ErrorKind, functional::cross_entropy, prelude::*};
+use lightning_core::{ErrorKind, functional::cross_entropy, prelude::*, trainer::TrainerBuilder};
 
 use crate::{
     optimizers_support::{assert_close, linear, loader, reference, values},
-    support::{Rows, batches, bits, quiet},
+    support::{Net, Rows, batches, bits, quiet},
 };
 
 #[lightning_module]

@@ -156,7 +156,7 @@ impl SpikeDetection {
     /// If the only checkpoint is from between the two, it leaves out the second. This happens at
     /// most `times` times in a run; the next spike ends it with an error. The batches count in
     /// `skipped_batches` of the report, and a resumed run leaves them out too. The run must write
-    /// checkpoints within its epochs, as `ModelCheckpoint::latest().every_n_train_steps(100)` does.
+    /// checkpoints within its epochs, as `ModelCheckpoint::latest().every(Steps(100))` does.
     /// Default 0: the first spike ends the run.
     ///
     /// Values of the module that a checkpoint does not contain, such as those of

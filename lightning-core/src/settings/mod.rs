@@ -28,7 +28,7 @@ pub use self::{
     builder::TrainerBuilder,
     guards::Anomaly,
     strategy::Devices,
-    validation::{Every, Steps, ValCheckInterval},
+    validation::{Every, ValCheckInterval},
 };
 pub(crate) use self::{
     guards::GuardSettings,
@@ -41,7 +41,7 @@ pub(crate) use self::{
 };
 pub use crate::{
     optim::ClipAlgorithm,
-    progress::{IntoMaxTime, Limit},
+    progress::{Epochs, IntoMaxTime, Limit, Steps},
 };
 
 /// Everything that can be set, grouped by what it configures.
