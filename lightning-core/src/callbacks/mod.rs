@@ -45,7 +45,9 @@ pub use lr_monitor::LearningRateMonitor;
 pub use model_checkpoint::{CheckpointInterval, IntoCheckpointInterval, ModelCheckpoint, TopK};
 pub use model_summary::ModelSummary;
 pub use on_exception_checkpoint::OnExceptionCheckpoint;
-pub use prediction_writer::{PredictedBatch, PredictionFile, PredictionSink, PredictionWriter, WriteInterval};
+pub use prediction_writer::{
+    EpochSink, PredictedBatch, PredictionFile, PredictionSink, PredictionWriter, Predicts, WriteInterval,
+};
 pub use pruning::{Pruning, PruningAmount};
 pub use spike_detection::SpikeDetection;
 pub use stochastic_weight_averaging::{IntoSwaRates, StochasticWeightAveraging};

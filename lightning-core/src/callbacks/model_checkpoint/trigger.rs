@@ -65,11 +65,17 @@ pub trait IntoCheckpointInterval {
     fn into_interval(self) -> CheckpointInterval;
 }
 
-impl<T: Into<CheckpointInterval>> IntoCheckpointInterval for T {
-    fn into_interval(self) -> CheckpointInterval {
-        self.into()
-    }
+macro_rules! into_interval {
+    ($($interval:ty),*) => {
+        $(impl IntoCheckpointInterval for $interval {
+            fn into_interval(self) -> CheckpointInterval {
+                self.into()
+            }
+        })*
+    };
 }
+
+into_interval!(Epochs, Steps, Duration, CheckpointInterval);
 
 impl CheckpointInterval {
     /// The setting as written.
