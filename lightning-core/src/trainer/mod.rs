@@ -19,7 +19,7 @@ use burn::{
 
 use crate::{
     callbacks::{Callback, CallbackInfo},
-    checkpoint::{Checkpoint, differences::compare_hparams},
+    checkpoint::{BestCheckpoint, Checkpoint, differences::compare_hparams},
     console::table,
     data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, RunStep, Testing, Validation, merge_hparams},
     engine::{
@@ -34,7 +34,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     hooks::Step,
-    metrics::{MetricDef, ModuleMetrics, ScopeId, StageSet, ambient::ActiveRun},
+    metrics::{KeyRef, MetricDef, ModuleMetrics, Monitor, ScopeId, StageSet, ambient::ActiveRun},
     module::{
         ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
@@ -118,6 +118,13 @@ impl<M> Trainer<M> {
     /// of the first one that monitors a metric.
     pub fn best_checkpoint(&self) -> Option<&Path> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
+    }
+
+    /// Returns the path of the checkpoint with the best value of a metric, of the `ModelCheckpoint`
+    /// that monitors it.
+    pub fn best_checkpoint_by<K: Monitor<M>>(&self, key: K) -> Option<&Path> {
+        let name = KeyRef::from(key.key()).display();
+        self.run.checkpoints.best_by(&name).map(|best| best.path.as_path())
     }
 
     /// Returns the value of the monitored metric at [`best_checkpoint`](Self::best_checkpoint). NaN
@@ -313,6 +320,64 @@ impl<M: LightningModule> Trainer<M> {
                 },
             )
         })?;
+        self.load_named(module, &best)
+    }
+
+    /// Loads the checkpoint with the best value of a metric, where several `ModelCheckpoint`s
+    /// monitor different metrics.
+    ///
+    /// ```no_run
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// #     fn validation_step(&self, batch: Tensor<2>) {
+    /// #         #[log(minimize)]
+    /// #         let val_loss = self.layer.forward(batch.clone()).mean();
+    /// #         #[log(maximize)]
+    /// #         let val_score = self.layer.forward(batch).max();
+    /// #     }
+    /// # }
+    /// # let mut net = Net::new(NetHparams::default());
+    /// # let data: (Vec<Tensor<2>>, Vec<Tensor<2>>) = Default::default();
+    /// let mut trainer = Net::trainer()
+    ///     .max_epochs(10)
+    ///     .callback(ModelCheckpoint::new(Net::VAL_LOSS))
+    ///     .callback(ModelCheckpoint::new(Net::VAL_SCORE))
+    ///     .build()?;
+    /// trainer.fit(&mut net, data)?;
+    /// trainer.load_best_by(&mut net, Net::VAL_SCORE)?;
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no `ModelCheckpoint` that monitors the metric has written a checkpoint, or it does not
+    /// fit.
+    pub fn load_best_by<K: Monitor<M>>(&mut self, module: &mut M, key: K) -> Result<()> {
+        let name = KeyRef::from(key.key()).display();
+        let checkpoints = &self.run.checkpoints;
+        let best = checkpoints.best_by(&name).cloned().ok_or_else(|| {
+            let monitored = checkpoints.by_metric.iter().filter_map(BestCheckpoint::metric);
+            Error::new(ErrorKind::Checkpoint, format!("this trainer has written no checkpoint by `{name}`")).help(
+                format!(
+                    "add `ModelCheckpoint::new(…)` with this key before `fit`; the metrics with a checkpoint are {}",
+                    table::listed(monitored)
+                ),
+            )
+        })?;
+        self.load_named(module, &best)
+    }
+
+    fn load_named(&mut self, module: &mut M, best: &BestCheckpoint) -> Result<()> {
         self.load(module, &best.path)?;
         if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {
             *what = format!("best checkpoint {} ({name} {})", best.path.display(), table::format_metric(*value));
