@@ -31,6 +31,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_direction", "c11_log"),
     ("check_stateful", "c11_log"),
     ("check_views", "c11_log"),
+    ("check_suffix", "c11_log"),
     ("check_overlaps", "c12_optimizers"),
     ("check_training_steps", "c12_optimizers"),
     ("check_fields", "c12_optimizers"),

@@ -152,6 +152,9 @@ pub fn optimizers<T: IntoOptimizers>(optimizers: T) -> Result<Vec<OptimizerSetup
 /// Requires a training step for an optimizer.
 pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
 
+/// Requires a module whose schedules the trainer steps. `kind` is a literal.
+pub fn stepped_by_the_trainer<M: OptimizationOf<Kind>, Kind>(_kind: Kind) {}
+
 /// Requires an optimizer with a name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
 

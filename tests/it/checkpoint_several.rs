@@ -335,7 +335,7 @@ fn numbers_that_mean_nothing_are_refused() {
         ),
         (quiet().callback(throughput().items_per_sample(f64::NAN)), "`items_per_sample` must be positive and finite"),
         (quiet().callback(throughput().flops_per_sample(-1.0)), "`flops_per_sample` must be positive and finite"),
-        (quiet().callback(throughput().available_flops(0.0)), "`available_flops` must be positive and finite"),
+        (quiet().callback(throughput().flops(1.0, 0.0)), "`flops(…, available)` must be positive and finite"),
     ] {
         let error = builder.build().unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains(what), "{error}");

@@ -35,7 +35,7 @@ pub use info::{CallbackInfo, CallbackOrder};
 #[doc(no_inline)]
 pub use crate::progress::{Epochs, Steps};
 pub use backbone_finetuning::BackboneFinetuning;
-pub use device_stats_monitor::DeviceStatsMonitor;
+pub use device_stats_monitor::{DeviceStat, DeviceStatsMonitor};
 pub use early_stopping::EarlyStopping;
 pub use ema_weight_averaging::EmaWeightAveraging;
 pub use finetuning::{BaseFinetuning, FinetuningContext, FinetuningSchedule, UnfrozenRate};

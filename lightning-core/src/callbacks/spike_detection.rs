@@ -220,7 +220,7 @@ impl<M> Callback<M> for SpikeDetection {
         CallbackInfo { judges_steps: true, ..CallbackInfo::default() }
     }
 
-    fn setup(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let wrong = |what: String, help: &str| Err(Error::config(format!("`SpikeDetection`: {what}")).help(help));
         if self.window == 0 {
             return wrong("`window` must be at least 1, found 0".to_owned(), "write `.window(10)`");

@@ -35,6 +35,7 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
             "pass `(train, val)` or implement `val_dataloader`; write `limit_val_batches(0)` to train without validation",
         ));
     }
+    check_validation_loaders(run, &val)?;
     run.progress.validation.enabled = !val.is_empty();
     if let (false, Some(metric)) = (run.progress.validation.enabled, &run.callbacks.validation_only) {
         return Err(Error::config(format!(
@@ -59,4 +60,33 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
         false => ValSchedule::new(&run.settings.validation, train_batches)?,
     };
     Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
+}
+
+/// Warns of validation loaders that shuffle.
+///
+/// # Errors
+/// If one has no batch.
+fn check_validation_loaders(run: &mut RunState, loaders: &[LoaderInfo]) -> Result<()> {
+    for (index, loader) in loaders.iter().enumerate() {
+        let which = match (&loader.name, loaders.len()) {
+            (Some(name), _) => format!("the validation loader `{name}`"),
+            (None, 1) => "the validation loader".to_owned(),
+            (None, _) => format!("validation loader {index}"),
+        };
+        if loader.len == Some(0) {
+            return Err(Error::data(format!("{which} must have at least one batch, found none"))
+                .help("check the dataset, or write `limit_val_batches(0)` to train without validation"));
+        }
+        if loader.shuffles {
+            let text = format!(
+                "{which} shuffles: each validation reads its items in one shuffled order, of which `limit_val_batches` \
+                 takes the first; remove `.shuffle(true)`"
+            );
+            // Once, if the loaders are opened again for later epochs.
+            if !run.console.warnings.contains(&text) {
+                run.console.warn(text);
+            }
+        }
+    }
+    Ok(())
 }

@@ -99,8 +99,8 @@ impl Settings {
             self.output.silence();
             self.guards.audit = false;
         }
-        self.length.apply_default();
-        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train };
+        let is_limited = self.length.apply_default();
+        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train, is_limited };
         if let Some(batches) = self.run.fast_dev_run {
             self.shorten(batches);
         }

@@ -270,6 +270,10 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
         self.loader.len()
     }
 
+    fn shuffles(&self) -> bool {
+        self.summary.shuffle
+    }
+
     fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         self.loader.batches(from)
     }

@@ -36,7 +36,7 @@ fn device_of(loader: LoaderId, run: &RunState) -> Device {
 }
 
 fn info<M>(named: &NamedFetcher<M>) -> LoaderInfo {
-    LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }
+    LoaderInfo { name: named.name.clone(), len: named.fetcher.len(), shuffles: named.fetcher.shuffles() }
 }
 
 impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
