@@ -38,6 +38,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_impl_attributes", "c12_optimizers"),
     ("check_parts", "c13_optimizer_options"),
     ("check_schedules", "c13_optimizer_options"),
+    ("check_units", "c13_optimizer_options"),
     ("check_groups", "c13_optimizer_options"),
     ("check_manual", "c19_never_runs"),
     ("check_macro_calls", "c19_never_runs"),

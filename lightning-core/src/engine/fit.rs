@@ -69,7 +69,10 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             );
         }
         if run.settings.output.model_summary {
-            let text = summary::model_summary(run, driver)?;
+            let mut text = summary::model_summary(run, driver)?;
+            if plan.is_inline {
+                text.push_str("\nno data workers: the thread that trains also makes the batches (`num_workers(0)`)");
+            }
             run.console.print(&text);
         }
         guard::start(run);

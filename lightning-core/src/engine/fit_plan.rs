@@ -20,6 +20,8 @@ pub(super) struct FitPlan {
     /// The same without `fast_dev_run`, for schedules.
     pub(super) whole_batches: Option<u64>,
     pub(super) val: Vec<LoaderInfo>,
+    /// Whether training batches are made of a dataset by the thread that trains.
+    pub(super) is_inline: bool,
     pub(super) schedule: ValSchedule,
 }
 
@@ -59,7 +61,7 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
         true => ValSchedule::EpochEnd,
         false => ValSchedule::new(&run.settings.validation, train_batches)?,
     };
-    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
+    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, is_inline: train.is_inline, schedule })
 }
 
 /// Warns of validation loaders that shuffle.

@@ -307,18 +307,18 @@ impl<M: LightningModule> Trainer<M> {
 
     /// Loads the best checkpoint written by this trainer into `module`: weights, buffers and state.
     ///
+    /// In a `fast_dev_run`, which writes no checkpoints and tries out the whole program, the module
+    /// stays as it is.
+    ///
     /// # Errors
     /// If no checkpoint was written, or it does not fit.
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
+        if self.skips_best() {
+            return Ok(());
+        }
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
-            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
-                match self.run.settings.run.fast_dev_run {
-                    Some(_) => "a `fast_dev_run` writes no checkpoints: do not call `load_best` in it",
-                    None => {
-                        "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
-                    }
-                },
-            )
+            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint")
+                .help("call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`")
         })?;
         self.load_named(module, &best)
     }
@@ -363,6 +363,9 @@ impl<M: LightningModule> Trainer<M> {
     /// If no `ModelCheckpoint` that monitors the metric has written a checkpoint, or it does not
     /// fit.
     pub fn load_best_by<K: Monitor<M>>(&mut self, module: &mut M, key: K) -> Result<()> {
+        if self.skips_best() {
+            return Ok(());
+        }
         let name = KeyRef::from(key.key()).display();
         let checkpoints = &self.run.checkpoints;
         let best = checkpoints.best_by(&name).cloned().ok_or_else(|| {
@@ -375,6 +378,15 @@ impl<M: LightningModule> Trainer<M> {
             )
         })?;
         self.load_named(module, &best)
+    }
+
+    /// Whether the run writes no checkpoints because it only tries out the program, which is said.
+    fn skips_best(&mut self) -> bool {
+        let is_trial = self.run.settings.run.fast_dev_run.is_some() && self.run.checkpoints.best.is_none();
+        if is_trial {
+            self.run.console.print("a `fast_dev_run` writes no checkpoints: the best one is not loaded");
+        }
+        is_trial
     }
 
     fn load_named(&mut self, module: &mut M, best: &BestCheckpoint) -> Result<()> {

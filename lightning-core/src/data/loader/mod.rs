@@ -124,6 +124,12 @@ pub trait Loader<B>: Send + 'static {
         false
     }
 
+    /// Whether batches are made of a dataset by the thread that trains.
+    #[doc(hidden)]
+    fn is_inline(&self) -> bool {
+        false
+    }
+
     /// The dataset indices of the items in the batch at a position; `None` if the items have no
     /// index. Nothing is read.
     ///
@@ -168,6 +174,10 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn shuffles(&self) -> bool {
         (**self).shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        (**self).is_inline()
     }
 
     fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {

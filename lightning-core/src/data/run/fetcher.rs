@@ -29,6 +29,8 @@ pub(crate) trait Fetcher<M> {
     fn len(&self) -> Option<u64>;
     /// Whether the loader shuffles.
     fn shuffles(&self) -> bool;
+    /// Whether batches are made of a dataset by the thread that trains.
+    fn is_inline(&self) -> bool;
     /// Moves to a position.
     fn start(&mut self, from: EpochOffset) -> Result<()>;
     /// Opens the loader at that position, unless it is open.
@@ -175,6 +177,10 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
 
     fn shuffles(&self) -> bool {
         self.loader.shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        self.loader.is_inline()
     }
 
     fn start(&mut self, from: EpochOffset) -> Result<()> {

@@ -101,6 +101,10 @@ impl<C: Curve> LrScheduler for CurveScheduler<C> {
         self.curve.momentum(self.step)
     }
 
+    fn steps(&self) -> Option<u64> {
+        self.curve.clone().length().map(|steps| steps.get())
+    }
+
     fn state(&self) -> Value {
         state::of_step(self.step)
     }

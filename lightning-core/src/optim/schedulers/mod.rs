@@ -166,6 +166,12 @@ pub trait LrScheduler: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns the number of steps after which the schedule is meant to end; `None`, the default, if
+    /// it has no end.
+    fn steps(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns the momentum, or first beta of Adam, if the schedule drives it.
     fn momentum(&self) -> Option<f64> {
         None

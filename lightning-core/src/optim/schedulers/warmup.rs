@@ -105,6 +105,10 @@ impl LrScheduler for WarmupScheduler {
         self.schedule.momentum()
     }
 
+    fn steps(&self) -> Option<u64> {
+        self.schedule.steps().map(|steps| steps.saturating_add(self.steps))
+    }
+
     fn state(&self) -> Value {
         json!({ "step": self.step, "schedule": self.schedule.state() })
     }
