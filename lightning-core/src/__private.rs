@@ -37,9 +37,9 @@ pub use crate::{
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
-        LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
-        StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
-        build_module,
+        LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput, OptimizationOf, Optimizers, OutputOf,
+        PredictStep, StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer,
+        ValidationStep, build_module,
         dims::bind_hparams,
         generic::{
             DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
@@ -53,6 +53,7 @@ pub use crate::{
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
+        schedulers::{RateOf, Scheduled},
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
@@ -161,6 +162,9 @@ pub fn optimizers<T: IntoOptimizers>(optimizers: T) -> Result<Vec<OptimizerSetup
 
 /// Requires a training step for an optimizer.
 pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
+
+/// Requires a module whose schedules the trainer steps. `kind` is a literal.
+pub fn stepped_by_the_trainer<M: OptimizationOf<Kind>, Kind>(_kind: Kind) {}
 
 /// Requires an optimizer with a name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod accumulation_schedule;
+mod after_an_hour;
 mod averaging;
 mod averaging_support;
 mod averaging_swa;
@@ -93,5 +94,6 @@ mod streams;
 mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
+mod told_early;
 mod weights;
 mod weights_pytorch;

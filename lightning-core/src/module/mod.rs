@@ -53,6 +53,6 @@ pub use self::{
     metric_slot::{MetricSlot, logged_metric},
     outputs::TrainingOutput,
     restore::load_from_checkpoint,
-    traits::{DeclaresOptimizer, StartsTrainer, TrainsOptimizer, build_module},
+    traits::{Automatic, DeclaresOptimizer, Manual, OptimizationOf, StartsTrainer, TrainsOptimizer, build_module},
 };
 pub use crate::{metrics::LogValue, params::FieldKey};

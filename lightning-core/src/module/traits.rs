@@ -280,6 +280,30 @@ pub trait DeclaresOptimizer<const NAME: u64> {}
 )]
 pub trait TrainsOptimizer<const NAME: u64> {}
 
+/// The ways in which a module can be optimized, for the settings that only automatic optimization
+/// has.
+///
+/// A method of the trainer's builder infers `Kind`, which is [`Automatic`] for a generic module. A
+/// module with `#[manual_optimization]` implements the trait a second time, so that the method is
+/// ambiguous: a bound would ask for itself in every function over `M: LightningModule`. Both kinds
+/// are integers: where generated code gives a literal, an ambiguous kind becomes `i32`, which is
+/// neither, and the message below is reported.
+#[diagnostic::on_unimplemented(
+    message = "`frequency` has no effect with `#[manual_optimization]`",
+    label = "`{Self}` steps its schedules itself",
+    note = "remove `frequency`, and call `optimizers.scheduler(KEY)?.step()` as often as the schedule takes a step"
+)]
+pub trait OptimizationOf<Kind> {}
+
+/// The kind of [`OptimizationOf`] that every module has.
+pub type Automatic = u64;
+
+/// The kind of [`OptimizationOf`] of a module with `#[manual_optimization]`.
+pub type Manual = i8;
+
+#[diagnostic::do_not_recommend]
+impl<M> OptimizationOf<Automatic> for M {}
+
 /// The return type of `Net::trainer()`.
 #[doc(hidden)]
 pub trait StartsTrainer {

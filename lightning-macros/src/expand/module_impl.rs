@@ -16,7 +16,7 @@ use super::{
     run_hook::{expand_counts, expand_hook_set, expand_run_hook, expand_user_states},
     scoped,
     steps::{expand_inert_step, expand_step, steps},
-    training::{expand_bound_steps, expand_training, expand_trains, expand_trains_all},
+    training::{expand_bound_steps, expand_manual, expand_training, expand_trains, expand_trains_all},
     user_impl::{expand_inert_item, expand_item, expand_log_calls},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
     }
     items.extend([expand_counts(model), expand_method_ranks(model)]);
     items.extend(expand_trains(model));
+    items.extend(expand_manual(model));
     items.extend(expand_counted(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));
     items.extend(methods_that(model, Kind::Optimizers).map(|method| expand_configure(model, method)));

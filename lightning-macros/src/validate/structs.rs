@@ -21,6 +21,7 @@ const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
     hparams::check_hparam_serde,
     optimizers::check_parts,
     optimizers::check_schedules,
+    optimizers::check_units,
     optimizers::check_fields,
     optimizers::check_groups,
     overlaps::check_overlaps,

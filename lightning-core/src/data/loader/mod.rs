@@ -118,6 +118,18 @@ pub trait Loader<B>: Send + 'static {
         self.batches_for(from, device)
     }
 
+    /// Whether epochs differ in the order of the items, which a validation does not need.
+    #[doc(hidden)]
+    fn shuffles(&self) -> bool {
+        false
+    }
+
+    /// Whether batches are made of a dataset by the thread that trains.
+    #[doc(hidden)]
+    fn is_inline(&self) -> bool {
+        false
+    }
+
     /// The dataset indices of the items in the batch at a position; `None` if the items have no
     /// index. Nothing is read.
     ///
@@ -158,6 +170,14 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         (**self).batches_in_order(from, device)
+    }
+
+    fn shuffles(&self) -> bool {
+        (**self).shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        (**self).is_inline()
     }
 
     fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {

@@ -27,6 +27,10 @@ pub(crate) struct StepCall {
 pub(crate) trait Fetcher<M> {
     /// Batches in an epoch; `None` if unknown.
     fn len(&self) -> Option<u64>;
+    /// Whether the loader shuffles.
+    fn shuffles(&self) -> bool;
+    /// Whether batches are made of a dataset by the thread that trains.
+    fn is_inline(&self) -> bool;
     /// Moves to a position.
     fn start(&mut self, from: EpochOffset) -> Result<()>;
     /// Opens the loader at that position, unless it is open.
@@ -172,6 +176,14 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
 impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     fn len(&self) -> Option<u64> {
         self.loader.len().map(|len| len as u64)
+    }
+
+    fn shuffles(&self) -> bool {
+        self.loader.shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        self.loader.is_inline()
     }
 
     fn start(&mut self, from: EpochOffset) -> Result<()> {
