@@ -108,7 +108,8 @@ pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput
 #[diagnostic::on_unimplemented(
     message = "the parameter must be `{Self}`, found `{Written}`",
     label = "expected `{Self}`",
-    note = "the parameters of steps and hooks are recognized by name, and each name has one type"
+    note = "the parameters of steps and hooks are recognized by name, and each name has one type",
+    note = "C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Argument<Written> {
     /// Converts the argument.

@@ -47,7 +47,7 @@ pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
             return expansion;
         }
     };
-    let model = BatchModel::new(input, &diagnostics);
+    let model = diagnostics.on_page(16, || BatchModel::new(input, &diagnostics));
     validate_batch(&model, &diagnostics);
     let clean = diagnostics.is_empty();
     finish(diagnostics, if clean { expand_batch(&model) } else { fall_back_batch(&model) })
@@ -55,10 +55,10 @@ pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
 
 fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
-    let paths = parse_macro_args(args, owner.attribute(), &diagnostics);
+    let paths = diagnostics.on_page(17, || parse_macro_args(args, owner.attribute(), &diagnostics));
     let (expansion, repaired) = match parse_item(item.clone(), &diagnostics) {
         None => (fall_back_tokens(item.clone()), false),
-        Some(Parsed::Whole(item)) => (item_side(owner, paths, item, &diagnostics), false),
+        Some(Parsed::Whole(item)) => (diagnostics.on_page(17, || item_side(owner, paths, item, &diagnostics)), false),
         Some(Parsed::Repaired(item)) => (repaired_side(owner, paths, item), true),
     };
     let imports = (repaired || !diagnostics.is_empty()).then(|| keep_imports(&item));
@@ -107,8 +107,10 @@ fn struct_side(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &D
     if !check_struct_shape(owner, &item, diagnostics) {
         return fall_back_item(Item::Struct(item));
     }
-    check_no_lifetimes(owner, &mut item, diagnostics);
-    let model = StructModel::new(owner, paths, item, diagnostics);
+    let model = diagnostics.on_page(14, || {
+        check_no_lifetimes(owner, &mut item, diagnostics);
+        StructModel::new(owner, paths, item, diagnostics)
+    });
     validate_struct(&model, diagnostics);
     match (diagnostics.is_empty(), owner) {
         (false, _) => fall_back_struct(model),

@@ -43,7 +43,8 @@ pub(crate) use self::{
     message = "a batch and its fields must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
     note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
-            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
+            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`",
+    note = "C16 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.

@@ -43,7 +43,8 @@ pub struct Undirected(());
     message = "a monitored metric needs a direction",
     label = "`minimize` or `maximize` is missing",
     note = "write `#[log(minimize)]` or `#[log(maximize)]`; for a key from `MetricKey::named`, \
-            `.minimize()` or `.maximize()`"
+            `.minimize()` or `.maximize()`",
+    note = "C8 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Directed {
     /// The direction as a value.
@@ -76,7 +77,8 @@ impl InFit for AnyStage {}
     message = "a metric key is required, found `{Self}`",
     label = "expected a constant such as `Digits::VAL_LOSS`",
     note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` generates `Digits::VAL_LOSS`",
-    note = "a metric whose name is only known at run time has the key `MetricKey::named(\"val_loss\").minimize()`"
+    note = "a metric whose name is only known at run time has the key `MetricKey::named(\"val_loss\").minimize()`",
+    note = "C8 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Monitor<M> {
     /// Whether smaller or larger is better.

@@ -12,7 +12,8 @@ use burn::module::{Module, ModuleDisplay};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a module: its type parameters lack bounds",
     label = "a type parameter has too few bounds here",
-    note = "write the bounds of the struct, such as `M: Module + ModuleDisplay + 'static`"
+    note = "write the bounds of the struct, such as `M: Module + ModuleDisplay + 'static`",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DeclaredModule: Module + ModuleDisplay + 'static {}
 
@@ -22,7 +23,8 @@ pub trait DeclaredModule: Module + ModuleDisplay + 'static {}
     label = "its bounds are too few",
     note = "write `{Self}: Module + ModuleDisplay + 'static` and your own traits, on the struct and on its impls; import \
             both traits from `burn::module`",
-    note = "write `#[state(skip)]` above a field that is not a module"
+    note = "write `#[state(skip)]` above a field that is not a module",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ModuleParam: Module + ModuleDisplay + 'static {}
 
@@ -34,7 +36,8 @@ impl<M: Module + ModuleDisplay + 'static> ModuleParam for M {}
     message = "the field type `{Self}` must be a module for each value of its type parameters",
     label = "not a `Module + ModuleDisplay + 'static` with these bounds",
     note = "add to the type parameters the bounds with which `{Self}` is a module",
-    note = "write `#[state(skip)]` above a field that is not a module"
+    note = "write `#[state(skip)]` above a field that is not a module",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ModuleField: Module + ModuleDisplay + 'static {}
 
@@ -45,7 +48,8 @@ impl<M: Module + ModuleDisplay + 'static> ModuleField for M {}
 #[diagnostic::on_unimplemented(
     message = "the type parameter `{Self}` of a field must be `Clone + Debug + Send + 'static`",
     label = "its bounds are too few",
-    note = "write `{Self}: Clone + Debug + Send + 'static` and your own traits, on the struct and on its impls"
+    note = "write `{Self}: Clone + Debug + Send + 'static` and your own traits, on the struct and on its impls",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DataParam: Clone + Debug + Send + 'static {}
 
@@ -56,7 +60,8 @@ impl<T: Clone + Debug + Send + 'static> DataParam for T {}
 #[diagnostic::on_unimplemented(
     message = "the field type `{Self}` must be `Clone + Debug + Send + 'static`",
     label = "with these bounds it is not",
-    note = "add to the type parameters the bounds with which it is"
+    note = "add to the type parameters the bounds with which it is",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DataField: Clone + Debug + Send + 'static {}
 

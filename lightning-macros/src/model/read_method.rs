@@ -33,7 +33,7 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
     report_hidden(&mut function.attrs, diagnostics);
     report_on_params(&mut function.sig, diagnostics);
     let cadences = take_attrs(&mut function.attrs, CADENCES);
-    let shapes = read_method_shapes(function, diagnostics);
+    let shapes = diagnostics.on_page(3, || read_method_shapes(function, diagnostics));
     let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
     let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
     let ordinary = report_foreign(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
@@ -44,14 +44,14 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
         report_misplaced(&ours, diagnostics);
         (named, None)
     } else {
-        read_step_attrs(&ours, named, &name, diagnostics)
+        diagnostics.on_page(12, || read_step_attrs(&ours, named, &name, diagnostics))
     };
     if let Meant::Hook(HookDef { kind: Kind::Init, .. }) = meant {
-        report_self(&function.sig, &mut function.block, diagnostics);
+        diagnostics.on_page(2, || report_self(&function.sig, &mut function.block, diagnostics));
     }
     let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
-    let cadence = read_cadence(&cadences, &name, diagnostics);
-    let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
+    let cadence = diagnostics.on_page(19, || read_cadence(&cadences, &name, diagnostics));
+    let logs = diagnostics.on_page(11, || collect_logs(&mut function.block, &cfgs, diagnostics));
     let params = match meant {
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),

@@ -48,7 +48,8 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
             }
             let known: &[(&str, &str)] = &[("default", "default = …")];
             let before = diagnostics.len();
-            let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);
+            let args =
+                diagnostics.on_page(15, || known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics));
             let default = args.into_iter().find_map(|arg| match arg {
                 Arg::Value(_, value) => Some(value),
                 _ => None,

@@ -62,7 +62,7 @@ impl StructModel {
         }
         let optimizers = take_optimizers(&mut item.attrs, diagnostics)
             .into_iter()
-            .filter_map(|attr| Optimizer::read(owner, attr, None, diagnostics))
+            .filter_map(|attr| diagnostics.on_page(13, || Optimizer::read(owner, attr, None, diagnostics)))
             .collect();
         let cfgs = copy_attrs(&item.attrs, "cfg");
         if owner == Owner::Module {
@@ -77,7 +77,11 @@ impl StructModel {
             let on_field = take_optimizers(&mut field.attrs, diagnostics);
             fields.extend(read_field(owner, field, diagnostics));
             let ident = field.ident.as_ref();
-            optimizers.extend(on_field.into_iter().filter_map(|attr| Optimizer::read(owner, attr, ident, diagnostics)));
+            optimizers.extend(
+                on_field
+                    .into_iter()
+                    .filter_map(|attr| diagnostics.on_page(13, || Optimizer::read(owner, attr, ident, diagnostics))),
+            );
         }
         let generics = match owner {
             Owner::Module => closed(&item, paths.outer()),

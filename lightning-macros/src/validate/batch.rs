@@ -5,10 +5,12 @@ use crate::{diagnostics::Diagnostics, model::BatchModel};
 
 /// Runs every check.
 pub(crate) fn validate_batch(model: &BatchModel, diagnostics: &Diagnostics) {
-    check_one_size(model, diagnostics);
-    check_lifetimes(model, diagnostics);
-    check_burn_types(model, diagnostics);
-    check_field_dims(model, diagnostics);
+    diagnostics.on_page(16, || {
+        check_one_size(model, diagnostics);
+        check_lifetimes(model, diagnostics);
+        check_field_dims(model, diagnostics);
+    });
+    diagnostics.on_page(18, || check_burn_types(model, diagnostics));
 }
 
 /// Two fields with `#[batch(size)]`

@@ -137,7 +137,7 @@ const _: () = {
         "`#[dims]` must have as many sizes as `&Images` has dimensions, found 4\n= help: write a size for each dimension, `_` for any"
     );
     impl<const __LIGHTNING_NAME: u64> __p::TrainsOptimizer<__LIGHTNING_NAME> for Net {}
-    const _: () = __p::assert_counted!(Tensor < 2 >);
+    const _: () = __p::assert_counted!(Tensor < 2 >, "Tensor<2>");
     __p::misplaced_hooks!(
         Net[] [] training_step on_train_batch_end on_before_backward
         on_before_optimizer_step

@@ -199,9 +199,7 @@ const _: () = {
     where
         Net<A>: ::lightning_core::__private::DeclaredModule,
     {
-        const AGAIN: __p::Again<Self::TrainBatch> = |batch| __p::Option::Some(
-            __p::Clone::clone(batch),
-        );
+        const AGAIN: __p::Again<Self::TrainBatch> = __p::kept_batch;
         fn run_training_step(
             &self,
             _step: usize,

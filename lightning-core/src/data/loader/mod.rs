@@ -82,7 +82,8 @@ pub type Batches<B> = Box<dyn Iterator<Item = Result<B>> + Send>;
 #[diagnostic::on_unimplemented(
     message = "the loader must have batches of type `{B}`",
     label = "found `{Self}`",
-    note = "pass a `DataLoader<{B}>`, a `Vec<{B}>`, or `from_loader(…)` of an iterable of `{B}`"
+    note = "pass a `DataLoader<{B}>`, a `Vec<{B}>`, or `from_loader(…)` of an iterable of `{B}`",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 #[expect(clippy::len_without_is_empty, reason = "of an optional length, an empty loader is `len() == Some(0)`")]
 pub trait Loader<B>: Send + 'static {

@@ -205,7 +205,8 @@ impl Clone for Box<dyn LrScheduler> {
 #[diagnostic::on_unimplemented(
     message = "a learning-rate schedule is required, found `{Self}`",
     label = "expected a schedule such as `Cosine::new(lr, steps)`",
-    note = "schedules are in `lightning_core::schedulers`; configurations of `burn::lr_scheduler` are also accepted"
+    note = "schedules are in `lightning_core::schedulers`; configurations of `burn::lr_scheduler` are also accepted",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoScheduler: Sized {
     /// Checks the settings and makes the schedule.

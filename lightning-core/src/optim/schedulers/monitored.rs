@@ -13,7 +13,8 @@ pub struct RateOf<S>(pub S);
 #[diagnostic::on_unimplemented(
     message = "a schedule that monitors a metric needs `monitor`, found none",
     label = "`ReduceLROnPlateau` lowers the rate when a metric stops improving",
-    note = "write `monitor = val_loss` after `interval`, for a metric with `#[log(minimize)]` or `#[log(maximize)]`"
+    note = "write `monitor = val_loss` after `interval`, for a metric with `#[log(minimize)]` or `#[log(maximize)]`",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Unmonitored<'a> {}
 
