@@ -91,11 +91,11 @@ use proc_macro::TokenStream;
 ///
 /// # `#[dims]`
 ///
-/// `#[dims(batch, 784)]` before a parameter with a tensor, and `#[dims(-> batch, 10)]` above a method
-/// for its result, give the shape. A size is one of those of [`macro@Batch`], or the name of a
-/// hyperparameter. The sizes are compared in the first batch of each loader, in the first call with
-/// its batches, and in every call outside of a run; the method panics if they differ. The shapes are
-/// added to the method's documentation.
+/// `#[dims(batch, 784)]` before a parameter with a tensor, and `#[dims(-> batch, 10)]` above a
+/// method for its result, give the shape. A size is one of those of [`macro@Batch`], or the name of
+/// a hyperparameter. The sizes are compared in the first batch of each loader, in the first call
+/// with its batches, and in every call outside of a run; the method panics if they differ. The
+/// shapes are added to the method's documentation.
 ///
 /// # `#[log]`
 ///
@@ -148,8 +148,8 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A size in `#[dims]` is a number, a `usize` constant in capitals, a name, which has one size in
 /// the whole struct, or `_`. The number of sizes is compared with `Tensor<4>` at compile time, and
-/// the sizes with the first batch of each loader. An `Option`, `Box`, `Vec` or array of tensors of one
-/// shape may have it, too. The documentation of the implementation lists the shapes.
+/// the sizes with the first batch of each loader. An `Option`, `Box`, `Vec` or array of tensors of
+/// one shape may have it, too. The documentation of the implementation lists the shapes.
 ///
 /// `#[batch(crate = path)]` on the type is the path of `lightning_core`, if it is renamed.
 #[proc_macro_derive(Batch, attributes(batch, dims))]

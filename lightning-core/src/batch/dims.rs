@@ -1,5 +1,5 @@
-//! Shapes that a program declares with `#[dims(…)]`: of the fields of a batch, and of the parameters
-//! and results of a module's methods.
+//! Shapes that a program declares with `#[dims(…)]`: of the fields of a batch, and of the
+//! parameters and results of a module's methods.
 
 use std::{cell::Cell, thread::LocalKey};
 
@@ -245,8 +245,8 @@ pub(crate) fn check_dims<B: StepBatch>(batch: &B) -> Result<()> {
 }
 
 thread_local! {
-    /// The loader whose batch is current: 0 outside of a run, else twice its number, and one more in
-    /// its first batch.
+    /// The loader whose batch is current: 0 outside of a run, else twice its number, and one more
+    /// in its first batch.
     static LOADER: Cell<u64> = const { Cell::new(0) };
     /// The number of loaders that have given a batch.
     static LOADERS: Cell<u64> = const { Cell::new(0) };

@@ -28,8 +28,8 @@ fn expand_sizes(p: &RuntimePath, shape: &Shape) -> TokenStream {
     quote!(&[#(#sizes),*])
 }
 
-/// `<Tensor<4> as P::HasDims>::shapes(&images)`, spanned at the type, where rustc reports one that is
-/// not a tensor: equal to the error of [`expand_rank`], so that it is printed once.
+/// `<Tensor<4> as P::HasDims>::shapes(&images)`, spanned at the type, where rustc reports one that
+/// is not a tensor: equal to the error of [`expand_rank`], so that it is printed once.
 fn expand_shapes(p: &RuntimePath, ty: &Type, value: TokenStream) -> TokenStream {
     let (first, last) = ends(ty);
     let shapes = qualified(&p.at(first), ty, &quote!(HasDims::shapes));
@@ -98,8 +98,8 @@ pub(super) fn expand_field_ranks(model: &BatchModel) -> TokenStream {
     quote!(#(const _: () = #ranks;)*)
 }
 
-/// The shapes of the fields as the documentation of `impl Batch`: a derive cannot add to that of the
-/// fields.
+/// The shapes of the fields as the documentation of `impl Batch`: a derive cannot add to that of
+/// the fields.
 pub(super) fn expand_field_docs(model: &BatchModel) -> TokenStream {
     let mut lines = Vec::new();
     for members in &model.variants {
