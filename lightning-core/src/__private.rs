@@ -14,19 +14,21 @@ pub use std::{
 };
 
 pub use burn::{
-    module::Module,
+    module::{Module, ModuleDisplay},
     tensor::{Device, FloatDType, TensorData},
 };
+pub use lightning_macros::without_bounds;
 pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
-    __assert_not_tensor as assert_not_tensor, __misplaced_data_hooks as misplaced_data_hooks,
+    __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced_data_hooks as misplaced_data_hooks,
     __misplaced_hooks as misplaced_hooks, __module_methods as module_methods,
 };
 pub use crate::{
     batch::{
-        Batch, BatchLen, BatchReader, BatchWriter, HostField, NoBatch, RefusesHost, SavesHost, StepBatch, first_size,
+        Batch, BatchLen, BatchReader, BatchWriter, Dim, Dims, FieldDims, HasDims, HostField, NoBatch, RefusesHost,
+        SavesHost, StepBatch, dims_of_call, first_size,
     },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
@@ -35,9 +37,15 @@ pub use crate::{
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
         FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
-        LightningImpl, LightningModule, LightningStruct, ManualOutput, Optimizers, OutputOf, PredictStep,
-        StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep,
-        build_module, load_from_checkpoint,
+        LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput, OptimizationOf, Optimizers, OutputOf,
+        PredictStep, StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer,
+        ValidationStep, build_module,
+        dims::bind_hparams,
+        generic::{
+            DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
+            assert_module_field, assert_module_param,
+        },
+        load_from_checkpoint,
         log::{log_per_stage, log_slot as log, log_weighted, log_weighted_per_stage},
         logged_metric,
         misplaced_hooks::{HookNames, ModuleOf, Probed, checks, data_checks, written},
@@ -45,6 +53,7 @@ pub use crate::{
     },
     optim::{
         HasOptimizer, Interval, IntoOptimizers, OptimizerKey, OptimizerSetup, ParameterGroup, Schedule, WeightDecay,
+        schedulers::{RateOf, Scheduled},
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
@@ -101,7 +110,8 @@ pub fn manual_output<T: ManualOutput>(output: T) -> Result<Option<TrainingOutput
 #[diagnostic::on_unimplemented(
     message = "the parameter must be `{Self}`, found `{Written}`",
     label = "expected `{Self}`",
-    note = "the parameters of steps and hooks are recognized by name, and each name has one type"
+    note = "the parameters of steps and hooks are recognized by name, and each name has one type",
+    note = "C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Argument<Written> {
     /// Converts the argument.
@@ -155,6 +165,9 @@ pub fn optimizers<T: IntoOptimizers>(optimizers: T) -> Result<Vec<OptimizerSetup
 
 /// Requires a training step for an optimizer.
 pub fn trained<M: TrainsOptimizer<NAME>, const NAME: u64>() {}
+
+/// Requires a module whose schedules the trainer steps. `kind` is a literal.
+pub fn stepped_by_the_trainer<M: OptimizationOf<Kind>, Kind>(_kind: Kind) {}
 
 /// Requires an optimizer with a name.
 pub fn bound<M: DeclaresOptimizer<NAME>, const NAME: u64>() {}
@@ -457,9 +470,12 @@ impl<T> NotBatch for BatchProbe<T> {}
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_counted {
-    ($ty:ty, $name:literal) => {
+    ($ty:ty, $name:literal) => {{
+        // An unknown type is reported again as an argument of another, and only there with other
+        // words.
+        type Asserted = $ty;
         ::core::assert!(
-            <$crate::__private::BatchProbe<$ty>>::COUNTED,
+            <$crate::__private::BatchProbe<Asserted>>::COUNTED,
             ::core::concat!(
                 "`",
                 $name,
@@ -467,7 +483,7 @@ macro_rules! __assert_counted {
                  to count"
             )
         )
-    };
+    }};
 }
 
 /// Tests at compile time whether a type is a `Result`, whatever its name.
@@ -492,29 +508,30 @@ impl<T> NotResult for ResultProbe<T> {}
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_not_result {
-    ($ty:ty, $name:literal) => {
+    ($ty:ty, $name:literal) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::NotResult as _;
+        // As in `assert_counted`.
+        type Asserted = $ty;
         ::core::assert!(
-            {
-                #[allow(unused_imports)]
-                use $crate::__private::NotResult as _;
-                !<$crate::__private::ResultProbe<$ty>>::IS_RESULT
-            },
+            !<$crate::__private::ResultProbe<Asserted>>::IS_RESULT,
             ::core::concat!(
                 "a `Result` of `predict_step` must be written as `Result`, found `",
                 $name,
                 "`\n= help: write `Result<T>`: the predictions are of type `T`, and an error ends the run"
             )
         )
-    };
+    }};
 }
 
 /// Requires that a module field is not a bare tensor. [`NotTensor`] must be in scope.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __assert_not_tensor {
-    ($ty:ty, $field:literal) => {
+    ($ty:ty, $field:literal) => {{
+        type Asserted = $ty;
         ::core::assert!(
-            !<$crate::__private::TensorProbe<$ty>>::IS_TENSOR,
+            !<$crate::__private::TensorProbe<Asserted>>::IS_TENSOR,
             ::core::concat!(
                 "field `",
                 $field,
@@ -523,5 +540,5 @@ macro_rules! __assert_not_tensor {
                  that is trained"
             )
         )
-    };
+    }};
 }

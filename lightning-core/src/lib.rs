@@ -120,6 +120,20 @@ pub use error::{Error, ErrorKind, Result};
 ///     references: Vec<String>,
 /// }
 /// ```
+///
+/// Shapes are compared at the first batch of each loader:
+///
+/// ```
+/// # use burn::prelude::*;
+/// # use lightning_core::prelude::*;
+/// #[derive(Batch, Clone, Debug)]
+/// pub struct Digits {
+///     #[dims(batch, 1, 28, 28)]
+///     images: Tensor<4>,
+///     #[dims(batch)]
+///     targets: Tensor<1, Int>,
+/// }
+/// ```
 #[doc(inline)]
 pub use lightning_macros::Batch;
 /// Makes a struct and its impl the data of a run.
@@ -214,6 +228,39 @@ pub use lightning_macros::data_module;
 ///         let val_f1 = (&logits, &batch.targets);
 ///         #[log(metric = ConfusionMatrix::new())]
 ///         let val_confusion = (&logits, &batch.targets);
+///     }
+/// }
+/// ```
+///
+/// A hook can be called every n-th time, and a method can declare shapes:
+///
+/// ```
+/// # use burn::{nn::*, optim::AdamConfig, prelude::*};
+/// # use lightning_core::prelude::*;
+/// # #[lightning_module]
+/// # #[optimizer(AdamConfig::new(), lr = 1e-3)]
+/// # pub struct Digits {
+/// #     #[init(LinearConfig::new(64, classes).init(device))]
+/// #     layer: Linear,
+/// #     #[hparam(default = 10)]
+/// #     classes: usize,
+/// # }
+/// #[lightning_module]
+/// impl Digits {
+///     #[dims(-> batch, classes)]
+///     fn forward(&self, #[dims(batch, 64)] images: Tensor<2>) -> Tensor<2> {
+///         self.layer.forward(images)
+///     }
+///     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+///         self.forward(batch).square().mean()
+///     }
+///     #[every(100)]
+///     fn on_train_batch_end(&mut self, cx: &mut HookContext) {
+///         cx.print(format!("{} batches", cx.batch_step()));
+///     }
+///     #[once(1)]
+///     fn on_train_epoch_end(&mut self, cx: &mut HookContext) {
+///         cx.print("the first epoch is done");
 ///     }
 /// }
 /// ```

@@ -26,6 +26,7 @@
 //! | C18 | [types of an older Burn version](older_burn) |
 //! | C19 | [a hook that never runs](never_runs) |
 //! | C20 | [parts of two modules in one trainer](mixed_up) |
+//! | C21 | [a syntax error](syntax) |
 
 #[doc = include_str!("../docs/mistakes/unknown_hook.md")]
 pub mod unknown_hook {}
@@ -67,3 +68,5 @@ pub mod older_burn {}
 pub mod never_runs {}
 #[doc = include_str!("../docs/mistakes/mixed_up.md")]
 pub mod mixed_up {}
+#[doc = include_str!("../docs/mistakes/syntax.md")]
+pub mod syntax {}

@@ -13,6 +13,8 @@ use syn::Error;
 #[derive(Default)]
 pub(crate) struct Diagnostics {
     errors: RefCell<Vec<Error>>,
+    /// The page of `lightning_core::mistakes` on what is read or checked now.
+    page: Cell<u8>,
     finished: Cell<bool>,
 }
 
@@ -20,6 +22,14 @@ impl Diagnostics {
     /// Starts a report that underlines `tokens`; [`Report::emit`] adds it.
     pub(crate) fn error(&self, tokens: impl ToTokens, headline: impl Into<String>) -> Report<'_> {
         Report { diagnostics: self, tokens: tokens.to_token_stream(), message: headline.into() }
+    }
+
+    /// Runs `body`, whose errors name a page of `lightning_core::mistakes`.
+    pub(crate) fn on_page<R>(&self, page: u8, body: impl FnOnce() -> R) -> R {
+        let before = self.page.replace(page);
+        let result = body();
+        self.page.set(before);
+        result
     }
 
     /// Adds a syntax error of syn.
@@ -84,7 +94,15 @@ impl Report<'_> {
     }
 
     /// Adds the error to the diagnostics.
-    pub(crate) fn emit(self) {
+    pub(crate) fn emit(mut self) {
+        let page = self.diagnostics.page.get();
+        if page > 0 {
+            // Writing to a `String` cannot fail.
+            let _ = write!(
+                self.message,
+                "\n= note: C{page} in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
+            );
+        }
         self.diagnostics.errors.borrow_mut().push(Error::new_spanned(&self.tokens, &self.message));
     }
 }

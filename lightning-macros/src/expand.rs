@@ -8,6 +8,7 @@ mod batch_types;
 mod builders;
 mod calls;
 mod data;
+mod dims;
 mod from_items;
 mod hparam_values;
 mod hparams;

@@ -14,7 +14,7 @@ mod rows;
 #[cfg(test)]
 pub(crate) use docs::doc_table;
 pub(crate) use foreign::{FOREIGN, STAGE_WORDS, UNAVAILABLE};
-pub(crate) use kinds::{Kind, Logs, Owner, Receiver, StageDef, StateDef, StepDef, StepOutput};
+pub(crate) use kinds::{Counted, Kind, Logs, Owner, Receiver, StageDef, StateDef, StepDef, StepOutput};
 pub(crate) use params::{Arg, ParamDef};
 pub(crate) use readings::readings;
 pub(crate) use rows::with_hooks;
@@ -274,6 +274,21 @@ impl HookDef {
     /// Whether its result may end the epoch.
     pub(crate) fn controls_flow(&self) -> bool {
         self.variant == "OnTrainBatchStart"
+    }
+
+    /// What `#[every(…)]` and `#[once(…)]` count; `None` for a hook that a run does not repeat.
+    pub(crate) fn counted(&self) -> Option<Counted> {
+        Some(match self.variant {
+            "OnTrainBatchStart" | "OnTrainBatchEnd" | "OnBeforeBackward" | "OnAfterBackward" => Counted::TrainBatch,
+            "OnBeforeZeroGrad" | "OnBeforeOptimizerStep" => Counted::Step,
+            "OnTrainEpochStart" | "OnTrainEpochEnd" => Counted::Epoch,
+            "OnValidationStart" | "OnValidationEnd" | "OnValidationEpochStart" | "OnValidationEpochEnd" => {
+                Counted::Validation
+            }
+            "OnValidationBatchStart" | "OnValidationBatchEnd" => Counted::ValBatch,
+            "OnTestBatchStart" | "OnTestBatchEnd" | "OnPredictBatchStart" | "OnPredictBatchEnd" => Counted::OtherBatch,
+            _ => return None,
+        })
     }
 
     /// When it runs, for the middle of a sentence.

@@ -76,6 +76,27 @@ use proc_macro::TokenStream;
 ///
 #[doc = include_str!("../docs/module_hooks.md")]
 ///
+/// # `#[every]` and `#[once]`
+///
+/// | attribute of a hook | the hook is called |
+/// |---|---|
+/// | `#[every(100)]` | for the 100th, 200th, … batch, step, epoch or validation, from 1 |
+/// | `#[every(5, epochs)]` | in every 5th epoch, on any hook of training and validation |
+/// | `#[once(50)]` | for the 50th alone, also if the run is resumed |
+///
+/// Hooks of a training batch count the batches of the run, `on_before_zero_grad` and
+/// `on_before_optimizer_step` optimizer steps, hooks of a training epoch epochs, hooks of a
+/// validation validations, and hooks of an evaluation batch the batches of a loader. The number is
+/// a literal or a `u64` constant above 0.
+///
+/// # `#[dims]`
+///
+/// `#[dims(batch, 784)]` before a parameter with a tensor, and `#[dims(-> batch, 10)]` above a
+/// method for its result, give the shape. A size is one of those of [`macro@Batch`], or the name of
+/// a hyperparameter. The sizes are compared in the first batch of each loader, in the first call
+/// with its batches, and in every call outside of a run; the method panics if they differ. The
+/// shapes are added to the method's documentation.
+///
 /// # `#[log]`
 ///
 /// On a `let`: the variable's name is the metric's name, and `Digits::TRAIN_LOSS` is its key.
@@ -123,9 +144,15 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `#[batch(size)]` | the field that defines the batch size |
 /// | `#[batch(host)]` | a field of any type, which is not moved or cast |
+/// | `#[dims(batch, 1, 28, 28)]` | the shape of a tensor |
+///
+/// A size in `#[dims]` is a number, a `usize` constant in capitals, a name, which has one size in
+/// the whole struct, or `_`. The number of sizes is compared with `Tensor<4>` at compile time, and
+/// the sizes with the first batch of each loader. An `Option`, `Box`, `Vec` or array of tensors of
+/// one shape may have it, too. The documentation of the implementation lists the shapes.
 ///
 /// `#[batch(crate = path)]` on the type is the path of `lightning_core`, if it is renamed.
-#[proc_macro_derive(Batch, attributes(batch))]
+#[proc_macro_derive(Batch, attributes(batch, dims))]
 pub fn derive_batch(input: TokenStream) -> TokenStream {
     entry::derive_batch(input.into()).into()
 }
@@ -148,6 +175,13 @@ pub fn derive_batch(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn with_hooks(input: TokenStream) -> TokenStream {
     hooks::with_hooks(input.into()).into()
+}
+
+/// Removes the bounds of a struct that only the derives above it need.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn without_bounds(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::without_bounds(args.into(), item.into()).into()
 }
 
 /// The optimizer of a module: `#[optimizer(config, lr = expr)]`, below `#[lightning_module]` on the

@@ -2,7 +2,10 @@
 
 mod batch;
 mod binding;
+mod bounds;
+mod cadence;
 mod conflict;
+mod dims;
 mod field;
 mod field_types;
 mod group;
@@ -23,7 +26,10 @@ mod struct_model;
 
 pub(crate) use batch::{BatchField, BatchModel, Members};
 pub(crate) use binding::Binding;
+pub(crate) use bounds::{Bounds, drop_known_bounds};
+pub(crate) use cadence::Cadence;
 pub(crate) use conflict::ConflictKind;
+pub(crate) use dims::{Shape, Size, written_rank};
 pub(crate) use field::Field;
 pub(crate) use field_types::correct_field_type;
 pub(crate) use group::GroupArg;

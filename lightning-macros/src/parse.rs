@@ -4,12 +4,14 @@
 mod args;
 mod attrs;
 mod options;
+mod repair;
 mod tokens;
 mod tries;
 
 pub(crate) use args::{Arg, parse_arg_tokens, parse_args, parse_expr, parse_list, word};
 pub(crate) use attrs::{copy_attrs, correct_attrs, doc_text, in_cfg_attr, name_of, take_attrs};
 pub(crate) use options::known_args;
+pub(crate) use repair::{is_broken, repair};
 pub(crate) use tokens::{attributes_of, modern_tensor, peel_types, strip_tokens};
 pub(crate) use tries::has_try;
 
@@ -40,13 +42,25 @@ pub(crate) fn crate_path(args: Vec<Arg>, attribute: &str, diagnostics: &Diagnost
     })
 }
 
+/// The item with an attribute.
+pub(crate) enum Parsed {
+    /// An item.
+    Whole(Item),
+    /// What can be read of an item with a syntax error, which rustc has reported.
+    Repaired(Item),
+}
+
 /// Parses the item with the attribute; reports tokens that are not an item and returns `None`.
-pub(crate) fn parse_item(item: TokenStream, diagnostics: &Diagnostics) -> Option<Item> {
-    match parse2(item) {
-        Ok(item) => Some(item),
+pub(crate) fn parse_item(item: TokenStream, diagnostics: &Diagnostics) -> Option<Parsed> {
+    match parse2(item.clone()) {
+        Ok(Item::Impl(whole)) if is_broken(&whole) => repair(item).map(Parsed::Repaired),
+        Ok(whole) => Some(Parsed::Whole(whole)),
         Err(error) => {
-            diagnostics.syntax(error);
-            None
+            let repaired = repair(item);
+            if repaired.is_none() {
+                diagnostics.syntax(error);
+            }
+            repaired.map(Parsed::Repaired)
         }
     }
 }

@@ -3,8 +3,11 @@
 
 mod batch;
 mod burn_attrs;
+mod cadences;
+mod dims;
 mod hparams;
 mod impls;
+mod lifetimes;
 mod log_options;
 mod logs;
 mod macro_calls;
@@ -21,6 +24,7 @@ mod training_steps;
 
 pub(crate) use batch::validate_batch;
 pub(crate) use impls::{check_impl_attributes, check_impl_item, check_self_type, validate_impl};
+pub(crate) use lifetimes::{check_no_lifetimes, drop_lifetimes};
 pub(crate) use structs::{check_struct_shape, validate_struct};
 
 use syn::{Type, visit::Visit};

@@ -180,6 +180,17 @@ fn an_epoch_to_start_at_is_one() {
     assert_eq!(ema.counts().n_averaged, 6, "three steps in each of two epochs");
 }
 
+/// A start that is a fraction of the epochs, in a run that has none.
+#[test]
+fn a_fraction_of_no_epochs_is_an_error_of_build() {
+    let averaging = || StochasticWeightAveraging::new(0.1).swa_epoch_start(0.75);
+    let text = Net::quiet().max_steps(10).callback(averaging()).build().unwrap_err().to_string();
+    assert!(text.contains("`swa_epoch_start(0.75)` is a fraction of `max_epochs`, which is not set"), "{text}");
+    Net::quiet().max_epochs(4).callback(averaging()).build().unwrap();
+    // A run without any limit has 1000 epochs.
+    Net::quiet().callback(averaging()).build().unwrap();
+}
+
 #[test]
 fn settings_that_cannot_work_are_reported_together() {
     let trainer = Net::quiet()

@@ -120,7 +120,7 @@ fn a_spike_in_the_first_batch_names_that_one() {
 }
 
 #[test]
-fn tolerances_that_cannot_work_are_refused() {
+fn tolerances_that_cannot_work_are_errors_of_build() {
     for (spikes, what) in [
         (SpikeDetection::new().rtol(None), "found `None` for both"),
         (SpikeDetection::new().rtol(-1.0), "`rtol` must be at least 0, found -1"),

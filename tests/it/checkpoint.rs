@@ -160,8 +160,8 @@ fn large_files_are_whole_as_well() {
     let mut trainer = quiet(Large::trainer())
         .enable_checkpointing(true)
         .max_epochs(1)
-        .callback(weights_only.every_n_train_steps(2).dirpath(folder.path()))
-        .callback(ModelCheckpoint::latest().every_n_train_steps(2).filename("whole").dirpath(folder.path()))
+        .callback(weights_only.every(callbacks::Steps(2)).dirpath(folder.path()))
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(2)).filename("whole").dirpath(folder.path()))
         .build()
         .unwrap();
     trainer.fit(&mut model, DataLoader::from_batches(batches(&[2; 2], 1)).unwrap()).unwrap();

@@ -42,7 +42,7 @@ fn train(folder: &Path, after: impl FnMut() + Send + 'static) -> (lightning_core
         .limit_val_batches(0)
         .logger(memory.clone())
         .callback(After { batch: 3, act: after })
-        .callback(ModelCheckpoint::latest().every_n_train_steps(2).dirpath(folder))
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(2)).dirpath(folder))
         .build()
         .unwrap();
     (trainer.fit(&mut model, loader(4)).unwrap_err(), memory)

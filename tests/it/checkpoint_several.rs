@@ -188,7 +188,7 @@ fn a_file_goes_only_if_what_replaces_it_is_there() {
 fn the_best_is_that_of_a_metric() {
     let folder = tempfile::tempdir().unwrap();
     let callbacks = |folder: &Path| {
-        let latest = ModelCheckpoint::latest().every_n_train_steps(1).filename("latest-{step}").dirpath(folder);
+        let latest = ModelCheckpoint::latest().every(callbacks::Steps(1)).filename("latest-{step}").dirpath(folder);
         // Its loss is lowest in the last epoch, its own metric in the first.
         let first = ModelCheckpoint::new(MetricKey::<Falling>::named("epoch").minimize())
             .filename("first-{epoch}")
@@ -204,7 +204,7 @@ fn the_best_is_that_of_a_metric() {
     let two = |folder: &Path| {
         vec![
             ModelCheckpoint::new(MetricKey::<Falling>::named("epoch").minimize()).filename("z-{epoch}").dirpath(folder),
-            ModelCheckpoint::latest().every_n_train_steps(1).filename("latest-{step}").dirpath(folder),
+            ModelCheckpoint::latest().every(callbacks::Steps(1)).filename("latest-{step}").dirpath(folder),
         ]
     };
     fit(3, two(folder.path()), |builder| builder).unwrap();
@@ -260,7 +260,7 @@ fn a_log_that_cannot_be_written_leaves_the_checkpoints() {
     fs::create_dir(logs.path().join("checkpoints.txt")).unwrap();
     for steps in [true, false] {
         let latest = ModelCheckpoint::latest().dirpath(folder.path());
-        let latest = if steps { latest.every_n_train_steps(1) } else { latest };
+        let latest = if steps { latest.every(callbacks::Steps(1)) } else { latest };
         let error =
             fit(1, vec![latest], |builder| builder.logger(Broken(logs.path().to_path_buf()))).unwrap_err().to_string();
         assert!(error.contains("no space left for the log") && error.contains("`a logger's save`"), "{error}");
@@ -335,7 +335,7 @@ fn numbers_that_mean_nothing_are_refused() {
         ),
         (quiet().callback(throughput().items_per_sample(f64::NAN)), "`items_per_sample` must be positive and finite"),
         (quiet().callback(throughput().flops_per_sample(-1.0)), "`flops_per_sample` must be positive and finite"),
-        (quiet().callback(throughput().available_flops(0.0)), "`available_flops` must be positive and finite"),
+        (quiet().callback(throughput().flops(1.0, 0.0)), "`flops(…, available)` must be positive and finite"),
     ] {
         let error = builder.build().unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains(what), "{error}");
@@ -359,12 +359,12 @@ fn a_limit_beyond_all_numbers_is_no_limit() {
 fn weights_of_a_killed_process_leave_no_doubles() {
     let callbacks = |folder: &Path, resumable: bool| {
         let weights = ModelCheckpoint::latest()
-            .every_n_train_steps(1)
+            .every(callbacks::Steps(1))
             .save_top_k(TopK::All)
             .save_weights_only(true)
             .filename("weights-{step}")
             .dirpath(folder);
-        let full = ModelCheckpoint::latest().every_n_train_steps(2).filename("full-{step}").dirpath(folder);
+        let full = ModelCheckpoint::latest().every(callbacks::Steps(2)).filename("full-{step}").dirpath(folder);
         if resumable { vec![weights, full] } else { vec![weights] }
     };
     let whole = tempfile::tempdir().unwrap();

@@ -70,7 +70,7 @@ fn rolling(folder: &Path, times: u64) -> TrainerBuilder<Spiky> {
 }
 
 fn checkpoints(folder: &Path) -> ModelCheckpoint<Spiky> {
-    ModelCheckpoint::latest().every_n_train_steps(3).dirpath(folder.join("checkpoints"))
+    ModelCheckpoint::latest().every(callbacks::Steps(3)).dirpath(folder.join("checkpoints"))
 }
 
 /// As [`rolling`], with the latest checkpoint alone.
@@ -170,7 +170,7 @@ fn roll_backs_have_a_limit_and_need_a_checkpoint() {
     let error = rolling(folder.path(), 1).build().unwrap().fit(&mut spiky(&[2], &[]), shuffled(0)).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("needs a checkpoint from before training batch 2, found none in"), "{text}");
-    assert!(text.contains("every_n_train_steps") && text.contains("the loss of training batch 2 is"), "{text}");
+    assert!(text.contains("every(Steps(…))") && text.contains("the loss of training batch 2 is"), "{text}");
 }
 
 // Verification.
@@ -182,7 +182,7 @@ fn verified(folder: &Path) -> TrainerBuilder<Spiky> {
         .default_root_dir(folder)
         .log_every_n_steps(1)
         .max_epochs(2)
-        .callback(ModelCheckpoint::latest().every_n_train_steps(3))
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(3)))
 }
 
 #[test]

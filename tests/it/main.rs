@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the programs are written as a user writes them")]
 
 mod accumulation_schedule;
+mod after_an_hour;
 mod averaging;
 mod averaging_support;
 mod averaging_swa;
@@ -30,7 +31,9 @@ mod data_order;
 mod data_support;
 mod data_workers;
 mod determinism;
+mod dims;
 mod early_stopping;
+mod every;
 mod failure;
 mod features;
 mod field_attributes;
@@ -91,5 +94,6 @@ mod streams;
 mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
+mod told_early;
 mod weights;
 mod weights_pytorch;

@@ -175,10 +175,30 @@ fn mc4_every_n_epochs() {
     }
 }
 
+/// The names of PyTorch Lightning are those of `every`.
+#[test]
+fn mc4_one_setting_for_three() {
+    type Setting = fn(ModelCheckpoint<Scripted>) -> ModelCheckpoint<Scripted>;
+    let pairs: [(Setting, Setting); 3] = [
+        (|given| given.every(callbacks::Epochs(2)), |given| given.every_n_epochs(2)),
+        (|given| given.every(callbacks::Steps(3)), |given| given.every_n_train_steps(3)),
+        (|given| given.every(callbacks::CheckpointInterval::Never), |given| given.every_n_epochs(0)),
+    ];
+    for (new, old) in pairs {
+        let [new, old] = [new, old].map(|setting| {
+            let folder = tempfile::tempdir().unwrap();
+            let checkpoint = setting(ModelCheckpoint::latest().save_top_k(TopK::All));
+            Setup::epochs(4).run(folder.path(), checkpoint, plain).unwrap();
+            names(folder.path())
+        });
+        assert_eq!(new, old);
+    }
+}
+
 #[test]
 fn mc5_every_n_steps() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every_n_train_steps(16).filename("{step}");
+    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every(callbacks::Steps(16)).filename("{step}");
     Setup { train: 64, ..Setup::epochs(2) }.run(folder.path(), checkpoint, plain).unwrap();
     let expected: BTreeSet<String> = (1..=8).map(|n| format!("step={}.ckpt", n * 16)).collect();
     assert_eq!(names(folder.path()), expected);
@@ -189,7 +209,7 @@ fn mc5_every_n_steps() {
 #[test]
 fn mc5_no_step_is_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every_n_train_steps(2).filename("{step}");
+    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every(callbacks::Steps(2)).filename("{step}");
     let mut trainer = quiet(Scripted::trainer())
         .enable_checkpointing(true)
         .max_epochs(1)
@@ -210,8 +230,7 @@ fn mc6_by_time() {
         Duration::from_secs(7 * LOOKS.fetch_add(1, Ordering::Relaxed))
     }
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint =
-        ModelCheckpoint::latest().save_top_k(TopK::All).train_time_interval(Duration::from_secs(60)).clock(clock);
+    let checkpoint = ModelCheckpoint::latest().save_top_k(TopK::All).every(Duration::from_secs(60)).clock(clock);
     Setup { train: 64, ..Setup::epochs(2) }.run(folder.path(), checkpoint, plain).unwrap();
     assert_eq!(names(folder.path()).len(), 14);
 }
@@ -265,7 +284,7 @@ fn mc13_every_second_epoch_is_validated() {
 fn mc15_the_steps_themselves_as_metric() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = ModelCheckpoint::new(MetricKey::<Scripted>::named("step").maximize())
-        .every_n_train_steps(1)
+        .every(callbacks::Steps(1))
         .save_top_k(2)
         .save_last(true)
         .filename("{step}");
@@ -308,8 +327,21 @@ fn mc22_settings_that_cannot_work() {
     };
     let text = build(ModelCheckpoint::latest().save_top_k(3));
     assert!(text.contains("`save_top_k(3)`") && text.contains("without a monitored metric"), "{text}");
-    let text = build(ModelCheckpoint::latest().every_n_epochs(1).every_n_train_steps(5));
-    assert!(text.contains("must have one trigger"), "{text}");
+    for two in [
+        ModelCheckpoint::latest().every_n_epochs(1).every_n_train_steps(5),
+        ModelCheckpoint::latest().every(callbacks::Epochs(1)).every_n_train_steps(5),
+    ] {
+        let text = build(two);
+        assert!(text.contains("must have one trigger") && text.contains("every_n_train_steps(5)"), "{text}");
+    }
+    for (zero, found) in [
+        (ModelCheckpoint::latest().every(callbacks::Steps(0)), "every(Steps(0))"),
+        (ModelCheckpoint::latest().every(callbacks::Epochs(0)), "every(Epochs(0))"),
+        (ModelCheckpoint::latest().every(Duration::ZERO), "every(0ns)"),
+    ] {
+        let text = build(zero);
+        assert!(text.contains(&format!("must be greater than 0, found `{found}`")), "{text}");
+    }
     let text = build(ModelCheckpoint::latest().filename("{val/loss:.2f}"));
     assert!(text.contains("auto_insert_metric_name(false)"), "{text}");
     let text = build(ModelCheckpoint::latest().filename("{epoch"));
@@ -346,7 +378,7 @@ fn a_step_waits_for_the_validation_that_follows() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup { script: vec![5.0, 4.0, 3.0, 2.0], train: 4, ..Setup::epochs(2) };
     let checkpoint = ModelCheckpoint::new(Scripted::VAL_LOSS)
-        .every_n_train_steps(2)
+        .every(callbacks::Steps(2))
         .save_top_k(TopK::All)
         .filename("{step}-{val_loss}");
     setup.run(folder.path(), checkpoint, |builder| builder.val_check_interval(2)).unwrap();

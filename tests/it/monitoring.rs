@@ -168,6 +168,34 @@ fn load_best_loads_the_best_and_not_the_last() {
     assert_eq!(model.epoch, 2, "state fields come from the checkpoint too");
 }
 
+/// Two `ModelCheckpoint`s: `load_best` takes the first, `load_best_by` the one of its key.
+#[test]
+fn load_best_by_takes_the_checkpoint_of_its_metric() {
+    let (scores, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    seed_everything(1);
+    let mut model = Scripted::new(ScriptedHparams::default());
+    model.values = vec![3.0, 1.0, 2.0];
+    let epoch = metrics::MetricKey::<Scripted>::named("epoch").maximize();
+    let mut trainer = quiet(Scripted::trainer())
+        .enable_checkpointing(true)
+        .max_epochs(3)
+        .callback(ModelCheckpoint::new(Scripted::SCORE).dirpath(scores.path()))
+        .callback(ModelCheckpoint::new(epoch).dirpath(others.path()))
+        .build()
+        .unwrap();
+    trainer.fit(&mut model, (loader(), loader())).unwrap();
+    let (score, latest) = (scores.path().join("epoch=1-step=4.ckpt"), others.path().join("epoch=2-step=6.ckpt"));
+    assert_eq!(trainer.best_checkpoint(), Some(&*score));
+    assert_eq!(trainer.best_checkpoint_by(Scripted::SCORE), Some(&*score));
+    assert_eq!(trainer.best_checkpoint_by(epoch), Some(&*latest));
+    trainer.load_best_by(&mut model, Scripted::SCORE).unwrap();
+    assert_eq!(model.epoch, 2);
+    trainer.load_best_by(&mut model, epoch).unwrap();
+    assert_eq!(model.epoch, 3);
+    let error = trainer.load_best_by(&mut model, Scripted::OTHER).unwrap_err().to_string();
+    assert!(error.contains("no checkpoint by `other`") && error.contains("`score`"), "{error}");
+}
+
 #[test]
 fn v5_validation_every_second_epoch() {
     let runs = |epochs: usize| {

@@ -7,11 +7,11 @@ use burn::{
     prelude::*,
     tensor::activation::tanh,
 };
-use lightning_core::{ErrorKind, functional::cross_entropy, prelude::*};
+use lightning_core::{ErrorKind, functional::cross_entropy, prelude::*, trainer::TrainerBuilder};
 
 use crate::{
     optimizers_support::{assert_close, linear, loader, reference, values},
-    support::{Rows, batches, bits, quiet},
+    support::{Net, Rows, batches, bits, quiet},
 };
 
 #[lightning_module]
@@ -204,9 +204,15 @@ fn optimization_by_hand_is_the_same() {
     assert_eq!(ours, model.bits());
 }
 
+/// What the compiler cannot check: a function for all modules.
+fn accumulated_and_clipped<M>(builder: TrainerBuilder<M>) -> TrainerBuilder<M> {
+    builder.accumulate_grad_batches(2).gradient_clip_val(1.0)
+}
+
 #[test]
 fn settings_that_a_module_by_hand_ignores_are_errors() {
-    let error = quiet(ByHand::trainer()).accumulate_grad_batches(2).gradient_clip_val(1.0).build().unwrap_err();
+    assert!(accumulated_and_clipped(quiet(Net::trainer())).build().is_ok());
+    let error = accumulated_and_clipped(quiet(ByHand::trainer())).build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     let text = error.to_string();
     assert!(text.contains("accumulate_grad_batches") && text.contains("gradient_clip_val"), "{text}");

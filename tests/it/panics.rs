@@ -749,7 +749,7 @@ fn trainer(root: &Path, memory: &MemoryLogger, run: Run) -> Result<Trainer<Net>>
         .logger(memory.clone())
         .logger(Talker(root.to_path_buf()))
         .callback(Watcher)
-        .callback(ModelCheckpoint::latest().every_n_train_steps(2))
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(2)))
         .resume_from(Resume::LastOrStart);
     if run == InOrder { builder.overfit_batches(2).build() } else { builder.build() }
 }
@@ -786,7 +786,7 @@ fn run(call: &'static str, run: Run) -> Outcome {
             .limit_val_batches(0)
             .default_root_dir(root.path())
             .callback(Watcher)
-            .callback(ModelCheckpoint::latest().every_n_train_steps(2))
+            .callback(ModelCheckpoint::latest().every(callbacks::Steps(2)))
             .build()
             .unwrap();
         first.fit(&mut Net::new(NetHparams::default()), &mut data).unwrap();

@@ -56,11 +56,10 @@ fn r1_every_two_steps_resumed_from_the_first() {
             seed_everything(1);
             let mut model = Net::new(NetHparams::default());
             let saved = folder.path().join(name);
-            let mut builder = quiet(Net::trainer())
-                .enable_checkpointing(true)
-                .max_epochs(4)
-                .resume_from(resume)
-                .callback(ModelCheckpoint::latest().every_n_train_steps(2).save_top_k(TopK::All).dirpath(&saved));
+            let mut builder =
+                quiet(Net::trainer()).enable_checkpointing(true).max_epochs(4).resume_from(resume).callback(
+                    ModelCheckpoint::latest().every(callbacks::Steps(2)).save_top_k(TopK::All).dirpath(&saved),
+                );
             if let Some(interval) = interval {
                 builder = builder.val_check_interval(interval);
             }
@@ -223,7 +222,7 @@ fn the_log_goes_on_where_the_checkpoint_was_taken() {
     let parts = tempfile::tempdir().unwrap();
     let run = |root: &Path, epochs: usize, resume: Resume, elsewhere: Option<&Path>| {
         seed_everything(3);
-        let mut checkpoint = ModelCheckpoint::new(Net::VAL_LOSS).every_n_train_steps(3).save_top_k(2);
+        let mut checkpoint = ModelCheckpoint::new(Net::VAL_LOSS).every(callbacks::Steps(3)).save_top_k(2);
         if let Some(folder) = elsewhere {
             checkpoint = checkpoint.dirpath(folder);
         }

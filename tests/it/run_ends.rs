@@ -77,7 +77,7 @@ fn a_run_that_stopped_in_a_validation_resumes_as_it_ended() {
     let run = |trainer: TrainerBuilder<Net>, patience: u32| {
         let mut model = Net::new(NetHparams::default().with_lr(0.0));
         let early = EarlyStopping::new(Net::VAL_LOSS).patience(patience);
-        let checkpoints = ModelCheckpoint::latest().dirpath(folder.path()).every_n_train_steps(3);
+        let checkpoints = ModelCheckpoint::latest().dirpath(folder.path()).every(callbacks::Steps(3));
         let trainer = trainer.no_logger().max_epochs(1).val_check_interval(0.3).callback(early);
         let mut trainer = trainer.callback(checkpoints).enable_progress_bar(false).enable_model_summary(false);
         trainer = trainer.enable_checkpointing(true);
@@ -189,7 +189,7 @@ fn an_exception_writes_no_checkpoint_that_is_there_or_is_empty() {
         let mut model = Failing::new(FailingHparams::default());
         model.at_step = at_step;
         let checkpoint =
-            ModelCheckpoint::latest().dirpath(folder.path()).every_n_train_steps(every).save_on_exception(true);
+            ModelCheckpoint::latest().dirpath(folder.path()).every(callbacks::Steps(every)).save_on_exception(true);
         let trainer = Failing::trainer().no_logger().enable_progress_bar(false).enable_model_summary(false);
         let trainer = trainer.max_epochs(1).callback(checkpoint).callback(OnExceptionCheckpoint::new(folder.path()));
         trainer.build().unwrap().fit(&mut model, (loader(6), loader(1))).unwrap_err();

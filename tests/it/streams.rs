@@ -323,14 +323,14 @@ fn a_loader_that_fails_in_an_accumulation() {
         fail_at.store(at, Ordering::Relaxed);
         seed_everything(11);
         let mut model = Streamed::new(StreamedHparams::default());
-        let saving = ModelCheckpoint::latest().every_n_epochs(0).save_on_exception(true);
+        let saving = ModelCheckpoint::latest().every(callbacks::CheckpointInterval::Never).save_on_exception(true);
         let mut trainer = Case::default().builder(folder.path()).callback(saving).build().unwrap();
         let val = DataLoader::from_batches(ready(5, 0, Rng::new(9))).unwrap();
         let error = trainer.fit(&mut model, (data(), val)).unwrap_err();
         assert_eq!(error.location().batch, Some(at as u64), "{error}");
         drop(trainer);
         fail_at.store(usize::MAX, Ordering::Relaxed);
-        let saving = ModelCheckpoint::latest().every_n_epochs(0).save_on_exception(true);
+        let saving = ModelCheckpoint::latest().every(callbacks::CheckpointInterval::Never).save_on_exception(true);
         let builder = Case::default().builder(folder.path()).callback(saving);
         let (report, found, _) = run(builder, data(), folder.path());
         assert!(report.resumed_from.is_some(), "batch {at}");

@@ -71,7 +71,7 @@ fn trainer(folder: &Path, steps: u64) -> TrainerBuilder<Small> {
         .enable_model_summary(false)
         .default_root_dir(folder)
         .callback(EarlyStopping::new(Small::TRAIN_LOSS.epoch()).patience(9).strict(false))
-        .callback(ModelCheckpoint::<Small>::latest().every_n_epochs(100).dirpath(folder.join("own")))
+        .callback(ModelCheckpoint::<Small>::latest().every(callbacks::Epochs(100)).dirpath(folder.join("own")))
 }
 
 fn data() -> Vec<Tensor<2>> {

@@ -2,6 +2,7 @@
 //! samples.
 
 mod containers;
+mod dims;
 mod host;
 mod saved;
 mod size;
@@ -12,11 +13,15 @@ use burn::tensor::{Device, FloatDType};
 
 use crate::error::Result;
 
-pub(crate) use self::saved::BatchTensor;
 pub use self::{
+    dims::{Dim, Dims, FieldDims, HasDims, dims_of_call},
     saved::{BatchReader, BatchWriter, HostField, RefusesHost, SavesHost},
     size::{BatchLen, first_size},
     step::{NoBatch, StepBatch},
+};
+pub(crate) use self::{
+    dims::{check_dims, enter_loader, leave_loader, number_of_loader},
+    saved::BatchTensor,
 };
 
 /// The value that a loader returns and a step takes.
@@ -38,7 +43,8 @@ pub use self::{
     message = "a batch and its fields must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
     note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
-            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
+            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`",
+    note = "C16 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Batch: Sized + Send + 'static {
     /// Whether a value of this type can carry a batch size at all.

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+use super::dims::BatchDims;
 use crate::{
     error::{Error, ErrorKind, Result},
     params::state::{StoredTensors, f64_from_json, f64_to_json},
@@ -25,6 +26,8 @@ pub struct BatchWriter {
     pub(crate) declares_size: bool,
     /// The number of lists that are being written.
     lists: usize,
+    /// The shapes found, if fields are compared with `#[dims]` and not written.
+    pub(super) dims: Option<BatchDims>,
 }
 
 /// A tensor of a batch.
@@ -38,11 +41,17 @@ pub(crate) struct BatchTensor {
 
 impl BatchWriter {
     pub(crate) fn tensor(&mut self, name: &str, handle: Handle) {
+        if self.dims.is_some() {
+            return;
+        }
         self.tensors.push(BatchTensor { name: name.to_owned(), handle, in_list: self.lists > 0 });
     }
 
     /// Adds serde data.
     pub(crate) fn value<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        if self.dims.is_some() {
+            return;
+        }
         match serde_json::to_value(value) {
             Ok(value) => {
                 self.values.insert(name.to_owned(), value);
@@ -53,11 +62,16 @@ impl BatchWriter {
 
     /// Adds a number that may be infinite or NaN.
     pub(crate) fn number(&mut self, name: &str, value: f64) {
-        self.values.insert(name.to_owned(), f64_to_json(value));
+        if self.dims.is_none() {
+            self.values.insert(name.to_owned(), f64_to_json(value));
+        }
     }
 
     /// Notes a part that cannot be saved.
     pub fn refuse<T>(&mut self, name: &str) {
+        if self.dims.is_some() {
+            return;
+        }
         self.refused.push(format!("`{name}` of type `{}`", std::any::type_name::<T>()));
     }
 

@@ -13,7 +13,8 @@ pub fn first_size<const N: usize>(sizes: [Option<usize>; N]) -> Option<usize> {
 #[diagnostic::on_unimplemented(
     message = "`#[batch(size)]` must be on a tensor, a `Vec` or a `usize`, found `{Self}`",
     label = "its number of samples is unknown",
-    note = "move `#[batch(size)]` to a field with one of these types"
+    note = "move `#[batch(size)]` to a field with one of these types",
+    note = "C16 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait BatchLen {
     /// The number of samples.

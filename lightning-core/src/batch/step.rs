@@ -17,7 +17,8 @@ pub enum NoBatch {}
     message = "a batch must implement `Batch`, found `{Self}`",
     label = "cannot be moved to a device or counted",
     note = "write `#[derive(Batch)]` on `{Self}`; mark fields that are not tensors \
-            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`"
+            `#[batch(host)]`, and the field that defines the batch size `#[batch(size)]`",
+    note = "C16 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait StepBatch: Sized + Send + 'static {
     /// Whether the module has the step.

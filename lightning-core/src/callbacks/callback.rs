@@ -48,7 +48,8 @@ macro_rules! define_methods {
     message = "`{Self}` is not a callback for `{M}`",
     label = "not a callback of this trainer's module",
     note = "a metric key belongs to the module that logs the metric: monitor a metric of `{M}`",
-    note = "a callback type of your own must implement `Callback<{M}>`"
+    note = "a callback type of your own must implement `Callback<{M}>`",
+    note = "C20 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Callback<M>: Send {
     /// Returns what the trainer has to know about the callback before a run: when it is called,

@@ -5,14 +5,14 @@ mod sample;
 use std::time::Instant;
 
 use self::sample::Sample;
-use super::{Callback, CallbackContext, logged_steps::LoggedSteps};
+use super::{Callback, CallbackContext, CallbackInfo, logged_steps::LoggedSteps};
 use crate::error::Result;
 
 /// Logs the memory and CPU time used by the process and the machine, at every logged training step.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// use lightning_core::{callbacks::DeviceStatsMonitor, prelude::*};
+/// use lightning_core::{callbacks::{DeviceStat, DeviceStatsMonitor}, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {
@@ -26,7 +26,7 @@ use crate::error::Result;
 /// #     }
 /// # }
 ///
-/// let monitor = DeviceStatsMonitor::new().filter_keys(["process_rss_mib"]);
+/// let monitor = DeviceStatsMonitor::new().filter_keys([DeviceStat::ProcessRssMib]);
 /// let trainer = Net::trainer().callback(monitor);
 /// # let _ = trainer;
 /// ```
@@ -42,11 +42,11 @@ use crate::error::Result;
 /// | `cpu_swap_percent` | swap space in use on the machine, in percent |
 ///
 /// The values are read from `/proc`, which only Linux has. On other systems a warning is given and
-/// nothing is logged. GPU usage is not logged, because Burn does not report it. A run without a
-/// logger is an error.
+/// nothing is logged. GPU usage is not logged, because Burn does not report it. `build` rejects
+/// the callback without a logger.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceStatsMonitor {
-    keys: Option<Vec<String>>,
+    stats: Option<Vec<DeviceStat>>,
     steps: LoggedSteps,
     last: Option<(Instant, Sample)>,
 }
@@ -57,21 +57,59 @@ impl DeviceStatsMonitor {
         Self::default()
     }
 
-    /// Logs only these values, named as in the table.
+    /// Logs only these values.
     #[must_use]
-    pub fn filter_keys<S: Into<String>>(mut self, keys: impl IntoIterator<Item = S>) -> Self {
-        self.keys = Some(keys.into_iter().map(Into::into).collect());
+    pub fn filter_keys(mut self, stats: impl IntoIterator<Item = DeviceStat>) -> Self {
+        self.stats = Some(stats.into_iter().collect());
         self
     }
 
     fn wants(&self, key: &str) -> bool {
-        self.keys.as_ref().is_none_or(|keys| keys.iter().any(|wanted| wanted == key))
+        self.stats.as_ref().is_none_or(|stats| stats.iter().any(|wanted| wanted.key() == key))
+    }
+}
+
+/// A value of a [`DeviceStatsMonitor`].
+///
+/// ```
+/// use lightning_core::callbacks::DeviceStat;
+///
+/// assert_eq!(DeviceStat::ProcessRssMib.key(), "process_rss_mib");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceStat {
+    /// `process_rss_mib`: resident memory of the process.
+    ProcessRssMib,
+    /// `process_cpu_percent`: CPU time of the process.
+    ProcessCpuPercent,
+    /// `cpu_percent`: CPU time of the machine.
+    CpuPercent,
+    /// `cpu_vm_percent`: memory in use on the machine.
+    CpuVmPercent,
+    /// `cpu_swap_percent`: swap space in use on the machine.
+    CpuSwapPercent,
+}
+
+impl DeviceStat {
+    /// Returns the name in the log, without the prefix.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::ProcessRssMib => "process_rss_mib",
+            Self::ProcessCpuPercent => "process_cpu_percent",
+            Self::CpuPercent => "cpu_percent",
+            Self::CpuVmPercent => "cpu_vm_percent",
+            Self::CpuSwapPercent => "cpu_swap_percent",
+        }
     }
 }
 
 impl<M> Callback<M> for DeviceStatsMonitor {
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().needs_logger("DeviceStatsMonitor")
+    }
+
     fn on_train_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        cx.check_logger("DeviceStatsMonitor")?;
         self.steps.start(cx);
         self.last = Sample::read().map(|sample| (Instant::now(), sample));
         if self.last.is_none() {

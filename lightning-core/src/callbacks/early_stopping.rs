@@ -55,6 +55,9 @@ pub struct EarlyStopping<M> {
     best: f64,
     /// Checks since the last improvement.
     waited: u32,
+    /// Whether the metric had a value at any check of this process, and whether it had none.
+    seen: bool,
+    missed: bool,
     /// The reason of the first request to stop.
     stopped: Option<Stopped>,
     module: PhantomData<fn() -> M>,
@@ -86,6 +89,8 @@ impl<M> EarlyStopping<M> {
             best: <K::Direction as Directed>::DIRECTION.worst(),
             waited: 0,
             stopped: None,
+            seen: false,
+            missed: false,
             module: PhantomData,
         }
     }
@@ -142,7 +147,11 @@ impl<M> EarlyStopping<M> {
     }
 
     fn look(&mut self, cx: &mut CallbackContext<'_>) -> Result<()> {
-        let Some(value) = cx.monitored(self.key, self.strict)? else { return Ok(()) };
+        let Some(value) = cx.monitored(self.key, self.strict)? else {
+            self.missed = true;
+            return Ok(());
+        };
+        self.seen = true;
         if let Some(why) = self.crossed_limit(value) {
             self.stop(cx, why, None);
         } else if self.improves(value) {
@@ -257,6 +266,16 @@ impl<M> Callback<M> for EarlyStopping<M> {
             return Ok(());
         }
         self.look(cx)
+    }
+
+    fn on_train_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+        if self.missed && !self.seen {
+            cx.view.console.warn(format!(
+                "`EarlyStopping` with `strict(false)` never stopped the run: the metric `{}` had no value at any check",
+                self.key.display()
+            ));
+        }
+        Ok(())
     }
 
     fn on_validation_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {

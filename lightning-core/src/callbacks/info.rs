@@ -42,6 +42,11 @@ pub struct CallbackInfo {
     /// The number of batches per optimizer step by the epoch from which it applies; `None` for the
     /// setting of the trainer.
     pub accumulation: Option<BTreeMap<u64, u64>>,
+    /// The name of the callback, if it logs: a trainer without a logger is then refused by `build`,
+    /// except for a `fast_dev_run`.
+    pub needs_logger: Option<&'static str>,
+    /// The setting that is a fraction of `max_epochs`, which is then needed.
+    pub needs_max_epochs: Option<String>,
 }
 
 impl CallbackInfo {
@@ -84,6 +89,20 @@ impl CallbackInfo {
     #[must_use]
     pub fn averages_weights(mut self) -> Self {
         self.averages_weights = true;
+        self
+    }
+
+    /// Declares that it logs, and needs a logger. `callback` is its name in the message.
+    #[must_use]
+    pub fn needs_logger(mut self, callback: &'static str) -> Self {
+        self.needs_logger = Some(callback);
+        self
+    }
+
+    /// Declares that `setting`, as written, is a fraction of `max_epochs`.
+    #[must_use]
+    pub fn needs_max_epochs(mut self, setting: impl Into<String>) -> Self {
+        self.needs_max_epochs = Some(setting.into());
         self
     }
 

@@ -1,10 +1,7 @@
 //! What callbacks that log need to know about the loggers.
 
 use super::CallbackContext;
-use crate::{
-    error::{Error, Result},
-    loggers::Record,
-};
+use crate::{error::Result, loggers::Record};
 
 /// Decides at the end of a training batch whether its optimizer step is logged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,15 +39,5 @@ impl CallbackContext<'_> {
         for (name, value) in metrics {
             self.view.metrics.set_current(name, *value);
         }
-    }
-
-    /// # Errors
-    /// If the trainer has no logger, except in a `fast_dev_run`.
-    pub(super) fn check_logger(&self, callback: &str) -> Result<()> {
-        if !self.loggers.is_empty() || self.is_fast_dev_run() {
-            return Ok(());
-        }
-        Err(Error::config(format!("`{callback}` needs a logger, found none"))
-            .help("remove `.no_logger()`, or add `.logger(CsvLogger::new(\"lightning_logs\"))`"))
     }
 }

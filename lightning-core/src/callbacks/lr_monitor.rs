@@ -1,6 +1,6 @@
 //! Logs learning rates.
 
-use super::{Callback, CallbackContext};
+use super::{Callback, CallbackContext, CallbackInfo};
 use crate::{error::Result, optim::Interval};
 
 /// Logs the learning rate of every optimizer and parameter group.
@@ -30,7 +30,7 @@ use crate::{error::Result, optim::Interval};
 ///
 /// At a step, the learning rate of the update is part of the step's record, as often as
 /// `log_every_n_steps` says. At an epoch, the learning rate at its start is a row of its own. Both
-/// are logged, unless [`interval`](Self::interval) selects one. A run without a logger is an error.
+/// are logged, unless [`interval`](Self::interval) selects one. `build` rejects it without a logger.
 ///
 /// The last rates are also among the metrics of the run, where callbacks can monitor them:
 /// `EarlyStopping::new(MetricKey::named("lr-Adam").minimize())`.
@@ -83,8 +83,8 @@ fn kind(description: &str) -> &str {
 }
 
 impl<M> Callback<M> for LearningRateMonitor {
-    fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        cx.check_logger("LearningRateMonitor")
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().needs_logger("LearningRateMonitor")
     }
 
     fn on_train_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {

@@ -32,18 +32,22 @@ pub use context::CallbackContext;
 pub(crate) use context::SettingsView;
 pub use info::{CallbackInfo, CallbackOrder};
 
+#[doc(no_inline)]
+pub use crate::progress::{Epochs, Steps};
 pub use backbone_finetuning::BackboneFinetuning;
-pub use device_stats_monitor::DeviceStatsMonitor;
+pub use device_stats_monitor::{DeviceStat, DeviceStatsMonitor};
 pub use early_stopping::EarlyStopping;
 pub use ema_weight_averaging::EmaWeightAveraging;
 pub use finetuning::{BaseFinetuning, FinetuningContext, FinetuningSchedule, UnfrozenRate};
 pub use gradient_accumulation_scheduler::GradientAccumulationScheduler;
 pub use lambda::LambdaCallback;
 pub use lr_monitor::LearningRateMonitor;
-pub use model_checkpoint::{ModelCheckpoint, TopK};
+pub use model_checkpoint::{CheckpointInterval, IntoCheckpointInterval, ModelCheckpoint, TopK};
 pub use model_summary::ModelSummary;
 pub use on_exception_checkpoint::OnExceptionCheckpoint;
-pub use prediction_writer::{PredictedBatch, PredictionFile, PredictionSink, PredictionWriter, WriteInterval};
+pub use prediction_writer::{
+    EpochSink, PredictedBatch, PredictionFile, PredictionSink, PredictionWriter, Predicts, WriteInterval,
+};
 pub use pruning::{Pruning, PruningAmount};
 pub use spike_detection::SpikeDetection;
 pub use stochastic_weight_averaging::{IntoSwaRates, StochasticWeightAveraging};

@@ -12,8 +12,11 @@ mod trigger;
 use std::marker::PhantomData;
 
 pub(super) use self::file_name::check_file_name;
-pub use self::top_k::TopK;
 use self::{saver::Saver, settings::Settings};
+pub use self::{
+    top_k::TopK,
+    trigger::{CheckpointInterval, IntoCheckpointInterval},
+};
 use super::{Callback, CallbackContext, CallbackInfo, CallbackOrder};
 use crate::{
     error::Result,
@@ -24,9 +27,7 @@ use crate::{
 /// Saves checkpoints during `fit` and keeps those with the best values of a metric.
 ///
 /// A checkpoint is due after each validation, or at the end of the training epoch if validation
-/// runs once an epoch. [`every_n_epochs`](Self::every_n_epochs),
-/// [`every_n_train_steps`](Self::every_n_train_steps) and
-/// [`train_time_interval`](Self::train_time_interval) change that.
+/// runs once an epoch. [`every`](Self::every) changes that.
 ///
 /// A due checkpoint is saved while fewer than [`save_top_k`](Self::save_top_k) are kept. After
 /// that it replaces the worst one kept, if its value is strictly better; among equal values the
@@ -39,7 +40,7 @@ use crate::{
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
-/// # use lightning_core::prelude::*;
+/// use lightning_core::{callbacks::Steps, prelude::*};
 /// # #[lightning_module]
 /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
 /// # struct Net {
@@ -59,7 +60,7 @@ use crate::{
 /// let best = ModelCheckpoint::new(Net::VAL_LOSS)
 ///     .save_top_k(2)
 ///     .filename("{epoch:03d}-{val_loss:.4f}");
-/// let often = ModelCheckpoint::latest().every_n_train_steps(500);
+/// let often = ModelCheckpoint::latest().every(Steps(500));
 /// let trainer = Net::trainer().callback(best).callback(often).build()?;
 /// # Ok::<(), lightning_core::Error>(())
 /// ```

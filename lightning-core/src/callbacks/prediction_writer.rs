@@ -2,7 +2,7 @@
 
 mod file;
 
-use std::{fmt, marker::PhantomData, ops::Range, path::PathBuf};
+use std::{fmt, ops::Range, path::PathBuf};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use super::{Callback, CallbackContext};
 use crate::{
     data::CollectedOutputs,
     error::{Error, Result},
+    module::PredictStep,
 };
 
 /// When a [`PredictionWriter`] writes.
@@ -37,7 +38,9 @@ pub struct PredictedBatch {
     pub samples: Range<u64>,
 }
 
-/// A destination of predictions, such as a file or a database.
+/// A destination of predictions, such as a file or a database, that is written after every batch.
+///
+/// [`EpochSink`] is one that is written once, at the end.
 ///
 /// ```
 /// use lightning_core::{
@@ -54,6 +57,11 @@ pub struct PredictedBatch {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a `PredictionWriter` that writes by batch needs a `PredictionSink`, found `{Self}`",
+    label = "`write_batch` is not implemented",
+    note = "implement `PredictionSink` with `write_batch`, or write at the end with `PredictionWriter::epoch(sink)`"
+)]
 pub trait PredictionSink<T>: Send {
     /// Prepares for a prediction run. It is called before the first batch.
     ///
@@ -67,20 +75,52 @@ pub trait PredictionSink<T>: Send {
     ///
     /// # Errors
     /// An error ends the run.
-    fn write_batch(&mut self, prediction: &T, batch: &PredictedBatch) -> Result<()> {
-        let _ = (prediction, batch);
-        Ok(())
-    }
+    fn write_batch(&mut self, prediction: &T, batch: &PredictedBatch) -> Result<()>;
+}
 
+/// A destination of predictions that is written once, after the last batch.
+///
+/// ```
+/// use lightning_core::{
+///     callbacks::{EpochSink, PredictedBatch, PredictionWriter},
+///     prelude::*,
+/// };
+///
+/// struct Print;
+///
+/// impl EpochSink<Vec<f32>> for Print {
+///     fn write_epoch(&mut self, predictions: &[Vec<f32>], batches: &[PredictedBatch]) -> Result<()> {
+///         println!("{} batches: {predictions:?}", batches.len());
+///         Ok(())
+///     }
+/// }
+///
+/// let writer = PredictionWriter::epoch(Print);
+/// # let _ = writer;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a `PredictionWriter` that writes by epoch needs an `EpochSink`, found `{Self}`",
+    label = "`write_epoch` is not implemented",
+    note = "implement `EpochSink` with `write_epoch`, or write after each batch with `PredictionWriter::new(sink)`"
+)]
+pub trait EpochSink<T>: Send {
     /// Writes all predictions of a run. `predictions` and `batches` are in the same order.
     ///
     /// # Errors
     /// An error ends the run.
-    fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
-        let _ = (predictions, batches);
-        Ok(())
-    }
+    fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()>;
 }
+
+/// A module whose `predict_step` returns `T`. Implemented for each.
+#[diagnostic::on_unimplemented(
+    message = "the type of a `PredictionWriter` must be the return type of `predict_step`, found `{T}`",
+    label = "`{Self}` has no `predict_step` that returns `{T}`",
+    note = "write that type, as in `PredictionWriter::<Vec<f32>>::json_lines(path)`"
+)]
+pub trait Predicts<T> {}
+
+#[diagnostic::do_not_recommend]
+impl<M: PredictStep<Output = T>, T> Predicts<T> for M {}
 
 /// Writes the predictions of `predict`: the `T` that `predict_step` returns for each batch.
 ///
@@ -119,20 +159,25 @@ pub trait PredictionSink<T>: Send {
 /// ```
 ///
 /// By default the file grows with every batch. With [`WriteInterval::Epoch`] it is written
-/// atomically at the end. For other destinations implement [`PredictionSink`].
+/// atomically at the end. For other destinations implement [`PredictionSink`] or [`EpochSink`].
 pub struct PredictionWriter<T, S = PredictionFile> {
     sink: S,
-    interval: WriteInterval,
+    start: fn(&mut S) -> Result<()>,
+    /// The method that is called after each batch.
+    write_batch: Option<WriteBatch<T, S>>,
+    /// The method that is called at the end.
+    write_epoch: Option<WriteEpoch<T, S>>,
     batches: Vec<PredictedBatch>,
     /// The number of samples of the current loader so far.
     seen: u64,
-    predictions: PhantomData<fn(T)>,
 }
+
+type WriteBatch<T, S> = fn(&mut S, &T, &PredictedBatch) -> Result<()>;
+type WriteEpoch<T, S> = fn(&mut S, &[T], &[PredictedBatch]) -> Result<()>;
 
 impl<T, S: fmt::Debug> fmt::Debug for PredictionWriter<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sink, interval, .. } = self;
-        f.debug_struct("PredictionWriter").field("sink", sink).field("interval", interval).finish_non_exhaustive()
+        f.debug_struct("PredictionWriter").field("sink", &self.sink).finish_non_exhaustive()
     }
 }
 
@@ -165,14 +210,39 @@ impl<T: Serialize> PredictionWriter<T> {
 impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
     /// Writes to `sink` after every batch.
     pub fn new(sink: S) -> Self {
-        Self { sink, interval: WriteInterval::Batch, batches: Vec::new(), seen: 0, predictions: PhantomData }
+        Self { start: S::start, write_batch: Some(S::write_batch), ..Self::of(sink) }
     }
+}
 
-    /// Sets when predictions are written. Default [`WriteInterval::Batch`].
+impl<T, S: EpochSink<T>> PredictionWriter<T, S> {
+    /// Writes to `sink` once, after the last batch.
+    pub fn epoch(sink: S) -> Self {
+        Self { write_epoch: Some(S::write_epoch), ..Self::of(sink) }
+    }
+}
+
+impl<T, S: PredictionSink<T> + EpochSink<T>> PredictionWriter<T, S> {
+    /// Sets when a destination that can do both, such as a file, is written. Default
+    /// [`WriteInterval::Batch`].
     #[must_use]
-    pub fn write_interval(mut self, interval: WriteInterval) -> Self {
-        self.interval = interval;
-        self
+    pub fn write_interval(self, interval: WriteInterval) -> Self {
+        let (batch, epoch) = match interval {
+            WriteInterval::Batch => (true, false),
+            WriteInterval::Epoch => (false, true),
+            WriteInterval::BatchAndEpoch => (true, true),
+        };
+        Self {
+            start: S::start,
+            write_batch: batch.then_some(S::write_batch),
+            write_epoch: epoch.then_some(S::write_epoch),
+            ..self
+        }
+    }
+}
+
+impl<T, S> PredictionWriter<T, S> {
+    fn of(sink: S) -> Self {
+        Self { sink, start: |_| Ok(()), write_batch: None, write_epoch: None, batches: Vec::new(), seen: 0 }
     }
 }
 
@@ -193,12 +263,13 @@ fn with_predictions<T: Send + 'static, R>(cx: &CallbackContext<'_>, body: impl F
 
 impl<M, T, S> Callback<M> for PredictionWriter<T, S>
 where
+    M: Predicts<T>,
     T: Send + 'static,
-    S: PredictionSink<T>,
+    S: Send,
 {
     fn on_predict_epoch_start(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         self.batches.clear();
-        self.sink.start()
+        (self.start)(&mut self.sink)
     }
 
     fn on_predict_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
@@ -208,9 +279,9 @@ where
         let samples = self.seen..self.seen + cx.view.progress.batch_size.unwrap_or(0) as u64;
         self.seen = samples.end;
         let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx: cx.batch_idx(), samples };
-        if self.interval != WriteInterval::Epoch {
+        if let Some(write) = self.write_batch {
             with_predictions(cx, |predictions: &[T]| match predictions.last() {
-                Some(prediction) => self.sink.write_batch(prediction, &batch),
+                Some(prediction) => write(&mut self.sink, prediction, &batch),
                 None => Ok(()),
             })?;
         }
@@ -219,9 +290,11 @@ where
     }
 
     fn on_predict_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if cx.is_failing() || self.interval == WriteInterval::Batch {
-            return Ok(());
+        match self.write_epoch {
+            Some(write) if !cx.is_failing() => {
+                with_predictions(cx, |predictions: &[T]| write(&mut self.sink, predictions, &self.batches))
+            }
+            _ => Ok(()),
         }
-        with_predictions(cx, |predictions: &[T]| self.sink.write_epoch(predictions, &self.batches))
     }
 }

@@ -156,7 +156,7 @@ impl SpikeDetection {
     /// If the only checkpoint is from between the two, it leaves out the second. This happens at
     /// most `times` times in a run; the next spike ends it with an error. The batches count in
     /// `skipped_batches` of the report, and a resumed run leaves them out too. The run must write
-    /// checkpoints within its epochs, as `ModelCheckpoint::latest().every_n_train_steps(100)` does.
+    /// checkpoints within its epochs, as `ModelCheckpoint::latest().every(Steps(100))` does.
     /// Default 0: the first spike ends the run.
     ///
     /// Values of the module that a checkpoint does not contain, such as those of
@@ -220,7 +220,7 @@ impl<M> Callback<M> for SpikeDetection {
         CallbackInfo { judges_steps: true, ..CallbackInfo::default() }
     }
 
-    fn setup(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let wrong = |what: String, help: &str| Err(Error::config(format!("`SpikeDetection`: {what}")).help(help));
         if self.window == 0 {
             return wrong("`window` must be at least 1, found 0".to_owned(), "write `.window(10)`");

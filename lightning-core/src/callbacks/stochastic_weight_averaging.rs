@@ -148,7 +148,11 @@ impl StochasticWeightAveraging {
 
 impl<M: LightningModule> Callback<M> for StochasticWeightAveraging {
     fn info(&self) -> CallbackInfo {
-        CallbackInfo::new().averages_weights()
+        let info = CallbackInfo::new().averages_weights();
+        match self.settings.fraction() {
+            Some(setting) => info.needs_max_epochs(setting),
+            None => info,
+        }
     }
 
     fn check(&self) -> Result<()> {

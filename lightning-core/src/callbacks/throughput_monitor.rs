@@ -5,7 +5,7 @@ mod meter;
 use std::time::Instant;
 
 use self::meter::{Meter, Totals};
-use super::{Callback, CallbackContext, logged_steps::LoggedSteps};
+use super::{Callback, CallbackContext, CallbackInfo, logged_steps::LoggedSteps};
 use crate::{
     error::{Error, Result},
     stage::Stage,
@@ -44,14 +44,15 @@ use crate::{
 /// | `train/device/batches_per_sec` | batches per second over the last `window_size` batches |
 /// | `train/device/samples_per_sec` | samples per second over the same window |
 /// | `train/device/items_per_sec` | items per second, if `items_per_sample` is set |
-/// | `train/device/flops_per_sec` | FLOP per second, if `flops_per_sample` is set |
-/// | `train/device/mfu` | used fraction of `available_flops`, if both are set |
+/// | `train/device/flops_per_sec` | FLOP per second, if `flops_per_sample` or `flops` is set |
+/// | `train/device/mfu` | used fraction of the available FLOP per second, with [`flops`](Self::flops) |
 ///
 /// Rates are logged once the window is full. In training they are part of the records of logged
 /// steps, and the time of validation runs is excluded. Other stages log one row at their end.
 ///
 /// A batch counts when the host has finished with it. A device can lag behind by the work that is
-/// queued, which averages out over the window. A run without a logger is an error.
+/// queued, which averages out over the window. `build` rejects the callback without
+/// a logger.
 #[derive(Clone, Debug)]
 pub struct ThroughputMonitor {
     window_size: usize,
@@ -117,11 +118,19 @@ impl ThroughputMonitor {
         self
     }
 
-    /// Sets the peak number of floating-point operations per second of the device, to log `mfu`
-    /// (model FLOPs utilization).
+    /// Sets the number of floating-point operations that a sample takes, backward pass included,
+    /// and the peak number per second of the device, to log `mfu` (model FLOPs utilization) too.
+    ///
+    /// ```
+    /// use lightning_core::callbacks::ThroughputMonitor;
+    ///
+    /// let monitor = ThroughputMonitor::new().flops(2.5e9, 989e12);
+    /// # let _ = monitor;
+    /// ```
     #[must_use]
-    pub fn available_flops(mut self, per_second: f64) -> Self {
-        self.available_flops = Some(per_second);
+    pub fn flops(mut self, per_sample: f64, available: f64) -> Self {
+        self.flops_per_sample = Some(per_sample);
+        self.available_flops = Some(available);
         self
     }
 
@@ -180,26 +189,30 @@ fn samples(cx: &CallbackContext<'_>) -> u64 {
 }
 
 impl<M> Callback<M> for ThroughputMonitor {
+    fn info(&self) -> CallbackInfo {
+        CallbackInfo::new().needs_logger("ThroughputMonitor")
+    }
+
     fn check(&self) -> Result<()> {
         for (name, value) in [
             ("items_per_sample", self.items_per_sample),
             ("flops_per_sample", self.flops_per_sample),
-            ("available_flops", self.available_flops),
+            ("flops(…, available)", self.available_flops),
         ] {
             if let Some(found) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
                 let what = format!("`ThroughputMonitor`: `{name}` must be positive and finite, found {found:?}");
                 return Err(Error::config(what).help("write a positive number, or remove the setting"));
             }
         }
-        Ok(())
-    }
-
-    fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.window_size < 2 {
             let found = self.window_size;
             return Err(Error::config(format!("`ThroughputMonitor`: `window_size` must be at least 2, found {found}"))
                 .help("write `.window_size(100)`: a rate needs the first and the last batch of a window"));
         }
+        Ok(())
+    }
+
+    fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if cx.stage() == Stage::Fit {
             self.training = Meter::default();
         }
@@ -207,7 +220,6 @@ impl<M> Callback<M> for ThroughputMonitor {
     }
 
     fn on_train_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        cx.check_logger("ThroughputMonitor")?;
         self.steps.start(cx);
         self.training.start(Instant::now());
         Ok(())

@@ -54,7 +54,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Timer {
     clocks: Arc<Mutex<Clocks>>,
-    /// The limit, or the error of a text that is not a duration, reported when a run starts.
+    /// The limit, or the error of a text that is not a duration, reported by `build`.
     duration: Option<Result<Duration, String>>,
     interval: Interval,
     verbose: bool,
@@ -160,7 +160,7 @@ impl Timer {
         self.clocks()[stage as usize].stop(Instant::now());
     }
 
-    fn check(&self, cx: &mut CallbackContext<'_>) {
+    fn look(&self, cx: &mut CallbackContext<'_>) {
         let (Some(left), None) = (self.time_remaining(), &cx.view.progress.stop) else { return };
         if !left.is_zero() {
             return;
@@ -175,11 +175,15 @@ impl Timer {
 }
 
 impl<M> Callback<M> for Timer {
-    fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
-        if let Some(Err(what)) = &self.duration {
-            return Err(Error::config(format!("`Timer`: {what}"))
-                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\", or pass a `Duration`"));
+    fn check(&self) -> Result<()> {
+        match &self.duration {
+            Some(Err(what)) => Err(Error::config(format!("`Timer`: {what}"))
+                .help("write \"DD:HH:MM:SS\", as in \"00:01:30:00\", or pass a `Duration`")),
+            _ => Ok(()),
         }
+    }
+
+    fn setup(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         // Each run measures its own time. A resumed run restores its clocks after this hook.
         let mut clocks = self.clocks();
         clocks[cx.stage() as usize] = Clock::default();
@@ -191,7 +195,7 @@ impl<M> Callback<M> for Timer {
 
     fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         // At any interval, since a resumed run may have no time left.
-        self.check(cx);
+        self.look(cx);
         Ok(())
     }
 
@@ -202,14 +206,14 @@ impl<M> Callback<M> for Timer {
 
     fn on_train_batch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.interval == Interval::Step {
-            self.check(cx);
+            self.look(cx);
         }
         Ok(())
     }
 
     fn on_train_epoch_end(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         if self.interval == Interval::Epoch {
-            self.check(cx);
+            self.look(cx);
         }
         Ok(())
     }

@@ -11,12 +11,26 @@ use super::{Checkpoint, Resume, queue::CheckpointQueue};
 pub(crate) struct CheckpointState {
     /// The best checkpoint so far.
     pub(crate) best: Option<BestCheckpoint>,
+    /// The best checkpoint by each metric that a callback monitors.
+    pub(crate) by_metric: Vec<BestCheckpoint>,
     pub(crate) queue: CheckpointQueue,
 }
 
 impl CheckpointState {
+    /// Returns the best checkpoint by a metric.
+    pub(crate) fn best_by(&self, metric: &str) -> Option<&BestCheckpoint> {
+        self.by_metric.iter().find(|best| best.metric() == Some(metric))
+    }
+
     /// Takes a callback's best checkpoint for that of the run, unless one of a lower rank is known.
     pub(crate) fn set_best(&mut self, best: BestCheckpoint) {
+        if let Some((name, _)) = &best.score {
+            match self.by_metric.iter_mut().find(|known| known.metric() == Some(name)) {
+                Some(known) if best.rank <= known.rank => *known = best.clone(),
+                Some(_) => {}
+                None => self.by_metric.push(best.clone()),
+            }
+        }
         if self.best.as_ref().is_none_or(|known| best.rank <= known.rank) {
             self.best = Some(best);
         }
@@ -32,6 +46,13 @@ pub(crate) struct BestCheckpoint {
     pub(crate) rank: (bool, usize),
     /// The monitored metric and its value; `None` when the latest checkpoint counts as the best.
     pub(crate) score: Option<(String, f64)>,
+}
+
+impl BestCheckpoint {
+    /// Returns the name of the monitored metric.
+    pub(crate) fn metric(&self) -> Option<&str> {
+        self.score.as_ref().map(|(name, _)| name.as_str())
+    }
 }
 
 /// The checkpoint that a run starts from.

@@ -51,6 +51,7 @@ pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
+pub(crate) use prefetch::stalls;
 #[cfg(feature = "csv")]
 pub use readers::csv;
 #[cfg(feature = "images")]
@@ -59,7 +60,8 @@ pub use readers::{idx, sentences, text, tokenizer};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, OneLoader, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall, one_batch};
 #[doc(hidden)]
-pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep, Testing, Validation};
+pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep};
+pub use run::{Testing, Validation};
 pub use sampler::{
     BatchSampler, DistributedSampler, LengthBuckets, RandomSampler, SampleContext, Sampler, SequentialSampler,
     SubsetRandomSampler, WeightedRandomSampler,

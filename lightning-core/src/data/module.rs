@@ -15,7 +15,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "the struct `{Self}` needs `#[data_module]`",
     label = "the struct has no `#[data_module]`",
-    note = "write `#[data_module]` on `struct {Self}` and on its impl"
+    note = "write `#[data_module]` on `struct {Self}` and on its impl",
+    note = "C17 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DataStruct: 'static {
     /// The hyperparameters.
@@ -64,7 +65,8 @@ pub struct Has<L>(#[doc(hidden)] pub L);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a data module",
     label = "no `#[data_module] impl` for this type",
-    note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders"
+    note = "write `#[data_module]` on the struct and on the impl with its loaders, or pass loaders",
+    note = "C17 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DataModule: Sized + 'static {
     /// The struct's part. It is required at one place, so that a missing attribute is one error.
@@ -211,7 +213,8 @@ pub(crate) fn merge_hparams(mut module: Value, data: Option<Value>) -> Result<Va
     message = "a loader method must return a loader, found `{Self}`",
     label = "expected `DataLoader<B>` or `Result<DataLoader<B>>`",
     note = "build it with `DataLoader::builder(dataset)…build()`, or wrap an iterator with `from_loader(x)`",
-    note = "a stage without data needs no loader method"
+    note = "a stage without data needs no loader method",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LoaderOutput {
     /// The loader's type.
@@ -235,7 +238,8 @@ impl<L: LoaderOutput, E: Into<Error>> LoaderOutput for Result<L, E> {
     message = "a list must contain loaders or batches, found `{Self}`",
     label = "not a batch or a loader",
     note = "a list of loaders is a `Vec<DataLoader<B>>`, or a `Vec<(String, DataLoader<B>)>` with names",
-    note = "a list of batches is also a loader: write `#[derive(Batch)]` on the batch type"
+    note = "a list of batches is also a loader: write `#[derive(Batch)]` on the batch type",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LoaderItem {}
 

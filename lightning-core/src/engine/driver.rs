@@ -120,6 +120,10 @@ pub(crate) struct LoaderInfo {
     pub(crate) name: Option<String>,
     /// The number of batches; `None` when the loader does not know it.
     pub(crate) len: Option<u64>,
+    /// Whether it shuffles.
+    pub(crate) shuffles: bool,
+    /// Whether its batches are made of a dataset by the thread that trains.
+    pub(crate) is_inline: bool,
 }
 
 /// The form a module is in.

@@ -52,6 +52,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
         configure(run, driver, plan.whole_batches)?;
         resume::restore_training_state(run, driver, plan.loader_batches)?;
         plan_log(run, &plan);
+        warn_of_resumed_end(run);
         if let Some(reason) = nothing_left(run) {
             // An epoch that a stop ended early counts as finished, as in the run that wrote the
             // checkpoint.
@@ -61,8 +62,17 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             finish_weights(run, driver, &plan)?;
             return Ok(reason);
         }
+        if !run.settings.whole.is_limited && run.settings.run.fast_dev_run.is_none() {
+            run.console.warn(
+                "`fit` trains for 1000 epochs, since no limit is set; write `max_epochs(…)`, `max_steps(…)` or `max_time(…)`"
+                    .to_owned(),
+            );
+        }
         if run.settings.output.model_summary {
-            let text = summary::model_summary(run, driver)?;
+            let mut text = summary::model_summary(run, driver)?;
+            if plan.is_inline {
+                text.push_str("\nno data workers: the thread that trains also makes the batches (`num_workers(0)`)");
+            }
             run.console.print(&text);
         }
         guard::start(run);
@@ -107,6 +117,25 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
     }
     Ok(())
+}
+
+/// Warns if a run resumes beyond the end that its settings give, where it trains nothing.
+fn warn_of_resumed_end(run: &mut RunState) {
+    let (counters, length) = (run.progress.counters, &run.settings.length);
+    let Some(from) = &run.resume.resumed_from else { return };
+    let passed = match (length.max_epochs, length.max_steps) {
+        (Some(epochs), _) if counters.epoch > epochs as u64 => {
+            format!("{} epochs, more than `max_epochs({epochs})`", counters.epoch)
+        }
+        (_, Some(steps)) if counters.global_step > steps => {
+            format!("{} optimizer steps, more than `max_steps({steps})`", counters.global_step)
+        }
+        _ => return,
+    };
+    run.console.warn(format!(
+        "the run resumes from {} after {passed}: nothing is trained; write a larger limit to continue",
+        from.path.display()
+    ));
 }
 
 /// Warns if an epoch has fewer optimizer steps than the interval of the log, and decides whether

@@ -20,6 +20,8 @@ pub(super) struct FitPlan {
     /// The same without `fast_dev_run`, for schedules.
     pub(super) whole_batches: Option<u64>,
     pub(super) val: Vec<LoaderInfo>,
+    /// Whether training batches are made of a dataset by the thread that trains.
+    pub(super) is_inline: bool,
     pub(super) schedule: ValSchedule,
 }
 
@@ -35,6 +37,7 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
             "pass `(train, val)` or implement `val_dataloader`; write `limit_val_batches(0)` to train without validation",
         ));
     }
+    check_validation_loaders(run, &val)?;
     run.progress.validation.enabled = !val.is_empty();
     if let (false, Some(metric)) = (run.progress.validation.enabled, &run.callbacks.validation_only) {
         return Err(Error::config(format!(
@@ -58,5 +61,34 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
         true => ValSchedule::EpochEnd,
         false => ValSchedule::new(&run.settings.validation, train_batches)?,
     };
-    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, schedule })
+    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, is_inline: train.is_inline, schedule })
+}
+
+/// Warns of validation loaders that shuffle.
+///
+/// # Errors
+/// If one has no batch.
+fn check_validation_loaders(run: &mut RunState, loaders: &[LoaderInfo]) -> Result<()> {
+    for (index, loader) in loaders.iter().enumerate() {
+        let which = match (&loader.name, loaders.len()) {
+            (Some(name), _) => format!("the validation loader `{name}`"),
+            (None, 1) => "the validation loader".to_owned(),
+            (None, _) => format!("validation loader {index}"),
+        };
+        if loader.len == Some(0) {
+            return Err(Error::data(format!("{which} must have at least one batch, found none"))
+                .help("check the dataset, or write `limit_val_batches(0)` to train without validation"));
+        }
+        if loader.shuffles {
+            let text = format!(
+                "{which} shuffles: each validation reads its items in one shuffled order, of which `limit_val_batches` \
+                 takes the first; remove `.shuffle(true)`"
+            );
+            // Once, if the loaders are opened again for later epochs.
+            if !run.console.warnings.contains(&text) {
+                run.console.warn(text);
+            }
+        }
+    }
+    Ok(())
 }

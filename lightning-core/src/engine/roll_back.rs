@@ -97,7 +97,7 @@ fn last_before(run: &RunState, batches: &[u64], why: &str) -> Result<Checkpoint>
         ErrorKind::Checkpoint,
         format!("{why}; a roll-back needs a checkpoint from before training batch {last}, found none in {listed}"),
     )
-    .help("save more often: `ModelCheckpoint::latest().every_n_train_steps(…)`, or start later with `.warmup(…)`"))
+    .help("save more often: `ModelCheckpoint::latest().every(Steps(…))`, or start later with `.warmup(…)`"))
 }
 
 fn show(folder: &Path) -> String {

@@ -55,5 +55,9 @@ pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
 /// Returns the table of fields with their parameters, and the optimizers with their
 /// hyperparameters. Running statistics count as parameters that are not trained.
 pub(crate) fn model_summary(run: &RunState, driver: &dyn Driver) -> Result<String> {
-    summary_of(&run.info, &run.train, 1, |visitor| driver.visit(visitor))
+    let mut text = summary_of(&run.info, &run.train, 1, |visitor| driver.visit(visitor))?;
+    if run.log.loggers.is_empty() && run.settings.run.fast_dev_run.is_none() && !run.info.metrics.is_empty() {
+        text.push_str("\nno logger: metrics are in reports and callbacks only, and not written");
+    }
+    Ok(text)
 }

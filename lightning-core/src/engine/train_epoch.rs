@@ -1,7 +1,9 @@
 //! Runs one epoch of training.
 
+use std::time::{Duration, Instant};
+
 use crate::{
-    data::EpochOffset,
+    data::{EpochOffset, stalls},
     engine::{
         audit, checkpoints,
         driver::{Driver, LoaderId},
@@ -42,7 +44,12 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
             begin_epoch(run, driver)?;
         }
         let (steps, batches) = (run.progress.counters.global_step, run.progress.counters.batch_step);
+        stalls::take();
+        let since = Instant::now();
         let ended = train_batches(run, driver, plan, validates)?;
+        if epoch == 0 {
+            hint_at_stalls(run, stalls::take(), since.elapsed());
+        }
         if position.phase == Phase::EpochStart {
             check_progress(run, steps, batches)?;
         }
@@ -80,6 +87,24 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     run.progress.micro_batches_before = run.train.micro_batches();
     let flushed = checkpoints::flush(run, driver);
     logged.and(flushed).inspect_err(|_| fail(run, driver))
+}
+
+/// The share of an epoch spent waiting for data workers that is worth a warning.
+const MANY_STALLS: f64 = 0.2;
+
+/// The shortest epoch whose share says something.
+const LONG_ENOUGH: Duration = Duration::from_secs(5);
+
+/// Warns if much of an epoch was spent waiting for data workers.
+fn hint_at_stalls(run: &mut RunState, stalled: Duration, whole: Duration) {
+    let share = stalled.as_secs_f64() / whole.as_secs_f64();
+    if whole >= LONG_ENOUGH && share > MANY_STALLS {
+        run.console.warn(format!(
+            "epoch 0 waited for data for {:.0} % of its time: write a larger `num_workers`, or make the dataset or \
+             `collate` faster",
+            100.0 * share
+        ));
+    }
 }
 
 /// Runs the start hook of an epoch.

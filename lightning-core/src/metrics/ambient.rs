@@ -145,7 +145,8 @@ pub(crate) fn record<R>(
     message = "a logged value must be one number, found `{Self}`",
     label = "expected one number",
     note = "log a `Tensor<1>` of one element, a float or an integer; write `.mean()` for larger tensors",
-    note = "a tuple such as `(&logits, &targets)` needs a stateful metric: `#[log(metric = Accuracy::new())]`"
+    note = "a tuple such as `(&logits, &targets)` needs a stateful metric: `#[log(metric = Accuracy::new())]`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LogValue {
     /// The value, detached from any graph.

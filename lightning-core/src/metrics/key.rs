@@ -43,7 +43,8 @@ pub struct Undirected(());
     message = "a monitored metric needs a direction",
     label = "`minimize` or `maximize` is missing",
     note = "write `#[log(minimize)]` or `#[log(maximize)]`; for a key from `MetricKey::named`, \
-            `.minimize()` or `.maximize()`"
+            `.minimize()` or `.maximize()`",
+    note = "C8 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Directed {
     /// The direction as a value.
@@ -60,9 +61,9 @@ impl Directed for Maximize {
 
 /// The stages of a metric that has a value during `fit`: it is logged in training or validation.
 #[diagnostic::on_unimplemented(
-    message = "a metric that is monitored in `fit` must be logged in training or validation",
+    message = "a metric that is monitored or read in `fit` must be logged in training or validation",
     label = "logged in neither of them",
-    note = "monitor a metric of `training_step`, `validation_step` or their hooks"
+    note = "use a metric of `training_step`, `validation_step` or their hooks"
 )]
 pub trait InFit {}
 
@@ -76,7 +77,8 @@ impl InFit for AnyStage {}
     message = "a metric key is required, found `{Self}`",
     label = "expected a constant such as `Digits::VAL_LOSS`",
     note = "`#[log(minimize)] let val_loss = …;` in a step of `Digits` generates `Digits::VAL_LOSS`",
-    note = "a metric whose name is only known at run time has the key `MetricKey::named(\"val_loss\").minimize()`"
+    note = "a metric whose name is only known at run time has the key `MetricKey::named(\"val_loss\").minimize()`",
+    note = "C8 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Monitor<M> {
     /// Whether smaller or larger is better.
@@ -96,21 +98,10 @@ impl<M, D: Directed, S: InFit> Monitor<M> for MetricKey<M, D, S> {
     }
 }
 
-/// The stages of a metric that is logged in training.
-#[diagnostic::on_unimplemented(
-    message = "the metric must be logged in training",
-    label = "no training step or training hook logs it",
-    note = "use a metric of `training_step` or of an `on_train_*` hook"
-)]
-pub trait InTraining {}
-
-impl<V, E> InTraining for Stages<Y, V, E> {}
-impl InTraining for AnyStage {}
-
 /// The stages of a metric that is logged in validation.
 #[diagnostic::on_unimplemented(
-    message = "the metric must be logged in validation",
-    label = "no validation step or validation hook logs it",
+    message = "a metric of the report of `validate` must be logged in validation",
+    label = "no validation step or hook logs it",
     note = "use a metric of `validation_step` or of an `on_validation_*` hook"
 )]
 pub trait InValidation {}
@@ -120,8 +111,8 @@ impl InValidation for AnyStage {}
 
 /// The stages of a metric that is logged in testing.
 #[diagnostic::on_unimplemented(
-    message = "the metric must be logged in testing",
-    label = "no test step logs it",
+    message = "a metric of the report of `test` must be logged in testing",
+    label = "no test step or hook logs it",
     note = "use a metric of `test_step` or of an `on_test_*` hook"
 )]
 pub trait InTest {}

@@ -89,7 +89,8 @@ use crate::error::Result;
 #[diagnostic::on_unimplemented(
     message = "`metric` must be a stateful metric, found `{Self}`",
     label = "expected a metric such as `Accuracy::new()`",
-    note = "the metrics are in `lightning_core::metrics`; implement `Metric` for your own"
+    note = "the metrics are in `lightning_core::metrics`; implement `Metric` for your own",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Metric: Clone + Send + 'static {
     /// The input of one update. [`MetricInput`] converts other values to it.
@@ -153,7 +154,8 @@ pub trait Metric: Clone + Send + 'static {
     label = "expected `{I}`, or values that convert to it",
     note = "write a tuple: (scores or labels, targets) for `Classification`, (predictions, targets) of \
             the same shape for `Regression`, (logits, tokens) for `TokenScores`, (candidates, \
-            references) for `Translations`"
+            references) for `Translations`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait MetricInput<I> {
     /// Converts the value; tensors are detached.

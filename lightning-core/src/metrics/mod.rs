@@ -41,8 +41,8 @@ pub(crate) use any_metric::AnyMetric;
 pub use definition::{Direction, MetricDef, Reduce, StageSet};
 pub(crate) use key::KeyRef;
 pub use key::{
-    AnyStage, Directed, InFit, InTest, InTraining, InValidation, LoaderName, Maximize, MetricKey, Minimize, Monitor, N,
-    Stages, Undirected, Y,
+    AnyStage, Directed, InFit, InTest, InValidation, LoaderName, Maximize, MetricKey, Minimize, Monitor, N, Stages,
+    Undirected, Y,
 };
 pub use log_options::LogOptions;
 pub use metric::{Metric, MetricInput};

@@ -156,6 +156,56 @@ impl<'a> HookContext<'a> {
         Ok(())
     }
 
+    /// Returns whether a hook with `#[every(n)]` is called.
+    #[doc(hidden)]
+    pub fn is_every(&self, n: u64) -> bool {
+        self.number().is_some_and(|number| number.is_multiple_of(n))
+    }
+
+    /// Returns whether a hook with `#[every(n, epochs)]` is called.
+    #[doc(hidden)]
+    pub fn is_every_epoch(&self, n: u64) -> bool {
+        !self.view.progress.sanity_checking && (self.view.progress.counters.epoch + 1).is_multiple_of(n)
+    }
+
+    /// Returns whether a hook with `#[once(n)]` is called.
+    #[doc(hidden)]
+    pub fn is_once(&self, n: u64) -> bool {
+        let progress = &*self.view.progress;
+        // Each loader of each evaluation counts from 1: the first one of a run is meant.
+        let first = match self.hook {
+            Hook::OnValidationBatchStart | Hook::OnValidationBatchEnd => {
+                progress.loader_idx == 0 && progress.counters.validation_runs == 0
+            }
+            hook => !hook.is_in_batch() || progress.loader_idx == 0,
+        };
+        first && self.number() == Some(n)
+    }
+
+    /// Returns the number, from 1, of what `#[every]` on this hook counts. It follows from the
+    /// counters, so that a resumed run continues it. `None` in the sanity check, which is counted
+    /// nowhere.
+    fn number(&self) -> Option<u64> {
+        let progress = &*self.view.progress;
+        let counters = &progress.counters;
+        if progress.sanity_checking {
+            return None;
+        }
+        Some(match self.hook {
+            // The hooks of one batch have one number: the batch is counted before the last of them.
+            Hook::OnTrainBatchStart | Hook::OnBeforeBackward | Hook::OnAfterBackward => counters.batch_step + 1,
+            Hook::OnTrainBatchEnd => counters.batch_step,
+            Hook::OnBeforeZeroGrad | Hook::OnBeforeOptimizerStep => counters.global_step + 1,
+            Hook::OnTrainEpochStart | Hook::OnTrainEpochEnd => counters.epoch + 1,
+            Hook::OnValidationStart | Hook::OnValidationEpochStart | Hook::OnValidationEpochEnd => {
+                counters.validation_runs + 1
+            }
+            // A validation that fails is not counted.
+            Hook::OnValidationEnd => counters.validation_runs + u64::from(progress.failing),
+            _ => progress.batch_idx + 1,
+        })
+    }
+
     /// Returns the outputs of steps, for the hooks that take them.
     pub(crate) fn outputs_mut(&mut self) -> &mut StepOutputs {
         self.view.outputs

@@ -13,7 +13,8 @@ use crate::{__private::set_trainable, error::Result, module::weights, params::Fi
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
-    note = "write `#[lightning_module]` on the struct and on the impl with the steps"
+    note = "write `#[lightning_module]` on the struct and on the impl with the steps",
+    note = "C17 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LightningModule: LightningStruct + LightningImpl {
     /// Freezes everything below the field, in place. For an owned module

@@ -60,7 +60,8 @@ impl<T> Loss<T> {
 #[diagnostic::on_unimplemented(
     message = "the weight of a loss must be a number, found `{Self}`",
     label = "expected a number of samples or tokens",
-    note = "write a number, or a `Tensor<1>` of one element"
+    note = "write a number, or a `Tensor<1>` of one element",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LossWeight {
     /// Converts it.

@@ -23,7 +23,8 @@ pub struct Absent(());
 #[diagnostic::on_unimplemented(
     message = "a hook must be in the `#[lightning_module]` impl, found `{Self}` in another impl",
     label = "the trainer calls the hooks of this impl only",
-    note = "move the method to this impl, or give it a name that is no hook"
+    note = "move the method to this impl, or give it a name that is no hook",
+    note = "C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InNoOtherImpl {}
 
@@ -37,7 +38,8 @@ pub fn in_no_other_impl<H: InNoOtherImpl>(_hook: H) {}
 #[diagnostic::on_unimplemented(
     message = "a hook must be in the `#[data_module]` impl, found `{Self}` in another impl",
     label = "the trainer calls the hooks of this impl only",
-    note = "move the method to this impl, or give it a name that is no hook"
+    note = "move the method to this impl, or give it a name that is no hook",
+    note = "C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InNoOtherDataImpl {}
 

@@ -3,8 +3,10 @@
 
 pub(crate) mod context;
 mod def;
+pub(crate) mod dims;
 pub(crate) mod erased;
 mod fit_context;
+pub(crate) mod generic;
 mod lightning_module;
 pub(crate) mod log;
 mod loss;
@@ -51,6 +53,6 @@ pub use self::{
     metric_slot::{MetricSlot, logged_metric},
     outputs::TrainingOutput,
     restore::load_from_checkpoint,
-    traits::{DeclaresOptimizer, StartsTrainer, TrainsOptimizer, build_module},
+    traits::{Automatic, DeclaresOptimizer, Manual, OptimizationOf, StartsTrainer, TrainsOptimizer, build_module},
 };
 pub use crate::{metrics::LogValue, params::FieldKey};

@@ -26,7 +26,8 @@ pub struct TrainingOutput {
     label = "expected the loss: `Tensor<1>`",
     note = "write `Tensor<1>` (the mean loss), `Option<Tensor<1>>` (`None` skips the batch), \
             `Result<Tensor<1>>`, or `Loss<T>` (the loss and an output)",
-    note = "`.mean()` reduces a tensor to one element; a plain number has no gradient"
+    note = "`.mean()` reduces a tensor to one element; a plain number has no gradient",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoTrainingOutput {
     /// Converts it.
@@ -59,7 +60,8 @@ impl<T: IntoTrainingOutput, E: Into<Error>> IntoTrainingOutput for Result<T, E> 
 #[diagnostic::on_unimplemented(
     message = "a step with `#[manual_optimization]` must return nothing or the loss, found `{Self}`",
     label = "expected nothing, the loss, or a `Result` of either",
-    note = "a returned `Tensor<1>` is displayed as the loss and not differentiated"
+    note = "a returned `Tensor<1>` is displayed as the loss and not differentiated",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ManualOutput {
     /// Converts it.
@@ -89,7 +91,8 @@ impl<T: ManualOutput, E: Into<Error>> ManualOutput for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`training_step` must return the output `{O}` that `on_train_batch_end` takes, found `{Self}`",
     label = "has no output `{O}`",
-    note = "write `-> Loss<{O}>`, and return `Loss::new(loss).output(value)`"
+    note = "write `-> Loss<{O}>`, and return `Loss::new(loss).output(value)`",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait GivesOutput<O> {}
 
@@ -101,7 +104,8 @@ impl<O, T: GivesOutput<O>, E> GivesOutput<O> for Result<T, E> {}
 #[diagnostic::on_unimplemented(
     message = "`outputs` must be a `Vec`, found `{Self}`",
     label = "expected `Vec<T>`",
-    note = "write `outputs: Vec<T>` for a step that returns `T` or `Result<T>`"
+    note = "write `outputs: Vec<T>` for a step that returns `T` or `Result<T>`",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait EpochOutputs: Sized {
     /// Converts the collected outputs.
@@ -122,7 +126,8 @@ impl<T: Send + 'static> EpochOutputs for Vec<T> {
 #[diagnostic::on_unimplemented(
     message = "the step must return the element type of `outputs: {O}`, found `{Self}`",
     label = "expected the element type of `{O}`",
-    note = "write `outputs: Vec<{Self}>` in the hook, or change the return type of the step"
+    note = "write `outputs: Vec<{Self}>` in the hook, or change the return type of the step",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait OutputOf<O>: Send + 'static {}
 
@@ -132,7 +137,8 @@ impl<T: Send + 'static> OutputOf<Vec<T>> for T {}
 #[diagnostic::on_unimplemented(
     message = "`on_train_batch_start` must return nothing or `ControlFlow<()>`, found `{Self}`",
     label = "expected nothing, `ControlFlow<()>`, or a `Result` of either",
-    note = "`ControlFlow::Break(())` skips the rest of the epoch"
+    note = "`ControlFlow::Break(())` skips the rest of the epoch",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait FlowOutput {
     /// Converts it.
@@ -162,7 +168,8 @@ impl<T: FlowOutput, E: Into<Error>> FlowOutput for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "a hook must return nothing or `Result<()>`, found `{Self}`",
     label = "expected nothing, or `Result<()>`",
-    note = "write no return type, or `-> lightning_core::Result<()>` if the hook can fail"
+    note = "write no return type, or `-> lightning_core::Result<()>` if the hook can fail",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait HookOutput {
     /// Converts it.
@@ -187,7 +194,8 @@ impl<E: Into<Error>> HookOutput for Result<(), E> {
 #[diagnostic::on_unimplemented(
     message = "`Result` must be `Result<T, E>`, found `{Self}`",
     label = "expected `Result<T, E>`",
-    note = "a return type whose last segment is `Result` must be a `Result<T, E>`: rename any other type"
+    note = "a return type whose last segment is `Result` must be a `Result<T, E>`: rename any other type",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait FallibleOutput {
     /// The type of the value.

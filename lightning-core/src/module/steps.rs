@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs a `training_step` to be fitted",
     label = "this module has no `training_step`",
-    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in the `#[lightning_module]` impl"
+    note = "write `fn training_step(&self, batch: B) -> Tensor<1>` in the `#[lightning_module]` impl",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait TrainingStep: LightningImpl {
     /// Runs the step; `None` skips the batch.
@@ -45,7 +46,8 @@ pub trait TrainingStep: LightningImpl {
     message = "`{Self}` needs a `validation_step`",
     label = "this module has no `validation_step`",
     note = "write `fn validation_step(&self, batch: B)` in the `#[lightning_module]` impl, or \
-            pass no validation loader"
+            pass no validation loader",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ValidationStep: LightningImpl {
     /// Runs the step.
@@ -61,7 +63,8 @@ pub trait ValidationStep: LightningImpl {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs a `test_step`",
     label = "this module has no `test_step`",
-    note = "write `fn test_step(&self, batch: B)` in the `#[lightning_module]` impl"
+    note = "write `fn test_step(&self, batch: B)` in the `#[lightning_module]` impl",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait TestStep: LightningImpl {
     /// Runs the step.
@@ -77,7 +80,8 @@ pub trait TestStep: LightningImpl {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs a `predict_step`",
     label = "this module has no `predict_step`",
-    note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl"
+    note = "write `fn predict_step(&self, batch: B) -> T` in the `#[lightning_module]` impl",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait PredictStep: LightningImpl {
     /// The prediction for a batch.

@@ -28,7 +28,8 @@ impl<T: Serialize + DeserializeOwned + Clone + std::fmt::Debug + 'static> Hparam
 #[diagnostic::on_unimplemented(
     message = "the struct `{Self}` needs `#[lightning_module]`",
     label = "the struct has no `#[lightning_module]`",
-    note = "write `#[lightning_module]` on `struct {Self}` and on its impl"
+    note = "write `#[lightning_module]` on `struct {Self}` and on its impl",
+    note = "C17 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LightningStruct: Module + 'static {
     /// The hyperparameters.
@@ -42,10 +43,6 @@ pub trait LightningStruct: Module + 'static {
 
     /// Returns the current values of the hyperparameters.
     fn hparams(&self) -> Self::Hparams;
-
-    /// Requires `fn init` in the impl if no field has `#[init(…)]`. It is never called.
-    #[doc(hidden)]
-    fn __lightning_built() {}
 
     /// Freezes the `#[frozen]` fields of a module that `fn init` has built.
     #[doc(hidden)]
@@ -81,7 +78,8 @@ pub trait LightningStruct: Module + 'static {
     message = "`{Self}` needs `#[init(…)]` or `fn init`",
     label = "no `#[init(…)]` on a field and no `fn init` in the impl",
     note = "write `#[init(expr)]` on each module field, or `fn init(hparams: &{Self}Hparams, device: \
-            &Device) -> {Self}Fields` in the `#[lightning_module]` impl"
+            &Device) -> {Self}Fields` in the `#[lightning_module]` impl",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InitModule: LightningStruct {
     /// The module, or a `Result` with it.
@@ -132,7 +130,8 @@ impl<M, E: Into<Error>> BuiltModule<M> for std::result::Result<M, E> {
     message = "`fn init` must return the module or its fields, found `{Self}`",
     label = "expected `Self`, `{M}Fields`, or a `Result` of one of them",
     note = "`#[lightning_module]` on the struct declares `{M}Fields`, which has all fields of `{M}` but the \
-            hyperparameters"
+            hyperparameters",
+    note = "C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InitOutput<M: LightningStruct>: Sized {
     /// What `new` returns.
@@ -179,7 +178,8 @@ pub fn build_module<M: InitModule>(hparams: M::Hparams, device: &Device) -> M::B
     label = "no optimizer is declared on this module",
     note = "write `#[optimizer(AdamConfig::new(), lr = 1e-3)]` below `#[lightning_module]` on \
             the struct, or `fn configure_optimizers(&self, cx: &FitContext) -> \
-            Result<Vec<OptimizerSetup>>` in the impl"
+            Result<Vec<OptimizerSetup>>` in the impl",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ConfigureOptimizers: LightningStruct {
     /// The names of the declared optimizers, in order; empty with `configure_optimizers`.
@@ -197,7 +197,8 @@ pub trait ConfigureOptimizers: LightningStruct {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a lightning module",
     label = "no `#[lightning_module] impl` for this type",
-    note = "write `#[lightning_module]` on the struct and on the impl with the steps"
+    note = "write `#[lightning_module]` on the struct and on the impl with the steps",
+    note = "C17 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait LightningImpl: Sized + 'static {
     /// The batch of `training_step`; `NoBatch` without the step.
@@ -270,7 +271,8 @@ pub trait LightningImpl: Sized + 'static {
 #[diagnostic::on_unimplemented(
     message = "unknown optimizer of `{Self}`",
     label = "no `#[optimizer(…)]` of `{Self}` has this name",
-    note = "an optimizer has the name of the field with `#[optimizer(…)]`, or its `name = …`"
+    note = "an optimizer has the name of the field with `#[optimizer(…)]`, or its `name = …`",
+    note = "C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DeclaresOptimizer<const NAME: u64> {}
 
@@ -280,9 +282,34 @@ pub trait DeclaresOptimizer<const NAME: u64> {}
 #[diagnostic::on_unimplemented(
     message = "the optimizer needs a training step",
     label = "declared, but never stepped",
-    note = "write `#[training_step(optimizer = …)]` on a step for each optimizer, or one plain `training_step` for all"
+    note = "write `#[training_step(optimizer = …)]` on a step for each optimizer, or one plain `training_step` for all",
+    note = "C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait TrainsOptimizer<const NAME: u64> {}
+
+/// The ways in which a module can be optimized, for the settings that only automatic optimization
+/// has.
+///
+/// A method of the trainer's builder infers `Kind`, which is [`Automatic`] for a generic module. A
+/// module with `#[manual_optimization]` implements the trait a second time, so that the method is
+/// ambiguous: a bound would ask for itself in every function over `M: LightningModule`. Both kinds
+/// are integers: where generated code gives a literal, an ambiguous kind becomes `i32`, which is
+/// neither, and the message below is reported.
+#[diagnostic::on_unimplemented(
+    message = "`frequency` has no effect with `#[manual_optimization]`",
+    label = "`{Self}` steps its schedules itself",
+    note = "remove `frequency`, and call `optimizers.scheduler(KEY)?.step()` as often as the schedule takes a step"
+)]
+pub trait OptimizationOf<Kind> {}
+
+/// The kind of [`OptimizationOf`] that every module has.
+pub type Automatic = u64;
+
+/// The kind of [`OptimizationOf`] of a module with `#[manual_optimization]`.
+pub type Manual = i8;
+
+#[diagnostic::do_not_recommend]
+impl<M> OptimizationOf<Automatic> for M {}
 
 /// The return type of `Net::trainer()`.
 #[doc(hidden)]

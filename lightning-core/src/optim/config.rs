@@ -18,7 +18,8 @@ use super::fused::{BurnOptimizer, UpdateRule};
     message = "an optimizer configuration is required, found `{Self}`",
     label = "expected a configuration such as `AdamConfig::new()`",
     note = "write a configuration of Burn: `AdamConfig::new()`, `AdamWConfig::new()`, \
-            `SgdConfig::new()`, `RmsPropConfig::new()`"
+            `SgdConfig::new()`, `RmsPropConfig::new()`",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoOptimizer {
     /// Converts the configuration.
@@ -104,7 +105,8 @@ impl IntoOptimizer for LBFGSConfig {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no weight decay",
     label = "this optimizer has no weight decay to set",
-    note = "remove `weight_decay` from the group"
+    note = "remove `weight_decay` from the group",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait WeightDecay: Sized {
     /// Returns the configuration with this weight decay; 0 turns it off.
@@ -189,7 +191,8 @@ impl TorchDefaults for MomentumConfig {
     message = "`lr` without an `interval` must be a number, found `{Self}`",
     label = "expected a number, or `interval` beside a schedule",
     note = "write `lr = 1e-3` or the name of an `f64` hyperparameter; or write `interval = step` or \
-            `interval = epoch` after a schedule"
+            `interval = epoch` after a schedule",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoLearningRate {
     /// Converts the rate.

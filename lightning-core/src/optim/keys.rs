@@ -58,7 +58,8 @@ pub struct HasOptimizer(());
     message = "unknown optimizer of `{M}`",
     label = "not an optimizer of `{M}`",
     note = "write the key of the optimizer's field, such as `{M}::CRITIC`, or `{M}::OPTIMIZER` for an \
-            optimizer on the struct"
+            optimizer on the struct",
+    note = "C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait NamesOptimizer<M> {
     /// Returns the name of the optimizer.

@@ -153,6 +153,20 @@ impl Schedule {
         self.scheduler.momentum()
     }
 
+    /// Returns a warning if the schedule counts epochs, and has far more of them than the run.
+    pub(crate) fn check_length(&self, optimizer: &str, max_epochs: Option<u64>) -> Option<String> {
+        let (Some(steps), Some(epochs), Interval::Epoch) = (self.scheduler.steps(), max_epochs, self.interval) else {
+            return None;
+        };
+        let taken = epochs / self.frequency.max(1);
+        (steps >= taken.saturating_mul(2) && taken > 0).then(|| {
+            format!(
+                "the schedule of `{optimizer}` has {steps} steps and takes one at the end of an epoch, {taken} in this \
+                 run, so that it does not reach its end; write `interval = step` if these are optimizer steps"
+            )
+        })
+    }
+
     pub(crate) fn interval(&self) -> Interval {
         self.interval
     }

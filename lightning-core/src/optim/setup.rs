@@ -151,7 +151,8 @@ impl ParameterGroup {
 #[diagnostic::on_unimplemented(
     message = "`configure_optimizers` must return optimizers, found `{Self}`",
     label = "expected `OptimizerSetup` or `Vec<OptimizerSetup>`",
-    note = "write `OptimizerSetup::new(\"adam\", AdamConfig::new(), 1e-3)`, several in a `Vec`, or a `Result` of either"
+    note = "write `OptimizerSetup::new(\"adam\", AdamConfig::new(), 1e-3)`, several in a `Vec`, or a `Result` of either",
+    note = "C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoOptimizers {
     /// Converts the value.

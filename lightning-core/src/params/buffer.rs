@@ -15,7 +15,8 @@ pub(super) fn read_tensor<const D: usize, K: burn::tensor::kind::Basic>(tensor: 
 #[diagnostic::on_unimplemented(
     message = "a buffer must be a tensor, found `{Self}`",
     label = "expected `Tensor<D>`, `Tensor<D, Int>` or `Tensor<D, Bool>`",
-    note = "write `#[state]` for data that is not a tensor"
+    note = "write `#[state]` for data that is not a tensor",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Buffer: Sized {
     /// Reads the values.

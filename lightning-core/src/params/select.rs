@@ -96,7 +96,8 @@ pub fn below(path: &str) -> ParamSelector {
     message = "a parameter group needs a field or a selector, found `{Self}`",
     label = "expected a field, or a selector such as `params::rank_below(2)`",
     note = "write `group(field, …)`, `group(params::rank_below(n), …)`, \
-            `group(params::regex(\"…\"), …)` or `group(ParamGroup, …)`"
+            `group(params::regex(\"…\"), …)` or `group(ParamGroup, …)`",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoParamSelector {
     /// Converts it.

@@ -113,7 +113,8 @@ impl StateWriter {
     message = "the type of a `#[state]` field must implement `Serialize` and `Deserialize`, found `{Self}`",
     label = "cannot be saved in a checkpoint",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`, from serde",
-    note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run"
+    note = "or write `#[state(skip)]` on the field, which then starts as its `Default` in each run",
+    note = "C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait StateValue {
     /// Saves the value.

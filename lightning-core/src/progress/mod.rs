@@ -4,6 +4,7 @@
 //! it.
 
 mod anomaly;
+mod counts;
 mod limit;
 mod loop_state;
 mod max_time;
@@ -12,7 +13,13 @@ mod position;
 mod recent_losses;
 mod stop_reason;
 
-pub use self::{anomaly::AnomalyKind, limit::Limit, max_time::IntoMaxTime, stop_reason::StopReason};
+pub use self::{
+    anomaly::AnomalyKind,
+    counts::{Epochs, Steps},
+    limit::Limit,
+    max_time::IntoMaxTime,
+    stop_reason::StopReason,
+};
 pub(crate) use self::{
     anomaly::AnomalyNote,
     limit::whole,

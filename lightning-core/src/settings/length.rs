@@ -14,11 +14,13 @@ pub(crate) struct WholeRun {
     pub(crate) length: LengthSettings,
     /// The limit on the training batches of an epoch.
     pub(crate) train: Limit,
+    /// Whether the program sets a limit.
+    pub(crate) is_limited: bool,
 }
 
 impl Default for WholeRun {
     fn default() -> Self {
-        Self { length: LengthSettings::default(), train: Limit::ALL }
+        Self { length: LengthSettings::default(), train: Limit::ALL, is_limited: true }
     }
 }
 
@@ -36,6 +38,11 @@ pub(crate) struct LengthSettings {
 pub(super) const DEFAULT_MAX_EPOCHS: usize = 1000;
 
 impl LengthSettings {
+    /// Whether the run has a number of epochs, which is the default without any limit.
+    pub(crate) fn has_epochs(&self) -> bool {
+        self.max_epochs.is_some() || self.is_endless()
+    }
+
     fn is_endless(&self) -> bool {
         self.max_epochs.is_none() && self.max_steps.is_none() && self.max_time.is_none()
     }
@@ -67,11 +74,13 @@ impl LengthSettings {
         put(record, "min_steps", min_steps);
     }
 
-    /// Limits a run that has no limit.
-    pub(super) fn apply_default(&mut self) {
-        if self.is_endless() {
+    /// Limits a run that has no limit. Returns whether it had one.
+    pub(super) fn apply_default(&mut self) -> bool {
+        let is_limited = !self.is_endless();
+        if !is_limited {
             self.max_epochs = Some(DEFAULT_MAX_EPOCHS);
         }
+        is_limited
     }
 }
 

@@ -28,7 +28,7 @@ pub use self::{
     builder::TrainerBuilder,
     guards::Anomaly,
     strategy::Devices,
-    validation::{Every, Steps, ValCheckInterval},
+    validation::{Every, ValCheckInterval},
 };
 pub(crate) use self::{
     guards::GuardSettings,
@@ -41,7 +41,7 @@ pub(crate) use self::{
 };
 pub use crate::{
     optim::ClipAlgorithm,
-    progress::{IntoMaxTime, Limit},
+    progress::{Epochs, IntoMaxTime, Limit, Steps},
 };
 
 /// Everything that can be set, grouped by what it configures.
@@ -99,8 +99,8 @@ impl Settings {
             self.output.silence();
             self.guards.audit = false;
         }
-        self.length.apply_default();
-        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train };
+        let is_limited = self.length.apply_default();
+        self.whole = WholeRun { length: self.length.clone(), train: self.limits.train, is_limited };
         if let Some(batches) = self.run.fast_dev_run {
             self.shorten(batches);
         }

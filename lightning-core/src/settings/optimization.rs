@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
 use crate::{
     error::ConfigErrors,
+    module::OptimizationOf,
     optim::{Clip, ClipAlgorithm},
 };
 
@@ -105,8 +106,16 @@ impl OptimizationSettings {
 impl<M> TrainerBuilder<M> {
     /// Takes an optimizer step every `batches` batches, with the mean of their gradients. If fewer
     /// are left at the end of an epoch, their mean is taken. Default: 1.
+    ///
+    /// For a module with `#[manual_optimization]` it does not compile: such a module steps every
+    /// n-th batch in its `training_step`. In a function that is generic over the module, it is an
+    /// error of [`build`](Self::build).
     #[must_use]
-    pub fn accumulate_grad_batches(mut self, batches: u64) -> Self {
+    pub fn accumulate_grad_batches<NotAvailableWithManualOptimization>(mut self, batches: u64) -> Self
+    where
+        // The name of the parameter is part of the compiler's message, and so is the bound's line.
+        M: OptimizationOf<NotAvailableWithManualOptimization>, // remove it: `training_step` decides when to step
+    {
         self.settings.optimization.accumulate = batches;
         self
     }
@@ -118,8 +127,15 @@ impl<M> TrainerBuilder<M> {
     /// skipped, counted in [`FitReport::skipped_steps`](crate::FitReport::skipped_steps), and
     /// warned of. On other devices the norm is not read: the weights become NaN, and the next loss
     /// is warned of.
+    ///
+    /// For a module with `#[manual_optimization]` it does not compile: such a module writes
+    /// `optimizers.step(KEY, self, gradients.clip_norm(limit))`. In a function that is generic over
+    /// the module, it is an error of [`build`](Self::build).
     #[must_use]
-    pub fn gradient_clip_val(mut self, limit: f64) -> Self {
+    pub fn gradient_clip_val<NotAvailableWithManualOptimization>(mut self, limit: f64) -> Self
+    where
+        M: OptimizationOf<NotAvailableWithManualOptimization>, // write `gradients.clip_norm(limit)` in its place
+    {
         self.settings.optimization.clip = Some(limit);
         self
     }

@@ -3,12 +3,10 @@
 use std::{fmt, time::Duration};
 
 use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
-use crate::{error::ConfigErrors, progress::Limit};
-
-/// A number of optimizer steps, counted over the whole run: `val_check_interval(Steps(500))`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "it is written as `Steps(500)`")]
-pub struct Steps(pub u64);
+use crate::{
+    error::ConfigErrors,
+    progress::{Limit, Steps},
+};
 
 /// A time: `val_check_interval(Every(Duration::from_secs(600)))`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,6 +37,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
             );
         }
         check_barebones(&callbacks, &settings, &mut problems);
+        check_needs(&callbacks, &settings, !loggers.is_empty(), &mut problems);
         let (accelerator, index, precision) =
             (settings.accelerator, settings.strategy.index(), settings.numerics.precision);
         let choose = || devices::choose(accelerator, index, precision);
@@ -82,6 +83,14 @@ impl<M: LightningModule> TrainerBuilder<M> {
             callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
         run.callbacks.judges_steps = callbacks.iter().any(|callback| callback.info().judges_steps);
         run.console.warnings.extend(note);
+        if run.settings.run.barebones && !M::METRICS.is_empty() {
+            let count = M::METRICS.len();
+            run.console.print(&format!(
+                "note: `barebones(true)` drops what `{}` logs with `#[log]`, {count} metrics: reports and callbacks have no \
+                 values",
+                M::NAME
+            ));
+        }
         Ok(Trainer { run, callbacks, known: None })
     }
 }
@@ -127,6 +136,34 @@ fn check_together<M>(
         );
     }
     settings.optimization.accumulation = schedule;
+}
+
+/// Rejects callbacks that lack a logger, or a length of the run in epochs.
+fn check_needs<M>(
+    callbacks: &[Box<dyn Callback<M>>],
+    settings: &Settings,
+    has_logger: bool,
+    problems: &mut ConfigErrors,
+) {
+    if settings.run.fast_dev_run.is_some() {
+        return;
+    }
+    let has_default = cfg!(feature = "csv") && settings.output.default_logger && !settings.run.barebones;
+    let has_epochs = settings.length.has_epochs();
+    for info in callbacks.iter().map(|callback| callback.info()) {
+        if let Some(callback) = info.needs_logger.filter(|_| !has_logger && !has_default) {
+            problems.add(
+                format!("`{callback}` needs a logger, found none"),
+                "remove `.no_logger()`, or add `.logger(CsvLogger::new(\"lightning_logs\"))`",
+            );
+        }
+        if let Some(setting) = info.needs_max_epochs.filter(|_| !has_epochs) {
+            problems.add(
+                format!("{setting} is a fraction of `max_epochs`, which is not set"),
+                "set `.max_epochs(…)`, or write the epoch as an integer",
+            );
+        }
+    }
 }
 
 /// Rejects callbacks that `barebones(true)` would disable.

@@ -32,7 +32,11 @@ pub(crate) struct Choice {
 /// support the float type of the precision.
 pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<Precision>) -> Result<Choice> {
     match accelerator {
-        named if index > 0 => checked(named.name(), device_at(named, index)?, precision),
+        named if index > 0 => {
+            let device = device_at(named, index)?;
+            check_present(named, index)?;
+            checked(named.name(), device, precision)
+        }
         Accelerator::Auto if std::env::var_os("BURN_DEVICE").is_some() => {
             // Burn reads the variable, and panics if it names a device that does not exist.
             let device = catch_panic(|| Ok(Device::default())).map_err(|error| {
@@ -41,8 +45,45 @@ pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<P
             checked("BURN_DEVICE", device, precision)
         }
         Accelerator::Auto => best(available(), precision),
-        named => checked(named.name(), named.device()?, precision),
+        Accelerator::Cpu => {
+            let Choice { device, .. } = checked("cpu", accelerator.device()?, precision)?;
+            Ok(Choice { device, note: unused(available()) })
+        }
+        named => {
+            let device = named.device()?;
+            check_present(named, 0)?;
+            checked(named.name(), device, precision)
+        }
     }
+}
+
+/// Returns a note of a device that is faster than the CPU, which was asked for.
+fn unused(available: impl Iterator<Item = Available>) -> Option<String> {
+    let Available { name, .. } = available.into_iter().next().filter(|best| best.name != "cpu")?;
+    Some(format!("the run uses the CPU, and this machine has a device for `accelerator(\"{name}\")`"))
+}
+
+/// Checks that the machine has the device number `index` of an accelerator, which Burn would
+/// otherwise find out when it is first used.
+///
+/// # Errors
+/// If it has not.
+fn check_present(accelerator: Accelerator, index: usize) -> Result<()> {
+    let name = accelerator.name();
+    let Some((_, kind)) = kinds().iter().find(|(known, _)| *known == name) else { return Ok(()) };
+    let found = catch_panic(|| Ok(Device::enumerate(kind.clone()).into_iter().count())).unwrap_or_default();
+    if index < found {
+        return Ok(());
+    }
+    let others: Vec<String> = available().map(|it| it.name.to_owned()).filter(|other| other != name).collect();
+    let error = Error::config(match found {
+        0 => format!("`accelerator(\"{name}\")` needs such a device, found none on this machine"),
+        _ => format!("`devices([{index}])` must be below the number of `{name}` devices, found {found}"),
+    });
+    Err(match others.as_slice() {
+        [] => error.help("check the driver with the tools of its vendor"),
+        others => error.help(format!("this machine has {}; `accelerator(\"auto\")` takes the best", listed(others))),
+    })
 }
 
 /// Checks that a device supports the precision.
@@ -119,10 +160,10 @@ fn dtype_name(dtype: FloatDType) -> &'static str {
     }
 }
 
-/// Returns the first device of each accelerator of this build that the machine has, the best first,
-/// in Burn's order.
-fn available() -> impl Iterator<Item = Available> {
-    let kinds: &[(&'static str, DeviceType)] = &[
+/// Returns the accelerators of this build with the kinds of their devices, the best first, in Burn's
+/// order.
+fn kinds() -> &'static [(&'static str, DeviceType)] {
+    &[
         #[cfg(feature = "cuda")]
         ("cuda", DeviceType::Cuda),
         #[cfg(feature = "metal")]
@@ -139,8 +180,12 @@ fn available() -> impl Iterator<Item = Available> {
         ("cpu", DeviceType::Flex),
         #[cfg(all(feature = "ndarray", not(feature = "flex")))]
         ("cpu", DeviceType::NdArray),
-    ];
-    let listed = kinds.iter().cloned().filter_map(|(name, kind)| {
+    ]
+}
+
+/// Returns the first device of each accelerator of this build that the machine has, the best first.
+fn available() -> impl Iterator<Item = Available> {
+    let listed = kinds().iter().cloned().filter_map(|(name, kind)| {
         // A missing driver may panic in place of giving an empty list.
         let devices = catch_panic(|| Ok(Device::enumerate(kind).into_iter().collect::<Vec<_>>())).unwrap_or_default();
         devices.into_iter().next().map(|device| Available { name, device })

@@ -20,7 +20,7 @@ use burn::{
 
 use crate::{
     callbacks::{Callback, CallbackInfo},
-    checkpoint::{Checkpoint, differences::compare_hparams},
+    checkpoint::{BestCheckpoint, Checkpoint, differences::compare_hparams},
     console::table,
     data::{CollectedOutputs, EvalData, FitData, Predicting, RunData, RunStep, Testing, Validation, merge_hparams},
     engine::{
@@ -35,7 +35,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     hooks::Step,
-    metrics::{MetricDef, ModuleMetrics, ScopeId, StageSet, ambient::ActiveRun},
+    metrics::{KeyRef, MetricDef, ModuleMetrics, Monitor, ScopeId, StageSet, ambient::ActiveRun},
     module::{
         ConfigureOptimizers, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep, apply, hparams_value,
     },
@@ -119,6 +119,13 @@ impl<M> Trainer<M> {
     /// of the first one that monitors a metric.
     pub fn best_checkpoint(&self) -> Option<&Path> {
         self.run.checkpoints.best.as_ref().map(|best| best.path.as_path())
+    }
+
+    /// Returns the path of the checkpoint with the best value of a metric, of the `ModelCheckpoint`
+    /// that monitors it.
+    pub fn best_checkpoint_by<K: Monitor<M>>(&self, key: K) -> Option<&Path> {
+        let name = KeyRef::from(key.key()).display();
+        self.run.checkpoints.best_by(&name).map(|best| best.path.as_path())
     }
 
     /// Returns the value of the monitored metric at [`best_checkpoint`](Self::best_checkpoint). NaN
@@ -222,7 +229,11 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(&mut self, module: &mut M, data: D) -> Result<EvalReport<M>>
+    pub fn test<D: EvalData<M, Testing, M::TestBatch>>(
+        &mut self,
+        module: &mut M,
+        data: D,
+    ) -> Result<EvalReport<M, Testing>>
     where
         M: TestStep,
     {
@@ -244,7 +255,7 @@ impl<M: LightningModule> Trainer<M> {
         let outputs: CollectedOutputs<T> = Arc::new(Mutex::new(Vec::new()));
         let source = data.into_run_data(RunStep::predict(outputs.clone()));
         self.run.outputs.predictions = Some(Box::new(outputs.clone()));
-        let predicted = self.evaluate(module, source, Stage::Predict);
+        let predicted = self.evaluate::<Predicting>(module, source, Stage::Predict);
         self.run.outputs.predictions = None;
         if let Err(error) = predicted {
             // The first error is returned.
@@ -255,12 +266,12 @@ impl<M: LightningModule> Trainer<M> {
         Ok(std::mem::take(&mut *outputs))
     }
 
-    fn evaluate<'a>(
+    fn evaluate<'a, S>(
         &'a mut self,
         module: &'a mut M,
         source: Box<dyn RunData<M> + 'a>,
         stage: Stage,
-    ) -> Result<EvalReport<M>> {
+    ) -> Result<EvalReport<M, S>> {
         let weights = match (&self.known, identify(module)) {
             (Some((known, what)), Some(id)) if *known == id => what.clone(),
             _ => "as given".to_owned(),
@@ -297,19 +308,89 @@ impl<M: LightningModule> Trainer<M> {
 
     /// Loads the best checkpoint written by this trainer into `module`: weights, buffers and state.
     ///
+    /// In a `fast_dev_run`, which writes no checkpoints and tries out the whole program, the module
+    /// stays as it is.
+    ///
     /// # Errors
     /// If no checkpoint was written, or it does not fit.
     pub fn load_best(&mut self, module: &mut M) -> Result<()> {
+        if self.skips_best() {
+            return Ok(());
+        }
         let best = self.run.checkpoints.best.clone().ok_or_else(|| {
-            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint").help(
-                match self.run.settings.run.fast_dev_run {
-                    Some(_) => "a `fast_dev_run` writes no checkpoints: do not call `load_best` in it",
-                    None => {
-                        "call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`"
-                    }
-                },
+            Error::new(ErrorKind::Checkpoint, "this trainer has written no checkpoint")
+                .help("call `fit` first, with `ModelCheckpoint` among the callbacks or `enable_checkpointing(true)`")
+        })?;
+        self.load_named(module, &best)
+    }
+
+    /// Loads the checkpoint with the best value of a metric, where several `ModelCheckpoint`s
+    /// monitor different metrics.
+    ///
+    /// ```no_run
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// #     fn validation_step(&self, batch: Tensor<2>) {
+    /// #         #[log(minimize)]
+    /// #         let val_loss = self.layer.forward(batch.clone()).mean();
+    /// #         #[log(maximize)]
+    /// #         let val_score = self.layer.forward(batch).max();
+    /// #     }
+    /// # }
+    /// # let mut net = Net::new(NetHparams::default());
+    /// # let data: (Vec<Tensor<2>>, Vec<Tensor<2>>) = Default::default();
+    /// let mut trainer = Net::trainer()
+    ///     .max_epochs(10)
+    ///     .callback(ModelCheckpoint::new(Net::VAL_LOSS))
+    ///     .callback(ModelCheckpoint::new(Net::VAL_SCORE))
+    ///     .build()?;
+    /// trainer.fit(&mut net, data)?;
+    /// trainer.load_best_by(&mut net, Net::VAL_SCORE)?;
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no `ModelCheckpoint` that monitors the metric has written a checkpoint, or it does not
+    /// fit.
+    pub fn load_best_by<K: Monitor<M>>(&mut self, module: &mut M, key: K) -> Result<()> {
+        if self.skips_best() {
+            return Ok(());
+        }
+        let name = KeyRef::from(key.key()).display();
+        let checkpoints = &self.run.checkpoints;
+        let best = checkpoints.best_by(&name).cloned().ok_or_else(|| {
+            let monitored = checkpoints.by_metric.iter().filter_map(BestCheckpoint::metric);
+            Error::new(ErrorKind::Checkpoint, format!("this trainer has written no checkpoint by `{name}`")).help(
+                format!(
+                    "add `ModelCheckpoint::new(…)` with this key before `fit`; the metrics with a checkpoint are {}",
+                    table::listed(monitored)
+                ),
             )
         })?;
+        self.load_named(module, &best)
+    }
+
+    /// Whether the run writes no checkpoints because it only tries out the program, which is said.
+    fn skips_best(&mut self) -> bool {
+        let is_trial = self.run.settings.run.fast_dev_run.is_some() && self.run.checkpoints.best.is_none();
+        if is_trial {
+            self.run.console.print("a `fast_dev_run` writes no checkpoints: the best one is not loaded");
+        }
+        is_trial
+    }
+
+    fn load_named(&mut self, module: &mut M, best: &BestCheckpoint) -> Result<()> {
         self.load(module, &best.path)?;
         if let (Some((_, what)), Some((name, value))) = (&mut self.known, &best.score) {
             *what = format!("best checkpoint {} ({name} {})", best.path.display(), table::format_metric(*value));

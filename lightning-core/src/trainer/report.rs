@@ -1,10 +1,11 @@
 //! The results of `fit`, `validate` and `test`.
 
-use std::{fmt, ops::Index, path::PathBuf};
+use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
 
 use crate::{
     console::table,
-    metrics::{KeyRef, MetricKey, Metrics, ModuleMetrics},
+    data::{Testing, Validation},
+    metrics::{InFit, InTest, InValidation, KeyRef, MetricKey, Metrics, ModuleMetrics},
     progress::StopReason,
     stage::Stage,
     text::significant,
@@ -54,8 +55,9 @@ pub struct FitReport<M> {
 }
 
 impl<M> FitReport<M> {
-    /// Returns the last value of a metric by its key, such as `Net::VAL_LOSS`.
-    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+    /// Returns the last value of a metric by its key, such as `Net::VAL_LOSS`. A metric that is
+    /// only logged in testing does not compile.
+    pub fn get<D, S: InFit>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
         self.metrics.get(key)
     }
 
@@ -114,8 +116,11 @@ impl<M> fmt::Display for FitReport<M> {
 }
 
 /// The result of `validate` or `test` of the module `M`. Printed, it is a table.
+///
+/// `S` is the stage: `EvalReport<Net>` is the result of `validate`, `EvalReport<Net, Testing>` that
+/// of `test`.
 #[non_exhaustive]
-pub struct EvalReport<M> {
+pub struct EvalReport<M, S = Validation> {
     /// The stage that was run.
     pub stage: Stage,
     /// The metrics of all loaders. With several loaders the names end with `/` and the loader's
@@ -127,30 +132,42 @@ pub struct EvalReport<M> {
     pub batches: u64,
     /// The warnings of the run.
     pub warnings: Vec<String>,
+    pub(crate) marker: PhantomData<fn() -> S>,
+}
+
+impl<M, S> EvalReport<M, S> {
+    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64, warnings: Vec<String>) -> Self {
+        Self { stage, metrics: ModuleMetrics::new(metrics), weights, batches, warnings, marker: PhantomData }
+    }
 }
 
 impl<M> EvalReport<M> {
-    pub(crate) fn new(stage: Stage, metrics: Metrics, weights: String, batches: u64, warnings: Vec<String>) -> Self {
-        Self { stage, metrics: ModuleMetrics::new(metrics), weights, batches, warnings }
-    }
-
-    /// Returns the value of a metric by its key, such as `Net::TEST_LOSS`.
-    pub fn get<D, S>(&self, key: MetricKey<M, D, S>) -> Option<f64> {
+    /// Returns the value of a metric by its key, such as `Net::VAL_LOSS`. The metric must be logged
+    /// in validation.
+    pub fn get<D, K: InValidation>(&self, key: MetricKey<M, D, K>) -> Option<f64> {
         self.metrics.get(key)
     }
 }
 
-impl<M> Clone for EvalReport<M> {
-    fn clone(&self) -> Self {
-        let Self { stage, metrics, weights, batches, warnings } = self;
-        let (metrics, weights, warnings) = (metrics.clone(), weights.clone(), warnings.clone());
-        Self { stage: *stage, metrics, weights, batches: *batches, warnings }
+impl<M> EvalReport<M, Testing> {
+    /// Returns the value of a metric by its key, such as `Net::TEST_LOSS`. The metric must be
+    /// logged in testing.
+    pub fn get<D, K: InTest>(&self, key: MetricKey<M, D, K>) -> Option<f64> {
+        self.metrics.get(key)
     }
 }
 
-impl<M> fmt::Debug for EvalReport<M> {
+impl<M, S> Clone for EvalReport<M, S> {
+    fn clone(&self) -> Self {
+        let Self { stage, metrics, weights, batches, warnings, marker } = self;
+        let (metrics, weights, warnings) = (metrics.clone(), weights.clone(), warnings.clone());
+        Self { stage: *stage, metrics, weights, batches: *batches, warnings, marker: *marker }
+    }
+}
+
+impl<M, S> fmt::Debug for EvalReport<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stage, metrics, weights, batches, warnings } = self;
+        let Self { stage, metrics, weights, batches, warnings, marker: _ } = self;
         f.debug_struct("EvalReport")
             .field("stage", stage)
             .field("metrics", metrics)
@@ -161,7 +178,7 @@ impl<M> fmt::Debug for EvalReport<M> {
     }
 }
 
-impl<M> Index<&str> for EvalReport<M> {
+impl<M, S> Index<&str> for EvalReport<M, S> {
     type Output = f64;
 
     /// Returns the value of a metric by its name.
@@ -173,7 +190,7 @@ impl<M> Index<&str> for EvalReport<M> {
     }
 }
 
-impl<M> fmt::Display for EvalReport<M> {
+impl<M, S> fmt::Display for EvalReport<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<_> = self.metrics.iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let footnote = format!("weights: {}", self.weights);

@@ -8,6 +8,7 @@ use super::{
     batch_bodies::{bounded, expand_enum, expand_struct},
     batch_saved::expand_saved,
     calls::qualified,
+    dims::{expand_field_docs, expand_field_ranks},
     from_items::expand_from_items,
     scoped,
 };
@@ -42,7 +43,8 @@ pub(crate) fn expand_batch(model: &BatchModel) -> TokenStream {
     let sized = expand_sized(model);
     let batch = implement_batch(model, &sized, bodies, &expand_saved(model));
     let from_items = expand_from_items(model);
-    let implementation = quote!(#batch #from_items);
+    let ranks = expand_field_ranks(model);
+    let implementation = quote!(#batch #from_items #ranks);
     let ident = &model.input.ident;
     if !model.input.generics.params.is_empty() {
         return scoped(&model.paths, &[], [implementation]);
@@ -76,7 +78,9 @@ fn implement_batch(
     let ident = &model.input.ident;
     let generics = bounded(&model.input.generics, p);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let docs = expand_field_docs(model);
     quote! {
+        #docs
         #[automatically_derived]
         impl #impl_generics #p::Batch for #ident #ty_generics #where_clause {
             const SIZED: bool = #sized;

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::Member;
 
-use super::{batch_bodies::binding, calls::qualified};
+use super::{batch_bodies::binding, calls::qualified, dims::expand_field_checks};
 use crate::{
     model::{BatchField, BatchModel, Members},
     paths::{RuntimePath, plain},
@@ -46,9 +46,11 @@ fn of_struct(model: &BatchModel, p: &RuntimePath) -> (TokenStream, TokenStream) 
     let Some(members) = model.variants.first() else {
         return (TokenStream::new(), quote!(#p::Result::Err(from.refuse::<Self>(name))));
     };
-    let save = expand_save(p, members, |member| quote!(&self.#member));
+    let reference = |member: &Member| quote!(&self.#member);
+    let checks = expand_field_checks(model, members, reference);
+    let save = expand_save(p, members, reference);
     let fields = members.fields.iter().map(|field| expand_load(p, field));
-    (save, quote!(#p::Result::Ok(Self { #(#fields),* })))
+    (quote!(#checks #save), quote!(#p::Result::Ok(Self { #(#fields),* })))
 }
 
 fn of_enum(model: &BatchModel, p: &RuntimePath) -> (TokenStream, TokenStream) {
@@ -62,8 +64,10 @@ fn of_enum(model: &BatchModel, p: &RuntimePath) -> (TokenStream, TokenStream) {
             quote!(#member: #binding)
         });
         let text = members.variant.as_ref().map(plain);
-        let body = expand_save(p, members, |member| binding(member).to_token_stream());
-        quote!(Self::#variant { #(#pattern),* } => { out.variant(name, #text); #body })
+        let reference = |member: &Member| binding(member).to_token_stream();
+        let checks = expand_field_checks(model, members, reference);
+        let body = expand_save(p, members, reference);
+        quote!(Self::#variant { #(#pattern),* } => { #checks out.variant(name, #text); #body })
     });
     let load = model.variants.iter().map(|members| {
         let (variant, text) = (&members.variant, members.variant.as_ref().map(plain));

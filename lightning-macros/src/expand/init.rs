@@ -24,7 +24,7 @@ use crate::{
 pub(super) fn expand_init_module(model: &StructModel, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let written = model
         .fields
         .iter()

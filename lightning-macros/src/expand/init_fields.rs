@@ -78,8 +78,8 @@ fn implement(model: &StructModel, body: &TokenStream) -> TokenStream {
     let p = model.paths.private();
     let owner = &model.item.ident;
     let (fields, hparams) = (fields_ident(owner), hparams_ident(owner));
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
-    let mut fallible = model.item.generics.clone();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let mut fallible = model.generics.clone();
     fallible.params.push(syn::parse_quote!(__LightningError: #p::Into<#p::Error>));
     let (fallible_generics, _, _) = fallible.split_for_impl();
     quote! {

@@ -17,7 +17,9 @@ use crate::{
 /// ```
 pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
-    let keys = module_fields(model).map(|field| {
+    // A field without a role, which is reported, may be one.
+    let may_be_module = |field: &&Field| matches!(model.role(field), Some(Role::Module(_)) | None);
+    let keys = model.fields.iter().filter(may_be_module).map(|field| {
         let (name, cfgs) = (field.name(), &field.cfgs);
         let optimized = model.optimizers.iter().any(|optimizer| optimizer.name() == name);
         let marker = optimized.then(|| quote!(, #p::HasOptimizer));
@@ -31,7 +33,7 @@ pub(super) fn expand_keys_of_fields(model: &StructModel) -> TokenStream {
         return TokenStream::new();
     }
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     quote!(impl #impl_generics #ident #ty_generics #where_clause { #keys })
 }
 
@@ -43,7 +45,7 @@ pub(super) fn expand_python_fields(model: &StructModel) -> impl Iterator<Item = 
     own.map(move |(field, name)| {
         let (Field { ident, cfgs, .. }, ty) = (field, expand_type(model, field));
         let owner = &model.item.ident;
-        let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+        let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
         quote! {
             #(#cfgs)*
             #[automatically_derived]

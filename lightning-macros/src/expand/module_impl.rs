@@ -8,14 +8,15 @@ use super::{
     batch_types::{expand_batch_type, expand_counted, expand_not_results},
     builders::{expand_configure, expand_inert_init_module, expand_init_module, implement_configure},
     calls::{known_params, methods_that, parts},
+    dims::expand_method_ranks,
     implement_at,
     loaders::{expand_inert_own_loaders, expand_own_loaders},
     metrics::{expand_inherent, expand_metric},
     misplaced_hooks::expand_misplaced_hooks,
-    run_hook::{expand_hook_set, expand_run_hook, expand_user_states},
+    run_hook::{expand_counts, expand_hook_set, expand_run_hook, expand_user_states},
     scoped,
     steps::{expand_inert_step, expand_step, steps},
-    training::{expand_bound_steps, expand_training, expand_trains, expand_trains_all},
+    training::{expand_bound_steps, expand_manual, expand_training, expand_trains, expand_trains_all},
     user_impl::{expand_inert_item, expand_item, expand_log_calls},
 };
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
 /// P::misplaced_hooks!(…);
 /// ```
 pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
-    let item = expand_item(model, |method, site| expand_log_calls(model, method, site));
+    let item = expand_item(model, true, |method, site| expand_log_calls(model, method, site));
     let mut items = vec![expand_inherent(model), expand_lightning_module(model)];
     for (hook, step) in steps() {
         if step.output == StepOutput::Training && model.bound().next().is_some() {
@@ -43,7 +44,9 @@ pub(crate) fn expand_impl(model: &ImplModel) -> TokenStream {
         }
         items.extend(model.methods_of(hook).map(|method| expand_step(model, method, hook, step)));
     }
+    items.extend([expand_counts(model), expand_method_ranks(model)]);
     items.extend(expand_trains(model));
+    items.extend(expand_manual(model));
     items.extend(expand_counted(model));
     items.extend(expand_not_results(model));
     items.extend(methods_that(model, Kind::Init).map(|method| expand_init_module(model, method)));

@@ -1,7 +1,7 @@
 //! `#[lightning_module] struct`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, format_ident, quote};
 
 use super::{
     assert_at,
@@ -11,10 +11,10 @@ use super::{
     keys::{expand_keys_of_fields, expand_python_fields, module_fields},
     optimizer::{expand_inert_optimizers, expand_optimizers},
     scoped,
-    struct_impl::{expand_inert_lightning_struct, expand_lightning_struct},
+    struct_impl::{expand_built, expand_inert_lightning_struct, expand_lightning_struct},
 };
 use crate::{
-    model::{Field, Role, StructModel},
+    model::{Bounds, Field, Role, StructModel},
     spans::{ends, parens, respan},
 };
 
@@ -38,7 +38,7 @@ pub(crate) fn expand_struct(model: &StructModel) -> TokenStream {
         false => expand_init_outputs(model),
     };
     let optimizers = if model.optimizers.is_empty() { Vec::new() } else { expand_optimizers(model) };
-    let rest = optimizers.into_iter().chain(expand_assertions(model));
+    let rest = optimizers.into_iter().chain([expand_built(model)]).chain(expand_assertions(model));
     expand_with(model, expand_lightning_struct(model), init, rest)
 }
 
@@ -64,7 +64,7 @@ fn expand_with(
     let fields = expand_fields_definition(model);
     let items = expand_hparams(model).into_iter().chain([lightning_struct, init]);
     let items = items
-        .chain([expand_keys_of_fields(model), expand_methods(model)])
+        .chain([expand_keys_of_fields(model), expand_methods(model), expand_bounds(model)])
         .chain(expand_python_fields(model))
         .chain(rest);
     let scope = scoped(&model.paths, &model.cfgs, items);
@@ -82,9 +82,68 @@ fn expand_item(model: &StructModel) -> TokenStream {
             _ => written.attrs.push(syn::parse_quote!(#[module(skip)])),
         }
     }
+    let bounds = Bounds::of(model);
+    let (predicates, unneeded) = (bounds.predicates(p), bounds.unneeded());
+    // Below the derives, which need them. The impls of a module may have fewer bounds than the
+    // struct was written with.
+    let without_bounds = (!predicates.is_empty()).then(|| quote!(#[#p::without_bounds(#(#unneeded),*)]));
+    if !predicates.is_empty() {
+        item.generics.make_where_clause().predicates.extend(predicates);
+    }
+    // Burn's derive appends predicates, and does not add the comma before them.
+    if let Some(clause) = item.generics.where_clause.as_mut().filter(|clause| !clause.predicates.empty_or_trailing()) {
+        clause.predicates.push_punct(Default::default());
+    }
     quote! {
         #[derive(::core::fmt::Debug, #p::Module)]
+        #without_bounds
         #item
+    }
+}
+
+/// ```text
+/// impl<M: Block> P::DeclaredModule for Net<M> where M: P::Module + P::ModuleDisplay + 'static {}
+/// const _: () = { fn bounds<M: Block>() { P::assert_module_param::<M>(); } };
+/// ```
+/// for a struct with type parameters.
+fn expand_bounds(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let bounds = Bounds::of(model);
+    if model.item.generics.type_params().next().is_none() {
+        return TokenStream::new();
+    }
+    let mut generics = model.item.generics.clone();
+    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    generics.make_where_clause().predicates.extend(bounds.predicates(p));
+    let closed = &generics.where_clause;
+    let name = &model.item.ident;
+    // Spanned at the parameter and at the types of fields, where rustc reports missing bounds.
+    let assert = |function: &str, ty: &dyn ToTokens| {
+        let (first, last) = ends(ty);
+        let function = format_ident!("{function}");
+        let (path, open) = (respan(quote!(#p::#function), first), respan(quote!(::<), first));
+        let (close, call) = (respan(quote!(>), last), parens(TokenStream::new(), last));
+        quote!(#path #open #ty #close #call;)
+    };
+    // Parameters where they are declared.
+    let params = model.item.generics.type_params().map(|param| {
+        let ident = &param.ident;
+        match bounds.modules.contains(&ident) {
+            true => assert("assert_module_param", ident),
+            false => assert("assert_data_param", ident),
+        }
+    });
+    let modules = bounds.module_fields.iter().map(|ty| assert("assert_module_field", ty));
+    let data = bounds.data_fields.iter().map(|ty| assert("assert_data_field", ty));
+    quote! {
+        impl #impl_generics #p::DeclaredModule for #name #ty_generics #closed {}
+        fn bounds #impl_generics () #where_clause {
+            #(#params)*
+        }
+        // The bounds of the parameters are reported above.
+        fn fields #impl_generics () #closed {
+            #(#modules)* #(#data)*
+        }
     }
 }
 
@@ -92,7 +151,7 @@ fn expand_item(model: &StructModel) -> TokenStream {
 fn expand_methods(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let name = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     // Spanned at the name, where rustc reports a method of the user with one of these names.
     let methods = respan(quote!(#p::module_methods!), name.span());
     let args = parens(quote!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]), name.span());

@@ -28,7 +28,9 @@ pub(super) fn expand_optimizers(model: &StructModel) -> Vec<TokenStream> {
     let mentioned = Mentions::of(setups.clone());
     let locals = expand_mentioned(model, &mentioned, "self", &[]);
     let (cx, again) = mentioned.param("cx");
-    let body = quote!(#again #(#locals)* #p::setups([#setups]));
+    let unmonitored = model.optimizers.iter().any(|one| one.interval.is_some() && one.monitor.is_none());
+    let import = unmonitored.then(|| quote!(use #p::Scheduled as _;));
+    let body = quote!(#import #again #(#locals)* #p::setups([#setups]));
     let mut items = vec![implement(model, &cx, body)];
     items.extend(expand_declarations(model));
     items
@@ -45,7 +47,7 @@ pub(super) fn expand_inert_optimizers(model: &StructModel) -> Vec<TokenStream> {
 fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let names = model.optimizers.iter().map(Optimizer::name);
     let trained = model.optimizers.iter().filter(|optimizer| is_named(optimizer)).map(|optimizer| {
         let (hash, span) = (name_hash(&optimizer.name()), attribute_span(optimizer));
@@ -54,7 +56,12 @@ fn implement(model: &StructModel, cx: &Ident, body: TokenStream) -> TokenStream 
         hash.set_span(span);
         quote_spanned!(span=> #path::<Self, #hash>();)
     });
-    let trained: TokenStream = trained.collect();
+    let frequencies = model.optimizers.iter().filter_map(|optimizer| optimizer.frequency.as_ref());
+    let stepped = frequencies.map(|(key, _)| {
+        let path = respan(quote!(#p::stepped_by_the_trainer), key.span());
+        quote_spanned!(key.span()=> #path::<Self, _>(0);)
+    });
+    let trained: TokenStream = trained.chain(stepped).collect();
     let checks = (!trained.is_empty()).then(|| quote!(fn __lightning_trained() { #trained }));
     let span = model.optimizers.first().map_or_else(Span::call_site, attribute_span);
     let head = quote!(impl #impl_generics #p::ConfigureOptimizers for #ident #ty_generics);
@@ -85,7 +92,7 @@ fn attribute_span(optimizer: &Optimizer) -> Span {
 fn expand_declarations(model: &StructModel) -> Vec<TokenStream> {
     let p = model.paths.private();
     let ident = &model.item.ident;
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let mut hashes: Vec<u64> = model.optimizers.iter().map(|optimizer| name_hash(&optimizer.name())).collect();
     hashes.sort_unstable();
     hashes.dedup();

@@ -1,13 +1,13 @@
 //! The hooks of a module: the set that it implements, and the calls.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
+use syn::{Expr, Type};
 
 use super::calls::{expand_arg, expand_given, expand_output_call, known_params, referred};
 use crate::{
     hooks::{Arg, HookDef, Kind, StateDef},
-    model::{ImplModel, Meant, Method},
+    model::{Cadence, ImplModel, Meant, Method},
     paths::RuntimePath,
     spans::{ends, local, parens, respan},
 };
@@ -104,9 +104,12 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
         let cfgs = &method.cfgs;
         let variant = format_ident!("{}", hook.variant);
         let call = expand_hook_call(p, method, hook);
-        quote!(#(#cfgs)* #p::Hook::#variant => #call,)
+        let due = method.cadence.as_ref().map(|cadence| expand_due(model, method, cadence));
+        quote!(#(#cfgs)* #p::Hook::#variant #due => #call,)
     });
-    let takes_cx = hooks.clone().any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow());
+    let takes_cx = hooks
+        .clone()
+        .any(|(method, hook)| !method.params.all.is_empty() || hook.controls_flow() || method.cadence.is_some());
     let cx = if takes_cx { quote!(cx) } else { quote!(_cx) };
     quote! {
         fn run_hook(&mut self, hook: #p::Hook, #cx: &mut #p::Cx<'_>) -> #p::Outcome {
@@ -116,6 +119,82 @@ pub(super) fn expand_run_hook(model: &ImplModel) -> TokenStream {
             }
         }
     }
+}
+
+/// `if cx.is_every(100)`, the condition of the arm.
+fn expand_due(model: &ImplModel, method: &Method, cadence: &Cadence) -> TokenStream {
+    let name = match (cadence.once, cadence.counts_epochs()) {
+        (true, _) => quote!(is_once),
+        (false, false) => quote!(is_every),
+        (false, true) => quote!(is_every_epoch),
+    };
+    let count = &cadence.count;
+    let count = match count {
+        Expr::Lit(_) => count.to_token_stream(),
+        // Evaluated when the code of a concrete module is generated.
+        _ if is_generic(model) => {
+            let checked = expand_count(model, cadence, count.to_token_stream());
+            quote!(const { #checked })
+        }
+        _ => count_ident(method).into_token_stream(),
+    };
+    quote!(if cx.#name(#count))
+}
+
+pub(super) fn is_generic(model: &ImplModel) -> bool {
+    !model.item.generics.params.is_empty()
+}
+
+/// The constant of a `#[every(CONST)]` on the method.
+fn count_ident(method: &Method) -> Ident {
+    format_ident!("__LIGHTNING_COUNT_{}", method.index)
+}
+
+/// `const __LIGHTNING_COUNT_3: u64 = { … };` for each number that is not a literal. An item is
+/// evaluated wherever it is compiled, also by `cargo check`.
+pub(super) fn expand_counts(model: &ImplModel) -> TokenStream {
+    let counts = model.methods.iter().filter_map(|method| {
+        let cadence = method.cadence.as_ref()?;
+        if is_generic(model) || matches!(cadence.count, Expr::Lit(_)) {
+            return None;
+        }
+        let (cfgs, name) = (&method.cfgs, count_ident(method));
+        let checked = expand_count(model, cadence, without_self(cadence.count.to_token_stream(), &model.item.self_ty));
+        Some(quote!(#(#cfgs)* const #name: u64 = { #checked };))
+    });
+    counts.collect()
+}
+
+/// The value of the number, which must not be 0.
+fn expand_count(model: &ImplModel, cadence: &Cadence, count: TokenStream) -> TokenStream {
+    let p = model.paths.private();
+    let (first, last) = ends(&count);
+    let message = format!(
+        "the number of `#[{0}]` must be at least 1, found 0\n= help: write `#[{0}(1)]` or more",
+        cadence.name()
+    );
+    let assert = respan(quote!(#p::assert!), first);
+    let condition = parens(quote!(count > 0, #message), last);
+    let number = Ident::new("u64", first);
+    quote! {
+        let count: #number = #count;
+        #assert #condition;
+        count
+    }
+}
+
+/// The tokens with `<Net>` in place of `Self`, which an item cannot name.
+pub(super) fn without_self(tokens: TokenStream, ty: &Type) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(name) if name == "Self" => respan(quote!(<#ty>), name.span()),
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), without_self(group.stream(), ty));
+            inner.set_span(group.span());
+            TokenTree::Group(inner).into()
+        }
+        other => other.into(),
+    });
+    replaced.collect()
 }
 
 /// `P::hook_output(Self::on_train_batch_end(self, batch_idx, cx))`; values are read from `cx`

@@ -7,7 +7,7 @@ use syn::{Expr, Ident};
 use crate::{
     model::{GroupArg, IntervalArg, Optimizer},
     paths::{RuntimePath, constant_ident, plain},
-    spans::{ends, respan},
+    spans::{ends, parens, respan},
 };
 
 /// `P::OptimizerSetup::new("critic", config, lr).field(Self::CRITIC).group(…)`
@@ -22,20 +22,31 @@ pub(super) fn expand_setup(p: &RuntimePath, optimizer: &Optimizer) -> TokenStrea
                 IntervalArg::Epoch => quote!(Epoch),
             };
             let frequency = frequency.as_ref().map(|(_, value)| quote!(.frequency(#value)));
-            let monitor = monitor.as_ref().map(|(_, value)| {
+            let monitored = monitor.as_ref().map(|(_, value)| {
                 let key = expand_key(value);
                 let span = ends(value).0;
                 let p = p.at(span);
                 quote_spanned!(span=> .monitor(#p::own_key::<Self, _, _>(#key)))
             });
+            let lr = match monitor {
+                None => lr.as_ref().map(|lr| expand_unmonitored(p, lr)),
+                Some(_) => lr.as_ref().map(ToTokens::to_token_stream),
+            };
             let strict = strict.as_ref().map(|(_, value)| quote!(.strict(#value)));
-            quote!(#p::OptimizerSetup::scheduled(#name, #config, #p::Schedule::new(#lr, #p::Interval::#interval)? #frequency #monitor #strict))
+            quote!(#p::OptimizerSetup::scheduled(#name, #config, #p::Schedule::new(#lr, #p::Interval::#interval)? #frequency #monitored #strict))
         }
     };
     let fields = optimizer.trained();
     let fields = fields.iter().map(|field| constant_ident(&plain(field), field.span()));
     let groups = groups.iter().map(|group| expand_group(p, config.as_ref(), group));
     quote!(#setup #(.field(Self::#fields))* #(.group(#groups))*)
+}
+
+/// `P::RateOf(lr).unmonitored()`, spanned at the schedule, where rustc reports a missing `monitor`.
+fn expand_unmonitored(p: &RuntimePath, lr: &Expr) -> TokenStream {
+    let span = ends(lr).0;
+    let (p, given) = (p.at(span), parens(lr.to_token_stream(), span));
+    quote_spanned!(span=> #p::RateOf #given.unmonitored())
 }
 
 /// `Self::VAL_LOSS` for the logged variable `val_loss`; any other expression unchanged.

@@ -7,6 +7,7 @@ use syn::Type;
 use super::{
     any_of,
     calls::{expand_fallible_call, expand_output_call, qualified},
+    modernize,
 };
 use crate::{
     hooks::StepOutput,
@@ -97,6 +98,11 @@ pub(super) fn expand_prediction(p: &RuntimePath, method: &Method) -> TokenStream
             let output = qualified(p, ty, &quote!(FallibleOutput::Output));
             quote!(type Output = #output;)
         }
-        Some(ty) => quote!(type Output = #ty;),
+        Some(ty) => {
+            // An older tensor type is reported.
+            let mut ty = ty.clone();
+            modernize(|tensors| tensors.visit_type_mut(&mut ty));
+            quote!(type Output = #ty;)
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     storage::{expand_buffers, expand_state},
 };
 use crate::{
-    model::{Field, Role, StructModel},
+    model::{Bounds, Field, Role, StructModel, drop_known_bounds},
     paths::{hparams_ident, plain},
     spans::respan,
     text::text_of,
@@ -26,9 +26,8 @@ pub(super) fn expand_lightning_struct(model: &StructModel) -> TokenStream {
     let rebuild = expand_rebuild(model);
     let buffers = expand_buffers(model);
     let state = expand_state(model);
-    let built = expand_built(model);
     let freeze = expand_freeze(model);
-    implement_lightning_struct(model, rebuild, quote!(#built #freeze #buffers #state))
+    implement_lightning_struct(model, rebuild, quote!(#freeze #buffers #state))
 }
 
 /// ```text
@@ -51,17 +50,18 @@ fn expand_freeze(model: &StructModel) -> TokenStream {
     }
 }
 
-/// `fn __lightning_built() { P::built::<Self>() }`, spanned at the name, where rustc reports a
-/// struct with neither `#[init(…)]` nor `fn init`.
-fn expand_built(model: &StructModel) -> TokenStream {
+/// `fn built() { P::built::<Net>() }`, spanned at the name, where rustc reports a struct with
+/// neither `#[init(…)]` nor `fn init`.
+pub(super) fn expand_built(model: &StructModel) -> TokenStream {
     if model.is_built_by_attributes() {
         return TokenStream::new();
     }
     let p = model.paths.private();
-    let span = model.item.ident.span();
-    let path = respan(quote!(#p::built::<Self>), span);
+    let name = &model.item.ident;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let path = respan(quote!(#p::built::<#name #ty_generics>), name.span());
     quote! {
-        fn __lightning_built() {
+        fn built #impl_generics () #where_clause {
             #path()
         }
     }
@@ -76,7 +76,10 @@ fn implement_lightning_struct(model: &StructModel, rebuild: TokenStream, methods
     let ident = &model.item.ident;
     let name = plain(ident);
     let hparams = hparams_ident(ident);
-    let (impl_generics, ty_generics, where_clause) = model.item.generics.split_for_impl();
+    // The impl of the methods may have fewer bounds than the struct.
+    let mut generics = model.generics.clone();
+    drop_known_bounds(&mut generics, &Bounds::of(model).unneeded().collect::<Vec<_>>());
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let rows = expand_rows(model);
     quote! {
         #[automatically_derived]

@@ -5,6 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 
 use super::{
     calls::{expand_arg, expand_output_call, methods_that, parts},
+    implement_at,
     optimizer::{expand_batch, expand_bound},
 };
 use crate::{
@@ -53,6 +54,16 @@ pub(super) fn expand_training(model: &ImplModel) -> TokenStream {
         const TRAINING: #p::TrainingMode = #p::TrainingMode::Bound(&[#(#steps),*]);
         #checks
     }
+}
+
+/// `impl P::OptimizationOf<P::Manual> for Net {}` with manual optimization, spanned at the step, to
+/// which rustc's message on settings that are not available refers.
+pub(super) fn expand_manual(model: &ImplModel) -> Option<TokenStream> {
+    let step = model.methods.iter().find(|method| method.is_manual())?;
+    let p = model.paths.private();
+    let (impl_generics, ident, where_clause) = parts(model);
+    let head = quote!(impl #impl_generics #p::OptimizationOf<#p::Manual> for #ident);
+    Some(implement_at(step.sig.ident.span(), head, where_clause, TokenStream::new()))
 }
 
 /// `impl P::TrainsOptimizer<7265u64> for Net {}` for each bound step; a plain or manual step trains

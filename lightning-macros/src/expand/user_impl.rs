@@ -2,19 +2,24 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{ImplItem, Type, visit_mut::VisitMut};
+use syn::{FnArg, ImplItem, ReceiverKind, Type, visit_mut::VisitMut};
 
-use super::own_keys::own_keys;
+use super::{dims::add_checks, own_keys::own_keys};
 use crate::{
-    hooks::Owner,
+    hooks::{Owner, Receiver},
     model::{ImplModel, LogForm, Method, expand_placeholders},
     parse::modern_tensor,
     paths::{constant_ident, plain},
     python_hints::read_fields,
     spans::{ends, parens, respan},
+    text::text_of,
 };
 
-pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize) -> TokenStream) -> TokenStream {
+pub(super) fn expand_item(
+    model: &ImplModel,
+    checks: bool,
+    replacement: impl Fn(&Method, usize) -> TokenStream,
+) -> TokenStream {
     let mut item = model.item.clone();
     let p = model.paths.outer();
     for method in &model.methods {
@@ -28,6 +33,9 @@ pub(super) fn expand_item(model: &ImplModel, replacement: impl Fn(&Method, usize
                 // A method of the module has priority, and the import is then unused.
                 let words = syn::parse_quote!(#[allow(unused_imports)] use #p::PythonHints as _;);
                 function.block.stmts.insert(0, words);
+            }
+            if checks {
+                add_checks(model, method, function);
             }
         }
     }
@@ -74,7 +82,7 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
 
 /// The user's impl after an error: logged variables are used, and old tensor types are replaced.
 pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
-    let mut item = expand_item(model, |method, site| {
+    let mut item = expand_item(model, false, |method, site| {
         // A variable without a value cannot be used.
         let logged = method.logs.get(site).filter(|site| site.form != LogForm::Declaration);
         let bindings = logged.map(|site| site.bindings.as_slice()).unwrap_or_default();
@@ -82,6 +90,7 @@ pub(super) fn expand_inert_item(model: &ImplModel) -> TokenStream {
     });
     if let Ok(mut parsed) = syn::parse2::<syn::ItemImpl>(item.clone()) {
         drop_python_bodies(model, &mut parsed);
+        correct_signatures(model, &mut parsed);
         drop_colliding(model, &mut parsed);
         modernize(|tensors| tensors.visit_item_impl_mut(&mut parsed));
         item = parsed.into_token_stream();
@@ -96,6 +105,32 @@ fn drop_python_bodies(model: &ImplModel, item: &mut syn::ItemImpl) {
         if let Some(ImplItem::Fn(function)) = item.items.get_mut(method.index) {
             function.attrs.push(syn::parse_quote!(#[allow(unused)]));
             function.block = syn::parse_quote!({ ::core::unreachable!() });
+        }
+    }
+}
+
+/// Gives hooks the receiver and the batch that they must have: others are reported, and rustc would
+/// report the body again.
+fn correct_signatures(model: &ImplModel, item: &mut syn::ItemImpl) {
+    for method in &model.methods {
+        let (Some(hook), Some(ImplItem::Fn(function))) = (method.hook(), item.items.get_mut(method.index)) else {
+            continue;
+        };
+        for input in &mut function.sig.inputs {
+            match input {
+                FnArg::Receiver(receiver) => {
+                    let shared = matches!(receiver.kind, ReceiverKind::Reference(_, _, None));
+                    if shared && matches!(hook.receiver, Receiver::Mut) {
+                        *input = syn::parse_quote!(&mut self);
+                    }
+                }
+                FnArg::Typed(typed) => {
+                    let Type::Reference(reference) = &*typed.ty else { continue };
+                    if method.params.batch.as_ref().is_some_and(|batch| text_of(batch) == text_of(&typed.ty)) {
+                        typed.ty = reference.elem.clone();
+                    }
+                }
+            }
         }
     }
 }

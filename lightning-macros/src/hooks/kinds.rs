@@ -199,3 +199,38 @@ impl StageDef {
         }
     }
 }
+
+/// What `#[every(…)]` and `#[once(…)]` on a hook count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Training batches of the run.
+    TrainBatch,
+    /// Optimizer steps.
+    Step,
+    /// Training epochs.
+    Epoch,
+    /// Validations.
+    Validation,
+    /// Batches of a validation loader.
+    ValBatch,
+    /// Batches of another evaluation loader.
+    OtherBatch,
+}
+
+impl Counted {
+    /// The plural, for messages.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::TrainBatch => "training batches",
+            Self::Step => "optimizer steps",
+            Self::Epoch => "epochs",
+            Self::Validation => "validations",
+            Self::ValBatch | Self::OtherBatch => "the batches of a loader",
+        }
+    }
+
+    /// Whether an epoch of training has several.
+    pub(crate) fn is_in_epoch(self) -> bool {
+        !matches!(self, Self::Epoch | Self::OtherBatch)
+    }
+}

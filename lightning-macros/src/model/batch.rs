@@ -2,6 +2,7 @@
 
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, Member, Type, spanned::Spanned};
 
+use super::dims::{Shape, read_field_shape};
 use crate::{
     diagnostics::Diagnostics,
     parse::{Arg, crate_path, known_args, parse_args, take_attrs},
@@ -38,6 +39,8 @@ pub(crate) struct BatchField {
     pub(crate) size: Option<Ident>,
     /// `#[batch(host)]`
     pub(crate) host: bool,
+    /// `#[dims(…)]`
+    pub(crate) shape: Option<Shape>,
 }
 
 impl BatchModel {
@@ -96,7 +99,8 @@ fn read_members(variant: Option<Ident>, fields: &Fields, diagnostics: &Diagnosti
             }
         };
         let (size, host) = read_options(&field.attrs, diagnostics);
-        BatchField { member, ty: field.ty.clone(), size, host }
+        let shape = read_field_shape(&field.attrs, diagnostics);
+        BatchField { member, ty: field.ty.clone(), size, host, shape }
     });
     Members { variant, fields: fields.collect() }
 }

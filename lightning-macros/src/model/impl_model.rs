@@ -4,6 +4,7 @@ use syn::{Attribute, ImplItem, ItemImpl};
 
 use super::{
     binding::Binding,
+    bounds::close,
     conflict::Conflict,
     method::{Meant, Method},
     metric::Metric,
@@ -38,6 +39,9 @@ impl ImplModel {
     /// Reads the item and reports malformed attributes.
     pub(crate) fn new(owner: Owner, paths: Paths, mut item: ItemImpl, diagnostics: &Diagnostics) -> Self {
         let cfgs = copy_attrs(&item.attrs, "cfg");
+        if owner == Owner::Module {
+            close(&mut item.generics, &item.self_ty, paths.outer());
+        }
         let mut methods = Vec::new();
         for (index, member) in item.items.iter_mut().enumerate() {
             if let ImplItem::Fn(function) = member {

@@ -67,6 +67,8 @@ pub(crate) struct LogOptions {
     pub(crate) metric: Option<Expr>,
     /// `per_stage`, with the key.
     pub(crate) per_stage: Option<Ident>,
+    /// Whether a mistake was reported. One of the options may be a misspelled direction.
+    reported: bool,
 }
 
 /// The direction in which a metric improves.
@@ -96,9 +98,11 @@ pub(crate) struct MetricOptions {
 impl LogOptions {
     pub(super) fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Self {
         let mut options = Self::default();
+        let before = diagnostics.len();
         for arg in known_args(parse_args(attr, diagnostics), "log", LOG_OPTIONS, diagnostics) {
             options.set(arg, diagnostics);
         }
+        options.reported = diagnostics.len() > before;
         options
     }
 
@@ -129,6 +133,8 @@ impl LogOptions {
             direction: match (&self.minimize, &self.maximize) {
                 (Some(_), _) => Direction::Minimize,
                 (None, Some(_)) => Direction::Maximize,
+                // So that rustc does not report the missing direction where the key is used.
+                (None, None) if self.reported => Direction::Minimize,
                 (None, None) => Direction::Undirected,
             },
             prog_bar: self.prog_bar,

@@ -2,7 +2,7 @@
 
 use syn::{Attribute, FnArg, Ident, ReturnType, Type};
 
-use super::{binding::Binding, log::LogSite};
+use super::{binding::Binding, cadence::Cadence, dims::MethodShapes, log::LogSite};
 use crate::{
     hooks::{HookDef, Kind, Logs, ParamDef, StepDef, StepOutput},
     paths::plain,
@@ -23,6 +23,10 @@ pub(crate) struct Method {
     pub(crate) binding: Option<Binding>,
     /// Whether it has `#[training_step]`, valid or not.
     pub(crate) attributed: bool,
+    /// `#[every(…)]` or `#[once(…)]`
+    pub(crate) cadence: Option<Cadence>,
+    /// The shapes in its `#[dims(…)]`.
+    pub(crate) shapes: MethodShapes,
     /// Its parameters after the receiver.
     pub(crate) params: Parameters,
     /// Its `#[log]`s; the placeholder's number is the index.

@@ -7,6 +7,8 @@ use syn::{
 
 use super::{
     binding::Binding,
+    cadence::read_cadence,
+    dims::read_method_shapes,
     log_collector::collect_logs,
     method::{Meant, Method, Param, Parameters},
 };
@@ -20,7 +22,9 @@ use crate::{
 };
 
 /// Our attributes of methods.
-const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization"];
+const METHOD_ATTRS: &[&str] = &["not_a_hook", "training_step", "manual_optimization", "every", "once", "dims"];
+/// Those that say when a hook is called.
+const CADENCES: &[&str] = &["every", "once"];
 /// Our attributes on the wrong item: reported, and not passed on to rustc.
 const FOREIGN_ATTRS: &[&str] = &["optimizer", "hook", "log", "init", "hparam", "state", "buffer", "frozen"];
 
@@ -28,6 +32,8 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
     peel_signature(&mut function.sig);
     report_hidden(&mut function.attrs, diagnostics);
     report_on_params(&mut function.sig, diagnostics);
+    let cadences = take_attrs(&mut function.attrs, CADENCES);
+    let shapes = diagnostics.on_page(3, || read_method_shapes(function, diagnostics));
     let ours = take_attrs(&mut function.attrs, METHOD_ATTRS);
     let (kept, ours): (Vec<_>, Vec<_>) = ours.into_iter().partition(|attr| name_of(attr) == "not_a_hook");
     let ordinary = report_foreign(owner, &mut function.attrs, diagnostics) || !kept.is_empty();
@@ -38,20 +44,21 @@ pub(super) fn read_method(owner: Owner, index: usize, function: &mut ImplItemFn,
         report_misplaced(&ours, diagnostics);
         (named, None)
     } else {
-        read_step_attrs(&ours, named, &name, diagnostics)
+        diagnostics.on_page(12, || read_step_attrs(&ours, named, &name, diagnostics))
     };
     if let Meant::Hook(HookDef { kind: Kind::Init, .. }) = meant {
-        report_self(&function.sig, &mut function.block, diagnostics);
+        diagnostics.on_page(2, || report_self(&function.sig, &mut function.block, diagnostics));
     }
     let attributed = ours.iter().any(|attr| name_of(attr) == "training_step");
-    let logs = collect_logs(&mut function.block, &cfgs, diagnostics);
+    let cadence = diagnostics.on_page(19, || read_cadence(&cadences, &name, diagnostics));
+    let logs = diagnostics.on_page(11, || collect_logs(&mut function.block, &cfgs, diagnostics));
     let params = match meant {
         Meant::Hook(hook) | Meant::NearMiss(Some(hook)) => read_params(hook, &function.sig),
         _ => Parameters::default(),
     };
     let hints = if owner == Owner::Module { PythonHints::of(&function.block) } else { PythonHints::default() };
     let sig = function.sig.clone();
-    Method { index, cfgs, sig, meant, binding, attributed, params, logs, hints, slots: Vec::new() }
+    Method { index, cfgs, sig, meant, binding, attributed, cadence, shapes, params, logs, hints, slots: Vec::new() }
 }
 
 /// Removes the invisible brackets around the types of the signature.
@@ -240,7 +247,7 @@ fn report_foreign(owner: Owner, attrs: &mut Vec<Attribute>, diagnostics: &Diagno
         if near.is_none() && !FOREIGN_ATTRS.contains(&name.as_str()) {
             return true;
         }
-        ordinary |= near.is_some();
+        ordinary |= near.is_some_and(|near| !CADENCES.contains(&near) && near != "dims");
         let report = diagnostics
             .error(attr.path(), format!("unknown attribute `#[{name}]` on a method of {}", owner.noun()))
             .note(format!("available attributes: {}", listed(METHOD_ATTRS.iter().copied())));

@@ -47,11 +47,16 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
                 return Some(RoleAttr { attr, role });
             }
             let known: &[(&str, &str)] = &[("default", "default = …")];
-            let args = known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics);
-            Role::Hparam(args.into_iter().find_map(|arg| match arg {
+            let before = diagnostics.len();
+            let args =
+                diagnostics.on_page(15, || known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics));
+            let default = args.into_iter().find_map(|arg| match arg {
                 Arg::Value(_, value) => Some(value),
                 _ => None,
-            }))
+            });
+            // A reported option is most likely a default, which the program then relies on.
+            let reported = diagnostics.len() > before;
+            Role::Hparam(default.or_else(|| reported.then(|| syn::parse_quote!(::core::option::Option::None.unwrap()))))
         }
         "state" => {
             let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);

@@ -29,6 +29,12 @@ impl ImplModel {
                 method.slots.push(slots.collect());
             }
         }
+        for method in methods.iter().filter(|method| method.logs_to().is_none()) {
+            let name = method.name();
+            for site in method.logs.iter().filter(|site| site.options.per_stage.is_none()) {
+                site.bindings.iter().for_each(|variable| self.assume_stages(site, variable, &name));
+            }
+        }
         self.methods = methods;
         self.mark_unreached();
     }
@@ -51,6 +57,17 @@ impl ImplModel {
         Some(self.stage_slot(site, variable, "", stage, step_by_default, method))
     }
 
+    /// Adds the metrics of a `#[log]` in a helper, which is reported: the keys that it has with
+    /// `per_stage`.
+    fn assume_stages(&mut self, site: &LogSite, variable: &Ident, method: &str) {
+        for stage in [StageDef::Train, StageDef::Val, StageDef::Test] {
+            let new = Self::metric(site, variable, &format!("{}_", stage.prefix()), stage, false, method);
+            if !self.metrics.iter().any(|metric| metric.collides_with(&new)) {
+                self.metrics.push(new);
+            }
+        }
+    }
+
     fn stage_slot(
         &mut self,
         site: &LogSite,
@@ -60,10 +77,27 @@ impl ImplModel {
         step_by_default: bool,
         method: &str,
     ) -> usize {
+        let new = Self::metric(site, variable, prefix, stage, step_by_default, method);
+        if let Some(slot) = self.metrics.iter().position(|metric| metric.collides_with(&new)) {
+            self.merge(slot, new, variable);
+            return slot;
+        }
+        self.metrics.push(new);
+        self.metrics.len() - 1
+    }
+
+    fn metric(
+        site: &LogSite,
+        variable: &Ident,
+        prefix: &str,
+        stage: StageDef,
+        step_by_default: bool,
+        method: &str,
+    ) -> Metric {
         let written = format!("{prefix}{}", plain(variable));
         // One `name` for several variables is an error: each then keeps its own name.
         let renamed = site.options.name.as_ref().filter(|_| site.bindings.len() == 1);
-        let new = Metric {
+        Metric {
             name: renamed.map_or_else(|| written.clone(), |name| format!("{prefix}{}", name.value())),
             variable: written,
             span: variable.span(),
@@ -73,13 +107,7 @@ impl ImplModel {
             unreached: false,
             methods: vec![method.to_owned()],
             cfgs: vec![site.cfgs.clone()],
-        };
-        if let Some(slot) = self.metrics.iter().position(|metric| metric.collides_with(&new)) {
-            self.merge(slot, new, variable);
-            return slot;
         }
-        self.metrics.push(new);
-        self.metrics.len() - 1
     }
 
     /// Adds another place that logs the metric of a slot, or records that the two are different

@@ -1,10 +1,12 @@
 //! The struct side: fields and optimizers.
 
 use syn::{
-    Attribute, Expr, GenericParam, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated, visit::Visit,
+    Attribute, Expr, GenericParam, Generics, Ident, ItemStruct, Meta, Path, Token, Type, punctuated::Punctuated,
+    visit::Visit,
 };
 
 use super::{
+    bounds::closed,
     field::{Field, read_field},
     field_types::correct_field_type,
     optimizer::Optimizer,
@@ -18,8 +20,20 @@ use crate::{
 };
 
 /// All our attributes of structs and fields.
-pub(crate) const STRUCT_ATTRS: &[&str] =
-    &["init", "hparam", "buffer", "state", "frozen", "optimizer", "precision", "log", "not_a_hook"];
+pub(crate) const STRUCT_ATTRS: &[&str] = &[
+    "init",
+    "hparam",
+    "buffer",
+    "state",
+    "frozen",
+    "optimizer",
+    "precision",
+    "log",
+    "not_a_hook",
+    "every",
+    "once",
+    "dims",
+];
 
 /// A `#[lightning_module]` or `#[data_module]` struct.
 pub(crate) struct StructModel {
@@ -29,6 +43,9 @@ pub(crate) struct StructModel {
     pub(crate) paths: Paths,
     /// The struct without our attributes; fields keep all others.
     pub(crate) item: ItemStruct,
+    /// The generics of its impls; those of a module with type parameters require that it is
+    /// declared.
+    pub(crate) generics: Generics,
     /// Its `#[cfg]`s, which are repeated on all generated items.
     pub(crate) cfgs: Vec<Attribute>,
     /// The named fields, in order.
@@ -45,7 +62,7 @@ impl StructModel {
         }
         let optimizers = take_optimizers(&mut item.attrs, diagnostics)
             .into_iter()
-            .filter_map(|attr| Optimizer::read(owner, attr, None, diagnostics))
+            .filter_map(|attr| diagnostics.on_page(13, || Optimizer::read(owner, attr, None, diagnostics)))
             .collect();
         let cfgs = copy_attrs(&item.attrs, "cfg");
         if owner == Owner::Module {
@@ -60,9 +77,17 @@ impl StructModel {
             let on_field = take_optimizers(&mut field.attrs, diagnostics);
             fields.extend(read_field(owner, field, diagnostics));
             let ident = field.ident.as_ref();
-            optimizers.extend(on_field.into_iter().filter_map(|attr| Optimizer::read(owner, attr, ident, diagnostics)));
+            optimizers.extend(
+                on_field
+                    .into_iter()
+                    .filter_map(|attr| diagnostics.on_page(13, || Optimizer::read(owner, attr, ident, diagnostics))),
+            );
         }
-        Self { owner, paths, item, cfgs, fields, optimizers }
+        let generics = match owner {
+            Owner::Module => closed(&item, paths.outer()),
+            Owner::Data => item.generics.clone(),
+        };
+        Self { owner, paths, item, generics, cfgs, fields, optimizers }
     }
 
     /// The hyperparameters with their defaults.

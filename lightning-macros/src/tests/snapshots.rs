@@ -113,6 +113,36 @@ fn hooks_of_every_shape() {
 }
 
 #[test]
+fn cadences_and_shapes() {
+    expect_file!["../../tests/snapshots/cadences.rs"].assert_eq(&pretty(
+        r#"
+        #[lightning_module]
+        impl Net {
+            /// Scores.
+            #[dims(-> batch, hidden)]
+            fn forward(&self, #[dims(batch, 1, _, SIDE)] images: &Images, fast: bool) -> Result<Tensor<2>> {
+                if fast { return Err(error()); }
+                self.layer.forward(images)
+            }
+            fn training_step(&self, #[dims(batch, 4)] batch: Tensor<2>) -> Tensor<1> { self.loss(batch) }
+            #[every(100)]
+            fn on_train_batch_end(&mut self) {}
+            #[every(Self::OFTEN, epochs)]
+            fn on_before_backward(&mut self) {}
+            #[once(50)]
+            fn on_before_optimizer_step(&mut self, cx: &mut HookContext) {}
+        }
+        "#,
+    ));
+    expect_file!["../../tests/snapshots/shaped_batch.rs"].assert_eq(&pretty(
+        r#"
+        #[derive(Batch)]
+        struct Digits { #[dims(batch, 28)] images: Images, #[dims(batch)] targets: Tensor<1, Int>, names: Vec<String> }
+        "#,
+    ));
+}
+
+#[test]
 fn data_module() {
     expect_file!["../../tests/snapshots/data_module.rs"].assert_eq(&pretty(programs::FASHION_DATA));
 }

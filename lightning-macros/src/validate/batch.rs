@@ -1,6 +1,6 @@
 //! `#[derive(Batch)]`.
 
-use super::check_tensors;
+use super::{check_tensors, dims::check_field_dims};
 use crate::{
     diagnostics::Diagnostics,
     model::{BatchModel, Members},
@@ -8,10 +8,13 @@ use crate::{
 
 /// Runs every check.
 pub(crate) fn validate_batch(model: &BatchModel, diagnostics: &Diagnostics) {
-    check_one_size(model, diagnostics);
-    check_variant_sizes(model, diagnostics);
-    check_lifetimes(model, diagnostics);
-    check_burn_types(model, diagnostics);
+    diagnostics.on_page(16, || {
+        check_one_size(model, diagnostics);
+        check_variant_sizes(model, diagnostics);
+        check_lifetimes(model, diagnostics);
+        check_field_dims(model, diagnostics);
+    });
+    diagnostics.on_page(18, || check_burn_types(model, diagnostics));
 }
 
 /// Two fields with `#[batch(size)]`

@@ -3,7 +3,8 @@
 use syn::{Attribute, FnArg, ImplItem, ItemImpl, Type};
 
 use super::{
-    check_tensors, log_options, logs, macro_calls, metrics, names, outputs, params, receivers, training_steps,
+    cadences, check_tensors, dims, log_options, logs, macro_calls, metrics, names, outputs, params, receivers,
+    training_steps,
 };
 use crate::{
     diagnostics::Diagnostics,
@@ -13,33 +14,35 @@ use crate::{
     text::text_of,
 };
 
-/// The checks, which are independent of each other.
-const CHECKS: &[fn(&ImplModel, &Diagnostics)] = &[
-    names::check_names,
-    receivers::check_receivers,
-    receivers::check_qualifiers,
-    params::check_params,
-    params::check_batches,
-    outputs::check_named_outputs,
-    outputs::check_init_output,
-    check_generated_names,
-    check_repeated_hooks,
-    macro_calls::check_macro_calls,
-    training_steps::check_training_steps,
-    training_steps::check_manual,
-    check_burn_types,
-    check_python_hints,
-    logs::check_log_places,
-    logs::check_log_forms,
-    log_options::check_log_options,
-    metrics::check_metric_conflicts,
-    metrics::check_metric_constants,
+/// The checks, which are independent of each other, with their pages of `lightning_core::mistakes`.
+const CHECKS: &[(u8, fn(&ImplModel, &Diagnostics))] = &[
+    (1, names::check_names),
+    (2, receivers::check_receivers),
+    (2, receivers::check_qualifiers),
+    (3, params::check_params),
+    (3, params::check_batches),
+    (4, outputs::check_named_outputs),
+    (4, outputs::check_init_output),
+    (10, check_generated_names),
+    (10, check_repeated_hooks),
+    (19, macro_calls::check_macro_calls),
+    (12, training_steps::check_training_steps),
+    (19, training_steps::check_manual),
+    (19, cadences::check_cadences),
+    (3, dims::check_method_dims),
+    (18, check_burn_types),
+    (3, check_python_hints),
+    (11, logs::check_log_places),
+    (11, logs::check_log_forms),
+    (11, log_options::check_log_options),
+    (10, metrics::check_metric_conflicts),
+    (10, metrics::check_metric_constants),
 ];
 
 /// Runs every check.
 pub(crate) fn validate_impl(model: &ImplModel, diagnostics: &Diagnostics) {
-    for check in CHECKS {
-        check(model, diagnostics);
+    for (page, check) in CHECKS {
+        diagnostics.on_page(*page, || check(model, diagnostics));
     }
 }
 

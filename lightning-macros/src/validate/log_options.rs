@@ -13,12 +13,26 @@ pub(super) fn check_log_options(model: &ImplModel, diagnostics: &Diagnostics) {
         check_direction(site, diagnostics);
         check_stateful(site, diagnostics);
         check_views(method, site, diagnostics);
+        check_suffix(site, diagnostics);
         if let (Some(name), true) = (&site.options.name, site.bindings.len() > 1) {
             diagnostics
                 .error(name, "`name` must name one variable, found several")
                 .help("remove `name`: each variable is logged under its own name")
                 .emit();
         }
+    }
+}
+
+/// `#[log(name = "loss/dataloader_idx_0")]`
+fn check_suffix(site: &LogSite, diagnostics: &Diagnostics) {
+    let Some(name) = &site.options.name else { return };
+    let text = name.value();
+    if let Some((before, _)) = text.split_once("dataloader_idx_") {
+        diagnostics
+            .error(name, format!("`name` must not contain `dataloader_idx_`, found `{text}`"))
+            .note("with several loaders the trainer adds the suffix `/dataloader_idx_0`, `/dataloader_idx_1`, …")
+            .help(format!("write `name = \"{}\"`", before.trim_end_matches(['/', '_'])))
+            .emit();
     }
 }
 

@@ -1,10 +1,12 @@
 //! `#[optimizer(…)]` (C12, C13).
 
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::Ident;
 
 use crate::{
     diagnostics::Diagnostics,
-    model::{Optimizer, Role, StructModel, is_zero, suggestion},
+    model::{IntervalArg, Optimizer, Role, StructModel, is_zero, suggestion},
     paths::plain,
 };
 
@@ -49,6 +51,33 @@ pub(super) fn check_schedules(model: &StructModel, diagnostics: &Diagnostics) {
                 .emit();
         }
     }
+}
+
+/// `lr = Cosine::new(lr, cx.estimated_optimizer_steps()?), interval = epoch`
+pub(super) fn check_units(model: &StructModel, diagnostics: &Diagnostics) {
+    for optimizer in model.optimizers.iter().filter(|optimizer| !optimizer.reported) {
+        let (Some(IntervalArg::Epoch), Some(lr)) = (optimizer.interval, &optimizer.lr) else { continue };
+        let tokens = lr.to_token_stream();
+        // Steps by the batches of an epoch are epochs.
+        if let (Some(steps), None) =
+            (word_in(tokens.clone(), "estimated_optimizer_steps"), word_in(tokens, "batches_per_epoch"))
+        {
+            diagnostics
+                .error(steps, "a schedule with `interval = epoch` must count epochs, found optimizer steps")
+                .note("it takes one step at the end of each epoch, and would not reach its end")
+                .help("write `interval = step`, or the number of epochs, as `max_epochs` has it")
+                .emit();
+        }
+    }
+}
+
+/// The first identifier of this name in an expression.
+fn word_in(tokens: TokenStream, name: &str) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) if word == name => Some(word),
+        TokenTree::Group(group) => word_in(group.stream(), name),
+        _ => None,
+    })
 }
 
 /// `#[optimizer(…)] #[hparam] x: f64`, `fields(encodr)`

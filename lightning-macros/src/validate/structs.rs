@@ -5,32 +5,33 @@ use syn::{Fields, ItemStruct};
 use super::{burn_attrs, check_tensors, hparams, optimizers, overlaps, roles};
 use crate::{diagnostics::Diagnostics, hooks::Owner, model::StructModel, paths::plain};
 
-/// The checks, which are independent of each other.
-const CHECKS: &[fn(&StructModel, &Diagnostics)] = &[
-    check_repeated_fields,
-    roles::check_one_role,
-    roles::check_every_role,
-    roles::check_expressions,
-    roles::check_scope,
-    roles::check_field_types,
-    roles::check_frozen,
-    roles::check_precision,
-    burn_attrs::check_module_attrs,
-    hparams::check_hparam_names,
-    hparams::check_hparam_generics,
-    hparams::check_hparam_serde,
-    optimizers::check_parts,
-    optimizers::check_schedules,
-    optimizers::check_fields,
-    optimizers::check_groups,
-    overlaps::check_overlaps,
-    check_burn_types,
+/// The checks, which are independent of each other, with their pages of `lightning_core::mistakes`.
+const CHECKS: &[(u8, fn(&StructModel, &Diagnostics))] = &[
+    (14, check_repeated_fields),
+    (14, roles::check_one_role),
+    (14, roles::check_every_role),
+    (14, roles::check_expressions),
+    (14, roles::check_scope),
+    (14, roles::check_field_types),
+    (14, roles::check_frozen),
+    (14, roles::check_precision),
+    (14, burn_attrs::check_module_attrs),
+    (15, hparams::check_hparam_names),
+    (15, hparams::check_hparam_generics),
+    (15, hparams::check_hparam_serde),
+    (13, optimizers::check_parts),
+    (13, optimizers::check_schedules),
+    (13, optimizers::check_units),
+    (12, optimizers::check_fields),
+    (13, optimizers::check_groups),
+    (12, overlaps::check_overlaps),
+    (18, check_burn_types),
 ];
 
 /// Runs every check.
 pub(crate) fn validate_struct(model: &StructModel, diagnostics: &Diagnostics) {
-    for check in CHECKS {
-        check(model, diagnostics);
+    for (page, check) in CHECKS {
+        diagnostics.on_page(*page, || check(model, diagnostics));
     }
 }
 

@@ -1,8 +1,11 @@
 #[derive(::core::fmt::Debug, crate::lightning::__private::Module)]
+#[crate::lightning::__private::without_bounds(E)]
 #[derive(PartialEq)]
 pub(crate) struct Moco<E: Encode, const K: usize>
 where
     E: Clone,
+    E: crate::lightning::__private::Module + crate::lightning::__private::ModuleDisplay
+        + 'static,
 {
     student: E,
     /// Follows the student.
@@ -63,7 +66,8 @@ const _: () = {
     #[automatically_derived]
     impl<E: Encode, const K: usize> __p::LightningStruct for Moco<E, K>
     where
-        E: Clone,
+        E:,
+        Moco<E, K>: crate::lightning::__private::DeclaredModule,
     {
         type Hparams = MocoHparams;
         const NAME: &'static str = "Moco";
@@ -106,6 +110,7 @@ const _: () = {
     impl<E: Encode, const K: usize> __p::InitModule for Moco<E, K>
     where
         E: Clone,
+        Moco<E, K>: crate::lightning::__private::DeclaredModule,
     {
         type Built = Self;
         fn init_module(hparams: Self::Hparams, device: &__p::Device) -> Self::Built {
@@ -134,11 +139,29 @@ const _: () = {
     impl<E: Encode, const K: usize> Moco<E, K>
     where
         E: Clone,
+        Moco<E, K>: crate::lightning::__private::DeclaredModule,
     {
         pub const STUDENT: __p::FieldKey<Self> = __p::FieldKey::new("student");
         pub const TEACHER: __p::FieldKey<Self> = __p::FieldKey::new("teacher");
     }
     __p::module_methods!(
-        Moco, [< E : Encode, const K : usize >], [Moco < E, K >], [where E : Clone]
+        Moco, [< E : Encode, const K : usize >], [Moco < E, K >], [where E : Clone, Moco
+        < E, K > : crate ::lightning::__private::DeclaredModule]
     );
+    impl<E: Encode, const K: usize> __p::DeclaredModule for Moco<E, K>
+    where
+        E: Clone,
+        E: __p::Module + __p::ModuleDisplay + 'static,
+    {}
+    fn bounds<E: Encode, const K: usize>()
+    where
+        E: Clone,
+    {
+        __p::assert_module_param::<E>();
+    }
+    fn fields<E: Encode, const K: usize>()
+    where
+        E: Clone,
+        E: __p::Module + __p::ModuleDisplay + 'static,
+    {}
 };

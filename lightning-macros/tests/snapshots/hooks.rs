@@ -1,4 +1,7 @@
-impl<A: Activation> Net<A> {
+impl<A: Activation> Net<A>
+where
+    Net<A>: ::lightning_core::__private::DeclaredModule,
+{
     fn init(hparams: &NetHparams, device: &Device) -> Result<Self> {
         todo!()
     }
@@ -64,7 +67,10 @@ impl<A: Activation> Net<A> {
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
     use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
-    impl<A: Activation> Net<A> {
+    impl<A: Activation> Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         #[cfg(feature = "val")]
         ///Key of the metric `first`, logged in `validation_step`.
         pub const FIRST: __p::Key<Self, __p::Undirected, __p::NYN> = __p::key(0);
@@ -88,7 +94,10 @@ const _: () = {
         pub const TEST_IGNORED: __p::Key<Self, __p::Undirected, __p::NNN> = __p::key(7);
     }
     #[automatically_derived]
-    impl<A: Activation> __p::LightningImpl for Net<A> {
+    impl<A: Activation> __p::LightningImpl for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         const __LIGHTNING_DECLARED: () = __p::declared::<Self>();
         type Builder = __p::TrainerBuilder<Self>;
         type TrainBatch = Pair;
@@ -186,7 +195,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<A: Activation> __p::TrainingStep for Net<A> {
+    impl<A: Activation> __p::TrainingStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         const AGAIN: __p::Again<Self::TrainBatch> = __p::kept_batch;
         fn run_training_step(
             &self,
@@ -209,7 +221,10 @@ const _: () = {
     }
     #[cfg(feature = "val")]
     #[automatically_derived]
-    impl<A: Activation> __p::ValidationStep for Net<A> {
+    impl<A: Activation> __p::ValidationStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         fn run_validation_step(
             &self,
             batch: Self::ValBatch,
@@ -252,7 +267,10 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<A: Activation> __p::PredictStep for Net<A> {
+    impl<A: Activation> __p::PredictStep for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         type Output = <anyhow::Result<Vec<f32>> as __p::FallibleOutput>::Output;
         fn run_predict_step(
             &self,
@@ -269,9 +287,15 @@ const _: () = {
     impl<
         A: Activation,
         const __LIGHTNING_NAME: u64,
-    > __p::TrainsOptimizer<__LIGHTNING_NAME> for Net<A> {}
+    > __p::TrainsOptimizer<__LIGHTNING_NAME> for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {}
     #[automatically_derived]
-    impl<A: Activation> __p::InitModule for Net<A> {
+    impl<A: Activation> __p::InitModule for Net<A>
+    where
+        Net<A>: ::lightning_core::__private::DeclaredModule,
+    {
         type Built = <Result<Self> as __p::InitOutput<Self>>::Built;
         fn init_module(
             hparams: <Self as __p::LightningStruct>::Hparams,

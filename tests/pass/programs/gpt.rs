@@ -142,7 +142,7 @@ fn train(folder: &Path) -> Result<MemoryLogger> {
     let val = DataLoader::from_batches(vec![tokens()])?;
     let logger = MemoryLogger::new();
     let mut model = Gpt::new(GptHparams::new(CHARACTERS.len()));
-    let checkpoints = ModelCheckpoint::new(Gpt::VAL_LOSS).every_n_train_steps(2).save_last(true);
+    let checkpoints = ModelCheckpoint::new(Gpt::VAL_LOSS).every(Steps(2)).save_last(true);
     let mut trainer = Trainer::builder()
         .max_steps(8)
         .accumulate_grad_batches(2)

@@ -57,7 +57,7 @@ fn main() -> Result<()> {
         .no_logger()
         .enable_progress_bar(false)
         .enable_model_summary(false)
-        .callback(ModelCheckpoint::latest().every_n_train_steps(2).dirpath(&checkpoints).verbose(true))
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(2)).dirpath(&checkpoints).verbose(true))
         .build()?;
     let data = vec![Tensor::<2>::ones([2, 4], &Device::default()); 100];
     match trainer.fit(&mut model, data) {

@@ -67,7 +67,7 @@ fn steps(folder: &std::path::Path) -> Result<Vec<Duration>> {
         .enable_progress_bar(false)
         .enable_model_summary(false)
         .callback(clock.clone())
-        .callback(ModelCheckpoint::latest().every_n_train_steps(EVERY as u64).dirpath(folder));
+        .callback(ModelCheckpoint::latest().every(callbacks::Steps(EVERY as u64)).dirpath(folder));
     let device = Device::default();
     let batch = Images {
         x: Tensor::random([64, 784], Distribution::Default, &device),

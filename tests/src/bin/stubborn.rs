@@ -49,7 +49,7 @@ fn steady(root: &str) -> Result<()> {
         .enable_progress_bar(false)
         .enable_model_summary(false)
         .no_logger()
-        .callback(ModelCheckpoint::latest().every_n_epochs(0))
+        .callback(ModelCheckpoint::latest().every(callbacks::CheckpointInterval::Never))
         .build()?;
     let report = trainer.fit(&mut model, vec![Tensor::<2>::ones([2, 4], &Device::default()); 50])?;
     let files = std::fs::read_dir(format!("{root}/checkpoints")).map_or(0, Iterator::count);

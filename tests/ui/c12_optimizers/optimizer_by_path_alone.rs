@@ -4,7 +4,15 @@ use lightning_core::prelude::*;
 
 #[lightning_core::optimizer(SgdConfig::new(), lr = 0.1)]
 struct Net {
-    layer: usize,
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
 }
 
 fn main() {}

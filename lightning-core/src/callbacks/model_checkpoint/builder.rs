@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{ModelCheckpoint, TopK, file_name::FieldNames, settings::Settings};
+use super::{IntoCheckpointInterval, ModelCheckpoint, TopK, file_name::FieldNames, settings::Settings};
 impl<M> ModelCheckpoint<M> {
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.saver.settings);
@@ -66,22 +66,55 @@ impl<M> ModelCheckpoint<M> {
         self.set(|settings| settings.count_versions = count)
     }
 
-    /// Sets the number of epochs between checkpoints; 0 for none. Default 1.
+    /// Sets when checkpoints are due: every `Epochs(n)`, every `Steps(n)` of the optimizer, counted
+    /// over the whole run, or whenever a `Duration` has passed. Default: `Epochs(1)`.
+    ///
+    /// If the metric is computed by a validation that follows the step, the checkpoint is saved
+    /// after that validation. A time is checked after each batch.
+    ///
+    /// ```
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// use std::time::Duration;
+    /// use lightning_core::{callbacks::{Epochs, Steps}, prelude::*};
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// # }
+    ///
+    /// let trainer = Net::trainer()
+    ///     .callback(ModelCheckpoint::latest().every(Epochs(2)))
+    ///     .callback(ModelCheckpoint::latest().every(Steps(500)))
+    ///     .callback(ModelCheckpoint::latest().every(Duration::from_secs(600)))
+    ///     .build()?;
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn every(self, interval: impl IntoCheckpointInterval) -> Self {
+        self.set(|settings| settings.every = Some(interval.into_interval()))
+    }
+
+    /// PyTorch Lightning's name of [`every(Epochs(epochs))`](Self::every); 0 for no checkpoints by
+    /// epochs.
     #[must_use]
     pub fn every_n_epochs(self, epochs: u64) -> Self {
         self.set(|settings| settings.epochs = Some(epochs))
     }
 
-    /// Sets the number of optimizer steps between checkpoints, in place of epochs.
-    ///
-    /// If the metric is computed by a validation that follows the step, the checkpoint is saved
-    /// after that validation.
+    /// PyTorch Lightning's name of [`every(Steps(steps))`](Self::every).
     #[must_use]
     pub fn every_n_train_steps(self, steps: u64) -> Self {
         self.set(|settings| settings.steps = Some(steps))
     }
 
-    /// Sets the time between checkpoints, in place of epochs. It is checked after each batch.
+    /// PyTorch Lightning's name of [`every(interval)`](Self::every) with a time.
     #[must_use]
     pub fn train_time_interval(self, interval: Duration) -> Self {
         self.set(|settings| settings.interval = Some(interval))
@@ -114,7 +147,7 @@ impl<M> ModelCheckpoint<M> {
         self.set(|settings| settings.verbose = verbose)
     }
 
-    /// Sets the clock of `train_time_interval`; for tests.
+    /// Sets the clock of an interval that is a time; for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn clock(self, clock: fn() -> Duration) -> Self {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     TopK,
     file_name::{DEFAULT, FieldNames, Template, check_file_name},
-    trigger::{Clock, Trigger, since_start},
+    trigger::{CheckpointInterval, Clock, Trigger, since_start},
 };
 use crate::{
     error::{Error, Result},
@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) top_k: TopK,
     pub(super) save_last: bool,
     pub(super) weights_only: bool,
+    pub(super) every: Option<CheckpointInterval>,
     pub(super) epochs: Option<u64>,
     pub(super) steps: Option<u64>,
     pub(super) interval: Option<Duration>,
@@ -43,6 +44,7 @@ impl Settings {
             top_k: TopK::Best(1),
             save_last: false,
             weights_only: false,
+            every: None,
             epochs: None,
             steps: None,
             interval: None,
@@ -55,6 +57,9 @@ impl Settings {
     }
 
     pub(super) fn trigger(&self) -> Trigger {
+        if let Some(every) = self.every {
+            return every.trigger();
+        }
         match (self.steps, self.interval) {
             (Some(steps), _) => Trigger::Steps(steps),
             (None, Some(interval)) => Trigger::Time(interval),
@@ -98,8 +103,10 @@ impl Settings {
     }
 
     fn check_triggers(&self) -> Result<()> {
-        let Self { epochs, steps, interval, .. } = self;
+        let Self { every, epochs, steps, interval, .. } = self;
+        every.map_or(Ok(()), CheckpointInterval::check)?;
         let set = [
+            every.map(CheckpointInterval::setting),
             epochs.map(|epochs| format!("every_n_epochs({epochs})")),
             steps.map(|steps| format!("every_n_train_steps({steps})")),
             interval.map(|interval| format!("train_time_interval({interval:?})")),
@@ -110,7 +117,7 @@ impl Settings {
         }
         let found = set.join(" and ");
         Err(Error::config(format!("a `ModelCheckpoint` must have one trigger, found {found}"))
-            .help("keep one of them, or add a second `ModelCheckpoint`"))
+            .help("write `every(…)` alone, or add a second `ModelCheckpoint`"))
     }
 
     fn check_top_k(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{PredictedBatch, PredictionSink};
+use super::{EpochSink, PredictedBatch, PredictionSink};
 use crate::{
     error::{Error, Result},
     os::files,
@@ -106,7 +106,9 @@ impl<T: Serialize> PredictionSink<T> for PredictionFile {
         // Flushed after every batch, so that a killed process loses no finished batch.
         open.write(&rows).and_then(|()| open.out.flush()).map_err(|error| at(&self.path, error))
     }
+}
 
+impl<T: Serialize> EpochSink<T> for PredictionFile {
     fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
         if self.open.take().is_some() {
             // With `BatchAndEpoch` every row has been written after its batch.

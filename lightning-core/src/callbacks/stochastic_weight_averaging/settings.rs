@@ -21,6 +21,14 @@ impl Settings {
         Self { rates, start: Limit::Fraction(0.8), annealing_epochs: 10, annealing: Annealing::Cosine }
     }
 
+    /// Returns the setting of the start, if it is a fraction of `max_epochs`.
+    pub(super) fn fraction(&self) -> Option<String> {
+        match self.start {
+            Limit::Batches(_) => None,
+            Limit::Fraction(fraction) => Some(format!("`StochasticWeightAveraging`: `swa_epoch_start({fraction:?})`")),
+        }
+    }
+
     /// Returns the epoch, counted from 0, in which averaging starts.
     ///
     /// # Errors

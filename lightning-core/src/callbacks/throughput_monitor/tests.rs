@@ -11,8 +11,7 @@ fn value(row: &[(String, f64)], name: &str) -> Option<f64> {
 #[test]
 fn rates_are_taken_over_a_full_window() {
     let start = Instant::now();
-    let monitor =
-        ThroughputMonitor::new().window_size(3).items_per_sample(10.0).flops_per_sample(1e9).available_flops(32e9);
+    let monitor = ThroughputMonitor::new().window_size(3).items_per_sample(10.0).flops(1e9, 32e9);
     let mut meter = Meter::default();
     meter.start(start);
     for batch in 1..=2 {

@@ -44,7 +44,8 @@ use crate::{
     message = "this loader cannot build a `{Self}` from its items",
     label = "`collate` is missing",
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
-            `DataLoader::from_batches` for complete batches"
+            `DataLoader::from_batches` for complete batches",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait FromItems<Item>: Sized {
     /// The number of columns of [`Dataset::gather`](crate::data::Dataset::gather) that form the

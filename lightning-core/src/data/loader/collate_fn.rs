@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
     message = "this loader cannot build a `{B}` from its items",
     label = "`collate` is missing",
     note = "write `.collate(|items: Vec<{Item}>| …)` before `.build()`, or \
-            `DataLoader::from_batches` for complete batches"
+            `DataLoader::from_batches` for complete batches",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Collate<Item, B>: Send + Sync + 'static {
     /// Makes the batch.

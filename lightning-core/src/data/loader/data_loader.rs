@@ -270,6 +270,14 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
         self.loader.len()
     }
 
+    fn shuffles(&self) -> bool {
+        self.summary.shuffle
+    }
+
+    fn is_inline(&self) -> bool {
+        self.summary.items.is_some() && self.summary.workers == 0
+    }
+
     fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
         self.loader.batches(from)
     }

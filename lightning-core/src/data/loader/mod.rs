@@ -82,7 +82,8 @@ pub type Batches<B> = Box<dyn Iterator<Item = Result<B>> + Send>;
 #[diagnostic::on_unimplemented(
     message = "the loader must have batches of type `{B}`",
     label = "found `{Self}`",
-    note = "pass a `DataLoader<{B}>`, a `Vec<{B}>`, or `from_loader(…)` of an iterable of `{B}`"
+    note = "pass a `DataLoader<{B}>`, a `Vec<{B}>`, or `from_loader(…)` of an iterable of `{B}`",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 #[expect(clippy::len_without_is_empty, reason = "of an optional length, an empty loader is `len() == Some(0)`")]
 pub trait Loader<B>: Send + 'static {
@@ -116,6 +117,18 @@ pub trait Loader<B>: Send + 'static {
     /// As [`batches`](Self::batches).
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         self.batches_for(from, device)
+    }
+
+    /// Whether epochs differ in the order of the items, which a validation does not need.
+    #[doc(hidden)]
+    fn shuffles(&self) -> bool {
+        false
+    }
+
+    /// Whether batches are made of a dataset by the thread that trains.
+    #[doc(hidden)]
+    fn is_inline(&self) -> bool {
+        false
     }
 
     /// The dataset indices of the items in the batch at a position; `None` if the items have no
@@ -158,6 +171,14 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         (**self).batches_in_order(from, device)
+    }
+
+    fn shuffles(&self) -> bool {
+        (**self).shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        (**self).is_inline()
     }
 
     fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {

@@ -2,4 +2,5 @@
 
 pub(super) mod epoch;
 pub(super) mod ordered;
+pub(crate) mod stalls;
 pub(super) mod workers;

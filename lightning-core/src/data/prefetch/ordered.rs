@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     epoch::{Epoch, Job, Watch, in_batch},
+    stalls,
     workers::{Task, WorkerPool, Workers},
 };
 use crate::{
@@ -202,7 +203,9 @@ impl<B> Ordered<B> {
                 return Some(Err(self.time_out()));
             }
             let limit = left.map_or(SIGNAL_INTERVAL, |left| left.min(SIGNAL_INTERVAL));
+            let since = Instant::now();
             state = shared.news.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
+            stalls::add(since.elapsed());
         }
     }
 

@@ -20,7 +20,8 @@ use crate::{
     note = "pass a loader with the batch type of the step, several loaders in a `Vec` or an \
             array, or `&mut data_module`",
     note = "a data module is a struct and its impl, both with `#[data_module]`",
-    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait EvalData<M, S, B> {
     /// The data with its type erased.
@@ -35,7 +36,8 @@ pub trait EvalData<M, S, B> {
     message = "this data module has no loader for this call",
     label = "no data to run on",
     note = "write the loader in the `#[data_module]` impl: `val_dataloader` for `validate`, \
-            `test_dataloader` for `test`, `predict_dataloader` for `predict`"
+            `test_dataloader` for `test`, `predict_dataloader` for `predict`",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait HasEvalLoader {}
 

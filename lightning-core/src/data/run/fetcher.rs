@@ -6,7 +6,7 @@ use burn::tensor::{Device, FloatDType};
 
 use super::{NamedLoader, RunStep};
 use crate::{
-    batch::{BatchWriter, StepBatch},
+    batch::{BatchWriter, StepBatch, check_dims, enter_loader, leave_loader, number_of_loader},
     data::{Batches, EpochOffset, Loader},
     error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
@@ -27,6 +27,10 @@ pub(crate) struct StepCall {
 pub(crate) trait Fetcher<M> {
     /// Batches in an epoch; `None` if unknown.
     fn len(&self) -> Option<u64>;
+    /// Whether the loader shuffles.
+    fn shuffles(&self) -> bool;
+    /// Whether batches are made of a dataset by the thread that trains.
+    fn is_inline(&self) -> bool;
     /// Moves to a position.
     fn start(&mut self, from: EpochOffset) -> Result<()>;
     /// Opens the loader at that position, unless it is open.
@@ -129,6 +133,8 @@ struct LoaderFetcher<M, B> {
     /// A copy of the ready batch, while steps are guarded.
     kept: Option<Kept<B>>,
     in_order: bool,
+    /// The loader's number for `#[dims]`, from its first batch on.
+    number: Option<u64>,
 }
 
 impl<M, B: 'static> LoaderFetcher<M, B> {
@@ -144,6 +150,7 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             ready: None,
             kept: None,
             in_order: false,
+            number: None,
         }
     }
 
@@ -169,6 +176,14 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
 impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     fn len(&self) -> Option<u64> {
         self.loader.len().map(|len| len as u64)
+    }
+
+    fn shuffles(&self) -> bool {
+        self.loader.shuffles()
+    }
+
+    fn is_inline(&self) -> bool {
+        self.loader.is_inline()
     }
 
     fn start(&mut self, from: EpochOffset) -> Result<()> {
@@ -197,6 +212,16 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
             Some(dtype) => ready.map(|batch| batch.in_dtype(dtype)),
             None => ready,
         };
+        match (self.number, &self.ready) {
+            (Some(number), _) => enter_loader(number, false),
+            (None, Some(batch)) => {
+                check_dims(batch)?;
+                let number = number_of_loader();
+                self.number = Some(number);
+                enter_loader(number, true);
+            }
+            (None, None) => {}
+        }
         match (self.ready.is_some(), self.total) {
             (true, _) => self.next += 1,
             (false, Some(total)) if self.next < total => return Err(too_few(self.next, total)),
@@ -252,6 +277,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     }
 
     fn end(&mut self) {
+        leave_loader();
         self.start = None;
         self.ready = None;
         self.ahead = None;
@@ -281,6 +307,13 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
 
     fn forget(&mut self) {
         self.kept = None;
+    }
+}
+
+impl<M, B> Drop for LoaderFetcher<M, B> {
+    // An evaluation that fails does not end its loaders.
+    fn drop(&mut self) {
+        leave_loader();
     }
 }
 

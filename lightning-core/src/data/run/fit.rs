@@ -30,7 +30,8 @@ use crate::{
     note = "pass a loader with the batch type of `training_step`, two loaders as `(train, val)`, or \
             `&mut data_module`",
     note = "a data module is a struct and its impl, both with `#[data_module]`",
-    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait FitData<M> {
     /// The data with its type erased.
@@ -51,7 +52,8 @@ pub(crate) fn one_batch<'a, M: TrainingStep + 'a>(batch: M::TrainBatch) -> Box<d
 #[diagnostic::on_unimplemented(
     message = "this data module has no `train_dataloader`",
     label = "no data to train on",
-    note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[data_module]` impl"
+    note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the `#[data_module]` impl",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait HasTrainLoader {}
 

@@ -36,7 +36,8 @@ impl<B> std::fmt::Debug for NamedLoader<B> {
 #[diagnostic::on_unimplemented(
     message = "the loaders must have batches of type `{B}`",
     label = "found `{Self}`",
-    note = "pass a `DataLoader<{B}>`, or several in a `Vec` or an array"
+    note = "pass a `DataLoader<{B}>`, or several in a `Vec` or an array",
+    note = "C7 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Loaders<B, N = AnyNumber> {
     /// The loaders in the order they were given.
@@ -172,7 +173,8 @@ impl<B, L: Loaders<B, One>> OneLoader<B> for Has<L> {
     label = "found `{Self}`",
     note = "pass a loader with the batch type of `validation_step`, several in a `Vec` or an \
             array, or none: `fit(&mut model, train)`",
-    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`"
+    note = "wrap a loader type of your own: `DataLoader::from_loader(x)`",
+    note = "C6 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ValidationLoaders<M> {
     /// The loaders with the validation step.

@@ -8,7 +8,8 @@ use crate::{data::Has, error::Result, module::LightningImpl};
     message = "`{Self}` has no loaders",
     label = "no data to run on",
     note = "write `fn train_dataloader(&self) -> Result<DataLoader<B>>` in the \
-            `#[lightning_module]` impl, or pass the data here"
+            `#[lightning_module]` impl, or pass the data here",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ModuleLoaders: LightningImpl {
     /// `Has<loader>` or `NoLoader`.
@@ -48,7 +49,8 @@ pub trait ModuleLoaders: LightningImpl {
     label = "no data to run on",
     note = "write the loader in the `#[lightning_module]` impl: `train_dataloader` for `fit`, \
             `val_dataloader` for `validate`, `test_dataloader` for `test`, `predict_dataloader` \
-            for `predict`"
+            for `predict`",
+    note = "C5 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait HasOwnLoader {}
 

@@ -9,13 +9,13 @@ use crate::{
     module::{Optimizers, PredictStep, StepContext, TestStep, TrainingOutput, TrainingStep, ValidationStep},
 };
 
-/// Names `validation_step` in [`EvalData`](super::EvalData).
-#[doc(hidden)]
+/// Names `validation_step` in [`EvalData`](super::EvalData), and `validate` in
+/// [`EvalReport`](crate::trainer::EvalReport).
 #[derive(Clone, Copy, Debug)]
 pub enum Validation {}
 
-/// Names `test_step` in [`EvalData`](super::EvalData).
-#[doc(hidden)]
+/// Names `test_step` in [`EvalData`](super::EvalData), and `test` in
+/// [`EvalReport`](crate::trainer::EvalReport).
 #[derive(Clone, Copy, Debug)]
 pub enum Testing {}
 

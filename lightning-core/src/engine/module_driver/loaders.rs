@@ -36,7 +36,8 @@ fn device_of(loader: LoaderId, run: &RunState) -> Device {
 }
 
 fn info<M>(named: &NamedFetcher<M>) -> LoaderInfo {
-    LoaderInfo { name: named.name.clone(), len: named.fetcher.len() }
+    let NamedFetcher { name, fetcher } = named;
+    LoaderInfo { name: name.clone(), len: fetcher.len(), shuffles: fetcher.shuffles(), is_inline: fetcher.is_inline() }
 }
 
 impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {

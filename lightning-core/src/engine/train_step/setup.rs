@@ -32,6 +32,11 @@ pub(crate) fn configure(run: &mut RunState, driver: &dyn Driver, setups: Vec<Opt
     }
     run.train.optimizers = optimizers;
     check(run)?;
+    let max_epochs = run.settings.whole.length.max_epochs.map(|epochs| epochs as u64);
+    for optimizer in &run.train.optimizers {
+        let warning = optimizer.schedule().and_then(|schedule| schedule.check_length(optimizer.name(), max_epochs));
+        warning.into_iter().for_each(|text| run.console.warn(text));
+    }
     bind(run, driver)
 }
 

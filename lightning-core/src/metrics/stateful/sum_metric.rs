@@ -48,7 +48,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`Summed` needs a metric of sums, found `{Self}`",
     label = "expected an implementation of `SumMetric`",
-    note = "write `impl SumMetric<2> for …` with the number of sums, or implement `Metric` itself"
+    note = "write `impl SumMetric<2> for …` with the number of sums, or implement `Metric` itself",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait SumMetric<const N: usize>: Clone + Send + 'static {
     /// The input of one update. A tuple of tensors may be logged as a tuple of borrowed tensors.

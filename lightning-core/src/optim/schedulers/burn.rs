@@ -16,7 +16,7 @@ use burn::lr_scheduler::{
 };
 use serde_json::Value;
 
-use super::{IntoScheduler, LrScheduler, Unmonitored, checks::check_rate, state};
+use super::{IntoScheduler, LrScheduler, checks::check_rate, state};
 use crate::error::{Error, Result};
 
 macro_rules! burn_configs {
@@ -25,9 +25,7 @@ macro_rules! burn_configs {
             fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
                 from_config(self.into())
             }
-        }
-
-        impl Unmonitored for $config {})*
+        })*
     };
 }
 
@@ -41,8 +39,6 @@ burn_configs!(
     ComposedLrSchedulerConfig,
     SequentialLrSchedulerConfig,
 );
-
-impl Unmonitored for ConstantLr {}
 
 impl IntoScheduler for ConstantLr {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IntoScheduler, LrScheduler, Unmonitored,
+    IntoScheduler, LrScheduler,
     parts::{self, PartErrors},
     state,
 };
@@ -54,8 +54,6 @@ impl ChainedSchedule {
         self
     }
 }
-
-impl Unmonitored for ChainedSchedule {}
 
 impl IntoScheduler for ChainedSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

@@ -57,8 +57,7 @@ pub(super) fn scheduler<C: Curve>(mut curve: C, warmup: u64) -> Result<Box<dyn L
     Ok(Box::new(CurveScheduler { curve, step: 0 }))
 }
 
-/// Implements [`IntoScheduler`](super::IntoScheduler) and [`Unmonitored`](super::Unmonitored) for
-/// types that implement [`Curve`].
+/// Implements [`IntoScheduler`](super::IntoScheduler) for types that implement [`Curve`].
 ///
 /// A blanket implementation would show the private trait in the compiler's messages.
 macro_rules! into_scheduler {
@@ -71,9 +70,7 @@ macro_rules! into_scheduler {
             fn into_scheduler_after(self, warmup: u64) -> $crate::Result<Box<dyn $crate::optim::schedulers::LrScheduler>> {
                 $crate::optim::schedulers::curve::scheduler(self, warmup)
             }
-        }
-
-        impl $crate::optim::schedulers::Unmonitored for $settings {})*
+        })*
     };
 }
 
@@ -102,6 +99,10 @@ impl<C: Curve> LrScheduler for CurveScheduler<C> {
 
     fn momentum(&self) -> Option<f64> {
         self.curve.momentum(self.step)
+    }
+
+    fn steps(&self) -> Option<u64> {
+        self.curve.clone().length().map(|steps| steps.get())
     }
 
     fn state(&self) -> Value {

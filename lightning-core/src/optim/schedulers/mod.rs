@@ -48,6 +48,7 @@ mod cyclic;
 mod exponential;
 mod lambda;
 mod linear;
+mod monitored;
 mod noam;
 mod one_cycle;
 mod parts;
@@ -74,6 +75,8 @@ pub use cyclic::Cyclic;
 pub use exponential::ExponentialDecay;
 pub use lambda::LambdaRate;
 pub use linear::LinearDecay;
+#[doc(hidden)]
+pub use monitored::{RateOf, Scheduled};
 pub use noam::Noam;
 pub use one_cycle::OneCycle;
 pub use plateau::{ReduceLROnPlateau, ThresholdMode};
@@ -163,6 +166,12 @@ pub trait LrScheduler: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns the number of steps after which the schedule is meant to end; `None`, the default, if
+    /// it has no end.
+    fn steps(&self) -> Option<u64> {
+        None
+    }
+
     /// Returns the momentum, or first beta of Adam, if the schedule drives it.
     fn momentum(&self) -> Option<f64> {
         None
@@ -196,7 +205,8 @@ impl Clone for Box<dyn LrScheduler> {
 #[diagnostic::on_unimplemented(
     message = "a learning-rate schedule is required, found `{Self}`",
     label = "expected a schedule such as `Cosine::new(lr, steps)`",
-    note = "schedules are in `lightning_core::schedulers`; configurations of `burn::lr_scheduler` are also accepted"
+    note = "schedules are in `lightning_core::schedulers`; configurations of `burn::lr_scheduler` are also accepted",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait IntoScheduler: Sized {
     /// Checks the settings and makes the schedule.
@@ -232,19 +242,6 @@ pub trait IntoScheduler: Sized {
         Warmup::new(self, steps)
     }
 }
-
-/// A schedule that does not need a metric, so that `monitor` may be left out.
-///
-/// For a [`SequentialSchedule`], a [`ChainedSchedule`] and a boxed schedule this is checked at the
-/// start of `fit`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` needs a metric",
-    label = "`monitor` is missing",
-    note = "write `monitor = val_loss`; a custom schedule without a metric implements `Unmonitored`"
-)]
-pub trait Unmonitored: IntoScheduler {}
-
-impl Unmonitored for Box<dyn LrScheduler> {}
 
 impl IntoScheduler for Box<dyn LrScheduler> {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

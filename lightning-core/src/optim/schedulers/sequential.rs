@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IntoScheduler, LrScheduler, StepCount, Unmonitored,
+    IntoScheduler, LrScheduler, StepCount,
     parts::{self, PartErrors},
     state,
     steps::Steps,
@@ -55,8 +55,6 @@ impl SequentialSchedule {
         self
     }
 }
-
-impl Unmonitored for SequentialSchedule {}
 
 impl IntoScheduler for SequentialSchedule {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {

@@ -8,7 +8,8 @@ use crate::error::ConfigErrors;
 #[diagnostic::on_unimplemented(
     message = "a number of steps must be an integer, found `{Self}`",
     label = "expected an integer",
-    note = "write optimizer steps or epochs, depending on `interval`, as `u64`, `usize`, `u32`, `i64` or `i32`"
+    note = "write optimizer steps or epochs, depending on `interval`, as `u64`, `usize`, `u32`, `i64` or `i32`",
+    note = "C13 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait StepCount {
     /// Converts the number. A negative one is reported when the schedule is made.

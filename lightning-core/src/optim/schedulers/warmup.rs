@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{IntoScheduler, LrScheduler, StepCount, Unmonitored, parts::PartErrors, state, steps::Steps};
+use super::{IntoScheduler, LrScheduler, StepCount, parts::PartErrors, state, steps::Steps};
 use crate::{error::ConfigErrors, error::Result, metrics::Direction};
 
 /// A schedule with a linear warm-up in front, made by [`warmup`](IntoScheduler::warmup).
@@ -43,8 +43,6 @@ impl<S> Warmup<S> {
         problems.finish()
     }
 }
-
-impl<S: Unmonitored> Unmonitored for Warmup<S> {}
 
 impl<S: IntoScheduler> IntoScheduler for Warmup<S> {
     fn into_scheduler(self) -> Result<Box<dyn LrScheduler>> {
@@ -105,6 +103,10 @@ impl LrScheduler for WarmupScheduler {
 
     fn momentum(&self) -> Option<f64> {
         self.schedule.momentum()
+    }
+
+    fn steps(&self) -> Option<u64> {
+        self.schedule.steps().map(|steps| steps.saturating_add(self.steps))
     }
 
     fn state(&self) -> Value {

@@ -60,7 +60,7 @@ fn logs_of_wrong_forms() {
 "##,
         expect![[r#"
             unknown attribute `#[log]` on a method of a module
-            = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
+            = note: available attributes: `not_a_hook`, `training_step`, `manual_optimization`, `every`, `once` and `dims`
             = help: write `#[log]` above the `let` of the value to log
 
             duplicate `#[log]` on one `let`

@@ -83,7 +83,7 @@ fn alien_method_attributes() {
 "##,
         expect![[r#"
             unknown attribute `#[not_hook]` on a method of a module
-            = note: available attributes: `not_a_hook`, `training_step` and `manual_optimization`
+            = note: available attributes: `not_a_hook`, `training_step`, `manual_optimization`, `every`, `once` and `dims`
             = help: did you mean `#[not_a_hook]`?
 
             `training_step` must take `&mut self`, found `&self`

@@ -36,7 +36,7 @@ pub(super) const FIELD_ATTRS: &[&str] = &[
     "#[init(x(device))]", "#[init]", "#[init()]", "#[init = 3]", "#[inti(x)]", "#[init(a b)]", "#[hparam]", "#[hparam(default = 3)]",
     "#[hparam(default)]", "#[hparam(default = 3, default = 4)]", "#[hparam(3)]", "#[state]", "#[state(skip)]", "#[state(skip = 1)]", "#[state(skp)]",
     "#[buffer(x)]", "#[buffer]", "#[frozen]", "#[frozen(x)]", "#[optimizer(x)]", "#[precision(f32)]", "#[cfg(a)]", "#[cfg(b)]", "/// Doc.",
-    "#[batch(size)]", "#[batch(host)]", "#[batch(size, host)]", "#[batch]", "#[batch = 1]", "#[serde(rename = \"x\")]", "#[serde(flatten)]", "#[serde]", "#[log]",
+    "#[batch(size)]", "#[dims(batch, 2)]", "#[dims(self.x, 0)]", "#[dims(,)]", "#[batch(host)]", "#[batch(size, host)]", "#[batch]", "#[batch = 1]", "#[serde(rename = \"x\")]", "#[serde(flatten)]", "#[serde]", "#[log]",
 ];
 pub(super) const FIELDS: &[&str] =
     &["a", "b", "c", "r#type", "r#fn", "device", "hparams", "größe", "_x", "A", "training_step"];
@@ -49,7 +49,7 @@ pub(super) const TYPES: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const METHOD_ATTRS: &[&str] = &[
     "", "", "", "#[not_a_hook]", "#[not_hook]", "#[log]", "#[cfg(a)]", "#[cfg(b)] #[cfg(c)]", "#[training_step(optimizer = a)]", "#[manual_optimization]",
-    "#[hook]", "/// Doc.", "#[init]", "#[optimizer]", "pub", "#[inline]",
+    "#[every(5)]", "#[dims(-> batch, 10)]", "#[dims(2)]", "#[dims(->)]", "#[every(N, epochs)]", "#[once(0)]", "#[every]", "#[hook]", "/// Doc.", "#[init]", "#[optimizer]", "pub", "#[inline]",
 ];
 pub(super) const QUALIFIERS: &[&str] = &["", "", "", "", "async ", "const ", "unsafe ", "extern \"C\" ", "pub(crate) "];
 #[rustfmt::skip]
@@ -58,7 +58,7 @@ pub(super) const RECEIVERS: &[&str] = &[
 ];
 #[rustfmt::skip]
 pub(super) const PARAMS: &[&str] = &[
-    "batch", "batch", "_", "_batch", "mut batch", "(a, b)", "Pair { x, y }", "batch_idx", "_batch_idx", "dataloader_idx", "cx", "stage", "hparams", "device",
+    "batch", "batch", "#[dims(batch, 4)] x", "#[dims(0)] x", "#[dims] (a, b)", "_", "_batch", "mut batch", "(a, b)", "Pair { x, y }", "batch_idx", "_batch_idx", "dataloader_idx", "cx", "stage", "hparams", "device",
     "outputs", "ref x", "[a, ..]", "x @ Some(_)", "r#type", "3", "&x",
 ];
 #[rustfmt::skip]

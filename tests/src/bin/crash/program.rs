@@ -78,7 +78,7 @@ fn data(name: &str) -> Result<DataLoader<Rows>> {
 /// The callbacks and settings of a configuration.
 fn builder(name: &str, folder: &Path) -> TrainerBuilder<Net> {
     let best = || ModelCheckpoint::new(Net::VAL_LOSS).save_top_k(2).save_last(true).filename("best-{epoch}-{step}");
-    let latest = || ModelCheckpoint::latest().every_n_train_steps(4).filename("latest-{epoch}-{step}");
+    let latest = || ModelCheckpoint::latest().every(callbacks::Steps(4)).filename("latest-{epoch}-{step}");
     let builder = Net::trainer()
         .max_epochs(6)
         .accumulate_grad_batches(3)
@@ -95,20 +95,28 @@ fn builder(name: &str, folder: &Path) -> TrainerBuilder<Net> {
             .callback(ModelCheckpoint::new(Net::VAL_LOSS).filename("loss-{epoch}-{step}"))
             .callback(ModelCheckpoint::new(Net::VAL_ACC).save_top_k(2).filename("acc-{epoch}-{step}"))
             .callback(
-                ModelCheckpoint::new(Net::TRAIN_LOSS.step()).every_n_train_steps(3).filename("train-{epoch}-{step}"),
+                ModelCheckpoint::new(Net::TRAIN_LOSS.step())
+                    .every(callbacks::Steps(3))
+                    .filename("train-{epoch}-{step}"),
             )
             .callback(
-                ModelCheckpoint::latest().every_n_train_steps(3).save_last(true).filename("latest-{epoch}-{step}"),
+                ModelCheckpoint::latest().every(callbacks::Steps(3)).save_last(true).filename("latest-{epoch}-{step}"),
             )
             .callback(
-                ModelCheckpoint::latest().every_n_epochs(2).save_top_k(TopK::All).filename("every-{epoch}-{step}"),
+                ModelCheckpoint::latest()
+                    .every(callbacks::Epochs(2))
+                    .save_top_k(TopK::All)
+                    .filename("every-{epoch}-{step}"),
             ),
         "all" => builder
             .callback(
-                ModelCheckpoint::latest().every_n_train_steps(2).save_top_k(TopK::All).filename("every-{epoch}-{step}"),
+                ModelCheckpoint::latest()
+                    .every(callbacks::Steps(2))
+                    .save_top_k(TopK::All)
+                    .filename("every-{epoch}-{step}"),
             )
             .callback(
-                ModelCheckpoint::latest().every_n_train_steps(4).save_weights_only(true).filename("weights-{step}"),
+                ModelCheckpoint::latest().every(callbacks::Steps(4)).save_weights_only(true).filename("weights-{step}"),
             ),
         "stream-limit" => builder.limit_train_batches(11).val_check_interval(4).callback(best()).callback(latest()),
         "batches" => builder.check_val_every_n_epoch(None).callback(best()).callback(latest()),

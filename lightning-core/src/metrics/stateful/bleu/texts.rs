@@ -23,7 +23,8 @@ pub(in super::super) type Tokens = Vec<String>;
 #[diagnostic::on_unimplemented(
     message = "a text must be a string or a list of tokens, found `{Self}`",
     label = "expected a text",
-    note = "write a `String`, a `&str`, or tokens as a `Vec` of integers"
+    note = "write a `String`, a `&str`, or tokens as a `Vec` of integers",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Sentence {
     /// Splits the text into tokens.
@@ -71,7 +72,8 @@ impl<T: Sentence + ?Sized> Sentence for &T {
 #[diagnostic::on_unimplemented(
     message = "a reference must be a text or a list of texts, found `{Self}`",
     label = "expected a text, or a list of texts",
-    note = "write a `String`, a `&str`, tokens as a `Vec` of integers, or a `Vec` of these for several references"
+    note = "write a `String`, a `&str`, tokens as a `Vec` of integers, or a `Vec` of these for several references",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait References {
     /// Splits each reference into tokens.
@@ -155,7 +157,8 @@ where
 #[diagnostic::on_unimplemented(
     message = "a list of texts is required, found `{Self}`",
     label = "expected a list",
-    note = "write a `Vec`, a slice or an array with one entry for each candidate"
+    note = "write a `Vec`, a slice or an array with one entry for each candidate",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait List {
     /// The type of the entries.
@@ -201,7 +204,8 @@ impl<L: List + ?Sized> List for &L {
 #[diagnostic::on_unimplemented(
     message = "a pair of a candidate and its references is required, found `{Self}`",
     label = "expected a pair of texts",
-    note = "write tuples such as `(String, String)` or `(&str, Vec<String>)`"
+    note = "write tuples such as `(String, String)` or `(&str, Vec<String>)`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait TextPair {
     /// Splits the candidate and its references into tokens.

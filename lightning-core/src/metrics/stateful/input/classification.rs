@@ -91,7 +91,8 @@ impl<P: ClassPredictions, T: ClassTargets> MetricInput<Classification> for (P, T
     message = "predictions must be scores or labels, found `{Self}`",
     label = "expected scores or labels",
     note = "write scores as `Tensor<2>` [samples, classes], scores of the positive class as \
-            `Tensor<1>`, or labels as `Tensor<D, Int>`"
+            `Tensor<1>`, or labels as `Tensor<D, Int>`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ClassPredictions {
     #[doc(hidden)]
@@ -139,7 +140,8 @@ impl<T: ClassPredictions + ?Sized> ClassPredictions for &T {
 #[diagnostic::on_unimplemented(
     message = "targets must be an integer or boolean tensor, found `{Self}`",
     label = "expected class indices",
-    note = "write class indices as `Tensor<D, Int>`, or binary targets as `Tensor<D, Bool>`"
+    note = "write class indices as `Tensor<D, Int>`, or binary targets as `Tensor<D, Bool>`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ClassTargets {
     /// Returns the targets in one row.

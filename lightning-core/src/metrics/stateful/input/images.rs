@@ -35,7 +35,8 @@ impl<P: ImageValues, T: ImageValues> MetricInput<ImagePair> for (P, T) {
 #[diagnostic::on_unimplemented(
     message = "images must be a float tensor of rank 4, found `{Self}`",
     label = "expected images",
-    note = "write `Tensor<4>` [batch, channels, height, width]"
+    note = "write `Tensor<4>` [batch, channels, height, width]",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait ImageValues {
     /// Returns the images outside of any graph.

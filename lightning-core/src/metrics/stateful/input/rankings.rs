@@ -48,7 +48,8 @@ impl<Q: Queries, S: DocumentScores, R: Relevance> MetricInput<Rankings> for (Q, 
 #[diagnostic::on_unimplemented(
     message = "queries must be an integer tensor of rank 1, found `{Self}`",
     label = "expected the query of each document",
-    note = "write `Tensor<1, Int>` with the number of each document's query"
+    note = "write `Tensor<1, Int>` with the number of each document's query",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Queries {
     #[doc(hidden)]
@@ -71,7 +72,8 @@ impl<T: Queries + ?Sized> Queries for &T {
 #[diagnostic::on_unimplemented(
     message = "scores must be a float tensor of rank 1, found `{Self}`",
     label = "expected the score of each document",
-    note = "write `Tensor<1>`"
+    note = "write `Tensor<1>`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait DocumentScores {
     #[doc(hidden)]
@@ -94,7 +96,8 @@ impl<T: DocumentScores + ?Sized> DocumentScores for &T {
 #[diagnostic::on_unimplemented(
     message = "relevances must be a tensor of rank 1, found `{Self}`",
     label = "expected the relevance of each document",
-    note = "write `Tensor<1, Int>`, `Tensor<1, Bool>` or `Tensor<1>`"
+    note = "write `Tensor<1, Int>`, `Tensor<1, Bool>` or `Tensor<1>`",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait Relevance {
     #[doc(hidden)]

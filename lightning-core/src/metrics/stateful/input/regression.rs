@@ -41,7 +41,8 @@ impl<P: RealValues, T: RealValues> MetricInput<Regression> for (P, T) {
 #[diagnostic::on_unimplemented(
     message = "predictions and targets of a regression must be float tensors, found `{Self}`",
     label = "expected a float tensor",
-    note = "write `.float()` to convert an integer tensor; predictions and targets must have the same shape"
+    note = "write `.float()` to convert an integer tensor; predictions and targets must have the same shape",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait RealValues {
     /// Returns the values as `[samples, outputs]`, and the shape in the form given.

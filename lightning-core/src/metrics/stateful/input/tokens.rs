@@ -44,7 +44,8 @@ impl<L: TokenLogits, T: ClassTargets> MetricInput<TokenScores> for (L, T) {
 #[diagnostic::on_unimplemented(
     message = "logits must be a float tensor, found `{Self}`",
     label = "expected logits",
-    note = "write `Tensor<3>` [batch, sequence, vocabulary] or `Tensor<2>` [tokens, vocabulary]"
+    note = "write `Tensor<3>` [batch, sequence, vocabulary] or `Tensor<2>` [tokens, vocabulary]",
+    note = "C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait TokenLogits {
     /// Returns the logits as `[tokens, vocabulary]`.

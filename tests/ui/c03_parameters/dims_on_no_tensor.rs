@@ -1,0 +1,28 @@
+// mistakes: 2
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = 0.1)]
+struct Net {
+    #[init(LinearConfig::new(4, hidden).init(device))]
+    layer: Linear,
+    #[hparam(default = 8)]
+    hidden: usize,
+}
+
+#[lightning_module]
+impl Net {
+    fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+        self.layer.forward(batch).mean()
+    }
+
+    #[dims(-> 1)]
+    fn rate(&self, #[dims(n)] step: usize) -> f64 {
+        step as f64
+    }
+}
+
+fn main() {
+    let _ = Net::trainer();
+}
