@@ -35,6 +35,7 @@ mod raw_identifiers;
 mod renamed_crate;
 mod several_loaders;
 mod shadowed_names;
+mod shared_trainers;
 mod stateful_metrics;
 
 use burn::prelude::*;
