@@ -40,7 +40,7 @@ struct Scheduled {
     third: Linear,
     #[optimizer(
         SgdConfig::new(),
-        lr = Cosine::new(lr, cx.estimated_optimizer_steps()? / cx.batches_per_epoch().unwrap_or(1)),
+        lr = Cosine::new(lr, (cx.estimated_optimizer_steps()? / cx.batches_per_epoch().unwrap_or(1)).max(1)),
         interval = epoch
     )]
     #[init(LinearConfig::new(4, 4).init(device))]
