@@ -51,6 +51,7 @@ mod renamed_crate;
 mod several_loaders;
 mod shadowed_names;
 mod shared_state;
+mod shared_trainers;
 mod stateful_metrics;
 mod tensors_of_every_kind;
 mod trailing_commas;
