@@ -225,7 +225,7 @@ pub(crate) fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
             let error = diagnostics.finish();
             // As if it were there, so that its absence is reported once.
             item_struct.attrs.insert(0, syn::parse_quote!(#[optimizer(#args)]));
-            let module = lightning_module(TokenStream::new(), quote!(#item_struct));
+            let module = repaired_side(Owner::Module, Paths::default(), Item::Struct(item_struct));
             return quote!(#error #module);
         }
     }

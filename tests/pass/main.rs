@@ -52,6 +52,7 @@ mod renamed_crate;
 mod several_loaders;
 mod shadowed_names;
 mod shared_state;
+mod shared_trainers;
 mod stages_that_call;
 mod stateful_metrics;
 mod tensors_of_every_kind;

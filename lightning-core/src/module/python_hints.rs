@@ -11,7 +11,12 @@ macro_rules! python_hints {
     ($($trait:ident $method:ident($($argument:ident: $type:ident),*), $message:literal, $label:literal, $note:literal;)*) => {
         $(
             #[doc = concat!("The trait that `", stringify!($method), "` requires.")]
-            #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+            #[diagnostic::on_unimplemented(
+                message = $message,
+                label = $label,
+                note = $note,
+                note = "C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
+            )]
             pub trait $trait {
                 /// The return type.
                 type Value;
@@ -100,7 +105,12 @@ macro_rules! fields {
     ($($trait:ident, $message:literal, $label:literal, $note:literal;)*) => {
         $(
             /// A module with a field of this name. Implemented by the macro on the struct.
-            #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+            #[diagnostic::on_unimplemented(
+                message = $message,
+                label = $label,
+                note = $note,
+                note = "C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
+            )]
             pub trait $trait {
                 /// The field's type.
                 type Value;

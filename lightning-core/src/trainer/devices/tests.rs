@@ -18,6 +18,23 @@ fn no_device_is_an_error() {
 }
 
 #[test]
+fn the_cpu_is_noted_beside_a_better_device() {
+    let named = |name| Available { name, device: Device::default() };
+    let note = unused([named("cuda"), named("cpu")].into_iter()).unwrap();
+    assert_eq!(note, "the run uses the CPU, and this machine has a device for `accelerator(\"cuda\")`");
+    assert_eq!(unused([named("cpu")].into_iter()), None);
+    assert_eq!(unused(std::iter::empty()), None);
+}
+
+/// A build without the accelerator has said so before.
+#[test]
+fn only_devices_of_the_build_are_looked_for() {
+    check_present(Accelerator::Cpu, 0).unwrap();
+    #[cfg(not(feature = "cuda"))]
+    check_present(Accelerator::Cuda, 7).unwrap();
+}
+
+#[test]
 fn the_error_of_an_unsupported_type_names_the_devices_that_support_it() {
     let error = unsupported(&["cuda".to_owned(), "cpu".to_owned()], Precision::MixedBf16, &[]);
     assert_eq!(
