@@ -34,59 +34,76 @@ fn log_options() {
             unknown option `minimise` of `#[log]`
             = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
             = help: did you mean `minimize`?
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             duplicate option `prog_bar` of `#[log]`
             = help: remove one of the two
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown reduction `median`
             = help: write `reduce = mean`, `sum`, `min` or `max`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `name` must be a non-empty string, found `3`
             = help: write `name = "val/loss"`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown option `metrics` of `#[log]`
             = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
             = help: did you mean `metric`?
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             option `batch_size` needs a value
             = help: write `batch_size = …`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             options of `#[log]` must be named, found `4`
             = note: available options: `minimize`, `maximize`, `prog_bar`, `on_step`, `on_epoch`, `logger`, `reduce`, `name`, `batch_size`, `metric` and `per_stage`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `logger` must be `true` or `false`, found `3`
             = help: write `logger` or `logger = false`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             expected `,`
 
             `#[log]` takes its options in parentheses
             = help: write `#[log(…)]`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             option `metric` needs a value
             = help: write `metric = Accuracy::new()`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `minimize` and `maximize` are mutually exclusive
             = help: remove one of the two
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_step = false` leaves nothing to log
             = help: add `on_epoch`, or remove `on_step = false`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `name` must name one variable, found several
             = help: remove `name`: each variable is logged under its own name
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `reduce` cannot be combined with `metric`
             = note: a stateful metric computes the value of the epoch itself
             = help: remove one of the two
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `batch_size` cannot be combined with `metric`
             = note: a stateful metric counts its samples itself
             = help: remove `batch_size`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_epoch = false` leaves nothing to log
             = help: add `on_step`, or remove `on_epoch = false`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_step` is not available in `on_train_epoch_end`, which runs once per epoch
-            = help: remove `on_step`"#]],
+            = help: remove `on_step`
+            = note: C11 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -118,26 +135,32 @@ fn metric_conflicts() {
             duplicate metric constant `LOSS`
             = note: the first metric with this constant is logged in `training_step`
             = help: rename one of the two variables
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             metric `loss` must be logged from one variable, found two
             = note: it is first logged in `training_step`
             = help: write a different `name` for each variable
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             metric `loss` must be logged with the same options everywhere
             = note: it is first logged in `training_step`
             = note: the defaults differ: training logs each step (`on_step`), validation and test the epoch (`on_epoch`)
             = help: write the same `on_step` and `on_epoch` in both places, or rename one of the variables
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             metric `top` must be logged with the same options everywhere
             = note: it is first logged in `validation_step`
             = help: write the same options in both places, or rename one of the variables
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             metric `train_thing` must be logged with the same options everywhere
             = note: it is first logged in `shared`
             = help: write the same options in both places, or rename one of the variables
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             duplicate constant `ACC`
             = note: `#[log]` generates a constant of this name for the metric `acc`
-            = help: rename the constant or the logged variable"#]],
+            = help: rename the constant or the logged variable
+            = note: C10 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }

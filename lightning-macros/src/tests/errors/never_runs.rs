@@ -23,26 +23,32 @@ fn step_attributes_on_names_with_another_meaning() {
             `#[training_step]` must not be on a hook, found on `validation_step`
             = note: `validation_step` runs for each validation batch
             = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[training_step]` must not be on a hook, found on `on_train_epoch_end`
             = note: `on_train_epoch_end` runs after each training epoch, including its validation
             = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[training_step]` must not be on a hook, found on `init`
             = note: `init` runs once, to build the module, instead of `#[init(…)]` on its fields
             = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[training_step]` must not be on a hook, found on `train_dataloader`
             = note: `train_dataloader` runs when `fit` is given `()`, for the training batches
             = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[training_step]` must not be on a hook, found on `val_step`
             = note: the name is close to `validation_step`, which runs for each validation batch
             = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[training_step]` must not be on a hook, found on `optimizer_step`
             = note: `optimizer_step` is a hook of PyTorch Lightning
-            = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook"#]],
+            = help: rename the step, for example to `critic_step`, or remove `#[training_step]` to write the hook
+            = note: C12 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -57,14 +63,17 @@ fn macro_calls() {
             `#[lightning_module]` cannot look into a macro call, found `print_hooks!`
             = note: a hook that the macro writes would never run
             = help: write its hooks out; a call that writes none can be in an `impl` without `#[lightning_module]`
+            = note: C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[lightning_module]` cannot look into a macro call, found `own::hooks!`
             = note: a hook that the macro writes would never run
             = help: write its hooks out; a call that writes none can be in an `impl` without `#[lightning_module]`
+            = note: C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[data_module]` cannot look into a macro call, found `loaders!`
             = note: a hook that the macro writes would never run
-            = help: write its hooks out; a call that writes none can be in an `impl` without `#[data_module]`"#]],
+            = help: write its hooks out; a call that writes none can be in an `impl` without `#[data_module]`
+            = note: C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -78,13 +87,16 @@ fn attributes_that_contradict_a_role() {
         expect![[r#"
             duplicate attribute `#[frozen]`
             = help: remove one of the two
+            = note: C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[module]` must not be on a field of a `#[lightning_module]` struct
             = note: the role of a field says whether it is part of the model
             = help: remove it, or write `#[state(skip)]` for a field that is not part of the model
+            = note: C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `#[module]` must not be on a field of a `#[lightning_module]` struct
             = note: the role of a field says whether it is part of the model
-            = help: remove it, or write `#[state(skip)]` for a field that is not part of the model"#]],
+            = help: remove it, or write `#[state(skip)]` for a field that is not part of the model
+            = note: C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }

@@ -20,22 +20,27 @@ fn wrong_receivers() {
             `training_step` must take `&self`, found `&mut self`
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
             = help: write `&self`, and change fields in a hook such as `on_train_batch_end`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `validation_step` must take `&self`, found no receiver
             = note: expected `fn validation_step(&self, batch: B)`
             = help: write `&self`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_fit_start` must take `&mut self`, found `self`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: write `&mut self`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_fit_end` must take `&mut self`, found `&self`
             = note: expected `fn on_fit_end(&mut self, cx: &mut HookContext)`
             = help: write `&mut self`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `init` must not take `self`, found `&self`
             = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
-            = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name"#]],
+            = help: remove the receiver, or mark the method `#[not_a_hook]` to keep the name
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -53,22 +58,27 @@ fn qualifiers() {
             `training_step` must not be `async`
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
             = help: remove `async`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_fit_start` must not be `const`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove `const`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_fit_start` must not be `unsafe`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove `unsafe`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_fit_start` must not be `extern`
             = note: expected `fn on_fit_start(&mut self, cx: &mut HookContext)`
             = help: remove `extern`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `test_step` must not be generic
             = note: expected `fn test_step(&self, batch: B)`
-            = help: write concrete types, such as `batch: Tensor<2>`"#]],
+            = help: write concrete types, such as `batch: Tensor<2>`
+            = note: C2 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -90,41 +100,51 @@ fn wrong_parameters() {
             unknown parameter `batch_index` of `training_step`
             = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
             = help: did you mean `batch_idx`?
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown parameter `optimizers` of `training_step`
             = note: available parameters: the batch, then any of `batch_idx: usize`, `dataloader_idx: usize`, `cx: &StepContext`
             = help: write `#[manual_optimization]` above it, and `&mut self` and `optimizers: &mut Optimizers<Self>`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown parameter `outputs` of `on_train_epoch_end`
             = note: available parameters, recognized by name: `cx: &mut HookContext`
             = help: remove `outputs`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_train_batch_start` must take `batch` by shared reference, found `B`
             = note: expected `fn on_train_batch_start(&mut self, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_test_batch_end` must take `batch` by shared reference, found `&mut B`
             = note: expected `fn on_test_batch_end(&mut self, batch: &B, batch_idx: usize, dataloader_idx: usize, cx: &mut HookContext)`
             = help: write `&B`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `on_train_batch_end` must take `outputs` by shared reference, found `T`
             = note: expected `fn on_train_batch_end(&mut self, outputs: &T, batch: &B, batch_idx: usize, cx: &mut HookContext)`
             = help: write `&T`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             duplicate parameter `cx` of `on_train_batch_end`
             = help: remove one of the two
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown parameter `(a, b)` of `on_train_batch_end`
             = note: available parameters, recognized by name: `outputs: &T`, `batch: &B`, `batch_idx: usize`, `cx: &mut HookContext`
             = help: remove `(a, b)`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown parameter `stage` of `prepare_data`
             = note: `prepare_data` takes no parameters
             = help: remove `stage`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             missing parameter `device` of `init`
             = note: expected `fn init(hparams: &NetHparams, device: &Device) -> Self`
-            = help: add `device: &Device`"#]],
+            = help: add `device: &Device`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -143,15 +163,19 @@ fn wrong_batches() {
             `training_step` must take a batch, found none
             = note: expected `fn training_step(&self, batch: B) -> Tensor<1>`
             = help: add `batch: B`, where `B` is the batch type of the loader
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `validation_step` must take the batch by value, found `&B`
             = help: write `B`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             the batch of `test_step` must have a concrete type, found `impl Batch`
             = help: write the name of a type that implements `Batch`, such as `Tensor<2>`
+            = note: C3 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `predict_step` must return a concrete type, found `impl Iterator<Item = f32>`
-            = help: write the name of a type, such as `Vec<Tensor<1>>`"#]],
+            = help: write the name of a type, such as `Vec<Tensor<1>>`
+            = note: C4 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
 
@@ -169,17 +193,21 @@ fn old_tensors() {
             `Tensor` has no backend parameter, found `Tensor<B, 2>`
             = note: Burn 0.22 removed the backend parameter
             = help: write `Tensor<2>`
+            = note: C18 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `Tensor` has no backend parameter, found `Tensor<B, 3, Int>`
             = note: Burn 0.22 removed the backend parameter
             = help: write `Tensor<3, Int>`
+            = note: C18 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `Tensor` has no backend parameter, found `Tensor<B, 2>`
             = note: Burn 0.22 removed the backend parameter
             = help: write `Tensor<2>`
+            = note: C18 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             `Tensor` has no backend parameter, found `Tensor<B, 4>`
             = note: Burn 0.22 removed the backend parameter
-            = help: write `Tensor<4>`"#]],
+            = help: write `Tensor<4>`
+            = note: C18 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"#]],
     );
 }
