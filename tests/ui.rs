@@ -61,7 +61,6 @@ const COVERED: &[(&str, &str)] = &[
     ("check_hparam_generics", "c14_fields"),
     ("check_hparam_serde", "c14_fields"),
     ("check_one_size", "c16_batch_size"),
-    ("check_variant_sizes", "c16_batch_size"),
     ("check_field_dims", "c16_batch_size"),
     ("check_rank", "c16_batch_size"),
     ("check_lifetimes", "c16_batch_size"),

@@ -156,7 +156,7 @@ fn batch() {
         #[derive(Batch)]
         struct Pairs<T>(#[batch(size)] T, #[batch(host)] Vec<String>);
         #[derive(Batch)]
-        enum Mixed { Labelled { images: Tensor<4>, #[batch(host)] names: Vec<String> }, Plain(Tensor<4>), End(#[batch(size)] usize) }
+        enum Mixed { Labelled { images: Tensor<4>, #[batch(host)] names: Vec<String> }, Plain(Tensor<4>), End }
         "#,
     ));
 }

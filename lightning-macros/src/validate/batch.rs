@@ -1,16 +1,12 @@
 //! `#[derive(Batch)]`.
 
 use super::{check_tensors, dims::check_field_dims};
-use crate::{
-    diagnostics::Diagnostics,
-    model::{BatchModel, Members},
-};
+use crate::{diagnostics::Diagnostics, model::BatchModel};
 
 /// Runs every check.
 pub(crate) fn validate_batch(model: &BatchModel, diagnostics: &Diagnostics) {
     diagnostics.on_page(16, || {
         check_one_size(model, diagnostics);
-        check_variant_sizes(model, diagnostics);
         check_lifetimes(model, diagnostics);
         check_field_dims(model, diagnostics);
     });
@@ -26,24 +22,6 @@ fn check_one_size(model: &BatchModel, diagnostics: &Diagnostics) {
                 .help("keep it only on the field that defines the batch size")
                 .emit();
         }
-    }
-}
-
-/// `enum Images { Digits(Tensor<3>), End }`: the batch size of `End` would be unknown, and means
-/// over an epoch would be wrong.
-fn check_variant_sizes(model: &BatchModel, diagnostics: &Diagnostics) {
-    let has_size = |members: &Members| members.fields.iter().any(|field| field.size.is_some() || !field.host);
-    if !model.variants.iter().any(has_size) {
-        // The whole enum has no size, which the generated code reports.
-        return;
-    }
-    for members in model.variants.iter().filter(|members| !has_size(members)) {
-        let Some(variant) = &members.variant else { continue };
-        diagnostics
-            .error(variant, format!("each variant of a batch must have a size, found none in `{variant}`"))
-            .note("a mean over an epoch is weighted by the number of samples")
-            .help(format!("add a tensor, or a number of samples: `{variant}(#[batch(size)] usize)`"))
-            .emit();
     }
 }
 

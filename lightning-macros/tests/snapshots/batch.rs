@@ -206,7 +206,7 @@ const _: () = {
     use ::lightning_core::__private::{self as __p, NotBatch as _, NotTensor as _};
     #[automatically_derived]
     impl __p::Batch for Mixed {
-        const SIZED: bool = true;
+        const SIZED: bool = <Tensor<4> as __p::Batch>::SIZED;
         fn batch_size(&self) -> __p::Option<usize> {
             match self {
                 Self::Labelled {
@@ -222,9 +222,7 @@ const _: () = {
                         <Tensor<4> as __p::Batch>::batch_size(__lightning_0),
                     ])
                 }
-                Self::End { 0: __lightning_0 } => {
-                    __p::Option::Some(__p::BatchLen::batch_len(__lightning_0))
-                }
+                Self::End {} => __p::first_size([]),
             }
         }
         fn to_device(self, device: &__p::Device) -> Self {
@@ -245,11 +243,7 @@ const _: () = {
                         0: <Tensor<4> as __p::Batch>::to_device(__lightning_0, device),
                     }
                 }
-                Self::End { 0: __lightning_0 } => {
-                    Self::End {
-                        0: <usize as __p::Batch>::to_device(__lightning_0, device),
-                    }
-                }
+                Self::End {} => Self::End {},
             }
         }
         fn cast(self, dtype: __p::FloatDType) -> Self {
@@ -270,11 +264,7 @@ const _: () = {
                         0: <Tensor<4> as __p::Batch>::cast(__lightning_0, dtype),
                     }
                 }
-                Self::End { 0: __lightning_0 } => {
-                    Self::End {
-                        0: <usize as __p::Batch>::cast(__lightning_0, dtype),
-                    }
-                }
+                Self::End {} => Self::End {},
             }
         }
         fn stage(self, device: &__p::Device) -> Self {
@@ -295,11 +285,7 @@ const _: () = {
                         0: <Tensor<4> as __p::Batch>::stage(__lightning_0, device),
                     }
                 }
-                Self::End { 0: __lightning_0 } => {
-                    Self::End {
-                        0: <usize as __p::Batch>::stage(__lightning_0, device),
-                    }
-                }
+                Self::End {} => Self::End {},
             }
         }
         fn save_batch(&self, name: &str, out: &mut __p::BatchWriter) {
@@ -332,14 +318,8 @@ const _: () = {
                         out,
                     );
                 }
-                Self::End { 0: __lightning_0 } => {
+                Self::End {} => {
                     out.variant(name, "End");
-                    out.size_is_declared();
-                    <usize as __p::Batch>::save_batch(
-                        __lightning_0,
-                        &__p::part(name, "0"),
-                        out,
-                    );
                 }
             }
         }
@@ -364,14 +344,7 @@ const _: () = {
                         > as __p::Batch>::load_batch(&__p::part(name, "0"), from)?,
                     })
                 }
-                "End" => {
-                    __p::Result::Ok(Self::End {
-                        0: <usize as __p::Batch>::load_batch(
-                            &__p::part(name, "0"),
-                            from,
-                        )?,
-                    })
-                }
+                "End" => __p::Result::Ok(Self::End {}),
                 _ => __p::Result::Err(from.refuse::<Self>(name)),
             }
         }
