@@ -1,5 +1,6 @@
 //! A public module with a hyperparameter of a private type, and one that predicts a type of its own.
 #![deny(warnings)]
+#![allow(unreachable_pub, reason = "a public module is the subject")]
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::prelude::*;
