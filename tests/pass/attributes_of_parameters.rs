@@ -22,7 +22,7 @@ impl Net {
         let _ = cx.batch_idx();
     }
     fn on_train_epoch_end(&mut self, #[allow(unused_variables)] cx: &mut HookContext) {}
-    #[cfg(all())]
+    #[cfg(not(any()))]
     fn on_fit_end(&mut self, cx: &mut HookContext) {
         let _ = cx.current_epoch();
     }

@@ -37,7 +37,7 @@ struct Net {
     neck: Linear,
     #[init((0..2).map(|tail: usize| LinearConfig::new(5, tail.max(sizes::tail())).init(device)).collect::<Vec<_>>())]
     branches: Vec<Linear>,
-    #[init(LinearConfig::new(3, Some(7).map(activation).unwrap_or(activation(2))).init(device))]
+    #[init(LinearConfig::new(3, [7].map(activation)[0]).init(device))]
     body: Linear,
     #[init(LinearConfig::new(7, 2).init(device))]
     tail: Linear,

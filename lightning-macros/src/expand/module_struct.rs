@@ -137,10 +137,12 @@ fn expand_bounds(model: &StructModel) -> TokenStream {
     let data = bounds.data_fields.iter().map(|ty| assert("assert_data_field", ty));
     quote! {
         impl #impl_generics #p::DeclaredModule for #name #ty_generics #closed {}
+        #[allow(clippy::multiple_bound_locations)]
         fn bounds #impl_generics () #where_clause {
             #(#params)*
         }
         // The bounds of the parameters are reported above.
+        #[allow(clippy::multiple_bound_locations)]
         fn fields #impl_generics () #closed {
             #(#modules)* #(#data)*
         }

@@ -61,6 +61,7 @@ pub(super) fn expand_built(model: &StructModel) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let path = respan(quote!(#p::built::<#name #ty_generics>), name.span());
     quote! {
+        #[allow(clippy::multiple_bound_locations)]
         fn built #impl_generics () #where_clause {
             #path()
         }

@@ -1,7 +1,7 @@
 //! The bounds of a generic module: those that its fields need of its type parameters.
 
 use syn::{
-    GenericArgument, GenericParam, Generics, Ident, PathArguments, Type, TypeParamBound, WherePredicate, parse_quote,
+    GenericArgument, Generics, Ident, PathArguments, Type, TypeParamBound, WherePredicate, parse_quote,
     punctuated::Punctuated, visit::Visit,
 };
 
@@ -82,6 +82,9 @@ pub(crate) fn drop_known_bounds(generics: &mut Generics, params: &[&Ident]) {
             unknown(&mut predicate.bounds);
         }
     }
+    let predicates = std::mem::take(&mut clause.predicates);
+    let is_empty = |predicate: &WherePredicate| matches!(predicate, WherePredicate::Type(ty) if ty.bounds.is_empty());
+    clause.predicates = predicates.into_iter().filter(|predicate| !is_empty(predicate)).collect();
 }
 
 fn is_known(bound: &TypeParamBound) -> bool {
@@ -97,11 +100,7 @@ fn is_known(bound: &TypeParamBound) -> bool {
 
 /// The type parameters.
 fn type_params(generics: &Generics) -> Vec<&Ident> {
-    let of_type = |param| match param {
-        &GenericParam::Type(ref param) => Some(&param.ident),
-        _ => None,
-    };
-    generics.params.iter().filter_map(of_type).collect()
+    generics.type_params().map(|param| &param.ident).collect()
 }
 
 /// Adds `Net<M>: P::DeclaredModule`, if there are type parameters.

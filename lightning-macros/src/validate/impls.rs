@@ -14,8 +14,11 @@ use crate::{
     text::text_of,
 };
 
+/// Reports all violations of one rule.
+type Check = fn(&ImplModel, &Diagnostics);
+
 /// The checks, which are independent of each other, with their pages of `lightning_core::mistakes`.
-const CHECKS: &[(u8, fn(&ImplModel, &Diagnostics))] = &[
+const CHECKS: &[(u8, Check)] = &[
     (1, names::check_names),
     (2, receivers::check_receivers),
     (2, receivers::check_qualifiers),

@@ -5,8 +5,11 @@ use syn::{Fields, ItemStruct};
 use super::{burn_attrs, check_tensors, hparams, optimizers, overlaps, roles};
 use crate::{diagnostics::Diagnostics, hooks::Owner, model::StructModel, paths::plain};
 
+/// Reports all violations of one rule.
+type Check = fn(&StructModel, &Diagnostics);
+
 /// The checks, which are independent of each other, with their pages of `lightning_core::mistakes`.
-const CHECKS: &[(u8, fn(&StructModel, &Diagnostics))] = &[
+const CHECKS: &[(u8, Check)] = &[
     (14, check_repeated_fields),
     (14, roles::check_one_role),
     (14, roles::check_every_role),
