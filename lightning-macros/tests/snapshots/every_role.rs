@@ -66,7 +66,6 @@ const _: () = {
     #[automatically_derived]
     impl<E: Encode, const K: usize> __p::LightningStruct for Moco<E, K>
     where
-        E:,
         Moco<E, K>: crate::lightning::__private::DeclaredModule,
     {
         type Hparams = MocoHparams;
@@ -153,12 +152,14 @@ const _: () = {
         E: Clone,
         E: __p::Module + __p::ModuleDisplay + 'static,
     {}
+    #[allow(clippy::multiple_bound_locations)]
     fn bounds<E: Encode, const K: usize>()
     where
         E: Clone,
     {
         __p::assert_module_param::<E>();
     }
+    #[allow(clippy::multiple_bound_locations)]
     fn fields<E: Encode, const K: usize>()
     where
         E: Clone,
