@@ -27,6 +27,7 @@ pub(crate) const HARMLESS: &[(&str, &str, &str)] = &[
     ("digits", "output of test_step: impl Send", "`()` is `Send`, and any value may be handed on"),
     ("any", "output of validation_step: *, and no body", "any value may be handed on, or by nobody taken"),
     ("any", "output of test_step: *, and no body", "any value may be handed on, or by nobody taken"),
+    ("every_hook", "output of test_step: impl Send", "any value may be handed on, or by nobody taken"),
     ("any", "output of predict_step: *, and no body", "a prediction is of any type that can be kept"),
     ("any", "output of on_*: (), and no body", "a hook need not be able to fail"),
     ("any", "output of on_*: none, and no body", "a hook need not be able to fail"),
@@ -73,7 +74,18 @@ pub(crate) const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("any", "output of *: none", "rustc underlines the value that the body still returns"),
     ("every_hook", "output of validation_step: impl Send", "rustc underlines the `Ok` whose error nobody names"),
     ("every_hook", "output of validation_step: Result<Result<()>>", "rustc underlines the `()` in `Ok`"),
+    ("every_hook", "output of validation_step: Result<Option<()>>", "rustc underlines the `()` in `Ok`"),
     ("any", "output of predict_step: Result<*", "rustc underlines the value that the body returns inside of `Ok`"),
+    (
+        "every_hook",
+        "output of validation_step: *, and no body",
+        "without its call of `shared` no `val_loss` is logged: reported at the key that is monitored",
+    ),
+    (
+        "every_hook",
+        "output of test_step: *, and no body",
+        "without its call of `shared` no `test_loss` is logged: reported at the key that is read",
+    ),
     (
         "every_hook",
         "output of test_dataloader: Vec<Vec<Pair>>, and no body",
