@@ -22,8 +22,9 @@ pub use serde::{self, Deserialize, Serialize};
 
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
-    __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced_data_hooks as misplaced_data_hooks,
-    __misplaced_hooks as misplaced_hooks, __module_methods as module_methods,
+    __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
+    __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
+    __module_methods as module_methods,
 };
 pub use crate::{
     batch::{

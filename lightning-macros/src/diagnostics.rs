@@ -15,10 +15,20 @@ pub(crate) struct Diagnostics {
     errors: RefCell<Vec<Error>>,
     /// The page of `lightning_core::mistakes` on what is read or checked now.
     page: Cell<u8>,
+    /// Whether rustc has reported the item.
+    unreported: bool,
     finished: Cell<bool>,
 }
 
 impl Diagnostics {
+    /// Collects the mistakes of an item with a syntax error, which rustc has reported: there is one,
+    /// and no other is reported.
+    pub(crate) fn unreported() -> Self {
+        let mut diagnostics = Self::default();
+        diagnostics.unreported = true;
+        diagnostics
+    }
+
     /// Starts a report that underlines `tokens`; [`Report::emit`] adds it.
     pub(crate) fn error(&self, tokens: impl ToTokens, headline: impl Into<String>) -> Report<'_> {
         Report { diagnostics: self, tokens: tokens.to_token_stream(), message: headline.into() }
@@ -44,14 +54,18 @@ impl Diagnostics {
 
     /// Whether there is no error so far.
     pub(crate) fn is_empty(&self) -> bool {
-        self.errors.borrow().is_empty()
+        !self.unreported && self.errors.borrow().is_empty()
     }
 
     /// The `compile_error!`s; `None` without errors.
     pub(crate) fn finish(self) -> Option<TokenStream> {
         self.finished.set(true);
         let errors = self.errors.take();
-        if errors.is_empty() { None } else { Some(errors.iter().map(Error::to_compile_error).collect()) }
+        if self.unreported || errors.is_empty() {
+            None
+        } else {
+            Some(errors.iter().map(Error::to_compile_error).collect())
+        }
     }
 }
 

@@ -33,19 +33,12 @@ pub(crate) fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// `#[derive(Batch)]`
 pub(crate) fn derive_batch(input: TokenStream) -> TokenStream {
-    let diagnostics = Diagnostics::default();
-    let input: DeriveInput = match syn::parse2(input.clone()) {
-        Ok(input) => input,
-        Err(error) => {
-            let Some(Item::Struct(item)) = repair(input) else {
-                diagnostics.syntax(error);
-                return diagnostics.finish().unwrap_or_default();
-            };
-            // Drops the errors, as in `repaired_side`.
-            let expansion = fall_back_batch(&BatchModel::new(item.into(), &diagnostics));
-            diagnostics.finish();
-            return expansion;
-        }
+    let (input, diagnostics) = match syn::parse2::<DeriveInput>(input.clone()) {
+        Ok(input) => (input, Diagnostics::default()),
+        Err(error) => match repair(input) {
+            Some(Item::Struct(item)) => (item.into(), Diagnostics::unreported()),
+            _ => return error.to_compile_error(),
+        },
     };
     let model = diagnostics.on_page(16, || BatchModel::new(input, &diagnostics));
     validate_batch(&model, &diagnostics);
@@ -83,24 +76,9 @@ fn item_side(owner: Owner, paths: Paths, item: Item, diagnostics: &Diagnostics) 
 /// The names and types of an item with a syntax error. What else is wrong with it is reported when
 /// the error is mended.
 fn repaired_side(owner: Owner, paths: Paths, item: Item) -> TokenStream {
-    let unreported = Diagnostics::default();
-    let expansion = match item {
-        Item::Struct(item) if check_struct_shape(owner, &item, &unreported) => {
-            let model = StructModel::new(owner, paths, item, &unreported);
-            validate_struct(&model, &unreported);
-            fall_back_struct(model)
-        }
-        Item::Impl(mut item) if check_impl_item(owner, &item, &unreported) => {
-            check_impl_attributes(&mut item.attrs, &unreported);
-            let model = ImplModel::new(owner, paths, item, &unreported);
-            validate_impl(&model, &unreported);
-            fall_back_impl(&model)
-        }
-        other => fall_back_item(other),
-    };
-    // Drops the errors.
-    unreported.finish();
-    expansion
+    let unreported = Diagnostics::unreported();
+    let expansion = item_side(owner, paths, item, &unreported);
+    finish(unreported, expansion)
 }
 
 fn struct_side(owner: Owner, paths: Paths, mut item: ItemStruct, diagnostics: &Diagnostics) -> TokenStream {

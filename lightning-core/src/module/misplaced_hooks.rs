@@ -23,7 +23,7 @@ pub struct Absent(());
 #[diagnostic::on_unimplemented(
     message = "a hook must be in the `#[lightning_module]` impl, found `{Self}` in another impl",
     label = "the trainer calls the hooks of this impl only",
-    note = "move the method to this impl, or give it a name that is no hook",
+    note = "move the method to this impl, or give it another name",
     note = "C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InNoOtherImpl {}
@@ -38,7 +38,7 @@ pub fn in_no_other_impl<H: InNoOtherImpl>(_hook: H) {}
 #[diagnostic::on_unimplemented(
     message = "a hook must be in the `#[data_module]` impl, found `{Self}` in another impl",
     label = "the trainer calls the hooks of this impl only",
-    note = "move the method to this impl, or give it a name that is no hook",
+    note = "move the method to this impl, or give it another name",
     note = "C19 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
 )]
 pub trait InNoOtherDataImpl {}
@@ -52,8 +52,8 @@ pub fn in_no_other_data_impl<H: InNoOtherDataImpl>(_hook: H) {}
 /// Accepts a hook that the attributed impl has.
 pub fn written<H>(_hook: H) {}
 
-macro_rules! define_names {
-    ($($name:ident)*) => {
+macro_rules! define {
+    ($($name:ident)*; data: $($data:ident)*) => {
         /// A constant with the name of each hook, for every type.
         #[allow(non_upper_case_globals, reason = "they have the names of methods")]
         pub trait HookNames {
@@ -62,16 +62,22 @@ macro_rules! define_names {
                 const $name: Absent = Absent(());
             )*
         }
+
+        impl<M> HookNames for M {}
+
+        /// [`in_no_other_impl`] under the name of each hook of a module.
+        pub mod checks {
+            $(pub use super::in_no_other_impl as $name;)*
+        }
+
+        /// [`in_no_other_data_impl`] under the name of each hook of a data module.
+        pub mod data_checks {
+            $(pub use super::in_no_other_data_impl as $data;)*
+        }
     };
 }
 
-macro_rules! rename {
-    ($function:ident: $($name:ident)*) => {
-        $(pub use super::$function as $name;)*
-    };
-}
-
-define_names! {
+define! {
     prepare_data setup teardown configure_optimizers training_step validation_step test_step
     predict_step train_dataloader val_dataloader test_dataloader predict_dataloader on_fit_start
     on_fit_end on_train_start on_train_end on_train_epoch_start on_train_epoch_end
@@ -81,130 +87,68 @@ define_names! {
     on_validation_batch_end on_test_start on_test_end on_test_epoch_start on_test_epoch_end
     on_test_batch_start on_test_batch_end on_predict_start on_predict_end on_predict_epoch_start
     on_predict_epoch_end on_predict_batch_start on_predict_batch_end on_save_checkpoint
-    on_load_checkpoint
+    on_load_checkpoint;
+    data:
+    prepare_data setup teardown train_dataloader val_dataloader test_dataloader predict_dataloader
 }
 
-impl<M> HookNames for M {}
-
-/// [`in_no_other_impl`] under the name of each hook of a module.
-pub mod checks {
-    rename! {
-        in_no_other_impl:
-        prepare_data setup teardown configure_optimizers training_step validation_step test_step
-        predict_step train_dataloader val_dataloader test_dataloader predict_dataloader on_fit_start
-        on_fit_end on_train_start on_train_end on_train_epoch_start on_train_epoch_end
-        on_train_batch_start on_train_batch_end on_before_zero_grad on_before_backward
-        on_after_backward on_before_optimizer_step configure_gradient_clipping on_validation_start
-        on_validation_end on_validation_epoch_start on_validation_epoch_end
-        on_validation_batch_start on_validation_batch_end on_test_start on_test_end
-        on_test_epoch_start on_test_epoch_end on_test_batch_start on_test_batch_end on_predict_start
-        on_predict_end on_predict_epoch_start on_predict_epoch_end on_predict_batch_start
-        on_predict_batch_end on_save_checkpoint on_load_checkpoint
-    }
-}
-
-/// [`in_no_other_data_impl`] under the name of each hook of a data module.
-pub mod data_checks {
-    rename! {
-        in_no_other_data_impl:
-        prepare_data setup teardown train_dataloader val_dataloader test_dataloader
-        predict_dataloader
-    }
-}
-
-/// Reports hooks of a module in other impls; `written` are those of the attributed one.
+/// Asks that no other impl of a type has one of the hooks, each with the function of its name in
+/// `checks`; `written` are those of the attributed impl.
 ///
 /// The check is in a module of its own because there the traits of the program are not in scope: a
 /// trait may have a method with the name of a hook, which would be ambiguous with the constant.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __misplaced_hooks {
-    ($type:ty[$($params:tt)*][$($names:tt)*] $($written:ident)*) => {
+macro_rules! __misplaced {
+    ($checks:ident, $type:ty, [$($params:tt)*] [$($names:tt)*] [$($written:ident)*] $($hook:ident)*) => {
         mod __lightning_misplaced {
-            use $crate::__private::{HookNames as _, Probed, checks::*};
+            use $crate::__private::{HookNames as _, Probed, $checks::*};
             // These have priority over the functions of `checks`.
             $(use $crate::__private::written as $written;)*
             pub(super) struct Of<$($params)*>;
             impl<$($params)*> Of<$($names)*> {
                 fn check() {
-                    prepare_data(<<Self as Probed>::Type>::prepare_data);
-                    setup(<<Self as Probed>::Type>::setup);
-                    teardown(<<Self as Probed>::Type>::teardown);
-                    configure_optimizers(<<Self as Probed>::Type>::configure_optimizers);
-                    training_step(<<Self as Probed>::Type>::training_step);
-                    validation_step(<<Self as Probed>::Type>::validation_step);
-                    test_step(<<Self as Probed>::Type>::test_step);
-                    predict_step(<<Self as Probed>::Type>::predict_step);
-                    train_dataloader(<<Self as Probed>::Type>::train_dataloader);
-                    val_dataloader(<<Self as Probed>::Type>::val_dataloader);
-                    test_dataloader(<<Self as Probed>::Type>::test_dataloader);
-                    predict_dataloader(<<Self as Probed>::Type>::predict_dataloader);
-                    on_fit_start(<<Self as Probed>::Type>::on_fit_start);
-                    on_fit_end(<<Self as Probed>::Type>::on_fit_end);
-                    on_train_start(<<Self as Probed>::Type>::on_train_start);
-                    on_train_end(<<Self as Probed>::Type>::on_train_end);
-                    on_train_epoch_start(<<Self as Probed>::Type>::on_train_epoch_start);
-                    on_train_epoch_end(<<Self as Probed>::Type>::on_train_epoch_end);
-                    on_train_batch_start(<<Self as Probed>::Type>::on_train_batch_start);
-                    on_train_batch_end(<<Self as Probed>::Type>::on_train_batch_end);
-                    on_before_zero_grad(<<Self as Probed>::Type>::on_before_zero_grad);
-                    on_before_backward(<<Self as Probed>::Type>::on_before_backward);
-                    on_after_backward(<<Self as Probed>::Type>::on_after_backward);
-                    on_before_optimizer_step(<<Self as Probed>::Type>::on_before_optimizer_step);
-                    configure_gradient_clipping(<<Self as Probed>::Type>::configure_gradient_clipping);
-                    on_validation_start(<<Self as Probed>::Type>::on_validation_start);
-                    on_validation_end(<<Self as Probed>::Type>::on_validation_end);
-                    on_validation_epoch_start(<<Self as Probed>::Type>::on_validation_epoch_start);
-                    on_validation_epoch_end(<<Self as Probed>::Type>::on_validation_epoch_end);
-                    on_validation_batch_start(<<Self as Probed>::Type>::on_validation_batch_start);
-                    on_validation_batch_end(<<Self as Probed>::Type>::on_validation_batch_end);
-                    on_test_start(<<Self as Probed>::Type>::on_test_start);
-                    on_test_end(<<Self as Probed>::Type>::on_test_end);
-                    on_test_epoch_start(<<Self as Probed>::Type>::on_test_epoch_start);
-                    on_test_epoch_end(<<Self as Probed>::Type>::on_test_epoch_end);
-                    on_test_batch_start(<<Self as Probed>::Type>::on_test_batch_start);
-                    on_test_batch_end(<<Self as Probed>::Type>::on_test_batch_end);
-                    on_predict_start(<<Self as Probed>::Type>::on_predict_start);
-                    on_predict_end(<<Self as Probed>::Type>::on_predict_end);
-                    on_predict_epoch_start(<<Self as Probed>::Type>::on_predict_epoch_start);
-                    on_predict_epoch_end(<<Self as Probed>::Type>::on_predict_epoch_end);
-                    on_predict_batch_start(<<Self as Probed>::Type>::on_predict_batch_start);
-                    on_predict_batch_end(<<Self as Probed>::Type>::on_predict_batch_end);
-                    on_save_checkpoint(<<Self as Probed>::Type>::on_save_checkpoint);
-                    on_load_checkpoint(<<Self as Probed>::Type>::on_load_checkpoint);
+                    $($hook(<<Self as Probed>::Type>::$hook);)*
                 }
             }
         }
         impl<$($params)*> $crate::__private::Probed for __lightning_misplaced::Of<$($names)*> {
-            type Type = $crate::__private::ModuleOf<$type>;
+            type Type = $type;
         }
     };
 }
 
-/// As [`__misplaced_hooks`], for a data module.
+/// Asks that no other impl of a module has one of the hooks.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __misplaced_hooks {
+    ($type:ty[$($params:tt)*][$($names:tt)*] $($written:ident)*) => {
+        $crate::__private::misplaced!(
+            checks, $crate::__private::ModuleOf<$type>, [$($params)*] [$($names)*] [$($written)*]
+            prepare_data setup teardown configure_optimizers training_step validation_step test_step
+            predict_step train_dataloader val_dataloader test_dataloader predict_dataloader
+            on_fit_start on_fit_end on_train_start on_train_end on_train_epoch_start
+            on_train_epoch_end on_train_batch_start on_train_batch_end on_before_zero_grad
+            on_before_backward on_after_backward on_before_optimizer_step
+            configure_gradient_clipping on_validation_start on_validation_end
+            on_validation_epoch_start on_validation_epoch_end on_validation_batch_start
+            on_validation_batch_end on_test_start on_test_end on_test_epoch_start on_test_epoch_end
+            on_test_batch_start on_test_batch_end on_predict_start on_predict_end
+            on_predict_epoch_start on_predict_epoch_end on_predict_batch_start on_predict_batch_end
+            on_save_checkpoint on_load_checkpoint
+        );
+    };
+}
+
+/// Asks that no other impl of a data module has one of the hooks.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __misplaced_data_hooks {
     ($type:ty[$($params:tt)*][$($names:tt)*] $($written:ident)*) => {
-        mod __lightning_misplaced {
-            use $crate::__private::{HookNames as _, Probed, data_checks::*};
-            // These have priority over the functions of `data_checks`.
-            $(use $crate::__private::written as $written;)*
-            pub(super) struct Of<$($params)*>;
-            impl<$($params)*> Of<$($names)*> {
-                fn check() {
-                    prepare_data(<<Self as Probed>::Type>::prepare_data);
-                    setup(<<Self as Probed>::Type>::setup);
-                    teardown(<<Self as Probed>::Type>::teardown);
-                    train_dataloader(<<Self as Probed>::Type>::train_dataloader);
-                    val_dataloader(<<Self as Probed>::Type>::val_dataloader);
-                    test_dataloader(<<Self as Probed>::Type>::test_dataloader);
-                    predict_dataloader(<<Self as Probed>::Type>::predict_dataloader);
-                }
-            }
-        }
-        impl<$($params)*> $crate::__private::Probed for __lightning_misplaced::Of<$($names)*> {
-            type Type = <$type as $crate::__private::DataModule>::This;
-        }
+        $crate::__private::misplaced!(
+            data_checks, <$type as $crate::__private::DataModule>::This, [$($params)*] [$($names)*] [$($written)*]
+            prepare_data setup teardown train_dataloader val_dataloader test_dataloader
+            predict_dataloader
+        );
     };
 }

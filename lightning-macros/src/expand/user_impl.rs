@@ -52,7 +52,7 @@ pub(super) fn expand_log_calls(model: &ImplModel, method: &Method, site: usize) 
         let span = variable.span();
         let (p, slot) = (p.at(span), Literal::usize_unsuffixed(*slot));
         let options = &log.options;
-        // Spanned at the expression, where rustc reports a weight that is no number.
+        // Spanned at the expression, where rustc reports a weight that is not a number.
         let weight = options.batch_size.as_ref().map(|size| {
             let (first, last) = ends(size);
             let (weight, size) = (respan(quote!(#p::log_weight), first), parens(size.to_token_stream(), last));

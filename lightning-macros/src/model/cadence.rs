@@ -104,7 +104,7 @@ fn read(attr: &Attribute, diagnostics: &Diagnostics) -> Option<Cadence> {
 const UNITS: &[&str] =
     &["epochs", "epoch", "steps", "step", "batches", "batch", "validations", "validation", "samples", "iterations"];
 
-/// Whether the expression may be a count; reports numbers that are not, and what is no constant.
+/// Whether the expression may be a count; reports numbers that cannot, and values that are not constants.
 fn is_count(name: &str, count: &Expr, usage: &str, diagnostics: &Diagnostics) -> bool {
     let wrong = match count {
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_digits() == "0",

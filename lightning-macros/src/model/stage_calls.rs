@@ -91,13 +91,13 @@ fn collect(tokens: TokenStream, type_name: Option<&str>, calls: &mut Calls) {
                         calls.names.push(name.to_string());
                     }
                 }
-                // `self.0` is no field of a module.
+                // Fields of a module have names, unlike `self.0`.
                 _ => calls.any = true,
             },
             TokenTree::Ident(word) if word == "Self" || Some(word.to_string().as_str()) == type_name => {
                 match tokens.get(at + 3) {
                     Some(TokenTree::Ident(name)) if punct(at + 1, ':') && punct(at + 2, ':') => {
-                        // A constant is no call; a function may be passed on by its name.
+                        // A constant is not called; a function may be passed on by its name.
                         if !name.to_string().chars().all(|letter| !letter.is_lowercase()) {
                             calls.names.push(name.to_string());
                         }

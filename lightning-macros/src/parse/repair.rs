@@ -7,7 +7,8 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use syn::{
-    Expr, FnArg, ImplItem, Item, ItemImpl, ItemStruct, Pat, parse::Parser, parse2, punctuated::Punctuated, visit::Visit,
+    Expr, FnArg, ImplItem, Item, ItemImpl, ItemStruct, Pat, Type, parse::Parser, parse2, punctuated::Punctuated,
+    visit::Visit,
 };
 
 use super::attrs::name_of;
@@ -21,7 +22,10 @@ pub(crate) fn repair(item: TokenStream) -> Option<Item> {
     };
     let header: TokenStream = header.into_iter().collect();
     match parse2(quote!(#header {})).ok()? {
-        Item::Impl(item) => Some(Item::Impl(repair_impl(item, body.stream()))),
+        // Of another self type there is no module to keep.
+        Item::Impl(item) if matches!(*item.self_ty, Type::Path(_)) => {
+            Some(Item::Impl(repair_impl(item, body.stream())))
+        }
         Item::Struct(item) => repair_struct(item, body.stream()).map(Item::Struct),
         _ => None,
     }

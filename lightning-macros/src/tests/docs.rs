@@ -16,12 +16,13 @@ fn the_documentation_has_the_tables_of_hooks() {
 fn every_hook_is_looked_for_in_other_impls() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lightning-core/src/module/misplaced_hooks.rs");
     let text = fs::read_to_string(&file).expect("the checkout has the runtime");
-    let (module, data) = text.split_once("macro_rules! __misplaced_data_hooks").expect("two macros");
+    let (_, checked) = text.split_once("macro_rules! __misplaced_hooks").expect("the macro of modules");
+    let (module, data) = checked.split_once("macro_rules! __misplaced_data_hooks").expect("that of data modules");
     for (owner, text) in [(Owner::Module, module), (Owner::Data, data)] {
+        let words: Vec<&str> = text.split_whitespace().collect();
         // A type may have a constructor of this name.
         for hook in HookDef::of(owner).filter(|hook| hook.name != "init") {
-            let check = format!("{}(<<Self as Probed>::Type>::{});", hook.name, hook.name);
-            assert!(text.contains(&check), "{check}");
+            assert!(words.contains(&hook.name), "{}", hook.name);
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn check_expressions(model: &StructModel, diagnostics: &Diagnostics) 
     }
 }
 
-/// `#[init(LinearConfig::new(self.hidden, 4).init(device))]`: there is no `self` yet, and the fields
+/// `#[init(LinearConfig::new(self.hidden, 4).init(device))]`: `self` does not exist yet, and the fields
 /// below are not built yet.
 pub(super) fn check_scope(model: &StructModel, diagnostics: &Diagnostics) {
     for (at, field) in model.fields.iter().enumerate() {
