@@ -11,7 +11,7 @@ use std::{
 const LARGEST_CIRCLE: usize = 3;
 
 /// Files that stand beside the layers: the façade, what generated code names, pages of
-/// documentation.
+/// documentation. A folder of the name belongs to the file.
 const BESIDE: &[&str] = &["lib.rs", "__private.rs", "mistakes.rs"];
 
 fn root() -> PathBuf {
@@ -44,7 +44,10 @@ fn sources() -> Vec<Source> {
             }
             let file = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
             let is_test = file.ends_with("tests.rs") || file.contains("/tests/");
-            if !file.ends_with(".rs") || BESIDE.contains(&file.as_str()) || is_test {
+            let stands_beside = BESIDE
+                .iter()
+                .any(|beside| file == *beside || file.split('/').next() == Some(beside.trim_end_matches(".rs")));
+            if !file.ends_with(".rs") || stands_beside || is_test {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();

@@ -10,6 +10,7 @@ use crate::{
     metrics::{Directed, Direction, KeyRef, Monitor},
     params::{StateReader, StateWriter},
     stage::Stage,
+    text::format_metric,
 };
 
 /// Ends training when a metric has not improved for [`patience`](Self::patience) checks.
@@ -156,7 +157,7 @@ impl<M> EarlyStopping<M> {
             self.stop(cx, why, None);
         } else if self.improves(value) {
             if self.verbose {
-                cx.print(format!("`{}` improved to {value}", self.key.display()));
+                cx.print(format!("`{}` improved to {}", self.key.display(), format_metric(value)));
             }
             self.best = value;
             self.waited = 0;
@@ -198,7 +199,8 @@ impl<M> EarlyStopping<M> {
         if self.waited >= self.patience {
             let Self { waited, best, .. } = self;
             let checks = if *waited == 1 { "check" } else { "checks" };
-            let why = format!("`{}` did not improve in {waited} {checks}, best value {best}", self.key.display());
+            let (name, best) = (self.key.display(), format_metric(*best));
+            let why = format!("`{name}` did not improve in {waited} {checks}, best value {best}");
             self.stop(cx, why, Some(self.patience));
         }
     }
