@@ -136,7 +136,7 @@ fn settings() -> BTreeSet<String> {
     let mut settings = BTreeSet::new();
     for path in fs::read_dir(root().join("lightning-core/src/settings")).unwrap().map(|entry| entry.unwrap().path()) {
         let text = fs::read_to_string(path).unwrap();
-        let Some((_, methods)) = text.split_once("impl<M> TrainerBuilder<M> {") else { continue };
+        let Some((_, methods)) = text.split_once("impl<M, K> TrainerBuilder<M, K> {") else { continue };
         let methods = methods.split("\n}\n").next().unwrap();
         for (at, _) in methods.match_indices("    pub fn ") {
             let attributes = methods[..at].rsplit("\n\n").next().unwrap();

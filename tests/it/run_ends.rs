@@ -273,13 +273,8 @@ fn barebones_reads_nothing() {
     // Deferred, so that a read is counted also on a host device.
     let start = readback::waits();
     let mut model = Net::new(NetHparams::default());
-    let mut trainer = Net::trainer()
-        .barebones(true)
-        .max_epochs(1)
-        .limit_val_batches(0)
-        .read_back(ReadBack::Deferred)
-        .build()
-        .unwrap();
+    let mut trainer =
+        Trainer::<Net>::barebones().max_epochs(1).limit_val_batches(0).read_back(ReadBack::Deferred).build().unwrap();
     let report = trainer.fit(&mut model, loader(60)).unwrap();
     assert_eq!(readback::waits() - start, 1, "the last loss, at the end of the epoch");
     assert!(report.metrics.is_empty());

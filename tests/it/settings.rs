@@ -8,7 +8,6 @@ use std::{
 
 use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
-    loggers::MemoryLogger,
     prelude::*,
     settings::{Every, Steps},
     trainer::{StopReason, TrainerBuilder},
@@ -70,7 +69,6 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().fast_dev_run(0), "`fast_dev_run` must be at least 1 batch, found 0"),
         (Net::trainer().accelerator("abacus"), "unknown accelerator `abacus`"),
         (Net::trainer().profiler("slow"), "unknown profiler `slow`"),
-        (Net::trainer().barebones(true).profiler("simple"), "profiler"),
         (Net::trainer().devices(0), "devices(0)"),
         (Net::trainer().devices(-1), "devices(-1)"),
         (Net::trainer().devices(2), "devices(2)"),
@@ -82,23 +80,25 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().enable_checkpointing(false).callback(ModelCheckpoint::new(Net::VAL_ACC)), "ModelCheckpoint"),
         (Net::trainer().deterministic(true).max_time(Duration::from_secs(1)), "max_time"),
         (Net::trainer().deterministic(true).val_check_interval(Every(Duration::from_secs(1))), "Every"),
-        (Net::trainer().barebones(true).fast_dev_run(1), "fast_dev_run"),
-        (Net::trainer().barebones(true).detect_anomaly(true), "detect_anomaly"),
-        (Net::trainer().barebones(true).enable_checkpointing(true), "enable_checkpointing(true)"),
-        (Net::trainer().barebones(true).enable_progress_bar(true), "enable_progress_bar(true)"),
-        (Net::trainer().barebones(true).enable_model_summary(true), "enable_model_summary(true)"),
-        (Net::trainer().barebones(true).num_sanity_val_steps(2), "num_sanity_val_steps"),
-        (Net::trainer().barebones(true).log_every_n_steps(5), "log_every_n_steps"),
-        (Net::trainer().barebones(true).logger(MemoryLogger::new()), "logger"),
-        (Net::trainer().barebones(true).callback(ModelCheckpoint::<Net>::latest()), "ModelCheckpoint"),
-        (Net::trainer().barebones(true).callback(EarlyStopping::new(Net::VAL_LOSS)), "`val_loss`"),
     ];
     for (builder, named) in cases {
-        let settings = format!("{builder:?}");
-        let Err(error) = builder.build() else { panic!("{named} was let through: {settings}") };
-        let text = error.to_string();
-        assert!(text.contains(named) && text.contains("help: "), "{named}: {text}");
+        assert_rejected(builder, named);
     }
+    let barebones = [
+        (Trainer::barebones().callback(ModelCheckpoint::<Net>::latest()), "ModelCheckpoint"),
+        (Trainer::barebones().callback(EarlyStopping::new(Net::VAL_LOSS)), "`val_loss`"),
+        (Trainer::barebones().accumulate_grad_batches(0), "accumulate_grad_batches"),
+    ];
+    for (builder, named) in barebones {
+        assert_rejected(builder, named);
+    }
+}
+
+fn assert_rejected<K>(builder: TrainerBuilder<Net, K>, named: &str) {
+    let settings = format!("{builder:?}");
+    let Err(error) = builder.build() else { panic!("{named} was let through: {settings}") };
+    let text = error.to_string();
+    assert!(text.contains(named) && text.contains("help: "), "{named}: {text}");
 }
 
 #[test]
@@ -110,9 +110,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         .reload_dataloaders_every_n_epochs(0)
         .deterministic(true)
         .max_time("00:00:00:01")
-        .barebones(true)
-        .detect_anomaly(true)
-        .logger(MemoryLogger::new())
+        .fast_dev_run(0)
+        .log_every_n_steps(0)
         .build()
         .unwrap_err();
     let text = error.to_string();
@@ -123,11 +122,9 @@ fn everything_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn settings_that_turn_something_off_go_together() {
-    Net::quiet().barebones(true).num_sanity_val_steps(0).detect_anomaly(false).build().unwrap();
     Net::quiet().accelerator("cpu").devices(1).num_nodes(1).strategy("auto").build().unwrap();
     Net::quiet().accelerator("cpu").devices([0]).build().unwrap();
     Net::quiet().deterministic(true).val_check_interval(Steps(5)).build().unwrap();
-    Net::trainer().enable_progress_bar(true).enable_progress_bar(false).barebones(true).build().unwrap();
 }
 
 /// Notes how many batches and optimizer steps were done at each validation.
@@ -277,7 +274,7 @@ fn barebones_logs_shows_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     seed_everything(1);
     let mut model = Net::new(NetHparams::default());
-    let mut trainer = Net::trainer().barebones(true).max_epochs(2).default_root_dir(folder.path()).build().unwrap();
+    let mut trainer = Trainer::<Net>::barebones().max_epochs(2).default_root_dir(folder.path()).build().unwrap();
     let report = trainer.fit(&mut model, (loader(3), loader(2))).unwrap();
     assert_eq!((report.global_step, report.validation_runs), (6, 2));
     assert!(report.metrics.is_empty(), "{}", report.metrics);

@@ -134,7 +134,7 @@ pub(super) fn cpu_device() -> Result<Device> {
         .help("write `lightning-core = { …, features = [\"flex\"] }` in Cargo.toml"))
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sets where to compute: an [`Accelerator`](crate::settings::Accelerator) or its name
     /// (`"auto"`, `"cpu"`, `"cuda"`, …). Default: `"auto"`.
     #[must_use]

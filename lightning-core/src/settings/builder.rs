@@ -1,5 +1,7 @@
 //! The builder of a trainer.
 
+use std::marker::PhantomData;
+
 use super::Settings;
 use crate::{
     callbacks::Callback, checkpoint::Resume, error::ConfigErrors, loggers::Logger, module::misplaced_hooks::Probed,
@@ -11,25 +13,48 @@ use crate::{
 /// An integer is a number of batches, a float is a fraction of them. There are no special numbers
 /// for "off" or "unlimited": a limit that is not set does not apply. A run without `max_epochs`,
 /// `max_steps` and `max_time` ends after 1000 epochs.
-pub struct TrainerBuilder<M> {
+///
+/// `K` is [`Barebones`] for the builder of [`Trainer::barebones`](crate::Trainer::barebones).
+pub struct TrainerBuilder<M, K = Standard> {
     pub(crate) settings: Settings,
     pub(crate) errors: ConfigErrors,
     pub(crate) callbacks: Vec<Box<dyn Callback<M>>>,
     pub(crate) loggers: Vec<Box<dyn Logger>>,
     pub(crate) resume: Resume,
+    pub(crate) kind: PhantomData<K>,
 }
 
-impl<M> Probed for TrainerBuilder<M> {
+/// A trainer with everything: the kind that `Net::trainer()` builds.
+#[derive(Debug)]
+pub enum Standard {}
+
+/// A trainer that runs only the loop.
+#[derive(Debug)]
+pub enum Barebones {}
+
+/// A kind of trainer that logs, saves, prints and checks.
+#[diagnostic::on_unimplemented(
+    message = "a barebones trainer does not have this setting",
+    label = "`Trainer::barebones()` runs only the loop",
+    note = "it has no logger, checkpoint, progress bar, summary, sanity check, profiler, anomaly detection or development run",
+    note = "remove the setting, or use the trainer of `Net::trainer()`",
+    note = "C20 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`"
+)]
+pub trait NotBarebones {}
+
+impl NotBarebones for Standard {}
+
+impl<M, K> Probed for TrainerBuilder<M, K> {
     type Type = M;
 }
 
-impl<M> std::fmt::Debug for TrainerBuilder<M> {
+impl<M, K> std::fmt::Debug for TrainerBuilder<M, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TrainerBuilder").field("settings", &self.settings).finish()
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings::default(),
@@ -37,6 +62,7 @@ impl<M> TrainerBuilder<M> {
             callbacks: Vec::new(),
             loggers: Vec::new(),
             resume: Resume::Never,
+            kind: PhantomData,
         }
     }
 
@@ -78,18 +104,11 @@ impl<M> TrainerBuilder<M> {
     /// Adds a logger. Without loggers, metrics are written to
     /// `lightning_logs/version_N/metrics.csv` in the root folder.
     #[must_use]
-    pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self {
+    pub fn logger<L: Logger + 'static>(mut self, logger: L) -> Self
+    where
+        K: NotBarebones,
+    {
         self.loggers.push(Box::new(logger));
-        self.settings.asked.push("logger(…)");
-        self
-    }
-
-    /// Notes that a setting was requested by name, or no longer is.
-    pub(super) fn asked(mut self, enable: bool, setting: &'static str) -> Self {
-        self.settings.asked.retain(|asked| *asked != setting);
-        if enable {
-            self.settings.asked.push(setting);
-        }
         self
     }
 }

@@ -1,6 +1,9 @@
 //! The guards of a run: the audit of its first step, and what is saved of a step that goes wrong.
 
-use super::{SettingsRecord, builder::TrainerBuilder};
+use super::{
+    SettingsRecord,
+    builder::{NotBarebones, TrainerBuilder},
+};
 
 /// What is saved of a step that goes wrong; see [`TrainerBuilder::on_anomaly`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl GuardSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sets what is saved of the first step whose loss or gradient is not finite, of a spike that
     /// [`SpikeDetection`](crate::callbacks::SpikeDetection) finds, and of a panic in a step. With
     /// [`Anomaly::Save`], the batch, the seed and the state of the run before the step are written
@@ -46,7 +49,10 @@ impl<M> TrainerBuilder<M> {
     /// the module: until the update, or with `SpikeDetection`, several optimizers or manual
     /// optimization until the end of the step.
     #[must_use]
-    pub fn on_anomaly(mut self, anomaly: Anomaly) -> Self {
+    pub fn on_anomaly(mut self, anomaly: Anomaly) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.guards.on_anomaly = anomaly;
         self
     }

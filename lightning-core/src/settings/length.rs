@@ -84,7 +84,7 @@ impl LengthSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Ends the run after this many epochs.
     #[must_use]
     pub fn max_epochs(mut self, epochs: usize) -> Self {

@@ -74,7 +74,7 @@ impl LimitSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Limits the training batches of each epoch: a number of batches, or a fraction. Default: all.
     #[must_use]
     pub fn limit_train_batches(mut self, limit: impl Into<Limit>) -> Self {

@@ -25,7 +25,7 @@ use crate::{
 pub use self::run::ReadBack;
 pub use self::{
     accelerator::{Accelerator, IntoAccelerator},
-    builder::TrainerBuilder,
+    builder::{Barebones, NotBarebones, Standard, TrainerBuilder},
     guards::Anomaly,
     strategy::Devices,
     validation::{Every, ValCheckInterval},
@@ -59,8 +59,6 @@ pub(crate) struct Settings {
     pub(crate) guards: GuardSettings,
     /// The run that `fast_dev_run` tries out. Filled by [`check`](Self::check).
     pub(crate) whole: WholeRun,
-    /// The settings requested by name that `barebones` disables.
-    pub(crate) asked: Vec<&'static str>,
 }
 
 /// The settings that decide what a run computes, by name, as text: what a checkpoint stores and a
@@ -90,7 +88,6 @@ impl Settings {
         self.optimization.check(&mut errors);
         self.length.check(&mut errors);
         self.run.check(&mut errors);
-        self.check_barebones(&mut errors);
         self.check_deterministic(&mut errors);
         errors.finish()?;
         self.limits.apply_overfit();
@@ -133,7 +130,6 @@ impl Settings {
             run,
             guards,
             whole: _,
-            asked: _,
         } = self;
         let mut record = SettingsRecord::new();
         length.record(&mut record);
@@ -146,19 +142,6 @@ impl Settings {
         run.record(&mut record);
         guards.record(&mut record);
         record
-    }
-
-    /// Rejects the settings that a barebones run disables.
-    fn check_barebones(&self, errors: &mut ConfigErrors) {
-        if !self.run.barebones {
-            return;
-        }
-        let dev_run = self.run.fast_dev_run.map(|_| "fast_dev_run");
-        let anomaly = self.optimization.detect_anomaly.then_some("detect_anomaly(true)");
-        let saved = (self.guards.on_anomaly == Anomaly::Save).then_some("on_anomaly(Anomaly::Save)");
-        for asked in self.asked.iter().copied().chain(dev_run).chain(anomaly).chain(saved) {
-            errors.add(format!("`barebones(true)` disables `{asked}`, and both are set"), "remove one of the two");
-        }
     }
 
     /// Rejects the settings that depend on the clock in a deterministic run.

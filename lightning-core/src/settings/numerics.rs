@@ -3,7 +3,7 @@
 use super::{SettingsRecord, builder::TrainerBuilder, put};
 use crate::precision::{self, IntoPrecision, Numerics};
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sets the float types of parameters and computation: a [`Precision`](crate::Precision) or its
     /// name (`"bf16-mixed"`, …). Default: the types of the module and its batches, which are
     /// float32 unless the program chooses others.

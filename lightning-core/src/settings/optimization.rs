@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
+use super::{
+    SettingsRecord,
+    builder::{NotBarebones, TrainerBuilder},
+    optional, put,
+};
 use crate::{
     error::ConfigErrors,
     module::OptimizationOf,
@@ -103,7 +107,7 @@ impl OptimizationSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Takes an optimizer step every `batches` batches, with the mean of their gradients. If fewer
     /// are left at the end of an epoch, their mean is taken. Default: 1.
     ///
@@ -151,7 +155,10 @@ impl<M> TrainerBuilder<M> {
     /// the first value that is not finite; the error names the parameter. The check waits for the
     /// device in every batch. Default: no.
     #[must_use]
-    pub fn detect_anomaly(mut self, detect: bool) -> Self {
+    pub fn detect_anomaly(mut self, detect: bool) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.optimization.detect_anomaly = detect;
         self
     }

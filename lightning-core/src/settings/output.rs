@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use super::{SettingsRecord, builder::TrainerBuilder};
+use super::{
+    SettingsRecord,
+    builder::{NotBarebones, TrainerBuilder},
+};
 use crate::error::ConfigErrors;
 
 /// Logs, checkpoints and what is printed.
@@ -59,20 +62,25 @@ impl OutputSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sends the values of single steps to the loggers every `steps` optimizer steps: of each
     /// metric the last value since the record before. A `fit` of fewer steps has a record of the
     /// last step of each epoch. Default: 50.
     #[must_use]
-    pub fn log_every_n_steps(mut self, steps: u64) -> Self {
+    pub fn log_every_n_steps(mut self, steps: u64) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.output.log_every_n_steps = steps;
-        self.settings.asked.push("log_every_n_steps");
         self
     }
 
     /// Disables the default logger.
     #[must_use]
-    pub fn no_logger(mut self) -> Self {
+    pub fn no_logger(mut self) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.output.default_logger = false;
         self
     }
@@ -80,23 +88,32 @@ impl<M> TrainerBuilder<M> {
     /// Whether a run without a [`ModelCheckpoint`](crate::ModelCheckpoint) saves its latest
     /// checkpoint. Default: yes.
     #[must_use]
-    pub fn enable_checkpointing(mut self, enable: bool) -> Self {
+    pub fn enable_checkpointing(mut self, enable: bool) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.output.checkpointing = enable;
-        self.asked(enable, "enable_checkpointing(true)")
+        self
     }
 
     /// Whether to show a progress bar. Default: yes.
     #[must_use]
-    pub fn enable_progress_bar(mut self, enable: bool) -> Self {
+    pub fn enable_progress_bar(mut self, enable: bool) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.output.progress_bar = enable;
-        self.asked(enable, "enable_progress_bar(true)")
+        self
     }
 
     /// Whether to print a summary of the model before training. Default: yes.
     #[must_use]
-    pub fn enable_model_summary(mut self, enable: bool) -> Self {
+    pub fn enable_model_summary(mut self, enable: bool) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.output.model_summary = enable;
-        self.asked(enable, "enable_model_summary(true)")
+        self
     }
 
     /// Sets the default folder of logs and checkpoints. Default: the working folder.

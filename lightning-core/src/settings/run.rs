@@ -1,6 +1,9 @@
 //! Settings of a whole run.
 
-use super::{SettingsRecord, builder::TrainerBuilder};
+use super::{
+    SettingsRecord,
+    builder::{NotBarebones, TrainerBuilder},
+};
 use crate::{
     console::profiler::{IntoProfiler, Profiler},
     error::ConfigErrors,
@@ -66,23 +69,17 @@ pub enum ReadBack {
     Deferred,
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Runs one epoch of `batches` batches, without sanity check, checkpoints, loggers and early
     /// stopping. Schedules are computed for the whole run
     /// ([`estimated_optimizer_steps`](crate::FitContext::estimated_optimizer_steps)), so that these
     /// steps equal its first steps. Default: off.
     #[must_use]
-    pub fn fast_dev_run(mut self, batches: u64) -> Self {
+    pub fn fast_dev_run(mut self, batches: u64) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.run.fast_dev_run = Some(batches);
-        self
-    }
-
-    /// Whether to run only the loop, to measure it: without loggers, logging, checkpoints, progress
-    /// bar, summary and sanity check. [`build`](Self::build) returns an error if one of these is
-    /// requested too. Default: no.
-    #[must_use]
-    pub fn barebones(mut self, barebones: bool) -> Self {
-        self.settings.run.barebones = barebones;
         self
     }
 
@@ -100,9 +97,11 @@ impl<M> TrainerBuilder<M> {
     /// [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
     /// [`Trainer::profile`](crate::Trainer::profile) returns the times. Default: no profiler.
     #[must_use]
-    pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self {
+    pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.run.profiler = self.errors.take(profiler.into_profiler());
-        self.settings.asked.push("profiler(…)");
         self
     }
 

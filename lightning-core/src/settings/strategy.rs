@@ -140,7 +140,7 @@ pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sets the device: an index in the accelerator's list (`[1]`), or the number of devices, which
     /// must be 1. Default: the first device.
     #[must_use]

@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use super::{SettingsRecord, builder::TrainerBuilder, optional, put};
+use super::{
+    SettingsRecord,
+    builder::{NotBarebones, TrainerBuilder},
+    optional, put,
+};
 use crate::{
     error::ConfigErrors,
     progress::{Limit, Steps},
@@ -133,12 +137,15 @@ impl ValidationSettings {
     }
 }
 
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     /// Sets the number of validation batches that are run before training, as a check. Default: 2.
     #[must_use]
-    pub fn num_sanity_val_steps(mut self, batches: u64) -> Self {
+    pub fn num_sanity_val_steps(mut self, batches: u64) -> Self
+    where
+        K: NotBarebones,
+    {
         self.settings.validation.sanity_steps = batches;
-        self.asked(batches > 0, "num_sanity_val_steps")
+        self
     }
 
     /// Sets when validation runs. Default: at the end of every epoch.

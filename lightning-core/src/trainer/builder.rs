@@ -13,7 +13,7 @@ use crate::{
     trainer::devices,
 };
 
-impl<M: LightningModule> TrainerBuilder<M> {
+impl<M: LightningModule, K> TrainerBuilder<M, K> {
     /// Checks all settings together, and creates the trainer.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
     }
 
     fn try_build(self) -> Result<Trainer<M>> {
-        let Self { mut settings, errors: mut problems, mut callbacks, mut loggers, resume } = self;
+        let Self { mut settings, errors: mut problems, mut callbacks, mut loggers, resume, kind: _ } = self;
         for callback in &callbacks {
             if let Err(error) = catch_panic(|| callback.check()) {
                 problems.add(error.message().to_owned(), error.remedy().unwrap_or("see its documentation"));
@@ -86,7 +86,7 @@ impl<M: LightningModule> TrainerBuilder<M> {
         if run.settings.run.barebones && !M::METRICS.is_empty() {
             let count = M::METRICS.len();
             run.console.print(&format!(
-                "note: `barebones(true)` drops what `{}` logs with `#[log]`, {count} metrics: reports and callbacks have no \
+                "note: a barebones trainer drops what `{}` logs with `#[log]`, {count} metrics: reports and callbacks have no \
                  values",
                 M::NAME
             ));
@@ -166,18 +166,21 @@ fn check_needs<M>(
     }
 }
 
-/// Rejects callbacks that `barebones(true)` would disable.
+/// Rejects callbacks that need what a barebones trainer does not have.
 fn check_barebones<M>(callbacks: &[Box<dyn Callback<M>>], settings: &Settings, problems: &mut ConfigErrors) {
     if !settings.run.barebones {
         return;
     }
     if callbacks.iter().any(|callback| callback.info().is_checkpoint) {
-        problems.add("`barebones(true)` disables the `ModelCheckpoint`, and both are set", "remove one of the two");
+        problems.add(
+            "a barebones trainer saves no checkpoints, found a `ModelCheckpoint`",
+            "remove it, or write `Net::trainer()`",
+        );
     }
     for metric in callbacks.iter().flat_map(|callback| callback.info().monitors) {
         problems.add(
-            format!("`barebones(true)` disables logging, and a callback monitors `{metric}`"),
-            "remove one of the two",
+            format!("a barebones trainer logs nothing, found a callback that monitors `{metric}`"),
+            "remove it, or write `Net::trainer()`",
         );
     }
 }

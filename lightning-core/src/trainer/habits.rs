@@ -10,7 +10,8 @@ macro_rules! habits {
     ($($trait:ident: $message:literal, $label:literal, $note:literal;)*) => {
         $(
             #[doc = $note]
-            #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+            #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note,
+                note = "C20 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`")]
             pub trait $trait {}
         )*
     };
@@ -41,6 +42,10 @@ habits! {
         "`TrainerBuilder` has no setting `loggers`",
         "each logger is added with `logger`",
         "write `.logger(a).logger(b)`";
+    BuildsBarebones:
+        "`barebones` is not a setting",
+        "a barebones trainer has a builder of its own",
+        "write `Trainer::<{Self}>::barebones()` in place of `{Self}::trainer()`";
     TakesLr:
         "`TrainerBuilder` has no setting for the learning rate",
         "it belongs to the optimizer of the module",
@@ -86,7 +91,7 @@ impl<M> Trainer<M> {
 
 #[doc(hidden)]
 #[allow(clippy::needless_pass_by_value, reason = "they are never called")]
-impl<M> TrainerBuilder<M> {
+impl<M, K> TrainerBuilder<M, K> {
     #[must_use]
     pub fn ckpt_path<T>(self, _path: T) -> Self
     where
@@ -99,6 +104,14 @@ impl<M> TrainerBuilder<M> {
     pub fn resume_from_checkpoint<T>(self, _path: T) -> Self
     where
         M: TakesCkptPath,
+    {
+        self
+    }
+
+    #[must_use]
+    pub fn barebones<T>(self, _barebones: T) -> Self
+    where
+        M: BuildsBarebones,
     {
         self
     }

@@ -57,7 +57,7 @@ pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profil
 pub use crate::engine::guard::state::GradientNorm;
 pub use crate::progress::AnomalyKind;
 pub use crate::progress::StopReason;
-pub use crate::settings::TrainerBuilder;
+pub use crate::settings::{Barebones, TrainerBuilder};
 
 /// Trains, validates and tests modules of type `M`, and predicts with them.
 ///
@@ -85,6 +85,39 @@ impl<M> Trainer<M> {
     /// Creates a builder with the default settings.
     pub fn builder() -> TrainerBuilder<M> {
         TrainerBuilder::new()
+    }
+
+    /// Creates a builder of a trainer that runs only the loop, to measure it: without loggers,
+    /// logging, checkpoints, progress bar, summary, sanity check and audit. The settings of these do
+    /// not compile.
+    ///
+    /// ```
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// # }
+    /// # let mut net = Net::new(NetHparams::default());
+    /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 8])?;
+    /// let mut trainer = Trainer::<Net>::barebones().max_epochs(3).build()?;
+    /// let started = std::time::Instant::now();
+    /// let report = trainer.fit(&mut net, data)?;
+    /// println!("{:?} per step", started.elapsed() / report.global_step as u32);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn barebones() -> TrainerBuilder<M, Barebones> {
+        let mut builder = TrainerBuilder::new();
+        builder.settings.run.barebones = true;
+        builder
     }
 
     /// Returns the number of finished epochs, over all calls of `fit`.
