@@ -100,10 +100,24 @@ define! {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __misplaced {
-    ($checks:ident, $type:ty, [$($params:tt)*] [$($names:tt)*] [$($written:ident)*] $($hook:ident)*) => {
+    ($checks:ident, $type:ty, [] [] [$($written:ident)*] $($hook:ident)*) => {
         mod __lightning_misplaced {
             use $crate::__private::{HookNames as _, Probed, $checks::*};
             // These have priority over the functions of `checks`.
+            $(use $crate::__private::written as $written;)*
+            pub(super) struct Of;
+            type T = <Of as Probed>::Type;
+            fn check() {
+                $($hook(T::$hook);)*
+            }
+        }
+        impl $crate::__private::Probed for __lightning_misplaced::Of {
+            type Type = $type;
+        }
+    };
+    ($checks:ident, $type:ty, [$($params:tt)*] [$($names:tt)*] [$($written:ident)*] $($hook:ident)*) => {
+        mod __lightning_misplaced {
+            use $crate::__private::{HookNames as _, Probed, $checks::*};
             $(use $crate::__private::written as $written;)*
             pub(super) struct Of<$($params)*>;
             impl<$($params)*> Of<$($names)*> {
