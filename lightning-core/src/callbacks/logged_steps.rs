@@ -31,7 +31,7 @@ impl CallbackContext<'_> {
     /// Sends a row that belongs to no batch to the loggers immediately.
     pub(super) fn log_row(&mut self, metrics: Vec<(String, f64)>) -> Result<()> {
         let (epoch, batches, step) = (self.current_epoch(), self.batch_step(), self.global_step());
-        self.loggers.log(&Record::new(self.stage(), epoch, None, batches, step, metrics))
+        self.loggers.log(Record::new(self.stage(), epoch, None, batches, step, metrics))
     }
 
     /// Sets values that callbacks can monitor, without logging them.

@@ -129,6 +129,7 @@ pub(crate) fn with_data<T>(
         _ => RunStatus::Failed,
     };
     let closed = run.log.loggers.finalize(status).map_err(|error| error.at(run.progress.location(None, false)));
+    run.log.loggers.take_warnings().into_iter().for_each(|text| run.console.warn(text));
     let value = result?;
     torn_down?;
     closed?;

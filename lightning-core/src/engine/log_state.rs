@@ -142,15 +142,14 @@ impl LogState {
     /// Sends a record to the loggers.
     fn send(&mut self, progress: &LoopState, batch: Option<u64>, metrics: Vec<(String, f64)>) -> Result<()> {
         let record = Record { position: log_position(progress, batch), metrics };
-        self.loggers.log(&record).map_err(|error| error.at(progress.location(None, batch.is_some())))
+        self.loggers.log(record).map_err(|error| error.at(progress.location(None, batch.is_some())))
     }
 
-    /// Warns once of each metric that has become NaN or infinite, or could not be resumed. The run
-    /// continues.
+    /// Warns once of each metric that has become NaN or infinite, or could not be resumed, and of
+    /// each failure of a logger. The run continues.
     fn warn(&mut self, console: &mut Console) {
-        for text in self.metrics.take_warnings().into_iter().chain(self.metrics.take_not_finite()) {
-            console.warn(text);
-        }
+        let of_metrics = self.metrics.take_warnings().into_iter().chain(self.metrics.take_not_finite());
+        of_metrics.chain(self.loggers.take_warnings()).for_each(|text| console.warn(text));
     }
 }
 

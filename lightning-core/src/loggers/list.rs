@@ -1,31 +1,31 @@
 //! All loggers of a trainer, called as one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
-use crate::{
-    error::{Error, Result},
-    loggers::{LogPosition, Logger, Output, Record, RunStatus},
-    os::panics::catch_in,
+use super::{
+    LogPosition, Logger, Output, Record, RunStatus,
+    thread::{Threaded, call},
 };
-
-/// Calls a method of a logger. An error says which.
-pub(super) fn call<T>(method: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_in(|| format!("a logger's {method}"), body)
-}
+use crate::error::Result;
 
 /// All loggers of a trainer, called as one.
 #[derive(Default)]
 pub(crate) struct Loggers {
-    all: Vec<Box<dyn Logger>>,
+    all: Vec<Threaded>,
     /// The last batch that was logged, and how many records it had.
     last: (u64, u64),
+    /// Failures that did not end the run.
+    warnings: Vec<String>,
 }
 
 impl std::fmt::Debug for Loggers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.all.iter().map(|logger| logger.name().to_owned())).finish()
+        f.debug_list().entries(self.all.iter().map(Threaded::name)).finish()
     }
 }
 
@@ -35,7 +35,7 @@ impl Loggers {
     }
 
     pub(crate) fn new(all: Vec<Box<dyn Logger>>) -> Self {
-        Self { all, last: (0, 0) }
+        Self { all: all.into_iter().map(Threaded::new).collect(), ..Self::default() }
     }
 
     /// How many records were logged after this many training batches.
@@ -48,9 +48,9 @@ impl Loggers {
     ///
     /// # Errors
     /// When its folder cannot be read.
-    pub(crate) fn earlier_runs(&self) -> Result<Vec<(String, PathBuf)>> {
-        for logger in &self.all {
-            let runs = call("earlier_runs", || logger.earlier_runs())?;
+    pub(crate) fn earlier_runs(&mut self) -> Result<Vec<(String, PathBuf)>> {
+        for logger in &mut self.all {
+            let runs = logger.earlier_runs()?;
             if !runs.is_empty() {
                 return Ok(runs);
             }
@@ -58,18 +58,18 @@ impl Loggers {
         Ok(Vec::new())
     }
 
-    /// Goes on with a version where a checkpoint ends.
+    /// Continues a version where a checkpoint ends.
     ///
     /// # Errors
-    /// When a logger cannot take it up.
+    /// When a logger cannot continue it.
     pub(crate) fn resume(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
-        self.all.iter_mut().try_for_each(|logger| call("resume_at", || logger.resume_at(version, batch_step, records)))
+        self.all.iter_mut().try_for_each(|logger| logger.resume(version, batch_step, records))
     }
 
-    /// Forgets what was logged after a checkpoint.
+    /// Removes what was logged after a checkpoint.
     ///
     /// # Errors
-    /// When a logger cannot forget it.
+    /// When a logger cannot remove it.
     pub(crate) fn rewind(&mut self, batch_step: u64, records: u64) -> Result<()> {
         self.all.iter_mut().try_for_each(|logger| logger.rewind(batch_step, records))
     }
@@ -79,49 +79,84 @@ impl Loggers {
         self.last = (batch_step, records);
     }
 
+    /// Opens the run, and starts the threads of the loggers.
+    ///
+    /// # Errors
+    /// When a logger cannot open it.
     pub(crate) fn start(&mut self, hparams: &Value) -> Result<()> {
+        let mut folder = None;
         for logger in &mut self.all {
-            call("start", || logger.start())?;
-            call("log_hyperparams", || logger.log_hyperparams(hparams))?;
+            logger.start(folder.as_deref(), hparams)?;
+            folder = folder.or_else(|| logger.dir().map(Path::to_path_buf));
         }
         Ok(())
     }
 
-    pub(crate) fn log(&mut self, record: &Record) -> Result<()> {
+    /// Passes a record to the loggers, which write it on their threads.
+    ///
+    /// # Errors
+    /// If a required logger has failed since the last call.
+    pub(crate) fn log(&mut self, record: Record) -> Result<()> {
         let step = record.position.batch_step;
         self.last = (step, self.records_at(step) + 1);
-        self.all.iter_mut().try_for_each(|logger| call("log_metrics", || logger.log_metrics(record)))
-    }
-
-    pub(crate) fn show(&mut self, output: Output, position: LogPosition) -> Result<()> {
-        output.show(&mut self.all, position)
-    }
-
-    /// Has every logger save, and returns the first error.
-    pub(crate) fn save(&mut self) -> Result<()> {
-        self.each("save", |logger| logger.save())
-    }
-
-    /// Closes every logger, and returns the first error.
-    pub(crate) fn finalize(&mut self, status: RunStatus) -> Result<()> {
-        self.each("finalize", |logger| logger.finalize(status))
-    }
-
-    /// Calls a method of every logger, also after one has failed, and returns the first error.
-    fn each(&mut self, method: &str, mut body: impl FnMut(&mut dyn Logger) -> Result<()>) -> Result<()> {
-        let mut first: Option<Error> = None;
+        let bytes = record.metrics.iter().map(|(name, _)| name.len() + size_of::<(String, f64)>()).sum();
+        let record = Arc::new(record);
         for logger in &mut self.all {
-            if let Err(error) = call(method, || body(&mut **logger)) {
-                first.get_or_insert(error);
-            }
+            let record = record.clone();
+            logger.send(bytes, move |logger| call("log_metrics", || logger.log_metrics(&record)));
         }
-        first.map_or(Ok(()), Err)
+        self.failures()
+    }
+
+    /// Passes an image, a text and so on to the loggers.
+    ///
+    /// # Errors
+    /// If it could not be converted, or if a required logger has failed since the last call.
+    pub(crate) fn show(&mut self, output: Output, position: LogPosition) -> Result<()> {
+        let content = Arc::new(output.into_content()?);
+        for logger in &mut self.all {
+            let content = content.clone();
+            logger.send(content.bytes(), move |logger| content.show(logger, position));
+        }
+        self.failures()
+    }
+
+    /// Has every logger write what it has received.
+    ///
+    /// # Errors
+    /// If a required logger fails.
+    pub(crate) fn save(&mut self) -> Result<()> {
+        self.all.iter_mut().for_each(Threaded::save);
+        self.failures()
+    }
+
+    /// Closes every logger.
+    ///
+    /// # Errors
+    /// If a required logger fails.
+    pub(crate) fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        self.all.iter_mut().for_each(|logger| logger.finalize(status));
+        self.failures()
+    }
+
+    fn failures(&mut self) -> Result<()> {
+        let mut result = Ok(());
+        for logger in &mut self.all {
+            let failures = logger.failures(&mut self.warnings);
+            result = result.and(failures);
+        }
+        result
+    }
+
+    /// Returns the failures that did not end the run, each once.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// The folder of the first logger that has one, otherwise `root`. For user code, whose panics
     /// are caught where it is called.
     pub(crate) fn dir_or(&self, root: &Path) -> PathBuf {
-        self.all.iter().find_map(|logger| logger.log_dir()).unwrap_or(root).to_path_buf()
+        self.all.iter().find_map(Threaded::dir).unwrap_or(root).to_path_buf()
     }
 
     /// The folder of the first logger that has one.
@@ -129,6 +164,6 @@ impl Loggers {
     /// # Errors
     /// If a logger panics.
     pub(crate) fn dir(&self) -> Result<Option<&Path>> {
-        call("log_dir", || Ok(self.all.iter().find_map(|logger| logger.log_dir())))
+        call("log_dir", || Ok(self.all.iter().find_map(Threaded::dir)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Figure, Histogram, ImageView, LogPosition, Record, RunStatus};
+use super::{Figure, Histogram, ImageView, LogPosition, Record, Required, RunStatus};
 use crate::error::Result;
 
 /// A destination for the metrics of a run.
@@ -11,8 +11,12 @@ use crate::error::Result;
 /// number of `log_…` and [`save`](Logger::save), and [`finalize`](Logger::finalize) however the run
 /// ends. It may repeat this: a `test` after a `fit` continues the same run.
 ///
-/// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required. An error or a
-/// panic of a logger ends the run; checkpoints are written all the same.
+/// Only [`log_metrics`](Logger::log_metrics) and [`name`](Logger::name) are required methods.
+///
+/// During a run, each logger is called on a thread of its own, in the order in which things are
+/// logged; before a checkpoint is written, and at the end, the trainer waits for what was logged
+/// before. An error or a panic of `start` ends the run before its first batch. A later one is a
+/// warning, once for each message, unless the logger is [`required`](Logger::required).
 ///
 /// ```
 /// use lightning_core::{Result, loggers::{Logger, Record}};
@@ -43,6 +47,17 @@ pub trait Logger: Send {
     /// If the destination cannot be created.
     fn start(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// As [`start`](Logger::start), with the folder of the loggers before this one: a logger of
+    /// files that would write beside it writes into it, so that all files of a run are in one
+    /// folder.
+    ///
+    /// # Errors
+    /// If the destination cannot be created.
+    fn start_beside(&mut self, folder: Option<&Path>) -> Result<()> {
+        let _ = folder;
+        self.start()
     }
 
     /// Announces, before [`start`](Logger::start), that an earlier run continues.
@@ -167,6 +182,33 @@ pub trait Logger: Send {
     /// Returns the folder that the run writes to, once started; `None` for a logger without files.
     fn log_dir(&self) -> Option<&Path> {
         None
+    }
+
+    /// Whether a failure of this logger ends the run. Default: no.
+    fn is_required(&self) -> bool {
+        false
+    }
+
+    /// Sets whether a failure of this logger ends the run: with `false`, the default, it is a
+    /// warning.
+    ///
+    /// ```no_run
+    /// # use lightning_core::prelude::*;
+    /// use lightning_core::loggers::Logger as _;
+    ///
+    /// let logger = CsvLogger::new("lightning_logs").required(true);
+    /// ```
+    fn required(self, required: bool) -> Required<Self>
+    where
+        Self: Sized,
+    {
+        Required::new(self, required)
+    }
+
+    /// The name of the type, for messages.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
     }
 }
 

@@ -42,6 +42,8 @@ mod memory;
 mod output;
 mod png;
 mod record;
+mod required;
+mod thread;
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -56,6 +58,7 @@ pub use self::{
     logger::Logger,
     memory::MemoryLogger,
     record::{LogPosition, Record, RunStatus},
+    required::Required,
 };
 use crate::{error::Result, tensor::readback};
 

@@ -1,6 +1,6 @@
 //! What a step or hook logs besides numbers, on its way to the loggers.
 
-use super::{Figure, Histogram, LogPosition, Logger, OwnedFigure, OwnedImage, ToHistogram, ToImage, list::call};
+use super::{Figure, Histogram, LogPosition, Logger, OwnedFigure, OwnedImage, ToHistogram, ToImage, thread::call};
 use crate::error::{Error, Result};
 
 /// A text, image, histogram or figure on its way to the loggers.
@@ -39,18 +39,48 @@ impl Output {
         Self { name: name.to_owned(), content: Ok(Content::Figure(figure.into())), in_batch }
     }
 
-    /// Passes the content to every logger.
+    /// Returns what the loggers receive.
     ///
     /// # Errors
-    /// If the value could not be converted, or the first error of a logger.
-    pub(crate) fn show(self, loggers: &mut [Box<dyn Logger>], position: LogPosition) -> Result<()> {
+    /// If the value could not be converted.
+    pub(super) fn into_content(self) -> Result<Named> {
         let Self { name, content, in_batch: _ } = self;
-        let content = content.map_err(|error| Error::data(format!("`{name}` cannot be logged")).caused_by(error))?;
-        loggers.iter_mut().try_for_each(|logger| match &content {
-            Content::Text(text) => call("log_text", || logger.log_text(&name, text, position)),
-            Content::Image(image) => call("log_image", || logger.log_image(&name, &image.borrow(), position)),
-            Content::Histogram(histogram) => call("log_histogram", || logger.log_histogram(&name, histogram, position)),
-            Content::Figure(figure) => call("log_figure", || logger.log_figure(&name, figure.borrow(), position)),
-        })
+        match content {
+            Ok(content) => Ok(Named { name, content }),
+            Err(error) => Err(Error::data(format!("`{name}` cannot be logged")).caused_by(error)),
+        }
+    }
+}
+
+/// A text, image, histogram or figure and its name.
+#[derive(Debug)]
+pub(super) struct Named {
+    name: String,
+    content: Content,
+}
+
+impl Named {
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.len(),
+            Content::Image(image) => image.pixels.len(),
+            Content::Histogram(histogram) => histogram.edges.len() * size_of::<[f64; 2]>(),
+            Content::Figure(figure) => match figure {
+                OwnedFigure::Svg(text) | OwnedFigure::Html(text) => text.len(),
+                OwnedFigure::Png(bytes) => bytes.len(),
+            },
+        }
+    }
+
+    /// Passes it to a logger.
+    pub(super) fn show(&self, logger: &mut dyn Logger, position: LogPosition) -> Result<()> {
+        let Self { name, content } = self;
+        match content {
+            Content::Text(text) => call("log_text", || logger.log_text(name, text, position)),
+            Content::Image(image) => call("log_image", || logger.log_image(name, &image.borrow(), position)),
+            Content::Histogram(histogram) => call("log_histogram", || logger.log_histogram(name, histogram, position)),
+            Content::Figure(figure) => call("log_figure", || logger.log_figure(name, figure.borrow(), position)),
+        }
     }
 }

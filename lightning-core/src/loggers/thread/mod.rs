@@ -1,0 +1,319 @@
+//! A logger and the thread that calls it during a run, so that training waits for no disk and no
+//! network.
+
+mod queue;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use self::queue::Queue;
+use super::{Logger, RunStatus};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    os::panics::catch_in,
+};
+
+/// How long a record waits for room in the queue of a logger.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a checkpoint or the end of a run waits for a logger.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The largest number of different failures that are reported of one logger.
+const REPORTS: usize = 8;
+
+/// Calls a method of a logger. An error says which.
+pub(super) fn call<T>(method: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_in(|| format!("a logger's {method}"), body)
+}
+
+/// What a logger is to do.
+type Task = Box<dyn FnOnce(&mut dyn Logger) -> Result<()> + Send>;
+
+/// A logger. Within a run it belongs to its own thread.
+pub(super) struct Threaded {
+    /// The name of its type.
+    name: String,
+    is_required: bool,
+    place: Place,
+    failures: Arc<Failures>,
+    /// Whether it did not answer in time. Until it does, nothing waits for it.
+    is_late: bool,
+    /// The number of records that it did not receive.
+    dropped: u64,
+    /// The failures that were reported.
+    reported: Vec<String>,
+}
+
+enum Place {
+    Here(Box<dyn Logger>),
+    Thread {
+        queue: Arc<Queue<Task>>,
+        thread: JoinHandle<Option<Box<dyn Logger>>>,
+        /// The folder of the run.
+        dir: Option<PathBuf>,
+    },
+    /// Its thread did not answer at the end of a run.
+    Lost,
+}
+
+/// The failures that the training thread has not seen yet.
+#[derive(Debug, Default)]
+struct Failures {
+    /// Whether there are any.
+    any: AtomicBool,
+    list: Mutex<Vec<Error>>,
+}
+
+impl Failures {
+    fn push(&self, error: Error) {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        // A disk that is full fails for every record.
+        if list.len() < REPORTS {
+            list.push(error);
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> Vec<Error> {
+        if !self.any.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Threaded {
+    pub(super) fn new(logger: Box<dyn Logger>) -> Self {
+        let path = logger.type_name();
+        let path = path.split('<').next().unwrap_or(path);
+        Self {
+            name: path.rsplit("::").next().unwrap_or(path).to_owned(),
+            is_required: logger.is_required(),
+            place: Place::Here(logger),
+            failures: Arc::default(),
+            is_late: false,
+            dropped: 0,
+            reported: Vec::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of the run.
+    pub(super) fn dir(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Here(logger) => logger.log_dir(),
+            Place::Thread { dir, .. } => dir.as_deref(),
+            Place::Lost => None,
+        }
+    }
+
+    /// The runs at its destination.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(super) fn earlier_runs(&mut self) -> Result<Vec<(String, PathBuf)>> {
+        self.ask(|logger| call("earlier_runs", || logger.earlier_runs()))
+    }
+
+    /// Opens the run, and moves the logger to its thread. `beside` is the folder of the loggers
+    /// before it.
+    ///
+    /// # Errors
+    /// If the run cannot be opened: it ends before its first batch.
+    pub(super) fn start(&mut self, beside: Option<&Path>, hparams: &Value) -> Result<()> {
+        let (beside, hparams) = (beside.map(Path::to_path_buf), hparams.clone());
+        let opened = self.ask(move |logger| {
+            call("start", || logger.start_beside(beside.as_deref()))?;
+            call("log_hyperparams", || logger.log_hyperparams(&hparams))?;
+            call("log_dir", || Ok(logger.log_dir().map(Path::to_path_buf)))
+        });
+        let dir = opened?;
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Here(logger) => on_thread(logger, dir, &self.name, &self.failures),
+            running => running,
+        };
+        Ok(())
+    }
+
+    /// Passes on something of `bytes` bytes; it is not written yet when this returns.
+    pub(super) fn send(&mut self, bytes: usize, task: impl FnOnce(&mut dyn Logger) -> Result<()> + Send + 'static) {
+        match &mut self.place {
+            Place::Here(logger) => {
+                if let Err(error) = task(&mut **logger) {
+                    self.failures.push(error);
+                }
+            }
+            Place::Thread { queue, .. } => {
+                let patience = if self.is_late { Duration::ZERO } else { PATIENCE };
+                let is_added = queue.push(Box::new(task), bytes, patience);
+                self.is_late = !is_added;
+                self.dropped += u64::from(!is_added);
+            }
+            Place::Lost => self.dropped += 1,
+        }
+    }
+
+    /// Waits until everything before is written.
+    pub(super) fn save(&mut self) {
+        let saved = self.ask(|logger| call("save", || logger.save()));
+        self.note(saved);
+    }
+
+    /// Removes the records after a checkpoint.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub(super) fn rewind(&mut self, batch_step: u64, records: u64) -> Result<()> {
+        self.ask(move |logger| call("rewind", || logger.rewind(batch_step, records)))
+    }
+
+    /// Continues a version where a checkpoint ends.
+    ///
+    /// # Errors
+    /// If the logger cannot.
+    pub(super) fn resume(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
+        let version = version.to_owned();
+        self.ask(move |logger| call("resume_at", || logger.resume_at(&version, batch_step, records)))
+    }
+
+    /// Closes the run, and takes the logger back from its thread.
+    pub(super) fn finalize(&mut self, status: RunStatus) {
+        let closed = self.ask(move |logger| call("finalize", || logger.finalize(status)));
+        let is_unanswered = self.is_late;
+        self.note(closed);
+        if let Place::Thread { queue, thread, .. } = std::mem::replace(&mut self.place, Place::Lost) {
+            queue.close();
+            if !is_unanswered && let Ok(Some(logger)) = thread.join() {
+                self.place = Place::Here(logger);
+            }
+        }
+    }
+
+    fn note(&self, result: Result<()>) {
+        if let Err(error) = result {
+            self.failures.push(error);
+        }
+    }
+
+    /// Calls the logger, after everything before, and waits for its answer.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Logger) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let queue = match &mut self.place {
+            Place::Here(logger) => return question(&mut **logger),
+            Place::Thread { queue, .. } => queue,
+            Place::Lost => return Err(unanswered(&self.name)),
+        };
+        let (answer, answered) = mpsc::sync_channel(1);
+        let task: Task = Box::new(move |logger| {
+            // Nobody receives the answer of a logger that was late.
+            let _ = answer.send(question(logger));
+            Ok(())
+        });
+        let timeout = match (self.is_required, self.is_late) {
+            (true, _) => Duration::MAX,
+            (false, true) => Duration::ZERO,
+            (false, false) => ANSWER,
+        };
+        if !queue.push(task, 0, timeout) {
+            self.is_late = true;
+            return Err(unanswered(&self.name));
+        }
+        let result = match answered.recv_timeout(timeout) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                self.is_late = true;
+                return Err(unanswered(&self.name));
+            }
+        };
+        self.is_late = false;
+        result
+    }
+
+    /// The failures since the last call: the error that ends the run, of a required logger, and
+    /// otherwise warnings, each once.
+    ///
+    /// # Errors
+    /// The first failure of a required logger.
+    pub(super) fn failures(&mut self, warnings: &mut Vec<String>) -> Result<()> {
+        let mut errors = self.failures.take();
+        if std::mem::take(&mut self.dropped) > 0 {
+            errors.push(unanswered(&self.name));
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        if self.is_required {
+            return errors.into_iter().next().map_or(Ok(()), Err);
+        }
+        for error in errors {
+            let text = error.to_string();
+            if self.reported.len() < REPORTS && !self.reported.iter().any(|reported| reported == error.message()) {
+                self.reported.push(error.message().to_owned());
+                warnings.push(format!(
+                    "the logger `{}` failed, and the run continues: {text}; `.required(true)` on the logger makes it an error",
+                    self.name
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Threaded {
+    fn drop(&mut self) {
+        // Without `finalize` the program is unwinding or returning an error: what waits is written.
+        if let Place::Thread { queue, thread, .. } = std::mem::replace(&mut self.place, Place::Lost) {
+            queue.close();
+            if !self.is_late {
+                // A panic on the thread was reported there.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// Moves a logger to a thread. If the system has none left, it is called on the training thread.
+fn on_thread(logger: Box<dyn Logger>, dir: Option<PathBuf>, name: &str, failures: &Arc<Failures>) -> Place {
+    let queue = Queue::<Task>::new();
+    let (hand_over, handed_over) = mpsc::sync_channel::<Box<dyn Logger>>(1);
+    let body = {
+        let (queue, failures) = (queue.clone(), failures.clone());
+        move || {
+            let mut logger = handed_over.recv().ok()?;
+            while let Some(task) = queue.pop() {
+                if let Err(error) = task(&mut *logger) {
+                    failures.push(error);
+                }
+            }
+            Some(logger)
+        }
+    };
+    let Ok(thread) = thread::Builder::new().name(format!("logger {name}")).spawn(body) else {
+        return Place::Here(logger);
+    };
+    match hand_over.send(logger) {
+        Ok(()) => Place::Thread { queue, thread, dir },
+        Err(unsent) => Place::Here(unsent.0),
+    }
+}
+
+fn unanswered(name: &str) -> Error {
+    Error::new(ErrorKind::Io, format!("the logger `{name}` does not answer; what it receives meanwhile is dropped"))
+        .help("check its disk or network")
+}
