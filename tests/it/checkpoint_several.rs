@@ -235,7 +235,7 @@ fn all_of_them_are_of_constant_size() {
 }
 
 /// A logger that cannot write.
-struct Broken(PathBuf);
+struct Broken(PathBuf, bool);
 
 impl Logger for Broken {
     fn log_metrics(&mut self, _record: &Record) -> Result<()> {
@@ -250,6 +250,9 @@ impl Logger for Broken {
     fn log_dir(&self) -> Option<&Path> {
         Some(&self.0)
     }
+    fn is_required(&self) -> bool {
+        self.1
+    }
 }
 
 /// Neither the file of a run nor one written by hand depends on the logs.
@@ -261,8 +264,9 @@ fn a_log_that_cannot_be_written_leaves_the_checkpoints() {
     for steps in [true, false] {
         let latest = ModelCheckpoint::latest().dirpath(folder.path());
         let latest = if steps { latest.every(callbacks::Steps(1)) } else { latest };
-        let error =
-            fit(1, vec![latest], |builder| builder.logger(Broken(logs.path().to_path_buf()))).unwrap_err().to_string();
+        let error = fit(1, vec![latest], |builder| builder.logger(Broken(logs.path().to_path_buf(), true)))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("no space left for the log") && error.contains("`a logger's save`"), "{error}");
         let name = if steps { "epoch=0-step=1.ckpt" } else { "epoch=0-step=2.ckpt" };
         assert_eq!(inspect(folder.path().join(name)).unwrap().metadata.epoch, 0, "{name}");
@@ -272,7 +276,7 @@ fn a_log_that_cannot_be_written_leaves_the_checkpoints() {
         assert_eq!(report.unwrap().global_step, 4);
         fs::read_dir(folder.path()).unwrap().for_each(|entry| fs::remove_file(entry.unwrap().path()).unwrap());
     }
-    let mut trainer = quiet(Falling::trainer()).logger(Broken(logs.path().to_path_buf())).build().unwrap();
+    let mut trainer = quiet(Falling::trainer()).logger(Broken(logs.path().to_path_buf(), true)).build().unwrap();
     let path = folder.path().join("by-hand.ckpt");
     trainer.save_checkpoint(&Falling::new(FallingHparams::default()), &path).unwrap();
     inspect(&path).unwrap();

@@ -14,7 +14,9 @@ use lightning_core::{
     Batch, ErrorKind, StateReader, StateWriter,
     callbacks::CallbackInfo,
     data::{Batches, Dataset, EpochOffset, Loader, SampleContext, Sampler},
-    loggers::{Figure, Histogram, ImageView, LogPosition, Logger, MemoryLogger, Record, RunStatus},
+    loggers::{
+        Audio, Figure, Graph, Histogram, ImageView, LogPosition, Logger, MemoryLogger, Mesh, Record, RunStatus, Table,
+    },
     metrics::{Metric, MetricValue},
     optim::{Interval, OptimizerSetup, Schedule},
     prelude::*,
@@ -263,6 +265,9 @@ impl Net {
         cx.log_image("image", Tensor::<2>::zeros([4, 4], &Device::default()));
         cx.log_histogram("histogram", vec![1.0, 2.0]);
         cx.log_figure("figure", Figure::Svg("<svg/>"));
+        cx.log_audio("audio", Audio::mono([0.0], 8000));
+        cx.log_mesh("mesh", Mesh::new(vec![[0.0; 3]]));
+        cx.log_table("table", Table::new(["a"]));
         #[log(metric = Share::new())]
         let share = 1.0;
         #[log(minimize)]
@@ -458,9 +463,28 @@ impl Logger for Talker {
         visit("`Logger::log_figure`");
         Ok(())
     }
+    fn log_audio(&mut self, _name: &str, _audio: &Audio, _position: LogPosition) -> Result<()> {
+        visit("`Logger::log_audio`");
+        Ok(())
+    }
+    fn log_mesh(&mut self, _name: &str, _mesh: &Mesh, _position: LogPosition) -> Result<()> {
+        visit("`Logger::log_mesh`");
+        Ok(())
+    }
+    fn log_table(&mut self, _name: &str, _table: &Table, _position: LogPosition) -> Result<()> {
+        visit("`Logger::log_table`");
+        Ok(())
+    }
+    fn log_graph(&mut self, _graph: &Graph, _position: LogPosition) -> Result<()> {
+        visit("`Logger::log_graph`");
+        Ok(())
+    }
     fn save(&mut self) -> Result<()> {
         visit("`Logger::save`");
         Ok(())
+    }
+    fn is_required(&self) -> bool {
+        true
     }
     fn finalize(&mut self, _status: RunStatus) -> Result<()> {
         visit("`Logger::finalize`");
@@ -680,7 +704,11 @@ const CALLS: &[(&str, Run, When, &str)] = &[
     ("`Logger::log_image`", Fit(FromItems), Within, "`a logger's log_image`"),
     ("`Logger::log_histogram`", Fit(FromItems), Within, "`a logger's log_histogram`"),
     ("`Logger::log_figure`", Fit(FromItems), Within, "`a logger's log_figure`"),
-    ("`Logger::log_dir`", Fit(FromItems), Within, "`a callback's on_train_batch_end`"),
+    ("`Logger::log_audio`", Fit(FromItems), Within, "`a logger's log_audio`"),
+    ("`Logger::log_mesh`", Fit(FromItems), Within, "`a logger's log_mesh`"),
+    ("`Logger::log_table`", Fit(FromItems), Within, "`a logger's log_table`"),
+    ("`Logger::log_graph`", Fit(FromItems), Within, "`a logger's log_graph`"),
+    ("`Logger::log_dir`", Fit(FromItems), Within, "`a logger's log_dir`"),
     ("`Logger::save`", Fit(FromItems), Within, "`a logger's save`"),
     ("`Logger::finalize`", Fit(FromItems), Closing, "`a logger's finalize`"),
     ("`prepare_data` of data", Fit(FromItems), Within, "`prepare_data`"),

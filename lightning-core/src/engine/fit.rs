@@ -10,13 +10,14 @@ use crate::{
         roll_back::roll_back,
         run::RunState,
         stop::{check_no_time, nothing_left},
-        summary,
+        structure, summary,
         train_epoch::train_epoch,
         train_step,
         validate::validate,
     },
     error::{ErrorKind, Result},
     hooks::Hook,
+    loggers::Output,
     metrics::ScopeId,
     module::FitContext,
     optim::Optimizer,
@@ -75,6 +76,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             }
             run.console.print(&text);
         }
+        log_structure(run, driver)?;
         guard::start(run);
         audit::start(run);
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
@@ -158,6 +160,15 @@ fn plan_log(run: &mut RunState, plan: &FitPlan) {
              logged less than once an epoch; write `log_every_n_steps({an_epoch})` or less"
         ));
     }
+}
+
+/// Passes the structure of the module to the loggers.
+fn log_structure(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
+    if run.log.loggers.is_empty() || !run.log.enabled {
+        return Ok(());
+    }
+    let graph = Output::graph(structure::structure(driver)?);
+    run.log.show(graph, &run.progress)
 }
 
 /// Whether the loaders are opened again before the next epoch.

@@ -79,6 +79,12 @@ impl LogState {
         Ok(())
     }
 
+    /// Passes an output that belongs to no batch to the loggers.
+    pub(crate) fn show(&mut self, output: Output, progress: &LoopState) -> Result<()> {
+        let shown = self.loggers.show(output, log_position(progress, None));
+        shown.map_err(|error| error.at(progress.location(None, false)))
+    }
+
     /// Sends the step values of training to the loggers, every `every_n_steps` optimizer steps and
     /// at the end of the run: of each metric the last value since the last record. `last`: no batch
     /// of the epoch follows.
@@ -127,9 +133,11 @@ impl LogState {
         console: &mut Console,
     ) -> Result<()> {
         self.warn(console);
-        for (name, text) in self.metrics.take_tables() {
-            let shown = self.loggers.show(Output::text(&name, &text, false), log_position(progress, None));
-            shown.map_err(|error| error.at(progress.location(None, false)))?;
+        let tables = self.metrics.take_tables();
+        let tables = if self.loggers.is_empty() { Vec::new() } else { tables };
+        for (name, table) in tables {
+            self.show(Output::text(&name, &table.to_string(), false), progress)?;
+            self.show(Output::image(&name, &table.to_heat_map(), false), progress)?;
         }
         let metrics: Vec<_> =
             values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();

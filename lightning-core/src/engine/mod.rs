@@ -32,6 +32,7 @@ mod roll_back;
 pub(crate) mod run;
 pub(crate) mod snapshot;
 mod stop;
+mod structure;
 pub(crate) mod summary;
 mod train_epoch;
 pub(crate) mod train_step;

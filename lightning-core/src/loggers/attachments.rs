@@ -1,4 +1,4 @@
-//! Texts, images, histograms and figures as files next to the metrics of a run.
+//! Texts, images, histograms, figures and so on as files next to the metrics of a run.
 
 use std::{
     fs,
@@ -6,26 +6,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "csv")]
 use serde_json::json;
 use twox_hash::XxHash3_128;
 
-use super::{Figure, Histogram, ImageView, LogPosition};
+#[cfg(feature = "csv")]
+use super::{Audio, Histogram, ImageView, Mesh, Table};
+use super::{Figure, LogPosition};
 use crate::{
     error::{Error, Result},
     os::files::write_atomic,
 };
 
 /// Writes one text to `texts/<name>/<position>.txt`.
+#[cfg(feature = "csv")]
 pub(super) fn write_text(folder: &Path, name: &str, text: &str, position: LogPosition) -> Result<()> {
     write(&path(folder, "texts", name, position, "txt"), text.as_bytes())
 }
 
 /// Writes one image to `images/<name>/<position>.png`.
+#[cfg(feature = "csv")]
 pub(super) fn write_image(folder: &Path, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
     write(&path(folder, "images", name, position, "png"), &image.to_png()?)
 }
 
 /// Writes one histogram to `histograms/<name>/<position>.json`.
+#[cfg(feature = "csv")]
 pub(super) fn write_histogram(folder: &Path, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
     let Histogram { edges, counts, non_finite, sum, sum_of_squares } = histogram;
     let histogram = json!({
@@ -38,14 +44,33 @@ pub(super) fn write_histogram(folder: &Path, name: &str, histogram: &Histogram, 
     write(&path(folder, "histograms", name, position, "json"), format!("{histogram:#}\n").as_bytes())
 }
 
-/// Writes one figure to `figures/<name>/<position>.svg`, `.png` or `.html`.
-pub(super) fn write_figure(folder: &Path, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
+/// Writes one figure to `figures/<name>/<position>.svg`, `.png` or `.html`. Returns the path.
+pub(super) fn write_figure(folder: &Path, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<PathBuf> {
     let (extension, bytes) = match figure {
         Figure::Svg(text) => ("svg", text.as_bytes()),
         Figure::Png(bytes) => ("png", bytes),
         Figure::Html(text) => ("html", text.as_bytes()),
     };
-    write(&path(folder, "figures", name, position, extension), bytes)
+    let path = path(folder, "figures", name, position, extension);
+    write(&path, bytes).map(|()| path)
+}
+
+/// Writes one sound to `audio/<name>/<position>.wav`.
+#[cfg(feature = "csv")]
+pub(super) fn write_audio(folder: &Path, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
+    write(&path(folder, "audio", name, position, "wav"), &audio.to_wav()?)
+}
+
+/// Writes one mesh to `meshes/<name>/<position>.obj`.
+#[cfg(feature = "csv")]
+pub(super) fn write_mesh(folder: &Path, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
+    write(&path(folder, "meshes", name, position, "obj"), mesh.to_obj()?.as_bytes())
+}
+
+/// Writes one table to `tables/<name>/<position>.csv`.
+#[cfg(feature = "csv")]
+pub(super) fn write_table(folder: &Path, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+    write(&path(folder, "tables", name, position, "csv"), table.to_csv().as_bytes())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -117,7 +142,7 @@ fn shortened(text: String, whole: &str, longest: usize) -> String {
     format!("{start}{hash}")
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "csv"))]
 mod tests {
     use super::*;
     use crate::stage::Stage;

@@ -1,4 +1,4 @@
-//! The logger that writes `metrics.csv` and `hparams.json`.
+//! The logger that writes `metrics.csv`, `hparams.json` and `hparams.yaml`.
 
 mod columns;
 mod late_rows;
@@ -6,28 +6,27 @@ mod lines;
 mod metrics_file;
 #[cfg(test)]
 mod tests;
-mod versions;
 
 use std::{
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use self::{
-    metrics_file::{Kept, MetricsFile},
-    versions::Version,
+use self::metrics_file::{Kept, MetricsFile};
+use super::{
+    Audio, Figure, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table, attachments,
+    versions::{self, Opened, Version},
 };
-use super::{Figure, Histogram, ImageView, LogPosition, Logger, Record, RunStatus, attachments};
 use crate::{
     error::{Error, Result},
-    os::files::{FolderLock, write_atomic},
+    os::files::write_atomic,
 };
 
 /// Buffered rows are written at this size, whatever the interval.
 const BUFFER: usize = 64 * 1024;
 
 /// Writes metrics to `<folder>[/<name>]/version_N/metrics.csv`, and hyperparameters to
-/// `hparams.json` in the same folder.
+/// `hparams.json` and `hparams.yaml` in the same folder.
 ///
 /// `N` is one more than the highest present; two processes that start at the same time get two
 /// folders.
@@ -47,7 +46,8 @@ const BUFFER: usize = 64 * 1024;
 /// is the file `.lightning-run.lock`, which locks nothing once its process has ended.
 ///
 /// Other outputs of a step become files: `texts/<name>/validate-epoch=3-step=400.txt`,
-/// `images/….png`, `histograms/….json` and `figures/….svg`, where `step` counts training batches. A
+/// `images/….png`, `histograms/….json`, `figures/….svg`, `audio/….wav`, `meshes/….obj` and
+/// `tables/….csv`, where `step` counts training batches. A
 /// `/` in the name creates a folder. Other characters that not every file system has are written as
 /// `%3A` and so on, and a long name is cut and ends in a number of its own, so that different names
 /// have different files.
@@ -80,8 +80,10 @@ pub struct CsvLogger {
     /// Set by `resume_at`: the other rows are removed when the file is opened.
     kept: Option<Kept>,
     file: Option<MetricsFile>,
-    /// Held from the start to the end of a run.
-    lock: Option<FolderLock>,
+    /// From the start to the end of a run.
+    opened: Option<Opened>,
+    /// Whether another logger of the trainer has the same folder.
+    is_shared: bool,
 }
 
 impl CsvLogger {
@@ -95,7 +97,8 @@ impl CsvLogger {
             flush_every: 100,
             kept: None,
             file: None,
-            lock: None,
+            opened: None,
+            is_shared: false,
         }
     }
 
@@ -128,12 +131,12 @@ impl CsvLogger {
 
     fn open(&mut self) -> Result<&mut MetricsFile> {
         let file = match self.file.take() {
-            Some(file) if self.lock.is_some() => file,
+            Some(file) if self.opened.is_some() => file,
             Some(file) => {
                 let file = self.file.insert(file);
-                let lock = FolderLock::acquire(&file.folder)?;
+                let opened = if self.is_shared { Opened::Shared } else { Opened::lock(&file.folder)? };
                 file.reopen()?;
-                self.lock = Some(lock);
+                self.opened = Some(opened);
                 return Ok(file);
             }
             None => self.open_folder()?,
@@ -142,24 +145,24 @@ impl CsvLogger {
     }
 
     fn open_folder(&mut self) -> Result<MetricsFile> {
-        versions::check_inside("name", &self.name)?;
+        versions::check_inside("CsvLogger", "name", &self.name)?;
         let parent = self.folder.join(&self.name);
         if let Version::Next = self.version {
             versions::create_folders(&parent)?;
             let (version, folder) = versions::create_next(&parent)?;
             self.version = Version::Known(version);
-            self.lock = Some(FolderLock::acquire(&folder)?);
+            self.opened = Some(Opened::lock(&folder)?);
             return Ok(MetricsFile::new(folder));
         }
         let version = self.version.text();
-        versions::check_inside("version", version)?;
+        versions::check_inside("CsvLogger", "version", version)?;
         if version.is_empty() {
             return Err(Error::config("the version of a `CsvLogger` must not be empty, found \"\"")
                 .help("remove `.version(…)` to use `version_N`"));
         }
         let folder = parent.join(version);
         versions::create_folders(&folder)?;
-        let lock = FolderLock::acquire(&folder)?;
+        let opened = if self.is_shared { Opened::Shared } else { Opened::lock(&folder)? };
         let mut file = MetricsFile::new(folder);
         match (self.kept, &self.version) {
             (Some(kept), _) => file.resume(kept)?,
@@ -169,13 +172,18 @@ impl CsvLogger {
             (None, _) => file.set_aside()?,
         }
         self.kept = None;
-        self.lock = Some(lock);
+        self.opened = Some(opened);
         Ok(file)
     }
 }
 
 impl Logger for CsvLogger {
     fn start(&mut self) -> Result<()> {
+        self.start_beside(None)
+    }
+
+    fn start_beside(&mut self, folder: Option<&Path>) -> Result<()> {
+        self.is_shared = self.version.share(&self.folder.join(&self.name), folder);
         self.open().map(drop)
     }
 
@@ -209,11 +217,13 @@ impl Logger for CsvLogger {
         if hparams.is_null() {
             return Ok(());
         }
-        let path = self.open()?.folder.join("hparams.json");
-        write_atomic(path, |writer| {
+        let folder = &self.open()?.folder;
+        write_atomic(folder.join("hparams.json"), |writer| {
             serde_json::to_writer_pretty(&mut *writer, hparams)?;
             writer.write_all(b"\n")
-        })
+        })?;
+        let yaml = serde_saphyr::to_string(hparams);
+        write_atomic(folder.join("hparams.yaml"), |writer| writer.write_all(yaml.map_err(io::Error::other)?.as_bytes()))
     }
 
     fn log_metrics(&mut self, record: &Record) -> Result<()> {
@@ -243,7 +253,19 @@ impl Logger for CsvLogger {
     }
 
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
-        attachments::write_figure(&self.open()?.folder, name, figure, position)
+        attachments::write_figure(&self.open()?.folder, name, figure, position).map(drop)
+    }
+
+    fn log_audio(&mut self, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
+        attachments::write_audio(&self.open()?.folder, name, audio, position)
+    }
+
+    fn log_mesh(&mut self, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
+        attachments::write_mesh(&self.open()?.folder, name, mesh, position)
+    }
+
+    fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+        attachments::write_table(&self.open()?.folder, name, table, position)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -252,7 +274,7 @@ impl Logger for CsvLogger {
 
     fn finalize(&mut self, _status: RunStatus) -> Result<()> {
         let closed = self.file.as_mut().map_or(Ok(()), MetricsFile::close);
-        self.lock = None;
+        self.opened = None;
         closed
     }
 
@@ -273,7 +295,7 @@ impl Drop for CsvLogger {
     fn drop(&mut self) {
         // After `finalize` nothing is buffered. Without it the program is unwinding or returning an
         // error, and this is the last chance to write the rows; a second error has no receiver.
-        if self.lock.is_some() {
+        if self.opened.is_some() {
             let _ = self.finalize(RunStatus::Failed);
         }
     }

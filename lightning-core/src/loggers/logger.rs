@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Figure, Histogram, ImageView, LogPosition, Record, Required, RunStatus};
+use super::{Audio, Figure, Graph, Histogram, ImageView, LogPosition, Mesh, Record, Required, RunStatus, Table};
 use crate::error::Result;
 
 /// A destination for the metrics of a run.
@@ -151,6 +151,41 @@ pub trait Logger: Send {
     /// If it cannot be written.
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
         let _ = (name, figure, position);
+        Ok(())
+    }
+
+    /// Logs sound. Default: nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_audio(&mut self, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
+        let _ = (name, audio, position);
+        Ok(())
+    }
+
+    /// Logs a three-dimensional shape. Default: nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_mesh(&mut self, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
+        let _ = (name, mesh, position);
+        Ok(())
+    }
+
+    /// Logs a table. Default: a text in Markdown.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+        self.log_text(name, &table.to_markdown(), position)
+    }
+
+    /// Logs a graph; a trainer logs the structure of the module when `fit` starts. Default: nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_graph(&mut self, graph: &Graph, position: LogPosition) -> Result<()> {
+        let _ = (graph, position);
         Ok(())
     }
 

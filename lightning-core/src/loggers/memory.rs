@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Figure, Histogram, ImageView, LogPosition, Logger, OwnedFigure, OwnedImage, Record, RunStatus};
+use super::{
+    Audio, Figure, Graph, Histogram, ImageView, LogPosition, Logger, Mesh, OwnedFigure, OwnedImage, Record, RunStatus,
+    Table,
+};
 use crate::error::Result;
 
 /// Keeps everything in memory, for tests.
@@ -36,6 +39,10 @@ struct Kept {
     images: Vec<(String, OwnedImage, LogPosition)>,
     histograms: Vec<(String, Histogram, LogPosition)>,
     figures: Vec<(String, OwnedFigure, LogPosition)>,
+    sounds: Vec<(String, Audio, LogPosition)>,
+    meshes: Vec<(String, Mesh, LogPosition)>,
+    tables: Vec<(String, Table, LogPosition)>,
+    graph: Option<Graph>,
     hparams: Option<serde_json::Value>,
     statuses: Vec<RunStatus>,
     starts: usize,
@@ -81,6 +88,26 @@ impl MemoryLogger {
     /// Returns names, figures and positions of all figures, in order.
     pub fn figures(&self) -> Vec<(String, OwnedFigure, LogPosition)> {
         self.kept().figures.clone()
+    }
+
+    /// Returns names, sounds and positions of all sounds, in order.
+    pub fn sounds(&self) -> Vec<(String, Audio, LogPosition)> {
+        self.kept().sounds.clone()
+    }
+
+    /// Returns names, meshes and positions of all meshes, in order.
+    pub fn meshes(&self) -> Vec<(String, Mesh, LogPosition)> {
+        self.kept().meshes.clone()
+    }
+
+    /// Returns names, tables and positions of all tables, in order.
+    pub fn tables(&self) -> Vec<(String, Table, LogPosition)> {
+        self.kept().tables.clone()
+    }
+
+    /// Returns the graph logged last.
+    pub fn graph(&self) -> Option<Graph> {
+        self.kept().graph.clone()
     }
 
     /// Returns the hyperparameters logged last.
@@ -142,6 +169,26 @@ impl Logger for MemoryLogger {
 
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
         self.kept().figures.push((name.to_owned(), figure.into(), position));
+        Ok(())
+    }
+
+    fn log_audio(&mut self, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
+        self.kept().sounds.push((name.to_owned(), audio.clone(), position));
+        Ok(())
+    }
+
+    fn log_mesh(&mut self, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
+        self.kept().meshes.push((name.to_owned(), mesh.clone(), position));
+        Ok(())
+    }
+
+    fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+        self.kept().tables.push((name.to_owned(), table.clone(), position));
+        Ok(())
+    }
+
+    fn log_graph(&mut self, graph: &Graph, _position: LogPosition) -> Result<()> {
+        self.kept().graph = Some(graph.clone());
         Ok(())
     }
 

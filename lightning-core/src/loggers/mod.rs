@@ -29,21 +29,30 @@
 //! # Ok::<(), lightning_core::Error>(())
 //! ```
 
-#[cfg(feature = "csv")]
+#[cfg(any(feature = "csv", feature = "tensorboard"))]
 mod attachments;
+mod audio;
 #[cfg(feature = "csv")]
 mod csv;
 mod figure;
+mod graph;
+mod heat_map;
 mod histogram;
 mod image;
 mod list;
 mod logger;
 mod memory;
+mod mesh;
 mod output;
 mod png;
 mod record;
 mod required;
+mod table;
+#[cfg(feature = "tensorboard")]
+mod tensorboard;
 mod thread;
+#[cfg(any(feature = "csv", feature = "tensorboard"))]
+mod versions;
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -51,14 +60,20 @@ pub(crate) use self::{list::Loggers, output::Output};
 // The one list of loggers: a new one is its file, and a name here.
 #[cfg(feature = "csv")]
 pub use self::csv::CsvLogger;
+#[cfg(feature = "tensorboard")]
+pub use self::tensorboard::TensorBoardLogger;
 pub use self::{
+    audio::Audio,
     figure::{Figure, OwnedFigure},
+    graph::{Graph, GraphNode},
     histogram::{Histogram, ToHistogram},
     image::{ImageView, OwnedImage, ToImage, grid},
     logger::Logger,
     memory::MemoryLogger,
+    mesh::Mesh,
     record::{LogPosition, Record, RunStatus},
     required::Required,
+    table::Table,
 };
 use crate::{error::Result, tensor::readback};
 

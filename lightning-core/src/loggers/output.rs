@@ -1,9 +1,12 @@
 //! What a step or hook logs besides numbers, on its way to the loggers.
 
-use super::{Figure, Histogram, LogPosition, Logger, OwnedFigure, OwnedImage, ToHistogram, ToImage, thread::call};
+use super::{
+    Audio, Figure, Graph, Histogram, LogPosition, Logger, Mesh, OwnedFigure, OwnedImage, Table, ToHistogram, ToImage,
+    thread::call,
+};
 use crate::error::{Error, Result};
 
-/// A text, image, histogram or figure on its way to the loggers.
+/// A text, image, histogram, figure and so on, on its way to the loggers.
 #[derive(Debug)]
 pub(crate) struct Output {
     name: String,
@@ -19,6 +22,10 @@ enum Content {
     Image(OwnedImage),
     Histogram(Histogram),
     Figure(OwnedFigure),
+    Audio(Audio),
+    Mesh(Mesh),
+    Table(Table),
+    Graph(Graph),
 }
 
 impl Output {
@@ -37,6 +44,22 @@ impl Output {
 
     pub(crate) fn figure(name: &str, figure: Figure<'_>, in_batch: bool) -> Self {
         Self { name: name.to_owned(), content: Ok(Content::Figure(figure.into())), in_batch }
+    }
+
+    pub(crate) fn audio(name: &str, audio: Audio, in_batch: bool) -> Self {
+        Self { name: name.to_owned(), content: Ok(Content::Audio(audio)), in_batch }
+    }
+
+    pub(crate) fn mesh(name: &str, mesh: Mesh, in_batch: bool) -> Self {
+        Self { name: name.to_owned(), content: mesh.check().map(|()| Content::Mesh(mesh)), in_batch }
+    }
+
+    pub(crate) fn table(name: &str, table: Table, in_batch: bool) -> Self {
+        Self { name: name.to_owned(), content: Ok(Content::Table(table)), in_batch }
+    }
+
+    pub(crate) fn graph(graph: Graph) -> Self {
+        Self { name: "graph".to_owned(), content: Ok(Content::Graph(graph)), in_batch: false }
     }
 
     /// Returns what the loggers receive.
@@ -70,6 +93,12 @@ impl Named {
                 OwnedFigure::Svg(text) | OwnedFigure::Html(text) => text.len(),
                 OwnedFigure::Png(bytes) => bytes.len(),
             },
+            Content::Audio(audio) => size_of_val(&*audio.samples),
+            Content::Mesh(mesh) => {
+                size_of_val(&*mesh.vertices) + size_of_val(&*mesh.faces) + size_of_val(&*mesh.colors)
+            }
+            Content::Graph(graph) => size_of_val(&*graph.nodes),
+            Content::Table(table) => table.rows.iter().flatten().map(String::len).sum(),
         }
     }
 
@@ -81,6 +110,10 @@ impl Named {
             Content::Image(image) => call("log_image", || logger.log_image(name, &image.borrow(), position)),
             Content::Histogram(histogram) => call("log_histogram", || logger.log_histogram(name, histogram, position)),
             Content::Figure(figure) => call("log_figure", || logger.log_figure(name, figure.borrow(), position)),
+            Content::Audio(audio) => call("log_audio", || logger.log_audio(name, audio, position)),
+            Content::Mesh(mesh) => call("log_mesh", || logger.log_mesh(name, mesh, position)),
+            Content::Graph(graph) => call("log_graph", || logger.log_graph(graph, position)),
+            Content::Table(table) => call("log_table", || logger.log_table(name, table, position)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Figure, Histogram, ImageView, LogPosition, Logger, Record, RunStatus};
+use super::{Audio, Figure, Graph, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table};
 use crate::error::Result;
 
 /// A logger whose failures end the run, or do not: the result of [`Logger::required`].
@@ -65,6 +65,22 @@ impl<L: Logger> Logger for Required<L> {
 
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
         self.logger.log_figure(name, figure, position)
+    }
+
+    fn log_audio(&mut self, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
+        self.logger.log_audio(name, audio, position)
+    }
+
+    fn log_mesh(&mut self, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
+        self.logger.log_mesh(name, mesh, position)
+    }
+
+    fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+        self.logger.log_table(name, table, position)
+    }
+
+    fn log_graph(&mut self, graph: &Graph, position: LogPosition) -> Result<()> {
+        self.logger.log_graph(graph, position)
     }
 
     fn save(&mut self) -> Result<()> {

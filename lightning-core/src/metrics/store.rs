@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use super::{MetricDef, Metrics};
+use super::{Matrix, MetricDef, Metrics};
 use crate::{
     error::{Error, ErrorKind},
     metrics::ambient::Logged,
@@ -103,7 +103,7 @@ pub(crate) struct MetricStore {
     /// Whether a value was NaN or infinite since the last look at the losses.
     suspicious: bool,
     /// The tables that were not passed to the loggers yet.
-    tables: Vec<(String, String)>,
+    tables: Vec<(String, Matrix)>,
     /// The warnings that were not returned yet.
     warnings: Vec<String>,
 }

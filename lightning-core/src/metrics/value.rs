@@ -15,7 +15,7 @@ pub enum MetricValue {
     Scalar(f64),
     /// Several numbers, each with a suffix: the part `cat` of `val_f1` is `val_f1_cat`.
     Named(Vec<(String, f64)>),
-    /// A table. Loggers receive it as a text, and reports as
+    /// A table. Loggers receive it as a text and as a picture, and reports as
     /// [`Metrics::matrix`](crate::Metrics::matrix).
     Matrix(Matrix),
     /// Several tables, each with a suffix.

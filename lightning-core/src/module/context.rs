@@ -10,7 +10,7 @@ use super::run_view::RunView;
 use crate::{
     error::{Error, Result},
     hooks::Hook,
-    loggers::{Figure, Output, ToHistogram, ToImage},
+    loggers::{Audio, Figure, Mesh, Output, Table, ToHistogram, ToImage},
     metrics::Metrics,
     optim::{Clip, ClipAlgorithm, NamesOptimizer},
     progress::StepOutputs,
@@ -99,6 +99,22 @@ impl HookContext<'_> {
     /// [`StepContext::log_figure`](crate::StepContext::log_figure).
     pub fn log_figure(&mut self, name: &str, figure: Figure<'_>) {
         self.view.push(name, |in_batch| Output::figure(name, figure, in_batch));
+    }
+
+    /// Passes sound to the loggers; see [`StepContext::log_audio`](crate::StepContext::log_audio).
+    pub fn log_audio(&mut self, name: &str, audio: Audio) {
+        self.view.push(name, |in_batch| Output::audio(name, audio, in_batch));
+    }
+
+    /// Passes a three-dimensional shape to the loggers; see
+    /// [`StepContext::log_mesh`](crate::StepContext::log_mesh).
+    pub fn log_mesh(&mut self, name: &str, mesh: Mesh) {
+        self.view.push(name, |in_batch| Output::mesh(name, mesh, in_batch));
+    }
+
+    /// Passes a table to the loggers; see [`StepContext::log_table`](crate::StepContext::log_table).
+    pub fn log_table(&mut self, name: &str, table: Table) {
+        self.view.push(name, |in_batch| Output::table(name, table, in_batch));
     }
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 
 use crate::{
     error::Result,
-    loggers::{Figure, Output, ToHistogram, ToImage},
+    loggers::{Audio, Figure, Mesh, Output, Table, ToHistogram, ToImage},
     metrics::{Metrics, ambient::push_output},
     random::{Rng, Stream, derive_seed},
     stage::Stage,
@@ -123,5 +123,21 @@ impl StepContext<'_> {
     /// Passes a drawing to the loggers. Outside a run, and in the sanity check, it does nothing.
     pub fn log_figure(&self, name: &str, figure: Figure<'_>) {
         push_output(name, || Output::figure(name, figure, true));
+    }
+
+    /// Passes sound to the loggers. Outside a run, and in the sanity check, it does nothing.
+    pub fn log_audio(&self, name: &str, audio: Audio) {
+        push_output(name, || Output::audio(name, audio, true));
+    }
+
+    /// Passes a three-dimensional shape to the loggers. Outside a run, and in the sanity check, it
+    /// does nothing.
+    pub fn log_mesh(&self, name: &str, mesh: Mesh) {
+        push_output(name, || Output::mesh(name, mesh, true));
+    }
+
+    /// Passes a table to the loggers. Outside a run, and in the sanity check, it does nothing.
+    pub fn log_table(&self, name: &str, table: Table) {
+        push_output(name, || Output::table(name, table, true));
     }
 }

@@ -1,11 +1,14 @@
 //! Builds a trainer from its settings.
 
+use std::path::Path;
+
 use super::Trainer;
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     console::table,
     engine::run::RunState,
     error::{ConfigErrors, Result},
+    loggers::Logger,
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::panics::{catch_in, catch_panic},
     settings::{Settings, TrainerBuilder},
@@ -69,9 +72,8 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         if settings.run.fast_dev_run.is_some() {
             loggers.clear();
         }
-        #[cfg(feature = "csv")]
         if loggers.is_empty() && settings.output.default_logger {
-            loggers.push(Box::new(crate::loggers::CsvLogger::new(settings.output.root.join("lightning_logs"))));
+            loggers = default_loggers(&settings.output.root.join("lightning_logs"));
         }
         if !has_checkpoint && settings.output.checkpointing {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
@@ -93,6 +95,17 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         }
         Ok(Trainer { run, callbacks, known: None })
     }
+}
+
+/// The loggers of a trainer without `.logger(…)`, which share the folder of the run.
+fn default_loggers(folder: &Path) -> Vec<Box<dyn Logger>> {
+    let _ = folder;
+    vec![
+        #[cfg(feature = "csv")]
+        Box::new(crate::loggers::CsvLogger::new(folder)),
+        #[cfg(feature = "tensorboard")]
+        Box::new(crate::loggers::TensorBoardLogger::new(folder)),
+    ]
 }
 
 /// Checks what callbacks and settings ask for together, and applies the accumulation that a
@@ -148,7 +161,9 @@ fn check_needs<M>(
     if settings.run.fast_dev_run.is_some() {
         return;
     }
-    let has_default = cfg!(feature = "csv") && settings.output.default_logger && !settings.run.barebones;
+    let has_default = cfg!(any(feature = "csv", feature = "tensorboard"))
+        && settings.output.default_logger
+        && !settings.run.barebones;
     let has_epochs = settings.length.has_epochs();
     for info in callbacks.iter().map(|callback| callback.info()) {
         if let Some(callback) = info.needs_logger.filter(|_| !has_logger && !has_default) {

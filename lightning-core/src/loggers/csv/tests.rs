@@ -484,7 +484,7 @@ fn another_process_is_named_while_it_lives() -> Result<()> {
     let Ok(mut other) = command.spawn() else { return Ok(()) };
     let mut ready = [0];
     let mut output = other.stdout.take().ok_or_else(|| Error::msg("no output"))?;
-    if std::io::Read::read_exact(&mut output, &mut ready).is_err() {
+    if io::Read::read_exact(&mut output, &mut ready).is_err() {
         eprintln!("SKIPPED another_process_is_named_while_it_lives: there is no `flock`");
         return Ok(());
     }

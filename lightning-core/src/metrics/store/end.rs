@@ -1,7 +1,11 @@
 //! Ends steps and epochs, and returns their values for loggers and reports.
 
 use super::{MetricStore, ScopeId, cell::Cell};
-use crate::{error::Result, metrics::Metrics, stage::Stage};
+use crate::{
+    error::Result,
+    metrics::{Matrix, Metrics},
+    stage::Stage,
+};
 
 /// The value of an epoch, for loggers and reports.
 #[derive(Clone, Debug)]
@@ -106,8 +110,7 @@ impl MetricStore {
             self.bar.set_value(name, view, suffix, &value);
         }
         if options.logger {
-            let tables =
-                value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.to_string()));
+            let tables = value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.clone()));
             self.tables.extend(tables);
         }
         let mut named = Metrics::default();
@@ -119,9 +122,8 @@ impl MetricStore {
         Ok(())
     }
 
-    /// Returns the tables of the epochs that ended since the last call, for the loggers: name and
-    /// text.
-    pub(crate) fn take_tables(&mut self) -> Vec<(String, String)> {
+    /// Returns the tables of the epochs that ended since the last call, for the loggers.
+    pub(crate) fn take_tables(&mut self) -> Vec<(String, Matrix)> {
         std::mem::take(&mut self.tables)
     }
 }

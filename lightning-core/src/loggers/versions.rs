@@ -5,7 +5,29 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    os::files::FolderLock,
+};
+
+/// The folder of a run that a logger has opened.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// Locked until this is dropped.
+    Locked { _lock: FolderLock },
+    /// Of another logger of the same trainer, which holds the lock.
+    Shared,
+}
+
+impl Opened {
+    /// Locks a folder.
+    ///
+    /// # Errors
+    /// If another run holds the lock.
+    pub(super) fn lock(folder: &Path) -> Result<Self> {
+        Ok(Self::Locked { _lock: FolderLock::acquire(folder)? })
+    }
+}
 
 /// Which run of the experiment a logger writes.
 #[derive(Debug)]
@@ -25,6 +47,17 @@ impl Version {
             Self::Next => "",
             Self::Given(version) | Self::Known(version) => version,
         }
+    }
+
+    /// Takes the version of another logger of the trainer, whose folder is `beside`, if both write
+    /// below `parent`. Returns whether the folder is shared.
+    pub(super) fn share(&mut self, parent: &Path, beside: Option<&Path>) -> bool {
+        let Some(beside) = beside.filter(|beside| beside.parent() == Some(parent)) else { return false };
+        let Some(name) = beside.file_name().and_then(|name| name.to_str()) else { return false };
+        if matches!(self, Self::Next) {
+            *self = Self::Known(name.to_owned());
+        }
+        self.text() == name
     }
 
     /// Returns the versions and folders below `parent` that a run may continue, oldest first.
@@ -93,13 +126,13 @@ pub(super) fn create_folders(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If it is not a relative path of plain names.
-pub(super) fn check_inside(setting: &str, name: &str) -> Result<()> {
+pub(super) fn check_inside(logger: &str, setting: &str, name: &str) -> Result<()> {
     if Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
         return Ok(());
     }
-    let text = format!("the {setting} of a `CsvLogger` must be a plain name, found `{name}`");
+    let text = format!("the {setting} of a `{logger}` must be a plain name, found `{name}`");
     Err(Error::config(text).help(format!(
-        "pass the folder to `CsvLogger::new(…)`, and to `.{setting}(…)` a name without `.`, `..` or a \
+        "pass the folder to `{logger}::new(…)`, and to `.{setting}(…)` a name without `.`, `..` or a \
          leading `/`"
     )))
 }
