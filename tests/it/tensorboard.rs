@@ -8,6 +8,7 @@ use burn::{nn::*, optim::SgdConfig, prelude::*};
 use lightning_core::{
     loggers::{Audio, Figure, ImageView, Mesh, Table},
     prelude::*,
+    trainer::TrainerBuilder,
 };
 use serde_json::{Value, json};
 
@@ -97,10 +98,10 @@ fn tensorboard_reads_every_kind() {
     let read = &found["accumulator"];
 
     // Against the exact numbers of the CSV logger.
-    let rows: Vec<HashMap<String, String>> = lightning_core::data::csv::rows(run.join("metrics.csv")).unwrap();
+    let rows: Vec<HashMap<String, Option<String>>> = data::csv::rows(run.join("metrics.csv")).unwrap();
     let curve = |name: &str| -> Vec<(u64, f32)> {
-        let rows = rows.iter().filter(|row| !row[name].is_empty());
-        rows.map(|row| (row["global_step"].parse().unwrap(), row[name].parse::<f64>().unwrap() as f32)).collect()
+        let rows = rows.iter().filter_map(|row| Some((row["global_step"].as_ref()?, row[name].as_ref()?)));
+        rows.map(|(step, value)| (step.parse().unwrap(), value.parse::<f64>().unwrap() as f32)).collect()
     };
     for name in ["train_loss", "val_loss"] {
         let scalars: Vec<(u64, f64)> = serde_json::from_value(read["scalars"][name].clone()).unwrap();

@@ -36,7 +36,6 @@ mod audio;
 mod csv;
 mod figure;
 mod graph;
-mod heat_map;
 mod histogram;
 mod image;
 mod list;

@@ -25,6 +25,7 @@
 pub(crate) mod ambient;
 mod any_metric;
 mod definition;
+mod heat_map;
 mod key;
 mod log_options;
 mod metric;

@@ -2,8 +2,8 @@
 
 use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts as _};
 
-use super::OwnedImage;
-use crate::{metrics::Matrix, text};
+use super::Matrix;
+use crate::{loggers::OwnedImage, text};
 
 /// The side of a character in pixels.
 const CHARACTER: usize = 8;
