@@ -95,5 +95,6 @@ mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod told_early;
+mod trace;
 mod weights;
 mod weights_pytorch;

@@ -53,6 +53,7 @@ pub use self::{
     report::{EvalReport, FitReport},
     verify::VerifyReport,
 };
+pub use crate::console::profiled_threads::{ProfiledSpan, ProfiledThread};
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use crate::engine::guard::state::GradientNorm;
 pub use crate::progress::AnomalyKind;
