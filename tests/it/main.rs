@@ -96,6 +96,7 @@ mod support;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod told_early;
+mod top_losses;
 mod trace;
 mod weights;
 mod weights_pytorch;
