@@ -96,6 +96,7 @@ mod strategy;
 mod tensor;
 pub mod testing;
 mod text;
+mod trace;
 pub mod trainer;
 
 pub use crate::module::FitContext;

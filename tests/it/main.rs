@@ -28,6 +28,7 @@ mod data_combined;
 mod data_faults;
 mod data_modules;
 mod data_order;
+mod data_preview;
 mod data_support;
 mod data_workers;
 mod determinism;
@@ -96,5 +97,7 @@ mod tensorboard;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod told_early;
+mod top_losses;
+mod trace;
 mod weights;
 mod weights_pytorch;

@@ -4,6 +4,7 @@
 mod containers;
 mod dims;
 mod host;
+mod samples;
 mod saved;
 mod size;
 mod step;
@@ -21,6 +22,7 @@ pub use self::{
 };
 pub(crate) use self::{
     dims::{check_dims, enter_loader, leave_loader, number_of_loader},
+    samples::Samples,
     saved::BatchTensor,
 };
 

@@ -144,6 +144,10 @@ impl Identity {
     pub(super) fn of<C: ?Sized>(callback: &C) -> Self {
         Self(std::ptr::from_ref(callback).cast(), std::any::type_name::<C>())
     }
+
+    pub(crate) const fn type_name(self) -> &'static str {
+        self.1
+    }
 }
 
 impl CallbackContext<'_> {

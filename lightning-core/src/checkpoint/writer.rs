@@ -20,6 +20,7 @@ use super::{reader::pointer_text, snapshot::Snapshot};
 use crate::{
     error::{Error, ErrorKind, Location, Result},
     os::{files, panics::panic_message},
+    trace::{self, Kind},
 };
 
 /// A requested file, to be written at the next point that a run can resume from.
@@ -142,7 +143,13 @@ impl Writer {
         self.announces |= job.requests.iter().any(|request| request.announce.is_some());
         let announced = Arc::clone(&self.announced);
         let thread = thread::Builder::new().name("checkpoint".to_owned());
-        let running = thread.spawn(move || job.run(memory, &announced)).map_err(|error| {
+        let recorder = trace::current();
+        let write = move || {
+            let _attached = recorder.map(|recorder| recorder.attach("checkpoint writer"));
+            let _span = trace::span(Kind::Checkpoint, "write_checkpoint");
+            job.run(memory, &announced)
+        };
+        let running = thread.spawn(write).map_err(|error| {
             Error::new(ErrorKind::Io, "the thread that writes checkpoints could not be started").caused_by(error)
         })?;
         self.running = Some(running);

@@ -2,13 +2,16 @@
 
 use std::{
     fmt,
+    path::{Path, PathBuf},
     str::FromStr,
     time::{Duration, Instant},
 };
 
+use super::profiled_threads::{self, ProfiledThread};
 use crate::{
     console::table,
     error::{Error, Result},
+    trace::LaneTotals,
 };
 
 /// How a run is profiled.
@@ -17,14 +20,57 @@ use crate::{
 /// use lightning_core::trainer::Profiler;
 ///
 /// assert_eq!("simple".parse::<Profiler>()?, Profiler::Simple);
+/// assert_eq!("advanced".parse::<Profiler>()?, Profiler::Advanced);
 /// # Ok::<(), lightning_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profiler {
     /// Measures the time and the number of calls of every hook, of the steps, of loading, of the
     /// backward pass and of the optimizer step, and prints them when the run ends.
     Simple,
+    /// As [`Simple`](Self::Simple), and records the spans of every thread: epochs, batches and
+    /// evaluations, each callback's part of a hook, saving checkpoints, and on the threads of the
+    /// data workers and of the checkpoint writer what these do. The table has a second part with
+    /// the calls, median, 95th percentile and total of each.
+    Advanced,
+    /// As [`Advanced`](Self::Advanced), and writes the spans to a file, made by
+    /// [`chrome`](Self::chrome).
+    Chrome(PathBuf),
+}
+
+impl Profiler {
+    /// Records the spans of every thread, as [`Advanced`](Self::Advanced), and writes them to a
+    /// file in Chrome's trace format, which <https://ui.perfetto.dev> and `chrome://tracing` open.
+    ///
+    /// A relative path is in the folder of the run, which is that of its first logger with a
+    /// folder, or else in the trainer's `default_root_dir`. The file is written while the run goes, at the
+    /// latest half a second after a span, and is valid JSON after each write, so that the trace of
+    /// a run that fails or is killed can be opened too. It has at most 1,000,000 spans, which are
+    /// about 130 MB; a warning says when later ones are left out. Further runs of the trainer are
+    /// added to the same file.
+    ///
+    /// ```
+    /// use lightning_core::trainer::Profiler;
+    ///
+    /// let profiler = Profiler::chrome("trace.json");
+    /// assert_eq!(profiler, Profiler::Chrome("trace.json".into()));
+    /// ```
+    pub fn chrome(path: impl Into<PathBuf>) -> Self {
+        Self::Chrome(path.into())
+    }
+
+    pub(crate) const fn records_spans(&self) -> bool {
+        matches!(self, Self::Advanced | Self::Chrome(_))
+    }
+
+    /// The file of the trace.
+    pub(crate) fn trace(&self) -> Option<&Path> {
+        match self {
+            Self::Chrome(path) => Some(path),
+            Self::Simple | Self::Advanced => None,
+        }
+    }
 }
 
 impl FromStr for Profiler {
@@ -33,9 +79,14 @@ impl FromStr for Profiler {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "simple" => Ok(Self::Simple),
+            "advanced" => Ok(Self::Advanced),
             other => {
-                let text = format!("unknown profiler `{other}`; available: simple");
-                Err(Error::config(text).help("write `.profiler(\"simple\")`"))
+                let text = format!("unknown profiler `{other}`; available: simple, advanced");
+                let help = match other.ends_with(".json") {
+                    true => format!("write `.profiler(Profiler::chrome({other:?}))` for a trace in a file"),
+                    false => "write `.profiler(\"simple\")`".to_owned(),
+                };
+                Err(Error::config(text).help(help))
             }
         }
     }
@@ -71,6 +122,7 @@ impl IntoProfiler for &str {
 pub struct Profile {
     actions: Vec<ProfiledAction>,
     whole: Duration,
+    threads: Vec<ProfiledThread>,
 }
 
 /// One action of a run, such as a hook or the backward pass.
@@ -99,6 +151,16 @@ impl Profile {
     /// Returns the time from start to end of all runs together.
     pub fn whole(&self) -> Duration {
         self.whole
+    }
+
+    /// Returns what each thread did, with [`Profiler::Advanced`] and [`Profiler::chrome`]; empty
+    /// without. It is complete when a run has ended.
+    pub fn threads(&self) -> &[ProfiledThread] {
+        &self.threads
+    }
+
+    pub(crate) fn set_lanes(&mut self, lanes: Vec<LaneTotals>) {
+        self.threads = lanes.into_iter().map(ProfiledThread::from).collect();
     }
 
     /// Adds one call of an action.
@@ -137,7 +199,8 @@ impl fmt::Display for Profile {
             })
             .collect();
         let table = table::figures_table(["Action", "Calls", "Mean (ms)", "Total (ms)", "Share"], &rows);
-        write!(f, "{table}\n{:.3} ms in total", milliseconds(self.whole))
+        write!(f, "{table}\n{:.3} ms in total", milliseconds(self.whole))?;
+        if self.threads.is_empty() { Ok(()) } else { write!(f, "\n{}", profiled_threads::table_of(&self.threads)) }
     }
 }
 

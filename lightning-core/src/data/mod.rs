@@ -11,6 +11,7 @@
 //! | train without data | [`DataLoader::ticks`] |
 //! | read files | `csv`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
 //! | augment images | [`Image`], [`Augment`], [`MixUp`], [`CutMix`] |
+//! | look at the first batches | [`preview`] |
 //! | read several loaders at once | [`Combined`] |
 //! | write a loader | [`Loader`] |
 //! | pass data to the trainer | [`FitData`], [`EvalData`] |
@@ -23,6 +24,7 @@ mod image;
 mod loader;
 mod module;
 mod prefetch;
+mod preview;
 mod readers;
 mod run;
 mod sampler;
@@ -52,6 +54,7 @@ pub use module::DataParts;
 pub(crate) use module::merge_hparams;
 pub use module::{DataModule, DataStruct, Has, LoaderOutput, NoLoader};
 pub(crate) use prefetch::stalls;
+pub use preview::{FieldPreview, Preview, preview};
 #[cfg(feature = "csv")]
 pub use readers::csv;
 #[cfg(feature = "images")]

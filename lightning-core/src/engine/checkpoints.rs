@@ -11,6 +11,7 @@ use crate::{
     engine::{driver::Driver, run::RunState},
     error::{Error, Result},
     os::{files, signals},
+    trace::{self, Kind},
 };
 
 /// The file in a run's folder that lists the checkpoints of the run in other folders.
@@ -72,6 +73,7 @@ pub(crate) fn try_flush(run: &mut RunState, driver: &mut dyn Driver) -> Flushed 
 
 /// Takes the snapshot, and hands it to the checkpoint thread.
 fn submit(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    let _span = trace::span(Kind::Checkpoint, "save_checkpoint");
     let location = run.progress.location(Some("save_checkpoint".to_owned()), false);
     let snapshot = driver.snapshot(run).map_err(|error| error.at(location.clone()))?;
     let mut requests = std::mem::take(&mut run.checkpoints.queue.requests);

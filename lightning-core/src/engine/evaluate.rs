@@ -12,6 +12,7 @@ use crate::{
     metrics::ScopeId,
     progress::Limit,
     stage::Stage,
+    trace::{self, Kind},
 };
 
 /// The hooks of one evaluation stage.
@@ -64,6 +65,7 @@ pub(crate) fn evaluate(
     limit: Option<u64>,
 ) -> Result<u64> {
     let stage = run.progress.stage;
+    let _span = trace::span(Kind::Loop, stage.name());
     let hooks = EvalHooks::of(stage);
     let suffixes = suffixes(loaders);
     // What epoch hooks log belongs to no loader, and has a scope of its own behind the loaders'.

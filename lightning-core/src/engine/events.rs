@@ -12,6 +12,7 @@ use crate::{
     os::{panics::catch_panic, signals},
     progress::Phase,
     stage::Stage,
+    trace::{self, Kind},
 };
 
 /// Runs a part of a run. The calls into user code catch their panics themselves and say where they
@@ -94,6 +95,8 @@ pub(crate) fn with_data<T>(
     driver: &mut dyn Driver,
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
+    let attached = run.console.record(run.settings.run.profiler.as_ref())?;
+    let span = trace::span(Kind::Loop, "run");
     let mut result = guarded(run, driver, |run, driver| {
         set_up(run, driver)?;
         body(run, driver)
@@ -118,11 +121,9 @@ pub(crate) fn with_data<T>(
     }
     let torn_down = guarded(run, driver, |run, driver| driver.teardown(run));
     run.console.bar.finish();
-    if let Some(profile) = &mut run.console.profile {
-        profile.end(run.progress.started);
-        let text = profile.to_string();
-        run.console.print(&text);
-    }
+    drop(span);
+    drop(attached);
+    run.console.end_profile(run.progress.started);
     let status = match (&result, &torn_down) {
         _ if signals::pending() => RunStatus::Interrupted,
         (Ok(_), Ok(())) => RunStatus::Success,
@@ -179,6 +180,17 @@ fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     driver.setup(run)?;
     if run.strategy.rank().is_global_zero() {
         run.log.loggers.start(&run.hparams).map_err(|error| error.at(run.progress.location(None, false)))?;
+        open_trace(run).map_err(|error| error.at(run.progress.location(None, false)))?;
     }
     Ok(())
+}
+
+/// Opens the file of the profiler's trace, in the folder of the run.
+fn open_trace(run: &RunState) -> Result<()> {
+    let profiler = run.settings.run.profiler.as_ref();
+    if run.console.recorder.is_none() {
+        return Ok(());
+    }
+    let folder = run.log.loggers.dir()?.unwrap_or(&run.settings.output.root);
+    run.console.open_trace(profiler, folder)
 }

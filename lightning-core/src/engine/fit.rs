@@ -23,6 +23,7 @@ use crate::{
     optim::Optimizer,
     progress::{Phase, StopReason},
     stage::Stage,
+    trace::{self, Kind},
 };
 
 /// Trains, and returns why training ended.
@@ -216,6 +217,7 @@ fn sanity_check(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> 
     if plan.val.is_empty() || steps == 0 || run.progress.counters.batch_step > 0 || run.resume.resumed_from.is_some() {
         return Ok(());
     }
+    let _span = trace::span(Kind::Loop, "sanity_check");
     driver.save_rollback().map_err(|error| error.at(run.progress.location(None, false)))?;
     run.progress.sanity_checking = true;
     let hooks = (Hook::OnSanityCheckStart, Hook::OnSanityCheckEnd);

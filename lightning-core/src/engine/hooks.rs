@@ -7,9 +7,10 @@ use crate::{
     engine::run::RunState,
     error::{Error, Result},
     hooks::{Hook, HookSet},
-    metrics::ambient::record,
+    metrics::ambient::{record, short},
     module::{HookContext, LightningModule, hook_label},
     os::panics::catch_panic,
+    trace::{Kind, Span},
 };
 
 /// Runs a hook of the callbacks and then of the module.
@@ -44,6 +45,7 @@ pub(super) fn run_callbacks<M: LightningModule>(
         any = true;
         let mut entries = std::mem::take(&mut run.log.inbox);
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+        let span = run.console.records_spans().then(|| callback_span(&**callback, hook));
         let result = record(None, stage, host, &mut entries, || {
             catch_panic(|| {
                 let mut cx = run.callback_context();
@@ -53,9 +55,12 @@ pub(super) fn run_callbacks<M: LightningModule>(
         });
         run.log.inbox = entries;
         match result.and_then(|called| run.log.metrics.check_keys().map(|()| called)) {
-            Ok(true) => {}
+            Ok(true) => drop(span),
             // The default method ran: the callback need not be called for this hook again.
             Ok(false) => {
+                if let Some(span) = span {
+                    span.cancel();
+                }
                 if let Some(hooks) = run.callbacks.not_implemented.get_mut(index) {
                     *hooks = hooks.with(hook);
                 }
@@ -85,13 +90,20 @@ pub(super) fn run_own_hook<M: LightningModule>(
 ) -> Result<()> {
     let mut entries = std::mem::take(&mut run.log.inbox);
     let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+    let span = run.console.records_spans().then(|| Span::of(Kind::Hook, M::NAME, hook.name()));
     let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
         catch_panic(|| module.run_hook(hook, &mut HookContext::new(run.view(), hook, batch)))
     });
+    drop(span);
     run.log.inbox = entries;
     let result = result.and_then(|()| run.log.metrics.check_keys());
     result.map_err(|error| located(error, run, hook_label::<M>(hook.name()), hook))?;
     run.log.drain(&run.progress, hook.is_in_batch()).map_err(|error| located(error, run, hook.name().to_owned(), hook))
+}
+
+/// The span of one callback's part of a hook.
+fn callback_span<M>(callback: &dyn Callback<M>, hook: Hook) -> Span {
+    Span::of(Kind::Callback, short(callback.identity().type_name()), hook.name())
 }
 
 /// Adds to an error the hook in which it occurred.

@@ -77,7 +77,8 @@ impl RunState {
             bar: Progress::new(settings.output.progress_bar),
             warnings: Vec::new(),
             is_used: false,
-            profile: settings.run.profiler.map(|_| Profile::default()),
+            profile: settings.run.profiler.as_ref().map(|_| Profile::default()),
+            recorder: None,
         };
         Self {
             info,

@@ -22,12 +22,14 @@ use crate::{
     progress::{LoopPosition, Phase},
     random::{Stream, derive_seed, with_generator},
     stage::Stage,
+    trace::{At, Kind, Span},
 };
 
 /// Runs one epoch, or the rest of an epoch in which the run was resumed.
 pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<()> {
     let position = run.progress.position;
     let epoch = position.epoch;
+    let _span = Span::at(Kind::Loop, "epoch", At::Epoch(epoch));
     (run.progress.counters.epoch, run.progress.last_epoch) = (epoch, epoch);
     let validates = !plan.val.is_empty() && val_schedule::is_in_epoch(&run.settings.validation, epoch);
     run.progress.batch_idx = position.batch;
@@ -257,6 +259,8 @@ fn save_if_interrupted<T>(read: Result<T>, run: &mut RunState, driver: &mut dyn 
 
 /// Trains on the ready batch, with its hooks, counters and log. A step that goes wrong is saved.
 fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool) -> Result<()> {
+    let _span =
+        run.console.records_spans().then(|| Span::at(Kind::Loop, "train_batch", At::Batch(run.progress.batch_idx)));
     let last = is_last(run, driver, plan)?;
     if let Some(output) = run.outputs.training.take() {
         drop_caught("the output of the last training step", output)

@@ -16,6 +16,7 @@ use crate::{
     module::{BoundStep, TrainingMode, TrainingOutput},
     optim::{GradientStore, Optimizer, Scaling, TrainState},
     progress::LoopState,
+    trace::Kind,
 };
 
 mod anomaly;
@@ -173,7 +174,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
     // A checkpoint that is being written shares the memory of the parameters: changing them now
     // would copy them.
     run.checkpoints.queue.writer.wait_for_memory();
-    let since = run.console.clock();
+    let action = run.console.start(Kind::Step, "optimizer_step");
     let range = optimizers_of(run, buffer);
     let usable = loss_scaling::may_step(run, buffer, range.clone())?;
     let TrainState { accumulators, optimizers, clip, .. } = &mut run.train;
@@ -198,7 +199,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
     }
     gradients.clear();
     run.progress.skipped_in_row = 0;
-    run.console.measured("optimizer_step", since);
+    run.console.measured(action);
     Ok(stepped)
 }
 

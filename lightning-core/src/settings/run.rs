@@ -94,7 +94,8 @@ impl<M, K> TrainerBuilder<M, K> {
     }
 
     /// Measures the time of each action, and prints it at the end of each run: a
-    /// [`Profiler`](crate::trainer::Profiler) or its name, `"simple"`.
+    /// [`Profiler`](crate::trainer::Profiler) or its name, `"simple"` or `"advanced"`;
+    /// [`Profiler::chrome`](crate::trainer::Profiler::chrome) also writes a trace.
     /// [`Trainer::profile`](crate::Trainer::profile) returns the times. Default: no profiler.
     #[must_use]
     pub fn profiler(mut self, profiler: impl IntoProfiler) -> Self

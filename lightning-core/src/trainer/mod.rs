@@ -7,6 +7,7 @@ pub(crate) mod habits;
 pub(crate) mod plan;
 mod replay;
 pub(crate) mod report;
+mod top_losses;
 mod verify;
 
 use std::{
@@ -51,8 +52,10 @@ pub use self::{
     plan::Plan,
     replay::Replay,
     report::{EvalReport, FitReport},
+    top_losses::{TopLoss, TopLosses},
     verify::VerifyReport,
 };
+pub use crate::console::profiled_threads::{ProfiledSpan, ProfiledThread};
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use crate::engine::guard::state::GradientNorm;
 pub use crate::progress::AnomalyKind;

@@ -26,6 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},
+    trace::{self, At, Kind, Span},
 };
 
 /// Puts the tensors of a batch in memory from which the copy to a device is fast.
@@ -173,9 +174,9 @@ where
 {
     fn make(&self, batch: usize, watch: &Watch) -> Result<B> {
         let indices = self.recipe.plan.indices(&self.order, batch);
-        let made = match self.gather(&indices, watch) {
+        let made = match self.gather(batch, &indices, watch) {
             Some(made) => made,
-            None => self.items(&indices, watch).and_then(|items| {
+            None => self.items(batch, &indices, watch).and_then(|items| {
                 watch.leave_items();
                 collate(&self.recipe.collate, items, batch)
             }),
@@ -185,24 +186,31 @@ where
     }
 
     /// The batch from the dataset's buffers, if both the dataset and the batch support it.
-    fn gather(&self, indices: &[usize], watch: &Watch) -> Option<Result<B>> {
+    fn gather(&self, batch: usize, indices: &[usize], watch: &Watch) -> Option<Result<B>> {
         let Recipe { dataset, collate, .. } = &*self.recipe;
         let columns = collate.columns().filter(|_| M::IDENTITY)?;
         if let Err(stopped) = watch.reach(indices.first().copied().unwrap_or_default()) {
             return Some(Err(stopped));
         }
+        let span = Span::at(Kind::Data, "fetch", At::Batch(batch as u64));
         match catch_panic(|| dataset.gather(indices)) {
             Ok(Some(gathered)) if gathered.len() == columns => {
+                drop(span);
                 watch.leave_items();
+                let _span = Span::at(Kind::Data, "collate", At::Batch(batch as u64));
                 Some(catch_panic(|| collate.collate_columns(gathered)))
             }
             // Reading item by item, the types report what does not fit.
-            Ok(_) => None,
+            Ok(_) => {
+                span.cancel();
+                None
+            }
             Err(error) => Some(Err(wrapped(error, "the items of a batch could not be read".to_owned()))),
         }
     }
 
-    fn items(&self, indices: &[usize], watch: &Watch) -> Result<Vec<M::Output>> {
+    fn items(&self, batch: usize, indices: &[usize], watch: &Watch) -> Result<Vec<M::Output>> {
+        let _span = Span::at(Kind::Data, "fetch", At::Batch(batch as u64));
         let Recipe { dataset, map, .. } = &*self.recipe;
         let mut items = Vec::with_capacity(indices.len());
         for &index in indices {
@@ -227,6 +235,7 @@ pub(super) fn mapped<I, M: Transform<I>>(
 }
 
 pub(super) fn collate<I, B, C: Collate<I, B>>(collate: &C, items: Vec<I>, batch: usize) -> Result<B> {
+    let _span = Span::at(Kind::Data, "collate", At::Batch(batch as u64));
     let count = items.len();
     catch_panic(|| collate.collate(items))
         .map_err(|error| wrapped(error, format!("`collate` failed on batch {batch} with {count} items")))
@@ -234,7 +243,10 @@ pub(super) fn collate<I, B, C: Collate<I, B>>(collate: &C, items: Vec<I>, batch:
 
 pub(super) fn staged<B>(batch: B, stage: Option<Stage<B>>, device: Option<&Device>) -> B {
     match (stage, device) {
-        (Some(stage), Some(device)) => stage(batch, device),
+        (Some(stage), Some(device)) => {
+            let _span = trace::span(Kind::Data, "pin_memory");
+            stage(batch, device)
+        }
         _ => batch,
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     error::{Error, Result},
     os::panics::catch_panic,
     random::{Rng, Stream},
+    trace::{At, Kind, Span},
 };
 
 /// The items of one epoch.
@@ -323,8 +324,13 @@ where
 {
     fn draw(self: Arc<Self>) -> Option<Job<B>> {
         let mut pulled = self.pulled.lock().unwrap_or_else(PoisonError::into_inner);
-        let (first, items) = pulled.next(self.recipe.batch_size, self.recipe.drop_last)?;
         let batch = pulled.batch;
+        let span = Span::at(Kind::Data, "fetch", At::Batch(batch as u64));
+        let Some((first, items)) = pulled.next(self.recipe.batch_size, self.recipe.drop_last) else {
+            span.cancel();
+            return None;
+        };
+        drop(span);
         pulled.batch += 1;
         drop(pulled);
         Some(Job { batch, make: Box::new(move |watch| self.make(batch, first, items, watch)) })
@@ -343,11 +349,13 @@ where
     fn make(&self, batch: usize, first: usize, items: Result<Vec<I>>, watch: &Watch) -> Result<B> {
         let Recipe { map, collate: by, stage, .. } = &*self.recipe;
         let make = || {
+            let span = Span::at(Kind::Data, "map", At::Batch(batch as u64));
             let items = items?.into_iter().enumerate().map(|(place, item)| {
                 watch.reach(first + place)?;
                 mapped(map, item, first + place, (self.seed, self.epoch))
             });
             let items = items.collect::<Result<Vec<_>>>()?;
+            drop(span);
             watch.leave_items();
             collate(by, items, batch)
         };

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     os::{panics::catch_panic, signals},
+    trace::{self, Kind, Recorder},
 };
 
 /// How long the end of an epoch waits for items that are still being read. Slower workers are
@@ -36,6 +37,8 @@ struct Shared<B> {
     window: usize,
     watches: Vec<Watch>,
     stop: Arc<AtomicBool>,
+    /// Records what the workers do.
+    recorder: Option<Recorder>,
     state: Mutex<State<B>>,
     /// Signals the loop: a batch is ready, or a worker finished.
     news: Condvar,
@@ -107,6 +110,7 @@ impl<B: Send> Task for Shared<B> {
     fn work(&self, worker: usize) {
         // Signals the loop on every exit, panics included.
         let _finished = Finished(self);
+        let _attached = self.recorder.as_ref().map(|recorder| recorder.attach(&format!("data-worker-{worker}")));
         let Some(watch) = self.watches.get(worker) else { return };
         while self.reserve() {
             let Some(Job { batch, make }) = Arc::clone(&self.epoch).draw() else {
@@ -156,6 +160,7 @@ impl<B: Send + 'static> Ordered<B> {
             window: workers.settings.prefetch().saturating_add(count),
             watches: std::iter::repeat_with(|| Watch::new(&stop)).take(count).collect(),
             stop,
+            recorder: trace::current(),
             state: Mutex::new(state),
             news: Condvar::new(),
             room: Condvar::new(),
@@ -204,6 +209,7 @@ impl<B> Ordered<B> {
             }
             let limit = left.map_or(SIGNAL_INTERVAL, |left| left.min(SIGNAL_INTERVAL));
             let since = Instant::now();
+            let _span = trace::span(Kind::Data, "wait");
             state = shared.news.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
             stalls::add(since.elapsed());
         }

@@ -13,6 +13,7 @@ use crate::{
     module::LightningModule,
     os::panics::{catch_panic, drop_caught},
     stage::Stage,
+    trace::Kind,
 };
 
 impl<M: LightningModule> ModuleDriver<'_, M> {
@@ -70,10 +71,8 @@ impl<M: LightningModule> DriveHooks for ModuleDriver<'_, M> {
 
     fn hook(&mut self, hook: Hook, run: &mut RunState) -> Result<()> {
         // Only hooks that have something to call are measured.
-        let since = run
-            .console
-            .clock()
-            .filter(|_| M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty()));
+        let is_called = M::HOOKS.contains(hook) || !(hook.is_for_module_alone() || self.callbacks.is_empty());
+        let action = if is_called { run.console.start(Kind::Hook, hook.name()) } else { None };
         let callbacks = match hook {
             // The other callbacks follow in `monitors`, once the epoch's metrics are computed.
             Hook::OnTrainEpochEnd => self.callbacks(hook, run, |order| order == CallbackOrder::Normal),
@@ -86,7 +85,7 @@ impl<M: LightningModule> DriveHooks for ModuleDriver<'_, M> {
             return callbacks;
         }
         let own = self.own_hook(hook, run);
-        run.console.measured(hook.name(), since);
+        run.console.measured(action);
         callbacks.and(own)
     }
 

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     module::LightningModule,
     os::panics::catch_panic,
+    trace::Kind,
 };
 
 impl<M: LightningModule> ModuleDriver<'_, M> {
@@ -76,13 +77,13 @@ impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn fetch(&mut self, loader: LoaderId, run: &mut RunState) -> Result<bool> {
         let device = device_of(loader, run);
         let floats = run.settings.numerics.batches();
-        let since = run.console.clock();
+        let action = run.console.start(Kind::Data, run.progress.stage.loader());
         let named = self.fetcher(loader)?;
         let fetched = catch_panic(|| Ok((named.fetcher.fetch(&device, floats)?, named.fetcher.batch_size())));
         let (fetched, batch_size) = fetched
             .map_err(|error| error.at(run.progress.location(Some(run.progress.stage.loader().to_owned()), true)))?;
         run.progress.batch_size = batch_size;
-        run.console.measured(run.progress.stage.loader(), since);
+        run.console.measured(action);
         Ok(fetched)
     }
 

@@ -23,6 +23,7 @@ use crate::{
     os::panics::catch_panic,
     precision::{RunningStatistics, lowered},
     stage::Stage,
+    trace::Kind,
 };
 
 /// Returns what the step sees of the run.
@@ -79,7 +80,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         };
         // Without a later use the step gets the batch by value.
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
-        let since = run.console.clock();
+        let action = run.console.start(Kind::Step, step_name(run.progress.stage, M::TRAINING, call.step));
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch_panic(|| match lowering {
@@ -90,7 +91,7 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let kept = cx.kept.into_inner();
         run.outputs.evaluation.extend(kept);
         run.log.inbox = entries;
-        run.console.measured(step_name(run.progress.stage, M::TRAINING, call.step), since);
+        run.console.measured(action);
         let output = result.map_err(|error| {
             let step = step_name(run.progress.stage, M::TRAINING, call.step);
             explain(error, run).at(run.progress.location(Some(hook_label::<M>(step)), true))
@@ -108,14 +109,14 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let cx = step_context(run, &device);
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());
         let keep = keeps_batch::<M>(stage);
-        let since = run.console.clock();
+        let action = run.console.start(Kind::Step, "training_step");
         let mut manual = ManualRun { run, callbacks: self.callbacks };
         let mut optimizers = Optimizers::new(&mut manual);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch_panic(|| named.fetcher.run_manual(module, &mut optimizers, keep, &cx))
         });
         run.log.inbox = entries;
-        run.console.measured("training_step", since);
+        run.console.measured(action);
         let output =
             result.map_err(|error| error.at(run.progress.location(Some(hook_label::<M>("training_step")), true)))?;
         run.log.drain(&run.progress, true).map_err(|error| error.at(run.progress.location(None, true)))?;

@@ -12,6 +12,7 @@ use crate::{
     module::TrainingOutput,
     optim::TrainState,
     os::panics::catch_panic,
+    trace::Kind,
 };
 
 /// Returns the indices of the optimizers that an accumulation buffer is for.
@@ -43,7 +44,7 @@ pub(super) fn differentiate(
         driver.hook(Hook::OnBeforeZeroGrad, run)?;
     }
     driver.hook(Hook::OnBeforeBackward, run)?;
-    let since = run.console.clock();
+    let action = run.console.start(Kind::Step, "backward");
     let loss = loss_scaling::scaled(run, buffer, loss);
     let mut gradients = catch_panic(|| Ok(loss.backward()))
         .map_err(|error| error.at(run.progress.location(Some("backward".to_owned()), true)))?;
@@ -55,7 +56,7 @@ pub(super) fn differentiate(
         driver.visit(&mut buffer.collector(&mut gradients, weight, optimizers))?;
     }
     drop(gradients);
-    run.console.measured("backward", since);
+    run.console.measured(action);
     if run.audit.is_pending() {
         let RunState { audit, train: TrainState { accumulators, optimizers, .. }, .. } = run;
         if let (Some(gradients), Some(optimizers)) = (accumulators.get(buffer), optimizers.get(range)) {
