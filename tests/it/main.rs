@@ -92,6 +92,7 @@ mod settings;
 mod signals;
 mod streams;
 mod support;
+mod terminal;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod told_early;

@@ -4,3 +4,4 @@ pub(crate) mod output;
 pub(crate) mod profiler;
 pub(crate) mod progress_bar;
 pub(crate) mod table;
+pub(crate) mod wrap;
