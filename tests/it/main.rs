@@ -11,6 +11,7 @@ mod averaging_support;
 mod averaging_swa;
 mod book;
 mod callbacks_failure;
+mod callbacks_histograms;
 mod callbacks_lambda;
 mod callbacks_monitors;
 mod callbacks_predictions;
