@@ -217,10 +217,10 @@ fn no_color_is_obeyed_and_a_dumb_terminal_has_lines() {
 fn ended(folder: &Path) -> Option<String> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(20) {
-        if let Ok(text) = fs::read_to_string(folder.join("ended")) {
-            if !text.is_empty() {
-                return Some(text);
-            }
+        if let Ok(text) = fs::read_to_string(folder.join("ended"))
+            && !text.is_empty()
+        {
+            return Some(text);
         }
         thread::sleep(Duration::from_millis(20));
     }

@@ -42,9 +42,13 @@ impl Stream {
 /// colors none.
 pub(crate) fn columns(text: &str) -> usize {
     #[cfg(feature = "progress")]
-    return console::measure_text_width(text);
+    {
+        console::measure_text_width(text)
+    }
     #[cfg(not(feature = "progress"))]
-    text.chars().count()
+    {
+        text.chars().count()
+    }
 }
 
 /// Cuts a line that takes more than `width` columns, and marks the cut with `…`.

@@ -34,13 +34,19 @@ pub(super) struct Terminal {
     width: usize,
     /// The size that a test sets, in lines and columns.
     #[cfg(test)]
-    pub(super) size: Option<(usize, usize)>,
+    size: Option<(usize, usize)>,
 }
 
 impl Terminal {
     /// Returns `None` if standard error is not a terminal, or one that cannot move the cursor.
     pub(super) fn open() -> Option<Self> {
         (io::stderr().is_terminal() && !console::is_dumb()).then(Self::default)
+    }
+
+    /// Returns the bar of a terminal that has this size, in lines and columns.
+    #[cfg(test)]
+    pub(super) fn of_size(lines: usize, columns: usize) -> Self {
+        Self { size: Some((lines, columns)), ..Self::default() }
     }
 
     /// Returns the size in lines and columns. It may change at any time.

@@ -97,9 +97,7 @@ fn the_line_of_an_epoch_is_broken_between_metrics() {
 /// The cursor is on the empty line above the bar after each draw, whatever becomes of its rows.
 #[test]
 fn a_draw_replaces_the_one_before() {
-    let mut terminal = Terminal::default();
-    terminal.size = Some((24, 40));
-    let (mut progress, output) = progress(View::Terminal(terminal));
+    let (mut progress, output) = progress(View::Terminal(Terminal::of_size(24, 40)));
     progress.interval = Duration::from_secs(100);
     progress.start_epoch(0, Some(2), Some(4));
     progress.println("a line that has more than the forty columns of this terminal");
