@@ -11,6 +11,7 @@ mod averaging_support;
 mod averaging_swa;
 mod book;
 mod callbacks_failure;
+mod callbacks_histograms;
 mod callbacks_lambda;
 mod callbacks_monitors;
 mod callbacks_predictions;
@@ -94,6 +95,7 @@ mod signals;
 mod streams;
 mod support;
 mod tensorboard;
+mod terminal;
 #[path = "../bench/tiny.rs"]
 mod tiny;
 mod told_early;

@@ -3,7 +3,6 @@
 mod apply;
 mod choice;
 mod mask;
-mod select;
 mod settings;
 mod state;
 
@@ -19,7 +18,7 @@ use self::{
     settings::Settings,
     state::Stored,
 };
-use super::{Callback, CallbackContext};
+use super::{Callback, CallbackContext, select};
 use crate::{
     console::table,
     error::{Error, Result},

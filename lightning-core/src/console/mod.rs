@@ -5,3 +5,4 @@ pub(crate) mod profiled_threads;
 pub(crate) mod profiler;
 pub(crate) mod progress_bar;
 pub(crate) mod table;
+pub(crate) mod wrap;

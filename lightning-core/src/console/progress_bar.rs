@@ -1,7 +1,8 @@
-//! What a run shows while it is running: a bar on a terminal, plain lines in a file or pipe.
+//! What a run shows while it is running: a line for each epoch, and on a terminal a bar below them.
 
 mod duration;
 mod meter;
+mod metric;
 #[cfg(feature = "progress")]
 mod rows;
 #[cfg(feature = "progress")]
@@ -21,9 +22,11 @@ use std::{
 use self::{
     duration::duration_text,
     meter::{Epoch, Evaluation, Meter},
+    metric::Metric,
     terminal::Terminal,
 };
-use crate::{console::table::format_metric, metrics::Metrics, stage::Stage};
+use super::wrap::{Stream, wrapped};
+use crate::{metrics::Metrics, stage::Stage};
 
 /// The time between two redraws of the bar: ten per second look steady, at no measurable cost.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -45,7 +48,7 @@ pub(crate) struct Progress {
     epoch: Option<Epoch>,
     evaluation: Option<Evaluation>,
     /// The metrics of the last draw or end of an epoch.
-    metrics: Vec<String>,
+    metrics: Vec<Metric>,
     /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at
     /// the end: an epoch that starts removes them.
     pending: Vec<String>,
@@ -126,11 +129,13 @@ impl Progress {
         if let Some(epoch) = &mut self.epoch {
             epoch.meter.ended.get_or_insert(now);
         }
-        match self.view {
-            View::Plain => self.line(now),
-            // Epochs may be shorter than a redraw; the last one is drawn by `finish`.
-            _ if now >= self.due => self.draw(now),
-            _ => {}
+        let head = self.plain_head(now);
+        let Self { view, writer, metrics, .. } = self;
+        if let (View::Terminal(terminal), Some(head)) = (view, head) {
+            // The bar comes back with the next epoch.
+            terminal.end_epoch(writer, &head, metrics);
+        } else {
+            self.line(now);
         }
     }
 
@@ -184,13 +189,13 @@ impl Progress {
                 write_line(&mut self.writer, &line);
             }
         }
-        if let View::Terminal(_) = self.view
-            && (self.epoch.is_some() || self.evaluation.is_some())
-        {
+        // A whole epoch has its line; of one that was cut, the bar shows how far it came.
+        let is_open = self.evaluation.is_some() || self.epoch.as_ref().is_some_and(|it| it.meter.ended.is_none());
+        if is_open && matches!(self.view, View::Terminal(_)) {
             self.draw(now);
         }
         if let View::Terminal(terminal) = &mut self.view {
-            terminal.leave();
+            if is_open { terminal.leave(&mut self.writer) } else { terminal.erase(&mut self.writer) }
         }
         (self.epoch, self.evaluation) = (None, None);
         self.metrics.clear();
@@ -200,19 +205,14 @@ impl Progress {
     pub(crate) fn println(&mut self, text: &str) {
         let Self { view, writer, .. } = self;
         match view {
-            View::Terminal(terminal) => terminal.print_above(|| write_line(writer, text)),
+            View::Terminal(terminal) => terminal.print_above(writer, text),
             View::Plain | View::Quiet => write_line(writer, text),
         }
     }
 
-    /// Formats the metrics, without control characters that would move the cursor.
     fn set_metrics(&mut self, metrics: &Metrics) {
         self.metrics.clear();
-        let separator = if matches!(self.view, View::Terminal(_)) { ":" } else { "" };
-        self.metrics.extend(metrics.iter().map(|(name, value)| {
-            let name: String = name.chars().filter(|char| !char.is_control()).collect();
-            format!("{name}{separator} {}", format_metric(value))
-        }));
+        self.metrics.extend(metrics.iter().map(|(name, value)| Metric::new(name, value)));
     }
 
     /// Draws an empty bar, or starts the time to the first line.
@@ -244,7 +244,18 @@ impl Progress {
 
     /// Returns the line of the current evaluation, or else of the current epoch.
     fn plain_line(&self, now: Instant) -> Option<String> {
-        let Self { epoch, evaluation, metrics, .. } = self;
+        let mut line = self.plain_head(now)?;
+        // These are metrics of training, and would be misread next to an evaluation.
+        for metric in self.metrics.iter().filter(|_| self.evaluation.is_none()) {
+            line.push_str("  ");
+            line.push_str(&metric.text(""));
+        }
+        Some(line)
+    }
+
+    /// Returns that line without metrics.
+    fn plain_head(&self, now: Instant) -> Option<String> {
+        let Self { epoch, evaluation, .. } = self;
         let (what, meter) = match (epoch, evaluation) {
             (_, Some(Evaluation { stage, meter, .. })) => (stage.name().to_owned(), meter),
             (Some(epoch), None) => (format!("epoch {}", epoch.label()), &epoch.meter),
@@ -254,20 +265,14 @@ impl Progress {
             Some(total) => format!("{}/{total} batches", meter.done),
             None => format!("{} batches", meter.done),
         };
-        let mut line = format!("{what}  {batches}  {}", duration_text(meter.elapsed(now)));
-        // These are metrics of training, and would be misread next to an evaluation.
-        for metric in metrics.iter().filter(|_| evaluation.is_none()) {
-            line.push_str("  ");
-            line.push_str(metric);
-        }
-        Some(line)
+        Some(format!("{what}  {batches}  {}", duration_text(meter.elapsed(now))))
     }
 
     /// Draws the rows of the bar in place of the last ones.
     fn redraw(&mut self, now: Instant) {
         self.due = now + self.interval;
         let View::Terminal(terminal) = &mut self.view else { return };
-        terminal.draw(self.epoch.as_ref(), self.evaluation.as_ref(), &self.metrics, now);
+        terminal.draw(&mut self.writer, self.epoch.as_ref(), self.evaluation.as_ref(), &self.metrics, now);
         if let Some(evaluation) = &mut self.evaluation {
             evaluation.drawn = true;
         }
@@ -275,6 +280,8 @@ impl Progress {
 }
 
 fn write_line(writer: &mut dyn Write, text: &str) {
-    // A closed output, as after `| head`, must not stop training.
-    let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());
+    // One write, also to a stream without a buffer. A closed output, as after `| head`, must not
+    // stop training.
+    let line = format!("{}\n", wrapped(text, Stream::Err.width()));
+    let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
 }

@@ -5,6 +5,7 @@ mod tests;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, ContentLineStyle, Table, presets};
 
+use super::wrap::{Stream, wrapped};
 use crate::stage::Stage;
 pub(crate) use crate::text::{count_text, format_metric, listed};
 use crate::text::{significant, thousands};
@@ -39,7 +40,7 @@ pub(crate) struct SummaryTotals {
 
 /// Returns the summary of a model, at most as wide as the terminal.
 pub(crate) fn summary_table(rows: &[SummaryRow], totals: SummaryTotals) -> String {
-    summary_table_within(rows, totals, terminal_width())
+    summary_table_within(rows, totals, width_of(Stream::Err))
 }
 
 fn summary_table_within(rows: &[SummaryRow], totals: SummaryTotals, width: Option<u16>) -> String {
@@ -89,10 +90,10 @@ fn totals_text(totals: SummaryTotals) -> String {
     lines.iter().map(|(number, what)| format!("\n{number:>widest$}  {what}")).collect()
 }
 
-/// Returns the results of a stage, at most as wide as the terminal. Values that are not finite are
-/// marked.
+/// Returns the results of a stage, at most as wide as the terminal of standard output. Values that
+/// are not finite are marked.
 pub(crate) fn results_table(stage: Stage, rows: &[(String, f64)], footnote: Option<&str>) -> String {
-    results_table_within(stage, rows, footnote, terminal_width())
+    results_table_within(stage, rows, footnote, width_of(Stream::Out))
 }
 
 fn results_table_within(stage: Stage, rows: &[(String, f64)], footnote: Option<&str>, width: Option<u16>) -> String {
@@ -116,14 +117,14 @@ fn results_table_within(stage: Stage, rows: &[(String, f64)], footnote: Option<&
         table.add_row(["(nothing was logged)", ""]);
     }
     match footnote {
-        Some(footnote) => format!("{table}\n{footnote}"),
+        Some(footnote) => format!("{table}\n{}", wrapped(footnote, width.map(usize::from))),
         None => table.to_string(),
     }
 }
 
 /// Returns a table of names and right-aligned numbers, at most as wide as the terminal.
 pub(crate) fn figures_table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let mut table = table(terminal_width());
+    let mut table = table(width_of(Stream::Err));
     let cells = |row: [&str; N]| -> Vec<Cell> {
         let cell = |(column, text)| match column {
             0 => Cell::new(text),
@@ -150,13 +151,6 @@ fn table(width: Option<u16>) -> Table {
 }
 
 /// Returns the width of the terminal in columns; `None`, for any width, in a file or pipe.
-fn terminal_width() -> Option<u16> {
-    #[cfg(feature = "progress")]
-    {
-        let terminal = console::Term::stderr();
-        if terminal.is_term() { terminal.size_checked().map(|(_, columns)| columns) } else { None }
-    }
-    // Asking for the width takes the crate of the progress bar; 80 columns fit every terminal.
-    #[cfg(not(feature = "progress"))]
-    std::io::IsTerminal::is_terminal(&std::io::stderr()).then_some(80)
+fn width_of(stream: Stream) -> Option<u16> {
+    stream.width().map(|columns| u16::try_from(columns).unwrap_or(u16::MAX))
 }

@@ -55,14 +55,20 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
             ))
             .help("pass a positive number, or step with the gradients themselves to train without clipping"));
         }
-        self.run.train.optimizer(name)?;
-        run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run)?;
-        let RunState { train, log, progress, checkpoints, console, guard, audit, .. } = &mut *self.run;
-        let optimizer = train.optimizer(name)?;
+        let optimizer = self.run.train.optimizer(name)?;
         let mut own = GradientStore::default();
         let collected = std::slice::from_mut(optimizer);
         visit(module, &mut own.collector(&mut gradients, Weight::Number(1.0), collected))?;
         drop(gradients);
+        // In the buffer, which is otherwise empty, so that callbacks see these gradients as well.
+        self.run.train.accumulators = vec![own];
+        let hooks = run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run);
+        let buffer = self.run.train.accumulators.first_mut();
+        let mut own = buffer.map(std::mem::take).unwrap_or_default();
+        hooks?;
+        let RunState { train, log, progress, checkpoints, console, guard, audit, .. } = &mut *self.run;
+        let optimizer = train.optimizer(name)?;
+        let collected = std::slice::from_mut(optimizer);
         if audit.is_pending() {
             audit::see_gradients(audit, &own, collected, &|visitor| visit(&*module, visitor))?;
         }

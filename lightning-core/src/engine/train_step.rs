@@ -167,6 +167,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
         run.strategy.reduce(gradients)?;
     }
     guard::before_update(run, driver);
+    run.train.updating = buffer;
     driver.hook(Hook::OnBeforeOptimizerStep, run)?;
     // Before the hook, in which the module may set another clipping for this step.
     run.train.clip = run.settings.optimization.clip();

@@ -3,6 +3,7 @@
 use std::{
     any::TypeId,
     cell::RefCell,
+    io::Write as _,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -252,7 +253,9 @@ pub(crate) fn in_frame(name: &str, body: impl FnOnce(&mut Frame)) {
     });
     if !logged && ACTIVE_RUNS.load(Ordering::Relaxed) > 0 && !WARNED.swap(true, Ordering::Relaxed) {
         let thread = std::thread::current();
-        eprintln!(
+        // Not `eprintln!`, which panics if the terminal was closed.
+        let _ = writeln!(
+            std::io::stderr(),
             "warning: `{name}` was logged on thread `{}`, where no step runs, and is discarded; \
              return the value to the step and log it there",
             thread.name().unwrap_or("unnamed"),

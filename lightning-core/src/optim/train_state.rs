@@ -19,6 +19,8 @@ pub(crate) struct TrainState {
     pub(crate) bound: Vec<usize>,
     /// The accumulation buffers: one, or one for each of several training steps.
     pub(crate) accumulators: Vec<GradientStore>,
+    /// The accumulation buffer of the update in progress.
+    pub(crate) updating: usize,
     /// The loss scaler of each accumulation buffer, where losses are scaled.
     pub(crate) scalers: Vec<LossScaler>,
     /// The type of the parameter copies that steps compute with, in mixed precision.

@@ -1,7 +1,8 @@
 //! Signals during a run.
 //!
 //! SIGINT and SIGTERM end the run after the current batch, with all files written; a second one
-//! ends the process immediately. SIGUSR1 saves a checkpoint after the current batch. A signal that
+//! ends the process immediately. SIGHUP, which a closed terminal sends, ends the run in the same
+//! way, however often it comes. SIGUSR1 saves a checkpoint after the current batch. A signal that
 //! the process ignores when its first run starts, as after `nohup` or in a background job of a
 //! script, stays ignored.
 
@@ -13,7 +14,7 @@ mod unix {
     };
 
     use signal_hook::{
-        consts::{SIGINT, SIGTERM, SIGUSR1},
+        consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1},
         flag,
     };
 
@@ -39,12 +40,16 @@ mod unix {
         };
         let ignored = super::ignored();
         let is_ignored = |signal: i32| (ignored >> (signal - 1)) & 1 == 1;
-        for signal in [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)) {
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal)) {
             // Handlers run in the order of registration: default behavior if idle, end of the
             // process at the second signal, note of the first signal. A signal that cannot be
             // registered keeps its default behavior and ends the process.
             let _ = flag::register_conditional_default(signal, Arc::clone(&handlers.idle));
-            let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&handlers.pending));
+            // A terminal that closes sends SIGHUP twice, from the kernel and from the shell: the
+            // second one is not an impatient user.
+            if signal != SIGHUP {
+                let _ = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&handlers.pending));
+            }
             let _ = flag::register(signal, Arc::clone(&handlers.pending));
         }
         if !is_ignored(SIGUSR1) {

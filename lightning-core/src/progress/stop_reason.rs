@@ -18,7 +18,7 @@ pub enum StopReason {
     Requested(String),
     /// `max_time` or the limit of a [`Timer`](crate::callbacks::Timer) was reached.
     TimeLimit,
-    /// SIGINT or SIGTERM was received.
+    /// SIGINT, SIGTERM or SIGHUP was received.
     Interrupted,
     /// `limit_train_batches(0)` was set.
     NoTraining,

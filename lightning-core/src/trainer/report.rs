@@ -1,9 +1,17 @@
 //! The results of `fit`, `validate` and `test`.
 
-use std::{fmt, marker::PhantomData, ops::Index, path::PathBuf};
+use std::{
+    fmt::{self, Write as _},
+    marker::PhantomData,
+    ops::Index,
+    path::PathBuf,
+};
 
 use crate::{
-    console::table,
+    console::{
+        table,
+        wrap::{Stream, wrapped},
+    },
     data::{Testing, Validation},
     metrics::{InFit, InTest, InValidation, KeyRef, MetricKey, Metrics, ModuleMetrics},
     progress::StopReason,
@@ -81,37 +89,38 @@ impl<M> fmt::Display for FitReport<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stop_reason, current_epoch, whole_epochs, global_step, metrics, best_checkpoint, warnings, .. } =
             self;
+        let mut text = String::new();
         let whole = if whole_epochs < current_epoch { "whole " } else { "" };
         let epochs = if *whole_epochs == 1 { "epoch" } else { "epochs" };
         let steps = if *global_step == 1 { "step" } else { "steps" };
-        write!(f, "fit ended after {whole_epochs} {whole}{epochs}, {global_step} optimizer {steps}: {stop_reason}")?;
+        write!(text, "fit ended after {whole_epochs} {whole}{epochs}, {global_step} optimizer {steps}: {stop_reason}")?;
         for (name, value) in metrics.iter() {
             let note = if value.is_nan() { "  (not a number)" } else { "" };
-            write!(f, "\n  {name} {}{note}", significant(value, 6))?;
+            write!(text, "\n  {name} {}{note}", significant(value, 6))?;
         }
         if let Some(path) = best_checkpoint {
             let which = if self.is_ranked { "best" } else { "latest" };
-            write!(f, "\n  {which} checkpoint: {}", path.display())?;
+            write!(text, "\n  {which} checkpoint: {}", path.display())?;
         }
         if self.skipped_batches > 0 {
-            write!(f, "\n  skipped batches: {}", self.skipped_batches)?;
+            write!(text, "\n  skipped batches: {}", self.skipped_batches)?;
         }
         if self.skipped_steps > 0 {
-            write!(f, "\n  skipped steps: {}", self.skipped_steps)?;
+            write!(text, "\n  skipped steps: {}", self.skipped_steps)?;
         }
         if self.non_finite_losses > 0 {
-            write!(f, "\n  losses that are not finite: {}", self.non_finite_losses)?;
+            write!(text, "\n  losses that are not finite: {}", self.non_finite_losses)?;
         }
         if let Some(path) = &self.resumed_from {
-            write!(f, "\n  resumed from: {}", path.display())?;
+            write!(text, "\n  resumed from: {}", path.display())?;
         }
         for difference in &self.differences {
-            write!(f, "\n  {difference}")?;
+            write!(text, "\n  {difference}")?;
         }
         for warning in warnings {
-            write!(f, "\n  warning: {warning}")?;
+            write!(text, "\n  warning: {warning}")?;
         }
-        Ok(())
+        f.write_str(&wrapped(&text, Stream::Out.width()))
     }
 }
 
@@ -199,7 +208,7 @@ impl<M, S> fmt::Display for EvalReport<M, S> {
             write!(f, "\n{name}\n{matrix}")?;
         }
         for warning in &self.warnings {
-            write!(f, "\nwarning: {warning}")?;
+            write!(f, "\n{}", wrapped(&format!("warning: {warning}"), Stream::Out.width()))?;
         }
         Ok(())
     }

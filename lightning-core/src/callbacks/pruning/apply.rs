@@ -11,10 +11,12 @@ use super::{
     Pruning,
     choice::{Importance, Layer, choose},
     mask::{Initial, Mask, magnitudes},
-    select::{self, Selected},
 };
 use crate::{
-    callbacks::CallbackContext,
+    callbacks::{
+        CallbackContext,
+        select::{self, Selected},
+    },
     error::Result,
     params::{DynMapper, MapMode, ValueMapper},
     random::{Rng, Stream},

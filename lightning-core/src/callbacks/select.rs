@@ -1,4 +1,4 @@
-//! Finds the parameters to prune.
+//! Finds the parameters of a callback, such as those to prune.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::{
     params::{ErasedVisitor, FloatParam, ParamInfo, ParamSelector, running_statistics, visit},
 };
 
-/// A parameter to prune.
+/// A parameter of a callback.
 pub(super) struct Selected {
     pub(super) index: usize,
     pub(super) path: String,
     pub(super) value: BridgeTensor,
 }
 
-/// Returns the indices of the parameters to prune: those that a selector matches or, without
+/// Returns the indices of the parameters of a callback: those that a selector matches or, without
 /// selectors, all that are trainable; never running statistics.
 pub(super) fn indices<M: Module>(module: &M, selectors: &[ParamSelector]) -> Result<BTreeSet<usize>> {
     let mut select = Select { selectors, found: BTreeSet::new() };
