@@ -201,7 +201,7 @@ impl<M: LightningModule> Callback<M> for HistogramMonitor {
             cx.set_current(&read.ratios);
             let (epoch, batch) = (cx.current_epoch(), cx.view.progress.batch_idx);
             let (batches, step) = (cx.batch_step(), cx.global_step());
-            cx.loggers.log(&Record::new(cx.view.stage(), epoch, Some(batch), batches, step, read.ratios))?;
+            cx.loggers.log(Record::new(cx.view.stage(), epoch, Some(batch), batches, step, read.ratios))?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::{path::Path, time::Instant};
 use burn::{optim::AdamConfig, prelude::*};
 use clap::Parser;
 use lightning_core::{
-    callbacks::{DeviceStatsMonitor, LearningRateMonitor},
+    callbacks::{DeviceStatsMonitor, HistogramMonitor, LearningRateMonitor},
     prelude::*,
     trainer::TrainerBuilder,
 };
@@ -52,6 +52,7 @@ fn everything(folder: &Path) -> TrainerBuilder<Net> {
         .default_root_dir(folder)
         .callback(DeviceStatsMonitor::new())
         .callback(LearningRateMonitor::new())
+        .callback(HistogramMonitor::new().every_n_steps(200))
         .profiler("simple")
 }
 
