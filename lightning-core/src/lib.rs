@@ -55,7 +55,7 @@
 //! | declare its data | [`data_module`], [`DataLoader`], [`Batch`](macro@Batch) |
 //! | run it | [`Trainer`], [`TrainerBuilder`](trainer::TrainerBuilder), [`FitReport`] |
 //! | measure it over an epoch | [`metrics`]: accuracy, F-beta, AUROC, perplexity, … |
-//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`] |
+//! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`], [`report`] |
 //! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`](callbacks::EmaWeightAveraging), [`StochasticWeightAveraging`](callbacks::StochasticWeightAveraging), [`BackboneFinetuning`](callbacks::BackboneFinetuning), [`Pruning`](callbacks::Pruning) |
 //! | let its learning rate change | [`schedulers`] |
 //! | compute losses in f32 | [`functional`] |
@@ -90,6 +90,7 @@ pub mod params;
 pub mod precision;
 mod progress;
 pub mod random;
+pub mod report;
 pub mod settings;
 mod stage;
 mod strategy;

@@ -80,6 +80,12 @@ fn with_latest(folder: &Path) -> TrainerBuilder<Spiky> {
     builder.enable_checkpointing(true).callback(checkpoints(folder))
 }
 
+/// A run that is rolled back once, with its logs in `folder`.
+pub fn rolled_back(folder: &Path) {
+    let report = rolling(folder, 3).build().unwrap().fit(&mut spiky(&[10], &[]), shuffled(0)).unwrap();
+    assert_eq!(report.skipped_batches, 2);
+}
+
 #[test]
 fn the_batch_before_a_spike_stays_if_the_only_checkpoint_has_it() {
     let folder = tempfile::tempdir().unwrap();

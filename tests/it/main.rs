@@ -80,6 +80,7 @@ mod pruning;
 mod python;
 mod readers;
 mod readme;
+mod report;
 mod resume;
 mod resume_callbacks;
 mod resume_changed;

@@ -4,6 +4,7 @@ use crate::{
     engine::{
         checkpoints::{self, Flushed},
         driver::Driver,
+        report,
         run::RunState,
     },
     error::{Error, ErrorKind, Result},
@@ -129,8 +130,10 @@ pub(crate) fn with_data<T>(
         (Ok(_), Ok(())) => RunStatus::Success,
         _ => RunStatus::Failed,
     };
+    report::end(run, status, result.as_ref().err().or(torn_down.as_ref().err()));
     let closed = run.log.loggers.finalize(status).map_err(|error| error.at(run.progress.location(None, false)));
     run.log.loggers.take_warnings().into_iter().for_each(|text| run.console.warn(text));
+    run.report.warn(&mut run.console);
     let value = result?;
     torn_down?;
     closed?;
@@ -181,6 +184,7 @@ fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     if run.strategy.rank().is_global_zero() {
         run.log.loggers.start(&run.hparams).map_err(|error| error.at(run.progress.location(None, false)))?;
         open_trace(run).map_err(|error| error.at(run.progress.location(None, false)))?;
+        report::start(run);
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod manual;
 pub(crate) mod module_driver;
 pub(crate) mod norm_statistics;
 pub(crate) mod replay;
+mod report;
 pub(crate) mod resume;
 mod roll_back;
 pub(crate) mod run;

@@ -18,6 +18,7 @@ use crate::{
     module::{ModuleInfo, RunView},
     optim::TrainState,
     progress::{LoopState, StepOutputs},
+    report::Report,
     settings::{ReadBack, Settings},
     tensor::readback,
 };
@@ -39,6 +40,8 @@ pub(crate) struct RunState {
     pub(crate) console: Console,
     pub(crate) guard: GuardState,
     pub(crate) audit: AuditState,
+    /// The page of the run.
+    pub(crate) report: Report,
     pub(crate) strategy: Box<dyn Strategy>,
 }
 
@@ -93,6 +96,7 @@ impl RunState {
             console,
             guard: GuardState::default(),
             audit: AuditState::default(),
+            report: Report::default(),
             strategy: strategy(&settings.strategy),
             settings,
         }
@@ -132,6 +136,7 @@ impl RunState {
             console,
             guard: _,
             audit: _,
+            report: _,
             strategy: _,
         } = self;
         CallbackContext {

@@ -9,7 +9,7 @@ use crate::{
         driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
-        guard,
+        guard, report,
         run::RunState,
         stop::{check_progress, check_time, may_stop, steps_are_done},
         train_step, val_schedule,
@@ -40,6 +40,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
         LoaderId::Train,
         EpochOffset { seed: run.progress.seed, epoch: data_epoch, batch: position.next_batch() },
     )?;
+    report::start_epoch(run);
     run.console.bar.start_epoch(epoch, run.settings.length.max_epochs.map(|epochs| epochs as u64), plan.train_batches);
     let batches = with_end(run, driver, Hook::OnTrainEpochEnd, |run, driver| {
         if position.phase == Phase::EpochStart {
@@ -73,6 +74,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     values.retain(|value| !more.iter().any(|other| other.name == value.name));
     values.extend(more);
     train_step::watch(run, Interval::Epoch)?;
+    report::end_epoch(run);
     // The checkpoint of the epoch does not depend on the log.
     let logged = run
         .log
@@ -301,6 +303,7 @@ fn train_ready(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     run.progress.batch_size = None;
     let closes = last || steps_are_done(run);
     run.log.log_step(stepped, closes, &mut run.progress, &mut run.console)?;
+    report::step(run, stepped);
     let RunState { console, log, progress, .. } = run;
     console.bar.train_batch(progress.batch_idx, || log.metrics.bar());
     Ok(())

@@ -28,6 +28,7 @@ pub(super) fn validate(
     }
     driver.set_mode(Mode::Eval)?;
     run.progress.stage = Stage::Validate;
+    let since = Instant::now();
     let result = guarded(run, driver, |run, driver| evaluate(run, driver, loaders, limit).map(|_| ()));
     run.progress.stage = Stage::Fit;
     (run.log.scope, run.progress.batch_idx, run.progress.loader_idx) = (scope, batch_idx, 0);
@@ -35,6 +36,7 @@ pub(super) fn validate(
         let mode = driver.set_mode(Mode::Train);
         return result.and(mode);
     }
+    run.report.validated(since.elapsed());
     if let Err(error) = &result
         && error.kind() == ErrorKind::Interrupted
     {

@@ -111,6 +111,7 @@ impl Settings {
         self.validation = ValidationSettings { sanity_steps: 0, ..ValidationSettings::default() };
         self.output.checkpointing = false;
         self.output.default_logger = false;
+        self.output.report = false;
     }
 
     /// The settings that decide what the run computes. Every group is named here and destructures

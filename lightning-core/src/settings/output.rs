@@ -17,6 +17,7 @@ pub(crate) struct OutputSettings {
     pub(crate) model_summary: bool,
     pub(crate) checkpointing: bool,
     pub(crate) default_logger: bool,
+    pub(crate) report: bool,
     pub(crate) root: PathBuf,
 }
 
@@ -28,6 +29,7 @@ impl Default for OutputSettings {
             model_summary: true,
             checkpointing: true,
             default_logger: true,
+            report: true,
             root: PathBuf::from("."),
         }
     }
@@ -48,6 +50,7 @@ impl OutputSettings {
             model_summary: _,
             checkpointing: _,
             default_logger: _,
+            report: _,
             root: _,
         } = self;
         let _ = record;
@@ -59,6 +62,7 @@ impl OutputSettings {
         self.model_summary = false;
         self.checkpointing = false;
         self.default_logger = false;
+        self.report = false;
     }
 }
 
@@ -82,6 +86,19 @@ impl<M, K> TrainerBuilder<M, K> {
         K: NotBarebones,
     {
         self.settings.output.default_logger = false;
+        self
+    }
+
+    /// Whether to write `report.html` to the folder of the run: that of the first logger that has
+    /// one, beside `metrics.csv`. The page shows curves, learning rates, where the time went,
+    /// checkpoints and warnings; see [`report`](crate::report). It is written at most every ten
+    /// seconds and at the end. A page that cannot be written is a warning. Default: yes.
+    #[must_use]
+    pub fn report(mut self, write: bool) -> Self
+    where
+        K: NotBarebones,
+    {
+        self.settings.output.report = write;
         self
     }
 

@@ -11,6 +11,7 @@ use crate::{
     loggers::Logger,
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::panics::{catch_in, catch_panic},
+    report::Report,
     settings::{Settings, TrainerBuilder},
     tensor::readback,
     trainer::devices,
@@ -79,7 +80,15 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             callbacks.push(Box::new(ModelCheckpoint::<M>::latest()));
         }
         callbacks.sort_by_key(|callback| callback.info().order);
+        let page = if loggers.is_empty() || !settings.output.report {
+            Report::default()
+        } else {
+            let (page, logger) = Report::new();
+            loggers.push(logger);
+            page
+        };
         let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
+        run.report = page;
         run.callbacks.orders = callbacks.iter().map(|callback| callback.info().order).collect();
         run.callbacks.checkpoint_folders =
             callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();

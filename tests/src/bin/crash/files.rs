@@ -69,6 +69,10 @@ fn names(folder: &Path) -> Option<BTreeSet<String>> {
 pub(crate) fn results(folder: &Path) -> io::Result<Files> {
     let mut found = Files::new();
     for (path, bytes) in files(folder)? {
+        // Times are in it.
+        if path.ends_with("report.html") {
+            continue;
+        }
         let Some(logs) = logs(folder).into_iter().find(|logs| folder.join(&path).starts_with(logs)) else {
             found.insert(path, bytes);
             continue;
