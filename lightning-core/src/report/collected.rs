@@ -133,7 +133,7 @@ impl Collected {
     pub(super) fn page(&mut self) -> Option<Page> {
         let folder = self.folder.clone()?;
         self.written = Some(Instant::now());
-        let (title, data) = (title(&folder, self.about.module), self.to_json(&folder));
+        let (title, data) = (title(&folder, self.about.module), self.describe(&folder));
         Some(Page { kind: page::Kind::Run, path: folder.join(FILE), title, data, is_running: self.status.is_none() })
     }
 
@@ -150,7 +150,7 @@ impl Collected {
     }
 
     /// The data of the page.
-    fn to_json(&mut self, folder: &Path) -> Value {
+    fn describe(&mut self, folder: &Path) -> Value {
         let About { module, metrics, seed, max_epochs, max_steps, ref machine } = self.about;
         let Counters { epoch, global_step, batch_step, .. } = self.counters;
         let is_large = self.hparams.to_string().len() > LARGEST_HPARAMS;
@@ -188,7 +188,7 @@ impl Collected {
                     .collect::<Value>(),
                 "epochs": curves::curve_to_json("", &self.epochs, None, POINTS_OF_EPOCHS),
             },
-            "checkpoints": self.files.to_json(module, seed),
+            "checkpoints": self.files.describe(module, seed),
             "warnings": self.warnings,
             "warnings_left_out": self.warnings_left_out,
             "images": self.images.to_json(),

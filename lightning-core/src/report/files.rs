@@ -39,7 +39,7 @@ struct File {
 impl Files {
     /// The files of a module and seed as JSON: name, size in bytes, place in the run, and the value
     /// of the metric by which the best one is chosen.
-    pub(super) fn to_json(&mut self, module: &str, seed: u64) -> Value {
+    pub(super) fn describe(&mut self, module: &str, seed: u64) -> Value {
         let monitor = self.best.as_ref().and_then(BestCheckpoint::metric).map(str::to_owned);
         let mut found: Vec<(PathBuf, SystemTime, u64)> =
             self.folders.iter().flat_map(|folder| checkpoints(folder)).collect();
