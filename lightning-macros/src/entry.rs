@@ -52,7 +52,11 @@ fn attribute(owner: Owner, args: TokenStream, item: TokenStream) -> TokenStream 
     let (expansion, repaired) = match parse_item(item.clone(), &diagnostics) {
         None => (fall_back_tokens(item.clone()), false),
         Some(Parsed::Whole(item)) => (diagnostics.on_page(17, || item_side(owner, paths, item, &diagnostics)), false),
-        Some(Parsed::Repaired(item)) => (repaired_side(owner, paths, item), true),
+        Some(Parsed::Repaired(repaired)) => match repaired_side(owner, paths, repaired) {
+            // Such as the impl of a foreign type: rustc reports the syntax error.
+            nothing if nothing.is_empty() => (fall_back_tokens(item.clone()), true),
+            expansion => (expansion, true),
+        },
     };
     let imports = (repaired || !diagnostics.is_empty()).then(|| keep_imports(&item));
     finish(diagnostics, quote!(#expansion #imports))

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::entry::{data_module, derive_batch, lightning_module, optimizer};
 
-/// The number of inputs unless `LIGHTNING_FUZZ` is set.
+/// The number of inputs unless `LIGHTNING_FUZZ` is set, to a number or to a range such as
+/// `500000..1000000`.
 const FEW: u64 = 20_000;
 
 /// Far more than the largest input needs in a debug build on a busy machine.
@@ -74,17 +75,21 @@ fn is_rust(item: &TokenStream) -> bool {
 #[test]
 fn no_input_makes_a_macro_panic() {
     let wanted = std::env::var("LIGHTNING_FUZZ").ok();
-    let rounds = wanted.map_or(FEW, |number| number.parse().expect("LIGHTNING_FUZZ is a number"));
+    let number = |text: &str| text.parse().expect("LIGHTNING_FUZZ is a number or a range");
+    let rounds = match wanted.as_deref().map(|wanted| wanted.split_once("..").unwrap_or(("0", wanted))) {
+        Some((from, to)) => number(from)..number(to),
+        None => 0..FEW,
+    };
     let streams = Streams::new();
     let start = Instant::now();
-    for round in 0..rounds {
+    for round in rounds.clone() {
         let input = streams.input(round);
         if let Err(wrong) = run(&input) {
             let Input { args, item } = input;
             panic!("round {round}: {wrong}\nkeep it in tests/corpus:\n#![args({args})]\n{item}");
         }
     }
-    println!("{rounds} inputs in {:.1?}", start.elapsed());
+    println!("{rounds:?}: inputs in {:.1?}", start.elapsed());
 }
 
 /// Inputs that once made a macro panic, in `tests/corpus`.

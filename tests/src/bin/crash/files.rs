@@ -69,8 +69,9 @@ fn names(folder: &Path) -> Option<BTreeSet<String>> {
 pub(crate) fn results(folder: &Path) -> io::Result<Files> {
     let mut found = Files::new();
     for (path, bytes) in files(folder)? {
-        // Times are in it.
-        if path.ends_with("report.html") {
+        // Times are in them. `tensorboard.rs` compares the events.
+        let is_event_file = path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents"));
+        if is_event_file || path.ends_with("report.html") {
             continue;
         }
         let Some(logs) = logs(folder).into_iter().find(|logs| folder.join(&path).starts_with(logs)) else {
