@@ -93,6 +93,7 @@ def served(folder, fast):
             "mesh": sorted(tags["mesh"].get(run, {})),
             "points": [[step, finite(value) if not isinstance(value, str) else value] for _, step, value in get("plugin/scalars/scalars", run=run, tag=tag)],
             "hparams": [group["hparams"] for group in groups["sessionGroups"]],
+            "hparams_metrics": sorted(value["name"]["tag"] for group in groups["sessionGroups"] for value in group["metricValues"]),
             "graph": graph.count("node {"),
         }
     finally:

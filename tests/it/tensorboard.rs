@@ -134,6 +134,7 @@ fn tensorboard_reads_every_kind() {
         assert_eq!(served["mesh"], json!(["triangle"]));
         assert_eq!(served["text"], text);
         assert_eq!(served["hparams"], json!([{"lr": 0.01, "name": "small"}]));
+        assert_eq!(served["hparams_metrics"], json!(["val_loss"]));
         assert_eq!(served["graph"], json!(graph.len()));
     }
 }

@@ -36,9 +36,9 @@ fn flatten(prefix: &str, value: &Value, flat: &mut Vec<(String, Value)>) {
     }
 }
 
-/// The values that announce the hyperparameters at the start of a run; `metric` is the metric that
-/// the page compares runs by.
-pub(super) fn start(hparams: &[(String, Value)], metric: &str, time: f64) -> [Message; 2] {
+/// The values that announce the hyperparameters of a run; `metrics` are those that the page compares
+/// runs by.
+pub(super) fn start(hparams: &[(String, Value)], metrics: &[String], time: f64) -> [Message; 2] {
     let infos = hparams.iter().fold(Message::new(), |experiment, (name, value)| {
         let kind = match value {
             Value::Bool(_) => BOOL,
@@ -47,7 +47,9 @@ pub(super) fn start(hparams: &[(String, Value)], metric: &str, time: f64) -> [Me
         };
         experiment.message(4, Message::new().bytes(1, name).int(4, kind))
     });
-    let experiment = infos.message(5, Message::new().message(1, Message::new().bytes(2, metric)));
+    let experiment = metrics.iter().fold(infos, |experiment, metric| {
+        experiment.message(5, Message::new().message(1, Message::new().bytes(2, metric)))
+    });
     let values = hparams.iter().fold(Message::new(), |session, (name, value)| {
         let value = match value {
             Value::Bool(value) => Message::new().int(4, u64::from(*value)),

@@ -79,6 +79,8 @@ pub struct TensorBoardLogger {
     hp_metric: Option<String>,
     /// The last value of `hp_metric`.
     best: Option<f64>,
+    /// Hyperparameters that wait for the names of the metrics of an epoch.
+    hparams: Vec<(String, serde_json::Value)>,
     /// Set by `resume_at`: the events after it are removed when the folder is opened.
     kept: Option<(u64, u64)>,
     run: Option<Run>,
@@ -94,7 +96,7 @@ struct Run {
     file: EventFile,
 }
 
-/// The metric of the page "HParams" for which the user chose none.
+/// The name under which the last value of the metric of the page "HParams" is logged.
 const HP_METRIC: &str = "hp_metric";
 
 impl TensorBoardLogger {
@@ -108,6 +110,7 @@ impl TensorBoardLogger {
             flush_every: Duration::from_secs(10),
             hp_metric: None,
             best: None,
+            hparams: Vec::new(),
             kept: None,
             run: None,
             opened: None,
@@ -139,8 +142,8 @@ impl TensorBoardLogger {
         self
     }
 
-    /// Sets the metric by which the page "HParams" compares runs: its last value. Default: a metric
-    /// of the name `hp_metric`.
+    /// Sets the metric by which the page "HParams" compares runs: its last value. Default: all
+    /// metrics of the first epoch that is logged, usually those of validation.
     #[must_use]
     pub fn hp_metric(mut self, metric: impl Into<String>) -> Self {
         self.hp_metric = Some(metric.into());
@@ -192,6 +195,16 @@ impl TensorBoardLogger {
         self.run.as_mut().ok_or_else(|| Error::msg("the run of a `TensorBoardLogger` is not open"))
     }
 
+    /// Writes the hyperparameters that wait.
+    fn push_hparams(&mut self, metrics: &[String]) -> Result<()> {
+        let hparams = std::mem::take(&mut self.hparams);
+        if hparams.is_empty() {
+            return Ok(());
+        }
+        let position = self.last.unwrap_or(LogPosition::new(crate::Stage::Fit, 0, None, 0, 0));
+        self.push(position, hparams::start(&hparams, metrics, now()))
+    }
+
     fn push(&mut self, position: LogPosition, values: impl IntoIterator<Item = Message>) -> Result<()> {
         self.last = Some(position);
         let event = event::summary(At { time: now(), position }, values, false);
@@ -236,17 +249,19 @@ impl Logger for TensorBoardLogger {
     }
 
     fn log_hyperparams(&mut self, hparams: &serde_json::Value) -> Result<()> {
-        let flat = hparams::flattened(hparams);
-        if flat.is_empty() {
-            return Ok(());
+        self.hparams = hparams::flattened(hparams);
+        match self.hp_metric.clone() {
+            Some(metric) => self.push_hparams(&[metric]),
+            None => Ok(()),
         }
-        let metric = self.hp_metric.as_deref().unwrap_or(HP_METRIC).to_owned();
-        let position = LogPosition::new(crate::Stage::Fit, 0, None, 0, 0);
-        self.push(position, hparams::start(&flat, &metric, now()))
     }
 
     fn log_metrics(&mut self, record: &Record) -> Result<()> {
         let position = record.position;
+        if position.batch.is_none() && !self.hparams.is_empty() {
+            let metrics: Vec<_> = record.metrics.iter().map(|(name, _)| name.clone()).collect();
+            self.push_hparams(&metrics)?;
+        }
         let is_new = self.last.is_none_or(|last| last.global_step != position.global_step);
         self.last = Some(position);
         if let Some(value) = self.hp_metric.as_deref().and_then(|metric| record.value(metric)) {
@@ -316,6 +331,7 @@ impl Logger for TensorBoardLogger {
     }
 
     fn finalize(&mut self, status: RunStatus) -> Result<()> {
+        self.push_hparams(&[])?;
         let ended = match (&mut self.run, self.last) {
             (Some(run), Some(position)) => {
                 let best = self.best.map(|best| event::scalar(HP_METRIC, best));
