@@ -72,7 +72,7 @@ fn trainer(folder: &Path) -> TrainerBuilder<Net> {
 /// What TensorBoard reads below `folder`; `None` without it.
 fn read(folder: &Path, only_files: bool) -> Option<Value> {
     let Some(python) = std::env::var_os("TENSORBOARD_PYTHON") else {
-        println!("skipped: `TENSORBOARD_PYTHON` must be a Python with the package `tensorboard`");
+        eprintln!("SKIPPED what TensorBoard reads: `TENSORBOARD_PYTHON` must be a Python with `tensorboard`");
         return None;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/tensorboard_reads.py");
@@ -164,7 +164,7 @@ fn the_curves_of_a_resumed_run_have_each_step_once() {
 }
 
 #[test]
-fn a_file_cut_at_any_byte_is_read_up_to_the_last_whole_event() {
+fn a_file_that_was_cut_is_read_up_to_the_last_whole_event() {
     let mut model = Net::new(NetHparams::default());
     let runs = tempfile::tempdir().unwrap();
     trainer(runs.path()).max_epochs(1).build().unwrap().fit(&mut model, (data(), data())).unwrap();

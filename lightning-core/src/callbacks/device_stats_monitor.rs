@@ -96,7 +96,7 @@ impl DeviceStatsMonitor {
         self.stats.as_ref().is_none_or(|stats| stats.iter().any(|wanted| wanted.key() == key))
     }
 
-    /// Whether GPUs are logged: without the feature only if somebody asks for them.
+    /// Whether GPUs are logged: without the feature only if they are requested.
     fn wants_gpus(&self) -> bool {
         match &self.stats {
             Some(stats) => stats.iter().any(|stat| stat.is_of_gpu()),

@@ -17,10 +17,7 @@ use super::{
     Audio, Figure, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table, attachments,
     versions::{self, Opened, Version},
 };
-use crate::{
-    error::{Error, Result},
-    os::files::write_atomic,
-};
+use crate::{error::Result, os::files::write_atomic};
 
 /// Buffered rows are written at this size, whatever the interval.
 const BUFFER: usize = 64 * 1024;
@@ -147,24 +144,12 @@ impl CsvLogger {
     fn open_folder(&mut self) -> Result<MetricsFile> {
         versions::check_inside("CsvLogger", "name", &self.name)?;
         let parent = self.folder.join(&self.name);
-        if let Version::Next = self.version {
-            versions::create_folders(&parent)?;
-            let (version, folder) = versions::create_next(&parent)?;
-            self.version = Version::Known(version);
-            self.opened = Some(Opened::lock(&folder)?);
-            return Ok(MetricsFile::new(folder));
-        }
-        let version = self.version.text();
-        versions::check_inside("CsvLogger", "version", version)?;
-        if version.is_empty() {
-            return Err(Error::config("the version of a `CsvLogger` must not be empty, found \"\"")
-                .help("remove `.version(…)` to use `version_N`"));
-        }
-        let folder = parent.join(version);
-        versions::create_folders(&folder)?;
+        let is_new = matches!(self.version, Version::Next);
+        let folder = self.version.create("CsvLogger", &parent)?;
         let opened = if self.is_shared { Opened::Shared } else { Opened::lock(&folder)? };
         let mut file = MetricsFile::new(folder);
         match (self.kept, &self.version) {
+            _ if is_new => {}
             (Some(kept), _) => file.resume(kept)?,
             // A version that this logger chose is continued; one that the program chose may contain
             // the rows of another run.

@@ -49,6 +49,28 @@ impl Version {
         }
     }
 
+    /// Creates the folder of the run below `parent`. `logger` is the name of its type.
+    ///
+    /// # Errors
+    /// If the version is not a plain name, or the folder cannot be created.
+    pub(super) fn create(&mut self, logger: &str, parent: &Path) -> Result<PathBuf> {
+        if let Self::Next = self {
+            create_folders(parent)?;
+            let (version, folder) = create_next(parent)?;
+            *self = Self::Known(version);
+            return Ok(folder);
+        }
+        let version = self.text();
+        check_inside(logger, "version", version)?;
+        if version.is_empty() {
+            return Err(Error::config(format!("the version of a `{logger}` must not be empty, found \"\""))
+                .help("remove `.version(…)` to use `version_N`"));
+        }
+        let folder = parent.join(version);
+        create_folders(&folder)?;
+        Ok(folder)
+    }
+
     /// Takes the version of another logger of the trainer, whose folder is `beside`, if both write
     /// below `parent`. Returns whether the folder is shared.
     pub(super) fn share(&mut self, parent: &Path, beside: Option<&Path>) -> bool {
@@ -94,7 +116,7 @@ fn numbered(parent: &Path) -> io::Result<Vec<(u64, String)>> {
 ///
 /// # Errors
 /// If `parent` cannot be read or written, or if no number follows the highest.
-pub(super) fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
+fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
     let runs = numbered(parent).map_err(|error| Error::io("read the folder", parent, error))?;
     let highest = runs.iter().map(|(number, _)| *number).max();
     let mut next = highest.map_or(Some(0), |highest| highest.checked_add(1));
@@ -118,7 +140,7 @@ pub(super) fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
 ///
 /// # Errors
 /// If it cannot be created.
-pub(super) fn create_folders(folder: &Path) -> Result<()> {
+fn create_folders(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))
 }
 

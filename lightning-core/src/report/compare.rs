@@ -22,9 +22,9 @@ const MOST_RUNS: usize = 100;
 const MOST_METRICS: usize = 40;
 /// The largest number of points of all curves together.
 const MOST_POINTS: usize = 40_000;
-/// Every curve may have so many points.
+/// The largest number of points of a curve.
 const LEAST_POINTS: usize = 20;
-/// A run that has not written its report for so many seconds has probably been killed.
+/// The number of seconds without a new report after which a run is taken for killed.
 const SILENT: u64 = 300;
 
 /// Writes `compare.html` to a folder: one page about all runs below it, such as

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const MOST_CURVES: usize = 100;
 /// The largest number of points of a page's curves together: some 200 kB.
 const MOST_POINTS: usize = 12_000;
-/// Every curve of a page may have so many points.
+/// The number of points that every curve of a page may have.
 const LEAST_POINTS: usize = 60;
 /// The largest number of names that are counted as left out.
 const MOST_COUNTED: usize = 100_000;

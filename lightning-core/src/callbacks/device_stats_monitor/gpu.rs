@@ -78,7 +78,7 @@ impl GpuLibrary for nvml_wrapper::Nvml {
     }
 }
 
-/// There is no library without the feature.
+/// Without the feature, the library is never loaded.
 #[cfg(not(feature = "nvml"))]
 pub(super) fn open() -> Result<Box<dyn GpuLibrary>, String> {
     Err("that takes the feature `nvml` of `lightning-core`".to_owned())

@@ -8,7 +8,7 @@ pub(super) fn open() -> Option<Box<dyn Source>> {
     sysinfo::IS_SUPPORTED_SYSTEM.then(|| Box::new(known::Host::new()) as Box<dyn Source>)
 }
 
-/// There is no source without the feature.
+/// Without the feature, nothing is read.
 #[cfg(not(feature = "sysinfo"))]
 pub(super) fn open() -> Option<Box<dyn Source>> {
     None

@@ -8,7 +8,11 @@ use super::{
     lines::{Append, append, into_io},
     *,
 };
-use crate::{error::ErrorKind, loggers::RunStatus, stage::Stage};
+use crate::{
+    error::{Error, ErrorKind},
+    loggers::RunStatus,
+    stage::Stage,
+};
 
 fn record(step: u64, metrics: &[(&str, f64)]) -> Record {
     let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();

@@ -158,7 +158,7 @@ impl TensorBoardLogger {
         let parent = self.folder.join(&self.name);
         let is_shared = self.version.share(&parent, beside);
         if self.run.is_none() {
-            let folder = self.run_folder(&parent)?;
+            let folder = self.version.create("TensorBoardLogger", &parent)?;
             let file = EventFile::new(&folder, self.flush_every);
             self.run = Some(Run { folder, file });
         }
@@ -169,24 +169,6 @@ impl TensorBoardLogger {
             run.file.push(event::session_start(now(), next))?;
         }
         Ok(())
-    }
-
-    fn run_folder(&mut self, parent: &Path) -> Result<PathBuf> {
-        if let Version::Next = self.version {
-            versions::create_folders(parent)?;
-            let (version, folder) = versions::create_next(parent)?;
-            self.version = Version::Known(version);
-            return Ok(folder);
-        }
-        let version = self.version.text();
-        versions::check_inside("TensorBoardLogger", "version", version)?;
-        if version.is_empty() {
-            return Err(Error::config("the version of a `TensorBoardLogger` must not be empty, found \"\"")
-                .help("remove `.version(…)` to use `version_N`"));
-        }
-        let folder = parent.join(version);
-        versions::create_folders(&folder)?;
-        Ok(folder)
     }
 
     fn run(&mut self) -> Result<&mut Run> {

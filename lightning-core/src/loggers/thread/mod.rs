@@ -221,7 +221,7 @@ impl Threaded {
         };
         let (answer, answered) = mpsc::sync_channel(1);
         let task: Task = Box::new(move |logger| {
-            // Nobody receives the answer of a logger that was late.
+            // The answer of a logger that was late has no receiver.
             let _ = answer.send(question(logger));
             Ok(())
         });
