@@ -35,17 +35,12 @@ impl Histogram {
     /// assert_eq!(histogram.non_finite, 1);
     /// ```
     pub fn of(values: impl IntoIterator<Item = f64>, bins: usize) -> Self {
-        let (mut finite, mut non_finite) = (Vec::new(), 0);
-        for value in values {
-            if value.is_finite() {
-                finite.push(value);
-            } else {
-                non_finite += 1;
-            }
-        }
+        let mut finite: Vec<f64> = values.into_iter().collect();
+        let all = finite.len();
+        finite.retain(|value| value.is_finite());
+        let non_finite = (all - finite.len()) as u64;
+        let Totals { low, high, sum, sum_of_squares } = Totals::of(&finite);
         let bins = bins.max(1);
-        let low = finite.iter().copied().reduce(f64::min).unwrap_or(0.0);
-        let high = finite.iter().copied().reduce(f64::max).unwrap_or(0.0);
         // Halved before the subtraction, so that the range of the largest doubles does not
         // overflow.
         let width = (high / 2.0 - low / 2.0) / bins as f64 * 2.0;
@@ -60,13 +55,50 @@ impl Histogram {
         }
         let mut edges: Vec<_> = (0..bins).map(|bin| low + width * bin as f64).collect();
         edges.push(high);
-        Self {
-            edges,
-            counts,
-            non_finite,
-            sum: finite.iter().sum(),
-            sum_of_squares: finite.iter().map(|value| value * value).sum(),
+        Self { edges, counts, non_finite, sum, sum_of_squares }
+    }
+}
+
+/// The range and the moments of finite values; zeros if there are none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Totals {
+    low: f64,
+    high: f64,
+    sum: f64,
+    sum_of_squares: f64,
+}
+
+impl Totals {
+    const LANES: usize = 8;
+
+    /// One pass, in lanes that the processor computes side by side.
+    fn of(values: &[f64]) -> Self {
+        let Some(first) = values.first().copied() else {
+            return Self { low: 0.0, high: 0.0, sum: 0.0, sum_of_squares: 0.0 };
+        };
+        let mut lanes = [Self { low: first, high: first, sum: 0.0, sum_of_squares: 0.0 }; Self::LANES];
+        let (chunks, rest) = values.as_chunks::<{ Self::LANES }>();
+        for chunk in chunks {
+            for (lane, value) in lanes.iter_mut().zip(chunk) {
+                lane.add(*value);
+            }
         }
+        for (lane, value) in lanes.iter_mut().zip(rest) {
+            lane.add(*value);
+        }
+        lanes.into_iter().skip(1).fold(lanes[0], |total, lane| Self {
+            low: total.low.min(lane.low),
+            high: total.high.max(lane.high),
+            sum: total.sum + lane.sum,
+            sum_of_squares: total.sum_of_squares + lane.sum_of_squares,
+        })
+    }
+
+    fn add(&mut self, value: f64) {
+        self.low = if value < self.low { value } else { self.low };
+        self.high = if value > self.high { value } else { self.high };
+        self.sum += value;
+        self.sum_of_squares += value * value;
     }
 }
 
@@ -131,6 +163,19 @@ mod tests {
         assert_eq!(Histogram::of([], 0).counts, [0]);
         let wide = Histogram::of([f64::MIN, f64::MAX, f64::INFINITY], 2);
         assert_eq!((wide.counts, wide.non_finite), (vec![1, 1], 1));
+    }
+
+    #[test]
+    fn the_totals_are_those_of_all_values() {
+        // 1 + … + n = n (n + 1) / 2 and 1² + … + n² = n (n + 1) (2n + 1) / 6.
+        for count in [1_u32, 7, 8, 9, 1000] {
+            let n = f64::from(count);
+            let histogram = Histogram::of((1..=count).map(f64::from), 4);
+            assert_eq!(histogram.edges[0], 1.0);
+            assert_eq!(histogram.edges[4], n);
+            assert_eq!(histogram.sum, n * (n + 1.0) / 2.0);
+            assert_eq!(histogram.sum_of_squares, n * (n + 1.0) * (2.0 * n + 1.0) / 6.0);
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What watching a run costs: the MLP of the benchmark, 784-128-64-10 with Adam at batch size 64,
 //! with everything that records a run against nothing of it: `target/release/watch_cost`.
 //!
-//! Both are trained in turn in one process, on an otherwise idle machine. Prints the median time of a
-//! step of each, and the median of the ratios of the rounds.
+//! Each part alone and all of them are trained in turn in one process, on an otherwise idle machine.
+//! Prints the least time of a step, its ratio to the least time without anything, and the median of
+//! the ratios of the rounds.
 
 #[path = "../../bench/workloads.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the benchmark")]
@@ -14,6 +15,7 @@ use burn::{optim::AdamConfig, prelude::*};
 use clap::Parser;
 use lightning_core::{
     callbacks::{DeviceStatsMonitor, HistogramMonitor, LearningRateMonitor},
+    loggers::TensorBoardLogger,
     prelude::*,
     trainer::TrainerBuilder,
 };
@@ -24,10 +26,10 @@ use self::workloads::{Mlp, Workload};
 #[derive(Parser)]
 struct Args {
     /// How often each is trained.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 25)]
     rounds: usize,
     /// Steps of an epoch.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 400)]
     steps: usize,
 }
 
@@ -47,17 +49,64 @@ impl Net {
     }
 }
 
-fn everything(folder: &Path) -> TrainerBuilder<Net> {
-    Net::trainer()
-        .default_root_dir(folder)
-        .callback(DeviceStatsMonitor::new())
-        .callback(LearningRateMonitor::new())
-        .callback(HistogramMonitor::new().every_n_steps(200))
-        .profiler("simple")
+/// What records a run, each alone, then all of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    Nothing,
+    Csv,
+    TensorBoard,
+    Report,
+    ProgressBar,
+    DeviceStats,
+    LearningRate,
+    Histograms,
+    Profiler,
+    Everything,
 }
 
-fn nothing() -> TrainerBuilder<Net> {
-    Net::trainer().no_logger().enable_progress_bar(false).enable_model_summary(false)
+const PARTS: [Part; 10] = [
+    Part::Nothing,
+    Part::Csv,
+    Part::TensorBoard,
+    Part::Report,
+    Part::ProgressBar,
+    Part::DeviceStats,
+    Part::LearningRate,
+    Part::Histograms,
+    Part::Profiler,
+    Part::Everything,
+];
+
+impl Part {
+    fn builder(self, folder: &Path) -> TrainerBuilder<Net> {
+        let has = |part| self == part || self == Part::Everything;
+        let mut builder = Net::trainer()
+            .default_root_dir(folder)
+            .enable_progress_bar(has(Part::ProgressBar))
+            .enable_model_summary(false)
+            .report(has(Part::Report));
+        let monitors = has(Part::DeviceStats) || has(Part::LearningRate) || has(Part::Histograms);
+        // Monitors and reports need a logger; alone they have the cheapest one.
+        builder = match (has(Part::Csv) || has(Part::Report) || monitors, has(Part::TensorBoard)) {
+            (true, true) => builder.logger(CsvLogger::new(folder)).logger(TensorBoardLogger::new(folder)),
+            (true, false) => builder.logger(CsvLogger::new(folder)),
+            (false, true) => builder.logger(TensorBoardLogger::new(folder)),
+            (false, false) => builder.no_logger(),
+        };
+        if has(Part::DeviceStats) {
+            builder = builder.callback(DeviceStatsMonitor::new());
+        }
+        if has(Part::LearningRate) {
+            builder = builder.callback(LearningRateMonitor::new());
+        }
+        if has(Part::Histograms) {
+            builder = builder.callback(HistogramMonitor::new().every_n_steps(200));
+        }
+        if has(Part::Profiler) {
+            builder = builder.profiler("simple");
+        }
+        builder
+    }
 }
 
 /// Microseconds for a step.
@@ -81,18 +130,19 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let batches = Mlp::batches(&Device::default());
     let data = DataLoader::from_batches(batches.iter().cycle().take(steps).cloned().collect())?;
     let folder = tempfile::tempdir()?;
-    train(nothing(), &data, steps)?;
-    let (mut on, mut off) = (Vec::new(), Vec::new());
+    train(Part::Nothing.builder(folder.path()), &data, steps)?;
+    let mut times = vec![Vec::new(); PARTS.len()];
     for _ in 0..rounds {
-        on.push(train(everything(folder.path()), &data, steps)?);
-        off.push(train(nothing(), &data, steps)?);
+        for (times, part) in times.iter_mut().zip(PARTS) {
+            times.push(train(part.builder(folder.path()), &data, steps)?);
+        }
     }
-    let ratios = on.iter().zip(&off).map(|(on, off)| on / off).collect();
-    println!(
-        "a step with everything {:.1} us, with nothing {:.1} us: {:.3}",
-        median(on.clone()),
-        median(off.clone()),
-        median(ratios)
-    );
+    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+    println!("{:<13} {:>10} {:>7} {:>7}", "", "us a step", "least", "median");
+    for (own, part) in times.iter().zip(PARTS) {
+        let ratios = own.iter().zip(&times[0]).map(|(own, nothing)| own / nothing).collect();
+        let (fastest, name) = (least(own), format!("{part:?}"));
+        println!("{name:<13} {fastest:10.1} {:7.3} {:7.3}", fastest / least(&times[0]), median(ratios));
+    }
     Ok(())
 }

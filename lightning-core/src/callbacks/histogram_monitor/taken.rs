@@ -89,7 +89,7 @@ impl Taken {
             let Some(after) = after else { continue };
             if ratios {
                 purposes.push(Purpose::Ratio(format!("update_ratio/{path}")));
-                let squares = |values: Tensor<1>| values.powi_scalar(2).sum();
+                let squares = |values: Tensor<1>| values.clone().mul(values).sum();
                 tensors.push(Tensor::cat(vec![squares(after.clone().sub(before.clone())), squares(before)], 0));
             }
             if weights {
