@@ -58,6 +58,7 @@
 //! | watch it | [`EarlyStopping`], [`ModelCheckpoint`], [`Callback`], [`callbacks`], [`loggers`], [`report`] |
 //! | average its weights, thaw a backbone, prune | [`EmaWeightAveraging`](callbacks::EmaWeightAveraging), [`StochasticWeightAveraging`](callbacks::StochasticWeightAveraging), [`BackboneFinetuning`](callbacks::BackboneFinetuning), [`Pruning`](callbacks::Pruning) |
 //! | let its learning rate change | [`schedulers`] |
+//! | train on several devices or machines | [`distributed`] |
 //! | compute losses in f32 | [`functional`] |
 //! | penalize a gradient | [`grad`] |
 //! | test a step without a trainer | [`testing::capture`] |
@@ -73,6 +74,7 @@ pub mod callbacks;
 pub mod checkpoint;
 mod console;
 pub mod data;
+pub mod distributed;
 mod engine;
 pub mod error;
 pub mod functional;
