@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::{
     checkpoint::{BestCheckpoint, CheckpointState, ResumeState, writer::SaveRequest},
     error::{Error, ErrorKind, Result},
@@ -51,6 +53,24 @@ impl CallbackContext<'_> {
     /// If the device fails.
     pub fn metrics(&mut self) -> Result<&Metrics> {
         self.view.metrics()
+    }
+
+    /// Waits until every process that trains together has called it at the same point of the run.
+    /// A process alone does not wait.
+    ///
+    /// # Errors
+    /// If a process has failed or was lost, or is at another point of the run.
+    pub fn barrier(&mut self) -> Result<()> {
+        self.view.barrier()
+    }
+
+    /// Returns the values of all processes that train together, in the order of their ranks. They
+    /// are sent as JSON.
+    ///
+    /// # Errors
+    /// As [`barrier`](Self::barrier), and if the value cannot be written as JSON.
+    pub fn all_gather<T: Serialize + DeserializeOwned>(&mut self, value: &T) -> Result<Vec<T>> {
+        self.view.all_gather(value)
     }
 
     /// Ends the run after this batch, with a reason for the report.

@@ -70,6 +70,12 @@ pub struct RunRecord {
     pub(crate) callbacks: BTreeMap<String, Value>,
     pub(crate) data: Option<DataRecord>,
     pub(crate) metrics: MetricsRecord,
+    /// The metrics of the processes with ranks from 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) metrics_of_others: Vec<MetricsRecord>,
+    /// The number of processes that trained together.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(crate) world_size: u64,
     /// The number of records that the loggers received for the last batch.
     pub(crate) log_records: u64,
     /// The number of batches in an epoch of the training loader, before limits.
@@ -88,6 +94,15 @@ pub struct RunRecord {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+const fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 impl RunRecord {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{Checkpoint, Resume, queue::CheckpointQueue};
+use crate::metrics::MetricsRecord;
 
 /// The checkpoints of a run.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub(crate) struct CheckpointState {
     /// The best checkpoint by each metric that a callback monitors.
     pub(crate) by_metric: Vec<BestCheckpoint>,
     pub(crate) queue: CheckpointQueue,
+    /// The metrics of the other processes, for the next snapshot.
+    pub(crate) metrics_of_others: Vec<MetricsRecord>,
 }
 
 impl CheckpointState {

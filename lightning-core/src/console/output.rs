@@ -18,6 +18,8 @@ const MOST_SPANS: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Console {
     pub(crate) bar: Progress,
+    /// Whether another process prints for this one.
+    pub(crate) is_silent: bool,
     /// The warnings of this entry point, for the report.
     pub(crate) warnings: Vec<String>,
     /// Whether an entry point was called: the warnings before belong to the first.
@@ -37,12 +39,14 @@ impl Console {
     }
 
     pub(crate) fn print(&mut self, text: &str) {
-        self.bar.println(text);
+        if !self.is_silent {
+            self.bar.println(text);
+        }
     }
 
     /// Prints a warning and lists it in the report.
     pub(crate) fn warn(&mut self, text: String) {
-        self.bar.println(&format!("warning: {text}"));
+        self.print(&format!("warning: {text}"));
         self.warnings.push(text);
     }
 

@@ -45,7 +45,7 @@ pub use image::{
 };
 pub use loader::{
     Batches, Collate, Combine, CombineSequential, Combined, DataLoader, DataLoaderBuilder, EpochOffset, FromItems,
-    FromLoader, IterableBuilder, Loader, NoCollate, NoMap, Padded, SequenceElement, from_loader, host,
+    FromLoader, IterableBuilder, Loader, NoCollate, NoMap, Padded, SequenceElement, Share, from_loader, host,
 };
 #[doc(hidden)]
 pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};

@@ -4,5 +4,9 @@
 //! are called ranks. Every rank has to make the same calls in the same order.
 
 mod collective;
+mod ddp;
 
-pub use self::collective::{Collective, Pending};
+pub use self::{
+    collective::{Collective, Pending},
+    ddp::Ddp,
+};

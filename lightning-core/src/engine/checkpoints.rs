@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     checkpoint::writer::{Job, SaveRequest},
-    engine::{driver::Driver, run::RunState},
+    engine::{driver::Driver, ranks, run::RunState},
     error::{Error, Result},
     os::{files, signals},
     trace::{self, Kind},
@@ -61,8 +61,20 @@ pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
 /// As [`flush`], with the errors of checkpoints and of loggers apart.
 pub(crate) fn try_flush(run: &mut RunState, driver: &mut dyn Driver) -> Flushed {
     let polled = run.checkpoints.queue.poll(&mut run.console);
-    if polled.is_err() || run.checkpoints.queue.requests.is_empty() {
+    if !ranks::may_decide(run) {
+        // Only after an error: each process has gradients of an update that is not complete.
+        if !std::mem::take(&mut run.checkpoints.queue.requests).is_empty() {
+            run.console.warn(
+                "no checkpoint is saved between the batches of one optimizer step of several processes".to_owned(),
+            );
+        }
         return Flushed { saved: polled, logged: Ok(()) };
+    }
+    let saves = polled.and_then(|()| ranks::saves(run));
+    match saves {
+        Ok(true) => {}
+        Ok(false) => return Flushed { saved: Ok(()), logged: Ok(()) },
+        Err(error) => return Flushed::failed(error),
     }
     // Logs first: if the process is killed, no checkpoint is ahead of its logs. The checkpoint does
     // not depend on them: it may be on another disk.
@@ -75,8 +87,14 @@ pub(crate) fn try_flush(run: &mut RunState, driver: &mut dyn Driver) -> Flushed 
 fn submit(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     let _span = trace::span(Kind::Checkpoint, "save_checkpoint");
     let location = run.progress.location(Some("save_checkpoint".to_owned()), false);
+    ranks::average_statistics(run, driver)?;
+    ranks::gather_metrics(run)?;
     let snapshot = driver.snapshot(run).map_err(|error| error.at(location.clone()))?;
     let mut requests = std::mem::take(&mut run.checkpoints.queue.requests);
+    // Every process takes the snapshot, because its hooks run on each; one of them writes the file.
+    if !run.strategy.rank().is_global_zero() {
+        return Ok(());
+    }
     // A folder that cannot be written to leaves the checkpoints in other folders alone.
     let mut prepared = Ok(());
     requests.retain(|request| {
@@ -87,14 +105,8 @@ fn submit(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
         }
         ready
     });
-    // Every process takes the snapshot, because its hooks run on each; one of them writes the file.
-    let submitted = match run.strategy.rank().is_global_zero() {
-        true => {
-            let job = Job { snapshot, requests, location: location.clone() };
-            run.checkpoints.queue.submit(job, &mut run.console)
-        }
-        false => Ok(()),
-    };
+    let job = Job { snapshot, requests, location: location.clone() };
+    let submitted = run.checkpoints.queue.submit(job, &mut run.console);
     prepared.map_err(|error| error.at(location)).and(submitted)
 }
 
@@ -111,7 +123,8 @@ pub(crate) fn try_flush_and_wait(run: &mut RunState, driver: &mut dyn Driver) ->
     // Earlier checkpoints are written even if the last one cannot be taken.
     let Flushed { saved, logged } = try_flush(run, driver);
     let written = run.checkpoints.queue.finish(&mut run.console);
-    let saved = saved.and(written).and_then(|()| run.strategy.barrier());
+    let at = ranks::point(run, "the last checkpoint");
+    let saved = saved.and(written).and_then(|()| run.strategy.barrier(at));
     Flushed { saved, logged }
 }
 

@@ -118,8 +118,11 @@ pub(crate) enum LoaderId {
 #[derive(Clone, Debug)]
 pub(crate) struct LoaderInfo {
     pub(crate) name: Option<String>,
-    /// The number of batches; `None` when the loader does not know it.
+    /// The number of batches; `None` when the loader does not know it. Of several processes, the
+    /// number of rounds.
     pub(crate) len: Option<u64>,
+    /// The number of batches of all processes.
+    pub(crate) all: Option<u64>,
     /// Whether it shuffles.
     pub(crate) shuffles: bool,
     /// Whether its batches are made of a dataset by the thread that trains.

@@ -5,6 +5,7 @@ use crate::{
     engine::{
         driver::{Driver, LoaderId, LoaderInfo},
         events::{check_signals, with_events},
+        ranks,
         run::RunState,
     },
     error::Result,
@@ -85,10 +86,12 @@ pub(crate) fn evaluate(
                 batches += evaluate_loader(run, driver, info, index, limit, &hooks)?;
             }
             run.log.scope = own_scope;
+            ranks::merge_metrics(run, stage)?;
             run.log.metrics.begin_epoch_end(stage)?;
             Ok(batches)
         })?;
         run.log.scope = ScopeId::CLOSED;
+        ranks::merge_metrics(run, stage)?;
         if !run.progress.sanity_checking {
             run.progress.counters.validation_runs += u64::from(stage == Stage::Validate);
             let ended = run.log.metrics.end_epoch(stage, run.progress.counters.epoch);
@@ -146,10 +149,16 @@ fn evaluate_loader(
     if shown {
         run.console.bar.start_evaluation(run.progress.stage, batches);
     }
-    while batches.is_none_or(|limit| run.progress.batch_idx < limit) && driver.fetch(loader, run)? {
-        driver.hook(hooks.batch_start, run)?;
-        driver.step(loader, StepCall::default(), run)?;
-        driver.hook(hooks.batch_end, run)?;
+    while batches.is_none_or(|limit| run.progress.batch_idx < limit) {
+        let fetched = driver.fetch(loader, run)?;
+        if !ranks::round(run, info.len, info.all, fetched)? {
+            break;
+        }
+        if fetched {
+            driver.hook(hooks.batch_start, run)?;
+            driver.step(loader, StepCall::default(), run)?;
+            driver.hook(hooks.batch_end, run)?;
+        }
         run.progress.batch_size = None;
         run.log.log_evaluated_batch(&run.progress)?;
         if shown {

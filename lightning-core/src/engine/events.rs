@@ -4,7 +4,7 @@ use crate::{
     engine::{
         checkpoints::{self, Flushed},
         driver::Driver,
-        report,
+        ranks, report,
         run::RunState,
     },
     error::{Error, ErrorKind, Result},
@@ -53,19 +53,21 @@ pub(super) fn with_end<T>(
     body: impl FnOnce(&mut RunState, &mut dyn Driver) -> Result<T>,
 ) -> Result<T> {
     let result = guarded(run, driver, body);
-    if result.is_err() {
-        fail(run, driver);
+    if let Err(error) = &result {
+        fail(run, driver, error);
     }
     // The part of the run that is left for an earlier checkpoint has no end.
     let is_left = result.is_ok() && run.progress.roll_back.is_some();
     let ended = if is_left { Ok(()) } else { driver.hook(end, run) };
     let value = result?;
-    ended.inspect_err(|_| fail(run, driver))?;
+    ended.inspect_err(|error| fail(run, driver, error))?;
     Ok(value)
 }
 
-/// Runs `on_exception`, once for each entry point, and writes the requested checkpoints.
-pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver) {
+/// Tells the other processes, runs `on_exception`, once for each entry point, and writes the
+/// requested checkpoints.
+pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver, error: &Error) {
+    run.strategy.fail(error);
     // What the failed step or hook logged is incomplete.
     run.log.inbox.clear();
     if !std::mem::replace(&mut run.progress.failing, true)
@@ -112,10 +114,15 @@ pub(crate) fn with_data<T>(
         false if result.is_err() => warn_of(run, flushed),
         false => result = flushed.result().and(result),
     }
-    // Also after a signal that came since the last safe point.
-    if result.is_err() || signals::pending() {
-        fail(run, driver);
+    if let Err(error) = &result {
+        fail(run, driver, error);
+    } else if signals::pending() {
+        // A signal that came since the last safe point.
+        let error = interrupted(run, false);
+        fail(run, driver, &error);
     }
+    // What goes wrong from here on is the error of this process alone.
+    run.strategy.close();
     // What the failed run has still requested is on disk before the data is torn down.
     if let Err(error) = run.checkpoints.queue.finish(&mut run.console) {
         warn_of(run, Flushed::failed(error));
@@ -160,6 +167,10 @@ pub(crate) fn interrupted(run: &RunState, in_batch: bool) -> Error {
 /// # Errors
 /// If a checkpoint fails, and as [`check_signals`].
 pub(super) fn safe_point(run: &mut RunState, driver: &mut dyn Driver, in_batch: bool) -> Result<()> {
+    if !ranks::may_decide(run) {
+        return Ok(());
+    }
+    ranks::agree(run)?;
     checkpoints::answer_signal(run)?;
     if signals::pending() {
         checkpoints::save_interrupted(run, driver)?;
@@ -175,18 +186,20 @@ pub(crate) fn opened<T>(result: Result<T>, run: &RunState, stage: Stage) -> Resu
 
 /// Prepares the data once on each machine, runs `setup` and starts the loggers.
 fn set_up(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
+    ranks::check_program(run)?;
     if run.strategy.rank().is_local_zero() {
         driver.prepare_data(run)?;
     }
     // `setup` reads what another process of the machine may have prepared.
-    run.strategy.barrier()?;
+    let at = ranks::point(run, "prepare_data");
+    run.strategy.barrier(at)?;
     driver.setup(run)?;
     if run.strategy.rank().is_global_zero() {
         run.log.loggers.start(&run.hparams).map_err(|error| error.at(run.progress.location(None, false)))?;
         open_trace(run).map_err(|error| error.at(run.progress.location(None, false)))?;
         report::start(run);
     }
-    Ok(())
+    ranks::share_log_dir(run)
 }
 
 /// Opens the file of the profiler's trace, in the folder of the run.

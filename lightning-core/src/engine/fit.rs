@@ -6,7 +6,7 @@ use crate::{
         driver::{CallbackStatesAfter, Driver},
         events::{safe_point, with_data, with_events},
         fit_plan::{FitPlan, open_fit},
-        guard, norm_statistics, resume,
+        guard, norm_statistics, ranks, resume,
         roll_back::roll_back,
         run::RunState,
         stop::{check_no_time, nothing_left},
@@ -51,8 +51,9 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                     .to_owned(),
             );
         }
+        ranks::share_weights(run, driver)?;
         configure(run, driver, plan.whole_batches)?;
-        resume::restore_training_state(run, driver, plan.loader_batches)?;
+        resume::restore_training_state(run, driver, plan.all_batches)?;
         plan_log(run, &plan);
         warn_of_resumed_end(run);
         if let Some(reason) = nothing_left(run) {
@@ -86,6 +87,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
             run.log.scope = run.log.metrics.reopen(Stage::Fit, 0, "");
             with_events(run, driver, (Hook::OnTrainStart, Hook::OnTrainEnd), |run, driver| {
                 loop {
+                    ranks::agree(run)?;
                     if let Some(reason) = nothing_left(run) {
                         run.log.scope = ScopeId::CLOSED;
                         finish_weights(run, driver, &plan)?;
@@ -119,7 +121,7 @@ fn finish_weights(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -
     if driver.final_weights(run)? {
         norm_statistics::update_bn(run, driver, plan.train_batches)?;
     }
-    Ok(())
+    ranks::average_statistics(run, driver)
 }
 
 /// Warns if a run resumes beyond the end that its settings give, where it trains nothing.

@@ -4,10 +4,12 @@ use crate::{
     engine::{
         driver::{Driver, LoaderInfo},
         events::opened,
+        ranks,
         run::RunState,
         val_schedule::ValSchedule,
     },
     error::{Error, Result},
+    module::TrainingMode,
     stage::Stage,
 };
 
@@ -15,6 +17,8 @@ use crate::{
 pub(super) struct FitPlan {
     /// The number of batches of the training loader; `None` if the loader does not know it.
     pub(super) loader_batches: Option<u64>,
+    /// The same of all processes together.
+    pub(super) all_batches: Option<u64>,
     /// The number of training batches in an epoch, after limits.
     pub(super) train_batches: Option<u64>,
     /// The same without `fast_dev_run`, for schedules.
@@ -47,6 +51,17 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
     }
     let train = opened(driver.open_train(), run, Stage::Fit)?
         .ok_or_else(|| Error::data("`fit` has no training loader").help("pass one, or implement `train_dataloader`"))?;
+    ranks::check_lengths(run, "training data", std::slice::from_ref(&train))?;
+    ranks::check_lengths(run, "validation data", &val)?;
+    let world_size = run.strategy.rank().world_size as u64;
+    if let (TrainingMode::Manual, Some(batches)) = (run.info.training, train.all)
+        && !batches.is_multiple_of(world_size)
+    {
+        return Err(Error::data(format!(
+            "with manual optimization each of {world_size} processes must have as many batches, found {batches} in all"
+        ))
+        .help("write `drop_last(true)` or another `batch_size`, or set `limit_train_batches`"));
+    }
     let train_batches = limits.train.of(train.len, "limit_train_batches")?;
     if train_batches == Some(0) && train.len == Some(0) {
         return Err(Error::data("the training loader must have at least one batch, found none")
@@ -61,7 +76,15 @@ pub(super) fn open_fit(run: &mut RunState, driver: &mut dyn Driver, has_validati
         true => ValSchedule::EpochEnd,
         false => ValSchedule::new(&run.settings.validation, train_batches)?,
     };
-    Ok(FitPlan { loader_batches: train.len, train_batches, whole_batches, val, is_inline: train.is_inline, schedule })
+    Ok(FitPlan {
+        loader_batches: train.len,
+        all_batches: train.all,
+        train_batches,
+        whole_batches,
+        val,
+        is_inline: train.is_inline,
+        schedule,
+    })
 }
 
 /// Warns of validation loaders that shuffle.

@@ -27,6 +27,9 @@ pub(crate) struct LogState {
     pub(crate) discards: bool,
     /// The number of optimizer steps between two records of step values.
     pub(crate) every_n_steps: u64,
+    /// Whether a requested stop logs the step as well. Not with several processes: one may have
+    /// requested it, and the others do not know yet.
+    pub(crate) logs_at_stop: bool,
     /// The last step of an epoch is logged as well below this number of optimizer steps, where a
     /// `fit` may end without reaching a multiple of `every_n_steps`.
     pub(crate) last_steps_below: u64,
@@ -43,6 +46,7 @@ impl LogState {
             enabled: true,
             discards: false,
             every_n_steps: 1,
+            logs_at_stop: true,
             last_steps_below: 0,
         }
     }
@@ -87,19 +91,20 @@ impl LogState {
 
     /// Sends the step values of training to the loggers, every `every_n_steps` optimizer steps and
     /// at the end of the run: of each metric the last value since the last record. `last`: no batch
-    /// of the epoch follows.
+    /// of the epoch follows. `merge` returns the values of all processes.
     pub(crate) fn log_step(
         &mut self,
         stepped: bool,
         last: bool,
         progress: &mut LoopState,
         console: &mut Console,
+        merge: &mut dyn FnMut(Vec<(String, f64)>) -> Result<Vec<(String, f64)>>,
     ) -> Result<()> {
         // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not
         // logged.
         let due = stepped && progress.counters.global_step.is_multiple_of(self.every_n_steps);
         let closes = last && progress.counters.global_step < self.last_steps_below;
-        if !(due || closes || progress.stop.is_some()) {
+        if !(due || closes || (self.logs_at_stop && progress.stop.is_some())) {
             return Ok(());
         }
         let loss = progress.losses.unknown();
@@ -108,7 +113,7 @@ impl LogState {
             false => self.metrics.refresh_with(loss)?,
         };
         losses::look(loss, progress, &mut self.metrics, console, self.host)?;
-        let values = self.metrics.take_step_record(self.scope)?;
+        let values = merge(self.metrics.take_step_record(self.scope)?)?;
         self.warn(console);
         if values.is_empty() {
             return Ok(());

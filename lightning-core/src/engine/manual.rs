@@ -5,7 +5,7 @@ use burn::tensor::{Gradients, Tensor};
 use super::{
     audit,
     checkout::Checkout,
-    guard,
+    guard, ranks,
     run::RunState,
     train_step::{check_loss, skip_step},
 };
@@ -17,13 +17,28 @@ use crate::{
     module::{LightningModule, ManualEngine},
     optim::{Clip, GradientStore, Optimizer, Scaling, Weight},
     os::panics::catch_panic,
-    params::visit,
+    params::{parameters, visit},
+    strategy::Parameters,
 };
 
 /// The engine of a batch that the module optimizes manually.
 pub(super) struct ManualRun<'a, M> {
     pub(super) run: &'a mut RunState,
     pub(super) callbacks: &'a mut [Box<dyn Callback<M>>],
+}
+
+impl<M: LightningModule> ManualRun<'_, M> {
+    /// Sums the gradients of an optimizer over the processes.
+    fn reduce(&mut self, name: &str, module: &M, gradients: &mut GradientStore) -> Result<()> {
+        if self.run.strategy.rank().is_alone() {
+            return Ok(());
+        }
+        let mut at = ranks::point(self.run, "gradients of an optimizer");
+        at.part ^= self.run.train.optimizers.iter().position(|optimizer| optimizer.name() == name).unwrap_or(0) as u64;
+        let names = || parameters(module);
+        let RunState { strategy, progress, .. } = &mut *self.run;
+        strategy.reduce(at, gradients, &Parameters { device: &progress.device, names: &names })
+    }
 }
 
 impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
@@ -60,6 +75,7 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
         let collected = std::slice::from_mut(optimizer);
         visit(module, &mut own.collector(&mut gradients, Weight::Number(1.0), collected))?;
         drop(gradients);
+        self.reduce(name, module, &mut own)?;
         // In the buffer, which is otherwise empty, so that callbacks see these gradients as well.
         self.run.train.accumulators = vec![own];
         let hooks = run_hooks(self.callbacks, module, Hook::OnBeforeOptimizerStep, self.run);

@@ -7,6 +7,7 @@
 //! | the order of `fit` | [`fit`], [`train_epoch`], [`train_step`] |
 //! | validation, testing, prediction | [`evaluate`], [`validate`] |
 //! | what happens on errors and signals | [`events`] |
+//! | what processes that train together agree on | [`ranks`] |
 //! | the state of a run | [`run`] |
 //! | the view of a module | [`driver`], [`module_driver`] |
 
@@ -26,6 +27,7 @@ mod losses;
 mod manual;
 pub(crate) mod module_driver;
 pub(crate) mod norm_statistics;
+pub(crate) mod ranks;
 pub(crate) mod replay;
 mod report;
 pub(crate) mod resume;

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 
 use crate::{
     callbacks::Callback,
-    data::{NamedFetcher, RunData},
+    data::{NamedFetcher, RunData, Share},
     engine::{checkout::Checkout, run::RunState},
     error::Result,
     module::{FitContext, LightningModule},
@@ -61,6 +61,10 @@ pub(crate) struct ModuleDriver<'a, M: LightningModule> {
     configure: Option<Configure<M>>,
     numerics: Numerics,
     device: Device,
+    /// Which batches of the loaders this process reads.
+    share: Share,
+    /// The number of processes.
+    world_size: usize,
     train: Option<NamedFetcher<M>>,
     eval: Vec<NamedFetcher<M>>,
 }
@@ -84,6 +88,8 @@ impl<'a, M: LightningModule> ModuleDriver<'a, M> {
             configure,
             numerics: run.settings.numerics,
             device: run.progress.device.clone(),
+            share: run.share(),
+            world_size: run.strategy.rank().world_size,
             train: None,
             eval: Vec::new(),
         }

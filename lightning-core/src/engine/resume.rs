@@ -1,6 +1,7 @@
 //! Finds the checkpoint that a run resumes from, and restores the run from it.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
@@ -17,7 +18,7 @@ use crate::{
         metadata::BufferRecord,
         names, optimizers, writer,
     },
-    engine::{checkpoints, driver::Driver, loss_scaling, run::RunState},
+    engine::{checkpoints, driver::Driver, loss_scaling, ranks, run::RunState},
     error::{Error, ErrorKind, Location, Result},
     hooks::Hook,
     optim::Weight,
@@ -25,6 +26,7 @@ use crate::{
     params::ParamName,
     progress::{LoopPosition, Phase, RecentLosses, StopReason},
     stage::Stage,
+    strategy::Rank,
     tensor::handle::{Handle, float_on},
 };
 
@@ -159,6 +161,33 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     Ok(())
 }
 
+/// Tells the other processes which checkpoint the first one has found. They open the same file.
+///
+/// # Errors
+/// If a process has failed or was lost, or cannot read the file.
+pub(crate) fn share(run: &mut RunState) -> Result<()> {
+    let rank = run.strategy.rank();
+    if rank.is_alone() {
+        return Ok(());
+    }
+    let found = run.resume.resumed_from.as_ref().map(|from| (from.path.clone(), from.named));
+    let mut bytes = ranks::to_bytes(&found)?;
+    run.strategy.broadcast(ranks::point(run, "checkpoint to resume from"), &mut bytes)?;
+    if rank.is_global_zero() {
+        return Ok(());
+    }
+    let Some((path, named)) = ranks::from_bytes::<Option<(PathBuf, bool)>>(&bytes)? else { return Ok(()) };
+    run.resume.restarted = false;
+    let checkpoint = Checkpoint::open(&path).map_err(|error| {
+        Error::checkpoint(&path, "every rank must be able to read the checkpoint that the run resumes from")
+            .caused_by(error)
+            .help("keep checkpoints in a folder that all machines share")
+    })?;
+    run.resume.resumed_from = Some(ResumedFrom { path, named });
+    run.resume.checkpoint = Some(Box::new(checkpoint));
+    Ok(())
+}
+
 fn nothing_found(searched: &[SearchFolder]) -> Error {
     let mut text = "found no checkpoint to resume from in these folders:".to_owned();
     for SearchFolder { folder, .. } in searched {
@@ -238,7 +267,8 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     loss_scaling::check_resumable(run, record).map_err(|error| error.at_path(&path))?;
     compare("setting", &record.settings, &run.settings.record(), &mut run.resume.differences);
     run.progress.counters = record.counters;
-    run.progress.position = record.position;
+    run.progress.position =
+        position_in(run.strategy.rank().world_size as u64, record).map_err(|error| error.at_path(&path))?;
     run.progress.counters.epoch = run.progress.position.epoch;
     run.progress.validation.runs_before = record.counters.validation_runs;
     run.progress.last_epoch = checkpoint.metadata.epoch;
@@ -248,7 +278,7 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     // changed its settings. A time limit and a signal ended only the process that wrote the
     // checkpoint.
     run.progress.stop = record.stop.clone().filter(|stop| matches!(stop, StopReason::Requested(_)));
-    run.log.metrics.restore(&record.metrics);
+    restore_metrics(run, record);
     driver.restore(run, &checkpoint).map_err(|error| error.at_path(&path))?;
     // Callbacks read the last loss in what follows the batch, such as its validation.
     let loss = checkpoint.container.read(names::LOSS)?.filter(|data| data.shape().as_slice() == [1]);
@@ -258,6 +288,60 @@ pub(crate) fn restore(run: &mut RunState, driver: &mut dyn Driver) -> Result<()>
     // `restore_training_state` needs it again, once the loaders are open.
     run.resume.checkpoint = Some(checkpoint);
     driver.hook(Hook::OnLoadCheckpoint, run)
+}
+
+/// Returns the position of a checkpoint in a run of `world_size` processes, in batches of each.
+///
+/// # Errors
+/// If the batches that were trained on cannot be divided among the processes.
+fn position_in(world_size: u64, record: &RunRecord) -> Result<LoopPosition> {
+    let LoopPosition { batch: _, epoch, phase } = record.position;
+    let read = record.position.next_batch() * record.world_size;
+    if record.world_size == world_size || read == 0 {
+        return Ok(record.position);
+    }
+    let is_whole_epoch = record.train_batches.is_some_and(|all| read >= all);
+    let rounds = match record.train_batches {
+        Some(all) if is_whole_epoch => all.div_ceil(world_size),
+        _ => read / world_size,
+    };
+    if !is_whole_epoch && !read.is_multiple_of(world_size) {
+        let fitting: Vec<String> = (1..=64).filter(|world| read % world == 0).map(|world| world.to_string()).collect();
+        return Err(Error::config(format!(
+            "the checkpoint was taken after {read} batches of an epoch, which {world_size} processes cannot have read"
+        ))
+        .help(format!("resume with one of these numbers of processes: {}", fitting.join(", "))));
+    }
+    let batch = match phase {
+        Phase::EpochStart | Phase::Batch => rounds,
+        Phase::AfterBatch { .. } | Phase::AfterValidation { .. } => rounds.saturating_sub(1),
+    };
+    Ok(LoopPosition { epoch, batch, phase })
+}
+
+/// Restores the metrics of this process.
+fn restore_metrics(run: &mut RunState, record: &RunRecord) {
+    let Rank { global, world_size, .. } = run.strategy.rank();
+    let own = match (global.checked_sub(1), record.world_size == world_size as u64) {
+        (None, true) => Some(record.metrics.clone()),
+        (Some(other), true) => record.metrics_of_others.get(other).cloned(),
+        // Another number of processes: the first one continues the values of all.
+        (None, false) => {
+            let mut all = record.metrics.clone();
+            let lost = record.metrics_of_others.iter().flat_map(|other| all.absorb(other)).collect::<BTreeSet<_>>();
+            if !lost.is_empty() {
+                let names = lost.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                run.console.warn(format!(
+                    "the checkpoint is of {} processes and the run has {world_size}: the values of {names} in the epoch in \
+                     progress are those of one process until then",
+                    record.world_size
+                ));
+            }
+            Some(all)
+        }
+        (Some(_), false) => None,
+    };
+    run.log.metrics.restore(&own.unwrap_or_else(|| record.metrics.without_values()));
 }
 
 /// Restores the optimizers, the accumulation buffers, the loss scalers and the position in the

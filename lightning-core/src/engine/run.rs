@@ -6,11 +6,12 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{audit::state::AuditState, guard::state::GuardState, log_state::LogState, losses};
-use crate::strategy::{Strategy, strategy};
+use crate::strategy::{Rank, Strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
     console::{output::Console, profiler::Profile, progress_bar::Progress},
+    data::Share,
     error::Result,
     hooks::HookSet,
     loggers::{Logger, Loggers},
@@ -68,16 +69,19 @@ impl RunState {
         device: Device,
         loggers: Vec<Box<dyn Logger>>,
         resume: Resume,
+        strategy: Box<dyn Strategy>,
     ) -> Self {
         // Copied from the settings, so that logging borrows no other part of the run.
         let log = LogState {
             host: Self::is_host(&settings, &device),
             enabled: !settings.run.barebones,
             every_n_steps: settings.output.log_every_n_steps,
+            logs_at_stop: strategy.rank().is_alone(),
             ..LogState::new(MetricStore::new(info.metrics).of((info.type_name)()), Loggers::new(loggers))
         };
         let console = Console {
             bar: Progress::new(settings.output.progress_bar),
+            is_silent: !strategy.rank().is_global_zero(),
             warnings: Vec::new(),
             is_used: false,
             profile: settings.run.profiler.as_ref().map(|_| Profile::default()),
@@ -97,9 +101,23 @@ impl RunState {
             guard: GuardState::default(),
             audit: AuditState::default(),
             report: Report::default(),
-            strategy: strategy(&settings.strategy),
+            strategy,
             settings,
         }
+    }
+
+    /// Which batches of the loaders this process reads.
+    pub(crate) fn share(&self) -> Share {
+        let Rank { global, world_size, .. } = self.strategy.rank();
+        match self.settings.strategy.ddp.divides {
+            true => Share { rank: global, world_size },
+            false => Share::WHOLE,
+        }
+    }
+
+    /// The number of the current training batch of this process among the batches of all, from 0.
+    pub(crate) fn micro_batch(&self) -> u64 {
+        self.progress.counters.batch_step + self.strategy.rank().global as u64
     }
 
     /// Whether logged tensors are read at once, because the device's memory is the host's.
@@ -115,8 +133,8 @@ impl RunState {
 
     /// What hooks see of the run.
     pub(crate) fn view(&mut self) -> RunView<'_> {
-        let Self { progress, log, train, outputs, console, .. } = self;
-        RunView { progress, metrics: &mut log.metrics, train, outputs, console }
+        let Self { progress, log, train, outputs, console, strategy, .. } = self;
+        RunView { progress, metrics: &mut log.metrics, train, outputs, console, strategy: &mut **strategy }
     }
 
     /// What callbacks see of the run.
@@ -137,10 +155,10 @@ impl RunState {
             guard: _,
             audit: _,
             report: _,
-            strategy: _,
+            strategy,
         } = self;
         CallbackContext {
-            view: RunView { progress, metrics: &mut log.metrics, train, outputs, console },
+            view: RunView { progress, metrics: &mut log.metrics, train, outputs, console, strategy: &mut **strategy },
             info: *info,
             settings: SettingsView {
                 fast_dev_run: settings.run.fast_dev_run.is_some(),

@@ -136,6 +136,8 @@ pub(crate) fn take(parts: Parts<'_>, run: &mut RunState) -> Result<Snapshot> {
             callbacks: states,
             data,
             metrics: run.log.metrics.record()?,
+            metrics_of_others: std::mem::take(&mut run.checkpoints.metrics_of_others),
+            world_size: run.strategy.rank().world_size as u64,
             log_records: run.log.loggers.records_at(run.progress.counters.batch_step),
             train_batches: run.resume.train_batches,
             trainable: Trainability { declared: run.resume.declared_frozen.clone(), frozen },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::run::RunState,
+    engine::{ranks, run::RunState},
     error::{Error, Result},
     module::TrainingMode,
     progress::{Counters, Phase, StopReason},
@@ -51,7 +51,8 @@ pub(super) fn steps_are_done(run: &RunState) -> bool {
 
 /// Whether a requested stop may happen now, after `epochs` finished epochs.
 pub(super) fn may_stop(run: &mut RunState, epochs: u64) -> bool {
-    if run.progress.stop.is_none() {
+    // One of several processes may have requested it, and the others do not know yet.
+    if run.progress.stop.is_none() || !ranks::may_decide(run) {
         return false;
     }
     let length = &run.settings.length;

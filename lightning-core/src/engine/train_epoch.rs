@@ -9,7 +9,7 @@ use crate::{
         driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
         fit_plan::FitPlan,
-        guard, report,
+        guard, ranks, report,
         run::RunState,
         stop::{check_progress, check_time, may_stop, steps_are_done},
         train_step, val_schedule,
@@ -57,6 +57,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
             check_progress(run, steps, batches)?;
         }
         run.check_losses()?;
+        ranks::merge_metrics(run, Stage::Fit)?;
         run.log.metrics.begin_epoch_end(Stage::Fit)?;
         Ok(ended)
     });
@@ -66,10 +67,13 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
         return Ok(());
     }
     let located = |run: &RunState, error: Error| error.at(run.progress.location(None, false));
+    // What the hooks at the end of the epoch have logged.
+    ranks::merge_metrics(run, Stage::Fit).inspect_err(|error| fail(run, driver, error))?;
     let mut values = run.log.metrics.end_epoch(Stage::Fit, epoch).map_err(|error| located(run, error))?;
     // The metrics are empty now, and hold what these callbacks log.
     run.log.metrics.begin_epoch_end(Stage::Fit)?;
-    driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|_| fail(run, driver))?;
+    driver.monitors(Hook::OnTrainEpochEnd, run).inspect_err(|error| fail(run, driver, error))?;
+    ranks::merge_metrics(run, Stage::Fit)?;
     let more = run.log.metrics.end_epoch(Stage::Fit, epoch).map_err(|error| located(run, error))?;
     values.retain(|value| !more.iter().any(|other| other.name == value.name));
     values.extend(more);
@@ -90,7 +94,7 @@ pub(super) fn train_epoch(run: &mut RunState, driver: &mut dyn Driver, plan: &Fi
     // The gradients in the buffers are of finished batches, which a resumed run does not repeat.
     run.progress.micro_batches_before = run.train.micro_batches();
     let flushed = checkpoints::flush(run, driver);
-    logged.and(flushed).inspect_err(|_| fail(run, driver))
+    logged.and(flushed).inspect_err(|error| fail(run, driver, error))
 }
 
 /// The share of an epoch spent waiting for data workers that is worth a warning.
@@ -116,8 +120,7 @@ fn begin_epoch(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     seed_generator(run, Draws::EpochStart);
     driver.hook(Hook::OnTrainEpochStart, run)?;
     run.progress.position.phase = Phase::Batch;
-    run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
-    Ok(())
+    ranks::agree(run)
 }
 
 /// What the device's generator is seeded for. Seeded at each of these, so that a resumed run draws
@@ -132,7 +135,7 @@ enum Draws {
 
 /// Seeds the device's generator from the run's seed and the number of the batch.
 fn seed_generator(run: &RunState, draws: Draws) {
-    let micro_batch = run.strategy.micro_batch(run.progress.counters.batch_step);
+    let micro_batch = run.micro_batch();
     let seed = derive_seed(run.progress.seed, Stream::Dropout, micro_batch, draws as u64);
     with_generator(&run.progress.device, seed, || ());
 }
@@ -175,21 +178,20 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
     loop {
         if run.progress.position.phase == Phase::Batch {
             seed_generator(run, Draws::Batch);
-            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit) || !fetch(run, driver)? {
+            if plan.train_batches.is_some_and(|limit| run.progress.batch_idx >= limit) || !fetch(run, driver, plan)? {
                 break;
             }
             train_batch(run, driver, plan, validates)?;
             if run.progress.roll_back.is_some() {
                 return Ok(Ended::AfterBatch);
             }
+            check_time(run);
             safe_point(run, driver, true)?;
-            if std::mem::take(&mut run.progress.skip_epoch) {
+            if ranks::may_decide(run) && std::mem::take(&mut run.progress.skip_epoch) {
                 run.progress.batch_size = None;
                 seed_generator(run, Draws::EpochEnd);
                 return Ok(Ended::Complete);
             }
-            check_time(run);
-            run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
         let last = is_last(run, driver, plan)?;
         let mut stopping = match run.progress.position.phase {
@@ -205,7 +207,6 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
             validate(run, driver, &plan.val, None)?;
             run.progress.position.phase = Phase::AfterValidation { stopping };
             safe_point(run, driver, true)?;
-            run.progress.stop = run.strategy.agree(run.progress.stop.take())?;
         }
         // Also requested by the validation, such as by early stopping. Not part of the position: a
         // resumed run requests it again.
@@ -227,12 +228,14 @@ fn train_batches(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, va
     Ok(Ended::Complete)
 }
 
-/// Makes the next batch ready. Returns `false` at the end of the data.
-fn fetch(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
+/// Makes the next batch ready. Returns `false` at the end of the data. Of several processes, one
+/// may have no batch in the last round.
+fn fetch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Result<bool> {
     // Tells a failed batch that has already added to the buffers from one that has not.
     run.progress.micro_batches_before = run.train.micro_batches();
     let fetched = driver.fetch(LoaderId::Train, run);
-    save_if_interrupted(fetched, run, driver)
+    let fetched = save_if_interrupted(fetched, run, driver)?;
+    ranks::round(run, plan.loader_batches, plan.all_batches, fetched)
 }
 
 /// Whether the current batch is the last of the epoch.
@@ -240,12 +243,16 @@ fn is_last(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan) -> Resul
     if plan.train_batches == Some(run.progress.batch_idx + 1) {
         return Ok(true);
     }
+    if let (false, Some(rounds)) = (run.strategy.rank().is_alone(), plan.loader_batches) {
+        return Ok(run.progress.batch_idx + 1 >= rounds);
+    }
     if plan.loader_batches.is_none() {
         // Only reading tells. A run that is resumed after a batch has not opened the loader.
         driver.open(LoaderId::Train, run)?;
     }
-    let last = driver.is_last(LoaderId::Train);
-    save_if_interrupted(last, run, driver)
+    let last = if run.progress.absent { Ok(true) } else { driver.is_last(LoaderId::Train) };
+    let last = save_if_interrupted(last, run, driver)?;
+    if run.strategy.rank().is_alone() { Ok(last) } else { ranks::is_last_of_all(run, last) }
 }
 
 /// Saves the checkpoint of an interrupted run if a signal came while the loader was read: a run can
@@ -271,6 +278,9 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     if run.progress.leaves_out() {
         return leave_out(run, driver, plan, validates, last);
     }
+    if run.progress.absent {
+        return take_part(run, driver, plan, validates, last);
+    }
     guard::begin(run, driver, last)?;
     audit::begin(run, driver);
     let trained = train_ready(run, driver, plan, validates, last);
@@ -290,19 +300,42 @@ fn leave_out(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, valida
     Ok(())
 }
 
+/// Takes part in a round in which only other processes have a batch: the optimizers step as theirs
+/// do. No hook of the batch runs.
+fn take_part(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
+    run.progress.absent = true;
+    let stepped = train_step::train(run, driver, last)?;
+    run.progress.counters.batch_step += run.progress.round;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    run.progress.batch_size = None;
+    log_step(run, stepped, last)
+}
+
+/// Sends the step values to the loggers where they are due.
+fn log_step(run: &mut RunState, stepped: bool, last: bool) -> Result<()> {
+    let closes = last || steps_are_done(run);
+    let at = ranks::point(run, "step values");
+    let RunState { log, progress, console, strategy, .. } = run;
+    log.log_step(stepped, closes, progress, console, &mut |values| ranks::mean_values(&mut **strategy, at, values))
+}
+
 fn train_ready(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
     driver.hook(Hook::OnTrainBatchStart, run)?;
     if run.progress.skip_epoch {
-        return train_step::update_all(run, driver);
+        if run.strategy.rank().is_alone() {
+            return train_step::update_all(run, driver);
+        }
+        // The others have a batch in this round, after which all end the epoch.
+        return take_part(run, driver, plan, validates, last);
     }
     let stepped = train_step::train(run, driver, last)?;
-    run.progress.counters.batch_step += 1;
+    run.progress.counters.batch_step += run.progress.round;
     run.progress.position.phase = Phase::AfterBatch { stepped };
     run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.progress.batch_size = None;
-    let closes = last || steps_are_done(run);
-    run.log.log_step(stepped, closes, &mut run.progress, &mut run.console)?;
+    log_step(run, stepped, last)?;
     report::step(run, stepped);
     let RunState { console, log, progress, .. } = run;
     console.bar.train_batch(progress.batch_idx, || log.metrics.bar());

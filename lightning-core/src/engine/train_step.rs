@@ -6,7 +6,7 @@ use crate::{
     data::StepCall,
     engine::{
         driver::{Driver, LoaderId},
-        guard, loss_scaling,
+        guard, loss_scaling, ranks,
         run::RunState,
         stop::count_skipped,
     },
@@ -45,6 +45,7 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
     let stepped = match run.info.training {
         TrainingMode::Plain if run.train.optimizers.iter().any(Optimizer::is_lbfgs) => lbfgs_step(run, driver)?,
         TrainingMode::Plain => {
+            count_round(run, 0);
             pass(run, driver, 0, StepCall::default())?;
             update_if_due(run, driver, 0, last)?
         }
@@ -97,7 +98,8 @@ pub(crate) fn update_all(run: &mut RunState, driver: &mut dyn Driver) -> Result<
 /// Runs the steps of several optimizers on one batch, in order. Each has its own accumulation
 /// buffer.
 fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep], last: bool) -> Result<bool> {
-    let batch = run.progress.counters.batch_step + 1;
+    // Of several processes each trains on a batch of the round, and all run the same steps.
+    let batch = run.progress.counters.batch_step.div_ceil(run.strategy.rank().world_size as u64) + 1;
     // Which steps are due is settled first, so that the last of them can take the batch by value.
     let due: Vec<usize> =
         steps.iter().enumerate().filter(|(_, step)| batch.is_multiple_of(step.every)).map(|(at, _)| at).collect();
@@ -109,6 +111,7 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
             for _ in 0..step.repeat {
                 calls_left -= 1;
                 let call = StepCall { step: buffer, keep: calls_left > 0 };
+                count_round(run, buffer);
                 // The parameters of the other optimizers take no gradient, so that their part of
                 // the graph is not built.
                 frozen.clear();
@@ -145,6 +148,9 @@ fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
 
 /// Runs one step and its backward pass.
 fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCall) -> Result<()> {
+    if run.progress.absent {
+        return Ok(());
+    }
     match driver.step(LoaderId::Train, call, run)? {
         Some(output) => differentiate(run, driver, buffer, output),
         None => {
@@ -154,17 +160,33 @@ fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCa
     }
 }
 
+/// Counts a pass of this process, or one that only others run.
+fn count_round(run: &mut RunState, buffer: usize) {
+    if let Some(buffer) = run.train.accumulators.get_mut(buffer) {
+        buffer.count_round();
+    }
+}
+
 /// Updates the parameters from an accumulation buffer, if the buffer is full or `last` and not
 /// empty. Returns whether an optimizer stepped.
 fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, last: bool) -> Result<bool> {
-    let micro_batches = run.train.accumulators.get(buffer).map_or(0, GradientStore::micro_batches);
-    let full = micro_batches >= run.settings.optimization.micro_batches(run.progress.counters.epoch);
-    if micro_batches == 0 || !(last || full) {
+    // Several processes close a buffer by rounds: how many have a loss in a round, none of them
+    // knows.
+    let filled = match run.strategy.rank().is_alone() {
+        true => GradientStore::micro_batches,
+        false => GradientStore::rounds,
+    };
+    let filled = run.train.accumulators.get(buffer).map_or(0, filled);
+    let full = filled >= run.settings.optimization.micro_batches(run.progress.counters.epoch);
+    if filled == 0 || !(last || full) {
         return Ok(false);
     }
     // Once an update, not once a batch: between updates the processes need not exchange anything.
-    if let Some(gradients) = run.train.accumulators.get_mut(buffer) {
-        run.strategy.reduce(gradients)?;
+    ranks::reduce(run, driver, buffer)?;
+    if run.train.accumulators.get(buffer).is_none_or(|buffer| buffer.micro_batches() == 0) {
+        // No process has a loss.
+        run.train.accumulators.get_mut(buffer).into_iter().for_each(GradientStore::clear);
+        return Ok(false);
     }
     guard::before_update(run, driver);
     run.train.updating = buffer;

@@ -8,6 +8,7 @@ use crate::{
         driver::{CallbackStatesAfter, Driver, LoaderInfo, Mode},
         evaluate::evaluate,
         events::guarded,
+        ranks,
         run::RunState,
     },
     error::{ErrorKind, Result},
@@ -26,6 +27,7 @@ pub(super) fn validate(
     if !run.progress.sanity_checking {
         driver.save_rollback().map_err(|error| error.at(run.progress.location(None, false)))?;
     }
+    ranks::average_statistics(run, driver)?;
     driver.set_mode(Mode::Eval)?;
     run.progress.stage = Stage::Validate;
     let since = Instant::now();

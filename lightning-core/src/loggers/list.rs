@@ -21,6 +21,8 @@ pub(crate) struct Loggers {
     last: (u64, u64),
     /// Failures that did not end the run.
     warnings: Vec<String>,
+    /// The folder of a run whose loggers are in another process.
+    folder: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Loggers {
@@ -156,7 +158,7 @@ impl Loggers {
     /// The folder of the first logger that has one, otherwise `root`. For user code, whose panics
     /// are caught where it is called.
     pub(crate) fn dir_or(&self, root: &Path) -> PathBuf {
-        self.all.iter().find_map(Threaded::dir).unwrap_or(root).to_path_buf()
+        self.all.iter().find_map(Threaded::dir).or(self.folder.as_deref()).unwrap_or(root).to_path_buf()
     }
 
     /// The folder of the first logger that has one.
@@ -164,6 +166,11 @@ impl Loggers {
     /// # Errors
     /// If a logger panics.
     pub(crate) fn dir(&self) -> Result<Option<&Path>> {
-        call("log_dir", || Ok(self.all.iter().find_map(Threaded::dir)))
+        call("log_dir", || Ok(self.all.iter().find_map(Threaded::dir).or(self.folder.as_deref())))
+    }
+
+    /// Sets the folder of a run whose loggers are in another process.
+    pub(crate) fn set_folder(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
     }
 }

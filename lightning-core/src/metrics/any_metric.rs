@@ -15,6 +15,8 @@ pub(crate) trait AnyMetric: Send {
     fn reset(&mut self);
     fn state(&mut self) -> Result<Value>;
     fn load_state(&mut self, state: &Value, device: &Device) -> Result<()>;
+    /// Adds a state that [`state`](Self::state) of the same metric returned.
+    fn merge_state(&mut self, state: &Value, device: &Device) -> Result<()>;
     /// Returns a metric with the same options and no state.
     fn fresh(&self) -> Box<dyn AnyMetric>;
     fn type_name(&self) -> &'static str;
@@ -47,6 +49,13 @@ impl<X: Metric> AnyMetric for X {
 
     fn load_state(&mut self, state: &Value, device: &Device) -> Result<()> {
         Metric::load_state(self, state, device)
+    }
+
+    fn merge_state(&mut self, state: &Value, device: &Device) -> Result<()> {
+        let mut other = self.clone();
+        Metric::reset(&mut other);
+        Metric::load_state(&mut other, state, device)?;
+        Metric::merge(self, &other)
     }
 
     fn fresh(&self) -> Box<dyn AnyMetric> {

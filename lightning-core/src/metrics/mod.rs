@@ -51,6 +51,8 @@ pub use module_metrics::ModuleMetrics;
 pub(crate) use update::MetricUpdate;
 // Everything in the list of `stateful`, so that a new metric is named once.
 pub use stateful::*;
-pub(crate) use store::{EpochValue, MetricStore, MetricsRecord, NotFinite, Origin, Place, ScopeId};
+pub(crate) use store::{
+    EpochValue, MetricStore, MetricsRecord, NotFinite, Origin, Place, RankMetrics, RankValues, ScopeId,
+};
 pub use value::{Matrix, MetricValue};
 pub use values::Metrics;

@@ -10,6 +10,7 @@
 //! | adding logged values | [`log`] |
 //! | reading waiting tensors, and the current values | [`read`] |
 //! | the ends of steps and epochs | [`end`] |
+//! | the values of several processes | [`merge`] |
 //! | storing in a checkpoint and restoring | [`checkpoint`], [`record`] |
 //! | the options of a metric, a stage and loader, a value | [`slot`], [`scope`], [`cell`] |
 
@@ -26,12 +27,18 @@ mod cell;
 mod checkpoint;
 mod end;
 mod log;
+mod merge;
 mod read;
 mod record;
 mod scope;
 mod slot;
 
-pub(crate) use self::{end::EpochValue, record::MetricsRecord, scope::ScopeId};
+pub(crate) use self::{
+    end::EpochValue,
+    merge::{RankMetrics, RankValues},
+    record::MetricsRecord,
+    scope::ScopeId,
+};
 use self::{scope::Scope, slot::Slot};
 
 /// A logged value that waits to be read from the device.

@@ -1,15 +1,17 @@
 //! The part of the contexts that hooks of a module and callbacks share.
 
 use burn::tensor::Device;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     console::output::Console,
-    error::Result,
+    error::{Error, Result},
     loggers::Output,
     metrics::{MetricStore, Metrics, ambient::push_output},
     optim::TrainState,
     progress::{LoopState, StepOutputs, StopReason},
     stage::Stage,
+    strategy::{Point, Strategy},
 };
 
 /// The state of a run that module hooks and callbacks can read: [`HookContext`](super::HookContext)
@@ -21,6 +23,7 @@ pub struct RunView<'a> {
     pub(crate) train: &'a mut TrainState,
     pub(crate) outputs: &'a mut StepOutputs,
     pub(crate) console: &'a mut Console,
+    pub(crate) strategy: &'a mut dyn Strategy,
 }
 
 impl RunView<'_> {
@@ -54,6 +57,21 @@ impl RunView<'_> {
         self.progress.counters.batch_step
     }
 
+    /// Returns the number of this process among those that train together, counted from 0.
+    pub fn rank(&self) -> usize {
+        self.strategy.rank().global
+    }
+
+    /// Returns the number of processes that train together; 1 for a process alone.
+    pub fn world_size(&self) -> usize {
+        self.strategy.rank().world_size
+    }
+
+    /// Returns whether this process writes the logs and checkpoints of the run.
+    pub fn is_global_zero(&self) -> bool {
+        self.strategy.rank().is_global_zero()
+    }
+
     /// Returns the device of the run.
     pub fn device(&self) -> &Device {
         &self.progress.device
@@ -85,6 +103,29 @@ impl RunView<'_> {
 impl RunView<'_> {
     pub(crate) fn metrics(&mut self) -> Result<&Metrics> {
         self.metrics.metrics()
+    }
+
+    /// The point of an exchange that a hook or callback asks for.
+    fn point(&self, what: &'static str) -> Point {
+        let LoopState { counters, batch_idx, .. } = &*self.progress;
+        Point { part: counters.global_step, ..Point::new(what, counters.epoch, *batch_idx) }
+    }
+
+    pub(crate) fn barrier(&mut self) -> Result<()> {
+        let at = self.point("barrier");
+        self.strategy.barrier(at)
+    }
+
+    pub(crate) fn all_gather<T: Serialize + DeserializeOwned>(&mut self, value: &T) -> Result<Vec<T>> {
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Error::msg(format!("the value of `all_gather` cannot be written as JSON: {error}")))?;
+        let at = self.point("all_gather");
+        let all = self.strategy.gather(at, bytes)?;
+        let read = |bytes: &Vec<u8>| serde_json::from_slice(bytes);
+        all.iter()
+            .map(read)
+            .collect::<serde_json::Result<_>>()
+            .map_err(|error| Error::msg(format!("the value of another rank cannot be read from JSON: {error}")))
     }
 
     pub(crate) fn stop(&mut self, reason: String) {

@@ -25,6 +25,8 @@ pub struct StepContext<'a> {
     pub(crate) global_step: u64,
     pub(crate) batch_step: u64,
     pub(crate) seed: u64,
+    pub(crate) rank: usize,
+    pub(crate) world_size: usize,
     pub(crate) device: &'a Device,
     pub(crate) draws: Cell<u64>,
     /// The value that the step returned for the hook after the epoch.
@@ -76,9 +78,20 @@ impl StepContext<'_> {
         self.global_step
     }
 
-    /// Returns the number of training batches seen so far.
+    /// Returns the number of training batches seen so far; of several processes the number of this
+    /// batch among the batches of all.
     pub fn batch_step(&self) -> u64 {
         self.batch_step
+    }
+
+    /// Returns the number of this process among those that train together, counted from 0.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// Returns the number of processes that train together; 1 for a process alone.
+    pub fn world_size(&self) -> usize {
+        self.world_size
     }
 
     /// Returns the device of the batch.

@@ -27,6 +27,8 @@ pub(crate) struct GradientStore {
     slots: Vec<Option<Gradient>>,
     /// The number of micro-batches in the buffer.
     micro_batches: u64,
+    /// The number of rounds since the last update, with or without a micro-batch of this process.
+    rounds: u64,
     /// The number that the sum is divided by to be a mean.
     weight: Option<Weight>,
     /// The loss scale; `None` for 1.
@@ -38,6 +40,7 @@ impl GradientStore {
     pub(crate) fn clear(&mut self) {
         self.slots.clear();
         self.micro_batches = 0;
+        self.rounds = 0;
         self.weight = None;
         self.loss_scale = None;
     }
@@ -45,6 +48,16 @@ impl GradientStore {
     /// Returns the number of micro-batches in the buffer.
     pub(crate) fn micro_batches(&self) -> u64 {
         self.micro_batches
+    }
+
+    /// Returns the number of rounds since the last update.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Counts a round, in which this process may have no micro-batch.
+    pub(crate) fn count_round(&mut self) {
+        self.rounds += 1;
     }
 
     /// Returns the number that the sum is divided by to be a mean.

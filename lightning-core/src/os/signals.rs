@@ -29,6 +29,12 @@ mod unix {
         save: Arc<AtomicBool>,
         /// The number of runs in progress.
         runs: AtomicUsize,
+        /// Whether a signal counts only when all processes of a run have agreed on it.
+        shared: AtomicBool,
+        /// Whether they have agreed to end.
+        agreed_end: AtomicBool,
+        /// Whether they have agreed to save a checkpoint.
+        agreed_save: AtomicBool,
     }
 
     static HANDLERS: LazyLock<Handlers> = LazyLock::new(|| {
@@ -37,6 +43,9 @@ mod unix {
             pending: Arc::new(AtomicBool::new(false)),
             save: Arc::new(AtomicBool::new(false)),
             runs: AtomicUsize::new(0),
+            shared: AtomicBool::new(false),
+            agreed_end: AtomicBool::new(false),
+            agreed_save: AtomicBool::new(false),
         };
         let ignored = super::ignored();
         let is_ignored = |signal: i32| (ignored >> (signal - 1)) & 1 == 1;
@@ -66,10 +75,14 @@ mod unix {
     }
 
     impl Signals {
-        pub(crate) fn catch() -> Self {
+        /// `shared`: the run has several processes, which have to agree on what they do.
+        pub(crate) fn catch(shared: bool) -> Self {
             if HANDLERS.runs.fetch_add(1, Ordering::SeqCst) == 0 {
                 HANDLERS.pending.store(false, Ordering::SeqCst);
                 HANDLERS.save.store(false, Ordering::SeqCst);
+                HANDLERS.shared.store(shared, Ordering::SeqCst);
+                HANDLERS.agreed_end.store(false, Ordering::SeqCst);
+                HANDLERS.agreed_save.store(false, Ordering::SeqCst);
                 HANDLERS.idle.store(false, Ordering::SeqCst);
             }
             Self { released: false }
@@ -101,15 +114,49 @@ mod unix {
         }
     }
 
-    /// Whether a signal has asked the run to end.
+    /// Whether a signal has asked the run to end; of several processes, whether they have agreed
+    /// on it.
     pub(crate) fn pending() -> bool {
+        match HANDLERS.shared.load(Ordering::Relaxed) {
+            true => HANDLERS.agreed_end.load(Ordering::Relaxed),
+            false => received(),
+        }
+    }
+
+    /// Whether a signal has asked this process to end.
+    pub(crate) fn received() -> bool {
         HANDLERS.pending.load(Ordering::Relaxed)
     }
 
-    /// Whether a signal has asked for a checkpoint since the last call.
+    /// Notes that the processes of the run have agreed to end it.
+    pub(crate) fn agree_to_end() {
+        HANDLERS.agreed_end.store(true, Ordering::Relaxed);
+        // As if each had received the signal.
+        HANDLERS.pending.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the processes of the run have agreed to save a checkpoint.
+    pub(crate) fn agree_to_save() {
+        HANDLERS.agreed_save.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signal has asked for a checkpoint since the last call; of several processes,
+    /// whether they have agreed on it.
     pub(crate) fn take_save_request() -> bool {
+        match HANDLERS.shared.load(Ordering::Relaxed) {
+            true => take(&HANDLERS.agreed_save),
+            false => take_received_save(),
+        }
+    }
+
+    /// Whether a signal has asked this process for a checkpoint since the last call.
+    pub(crate) fn take_received_save() -> bool {
+        take(&HANDLERS.save)
+    }
+
+    fn take(flag: &AtomicBool) -> bool {
         // A load first: it is called after every batch, and a swap would take the cache line.
-        HANDLERS.save.load(Ordering::Relaxed) && HANDLERS.save.swap(false, Ordering::Relaxed)
+        flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -128,7 +175,7 @@ fn ignored() -> u64 {
 }
 
 #[cfg(unix)]
-pub(crate) use unix::{Signals, pending, take_save_request};
+pub(crate) use unix::{Signals, agree_to_end, agree_to_save, pending, received, take_received_save, take_save_request};
 
 /// Signals are not caught on this system.
 #[cfg(not(unix))]
@@ -137,7 +184,7 @@ pub(crate) struct Signals(());
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(crate) fn catch() -> Self {
+    pub(crate) fn catch(_shared: bool) -> Self {
         Self(())
     }
 
@@ -155,3 +202,19 @@ pub(crate) fn pending() -> bool {
 pub(crate) fn take_save_request() -> bool {
     false
 }
+
+#[cfg(not(unix))]
+pub(crate) fn received() -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+pub(crate) fn take_received_save() -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+pub(crate) fn agree_to_end() {}
+
+#[cfg(not(unix))]
+pub(crate) fn agree_to_save() {}

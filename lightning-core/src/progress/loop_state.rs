@@ -44,6 +44,10 @@ pub(crate) struct LoopState {
     pub(crate) told_idle: bool,
     /// The number of training steps that returned `None` since the last optimizer step.
     pub(crate) skipped_in_row: u64,
+    /// Whether this process has no batch in a round in which others have one.
+    pub(crate) absent: bool,
+    /// The number of batches of all processes in the current round.
+    pub(crate) round: u64,
     /// Whether `on_train_batch_start` asked to skip the rest of the epoch.
     pub(crate) skip_epoch: bool,
     pub(crate) sanity_checking: bool,
@@ -111,6 +115,8 @@ impl LoopState {
             told_norm: false,
             told_idle: false,
             skipped_in_row: 0,
+            absent: false,
+            round: 1,
             skip_epoch: false,
             sanity_checking: false,
             failing: false,
@@ -131,6 +137,8 @@ impl LoopState {
         self.told_idle = false;
         self.skipped_in_row = 0;
         self.validation.ended = None;
+        self.absent = false;
+        self.round = 1;
         self.skip_epoch = false;
         self.failing = false;
         self.batch_size = None;

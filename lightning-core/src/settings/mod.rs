@@ -27,7 +27,7 @@ pub use self::{
     accelerator::{Accelerator, IntoAccelerator},
     builder::{Barebones, NotBarebones, Standard, TrainerBuilder},
     guards::Anomaly,
-    strategy::Devices,
+    strategy::{Devices, IntoStrategy},
     validation::{Every, ValCheckInterval},
 };
 pub(crate) use self::{

@@ -56,6 +56,13 @@ impl OutputSettings {
         let _ = record;
     }
 
+    /// Disables what only one of several processes does.
+    pub(crate) fn leave_to_first(&mut self) {
+        self.progress_bar = false;
+        self.default_logger = false;
+        self.report = false;
+    }
+
     /// Disables everything, for a barebones run.
     pub(super) fn silence(&mut self) {
         self.progress_bar = false;

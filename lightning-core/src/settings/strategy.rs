@@ -5,7 +5,10 @@ use std::fmt;
 use burn::tensor::Device;
 
 use super::{SettingsRecord, accelerator::Accelerator, builder::TrainerBuilder};
-use crate::error::{ConfigErrors, Error, Result};
+use crate::{
+    distributed::Ddp,
+    error::{ConfigErrors, Error, Result},
+};
 
 /// What [`devices`](crate::trainer::TrainerBuilder::devices) takes: a number of devices, or their
 /// indices.
@@ -51,57 +54,97 @@ impl fmt::Display for Devices {
     }
 }
 
+/// What [`strategy`](crate::trainer::TrainerBuilder::strategy) takes: a name, or a
+/// [`Ddp`](crate::distributed::Ddp) with settings.
+pub trait IntoStrategy {
+    /// Returns the name and the settings.
+    #[doc(hidden)]
+    fn into_strategy(self) -> (String, Ddp);
+}
+
+impl IntoStrategy for &str {
+    fn into_strategy(self) -> (String, Ddp) {
+        (self.to_owned(), Ddp::new())
+    }
+}
+
+impl IntoStrategy for String {
+    fn into_strategy(self) -> (String, Ddp) {
+        (self, Ddp::new())
+    }
+}
+
+impl IntoStrategy for Ddp {
+    fn into_strategy(self) -> (String, Ddp) {
+        ("ddp".to_owned(), self)
+    }
+}
+
 /// The strategy, the devices and the machines of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct StrategySettings {
-    pub(crate) devices: Devices,
+    /// `None`: not set.
+    pub(crate) devices: Option<Devices>,
     pub(crate) num_nodes: usize,
     pub(crate) strategy: String,
+    pub(crate) ddp: Ddp,
 }
 
 impl Default for StrategySettings {
     fn default() -> Self {
-        Self { devices: Devices::Count(1), num_nodes: 1, strategy: "auto".to_owned() }
+        Self { devices: None, num_nodes: 1, strategy: "auto".to_owned(), ddp: Ddp::new() }
     }
 }
 
-const ONE_DEVICE: &str = "a run uses one device: remove the setting, or write an index, as in `devices([0])`";
-
 impl StrategySettings {
     pub(crate) fn check(&self, problems: &mut ConfigErrors) {
-        let Self { devices, num_nodes, strategy } = self;
-        let count = match devices {
-            Devices::Count(count) => *count,
-            Devices::Indices(indices) => indices.len() as i128,
-        };
-        match count {
-            1 => {}
-            _ => problems.add(format!("`devices` must name 1 device, found `devices({devices})`"), ONE_DEVICE),
-        }
-        match num_nodes {
-            1 => {}
-            _ => problems
-                .add(format!("`num_nodes` must be 1, found {num_nodes}"), "a run uses one machine: remove the setting"),
-        }
-        if !matches!(strategy.as_str(), "auto" | "single_device") {
+        let Self { devices, num_nodes, strategy, ddp: _ } = self;
+        if let Some(devices) = devices
+            && self.count().is_none()
+        {
             problems.add(
-                format!("unknown strategy `{strategy}`"),
-                "use \"auto\" or \"single_device\": a run uses one device",
+                format!("`devices` must name at least 1 device, found `devices({devices})`"),
+                "write a number from 1 on, or indices as in `devices([0, 1])`",
             );
+        }
+        if *num_nodes == 0 {
+            problems
+                .add("`num_nodes` must be at least 1, found 0", "write the number of machines, or remove the setting");
+        }
+        match strategy.as_str() {
+            "auto" | "ddp" => {}
+            "single_device" if self.count().is_some_and(|count| count > 1) || *num_nodes > 1 => problems.add(
+                "`strategy(\"single_device\")` uses one device, and several are set",
+                "write `strategy(\"ddp\")`, or remove `devices` and `num_nodes`",
+            ),
+            "single_device" => {}
+            _ => problems.add(format!("unknown strategy `{strategy}`"), "use \"auto\", \"single_device\" or \"ddp\""),
         }
     }
 
-    /// Adds nothing: the choice of the one device does not change the results.
+    /// Returns the number of devices on this machine, if it is set and valid.
+    pub(crate) fn count(&self) -> Option<usize> {
+        let count = match self.devices.as_ref()? {
+            Devices::Count(count) => usize::try_from(*count).ok()?,
+            Devices::Indices(indices) => indices.len(),
+        };
+        (count > 0).then_some(count)
+    }
+
+    /// Adds nothing: which devices a run has does not change the results, and a checkpoint stores
+    /// the number of processes by itself.
     pub(super) fn record(&self, record: &mut SettingsRecord) {
-        let Self { devices: _, num_nodes: _, strategy: _ } = self;
+        let Self { devices: _, num_nodes: _, strategy: _, ddp: _ } = self;
         let _ = record;
     }
 
-    /// Returns the index of the run's device in the accelerator's list.
-    pub(crate) fn index(&self) -> usize {
+    /// Returns the index of the device of a process in the accelerator's list. `local`: the number
+    /// of the process on its machine.
+    pub(crate) fn index(&self, local: usize) -> usize {
         match &self.devices {
-            Devices::Count(_) => 0,
-            Devices::Indices(indices) => indices.first().copied().unwrap_or(0),
+            None => 0,
+            Some(Devices::Count(_)) => local,
+            Some(Devices::Indices(indices)) => indices.get(local).copied().unwrap_or(0),
         }
     }
 }
@@ -141,26 +184,43 @@ pub(crate) fn device_at(accelerator: Accelerator, index: usize) -> Result<Device
 }
 
 impl<M, K> TrainerBuilder<M, K> {
-    /// Sets the device: an index in the accelerator's list (`[1]`), or the number of devices, which
-    /// must be 1. Default: the first device.
+    /// Sets the devices of each machine that train together: a number, or indices in the
+    /// accelerator's list (`[0, 2]`). Default: the first device.
+    ///
+    /// With several, the program starts itself again under `mpirun`, once for each device; see
+    /// [`distributed`](crate::distributed).
     #[must_use]
     pub fn devices(mut self, devices: impl Into<Devices>) -> Self {
-        self.settings.strategy.devices = devices.into();
+        self.settings.strategy.devices = Some(devices.into());
         self
     }
 
-    /// Sets the number of machines, which must be 1. Default: 1.
+    /// Sets the number of machines that train together. Default: 1.
+    ///
+    /// A program on several machines is started by `mpirun` or `srun`; see
+    /// [`distributed`](crate::distributed).
     #[must_use]
     pub fn num_nodes(mut self, machines: usize) -> Self {
         self.settings.strategy.num_nodes = machines;
         self
     }
 
-    /// Sets how devices train together: `"auto"` or `"single_device"`, which are the same. Default:
+    /// Sets how devices train together: `"single_device"`, `"ddp"`, a
+    /// [`Ddp`](crate::distributed::Ddp) with settings, or `"auto"`, which is `"ddp"` where the
+    /// program was started as several processes or `devices` and `num_nodes` ask for them. Default:
     /// `"auto"`.
     #[must_use]
-    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
-        self.settings.strategy.strategy = strategy.into();
+    pub fn strategy(mut self, strategy: impl IntoStrategy) -> Self {
+        (self.settings.strategy.strategy, self.settings.strategy.ddp) = strategy.into_strategy();
+        self
+    }
+
+    /// Sets whether the batches of loaders are divided among the processes. Turn it off for loaders
+    /// that divide them already, as with a [`DistributedSampler`](crate::data::DistributedSampler)
+    /// of your own. Default: `true`.
+    #[must_use]
+    pub fn use_distributed_sampler(mut self, divides: bool) -> Self {
+        self.settings.strategy.ddp.divides = divides;
         self
     }
 }

@@ -1,58 +1,90 @@
-//! How many devices train together.
+//! How many processes train together.
 //!
-//! The engine asks a [`Strategy`] wherever the answer depends on that. A strategy for several
-//! devices is a file of this folder and one arm of [`strategy`].
+//! The engine asks a [`Strategy`] wherever the answer depends on that. [`SingleDevice`] has nothing
+//! to exchange; [`DataParallel`] exchanges over a [`Collective`](crate::distributed::Collective).
 
+mod data_parallel;
+mod point;
+mod reduce;
 mod single_device;
 
 use std::fmt;
 
-pub(crate) use self::single_device::SingleDevice;
-use crate::{error::Result, optim::GradientStore, progress::StopReason, settings::StrategySettings};
+pub(crate) use self::{data_parallel::DataParallel, point::Point, reduce::Parameters, single_device::SingleDevice};
+use crate::{
+    error::{Error, Result},
+    optim::GradientStore,
+};
 
-/// How many devices train together, and what they exchange.
+/// Numbers that are summed over the processes.
+pub(crate) type Sums = [f64; 8];
+
+/// How many processes train together, and what they exchange.
 ///
-/// | method | the engine calls it |
-/// |---|---|
-/// | [`rank`](Self::rank) | before data is prepared, loggers are started and checkpoints are written |
-/// | [`barrier`](Self::barrier) | after data is prepared and after the last checkpoint is written |
-/// | [`micro_batch`](Self::micro_batch) | to seed the random numbers of a batch |
-/// | [`agree`](Self::agree) | after each training batch, before it decides whether to stop |
-/// | [`reduce`](Self::reduce) | before each optimizer step |
+/// Every exchange starts with one small message, in which each process says at which [`Point`] of
+/// the run it is and whether it has failed. Processes at different points, or one that has failed,
+/// are an error of all processes in place of a deadlock.
 pub(crate) trait Strategy: fmt::Debug + Send {
-    /// The position of this process among those that train together.
+    /// The place of this process among those that train together.
     fn rank(&self) -> Rank;
 
-    /// Waits until every process has reached this point.
+    /// Starts an entry point: exchanges are possible again after an earlier error.
+    fn open(&mut self) {}
+
+    /// Ends an entry point: an error from here on is that of this process alone.
+    fn close(&mut self) {}
+
+    /// Returns the sums over all processes. Alone these are `own`.
     ///
     /// # Errors
-    /// When a process was lost.
-    fn barrier(&mut self) -> Result<()>;
+    /// When a process has failed or was lost, or is at another point of the run.
+    fn sums(&mut self, at: Point, own: Sums) -> Result<Sums>;
 
-    /// The number of a training batch of this process among the batches of all processes, counted
-    /// from 0.
-    fn micro_batch(&self, batch_step: u64) -> u64;
-
-    /// Returns why the run ends after this batch, agreed on by all processes.
+    /// Returns the bytes of all processes, in the order of their ranks.
     ///
     /// # Errors
-    /// When a process was lost.
-    fn agree(&mut self, stop: Option<StopReason>) -> Result<Option<StopReason>>;
+    /// As [`sums`](Self::sums).
+    fn gather(&mut self, at: Point, own: Vec<u8>) -> Result<Vec<Vec<u8>>>;
+
+    /// Replaces bytes by those of the process with rank 0.
+    ///
+    /// # Errors
+    /// As [`sums`](Self::sums).
+    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Sums the gradients of an accumulation buffer over all processes.
     ///
     /// # Errors
-    /// When a process was lost.
-    fn reduce(&mut self, gradients: &mut GradientStore) -> Result<()>;
+    /// As [`sums`](Self::sums).
+    fn reduce(&mut self, at: Point, gradients: &mut GradientStore, parameters: &Parameters<'_>) -> Result<()>;
+
+    /// Replaces values by their means over all processes.
+    ///
+    /// # Errors
+    /// As [`sums`](Self::sums).
+    fn average(&mut self, at: Point, values: &mut [f32]) -> Result<()>;
+
+    /// Tells the other processes that this one ends with an error, once.
+    fn fail(&mut self, error: &Error);
+
+    /// Waits until every process has reached this point.
+    ///
+    /// # Errors
+    /// As [`sums`](Self::sums).
+    fn barrier(&mut self, at: Point) -> Result<()> {
+        self.sums(at, Sums::default()).map(drop)
+    }
 }
 
-/// The position of a process among those that train together.
+/// The place of a process among those that train together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rank {
     /// The number of the process, counted from 0.
     pub(crate) global: usize,
     /// The number of the process on its machine, counted from 0.
     pub(crate) local: usize,
+    /// The number of processes.
+    pub(crate) world_size: usize,
 }
 
 impl Rank {
@@ -65,11 +97,9 @@ impl Rank {
     pub(crate) fn is_local_zero(self) -> bool {
         self.local == 0
     }
-}
 
-/// Returns the strategy of the settings, which have been checked.
-pub(crate) fn strategy(settings: &StrategySettings) -> Box<dyn Strategy> {
-    // The check accepts "auto" and "single_device", which are the same.
-    let StrategySettings { devices: _, num_nodes: _, strategy: _ } = settings;
-    Box::new(SingleDevice)
+    /// Whether no other process trains with it.
+    pub(crate) fn is_alone(self) -> bool {
+        self.world_size == 1
+    }
 }

@@ -1,7 +1,10 @@
 //! Training on one device.
 
-use super::{Rank, Strategy};
-use crate::{error::Result, optim::GradientStore, progress::StopReason};
+use super::{Parameters, Point, Rank, Strategy, Sums};
+use crate::{
+    error::{Error, Result},
+    optim::GradientStore,
+};
 
 /// Training on one device: there is nothing to exchange.
 #[derive(Clone, Copy, Debug)]
@@ -9,22 +12,28 @@ pub(crate) struct SingleDevice;
 
 impl Strategy for SingleDevice {
     fn rank(&self) -> Rank {
-        Rank { global: 0, local: 0 }
+        Rank { global: 0, local: 0, world_size: 1 }
     }
 
-    fn barrier(&mut self) -> Result<()> {
+    fn sums(&mut self, _at: Point, own: Sums) -> Result<Sums> {
+        Ok(own)
+    }
+
+    fn gather(&mut self, _at: Point, own: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+        Ok(vec![own])
+    }
+
+    fn broadcast(&mut self, _at: Point, _bytes: &mut Vec<u8>) -> Result<()> {
         Ok(())
     }
 
-    fn micro_batch(&self, batch_step: u64) -> u64 {
-        batch_step
-    }
-
-    fn agree(&mut self, stop: Option<StopReason>) -> Result<Option<StopReason>> {
-        Ok(stop)
-    }
-
-    fn reduce(&mut self, _gradients: &mut GradientStore) -> Result<()> {
+    fn reduce(&mut self, _at: Point, _gradients: &mut GradientStore, _parameters: &Parameters<'_>) -> Result<()> {
         Ok(())
     }
+
+    fn average(&mut self, _at: Point, _values: &mut [f32]) -> Result<()> {
+        Ok(())
+    }
+
+    fn fail(&mut self, _error: &Error) {}
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::Trainer;
+use super::{Trainer, join};
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     console::table,
     engine::run::RunState,
-    error::{ConfigErrors, Result},
+    error::{ConfigErrors, Error, Result},
     loggers::Logger,
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::panics::{catch_in, catch_panic},
@@ -42,10 +42,9 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         }
         check_barebones(&callbacks, &settings, &mut problems);
         check_needs(&callbacks, &settings, !loggers.is_empty(), &mut problems);
-        let (accelerator, index, precision) =
-            (settings.accelerator, settings.strategy.index(), settings.numerics.precision);
-        let choose = || devices::choose(accelerator, index, precision);
-        if let Some(devices::Choice { device, .. }) = problems.take(choose())
+        let (accelerator, precision) = (settings.accelerator, settings.numerics.precision);
+        let choose = |index| devices::choose(accelerator, index, precision);
+        if let Some(devices::Choice { device, .. }) = problems.take(choose(settings.strategy.index(0)))
             && settings.run.deterministic
             && !readback::is_host(&device)
         {
@@ -65,13 +64,27 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;
         }
-        let devices::Choice { device, note } = choose()?;
+        let strategy = join::join(&settings.strategy, settings.run.deterministic)?;
+        let rank = strategy.rank();
+        if !rank.is_alone() {
+            check_several(&callbacks)?;
+        }
+        let mut choice = choose(settings.strategy.index(0))?;
+        // On the CPU the processes share the device.
+        if rank.local > 0 && !readback::is_host(&choice.device) {
+            choice = choose(settings.strategy.index(rank.local))?;
+        }
+        let devices::Choice { device, note } = choice;
         #[cfg(feature = "tune-allocator")]
         if settings.run.tune_allocator {
             crate::os::allocator::keep_memory();
         }
         if settings.run.fast_dev_run.is_some() {
             loggers.clear();
+        }
+        if !rank.is_global_zero() {
+            loggers.clear();
+            settings.output.leave_to_first();
         }
         if loggers.is_empty() && settings.output.default_logger {
             loggers = default_loggers(&settings.output.root.join("lightning_logs"));
@@ -87,7 +100,7 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             loggers.push(logger);
             page
         };
-        let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume);
+        let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device, loggers, resume, strategy);
         run.report = page;
         run.callbacks.orders = callbacks.iter().map(|callback| callback.info().order).collect();
         run.callbacks.checkpoint_folders =
@@ -115,6 +128,21 @@ fn default_loggers(folder: &Path) -> Vec<Box<dyn Logger>> {
         #[cfg(feature = "tensorboard")]
         Box::new(crate::loggers::TensorBoardLogger::new(folder)),
     ]
+}
+
+/// Rejects what several processes cannot do.
+///
+/// # Errors
+/// Names the callback.
+fn check_several<M>(callbacks: &[Box<dyn Callback<M>>]) -> Result<()> {
+    match callbacks.iter().find(|callback| callback.info().judges_steps) {
+        Some(callback) => Err(Error::config(format!(
+            "`{}` leaves batches out by the loss of one process, and the run has several",
+            callback.state_key()
+        ))
+        .help("remove it, or train in one process")),
+        None => Ok(()),
+    }
 }
 
 /// Checks what callbacks and settings ask for together, and applies the accumulation that a

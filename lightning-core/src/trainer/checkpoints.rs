@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Trainer, identify, infos};
 use crate::{
-    checkpoint::{BestCheckpoint, Checkpoint},
+    checkpoint::{BestCheckpoint, Checkpoint, Resume},
     console::table,
     engine::{module_driver::take_snapshot, resume, snapshot::callback_states},
     error::{Error, ErrorKind, Result},
@@ -179,6 +179,11 @@ impl<M: LightningModule> Trainer<M> {
             return Ok(());
         }
         let folders = infos(callbacks)?.into_iter().filter_map(|info| info.checkpoint_folder).collect();
-        resume::find(run, resume, folders)
+        if run.strategy.rank().is_global_zero() {
+            resume::find(run, resume, folders)?;
+        } else {
+            run.resume.restarted = resume == Resume::LastOrStart;
+        }
+        resume::share(run)
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod checkpoints;
 pub(crate) mod devices;
 pub(crate) mod habits;
+mod join;
 pub(crate) mod plan;
 mod replay;
 pub(crate) mod report;
@@ -164,11 +165,20 @@ impl<M: LightningModule> Trainer<M> {
     {
         let source = data.into_run_data();
         self.run.console.begin();
+        self.run.strategy.open();
+        let fitted = self.try_fit(module, source);
+        self.tell(fitted)
+    }
+
+    fn try_fit<'a>(&'a mut self, module: &'a mut M, source: Box<dyn RunData<M> + 'a>) -> Result<FitReport<M>>
+    where
+        M: TrainingStep + ConfigureOptimizers,
+    {
         self.find_checkpoint()?;
         let Self { run, callbacks, known } = self;
         begin(run, module, &*source, Stage::Fit)?;
         run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS)?;
-        let (_active, signals) = (ActiveRun::start(), Signals::catch());
+        let (_active, signals) = (ActiveRun::start(), Signals::catch(!run.strategy.rank().is_alone()));
         let (device, seed, numerics) = (run.progress.device.clone(), run.progress.seed, run.settings.numerics);
         let owned = check_out(run, module, |module| for_training(module, &device, seed, numerics), true)?;
         let checked = loss_scaling::check_precision(run, owned.get()?, true);
@@ -219,6 +229,15 @@ impl<M: LightningModule> Trainer<M> {
             whole_epochs: run.progress.position.epoch.min(epoch),
             is_ranked: run.checkpoints.best.as_ref().is_some_and(|best| best.score.is_some()),
         })
+    }
+
+    /// Tells the other processes of an error, unless they know it.
+    fn tell<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.run.strategy.fail(error);
+        }
+        self.run.strategy.close();
+        result
     }
 
     /// Runs `validation_step` on the data. Printed, the report is a table.
@@ -279,7 +298,18 @@ impl<M: LightningModule> Trainer<M> {
         Ok(std::mem::take(&mut *outputs))
     }
 
-    fn evaluate<'a, S>(
+    fn evaluate<S>(
+        &mut self,
+        module: &mut M,
+        source: Box<dyn RunData<M> + '_>,
+        stage: Stage,
+    ) -> Result<EvalReport<M, S>> {
+        self.run.strategy.open();
+        let evaluated = self.try_evaluate(module, source, stage);
+        self.tell(evaluated)
+    }
+
+    fn try_evaluate<'a, S>(
         &'a mut self,
         module: &'a mut M,
         source: Box<dyn RunData<M> + 'a>,
@@ -292,7 +322,7 @@ impl<M: LightningModule> Trainer<M> {
         let Self { run, callbacks, .. } = self;
         run.console.begin();
         begin(run, module, &*source, stage)?;
-        let (_active, signals) = (ActiveRun::start(), Signals::catch());
+        let (_active, signals) = (ActiveRun::start(), Signals::catch(!run.strategy.rank().is_alone()));
         let (device, seed) = (run.progress.device.clone(), run.progress.seed);
         let owned = check_out(run, module, |module| for_evaluation(module, &device, seed), false)?;
         loss_scaling::check_precision(run, owned.get()?, false)?;
@@ -302,6 +332,7 @@ impl<M: LightningModule> Trainer<M> {
                 return Ok(0);
             }
             let loaders = engine::events::opened(driver.open_eval(), run, stage)?;
+            engine::ranks::check_lengths(run, "data", &loaders)?;
             if loaders.is_empty() {
                 return Err(
                     Error::data(format!("`{stage}` has no loader")).help("pass one, or implement the data module's")

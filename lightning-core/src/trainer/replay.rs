@@ -22,6 +22,7 @@ use crate::{
     progress::AnomalyKind,
     settings::Anomaly,
     stage::Stage,
+    strategy::SingleDevice,
 };
 
 /// A step that was run again; see [`Trainer::replay`].
@@ -149,7 +150,14 @@ impl<M: LightningModule> Trainer<M> {
         let mut settings = self.run.settings.clone();
         settings.guards.on_anomaly = Anomaly::Ignore;
         settings.guards.audit = false;
-        let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device.clone(), Vec::new(), Resume::Never);
+        let mut run = RunState::new(
+            ModuleInfo::of::<M>(),
+            settings,
+            device.clone(),
+            Vec::new(),
+            Resume::Never,
+            Box::new(SingleDevice),
+        );
         run.progress.begin(Stage::Fit);
         run.progress.seed = record.seed;
         run.hparams = hparams_value(&module.hparams())?;

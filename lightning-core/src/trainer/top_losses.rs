@@ -25,6 +25,7 @@ use crate::{
     precision::{RunningStatistics, lowered},
     random,
     stage::Stage,
+    strategy::SingleDevice,
     tensor::readback,
     text::significant,
 };
@@ -125,7 +126,14 @@ impl<M: LightningModule> Trainer<M> {
         check_has_loss::<M>()?;
         // A run of its own: the trainer keeps its counters, metrics and loggers.
         let (settings, device) = (self.run.settings.clone(), self.run.progress.device.clone());
-        let mut run = RunState::new(ModuleInfo::of::<M>(), settings, device.clone(), Vec::new(), Resume::Never);
+        let mut run = RunState::new(
+            ModuleInfo::of::<M>(),
+            settings,
+            device.clone(),
+            Vec::new(),
+            Resume::Never,
+            Box::new(SingleDevice),
+        );
         run.progress.begin(Stage::Fit);
         run.progress.seed = random::global_seed();
         let _active = ActiveRun::start();
@@ -217,6 +225,8 @@ fn loss_of<M: LightningModule + TrainingStep>(
         global_step: 0,
         batch_step: progress.batch_idx,
         seed: progress.seed,
+        rank: 0,
+        world_size: 1,
         device: &progress.device,
         draws: Cell::new(0),
         kept: RefCell::new(None),

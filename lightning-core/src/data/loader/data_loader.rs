@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use burn::tensor::Device;
 
-use super::{Batches, DataLoaderBuilder, EpochOffset, IterableBuilder, Loader, iterable::ReadyBatches};
+use super::{Batches, DataLoaderBuilder, EpochOffset, IterableBuilder, Loader, Share, iterable::ReadyBatches};
 use crate::{
     batch::Batch,
     data::Dataset,
@@ -43,6 +43,8 @@ use crate::{
 pub struct DataLoader<B> {
     loader: Arc<dyn Loader<B> + Sync>,
     summary: Summary,
+    /// The share that its batches already are.
+    share: Option<Share>,
 }
 
 /// What is known of a loader when it is built.
@@ -65,13 +67,37 @@ impl Default for Summary {
 
 impl<B> DataLoader<B> {
     pub(in crate::data) fn new(loader: impl Loader<B> + Sync, summary: Summary) -> Self {
-        Self { loader: Arc::new(loader), summary }
+        Self { loader: Arc::new(loader), summary, share: None }
     }
 
     /// Starts a loader of `dataset`. `B` is inferred from what `collate` returns, or from where the
     /// loader is used.
     pub fn builder<D: Dataset + 'static>(dataset: D) -> DataLoaderBuilder<D, B> {
         DataLoaderBuilder::new(dataset)
+    }
+
+    /// Says that the batches are only those of one process: a stream, such as a file or a queue, of
+    /// which each process reads another part.
+    ///
+    /// A run with several processes divides the batches of a dataset itself. It cannot divide a
+    /// stream whose length it does not know, and ends with an error unless the stream says whose
+    /// share it is.
+    ///
+    /// ```
+    /// use lightning_core::data::{DataLoader, EpochOffset};
+    ///
+    /// // In a run, these are `cx.rank()` and `cx.world_size()`.
+    /// let (rank, world_size) = (1, 2);
+    /// let loader = DataLoader::from_iter(move |_epoch, _rng| (0..10).skip(rank).step_by(world_size))
+    ///     .shared(rank, world_size);
+    /// let batches = loader.resume(EpochOffset::default())?;
+    /// assert_eq!(batches.collect::<Result<Vec<_>, _>>()?, [1, 3, 5, 7, 9]);
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn shared(mut self, rank: usize, world_size: usize) -> Self {
+        self.share = Some(Share { rank, world_size });
+        self
     }
 
     /// Items in a full batch; 1 for batches that carry no size.
@@ -290,6 +316,14 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
         self.loader.batches_in_order(from, device)
     }
 
+    fn batches_of_share(&self, from: EpochOffset, device: &Device, share: Share, in_order: bool) -> Result<Batches<B>> {
+        self.loader.batches_of_share(from, device, share, in_order)
+    }
+
+    fn own_share(&self) -> Option<Share> {
+        self.share.or_else(|| self.loader.own_share())
+    }
+
     fn indices(&self, at: EpochOffset) -> Result<Option<Vec<usize>>> {
         self.loader.indices(at)
     }
@@ -298,7 +332,7 @@ impl<B: 'static> Loader<B> for DataLoader<B> {
 /// Cheap: the dataset is shared.
 impl<B> Clone for DataLoader<B> {
     fn clone(&self) -> Self {
-        Self { loader: Arc::clone(&self.loader), summary: self.summary.clone() }
+        Self { loader: Arc::clone(&self.loader), summary: self.summary.clone(), share: self.share }
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Batches, Collate, EpochOffset, Loader, Summary, Transform,
+    Batches, Collate, EpochOffset, Loader, Share, Summary, Transform,
     batch_plan::{BatchPlan, Order},
 };
 use crate::{
@@ -61,17 +61,21 @@ where
     }
 
     fn batches(&self, from: EpochOffset) -> Result<Batches<B>> {
-        self.open(from, None)
+        self.open(from, None, Share::WHOLE)
     }
 
     fn batches_for(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
-        self.open(from, Some(device))
+        self.open(from, Some(device), Share::WHOLE)
     }
 
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
-        match self.recipe.plan.shuffles() {
-            true => self.open_with(Order::Dataset, from, Some(device)),
-            false => self.open(from, Some(device)),
+        self.batches_of_share(from, device, Share::WHOLE, true)
+    }
+
+    fn batches_of_share(&self, from: EpochOffset, device: &Device, share: Share, in_order: bool) -> Result<Batches<B>> {
+        match in_order && self.recipe.plan.shuffles() {
+            true => self.open_with(Order::Dataset, from, Some(device), share),
+            false => self.open(from, Some(device), share),
         }
     }
 
@@ -101,30 +105,32 @@ where
         }
     }
 
-    fn open(&self, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
-        let plan = &self.recipe.plan;
+    fn open(&self, from: EpochOffset, device: Option<&Device>, share: Share) -> Result<Batches<B>> {
+        let (first, end) = self.range(from, share);
         // At the end of an epoch no order is needed any more.
-        let order = match self.first(from) < plan.batches {
-            true => plan.order(from, self.recipe.dataset.len())?,
+        let order = match first < end {
+            true => self.recipe.plan.order(from, self.recipe.dataset.len())?,
             false => Order::Dataset,
         };
-        self.open_with(order, from, device)
+        self.open_with(order, from, device, share)
     }
 
-    /// The number of the first batch.
-    fn first(&self, from: EpochOffset) -> usize {
-        let end = self.recipe.plan.batches;
-        usize::try_from(from.batch).map_or(end, |batch| batch.min(end))
+    /// The numbers of the first batch and of the end, among the batches of the share.
+    fn range(&self, from: EpochOffset, share: Share) -> (usize, usize) {
+        let end = share.batches(self.recipe.plan.batches as u64) as usize;
+        (usize::try_from(from.batch).map_or(end, |batch| batch.min(end)), end)
     }
 
-    fn open_with(&self, order: Order, from: EpochOffset, device: Option<&Device>) -> Result<Batches<B>> {
-        let (first, end) = (self.first(from), self.recipe.plan.batches);
+    fn open_with(&self, order: Order, from: EpochOffset, device: Option<&Device>, share: Share) -> Result<Batches<B>> {
+        let (first, end) = self.range(from, share);
         let epoch: Arc<dyn Epoch<B>> = Arc::new(IndexedEpoch {
             recipe: Arc::clone(&self.recipe),
             order,
             seed: from.seed,
             epoch: from.epoch,
             next: AtomicUsize::new(first),
+            end,
+            share,
             device: device.filter(|_| self.recipe.stage.is_some()).cloned(),
         });
         if self.workers.settings.count == 0 || first == end {
@@ -140,6 +146,8 @@ struct IndexedEpoch<D, B, C, M> {
     seed: u64,
     epoch: u64,
     next: AtomicUsize,
+    end: usize,
+    share: Share,
     /// The device to stage the batches for.
     device: Option<Device>,
 }
@@ -153,16 +161,16 @@ where
 {
     fn draw(self: Arc<Self>) -> Option<Job<B>> {
         let batch = self.next.fetch_add(1, Ordering::Relaxed);
-        if batch >= self.recipe.plan.batches {
+        if batch >= self.end {
             // Keeps the counter from wrapping around if `draw` is called again at the end.
-            self.next.store(self.recipe.plan.batches, Ordering::Relaxed);
+            self.next.store(self.end, Ordering::Relaxed);
             return None;
         }
         Some(Job { batch, make: Box::new(move |watch| self.make(batch, watch)) })
     }
 
     fn end(&self) -> Option<usize> {
-        Some(self.recipe.plan.batches)
+        Some(self.end)
     }
 }
 
@@ -173,7 +181,7 @@ where
     C: Collate<M::Output, B>,
 {
     fn make(&self, batch: usize, watch: &Watch) -> Result<B> {
-        let indices = self.recipe.plan.indices(&self.order, batch);
+        let indices = self.recipe.plan.indices(&self.order, self.share.batch(batch as u64) as usize);
         let made = match self.gather(batch, &indices, watch) {
             Some(made) => made,
             None => self.items(batch, &indices, watch).and_then(|items| {

@@ -11,6 +11,7 @@ mod from_loader;
 mod indexed;
 mod iterable;
 mod padded;
+mod share;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -28,6 +29,7 @@ pub use self::{
     from_loader::{FromLoader, from_loader},
     iterable::IterableBuilder,
     padded::{Padded, SequenceElement},
+    share::Share,
     transform::{Fallible, Infallible, ItemMap, NoMap, Then, Transform},
 };
 use crate::error::Result;
@@ -119,6 +121,32 @@ pub trait Loader<B>: Send + 'static {
         self.batches_for(from, device)
     }
 
+    /// The batches of one of several processes that train together; `from.batch` counts its own.
+    /// `in_order`: as [`batches_in_order`](Self::batches_in_order).
+    ///
+    /// By default all batches are read, and those of the other processes are dropped. A loader that
+    /// can skip a batch without reading it implements this.
+    ///
+    /// # Errors
+    /// As [`batches`](Self::batches).
+    fn batches_of_share(&self, from: EpochOffset, device: &Device, share: Share, in_order: bool) -> Result<Batches<B>>
+    where
+        B: 'static,
+    {
+        let first = EpochOffset { batch: share.batch(from.batch), ..from };
+        let all = match in_order {
+            true => self.batches_in_order(first, device)?,
+            false => self.batches_for(first, device)?,
+        };
+        Ok(Box::new(all.step_by(share.world_size.max(1))))
+    }
+
+    /// The share that the loader has by itself: a stream that each process reads another part of.
+    #[doc(hidden)]
+    fn own_share(&self) -> Option<Share> {
+        None
+    }
+
     /// Whether epochs differ in the order of the items, which a validation does not need.
     #[doc(hidden)]
     fn shuffles(&self) -> bool {
@@ -171,6 +199,14 @@ impl<B: 'static> Loader<B> for Box<dyn Loader<B>> {
 
     fn batches_in_order(&self, from: EpochOffset, device: &Device) -> Result<Batches<B>> {
         (**self).batches_in_order(from, device)
+    }
+
+    fn batches_of_share(&self, from: EpochOffset, device: &Device, share: Share, in_order: bool) -> Result<Batches<B>> {
+        (**self).batches_of_share(from, device, share, in_order)
+    }
+
+    fn own_share(&self) -> Option<Share> {
+        (**self).own_share()
     }
 
     fn shuffles(&self) -> bool {

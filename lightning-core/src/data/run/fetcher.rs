@@ -7,7 +7,7 @@ use burn::tensor::{Device, FloatDType};
 use super::{NamedLoader, RunStep};
 use crate::{
     batch::{BatchWriter, StepBatch, check_dims, enter_loader, leave_loader, number_of_loader},
-    data::{Batches, EpochOffset, Loader},
+    data::{Batches, EpochOffset, Loader, Share},
     error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
     os::panics::catch_panic,
@@ -25,8 +25,14 @@ pub(crate) struct StepCall {
 /// A loader and the step that takes its batches, erased: all the engine sees of either.
 #[doc(hidden)]
 pub(crate) trait Fetcher<M> {
-    /// Batches in an epoch; `None` if unknown.
+    /// Batches in an epoch, of all processes; `None` if unknown.
     fn len(&self) -> Option<u64>;
+    /// Reads the share of one of several processes. Returns whether the length is that of all
+    /// shares together, and not of one.
+    ///
+    /// # Errors
+    /// If the loader cannot be divided.
+    fn share(&mut self, share: Share) -> Result<bool>;
     /// Whether the loader shuffles.
     fn shuffles(&self) -> bool;
     /// Whether batches are made of a dataset by the thread that trains.
@@ -133,6 +139,7 @@ struct LoaderFetcher<M, B> {
     /// A copy of the ready batch, while steps are guarded.
     kept: Option<Kept<B>>,
     in_order: bool,
+    share: Share,
     /// The loader's number for `#[dims]`, from its first batch on.
     number: Option<u64>,
 }
@@ -150,6 +157,7 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             ready: None,
             kept: None,
             in_order: false,
+            share: Share::WHOLE,
             number: None,
         }
     }
@@ -178,6 +186,30 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
         self.loader.len().map(|len| len as u64)
     }
 
+    fn share(&mut self, share: Share) -> Result<bool> {
+        match self.loader.own_share() {
+            Some(own) if own != share => {
+                let (Share { rank, world_size }, Share { rank: own, world_size: of }) = (share, own);
+                Err(Error::data(format!(
+                    "the loader must be the share of rank {rank} of {world_size}, found `shared({own}, {of})`"
+                ))
+                .help("write `.shared(cx.rank(), cx.world_size())`"))
+            }
+            // Its batches are the share.
+            Some(_) => Ok(share.is_whole()),
+            None if self.loader.len().is_none() && !share.is_whole() => Err(Error::data(
+                "a run with several processes cannot divide a loader that does not know its length",
+            )
+            .help(
+                "let each process read another part of the stream, and write `.shared(rank, world_size)` at the loader",
+            )),
+            None => {
+                self.share = share;
+                Ok(true)
+            }
+        }
+    }
+
     fn shuffles(&self) -> bool {
         self.loader.shuffles()
     }
@@ -188,7 +220,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
 
     fn start(&mut self, from: EpochOffset) -> Result<()> {
         self.end();
-        self.total = Fetcher::len(self);
+        self.total = Fetcher::len(self).map(|all| self.share.batches(all));
         self.next = from.batch;
         self.start = Some(from);
         Ok(())
@@ -197,6 +229,9 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     fn open(&mut self, device: &Device) -> Result<()> {
         if let Some(from) = self.start.take() {
             self.batches = Some(match self.in_order {
+                in_order if !self.share.is_whole() => {
+                    self.loader.batches_of_share(from, device, self.share, in_order)?
+                }
                 true => self.loader.batches_in_order(from, device)?,
                 false => self.loader.batches_for(from, device)?,
             });

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use super::ModuleDriver;
 use crate::{
     batch::BatchWriter,
-    data::{EpochOffset, NamedFetcher},
+    data::{EpochOffset, NamedFetcher, Share},
     engine::{
         driver::{DriveLoaders, LoaderId, LoaderInfo},
         run::RunState,
@@ -36,22 +36,32 @@ fn device_of(loader: LoaderId, run: &RunState) -> Device {
     }
 }
 
-fn info<M>(named: &NamedFetcher<M>) -> LoaderInfo {
+/// Returns what the engine needs to know of a loader, of which this process reads its share.
+fn info<M>(named: &mut NamedFetcher<M>, share: Share, world_size: usize) -> Result<LoaderInfo> {
     let NamedFetcher { name, fetcher } = named;
-    LoaderInfo { name: name.clone(), len: fetcher.len(), shuffles: fetcher.shuffles(), is_inline: fetcher.is_inline() }
+    let is_divided = fetcher.share(share)?;
+    let len = fetcher.len().filter(|_| is_divided);
+    Ok(LoaderInfo {
+        name: name.clone(),
+        len: len.map(|all| share.rounds(all)),
+        // Loaders that the run does not divide are read by each process.
+        all: if share.is_whole() { len.map(|own| own * world_size as u64) } else { len },
+        shuffles: fetcher.shuffles(),
+        is_inline: fetcher.is_inline(),
+    })
 }
 
 impl<M: LightningModule> DriveLoaders for ModuleDriver<'_, M> {
     fn open_train(&mut self) -> Result<Option<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.train = catch_panic(|| source.train(module))?.pop();
-        catch_panic(|| Ok(self.train.as_ref().map(info)))
+        catch_panic(|| self.train.as_mut().map(|named| info(named, self.share, self.world_size)).transpose())
     }
 
     fn open_eval(&mut self) -> Result<Vec<LoaderInfo>> {
         let (source, module) = (&mut self.source, self.module.get_mut()?);
         self.eval = catch_panic(|| source.eval(module))?;
-        catch_panic(|| Ok(self.eval.iter().map(info).collect()))
+        catch_panic(|| self.eval.iter_mut().map(|named| info(named, self.share, self.world_size)).collect())
     }
 
     fn can_reload(&self) -> bool {

@@ -28,6 +28,11 @@ impl Cell {
         }
     }
 
+    /// Whether the values are those of all processes that train together.
+    pub(super) fn is_merged(&self) -> bool {
+        self.meter.as_ref().map_or(self.numbers.is_merged, |meter| meter.is_merged)
+    }
+
     /// Returns the value of the last step of the epoch, if it is known.
     pub(super) fn last(&self) -> Option<MetricValue> {
         match &self.meter {
@@ -88,6 +93,8 @@ pub(super) struct Accumulator {
     pub(super) last: f64,
     /// Whether the value was logged since the last row of the loggers.
     pub(super) fresh: bool,
+    /// Whether these are the numbers of all processes that train together.
+    pub(super) is_merged: bool,
 }
 
 impl Default for Accumulator {
@@ -101,6 +108,7 @@ impl Default for Accumulator {
             count: 0,
             last: f64::NAN,
             fresh: false,
+            is_merged: false,
         }
     }
 }
@@ -116,6 +124,17 @@ impl Accumulator {
         self.count = self.count.saturating_add(1);
         self.last = value;
         self.fresh = true;
+        self.is_merged = false;
+    }
+
+    /// Adds the numbers of another process.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.weighted += other.weighted;
+        self.weight += other.weight;
+        self.sum += other.sum;
+        self.min = if other.min.is_nan() || other.min < self.min { other.min } else { self.min };
+        self.max = if other.max.is_nan() || other.max > self.max { other.max } else { self.max };
+        self.count = self.count.saturating_add(other.count);
     }
 
     fn value(&self, reduce: Reduce) -> f64 {
@@ -145,6 +164,8 @@ pub(super) struct Meter {
     pub(super) stored: Option<(Value, Option<MetricValue>)>,
     /// The value of the epoch so far, if it was computed after the last update.
     pub(super) computed: Option<MetricValue>,
+    /// Whether the epoch's state is that of all processes that train together.
+    pub(super) is_merged: bool,
 }
 
 impl Meter {
@@ -179,6 +200,7 @@ impl Meter {
             epoch.accumulate(input)?;
         }
         self.computed = None;
+        self.is_merged = false;
         self.updates = self.updates.saturating_add(1);
         self.fresh = true;
         Ok(warning)
@@ -222,7 +244,7 @@ impl Meter {
             }
             (None, None) => None,
         };
-        self.updates = 0;
+        (self.updates, self.is_merged) = (0, false);
         // Otherwise it stays for the next row of the loggers.
         if !self.fresh {
             self.last = None;

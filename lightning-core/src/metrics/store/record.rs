@@ -158,7 +158,7 @@ impl ValueRecord {
 
 impl AccumulatorRecord {
     pub(super) fn new(name: &str, accumulator: &Accumulator) -> Self {
-        let Accumulator { weighted, weight, sum, min, max, count, last, fresh } = *accumulator;
+        let Accumulator { weighted, weight, sum, min, max, count, last, fresh, is_merged: _ } = *accumulator;
         Self {
             name: name.to_owned(),
             epoch: false,
@@ -184,6 +184,7 @@ impl AccumulatorRecord {
             count: *count,
             last: last.0,
             fresh: *fresh,
+            is_merged: false,
         };
         Cell { numbers, meter: None }
     }

@@ -1,0 +1,64 @@
+//! The settings of data-parallel training.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Collective;
+
+/// Data-parallel training with settings: what `strategy("ddp")` is with the defaults.
+///
+/// ```
+/// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+/// use std::time::Duration;
+///
+/// use lightning_core::{distributed::Ddp, prelude::*};
+/// # #[lightning_module]
+/// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+/// # struct Net {
+/// #     #[init(LinearConfig::new(4, 1).init(device))]
+/// #     layer: Linear,
+/// # }
+/// # #[lightning_module]
+/// # impl Net {
+/// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+/// #         self.layer.forward(batch).mean()
+/// #     }
+/// # }
+///
+/// let trainer = Net::trainer().devices(4).strategy(Ddp::new().timeout(Duration::from_secs(600)));
+/// # let _ = trainer;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ddp {
+    pub(crate) timeout: Duration,
+    pub(crate) collective: Option<Arc<dyn Collective>>,
+    /// Whether the batches of loaders are divided among the processes.
+    pub(crate) divides: bool,
+}
+
+impl Default for Ddp {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30 * 60), collective: None, divides: true }
+    }
+}
+
+impl Ddp {
+    /// The defaults: over MPI, with a timeout of 30 minutes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how long a process waits for the others before it says where it waits and ends all of
+    /// them. Default: 30 minutes.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets what connects the processes, in place of MPI.
+    #[must_use]
+    pub fn collective(mut self, collective: impl Collective + 'static) -> Self {
+        self.collective = Some(Arc::new(collective));
+        self
+    }
+}

@@ -1,0 +1,187 @@
+//! Data-parallel training: every process has the whole model and a share of the batches.
+
+use std::sync::Arc;
+
+use super::{Parameters, Point, Rank, Strategy, Sums, reduce};
+use crate::{
+    distributed::Collective,
+    error::{Error, ErrorKind, Result},
+    optim::GradientStore,
+};
+
+/// Data-parallel training over a [`Collective`].
+#[derive(Debug)]
+pub(crate) struct DataParallel {
+    collective: Arc<dyn Collective>,
+    /// Whether sums are made in the order of the ranks.
+    ordered: bool,
+    /// Whether processes exchange nothing any more: after an error, which all of them know, and
+    /// outside of runs.
+    closed: bool,
+}
+
+/// The message that every exchange starts with.
+const FAILED: usize = 0;
+const HASH: usize = 1;
+const SQUARE: usize = 2;
+const OWN: usize = 3;
+type Word = [f64; OWN + size_of::<Sums>() / size_of::<f64>()];
+
+impl DataParallel {
+    pub(crate) fn new(collective: Arc<dyn Collective>, ordered: bool) -> Self {
+        Self { collective, ordered, closed: true }
+    }
+
+    /// Meets the other processes at a point, and returns the sums of `own`.
+    fn meet(&mut self, at: Point, own: Sums) -> Result<Sums> {
+        let hash = at.hash();
+        let mut word = Word::default();
+        (word[HASH], word[SQUARE]) = (hash, hash * hash);
+        word[OWN..].copy_from_slice(&own);
+        self.collective.sum_f64(&mut word).inspect_err(|_| self.closed = true)?;
+        if word[FAILED] > 0.0 {
+            return Err(self.failure_of_another());
+        }
+        let world = self.collective.world_size() as f64;
+        // Integers, which these sums are exact for: with the same mean and no variance all are equal.
+        if word[HASH] != hash * world || word[SQUARE] != hash * hash * world {
+            return Err(self.another_point(at));
+        }
+        let mut sums = Sums::default();
+        sums.copy_from_slice(&word[OWN..]);
+        Ok(sums)
+    }
+
+    /// Returns the error of the first process that has failed.
+    fn failure_of_another(&mut self) -> Error {
+        self.closed = true;
+        match self.collective.all_gather(&[]) {
+            Err(error) => error,
+            Ok(texts) => {
+                let failed = texts.iter().enumerate().find(|(_, text)| !text.is_empty());
+                let (rank, text) = failed.map_or((0, &[][..]), |(rank, text)| (rank, text));
+                let (kind, text) = unpacked(text);
+                Error::new(kind, format!("rank {rank} failed: {text}"))
+            }
+        }
+    }
+
+    /// Returns the error of processes that are at different points.
+    fn another_point(&mut self, at: Point) -> Error {
+        self.closed = true;
+        match self.collective.all_gather(at.to_string().as_bytes()) {
+            Err(error) => error,
+            Ok(points) => {
+                let mut text = "all ranks must reach the same points of a run in the same order, found".to_owned();
+                for (rank, point) in points.iter().enumerate() {
+                    text.push_str(&format!("\n  - rank {rank} at {}", String::from_utf8_lossy(point)));
+                }
+                Error::config(text).help(
+                    "let no step or hook call the trainer's exchanges or `optimizers.step` on some ranks only, and give every \
+                     rank data of the same length",
+                )
+            }
+        }
+    }
+}
+
+impl Strategy for DataParallel {
+    fn rank(&self) -> Rank {
+        Rank {
+            global: self.collective.rank(),
+            local: self.collective.local_rank(),
+            world_size: self.collective.world_size(),
+        }
+    }
+
+    fn open(&mut self) {
+        self.closed = false;
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+    }
+
+    fn sums(&mut self, at: Point, own: Sums) -> Result<Sums> {
+        if self.closed { Ok(own) } else { self.meet(at, own) }
+    }
+
+    fn gather(&mut self, at: Point, own: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+        if self.closed {
+            return Ok(vec![own]);
+        }
+        self.meet(at, Sums::default())?;
+        self.collective.all_gather(&own)
+    }
+
+    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        self.meet(at, Sums::default())?;
+        self.collective.broadcast(bytes, 0)
+    }
+
+    fn reduce(&mut self, at: Point, gradients: &mut GradientStore, parameters: &Parameters<'_>) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let mine = reduce::Mine::take(gradients)?;
+        let sums = self.meet(at, mine.word())?;
+        let collective = &*self.collective;
+        let reduced = mine.complete(sums, collective, parameters)?.sum(collective, self.ordered)?;
+        reduced.put(gradients, sums, parameters.device);
+        Ok(())
+    }
+
+    fn average(&mut self, at: Point, values: &mut [f32]) -> Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        self.meet(at, Sums::default())?;
+        reduce::sum(values, &*self.collective, self.ordered)?;
+        let world = self.collective.world_size() as f32;
+        values.iter_mut().for_each(|value| *value /= world);
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &Error) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        let mut word = Word::default();
+        word[FAILED] = 1.0;
+        // The others are waiting for this message, or will be. If they are lost, this process ends
+        // with its own error all the same.
+        if self.collective.sum_f64(&mut word).is_ok() {
+            let _ = self.collective.all_gather(&packed(error));
+        }
+    }
+}
+
+/// The kinds of errors, by the number that is sent for each.
+const KINDS: [ErrorKind; 11] = [
+    ErrorKind::Other,
+    ErrorKind::Config,
+    ErrorKind::Data,
+    ErrorKind::Hook,
+    ErrorKind::Panic,
+    ErrorKind::Io,
+    ErrorKind::Checkpoint,
+    ErrorKind::Metric,
+    ErrorKind::Device,
+    ErrorKind::Anomaly,
+    ErrorKind::Interrupted,
+];
+
+fn packed(error: &Error) -> Vec<u8> {
+    let kind = KINDS.iter().position(|kind| *kind == error.kind()).unwrap_or_default();
+    let mut bytes = vec![kind as u8];
+    bytes.extend(error.to_string().into_bytes());
+    bytes
+}
+
+fn unpacked(bytes: &[u8]) -> (ErrorKind, String) {
+    let (kind, text) = bytes.split_first().map_or((0, bytes), |(kind, text)| (usize::from(*kind), text));
+    (KINDS.get(kind).copied().unwrap_or(ErrorKind::Other), String::from_utf8_lossy(text).into_owned())
+}
