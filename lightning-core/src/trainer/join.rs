@@ -15,6 +15,8 @@ pub(super) fn join(settings: &StrategySettings, ordered: bool) -> Result<Box<dyn
     let collective = match (settings.strategy.as_str(), &settings.ddp.collective) {
         ("single_device", _) => None,
         (_, Some(collective)) => Some(collective.clone()),
+        // Until the launchers are read.
+        _ if std::env::var_os("OMPI_COMM_WORLD_SIZE").is_some() => Some(crate::distributed::Mpi::world()? as _),
         _ => None,
     };
     Ok(match collective.filter(|collective| collective.world_size() > 1) {
