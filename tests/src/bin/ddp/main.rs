@@ -1,0 +1,95 @@
+//! Trains small models in one process or in several, and prints the bits of the weights: what the
+//! tests of data-parallel training compare.
+//!
+//! `ddp --accumulate 2` and `mpirun -n 2 ddp` print the same.
+
+mod models;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use lightning_core::prelude::*;
+
+/// Trains a model.
+#[derive(Clone, Debug, Parser)]
+struct Args {
+    /// `mlp`, `two`, `manual`, `norm`, `digits`.
+    #[arg(long, default_value = "mlp")]
+    model: String,
+    #[arg(long, default_value_t = 3)]
+    epochs: usize,
+    #[arg(long, default_value_t = 1)]
+    accumulate: u64,
+    /// Items of the dataset.
+    #[arg(long, default_value_t = 96)]
+    items: usize,
+    /// The batch size of the model `manual`.
+    #[arg(long, default_value_t = 4)]
+    batch_size: usize,
+    #[arg(long)]
+    clip: Option<f64>,
+    #[arg(long, default_value = "32-true")]
+    precision: String,
+    /// The folder of the run.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Continues from the last checkpoint of the folder, if there is one.
+    #[arg(long)]
+    resume: bool,
+    #[arg(long)]
+    save_every: Option<u64>,
+    /// What rank 1 does at batch `--at` of epoch 1: `none`, `stop`, `break`, `usr1`, `term`,
+    /// `error`, `panic`, `exit`, `inf`.
+    #[arg(long)]
+    event: Option<String>,
+    #[arg(long, default_value_t = 2)]
+    at: usize,
+    /// The training batch of the event, counted over all ranks, in place of `--at` and `--rank`.
+    #[arg(long)]
+    micro_batch: Option<u64>,
+    /// Which rank has the event.
+    #[arg(long, default_value_t = 1)]
+    rank: usize,
+    /// Milliseconds of each step.
+    #[arg(long, default_value_t = 0)]
+    sleep: u64,
+    /// Seconds of the timeout of an exchange.
+    #[arg(long, default_value_t = 60)]
+    timeout: u64,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    seed_everything(7);
+    models::run(&args)
+}
+
+/// The settings that all models share.
+macro_rules! settings {
+    ($net:ty, $args:expr) => {{
+        let args: &$crate::Args = $args;
+        let mut builder = <$net>::trainer()
+            .max_epochs(args.epochs)
+            .accumulate_grad_batches(args.accumulate)
+            .precision(args.precision.as_str())
+            .deterministic(true)
+            .enable_model_summary(false)
+            .log_every_n_steps(1)
+            .strategy(lightning_core::distributed::Ddp::new().timeout(std::time::Duration::from_secs(args.timeout)));
+        if let Some(limit) = args.clip {
+            builder = builder.gradient_clip_val(limit);
+        }
+        builder = match &args.folder {
+            Some(folder) => builder.default_root_dir(folder),
+            None => builder.no_logger().enable_checkpointing(false),
+        };
+        if let Some(every) = args.save_every {
+            builder = builder.callback(ModelCheckpoint::latest().every_n_train_steps(every).save_last(true));
+        }
+        if args.resume {
+            builder = builder.resume_from(lightning_core::Resume::LastOrStart);
+        }
+        builder
+    }};
+}
+pub(crate) use settings;
