@@ -139,6 +139,47 @@ impl<M> Trainer<M> {
         self.run.progress.counters.global_step
     }
 
+    /// Returns the number of this process among those that train together, counted from 0.
+    pub fn rank(&self) -> usize {
+        self.run.strategy.rank().global
+    }
+
+    /// Returns the number of processes that train together; 1 for a process alone.
+    pub fn world_size(&self) -> usize {
+        self.run.strategy.rank().world_size
+    }
+
+    /// Returns whether this process writes the logs and checkpoints of the run: one of several
+    /// processes, so that a program prints its results once.
+    ///
+    /// ```
+    /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
+    /// # use lightning_core::prelude::*;
+    /// # #[lightning_module]
+    /// # #[optimizer(SgdConfig::new(), lr = 0.1)]
+    /// # struct Net {
+    /// #     #[init(LinearConfig::new(4, 1).init(device))]
+    /// #     layer: Linear,
+    /// # }
+    /// # #[lightning_module]
+    /// # impl Net {
+    /// #     fn training_step(&self, batch: Tensor<2>) -> Tensor<1> {
+    /// #         self.layer.forward(batch).mean()
+    /// #     }
+    /// # }
+    /// # let mut net = Net::new(NetHparams::default());
+    /// # let data = DataLoader::from_batches(vec![Tensor::<2>::ones([2, 4], &Default::default()); 8])?;
+    /// let mut trainer = Trainer::<Net>::barebones().max_epochs(1).build()?;
+    /// let report = trainer.fit(&mut net, data)?;
+    /// if trainer.is_global_zero() {
+    ///     println!("{report}");
+    /// }
+    /// # Ok::<(), lightning_core::Error>(())
+    /// ```
+    pub fn is_global_zero(&self) -> bool {
+        self.run.strategy.rank().is_global_zero()
+    }
+
     /// Returns the device of the trainer.
     pub fn device(&self) -> &Device {
         &self.run.progress.device
