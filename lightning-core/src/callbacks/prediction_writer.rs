@@ -71,6 +71,12 @@ pub trait PredictionSink<T>: Send {
         Ok(())
     }
 
+    /// Told before the first batch in a run with several processes: each writes the predictions of
+    /// its own batches, and needs a destination of its own.
+    fn set_rank(&mut self, rank: usize) {
+        let _ = rank;
+    }
+
     /// Writes the prediction of one batch.
     ///
     /// # Errors
@@ -104,6 +110,12 @@ pub trait PredictionSink<T>: Send {
     note = "implement `EpochSink` with `write_epoch`, or write after each batch with `PredictionWriter::new(sink)`"
 )]
 pub trait EpochSink<T>: Send {
+    /// Told before the first batch in a run with several processes: each writes the predictions of
+    /// its own batches, and needs a destination of its own.
+    fn set_rank(&mut self, rank: usize) {
+        let _ = rank;
+    }
+
     /// Writes all predictions of a run. `predictions` and `batches` are in the same order.
     ///
     /// # Errors
@@ -163,6 +175,7 @@ impl<M: PredictStep<Output = T>, T> Predicts<T> for M {}
 pub struct PredictionWriter<T, S = PredictionFile> {
     sink: S,
     start: fn(&mut S) -> Result<()>,
+    set_rank: fn(&mut S, usize),
     /// The method that is called after each batch.
     write_batch: Option<WriteBatch<T, S>>,
     /// The method that is called at the end.
@@ -210,14 +223,14 @@ impl<T: Serialize> PredictionWriter<T> {
 impl<T, S: PredictionSink<T>> PredictionWriter<T, S> {
     /// Writes to `sink` after every batch.
     pub fn new(sink: S) -> Self {
-        Self { start: S::start, write_batch: Some(S::write_batch), ..Self::of(sink) }
+        Self { start: S::start, set_rank: S::set_rank, write_batch: Some(S::write_batch), ..Self::of(sink) }
     }
 }
 
 impl<T, S: EpochSink<T>> PredictionWriter<T, S> {
     /// Writes to `sink` once, after the last batch.
     pub fn epoch(sink: S) -> Self {
-        Self { write_epoch: Some(S::write_epoch), ..Self::of(sink) }
+        Self { set_rank: S::set_rank, write_epoch: Some(S::write_epoch), ..Self::of(sink) }
     }
 }
 
@@ -242,7 +255,15 @@ impl<T, S: PredictionSink<T> + EpochSink<T>> PredictionWriter<T, S> {
 
 impl<T, S> PredictionWriter<T, S> {
     fn of(sink: S) -> Self {
-        Self { sink, start: |_| Ok(()), write_batch: None, write_epoch: None, batches: Vec::new(), seen: 0 }
+        Self {
+            sink,
+            start: |_| Ok(()),
+            set_rank: |_, _| {},
+            write_batch: None,
+            write_epoch: None,
+            batches: Vec::new(),
+            seen: 0,
+        }
     }
 }
 
@@ -267,8 +288,11 @@ where
     T: Send + 'static,
     S: Send,
 {
-    fn on_predict_epoch_start(&mut self, _cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
+    fn on_predict_epoch_start(&mut self, cx: &mut CallbackContext<'_>, _module: &mut M) -> Result<()> {
         self.batches.clear();
+        if cx.world_size() > 1 {
+            (self.set_rank)(&mut self.sink, cx.rank());
+        }
         (self.start)(&mut self.sink)
     }
 
@@ -276,9 +300,12 @@ where
         if cx.batch_idx() == 0 {
             self.seen = 0;
         }
-        let samples = self.seen..self.seen + cx.view.progress.batch_size.unwrap_or(0) as u64;
+        // With several processes, the place among the batches and samples of all.
+        let start = cx.view.progress.first_sample.unwrap_or(self.seen);
+        let samples = start..start + cx.view.progress.batch_size.unwrap_or(0) as u64;
         self.seen = samples.end;
-        let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx: cx.batch_idx(), samples };
+        let batch_idx = cx.batch_idx() * cx.world_size() + cx.rank();
+        let batch = PredictedBatch { dataloader_idx: cx.dataloader_idx(), batch_idx, samples };
         if let Some(write) = self.write_batch {
             with_predictions(cx, |predictions: &[T]| match predictions.last() {
                 Some(prediction) => write(&mut self.sink, prediction, &batch),

@@ -149,12 +149,17 @@ fn evaluate_loader(
     if shown {
         run.console.bar.start_evaluation(run.progress.stage, batches);
     }
+    let (mut own, mut samples) = (0, 0);
     while batches.is_none_or(|limit| run.progress.batch_idx < limit) {
         let fetched = driver.fetch(loader, run)?;
         if !ranks::round(run, info.len, info.all, fetched)? {
             break;
         }
+        if run.progress.stage == Stage::Predict {
+            samples = ranks::count_samples(run, samples)?;
+        }
         if fetched {
+            own += 1;
             driver.hook(hooks.batch_start, run)?;
             driver.step(loader, StepCall::default(), run)?;
             driver.hook(hooks.batch_end, run)?;
@@ -171,5 +176,5 @@ fn evaluate_loader(
         run.console.bar.end_evaluation();
     }
     driver.end(loader);
-    Ok(run.progress.batch_idx)
+    ranks::total(run, own)
 }

@@ -106,6 +106,37 @@ pub(super) fn round(run: &mut RunState, rounds: Option<u64>, batches: Option<u64
     Ok(run.progress.batch_idx < rounds)
 }
 
+/// Sets the place of the first sample of the batch among those of all processes, of which `before`
+/// were in earlier rounds. Returns how many are in rounds until now.
+///
+/// # Errors
+/// If a process has failed or was lost.
+pub(super) fn count_samples(run: &mut RunState, before: u64) -> Result<u64> {
+    let rank = run.strategy.rank();
+    if rank.is_alone() {
+        return Ok(0);
+    }
+    let own = run.progress.batch_size.unwrap_or(0) as u64;
+    let all = run.strategy.gather(point(run, "samples"), own.to_le_bytes().to_vec())?;
+    let counts: Vec<u64> =
+        all.iter().map(|bytes| bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))).collect();
+    run.progress.first_sample = Some(before + counts.iter().take(rank.global).sum::<u64>());
+    Ok(before + counts.iter().sum::<u64>())
+}
+
+/// Returns the sum of a number over all processes.
+///
+/// # Errors
+/// If a process has failed or was lost.
+pub(super) fn total(run: &mut RunState, own: u64) -> Result<u64> {
+    if run.strategy.rank().is_alone() {
+        return Ok(own);
+    }
+    let mut sums = Sums::default();
+    sums[0] = own as f64;
+    Ok(run.strategy.sums(point(run, "number of batches"), sums)?[0] as u64)
+}
+
 /// Returns the mean of step values over the processes that have them, in the order in which the
 /// first ones have them.
 ///

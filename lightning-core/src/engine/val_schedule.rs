@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    engine::run::RunState,
+    engine::{ranks, run::RunState},
     error::{Error, Result},
     progress::{Limit, whole},
     settings::{ValCheckInterval, ValidationSettings},
@@ -64,6 +64,8 @@ impl ValSchedule {
             Self::Batches(every) => (run.progress.batch_idx + 1).is_multiple_of(every),
             Self::RunBatches(every) => run.progress.counters.batch_step.is_multiple_of(every),
             Self::Steps(every) => stepped && run.progress.counters.global_step.is_multiple_of(every),
+            // Of several processes the first decides, where all can take part.
+            Self::Time(_) if !ranks::may_decide(run) => false,
             Self::Time(time) => {
                 run.progress.validation.ended.or(run.progress.started).is_some_and(|last| last.elapsed() >= time)
             }

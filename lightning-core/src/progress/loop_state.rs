@@ -48,6 +48,8 @@ pub(crate) struct LoopState {
     pub(crate) absent: bool,
     /// The number of batches of all processes in the current round.
     pub(crate) round: u64,
+    /// The place of the first sample of the batch among those that all processes predict.
+    pub(crate) first_sample: Option<u64>,
     /// Whether `on_train_batch_start` asked to skip the rest of the epoch.
     pub(crate) skip_epoch: bool,
     pub(crate) sanity_checking: bool,
@@ -117,6 +119,7 @@ impl LoopState {
             skipped_in_row: 0,
             absent: false,
             round: 1,
+            first_sample: None,
             skip_epoch: false,
             sanity_checking: false,
             failing: false,
@@ -139,6 +142,7 @@ impl LoopState {
         self.validation.ended = None;
         self.absent = false;
         self.round = 1;
+        self.first_sample = None;
         self.skip_epoch = false;
         self.failing = false;
         self.batch_size = None;

@@ -25,6 +25,8 @@ pub struct PredictionFile {
     path: PathBuf,
     format: Format,
     pub(super) per_sample: bool,
+    /// The rank of this process, if there are several.
+    rank: Option<usize>,
     /// The open file, while batches are written.
     open: Option<Open<File>>,
 }
@@ -48,12 +50,12 @@ enum Samples {
 
 impl PredictionFile {
     pub(super) fn json_lines(path: PathBuf) -> Self {
-        Self { path, format: Format::JsonLines, per_sample: false, open: None }
+        Self { path, format: Format::JsonLines, per_sample: false, rank: None, open: None }
     }
 
     #[cfg(feature = "csv")]
     pub(super) fn csv(path: PathBuf) -> Self {
-        Self { path, format: Format::Csv, per_sample: false, open: None }
+        Self { path, format: Format::Csv, per_sample: false, rank: None, open: None }
     }
 
     /// Returns the rows of a batch: one, or one for each sample.
@@ -87,11 +89,26 @@ impl PredictionFile {
     }
 
     fn create(&self) -> Result<Open<File>> {
-        Ok(Open::new(files::create(&self.path)?, self.format))
+        Ok(Open::new(files::create(&self.path())?, self.format))
+    }
+
+    /// Returns the path of this process: `predictions-rank1.jsonl` for `predictions.jsonl`.
+    fn path(&self) -> PathBuf {
+        let Some(rank) = self.rank else { return self.path.clone() };
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = match self.path.extension() {
+            Some(extension) => format!("{stem}-rank{rank}.{}", extension.to_string_lossy()),
+            None => format!("{stem}-rank{rank}"),
+        };
+        self.path.with_file_name(name)
     }
 }
 
 impl<T: Serialize> PredictionSink<T> for PredictionFile {
+    fn set_rank(&mut self, rank: usize) {
+        self.rank = Some(rank);
+    }
+
     fn start(&mut self) -> Result<()> {
         self.open = None;
         Ok(())
@@ -109,6 +126,10 @@ impl<T: Serialize> PredictionSink<T> for PredictionFile {
 }
 
 impl<T: Serialize> EpochSink<T> for PredictionFile {
+    fn set_rank(&mut self, rank: usize) {
+        self.rank = Some(rank);
+    }
+
     fn write_epoch(&mut self, predictions: &[T], batches: &[PredictedBatch]) -> Result<()> {
         if self.open.take().is_some() {
             // With `BatchAndEpoch` every row has been written after its batch.
@@ -118,10 +139,11 @@ impl<T: Serialize> EpochSink<T> for PredictionFile {
         for (prediction, batch) in predictions.iter().zip(batches) {
             rows.extend(self.rows(prediction, batch)?);
         }
-        if let Some(folder) = self.path.parent().filter(|folder| *folder != Path::new("")) {
+        let path = self.path();
+        if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
             files::create_folder(folder)?;
         }
-        files::write_atomic(&self.path, |file| {
+        files::write_atomic(&path, |file| {
             let mut open = Open::new(file, self.format);
             open.write(&rows)?;
             open.out.flush()
