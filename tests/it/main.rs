@@ -34,6 +34,7 @@ mod data_support;
 mod data_workers;
 mod determinism;
 mod dims;
+mod distributed;
 mod early_stopping;
 mod every;
 mod failure;
