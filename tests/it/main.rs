@@ -35,6 +35,7 @@ mod data_support;
 mod data_workers;
 mod determinism;
 mod dims;
+mod distributed;
 mod early_stopping;
 mod every;
 mod failure;

@@ -2,15 +2,21 @@
 //!
 //! [`Collective`] is the interface: sums, gathers and broadcasts over all processes of a run, which
 //! are called ranks. Every rank has to make the same calls in the same order. [`Mpi`] connects the
-//! processes of an MPI launcher, and [`Threads`] the threads of a test.
+//! processes of an MPI launcher, and [`Threads`] the threads of a test. [`Ddp`] has the settings of
+//! data-parallel training.
+//!
+//! The book's chapter "Several devices, several machines" tells how to start a program in several
+//! processes, and what is the same as in one.
 
 mod collective;
 mod ddp;
+pub(crate) mod launch;
 mod lengths;
 #[cfg(all(unix, feature = "mpi"))]
 mod mpi;
 mod pending;
 mod threads;
+pub(crate) mod watchdog;
 
 #[cfg(all(unix, feature = "mpi"))]
 pub use self::mpi::Mpi;

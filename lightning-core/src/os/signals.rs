@@ -162,7 +162,7 @@ mod unix {
 
 /// The signals that the process ignores, as a bit set: signal 1 is bit 0.
 #[cfg(target_os = "linux")]
-fn ignored() -> u64 {
+pub(crate) fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
@@ -170,7 +170,7 @@ fn ignored() -> u64 {
 
 /// Not known: there is no safe way to ask for the disposition of a signal.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn ignored() -> u64 {
+pub(crate) fn ignored() -> u64 {
     0
 }
 

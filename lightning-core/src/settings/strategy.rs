@@ -131,6 +131,12 @@ impl StrategySettings {
         (count > 0).then_some(count)
     }
 
+    /// Returns the number of devices of each machine, if it is set; `None` for an index of one.
+    pub(crate) fn count_per_node(&self) -> Option<usize> {
+        let is_index = matches!(&self.devices, Some(Devices::Indices(indices)) if indices.len() == 1);
+        self.count().filter(|_| !is_index)
+    }
+
     /// Adds nothing: which devices a run has does not change the results, and a checkpoint stores
     /// the number of processes by itself.
     pub(super) fn record(&self, record: &mut SettingsRecord) {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::{Parameters, Point, Rank, Strategy, Sums, reduce};
 use crate::{
-    distributed::Collective,
+    distributed::{
+        Collective,
+        watchdog::{Place, Watchdog},
+    },
     error::{Error, ErrorKind, Result},
     optim::GradientStore,
 };
@@ -13,6 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct DataParallel {
     collective: Arc<dyn Collective>,
+    watchdog: Watchdog,
     /// Whether sums are made in the order of the ranks.
     ordered: bool,
     /// Whether processes exchange nothing any more: after an error, which all of them know, and
@@ -28,8 +32,14 @@ const OWN: usize = 3;
 type Word = [f64; OWN + size_of::<Sums>() / size_of::<f64>()];
 
 impl DataParallel {
-    pub(crate) fn new(collective: Arc<dyn Collective>, ordered: bool) -> Self {
-        Self { collective, ordered, closed: true }
+    pub(crate) fn new(collective: Arc<dyn Collective>, watchdog: Watchdog, ordered: bool) -> Self {
+        Self { collective, watchdog, ordered, closed: true }
+    }
+
+    /// Runs an exchange, which ends all processes if it takes too long.
+    fn watched<T>(&self, at: Point, exchange: impl FnOnce(&dyn Collective) -> Result<T>) -> Result<T> {
+        let _watched = self.watchdog.enter(Place { what: at.what, epoch: Some(at.epoch), batch: Some(at.batch) });
+        exchange(&*self.collective)
     }
 
     /// Meets the other processes at a point, and returns the sums of `own`.
@@ -38,7 +48,8 @@ impl DataParallel {
         let mut word = Word::default();
         (word[HASH], word[SQUARE]) = (hash, hash * hash);
         word[OWN..].copy_from_slice(&own);
-        self.collective.sum_f64(&mut word).inspect_err(|_| self.closed = true)?;
+        let met = self.watched(at, |ranks| ranks.sum_f64(&mut word));
+        met.inspect_err(|_| self.closed = true)?;
         if word[FAILED] > 0.0 {
             return Err(self.failure_of_another());
         }
@@ -111,7 +122,7 @@ impl Strategy for DataParallel {
             return Ok(vec![own]);
         }
         self.meet(at, Sums::default())?;
-        self.collective.all_gather(&own)
+        self.watched(at, |ranks| ranks.all_gather(&own))
     }
 
     fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>) -> Result<()> {
@@ -119,7 +130,7 @@ impl Strategy for DataParallel {
             return Ok(());
         }
         self.meet(at, Sums::default())?;
-        self.collective.broadcast(bytes, 0)
+        self.watched(at, |ranks| ranks.broadcast(bytes, 0))
     }
 
     fn reduce(&mut self, at: Point, gradients: &mut GradientStore, parameters: &Parameters<'_>) -> Result<()> {
@@ -128,8 +139,7 @@ impl Strategy for DataParallel {
         }
         let mine = reduce::Mine::take(gradients)?;
         let sums = self.meet(at, mine.word())?;
-        let collective = &*self.collective;
-        let reduced = mine.complete(sums, collective, parameters)?.sum(collective, self.ordered)?;
+        let reduced = self.watched(at, |ranks| mine.complete(sums, ranks, parameters)?.sum(ranks, self.ordered))?;
         reduced.put(gradients, sums, parameters.device);
         Ok(())
     }
@@ -139,7 +149,7 @@ impl Strategy for DataParallel {
             return Ok(());
         }
         self.meet(at, Sums::default())?;
-        reduce::sum(values, &*self.collective, self.ordered)?;
+        self.watched(at, |ranks| reduce::sum(values, ranks, self.ordered))?;
         let world = self.collective.world_size() as f32;
         values.iter_mut().for_each(|value| *value /= world);
         Ok(())
@@ -153,9 +163,8 @@ impl Strategy for DataParallel {
         word[FAILED] = 1.0;
         // The others are waiting for this message, or will be. If they are lost, this process ends
         // with its own error all the same.
-        if self.collective.sum_f64(&mut word).is_ok() {
-            let _ = self.collective.all_gather(&packed(error));
-        }
+        let at = Point::new("the end of a failed run", 0, 0);
+        let _ = self.watched(at, |ranks| ranks.sum_f64(&mut word).and_then(|()| ranks.all_gather(&packed(error))));
     }
 }
 

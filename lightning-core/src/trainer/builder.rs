@@ -66,9 +66,11 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         }
         let strategy = join::join(&settings.strategy, settings.run.deterministic)?;
         let rank = strategy.rank();
+        let resume = join::resume(resume);
         if !rank.is_alone() {
             check_several(&callbacks)?;
         }
+        let of_cores = if rank.is_alone() { None } else { join::cores_warning(&settings.strategy) };
         let mut choice = choose(settings.strategy.index(0))?;
         // On the CPU the processes share the device.
         if rank.local > 0 && !readback::is_host(&choice.device) {
@@ -107,6 +109,7 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
         run.callbacks.judges_steps = callbacks.iter().any(|callback| callback.info().judges_steps);
         run.console.warnings.extend(note);
+        of_cores.into_iter().for_each(|text| run.console.warn(text));
         if run.settings.run.barebones && !M::METRICS.is_empty() {
             let count = M::METRICS.len();
             run.console.print(&format!(
