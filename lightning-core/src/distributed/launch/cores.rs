@@ -45,9 +45,9 @@ impl Cores {
 }
 
 /// Gives each of the ranks of a machine its share of the cores: the threads of rayon, by which Burn
-/// and the optimizers compute. `RAYON_NUM_THREADS` takes precedence, as does a pool that the program
-/// has used before.
-#[cfg_attr(not(all(unix, feature = "mpi")), expect(dead_code, reason = "there are no other ranks"))]
+/// and the optimizers compute. `RAYON_NUM_THREADS` takes precedence, as does a pool that the
+/// program has used before.
+#[cfg_attr(not(all(unix, feature = "mpi")), allow(dead_code, reason = "there are no other ranks"))]
 pub(super) fn share(ranks: usize) {
     if env::var_os("RAYON_NUM_THREADS").is_some() {
         return;

@@ -1,7 +1,7 @@
 //! How the processes of a run find each other.
 //!
-//! [`join`] reads what the launcher has set, decides whether there are other processes, and connects
-//! them. Everything that can be wrong is checked before the first exchange, because a rank that
+//! [`join`] reads what the launcher has set, decides whether there are other processes, and
+//! connects them. Everything that can be wrong is checked before the first exchange, because a rank that
 //! waits for one that has ended with an error waits in vain.
 
 mod cores;
@@ -41,8 +41,8 @@ pub(crate) struct Request {
 /// Returns the processes that train together, or `None` if this one trains alone.
 ///
 /// A program that was started alone and asks for several devices is started again by `mpirun`; this
-/// process then waits for it, and exits with its exit code. Where several processes share a machine,
-/// each gets its share of the cores (see [`cores`]).
+/// process then waits for it, and exits with its exit code. Where several processes share a
+/// machine, each gets its share of the cores (see [`cores`]).
 ///
 /// No library is opened where the variables and the settings say that there is one process.
 ///
@@ -141,10 +141,11 @@ fn decide(request: &Request, variable: Variables<'_>, command: &str) -> Result<D
     }
     if launcher == Launcher::Torchrun {
         return Err(Error::config(format!(
-            "{processes} processes were started by `torchrun` (`RANK` and `WORLD_SIZE` are set), which does not \
-             connect them by MPI"
+            "the program was started by `torchrun` (`RANK` and `WORLD_SIZE` are set), which does not connect its \
+             {processes} process{} by MPI",
+            plural(processes)
         ))
-        .help(format!("start them by `mpirun -n {processes} {command}`, or by `srun`")));
+        .help(format!("start it by `mpirun -n {} {command}`, or by `srun`", processes.max(wanted))));
     }
     check_number(request, launched, command)?;
     Ok(Decision::World(launched))
@@ -209,12 +210,13 @@ fn check_number(request: &Request, launched: Launched, command: &str) -> Result<
     Err(Error::config(format!(
         "{} must be started as {wanted} process{}, one for each device, found {processes} started by `{name}`",
         settings(request),
-        if wanted == 1 { "" } else { "es" },
+        plural(wanted),
     ))
     .help(format!("start `{start}`, or {fit}")))
 }
 
 /// Checks what the library found against what the launcher and the settings say.
+#[cfg_attr(not(all(unix, feature = "mpi")), allow(dead_code, reason = "there is no library"))]
 fn check_world(
     request: &Request,
     launched: Launched,
@@ -236,8 +238,9 @@ fn check_world(
             ),
         };
         return Err(Error::config(format!(
-            "`{name}` and `{library}` are of different MPIs: {processes} process{} started, and {} found {world}",
-            if processes == 1 { " was" } else { "es were" },
+            "`{name}` and `{library}` are of different MPIs: the first has started {processes} process{}, and {} \
+             found {world}",
+            plural(processes),
             ranks.name()
         ))
         .help(help));
@@ -254,10 +257,15 @@ fn check_world(
     Err(Error::config(format!(
         "{}: each machine must have {devices} process{}, found {local} on the machine of rank {}",
         settings(request),
-        if devices == 1 { "" } else { "es" },
+        plural(devices),
         ranks.rank()
     ))
     .help(format!("start `{start}`")))
+}
+
+/// The end of the word "process".
+fn plural(processes: usize) -> &'static str {
+    if processes == 1 { "" } else { "es" }
 }
 
 /// The settings as the user wrote them.

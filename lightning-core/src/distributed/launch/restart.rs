@@ -1,8 +1,10 @@
 //! Starts the program again by `mpirun`, as several processes.
 
 use std::{
+    collections::HashMap,
     env, fs, io,
     io::IsTerminal as _,
+    iter,
     os::unix::{fs::MetadataExt as _, process::CommandExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -44,12 +46,12 @@ pub(super) fn run(processes: usize) -> Result<i32> {
     let handed_on = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter().filter(|signal| (ignored >> (signal - 1)) & 1 == 0);
     let signals = Signals::new(handed_on).map_err(failed)?;
     let child = command.spawn().map_err(failed)?;
-    let status = wait(child, signals, family).map_err(failed)?;
+    let status = wait(child, signals).map_err(failed)?;
     Ok(exit_code(status))
 }
 
 /// Waits for the launcher, and hands signals on meanwhile.
-fn wait(mut child: Child, mut signals: Signals, family: Family) -> io::Result<ExitStatus> {
+fn wait(mut child: Child, mut signals: Signals) -> io::Result<ExitStatus> {
     let (launcher, handle) = (child.id(), signals.handle());
     thread::scope(|scope| {
         let ended = scope.spawn(move || {
@@ -57,12 +59,9 @@ fn wait(mut child: Child, mut signals: Signals, family: Family) -> io::Result<Ex
             handle.close();
             status
         });
-        let mut asked = false;
         for signal in &mut signals {
-            let ends = matches!(signal, SIGINT | SIGTERM);
-            // The first one asks the ranks to end, and the second one ends them.
-            let ranks = if ends && asked { Vec::new() } else { family.ranks(launcher) };
-            asked |= ends;
+            // The second SIGTERM or SIGINT ends a rank at once, as it does a run in one process.
+            let ranks = ranks(launcher);
             send(signal, if ranks.is_empty() { vec![launcher] } else { ranks });
         }
         ended.join().unwrap_or_else(|_| Err(io::Error::other("the thread that waited panicked")))
@@ -126,21 +125,27 @@ impl Family {
         }
         arguments
     }
+}
 
-    /// The processes of the ranks, if the launcher does not hand signals on itself: Open MPI ends
-    /// the ranks within two seconds after SIGTERM. They are its children.
-    fn ranks(self, launcher: u32) -> Vec<u32> {
-        if self == Self::Hydra {
-            return Vec::new();
-        }
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
-        ids.filter(|id| {
-            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            parent(&stat) == Some(launcher)
+/// The processes of the ranks: the descendants of the launcher that run this program.
+///
+/// They get signals directly. Open MPI ends its ranks within two seconds after SIGTERM, and the
+/// `mpirun` of Intel MPI is a script that hands nothing on. Empty where there is no `/proc`.
+fn ranks(launcher: u32) -> Vec<u32> {
+    let this = fs::read_link("/proc/self/exe").ok();
+    let runs_this = |id: u32| this.is_some() && fs::read_link(format!("/proc/{id}/exe")).ok() == this;
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parents: HashMap<u32, u32> = processes
+        .filter_map(|process| {
+            let id = process.file_name().to_str()?.parse().ok()?;
+            Some((id, parent(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)?))
         })
-        .collect()
-    }
+        .collect();
+    let ancestors = |id: u32| iter::successors(parents.get(&id), |parent| parents.get(parent)).copied();
+    let is_below = |id: u32| ancestors(id).take(parents.len()).any(|ancestor| ancestor == launcher);
+    // Not what a rank has started itself.
+    let is_first = |id: u32| !parents.get(&id).is_some_and(|parent| runs_this(*parent));
+    parents.keys().copied().filter(|id| is_below(*id) && runs_this(*id) && is_first(*id)).collect()
 }
 
 /// The parent in `/proc/<pid>/stat`: the second number after the name, which may hold anything.
@@ -148,7 +153,7 @@ fn parent(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Whether the program runs as root, where the kernel says so: Open MPI then asks for a confirmation.
+/// Whether the program runs as root, where the kernel says so: Open MPI then asks for confirmation.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -93,8 +93,8 @@ fn the_number_of_processes_must_be_that_of_the_devices() {
 fn torchrun_does_not_connect_processes() {
     assert_eq!(
         error(&auto(None, 1), &[("RANK", "1"), ("WORLD_SIZE", "2")]),
-        "2 processes were started by `torchrun` (`RANK` and `WORLD_SIZE` are set), which does not connect them by \
-         MPI; help: start them by `mpirun -n 2 ./train --epochs 3`, or by `srun`"
+        "the program was started by `torchrun` (`RANK` and `WORLD_SIZE` are set), which does not connect its 2 \
+         processes by MPI; help: start it by `mpirun -n 2 ./train --epochs 3`, or by `srun`"
     );
 }
 
@@ -201,14 +201,14 @@ fn world_error(request: &Request, launcher: Launcher, processes: usize, world: u
 fn a_launcher_and_a_library_of_different_mpis_are_told_apart() {
     assert_eq!(
         world_error(&auto(None, 1), Launcher::Pmi, 2, 1, 1),
-        "`mpiexec` and `libmpi.so.40` are of different MPIs: 2 processes were started, and Open MPI v4.1.4 found 1; \
-         help: start the program by the launcher of Open MPI v4.1.4, or name the library of `mpiexec`: \
+        "`mpiexec` and `libmpi.so.40` are of different MPIs: the first has started 2 processes, and Open MPI v4.1.4 \
+         found 1; help: start the program by the launcher of Open MPI v4.1.4, or name the library of `mpiexec`: \
          `LIGHTNING_MPI_LIBRARY=/path/to/libmpi.so`"
     );
     assert_eq!(
         world_error(&auto(None, 1), Launcher::Slurm, 4, 1, 1),
-        "`srun` and `libmpi.so.40` are of different MPIs: 4 processes were started, and Open MPI v4.1.4 found 1; \
-         help: write `srun --mpi=pmix` for Open MPI, or `srun --mpi=pmi2` for MPICH and Intel MPI; `srun --mpi=list` \
+        "`srun` and `libmpi.so.40` are of different MPIs: the first has started 4 processes, and Open MPI v4.1.4 \
+         found 1; help: write `srun --mpi=pmix` for Open MPI, or `srun --mpi=pmi2` for MPICH and Intel MPI; `srun --mpi=list` \
          prints what there is"
     );
 }

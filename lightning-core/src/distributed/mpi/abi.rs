@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind};
 
 /// A handle of any family: a pointer in Open MPI and the standard ABI, an `int` in MPICH.
 ///
-/// It is passed by value as a word. An `int` is the lower half of a register or of a stack slot, and
-/// the lower half of a word in memory, on 64-bit machines with the lowest byte first.
+/// It is passed by value as a word. An `int` is the lower half of a register or of a stack slot,
+/// and the lower half of a word in memory, on 64-bit machines with the lowest byte first.
 pub(super) type Handle = usize;
 
 /// Whether a [`Handle`] is passed on this machine as said there.

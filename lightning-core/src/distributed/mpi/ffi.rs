@@ -1,8 +1,8 @@
 //! The functions of an MPI library, opened at run time: no header and no compiler of MPI is needed.
 //!
-//! Everything that is unsafe about MPI is in this file. What it offers is safe: a [`Session`] exists
-//! only while MPI is initialized, a [`Group`] knows its size, and a [`RunningSum`] owns the memory
-//! that the library writes to.
+//! Everything that is unsafe about MPI is in this file. What it offers is safe: a [`Session`]
+//! exists only while MPI is initialized, a [`Group`] knows its size, and a [`RunningSum`] owns the
+//! memory that the library writes to.
 
 use std::{
     ffi::{c_char, c_int, c_void},
@@ -199,7 +199,7 @@ impl Session {
     fn group(&self, handle: Handle) -> Result<Group, Failure> {
         let (mut rank, mut size) = (0, 0);
         let handler = self.constants.errors_return;
-        // SAFETY: the handle is a group that MPI has just made, and the handler is a predefined one.
+        // SAFETY: the handle is a group that MPI has just made, and the handler is predefined.
         self.check("MPI_Comm_set_errhandler", unsafe { (self.functions.set_error_handler)(handle, handler) })?;
         // SAFETY: as above, and the function writes one `int`.
         self.check("MPI_Comm_rank", unsafe { (self.functions.rank)(handle, &mut rank) })?;
