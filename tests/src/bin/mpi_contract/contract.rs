@@ -28,8 +28,8 @@ fn expect<T: PartialEq>(what: &str, found: &T, expected: &T) -> Result<()> {
 /// If an exchange fails, or gives other values than it should.
 pub(crate) fn contract(ranks: &dyn Collective) -> Result<()> {
     let (rank, world) = (ranks.rank(), ranks.world_size());
-    // None, few, an odd number, more than one chunk of 1 M, and the values of a gradient.
-    for len in [0, 1, 7, 1021, (1 << 20) + 1, 2_500_000] {
+    // None, few, an odd number, and more than one chunk of 1 M.
+    for len in [0, 1, 7, 1021, (1 << 20) + 1] {
         let mut found = values(rank, len);
         ranks.sum_f32(&mut found)?;
         expect("sum_f32", &found, &sums(world, len))?;
@@ -58,7 +58,7 @@ pub(crate) fn contract(ranks: &dyn Collective) -> Result<()> {
 fn bytes(ranks: &dyn Collective) -> Result<()> {
     let (rank, world) = (ranks.rank(), ranks.world_size());
     let of = |rank: usize, len: usize| vec![rank as u8 + 1; len * rank];
-    for len in [0, 1, 100, 3_000_000] {
+    for len in [0, 1, 100, 1_000_000] {
         let gathered = ranks.all_gather(&of(rank, len))?;
         expect("all_gather", &gathered, &(0..world).map(|rank| of(rank, len)).collect())?;
         for root in 0..world {

@@ -1,9 +1,13 @@
-//! A rank of `tests/it/distributed.rs`: `mpi_contract MODE`, started by `mpirun`.
+//! A rank of `tests/it/distributed.rs`: `mpi_contract MODE`, started by `mpirun`. The mode `cost`
+//! prints what exchanges cost: `mpirun -n 2 --bind-to none mpi_contract cost`.
 #![forbid(unsafe_code)]
 
 mod contract;
 
-use std::{env, process, thread, time::Duration};
+use std::{
+    env, process, thread,
+    time::{Duration, Instant},
+};
 
 use lightning_core::{
     Error, Result,
@@ -51,7 +55,38 @@ fn main() -> Result<()> {
             let error = mpi.broadcast(&mut vec![1], 99);
             println!("{}", error.map_or_else(|error| error.to_string(), |()| "no error".to_owned()));
         }
+        "cost" => cost(&*mpi)?,
         _ => return Err(Error::msg("unknown mode")),
+    }
+    Ok(())
+}
+
+/// Prints the median time of an exchange in microseconds, for each kind and length.
+fn cost(ranks: &dyn Collective) -> Result<()> {
+    let print = |name: &str, exchange: &mut dyn FnMut() -> Result<()>| {
+        let mut times = Vec::new();
+        for _ in 0..101 {
+            ranks.barrier()?;
+            let since = Instant::now();
+            exchange()?;
+            times.push(since.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        if ranks.rank() == 0 {
+            println!("{name}: {:.1}", times[times.len() / 2]);
+        }
+        Ok::<_, Error>(())
+    };
+    let mut word = [1.0; 8];
+    print("sum_f64 of 8", &mut || ranks.sum_f64(&mut word))?;
+    for len in [1_000, 100_000, 1_000_000, 10_000_000] {
+        let mut values = vec![1e-30_f32; len];
+        print(&format!("sum_f32 of {len}"), &mut || ranks.sum_f32(&mut values))?;
+        let mut values = Some(values);
+        print(&format!("start_sum_f32 of {len}"), &mut || {
+            values = Some(ranks.start_sum_f32(values.take().unwrap_or_default())?.wait()?);
+            Ok(())
+        })?;
     }
     Ok(())
 }
