@@ -10,6 +10,9 @@ use crate::{
     tensor::readback,
 };
 
+/// Returns the values of all processes for those of this one.
+pub(crate) type MergeValues<'a> = &'a mut dyn FnMut(Vec<(String, f64)>) -> Result<Vec<(String, f64)>>;
+
 /// The logged values of a run: the inbox, the metrics and the loggers.
 #[derive(Debug)]
 pub(crate) struct LogState {
@@ -98,7 +101,7 @@ impl LogState {
         last: bool,
         progress: &mut LoopState,
         console: &mut Console,
-        merge: &mut dyn FnMut(Vec<(String, f64)>) -> Result<Vec<(String, f64)>>,
+        merge: MergeValues<'_>,
     ) -> Result<()> {
         // Counted in optimizer steps, as in PyTorch Lightning: a batch that only accumulates is not
         // logged.

@@ -229,7 +229,7 @@ pub(super) fn merge_metrics(run: &mut RunState, stage: Stage) -> Result<()> {
     if run.strategy.rank().is_alone() {
         return Ok(());
     }
-    let own = to_bytes(&run.log.metrics.to_merge(stage)?)?;
+    let own = to_bytes(&run.log.metrics.unmerged(stage)?)?;
     let all = run.strategy.gather(point(run, "metrics"), own)?;
     let all = all.iter().map(|bytes| from_bytes(bytes)).collect::<Result<Vec<RankMetrics>>>()?;
     if run.log.metrics.merge(stage, &all, &run.progress.device)? {

@@ -306,7 +306,8 @@ fn position_in(world_size: u64, record: &RunRecord) -> Result<LoopPosition> {
         _ => read / world_size,
     };
     if !is_whole_epoch && !read.is_multiple_of(world_size) {
-        let fitting: Vec<String> = (1..=64).filter(|world| read % world == 0).map(|world| world.to_string()).collect();
+        let fitting: Vec<String> =
+            (1..=64).filter(|world| read.is_multiple_of(*world)).map(|world| world.to_string()).collect();
         return Err(Error::config(format!(
             "the checkpoint was taken after {read} batches of an epoch, which {world_size} processes cannot have read"
         ))

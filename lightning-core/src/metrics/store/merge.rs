@@ -69,7 +69,7 @@ impl MetricStore {
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn to_merge(&mut self, stage: Stage) -> Result<RankMetrics> {
+    pub(crate) fn unmerged(&mut self, stage: Stage) -> Result<RankMetrics> {
         let mut record = self.record()?;
         record.scopes.retain(|scope| scope.stage == stage);
         for scope in &mut record.scopes {
