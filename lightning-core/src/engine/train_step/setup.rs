@@ -89,6 +89,13 @@ fn check(run: &RunState) -> Result<()> {
                 ))
                 .help("let it train all fields, or use another optimizer"));
             }
+            if !run.strategy.rank().is_alone() {
+                return Err(Error::config(format!(
+                    "`{}` is L-BFGS, which evaluates the loss of one batch several times, and the run has several processes",
+                    optimizer.name()
+                ))
+                .help("train in one process, or use another optimizer"));
+            }
             if run.settings.optimization.accumulates() || run.settings.optimization.clip.is_some() {
                 return Err(Error::config(format!(
                     "`{}` is L-BFGS, which evaluates the loss several times a step and supports neither accumulation nor \
