@@ -55,6 +55,7 @@ mod logging;
 #[allow(dead_code, reason = "shared with the benchmark")]
 mod measure;
 mod memory;
+mod metrics_curves;
 mod metrics_log;
 mod metrics_outputs;
 mod metrics_resume;
