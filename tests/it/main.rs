@@ -82,6 +82,7 @@ mod python;
 mod readers;
 mod readme;
 mod report;
+mod report_outputs;
 mod resume;
 mod resume_callbacks;
 mod resume_changed;
