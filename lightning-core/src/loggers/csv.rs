@@ -177,13 +177,10 @@ impl Logger for CsvLogger {
     }
 
     fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
-        // An open run continues anyway, and the version that the program chose takes precedence.
-        let is_other = matches!(&self.version, Version::Given(given) if given != version);
-        if self.file.is_some() || is_other {
-            return Ok(());
+        // An open run continues anyway.
+        if self.file.is_none() && self.version.resume(version) {
+            self.kept = Some(Kept { batch_step, records });
         }
-        self.version = Version::Known(version.to_owned());
-        self.kept = Some(Kept { batch_step, records });
         Ok(())
     }
 
