@@ -50,6 +50,7 @@ mod hand_loop;
 mod hooks;
 mod layers;
 mod ledger;
+mod log_faults;
 mod logging;
 #[path = "../bench/measure.rs"]
 #[allow(dead_code, reason = "shared with the benchmark")]

@@ -1,6 +1,7 @@
 //! The logger that writes `metrics.csv`, `hparams.json` and `hparams.yaml`.
 
 mod columns;
+mod kept;
 mod late_rows;
 mod lines;
 mod metrics_file;
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::metrics_file::{Kept, MetricsFile};
+use self::{kept::Kept, metrics_file::MetricsFile};
 use super::{
     Audio, Figure, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table, attachments,
     versions::{self, Opened, Version},
@@ -38,6 +39,9 @@ const BUFFER: usize = 64 * 1024;
 /// and rewriting the file for each would take long, rows wait in `metrics.late.jsonl`, one
 /// JSON object on each line; the end of the run, or the run that resumes it, adds them to
 /// `metrics.csv` and removes that file.
+///
+/// A file gets at most 4,096 columns after its first row. Other new metrics are left out of it, with
+/// one warning.
 ///
 /// One run at a time writes to a folder: a second one is an error that names the process. The lock
 /// is the file `.lightning-run.lock`, which locks nothing once its process has ended.

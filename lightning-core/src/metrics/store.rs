@@ -104,6 +104,8 @@ pub(crate) struct MetricStore {
     suspicious: bool,
     /// The tables and curves that were not passed to the loggers yet.
     shown: Vec<(String, Shown)>,
+    /// Whether a name was left out, because there are too many.
+    has_left_out: bool,
     /// The warnings that were not returned yet.
     warnings: Vec<String>,
 }
