@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Opens the pages of `tests/it/report_outputs.rs` in Chromium, which is installed where apt-get can do so.
-# With a folder as argument, screenshots in light and dark, wide and narrow, go there.
+# Opens the pages of `tests/it/report_outputs.rs` in Chromium, which is installed where apt-get can
+# do so. With a folder as argument, screenshots in light and dark, wide and narrow, go there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -z "${CHROMIUM:-}" ] && ! command -v chromium chromium-browser google-chrome >/dev/null; then

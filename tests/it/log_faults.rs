@@ -1,5 +1,5 @@
-//! What goes wrong with a log: a full disk, two runs in one folder, images of no and of many pixels,
-//! names of any kind, more names than a log should have. Training goes on.
+//! What goes wrong with a log: a full disk, two runs in one folder, images of no and of many
+//! pixels, names of any kind, more names than a log should have. Training goes on.
 
 use std::{
     fs,
@@ -24,8 +24,8 @@ fn limited(mode: &str, folder: &Path, blocks: u32) -> (bool, [String; 2]) {
     (output.status.success(), [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The number of records of an event file, which ends with the last of them: a length of 8 bytes, its
-/// sum of 4, the record, and its sum.
+/// The number of records of an event file, which ends with the last of them: a length of 8 bytes,
+/// its sum of 4, the record, and its sum.
 fn whole_events(path: &Path) -> usize {
     let bytes = fs::read(path).unwrap();
     let (mut at, mut count) = (0, 0);
@@ -177,8 +177,8 @@ fn a_long_name_with_slashes_is_written_by_every_logger() {
     assert!(events.windows(name.len()).any(|bytes| bytes == name.as_bytes()));
 }
 
-/// A million in the same way are bounded by the same limits; see the unit tests of the metrics and of
-/// `metrics.csv`.
+/// A million in the same way are bounded by the same limits; see the unit tests of the metrics and
+/// of `metrics.csv`.
 #[test]
 fn new_names_in_every_step_are_bounded_and_told_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -23,8 +23,8 @@ fn fits_do_not_grow() {
     });
 }
 
-/// The live bytes of a run that is recorded in every way; `watch_memory` without arguments looks at a
-/// million steps.
+/// The live bytes of a run that is recorded in every way; `watch_memory` without arguments looks at
+/// a million steps.
 #[test]
 fn recording_a_run_does_not_grow() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_watch_memory"));

@@ -1,5 +1,6 @@
 //! The logger that writes `metrics.csv`, `hparams.json` and `hparams.yaml`.
 
+mod budget;
 mod columns;
 mod kept;
 mod late_rows;
@@ -40,8 +41,8 @@ const BUFFER: usize = 64 * 1024;
 /// JSON object on each line; the end of the run, or the run that resumes it, adds them to
 /// `metrics.csv` and removes that file.
 ///
-/// A file gets at most 4,096 columns after its first row. Other new metrics are left out of it, with
-/// one warning.
+/// A file gets at most 4,096 columns after its first row. Other new metrics are left out of it,
+/// with one warning.
 ///
 /// One run at a time writes to a folder: a second one is an error that names the process. The lock
 /// is the file `.lightning-run.lock`, which locks nothing once its process has ended.

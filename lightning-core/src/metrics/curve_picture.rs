@@ -43,9 +43,9 @@ const SOFT: Color = [105, 105, 105];
 const GRID: Color = [232, 232, 232];
 
 impl ThresholdCurves {
-    /// Draws the curves, with axes and areas. Several have a legend, in which the first ten are; the first 50 are drawn.
-    /// The line of a ROC curve of random scores is dashed. A precision-recall curve is drawn in the
-    /// steps whose area is the average precision.
+    /// Draws the curves, with axes and areas. Several have a legend, in which the first ten are;
+    /// the first 50 are drawn. The line of a ROC curve of random scores is dashed. A
+    /// precision-recall curve is drawn in the steps whose area is the average precision.
     pub fn to_picture(&self) -> OwnedImage {
         let several = self.all().len() > 1;
         let names: Vec<Vec<char>> = self.all().iter().take(COLORS.len()).map(|curve| shortened(&curve.name)).collect();

@@ -18,8 +18,8 @@ const LOW: [f64; 3] = [247.0, 251.0, 255.0];
 const HIGH: [f64; 3] = [8.0, 48.0, 107.0];
 
 impl Matrix {
-    /// Draws the table as a heat map: the larger a value, the darker its cell. Rows and columns have
-    /// their labels, and cells their values, up to 40 labels.
+    /// Draws the table as a heat map: the larger a value, the darker its cell. Rows and columns
+    /// have their labels, and cells their values, up to 40 labels.
     ///
     /// ```
     /// use lightning_core::metrics::Matrix;

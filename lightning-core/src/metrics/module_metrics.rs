@@ -63,7 +63,8 @@ impl<M> ModuleMetrics<M> {
         self.metrics.find_matrix(key.into(), part)
     }
 
-    /// Returns the curves of a metric such as [`Roc`](crate::metrics::Roc); see [`Metrics::curves`].
+    /// Returns the curves of a metric such as [`Roc`](crate::metrics::Roc); see
+    /// [`Metrics::curves`].
     pub fn curves<D, S>(&self, key: MetricKey<M, D, S>) -> Option<&ThresholdCurves> {
         self.metrics.find_curves(key.into())
     }

@@ -70,8 +70,8 @@ pub struct ThresholdCurve {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CurvePoint {
-    /// The probability from which on a sample is predicted to be of the class. Infinite at the end of
-    /// the curve where none is.
+    /// The probability from which on a sample is predicted to be of the class. Infinite at the end
+    /// of the curve where none is.
     pub threshold: f64,
     /// The false positive rate, or the recall.
     pub x: f64,
@@ -110,8 +110,8 @@ impl ThresholdCurves {
         &self.areas
     }
 
-    /// Returns a table with some points of the first 20 curves: those that are at least 0.05 apart on
-    /// one of the axes, from the highest threshold to the lowest.
+    /// Returns a table with some points of the first 20 curves: those that are at least 0.05 apart
+    /// on one of the axes, from the highest threshold to the lowest.
     pub fn to_table(&self) -> Table {
         let has_classes = self.curves.len() > 1;
         let class = has_classes.then(|| "class".to_owned());

@@ -21,8 +21,8 @@ pub enum MetricValue {
     Matrix(Matrix),
     /// Several tables, each with a suffix.
     Matrices(Vec<(String, Matrix)>),
-    /// Curves and their areas. Loggers receive the areas as numbers, and the curves as a picture and
-    /// a table.
+    /// Curves and their areas. Loggers receive the areas as numbers, and the curves as a picture
+    /// and a table.
     Curves(ThresholdCurves),
 }
 

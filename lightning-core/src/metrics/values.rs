@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// run return [`ModuleMetrics`](super::ModuleMetrics), which dereferences to them.
 ///
 /// The metrics of a run belong to its module. A key of another module has no value there, and the
-/// hook or callback that looked it up ends with an error. Captured values belong to the modules that
-/// logged them.
+/// hook or callback that looked it up ends with an error. Captured values belong to the modules
+/// that logged them.
 ///
 /// ```
 /// use lightning_core::Metrics;
@@ -83,8 +83,8 @@ impl Metrics {
         }
     }
 
-    /// Returns the values in which to look up a key; `None` if it is one of another module. During a
-    /// run such a key is kept for [`check_keys`](Self::check_keys).
+    /// Returns the values in which to look up a key; `None` if it is one of another module. During
+    /// a run such a key is kept for [`check_keys`](Self::check_keys).
     fn own<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Self> {
         let found = type_name::<M>();
         let mut captured = self.captured.iter().filter(|known| known.name == key.name()).peekable();

@@ -154,7 +154,8 @@ impl Latest {
     }
 }
 
-/// The counts of a histogram in bars of equal width. A bin that lies in several is shared among them.
+/// The counts of a histogram in bars of equal width. A bin that lies in several is shared among
+/// them.
 fn bars(histogram: &Histogram) -> impl Iterator<Item = f64> {
     let Histogram { edges, counts, .. } = histogram;
     let (low, high) = (edges.first().copied().unwrap_or_default(), edges.last().copied().unwrap_or_default());

@@ -2,9 +2,10 @@
 //! be written, and prints the error or the warnings.
 //!
 //! `faults read-only FOLDER` removes the write permission of the checkpoint folder; `faults full
-//! FOLDER` lets the state of the model grow until it exceeds the limit on the size of files. `faults
-//! log FOLDER` trains 2,000 steps with the default loggers and a page, and `faults log-required
-//! FOLDER` with a logger that is required. `faults hang FOLDER` has a logger that never returns.
+//! FOLDER` lets the state of the model grow until it exceeds the limit on the size of files.
+//! `faults log FOLDER` trains 2,000 steps with the default loggers and a page, and `faults
+//! log-required FOLDER` with a logger that is required. `faults hang FOLDER` has a logger that
+//! never returns.
 
 use std::{
     env, fs,

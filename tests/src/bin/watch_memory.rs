@@ -1,5 +1,6 @@
 //! The memory of a long run with everything that records one: both loggers, the page, histograms,
-//! images, texts and tables, the device's numbers, learning rates, the profiler and the progress bar.
+//! images, texts and tables, the device's numbers, learning rates, the profiler and the progress
+//! bar.
 //!
 //! `watch_memory --steps 1000000 --mark 100000` prints, at each mark, the step, the bytes that are
 //! allocated, the resident memory in MiB, and the time. An epoch has 500 steps.

@@ -12,6 +12,7 @@ use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 use super::{
     super::{LogPosition, Record},
+    budget::Budget,
     columns::Columns,
     kept::{Filter, Kept},
     late_rows::{LateRow, LateRows},
@@ -27,35 +28,9 @@ const POSITION: [&str; 5] = ["epoch", "stage", "batch", "batch_step", "global_st
 /// The index of `batch_step` in a row.
 const BATCH_STEP: usize = 3;
 
-/// The bytes that rewriting a file costs besides its contents, for [`Budget`].
-const REWRITE: u64 = 32 * 1024;
-
-/// The largest number of columns that are added to a file that has rows. With a new name in each row,
-/// the file would otherwise grow with the square of its rows.
+/// The largest number of columns that are added to a file that has rows. With a new name in each
+/// row, the file would otherwise grow with the square of its rows.
 const MOST_LATE: usize = 4096;
-
-/// How much of the file may be rewritten for new columns: in total at most a constant and a multiple
-/// of what was appended, so that logging stays linear however many metrics appear.
-#[derive(Debug)]
-struct Budget(u64);
-
-impl Budget {
-    /// Enough for some hundred rewrites of a short file.
-    const START: u64 = 4 * 1024 * 1024;
-    /// The bytes that may be rewritten for each byte appended.
-    const EARNED: u64 = 8;
-
-    fn earn(&mut self, appended: usize) {
-        self.0 = self.0.saturating_add((appended as u64).saturating_mul(Self::EARNED));
-    }
-
-    /// Spends what rewriting `bytes` costs, if there is enough.
-    fn spend(&mut self, bytes: u64) -> bool {
-        let left = self.0.checked_sub(bytes.saturating_add(REWRITE));
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
-}
 
 /// The folder of a run and the state of its `metrics.csv`. Rows are on disk; only the header and a
 /// short buffer are in memory.
@@ -99,7 +74,7 @@ impl MetricsFile {
             first: 0,
             is_full: false,
             is_late: false,
-            budget: Budget(Budget::START),
+            budget: Budget::default(),
             buffer: Vec::new(),
             flushed_at: 0,
             left: None,

@@ -20,8 +20,8 @@ use crate::{
 /// [`Auroc`](super::Auroc) or [`AveragePrecision`](super::AveragePrecision).
 ///
 /// It takes a [`Classification`] with scores: of class 1, of all classes, each of which is compared
-/// with the rest, or of all labels. `C` is what is computed from a curve; everything else is the same
-/// for all of them.
+/// with the rest, or of all labels. `C` is what is computed from a curve; everything else is the
+/// same for all of them.
 ///
 /// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four
 /// bytes each (eight of float64), and logits are ranked as they are: however large, they do not
@@ -112,8 +112,8 @@ impl<C: CurveArea> CurveMetric<C> {
 
     /// Takes scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
-    /// one of them is below 0 or above 1. torchmetrics decides for each batch alone.
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits
+    /// if one of them is below 0 or above 1. torchmetrics decides for each batch alone.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.curves.kind = ScoreKind::Logits;

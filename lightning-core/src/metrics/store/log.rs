@@ -23,10 +23,9 @@ const PENDING_LIMIT: usize = 4096;
 const MOST_NAMES: usize = 100_000;
 
 impl MetricStore {
-    /// Returns the slot of a logged value, and adds one for a new name; `None` if there are too many
-    /// names, of which the run warns once. A name has a slot for the
-    /// values of batches of training and one for the others, so that it may be used in steps and in
-    /// hooks of an epoch.
+    /// Returns the slot of a logged value, and adds one for a new name; `None` if there are too
+    /// many names, of which the run warns once. A name has a slot for the values of batches of
+    /// training and one for the others, so that it may be used in steps and in hooks of an epoch.
     ///
     /// # Errors
     /// If `log` was called with the name of a declared metric, or with other options than before.

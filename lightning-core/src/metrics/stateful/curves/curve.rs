@@ -60,8 +60,8 @@ impl Curve {
         curve
     }
 
-    /// Returns the points of a kind of curve, in the order of torchmetrics; none if the samples do not
-    /// define it.
+    /// Returns the points of a kind of curve, in the order of torchmetrics; none if the samples do
+    /// not define it.
     pub(super) fn drawn(&self, kind: CurveKind) -> Vec<CurvePoint> {
         let is_roc = kind == CurveKind::Roc;
         if self.positives == 0 || self.has_nan || (is_roc && self.negatives == 0) {

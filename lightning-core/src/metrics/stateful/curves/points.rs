@@ -1,5 +1,5 @@
-//! The points of curves: those of the documentation of scikit-learn and torchmetrics, and some that are
-//! counted by hand.
+//! The points of curves: those of the documentation of scikit-learn and torchmetrics, and some that
+//! are counted by hand.
 
 use burn::tensor::{Device, Int, Tensor};
 
