@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Opens the pages of `tests/it/report.rs` in Chromium, which is installed where apt-get can do so.
-# With a folder as argument, screenshots in light and dark, wide and narrow, go there.
+# Opens the pages of `tests/it/report_outputs.rs` in Chromium, which is installed where apt-get can
+# do so. With a folder as argument, screenshots in light and dark, wide and narrow, go there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -z "${CHROMIUM:-}" ] && ! command -v chromium chromium-browser google-chrome >/dev/null; then
@@ -11,4 +11,4 @@ if [ $# -gt 0 ]; then
     SCREENSHOTS=$(realpath "$1")
     export SCREENSHOTS
 fi
-cargo test --workspace --test it report::a_browser_shows_the_pages -- --nocapture
+cargo test --workspace --test it report_outputs::a_browser_shows_the_pages -- --nocapture

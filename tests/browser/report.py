@@ -1,5 +1,6 @@
 """Opens a report and a comparison in Chromium: finds the curves, hovers one and reads the tooltip,
-sorts the table, in light and in dark, wide and narrow.
+sorts the table, finds the histograms, tables, texts and pictures, in light and in dark, wide and
+narrow.
 
     python3 tests/browser/report.py report.html compare.html [folder for screenshots]
 
@@ -76,7 +77,7 @@ class Browser:
 class Page:
     """A page with a colour scheme and a width."""
 
-    def __init__(self, browser, path, scheme, width):
+    def __init__(self, browser, url, scheme, width):
         self.browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -86,9 +87,9 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=feature)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=url)
         for _ in range(200):
-            if self.run("document.readyState === 'complete' && !!document.querySelector('h1')"):
+            if self.run("document.readyState === 'complete' && !!document.querySelector('h1, app-root')"):
                 break
             time.sleep(0.05)
 
@@ -117,8 +118,8 @@ class Page:
         for kind in ["mousePressed", "mouseReleased"]:
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
 
-    def screenshot(self, path):
-        height = self.run("document.documentElement.scrollHeight")
+    def screenshot(self, path, height=None):
+        height = height or self.run("document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": self.run("innerWidth"), "height": height, "scale": 1}
         taken = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(taken["data"]))
@@ -164,11 +165,35 @@ def sorted_column(page, table, column):
     return orders
 
 
+def outputs(page, data):
+    """The histograms, tables, texts and pictures, as the data has them."""
+    for kind, each in [("histograms", ".histogram"), ("tables", "table.logged"), ("texts", ".texts pre"), ("images", ".images img")]:
+        found = page.run(f"document.querySelectorAll('{each}').length")
+        check(found == len(data[kind]) > 0, f"each of {len(data[kind])} {kind} is shown, found {found}")
+    texts = page.run("[...document.querySelectorAll('.texts pre')].map((text) => text.textContent)")
+    check(texts == [text["value"] for text in data["texts"]], f"texts are as they were logged: {texts}")
+    cells = page.run("[...document.querySelectorAll('table.logged')].map((table) => table.querySelectorAll('td').length)")
+    expected = [sum(map(len, table["value"]["rows"])) for table in data["tables"]]
+    check(cells == expected, f"each table has its cells: {cells}, expected {expected}")
+    # The heights of a histogram's bars, as their places in a box of height 100.
+    paths = page.run("[...document.querySelectorAll('.histogram path')].map((path) => path.getAttribute('d'))")
+    for path, histogram in zip(paths, data["histograms"]):
+        bars = [bar for bar in histogram["value"]["bars"] if bar > 0]
+        drawn = [100 - float(bar.split("V")[1].split("H")[0]) for bar in path.split("M")[1:]]
+        same = len(bars) == len(drawn) and all(abs(a - 100 * b / max(bars)) < 0.02 for a, b in zip(drawn, bars))
+        check(same, f"the bars of {histogram['name']}: {drawn}, expected those of {bars}")
+    shown = page.run("[...document.querySelectorAll('.images img')].every((image) => image.complete && image.naturalWidth > 0)")
+    check(shown, "every picture can be decoded")
+    high = page.run("Math.max(...[...document.querySelectorAll('.tables .card, pre.card')].map((card) => card.clientHeight))")
+    check(high <= 340, f"long tables and texts are scrolled, found a height of {high}")
+
+
 def report(page, scheme):
     common(page, scheme)
     tip = hovered(page)
     check("step " in tip and "train_loss" in tip and "val_loss" in tip, f"the tooltip has both curves: {tip!r}")
     data = page.run("JSON.parse(document.getElementById('data').textContent)")
+    outputs(page, data)
     rows = page.run("document.querySelectorAll('table.metrics tbody tr').length")
     check(rows == len(data["curves"]), f"one row for each of {len(data['curves'])} metrics, found {rows}")
     down, up = sorted_column(page, "table.metrics", 4)
@@ -214,7 +239,7 @@ def main():
         for path, checks in pages:
             for scheme in ["light", "dark"]:
                 for width in [1280, 800]:
-                    page = Page(browser, path, scheme, width)
+                    page = Page(browser, path.resolve().as_uri(), scheme, width)
                     if shots:
                         page.screenshot(shots / f"{path.stem}-{scheme}-{width}.png")
                     checks(page, scheme)
@@ -222,4 +247,5 @@ def main():
     print("the pages are as they should be")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -56,7 +56,7 @@ impl Second {
     }
 }
 
-fn quiet<M: lightning_core::LightningModule>(builder: TrainerBuilder<M>, ranks: Threads) -> TrainerBuilder<M> {
+fn quiet<M: LightningModule>(builder: TrainerBuilder<M>, ranks: Threads) -> TrainerBuilder<M> {
     let builder = builder.max_epochs(2).no_logger().enable_checkpointing(false).enable_progress_bar(false);
     builder.enable_model_summary(false).deterministic(true).strategy(Ddp::new().collective(ranks))
 }

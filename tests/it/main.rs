@@ -53,11 +53,13 @@ mod hand_loop;
 mod hooks;
 mod layers;
 mod ledger;
+mod log_faults;
 mod logging;
 #[path = "../bench/measure.rs"]
 #[allow(dead_code, reason = "shared with the benchmark")]
 mod measure;
 mod memory;
+mod metrics_curves;
 mod metrics_log;
 mod metrics_outputs;
 mod metrics_resume;
@@ -84,6 +86,7 @@ mod python;
 mod readers;
 mod readme;
 mod report;
+mod report_outputs;
 mod resume;
 mod resume_callbacks;
 mod resume_changed;

@@ -23,6 +23,22 @@ fn fits_do_not_grow() {
     });
 }
 
+/// The live bytes of a run that is recorded in every way; `watch_memory` without arguments looks at
+/// a million steps.
+#[test]
+fn recording_a_run_does_not_grow() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_watch_memory"));
+    let output = program.args(["--steps", "20000", "--mark", "5000", "--every", "100"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let live = |step: &str| -> f64 {
+        let marks = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        marks.filter(|mark| mark[0] == step).map(|mark| mark[1].parse().unwrap()).next().unwrap()
+    };
+    let grown = (live("20000") - live("5000")) / 1024.0;
+    assert!(grown < 256.0, "{grown:.0} KiB in 15,000 steps:\n{text}");
+}
+
 #[test]
 fn the_heap_is_marked_for_huge_pages() {
     let mode = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -442,25 +441,4 @@ fn one_page_compares_the_runs_of_a_folder() {
     let error = compare(logs.join("empty")).unwrap_err().to_string();
     assert!(error.contains("must have folders of runs, found none"), "{error}");
     assert!(compare(logs.join("missing")).unwrap_err().to_string().contains("missing"));
-}
-
-#[test]
-fn a_browser_shows_the_pages() {
-    let folder = tempfile::tempdir().unwrap();
-    for lr in [0.1, 0.01] {
-        let mut model = noted(NotedHparams::default().with_lr(lr));
-        let builder = trainer(Noted::trainer(), folder.path()).max_epochs(8);
-        builder.build().unwrap().fit(&mut model, data()).unwrap();
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/report.py");
-    let mut python = Command::new(std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned()));
-    python.arg(script).arg(version(folder.path()).join("report.html"));
-    python.arg(compare(folder.path().join("lightning_logs")).unwrap()).args(std::env::var_os("SCREENSHOTS"));
-    match python.output() {
-        Ok(output) => {
-            eprint!("{}", String::from_utf8_lossy(&output.stdout));
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        Err(error) => eprintln!("SKIPPED: the pages are not opened: no Python ({error})"),
-    }
 }

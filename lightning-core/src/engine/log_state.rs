@@ -5,7 +5,7 @@ use crate::{
     engine::losses,
     error::Result,
     loggers::{LogPosition, Loggers, Output, Record},
-    metrics::{EpochValue, MetricStore, Origin, ScopeId, ambient::Inbox},
+    metrics::{EpochValue, MetricStore, Origin, ScopeId, Shown, ambient::Inbox},
     progress::{Counters, LoopState},
     tensor::readback,
 };
@@ -141,11 +141,15 @@ impl LogState {
         console: &mut Console,
     ) -> Result<()> {
         self.warn(console);
-        let tables = self.metrics.take_tables();
-        let tables = if self.loggers.is_empty() { Vec::new() } else { tables };
-        for (name, table) in tables {
-            self.show(Output::text(&name, &table.to_string(), false), progress)?;
-            self.show(Output::image(&name, &table.to_heat_map(), false), progress)?;
+        let shown = self.metrics.take_shown();
+        let shown = if self.loggers.is_empty() { Vec::new() } else { shown };
+        for (name, shown) in shown {
+            let (text, picture) = match shown {
+                Shown::Matrix(matrix) => (Output::text(&name, &matrix.to_string(), false), matrix.to_heat_map()),
+                Shown::Curves(curves) => (Output::table(&name, curves.to_table(), false), curves.to_picture()),
+            };
+            self.show(text, progress)?;
+            self.show(Output::image(&name, &picture, false), progress)?;
         }
         let metrics: Vec<_> =
             values.iter().filter(|value| value.logger).map(|value| (value.name.clone(), value.value)).collect();

@@ -1,6 +1,8 @@
 //! The logger that writes `metrics.csv`, `hparams.json` and `hparams.yaml`.
 
+mod budget;
 mod columns;
+mod kept;
 mod late_rows;
 mod lines;
 mod metrics_file;
@@ -12,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::metrics_file::{Kept, MetricsFile};
+use self::{kept::Kept, metrics_file::MetricsFile};
 use super::{
     Audio, Figure, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table, attachments,
     versions::{self, Opened, Version},
@@ -38,6 +40,9 @@ const BUFFER: usize = 64 * 1024;
 /// and rewriting the file for each would take long, rows wait in `metrics.late.jsonl`, one
 /// JSON object on each line; the end of the run, or the run that resumes it, adds them to
 /// `metrics.csv` and removes that file.
+///
+/// A file gets at most 4,096 columns after its first row. Other new metrics are left out of it,
+/// with one warning.
 ///
 /// One run at a time writes to a folder: a second one is an error that names the process. The lock
 /// is the file `.lightning-run.lock`, which locks nothing once its process has ended.
@@ -177,13 +182,10 @@ impl Logger for CsvLogger {
     }
 
     fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
-        // An open run continues anyway, and the version that the program chose takes precedence.
-        let is_other = matches!(&self.version, Version::Given(given) if given != version);
-        if self.file.is_some() || is_other {
-            return Ok(());
+        // An open run continues anyway.
+        if self.file.is_none() && self.version.resume(version) {
+            self.kept = Some(Kept { batch_step, records });
         }
-        self.version = Version::Known(version.to_owned());
-        self.kept = Some(Kept { batch_step, records });
         Ok(())
     }
 

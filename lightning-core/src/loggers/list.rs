@@ -174,3 +174,77 @@ impl Loggers {
         self.folder = Some(folder);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc::{Receiver, channel},
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+    use crate::{loggers::MemoryLogger, stage::Stage};
+
+    /// Does not return from `log_metrics` while the sender lives.
+    struct Hanging(Receiver<()>, MemoryLogger);
+
+    impl Logger for Hanging {
+        fn log_metrics(&mut self, record: &Record) -> Result<()> {
+            let _ = self.0.recv();
+            self.1.log_metrics(record)
+        }
+        fn name(&self) -> &str {
+            "hanging"
+        }
+    }
+
+    fn record(step: u64) -> Record {
+        Record::new(Stage::Fit, 0, Some(step), step, step, vec![("loss".to_owned(), 0.5)])
+    }
+
+    /// It costs a wait for an answer and one for the full queue, in all and not each time.
+    #[test]
+    fn a_logger_that_hangs_costs_one_wait_and_the_others_go_on() -> Result<()> {
+        let (_alive, receiver) = channel();
+        let memory = MemoryLogger::new();
+        let hanging = Hanging(receiver, MemoryLogger::new());
+        let mut loggers = Loggers::new(vec![Box::new(hanging), Box::new(memory.clone())]);
+        let started = Instant::now();
+        loggers.start(&Value::Null)?;
+        let mut warnings = Vec::new();
+        for step in 1..=6000 {
+            loggers.log(record(step))?;
+            if step % 10 == 0 {
+                loggers.save()?;
+            }
+            warnings.append(&mut loggers.take_warnings());
+        }
+        loggers.finalize(RunStatus::Success)?;
+        warnings.append(&mut loggers.take_warnings());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert_eq!(memory.values("loss").len(), 6000);
+        let [text] = warnings.as_slice() else { panic!("{warnings:?}") };
+        assert!(text.contains("the logger `Hanging` does not answer") && text.contains("run continues"), "{text}");
+        Ok(())
+    }
+
+    /// As a network drive that comes back.
+    #[test]
+    fn a_logger_that_goes_on_is_waited_for_again() -> Result<()> {
+        let (alive, receiver) = channel::<()>();
+        let memory = MemoryLogger::new();
+        let mut loggers = Loggers::new(vec![Box::new(Hanging(receiver, memory.clone()))]);
+        loggers.start(&Value::Null)?;
+        loggers.log(record(1))?;
+        loggers.save()?;
+        assert_eq!((memory.values("loss").len(), loggers.take_warnings().len()), (0, 1));
+        drop(alive);
+        while memory.values("loss").is_empty() {
+            std::thread::yield_now();
+        }
+        (2..=1000).try_for_each(|step| loggers.log(record(step)))?;
+        loggers.finalize(RunStatus::Success)?;
+        assert_eq!((memory.values("loss").len(), loggers.take_warnings().len()), (1000, 0));
+        Ok(())
+    }
+}

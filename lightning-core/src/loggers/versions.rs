@@ -49,6 +49,15 @@ impl Version {
         }
     }
 
+    /// Continues an earlier version, unless the program chose another. Returns whether it does.
+    pub(super) fn resume(&mut self, version: &str) -> bool {
+        if matches!(self, Self::Given(given) if given != version) {
+            return false;
+        }
+        *self = Self::Known(version.to_owned());
+        true
+    }
+
     /// Creates the folder of the run below `parent`. `logger` is the name of its type.
     ///
     /// # Errors
@@ -141,7 +150,16 @@ fn create_next(parent: &Path) -> Result<(String, PathBuf)> {
 /// # Errors
 /// If it cannot be created.
 fn create_folders(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))
+    let Err(error) = fs::create_dir_all(folder) else { return Ok(()) };
+    let in_the_way = folder.ancestors().find(|path| path.exists() && !path.is_dir());
+    let error = Error::io("create the folder", folder, error);
+    Err(match in_the_way {
+        Some(file) => error.help(format!(
+            "`{}` is a file: move it away, or pass another folder to the logger or to `.default_root_dir(…)`",
+            file.display()
+        )),
+        None => error,
+    })
 }
 
 /// Rejects a name that would lead out of the folder it is joined to.
@@ -157,4 +175,27 @@ pub(super) fn check_inside(logger: &str, setting: &str, name: &str) -> Result<()
         "pass the folder to `{logger}::new(…)`, and to `.{setting}(…)` a name without `.`, `..` or a \
          leading `/`"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_is_named() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let logs = folder.path().join("lightning_logs");
+        fs::write(&logs, "notes")?;
+        for (mut version, parent) in [
+            (Version::Next, logs.clone()),
+            (Version::Next, logs.join("digits")),
+            (Version::Given("run".to_owned()), logs.clone()),
+        ] {
+            let error = version.create("CsvLogger", &parent).map_err(|error| error.to_string());
+            let expected = format!("`{}` is a file: move it away", logs.display());
+            assert!(error.as_ref().is_err_and(|text| text.contains(&expected)), "{error:?}");
+        }
+        assert_eq!(fs::read_to_string(logs)?, "notes");
+        Ok(())
+    }
 }

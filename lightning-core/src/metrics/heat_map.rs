@@ -1,16 +1,13 @@
 //! Square tables, such as confusion matrices, as pictures.
 
-use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts as _};
-
-use super::Matrix;
+use super::{
+    Matrix,
+    canvas::{CHARACTER, Canvas, shortened},
+};
 use crate::{loggers::OwnedImage, text};
 
-/// The side of a character in pixels.
-const CHARACTER: usize = 8;
 /// The space around texts.
 const SPACE: usize = 4;
-/// The longest label, in characters; longer ones are cut.
-const LONGEST_LABEL: usize = 16;
 /// The largest number of rows whose cells have numbers and labels; more have small cells without.
 const LARGEST_LABELED: usize = 40;
 /// The side of a cell without a number.
@@ -21,8 +18,8 @@ const LOW: [f64; 3] = [247.0, 251.0, 255.0];
 const HIGH: [f64; 3] = [8.0, 48.0, 107.0];
 
 impl Matrix {
-    /// Draws the table as a heat map: the larger a value, the darker its cell. Rows and columns have
-    /// their labels, and cells their values, up to 40 labels.
+    /// Draws the table as a heat map: the larger a value, the darker its cell. Rows and columns
+    /// have their labels, and cells their values, up to 40 labels.
     ///
     /// ```
     /// use lightning_core::metrics::Matrix;
@@ -74,62 +71,11 @@ impl Matrix {
     }
 }
 
-fn shortened(label: &str) -> Vec<char> {
-    let mut label: Vec<char> = label.chars().collect();
-    if label.len() > LONGEST_LABEL {
-        label.truncate(LONGEST_LABEL - 1);
-        label.push('~');
-    }
-    label
-}
-
 /// The color of a value, by its share of the largest.
 fn color(share: f64) -> [u8; 3] {
     let [red, green, blue] = LOW;
     let mix = |low: f64, high: f64| (low + (high - low) * share.clamp(0.0, 1.0)) as u8;
     [mix(red, HIGH[0]), mix(green, HIGH[1]), mix(blue, HIGH[2])]
-}
-
-/// An RGB image that is drawn on; what is outside of it is left out.
-struct Canvas {
-    image: OwnedImage,
-}
-
-impl Canvas {
-    fn new(width: usize, height: usize) -> Self {
-        let (width, height) = (width.max(1), height.max(1));
-        Self { image: OwnedImage { width, height, channels: 3, pixels: vec![255; width * height * 3] } }
-    }
-
-    fn set(&mut self, x: usize, y: usize, color: [u8; 3]) {
-        let OwnedImage { width, pixels, .. } = &mut self.image;
-        let at = (y * *width + x) * color.len();
-        if let Some(pixel) = pixels.get_mut(at..at + color.len()).filter(|_| x < *width) {
-            pixel.copy_from_slice(&color);
-        }
-    }
-
-    fn fill(&mut self, x: usize, y: usize, width: usize, height: usize, color: [u8; 3]) {
-        for row in y..y + height {
-            for column in x..x + width {
-                self.set(column, row, color);
-            }
-        }
-    }
-
-    /// Writes a text with its upper left corner at a place. A character that the font does not have
-    /// is a question mark.
-    fn write(&mut self, x: usize, y: usize, text: impl Iterator<Item = char>, color: [u8; 3]) {
-        for (index, character) in text.enumerate() {
-            let glyph = BASIC_FONTS.get(character).or_else(|| LATIN_FONTS.get(character));
-            let glyph = glyph.or_else(|| BASIC_FONTS.get('?')).unwrap_or_default();
-            for (row, bits) in glyph.iter().enumerate() {
-                for column in (0..CHARACTER).filter(|column| bits >> column & 1 == 1) {
-                    self.set(x + index * CHARACTER + column, y + row, color);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

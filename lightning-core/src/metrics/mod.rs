@@ -9,6 +9,7 @@
 //! | [`Dice`], [`JaccardIndex`] (IoU), [`MatthewsCorrelation`], [`CohenKappa`] | [`Classification`] |
 //! | [`ConfusionMatrix`] | [`Classification`] |
 //! | [`Auroc`], [`AveragePrecision`], [`CalibrationError`] | [`Classification`] with scores |
+//! | [`Roc`], [`PrecisionRecallCurve`] | [`Classification`] with scores |
 //! | [`MeanAbsoluteError`], [`MeanSquaredError`], [`RootMeanSquaredError`] | [`Regression`] |
 //! | [`R2Score`], [`PearsonCorrelation`], [`SpearmanCorrelation`] | [`Regression`] |
 //! | [`PeakSignalNoiseRatio`] | [`Regression`] |
@@ -24,6 +25,8 @@
 
 pub(crate) mod ambient;
 mod any_metric;
+mod canvas;
+mod curve_picture;
 mod definition;
 mod heat_map;
 mod key;
@@ -32,6 +35,7 @@ mod metric;
 mod module_metrics;
 mod stateful;
 mod store;
+mod threshold_curves;
 mod update;
 mod value;
 mod values;
@@ -54,5 +58,7 @@ pub use stateful::*;
 pub(crate) use store::{
     EpochValue, MetricStore, MetricsRecord, NotFinite, Origin, Place, RankMetrics, RankValues, ScopeId,
 };
+pub use threshold_curves::{CurveKind, CurvePoint, ThresholdCurve, ThresholdCurves};
+pub(crate) use value::Shown;
 pub use value::{Matrix, MetricValue};
 pub use values::Metrics;

@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData, ops::Deref};
 
-use super::{Matrix, MetricKey, Metrics};
+use super::{Matrix, MetricKey, Metrics, ThresholdCurves};
 
 /// The metric values of a run of the module `M`. Keys of another module do not compile.
 ///
@@ -61,6 +61,12 @@ impl<M> ModuleMetrics<M> {
     /// `metrics.matrix_part(Net::CONFUSION, "cat")`.
     pub fn matrix_part<D, S>(&self, key: MetricKey<M, D, S>, part: &str) -> Option<&Matrix> {
         self.metrics.find_matrix(key.into(), part)
+    }
+
+    /// Returns the curves of a metric such as [`Roc`](crate::metrics::Roc); see
+    /// [`Metrics::curves`].
+    pub fn curves<D, S>(&self, key: MetricKey<M, D, S>) -> Option<&ThresholdCurves> {
+        self.metrics.find_curves(key.into())
     }
 }
 

@@ -16,7 +16,7 @@
 
 use std::collections::HashMap;
 
-use super::{Matrix, MetricDef, Metrics};
+use super::{MetricDef, Metrics, Shown};
 use crate::{
     error::{Error, ErrorKind},
     metrics::ambient::Logged,
@@ -109,8 +109,10 @@ pub(crate) struct MetricStore {
     not_finite: Vec<NotFinite>,
     /// Whether a value was NaN or infinite since the last look at the losses.
     suspicious: bool,
-    /// The tables that were not passed to the loggers yet.
-    tables: Vec<(String, Matrix)>,
+    /// The tables and curves that were not passed to the loggers yet.
+    shown: Vec<(String, Shown)>,
+    /// Whether a name was left out, because there are too many.
+    has_left_out: bool,
     /// The warnings that were not returned yet.
     warnings: Vec<String>,
 }
@@ -142,7 +144,7 @@ impl MetricStore {
         self.not_finite.clear();
         self.suspicious = false;
         self.ending = None;
-        self.tables.clear();
+        self.shown.clear();
         self.warnings.clear();
         for slot in &mut self.slots {
             slot.best = None;

@@ -1,7 +1,8 @@
-//! What metrics compute: numbers and tables.
+//! What metrics compute: numbers, tables and curves.
 
 use std::fmt;
 
+use super::ThresholdCurves;
 use crate::{
     error::{Error, ErrorKind, Result},
     text,
@@ -20,10 +21,13 @@ pub enum MetricValue {
     Matrix(Matrix),
     /// Several tables, each with a suffix.
     Matrices(Vec<(String, Matrix)>),
+    /// Curves and their areas. Loggers receive the areas as numbers, and the curves as a picture
+    /// and a table.
+    Curves(ThresholdCurves),
 }
 
 impl MetricValue {
-    /// Returns the number, if it is a single one.
+    /// Returns the number, if it is a single one. That of curves is their area.
     ///
     /// ```
     /// use lightning_core::metrics::MetricValue;
@@ -33,6 +37,7 @@ impl MetricValue {
     pub fn scalar(&self) -> Option<f64> {
         match self {
             Self::Scalar(value) => Some(*value),
+            Self::Curves(curves) => curves.area(),
             _ => None,
         }
     }
@@ -47,10 +52,27 @@ impl MetricValue {
         self.matrix().map(|matrix| (String::new(), matrix)).into_iter().chain(several)
     }
 
+    /// Returns what loggers receive besides numbers, each with its suffix, underscore included.
+    pub(crate) fn shown(&self) -> Vec<(String, Shown)> {
+        match self {
+            Self::Curves(curves) => vec![(String::new(), Shown::Curves(curves.clone()))],
+            _ => self.tables().map(|(part, matrix)| (part, Shown::Matrix(matrix.clone()))).collect(),
+        }
+    }
+
     /// Returns the number with the given suffix.
     pub fn part(&self, name: &str) -> Option<f64> {
         match self {
             Self::Named(parts) => parts.iter().find(|(part, _)| part == name).map(|(_, value)| *value),
+            Self::Curves(curves) => curves.areas().part(name),
+            _ => None,
+        }
+    }
+
+    /// Returns the curves, if it has them.
+    pub fn curves(&self) -> Option<&ThresholdCurves> {
+        match self {
+            Self::Curves(curves) => Some(curves),
             _ => None,
         }
     }
@@ -62,6 +84,13 @@ impl MetricValue {
             _ => None,
         }
     }
+}
+
+/// What loggers receive of a value besides numbers.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    Matrix(Matrix),
+    Curves(ThresholdCurves),
 }
 
 /// A square table of numbers with a label for each row and column, such as a confusion matrix.

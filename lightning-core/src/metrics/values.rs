@@ -2,7 +2,7 @@
 
 use std::{any::type_name, fmt, ops::Index, sync::OnceLock};
 
-use super::{KeyRef, Matrix, MetricKey, MetricValue, ambient::short};
+use super::{KeyRef, Matrix, MetricKey, MetricValue, ThresholdCurves, ambient::short};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Metric values by name, in the order of their first appearance.
@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// run return [`ModuleMetrics`](super::ModuleMetrics), which dereferences to them.
 ///
 /// The metrics of a run belong to its module. A key of another module has no value there, and the
-/// hook or callback that looked it up ends with an error. Captured values belong to the modules that
-/// logged them.
+/// hook or callback that looked it up ends with an error. Captured values belong to the modules
+/// that logged them.
 ///
 /// ```
 /// use lightning_core::Metrics;
@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Metrics {
     entries: Vec<(String, f64)>,
     matrices: Vec<(String, Matrix)>,
+    curves: Vec<(String, ThresholdCurves)>,
     /// The loaders with names: index and suffix.
     loaders: Vec<(usize, String)>,
     /// The module of the run, by the name of its type.
@@ -47,8 +48,8 @@ struct Captured {
 
 impl PartialEq for Metrics {
     fn eq(&self, other: &Self) -> bool {
-        let Self { entries, matrices, loaders, module: _, foreign: _, captured: _ } = self;
-        *entries == other.entries && *matrices == other.matrices && *loaders == other.loaders
+        let Self { entries, matrices, curves, loaders, module: _, foreign: _, captured: _ } = self;
+        *entries == other.entries && *matrices == other.matrices && *curves == other.curves && *loaders == other.loaders
     }
 }
 
@@ -82,8 +83,8 @@ impl Metrics {
         }
     }
 
-    /// Returns the values in which to look up a key; `None` if it is one of another module. During a
-    /// run such a key is kept for [`check_keys`](Self::check_keys).
+    /// Returns the values in which to look up a key; `None` if it is one of another module. During
+    /// a run such a key is kept for [`check_keys`](Self::check_keys).
     fn own<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&Self> {
         let found = type_name::<M>();
         let mut captured = self.captured.iter().filter(|known| known.name == key.name()).peekable();
@@ -166,6 +167,17 @@ impl Metrics {
             .find_map(|name| self.matrices.iter().find(|(known, _)| *known == name).map(|(_, matrix)| matrix))
     }
 
+    /// Returns the curves of a metric such as [`Roc`](crate::metrics::Roc). A checkpoint does not
+    /// have them: in a resumed run they are there after the next epoch that has the metric.
+    pub fn curves<M, D, S>(&self, key: MetricKey<M, D, S>) -> Option<&ThresholdCurves> {
+        self.own(key)?.find_curves(key.into())
+    }
+
+    pub(super) fn find_curves(&self, key: KeyRef) -> Option<&ThresholdCurves> {
+        self.names_of(key, "")
+            .find_map(|name| self.curves.iter().find(|(known, _)| *known == name).map(|(_, curves)| curves))
+    }
+
     /// Names and tables, in order.
     pub(crate) fn matrices(&self) -> impl Iterator<Item = (&str, &Matrix)> {
         self.matrices.iter().map(|(name, matrix)| (name.as_str(), matrix))
@@ -181,13 +193,13 @@ impl Metrics {
                     self.set(&format!("{name}_{part}{view}{suffix}"), *value);
                 }
             }
+            MetricValue::Curves(curves) => {
+                self.set_value(name, view, suffix, curves.areas());
+                put(&mut self.curves, format!("{name}{view}{suffix}"), curves);
+            }
             MetricValue::Matrix(_) | MetricValue::Matrices(_) => {
                 for (part, matrix) in value.tables() {
-                    let name = format!("{name}{part}{view}{suffix}");
-                    match self.matrices.iter_mut().find(|(known, _)| *known == name) {
-                        Some((_, old)) => matrix.clone_into(old),
-                        None => self.matrices.push((name, matrix.clone())),
-                    }
+                    put(&mut self.matrices, format!("{name}{part}{view}{suffix}"), matrix);
                 }
             }
         }
@@ -222,6 +234,7 @@ impl Metrics {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.matrices.clear();
+        self.curves.clear();
         self.loaders.clear();
     }
 
@@ -231,6 +244,14 @@ impl Metrics {
             return "none".to_owned();
         }
         self.entries.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Sets the value of a name.
+fn put<T: Clone>(values: &mut Vec<(String, T)>, name: String, value: &T) {
+    match values.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, old)) => value.clone_into(old),
+        None => values.push((name, value.clone())),
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     curves::{self, Curves, shown_name},
     files::Files,
     images::Images,
+    outputs::Outputs,
     page::{self, Page},
 };
 use crate::{
@@ -75,6 +76,7 @@ pub(super) struct Collected {
     pub(super) rates: Curves,
     pub(super) epochs: Curve,
     pub(super) images: Images,
+    pub(super) outputs: Outputs,
     pub(super) warnings: Vec<String>,
     pub(super) warnings_left_out: u64,
     /// How the run ended; `None` while it goes.
@@ -122,6 +124,7 @@ impl Collected {
         self.rates.forget_after(batch_step, u64::MAX);
         self.epochs.forget_after(batch_step, u64::MAX);
         self.images.forget_after(batch_step);
+        self.outputs.forget_after(batch_step);
     }
 
     /// Whether the page is older than the interval.
@@ -193,6 +196,12 @@ impl Collected {
             "warnings_left_out": self.warnings_left_out,
             "images": self.images.to_json(),
             "images_left_out": self.images.left_out(),
+            "histograms": self.outputs.histograms.to_json(),
+            "histograms_left_out": self.outputs.histograms.has_left_out(),
+            "tables": self.outputs.tables.to_json(),
+            "tables_left_out": self.outputs.tables.has_left_out(),
+            "texts": self.outputs.texts.to_json(),
+            "texts_left_out": self.outputs.texts.has_left_out(),
         })
     }
 }
@@ -208,7 +217,8 @@ fn title(folder: &Path, module: &str) -> String {
     if version.is_empty() { module.to_owned() } else { format!("{module} · {}", shown_name(&version)) }
 }
 
-fn shortened(text: &str) -> String {
+/// A text that a page can show.
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text)),
         None => text.to_owned(),

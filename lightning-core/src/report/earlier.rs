@@ -40,6 +40,12 @@ fn restore(collected: &mut Collected, data: &Value) {
         steps: timing["steps"].as_u64().unwrap_or_default(),
     };
     collected.images = Images::from_json(&data["images"], count("images_left_out"));
+    let outputs = &mut collected.outputs;
+    for (name, latest) in
+        [("histograms", &mut outputs.histograms), ("tables", &mut outputs.tables), ("texts", &mut outputs.texts)]
+    {
+        latest.take_up(&data[name], data[format!("{name}_left_out")] == true);
+    }
     collected.warnings_left_out = count("warnings_left_out");
     let warnings = data["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
     for warning in warnings {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::collected::Collected;
 use crate::{
     error::Result,
-    loggers::{Figure, ImageView, LogPosition, Logger, Record, RunStatus},
+    loggers::{Figure, Histogram, ImageView, LogPosition, Logger, Record, RunStatus, Table},
 };
 
 /// What is collected of a run, shared by the logger and the engine.
@@ -67,6 +67,21 @@ impl Logger for ReportLogger {
 
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
         lock(&self.shared).images.figure(name, figure, position);
+        Ok(())
+    }
+
+    fn log_text(&mut self, name: &str, text: &str, position: LogPosition) -> Result<()> {
+        lock(&self.shared).outputs.text(name, text, position);
+        Ok(())
+    }
+
+    fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
+        lock(&self.shared).outputs.table(name, table, position);
+        Ok(())
+    }
+
+    fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
+        lock(&self.shared).outputs.histogram(name, histogram, position);
         Ok(())
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A trainer writes `report.html` to the folder of its run, beside `metrics.csv`: curves with the
 //! value under the pointer, best and last values, learning rates, where the time went, the machine,
-//! checkpoints, warnings and the last images. While the run goes, the page is written at most every
-//! ten seconds and reads itself again; at the end it has the status of the run, and after an error
-//! the text of it. [`TrainerBuilder::report`](crate::trainer::TrainerBuilder::report) turns it off.
+//! checkpoints, warnings and the last images, histograms, tables and texts. While the run goes, the
+//! page is written at most every ten seconds and reads itself again; at the end it has the status
+//! of the run, and after an error the text of it.
+//! [`TrainerBuilder::report`](crate::trainer::TrainerBuilder::report) turns it off.
 //!
 //! `compare` (feature `csv`, on by default) writes one page about all runs of a folder.
 //!
@@ -22,6 +23,7 @@ mod files;
 mod images;
 mod logger;
 mod observer;
+mod outputs;
 mod page;
 #[cfg(feature = "csv")]
 mod rows;

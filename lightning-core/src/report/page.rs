@@ -14,6 +14,7 @@ const TEMPLATE: &str = include_str!("page/template.html");
 const STYLE: &str = include_str!("page/report.css");
 const BASE: &str = include_str!("page/base.js");
 const CHART: &str = include_str!("page/chart.js");
+const OUTPUTS: &str = include_str!("page/outputs.js");
 const RUN: &str = include_str!("page/run.js");
 #[cfg(feature = "csv")]
 const COMPARE: &str = include_str!("page/compare.js");
@@ -67,12 +68,12 @@ fn render(out: &mut impl Write, kind: Kind, title: &str, data: &Value, is_runnin
             "style" => out.write_all(STYLE.as_bytes())?,
             "data" => out.write_all(embedded(data).as_bytes())?,
             "script" => {
-                let own = match kind {
-                    Kind::Run => RUN,
+                let own: &[&str] = match kind {
+                    Kind::Run => &[OUTPUTS, RUN],
                     #[cfg(feature = "csv")]
-                    Kind::Compare => COMPARE,
+                    Kind::Compare => &[COMPARE],
                 };
-                [BASE, CHART, own].iter().try_for_each(|script| out.write_all(script.as_bytes()))?;
+                [BASE, CHART].iter().chain(own).try_for_each(|script| out.write_all(script.as_bytes()))?;
             }
             "refresh" if is_running => out.write_all(REFRESH.as_bytes())?,
             _ => {}

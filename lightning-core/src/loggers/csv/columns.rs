@@ -18,10 +18,21 @@ impl Columns {
         &self.names
     }
 
+    /// Returns the index of a column.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.indices.get(name).copied()
+    }
+
+    /// Returns the index of a column, which is added if there are fewer than `most`.
+    pub(super) fn find_or_add_below(&mut self, name: &str, most: usize) -> Option<usize> {
+        let known = self.find(name);
+        if known.is_some() || self.len() >= most { known } else { Some(self.find_or_add(name)) }
+    }
+
     /// Returns the index of a column, which is added if it is not known.
     pub(super) fn find_or_add(&mut self, name: &str) -> usize {
-        if let Some(index) = self.indices.get(name) {
-            return *index;
+        if let Some(index) = self.find(name) {
+            return index;
         }
         self.indices.insert(name.to_owned(), self.names.len());
         self.names.push(name.to_owned());

@@ -12,12 +12,14 @@ use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 
 use super::{
     super::{LogPosition, Record},
+    budget::Budget,
     columns::Columns,
+    kept::{Filter, Kept},
     late_rows::{LateRow, LateRows},
     lines::{Append, append, append_row, into_io, whole_lines},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     os::files::{self, write_atomic},
 };
 
@@ -26,45 +28,9 @@ const POSITION: [&str; 5] = ["epoch", "stage", "batch", "batch_step", "global_st
 /// The index of `batch_step` in a row.
 const BATCH_STEP: usize = 3;
 
-/// Which rows of an earlier run are kept: those before a training batch, and the first rows of that
-/// batch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kept {
-    pub(super) batch_step: u64,
-    /// How many rows of the batch itself.
-    pub(super) records: u64,
-}
-
-impl Kept {
-    /// Every row.
-    pub(super) const ALL: Self = Self { batch_step: u64::MAX, records: u64::MAX };
-}
-
-/// The bytes that rewriting a file costs besides its contents, for [`Budget`].
-const REWRITE: u64 = 32 * 1024;
-
-/// How much of the file may be rewritten for new columns: in total at most a constant and a multiple
-/// of what was appended, so that logging stays linear however many metrics appear.
-#[derive(Debug)]
-struct Budget(u64);
-
-impl Budget {
-    /// Enough for some hundred rewrites of a short file.
-    const START: u64 = 4 * 1024 * 1024;
-    /// The bytes that may be rewritten for each byte appended.
-    const EARNED: u64 = 8;
-
-    fn earn(&mut self, appended: usize) {
-        self.0 = self.0.saturating_add((appended as u64).saturating_mul(Self::EARNED));
-    }
-
-    /// Spends what rewriting `bytes` costs, if there is enough.
-    fn spend(&mut self, bytes: u64) -> bool {
-        let left = self.0.checked_sub(bytes.saturating_add(REWRITE));
-        self.0 = left.unwrap_or(self.0);
-        left.is_some()
-    }
-}
+/// The largest number of columns that are added to a file that has rows. With a new name in each
+/// row, the file would otherwise grow with the square of its rows.
+const MOST_LATE: usize = 4096;
 
 /// The folder of a run and the state of its `metrics.csv`. Rows are on disk; only the header and a
 /// short buffer are in memory.
@@ -79,6 +45,10 @@ pub(super) struct MetricsFile {
     pub(super) metrics: Columns,
     /// How many of the metrics are columns of the file; `None` before it is written.
     written: Option<usize>,
+    /// The number of columns at the start, which is not bounded.
+    first: usize,
+    /// Whether it was told that there are too many.
+    is_full: bool,
     late: LateRows,
     /// Whether rows go to `late`.
     is_late: bool,
@@ -101,8 +71,10 @@ impl MetricsFile {
             path,
             metrics: Columns::default(),
             written: None,
+            first: 0,
+            is_full: false,
             is_late: false,
-            budget: Budget(Budget::START),
+            budget: Budget::default(),
             buffer: Vec::new(),
             flushed_at: 0,
             left: None,
@@ -117,12 +89,19 @@ impl MetricsFile {
     /// Adds a row to the buffer; a new metric adds its column to the rows before it.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If the file cannot be written. Also, once, if there are too many columns; the row is then
+    /// added without its new metrics.
     pub(super) fn push(&mut self, record: &Record) -> Result<()> {
         let known = self.metrics.len();
+        let is_first = self.written.is_none() && self.buffer.is_empty();
+        let most = if is_first { usize::MAX } else { self.first.saturating_add(MOST_LATE) };
+        let mut left_out = None;
         let mut row = vec![String::new(); known];
         for (name, value) in &record.metrics {
-            let column = self.metrics.find_or_add(&column_name(name));
+            let Some(column) = self.metrics.find_or_add_below(&column_name(name), most) else {
+                left_out.get_or_insert(name);
+                continue;
+            };
             if column == row.len() {
                 row.push(String::new());
             }
@@ -137,15 +116,35 @@ impl MetricsFile {
             self.metrics.truncate(known);
             return Err(error);
         }
+        if is_first {
+            self.first = self.metrics.len();
+        }
         let position = position_cells(record.position);
         let added = if self.is_late {
             let metrics = record.metrics.iter().map(|(name, value)| (column_name(name), number_text(*value)));
+            let metrics = metrics.filter(|(name, _)| self.metrics.find(name).is_some());
             let columns = self.written.unwrap_or_default();
             LateRow { columns, position, metrics: metrics.collect() }.append_to(&mut self.buffer)
         } else {
             append_row(&mut self.buffer, position.iter().chain(&row))
         };
-        added.map_err(|error| Error::io("write", &self.path, error))
+        added.map_err(|error| Error::io("write", &self.path, error))?;
+        match left_out.filter(|_| !std::mem::replace(&mut self.is_full, true)) {
+            Some(name) => Err(self.full(name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The error for a metric that has no column.
+    fn full(&self, name: &str) -> Error {
+        let text = format!(
+            "`{}` must have at most {MOST_LATE} columns after those of its first row: `{name}` and other new \
+             metrics are not in it",
+            self.path.display()
+        );
+        Error::new(ErrorKind::Io, text)
+            .at_path(&self.path)
+            .help("log what has a name of its own in every step or sample as a table or a text")
     }
 
     /// Makes room for metrics that are not among the first `known`.
@@ -317,6 +316,7 @@ impl MetricsFile {
         let mut metrics = Columns::default();
         metrics.extend(header.iter().skip(POSITION.len()));
         self.written = Some(metrics.len());
+        self.first = metrics.len();
         for row in self.late.read(metrics.len())? {
             let row = row.map_err(|error| Error::io("read", self.late.path(), error))?;
             metrics.extend(row.metrics.iter().map(|(name, _)| &**name));
@@ -337,6 +337,7 @@ impl MetricsFile {
     fn start_empty(&mut self) -> Result<()> {
         self.metrics = Columns::default();
         self.written = None;
+        self.first = 0;
         self.is_late = false;
         self.late.remove()
     }
@@ -369,22 +370,6 @@ impl MetricsFile {
             fs::copy(&self.path, aside).map_err(failed)?;
         }
         self.clear()
-    }
-}
-
-/// Drops the rows after those that are kept.
-struct Filter {
-    kept: Kept,
-    /// How many rows of the last kept batch were seen.
-    of_last: u64,
-}
-
-impl Filter {
-    fn keeps(&mut self, batch_step: Option<&str>) -> bool {
-        let Some(step) = batch_step.and_then(|step| step.parse::<u64>().ok()) else { return false };
-        let is_last = step == self.kept.batch_step;
-        self.of_last += u64::from(is_last);
-        step < self.kept.batch_step || (is_last && self.of_last <= self.kept.records)
     }
 }
 

@@ -344,6 +344,26 @@ fn two_thousand_late_metrics_take_seconds() -> Result<()> {
 }
 
 #[test]
+fn a_name_for_each_row_does_not_fill_the_disk() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut logger = CsvLogger::new(folder.path()).flush_every_n_steps(1000);
+    let start = std::time::Instant::now();
+    let mut errors = Vec::new();
+    for step in 0..6000 {
+        errors.extend(logger.log_metrics(&growing(step)).map_err(|error| (step, error.to_string())).err());
+    }
+    logger.finalize(RunStatus::Success)?;
+    // The first row has two of the columns.
+    let [(4097, text)] = errors.as_slice() else { panic!("{errors:?}") };
+    assert!(text.contains("at most 4096 columns") && text.contains("`metric 4097`"), "{text}");
+    let (header, rows) = rows(&metrics_of(&logger))?;
+    assert_eq!((header.len(), rows.len()), (5 + 2 + 4096, 6000));
+    assert_eq!((&*rows[5999][3], &*rows[5999][5]), ("6000", "5999.0"), "known metrics are in every row");
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+    Ok(())
+}
+
+#[test]
 fn a_first_record_of_many_metrics_is_linear() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut logger = CsvLogger::new(folder.path());

@@ -208,10 +208,8 @@ impl Logger for TensorBoardLogger {
     }
 
     fn resume_at(&mut self, version: &str, batch_step: u64, records: u64) -> Result<()> {
-        // An open run continues anyway, and the version that the program chose takes precedence.
-        let is_other = matches!(&self.version, Version::Given(given) if given != version);
-        if self.run.is_none() && !is_other {
-            self.version = Version::Known(version.to_owned());
+        // An open run continues anyway.
+        if self.run.is_none() && self.version.resume(version) {
             self.kept = Some((batch_step, records));
         }
         Ok(())

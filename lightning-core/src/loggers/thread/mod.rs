@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
@@ -26,8 +26,8 @@ use crate::{
 /// How long a record waits for room in the queue of a logger.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a checkpoint or the end of a run waits for a logger.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long a checkpoint or the end of a run waits for a logger. Shorter in unit tests.
+const ANSWER: Duration = if cfg!(test) { Duration::from_millis(300) } else { Duration::from_secs(60) };
 
 /// The largest number of different failures that are reported of one logger.
 const REPORTS: usize = 8;
@@ -47,8 +47,10 @@ pub(super) struct Threaded {
     is_required: bool,
     place: Place,
     failures: Arc<Failures>,
-    /// Whether it did not answer in time. Until it does, nothing waits for it.
-    is_late: bool,
+    /// The number of tasks that its thread has done.
+    done: Arc<AtomicU64>,
+    /// That number when it did not answer in time. Until it has done more, nothing waits for it.
+    late_at: Option<u64>,
     /// The number of records that it did not receive.
     dropped: u64,
     /// The failures that were reported.
@@ -102,7 +104,8 @@ impl Threaded {
             is_required: logger.is_required(),
             place: Place::Here(logger),
             failures: Arc::default(),
-            is_late: false,
+            done: Arc::default(),
+            late_at: None,
             dropped: 0,
             reported: Vec::new(),
         }
@@ -143,7 +146,7 @@ impl Threaded {
         });
         let dir = opened?;
         self.place = match std::mem::replace(&mut self.place, Place::Lost) {
-            Place::Here(logger) => on_thread(logger, dir, &self.name, &self.failures),
+            Place::Here(logger) => on_thread(logger, dir, &self.name, &self.failures, &self.done),
             running => running,
         };
         Ok(())
@@ -158,10 +161,12 @@ impl Threaded {
                 }
             }
             Place::Thread { queue, .. } => {
-                let patience = if self.is_late { Duration::ZERO } else { PATIENCE };
-                let is_added = queue.push(Box::new(task), bytes, patience);
-                self.is_late = !is_added;
-                self.dropped += u64::from(!is_added);
+                let done = self.done.load(Ordering::Relaxed);
+                let patience = if self.late_at == Some(done) { Duration::ZERO } else { PATIENCE };
+                if !queue.push(Box::new(task), bytes, patience) {
+                    self.late_at = Some(done);
+                    self.dropped += 1;
+                }
             }
             Place::Lost => self.dropped += 1,
         }
@@ -193,7 +198,7 @@ impl Threaded {
     /// Closes the run, and takes the logger back from its thread.
     pub(super) fn finalize(&mut self, status: RunStatus) {
         let closed = self.ask(move |logger| call("finalize", || logger.finalize(status)));
-        let is_unanswered = self.is_late;
+        let is_unanswered = self.late_at.is_some();
         self.note(closed);
         if let Place::Thread { queue, thread, .. } = std::mem::replace(&mut self.place, Place::Lost) {
             queue.close();
@@ -225,23 +230,24 @@ impl Threaded {
             let _ = answer.send(question(logger));
             Ok(())
         });
-        let timeout = match (self.is_required, self.is_late) {
+        let done = self.done.load(Ordering::Relaxed);
+        let timeout = match (self.is_required, self.late_at == Some(done)) {
             (true, _) => Duration::MAX,
             (false, true) => Duration::ZERO,
             (false, false) => ANSWER,
         };
         if !queue.push(task, 0, timeout) {
-            self.is_late = true;
+            self.late_at = Some(done);
             return Err(unanswered(&self.name));
         }
         let result = match answered.recv_timeout(timeout) {
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                self.is_late = true;
+                self.late_at = Some(self.done.load(Ordering::Relaxed));
                 return Err(unanswered(&self.name));
             }
         };
-        self.is_late = false;
+        self.late_at = None;
         result
     }
 
@@ -280,7 +286,7 @@ impl Drop for Threaded {
         // Without `finalize` the program is unwinding or returning an error: what waits is written.
         if let Place::Thread { queue, thread, .. } = std::mem::replace(&mut self.place, Place::Lost) {
             queue.close();
-            if !self.is_late {
+            if self.late_at.is_none() {
                 // A panic on the thread was reported there.
                 let _ = thread.join();
             }
@@ -289,17 +295,24 @@ impl Drop for Threaded {
 }
 
 /// Moves a logger to a thread. If the system has none left, it is called on the training thread.
-fn on_thread(logger: Box<dyn Logger>, dir: Option<PathBuf>, name: &str, failures: &Arc<Failures>) -> Place {
+fn on_thread(
+    logger: Box<dyn Logger>,
+    dir: Option<PathBuf>,
+    name: &str,
+    failures: &Arc<Failures>,
+    done: &Arc<AtomicU64>,
+) -> Place {
     let queue = Queue::<Task>::new();
     let (hand_over, handed_over) = mpsc::sync_channel::<Box<dyn Logger>>(1);
     let body = {
-        let (queue, failures) = (queue.clone(), failures.clone());
+        let (queue, failures, done) = (queue.clone(), failures.clone(), done.clone());
         move || {
             let mut logger = handed_over.recv().ok()?;
             while let Some(task) = queue.pop() {
                 if let Err(error) = task(&mut *logger) {
                     failures.push(error);
                 }
+                done.fetch_add(1, Ordering::Relaxed);
             }
             Some(logger)
         }

@@ -1,4 +1,4 @@
-//! Metrics of ranked scores: the options that they share.
+//! Metrics of ranked scores, curves and the areas under them: the options that they share.
 
 use std::fmt;
 
@@ -12,15 +12,16 @@ use super::{
 };
 use crate::{
     error::Result,
-    metrics::{Metric, MetricValue},
+    metrics::{CurveKind, Metric, MetricValue},
 };
 
-/// An area under a curve of thresholds, such as [`Auroc`](super::Auroc) or
-/// [`AveragePrecision`](super::AveragePrecision).
+/// A curve over all thresholds, [`Roc`](super::Roc) or
+/// [`PrecisionRecallCurve`](super::PrecisionRecallCurve), or only the area under it,
+/// [`Auroc`](super::Auroc) or [`AveragePrecision`](super::AveragePrecision).
 ///
 /// It takes a [`Classification`] with scores: of class 1, of all classes, each of which is compared
-/// with the rest, or of all labels. `C` is the area that is computed from a curve; everything else
-/// is the same for all of them.
+/// with the rest, or of all labels. `C` is what is computed from a curve; everything else is the
+/// same for all of them.
 ///
 /// Without [`thresholds`](Self::thresholds) every score is kept until the end of the epoch, four
 /// bytes each (eight of float64), and logits are ranked as they are: however large, they do not
@@ -51,6 +52,12 @@ pub trait CurveArea: Clone + fmt::Debug + Default + Send + 'static {
     /// Computes the area of one class against the rest; `None` if the samples do not define it.
     #[doc(hidden)]
     fn area(&self, curve: &Curve) -> Option<f64>;
+
+    /// Returns the curve that the value has beside the area, if any.
+    #[doc(hidden)]
+    fn drawn(&self) -> Option<CurveKind> {
+        None
+    }
 }
 
 impl<C: CurveArea> CurveMetric<C> {
@@ -105,8 +112,8 @@ impl<C: CurveArea> CurveMetric<C> {
 
     /// Takes scores as logits.
     ///
-    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits if
-    /// one of them is below 0 or above 1. torchmetrics decides for each batch alone.
+    /// Without this and [`probabilities`](Self::probabilities), all scores of an epoch are logits
+    /// if one of them is below 0 or above 1. torchmetrics decides for each batch alone.
     #[must_use]
     pub fn logits(mut self) -> Self {
         self.curves.kind = ScoreKind::Logits;
@@ -135,7 +142,10 @@ impl<C: CurveArea> Metric for CurveMetric<C> {
     }
 
     fn compute(&mut self) -> Result<MetricValue> {
-        self.curves.score(|curve| self.area.area(curve))
+        match self.area.drawn() {
+            Some(kind) => self.curves.drawn(kind, |curve| self.area.area(curve)),
+            None => self.curves.score(|curve| self.area.area(curve)),
+        }
     }
 
     fn reset(&mut self) {

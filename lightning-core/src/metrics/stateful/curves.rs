@@ -6,6 +6,8 @@
 
 mod bins;
 mod curve;
+#[cfg(test)]
+mod points;
 mod samples;
 mod scores;
 #[cfg(test)]
@@ -34,7 +36,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    metrics::MetricValue,
+    metrics::{CurveKind, MetricValue, ThresholdCurve, ThresholdCurves},
 };
 
 /// Options and state of a metric of ranked scores.
@@ -133,7 +135,7 @@ impl Curves {
     fn curves(&mut self) -> Result<Vec<Curve>> {
         let Some(task) = self.task else { return Ok(Vec::new()) };
         let is_micro = self.average == Average::Micro;
-        let Some(thresholds) = &self.thresholds else {
+        let Some(thresholds) = self.thresholds.clone() else {
             self.samples.flush()?;
             self.samples.check(task, self.ignore_index)?;
             // For a micro average, all scores are those of one label.
@@ -143,7 +145,7 @@ impl Curves {
         let layout = Layout::new(self.kind, task, thresholds.len());
         self.check_bins()?;
         let bins = layout.probabilities(self.bins.values()?);
-        let curves = (0..task.columns()).map(|column| Curve::of_bins(bins, column, layout.levels));
+        let curves = (0..task.columns()).map(|column| Curve::of_bins(bins, column, &thresholds));
         Ok(match is_micro {
             true => curves.reduce(Curve::together).into_iter().collect(),
             false => curves.collect(),
@@ -159,14 +161,34 @@ impl Curves {
     /// If a target is not a class, or the device fails.
     pub(crate) fn score(&mut self, score: impl Fn(&Curve) -> Option<f64>) -> Result<MetricValue> {
         let curves = self.curves()?;
+        Ok(self.combined(&curves, score))
+    }
+
+    /// Returns the curves, and what [`score`](Self::score) returns of them.
+    ///
+    /// # Errors
+    /// If a target is not a class, or the device fails.
+    pub(crate) fn drawn(&mut self, kind: CurveKind, score: impl Fn(&Curve) -> Option<f64>) -> Result<MetricValue> {
+        let curves = self.curves()?;
+        let names = self.class_names(curves.len());
+        let names = names.map(|name| if curves.len() > 1 { name } else { String::new() });
+        let drawn = names.zip(&curves).map(|(name, curve)| ThresholdCurve {
+            name,
+            area: score(curve).filter(|_| !curve.has_nan).unwrap_or(f64::NAN),
+            points: curve.drawn(kind),
+        });
+        Ok(MetricValue::Curves(ThresholdCurves::new(kind, drawn.collect(), self.combined(&curves, &score))))
+    }
+
+    fn combined(&self, curves: &[Curve], score: impl Fn(&Curve) -> Option<f64>) -> MetricValue {
         let scores: Vec<Option<f64>> =
             curves.iter().map(|curve| if curve.has_nan { Some(f64::NAN) } else { score(curve) }).collect();
         if let [] | [_] = scores.as_slice() {
-            return Ok(MetricValue::Scalar(scores.first().copied().flatten().unwrap_or(f64::NAN)));
+            return MetricValue::Scalar(scores.first().copied().flatten().unwrap_or(f64::NAN));
         }
         if self.average == Average::PerClass {
             let scores = scores.into_iter().map(|score| score.unwrap_or(f64::NAN));
-            return Ok(MetricValue::Named(self.class_names(curves.len()).zip(scores).collect()));
+            return MetricValue::Named(self.class_names(curves.len()).zip(scores).collect());
         }
         let is_weighted = self.average == Average::Weighted;
         let known = curves.iter().zip(scores).filter_map(|(curve, score)| Some((curve, score?)));
@@ -174,7 +196,7 @@ impl Curves {
             let weight = if is_weighted { curve.positives as f64 } else { 1.0 };
             (sum + weight * score, weights + weight)
         });
-        Ok(MetricValue::Scalar(ratio(sum, weights, f64::NAN)))
+        MetricValue::Scalar(ratio(sum, weights, f64::NAN))
     }
 
     fn class_names(&self, classes: usize) -> impl Iterator<Item = String> {

@@ -2,7 +2,8 @@
 //!
 //! To add a metric, write its file, name it in the list below, and compare it with torchmetrics in
 //! `reference.rs`. A metric of true and false positives is a
-//! [`ClassScore`](classification_metric::ClassScore), an area under a curve is a
+//! [`ClassScore`](classification_metric::ClassScore), an area under a curve, or the
+//! curve, is a
 //! [`CurveArea`](curve_metric::CurveArea), a number of search results is a
 //! [`QueryScore`](retrieval::QueryScore), and anything else implements [`Metric`](super::Metric).
 
@@ -35,11 +36,13 @@ mod peak_signal_noise_ratio;
 mod pearson;
 mod perplexity;
 mod precision;
+mod precision_recall_curve;
 mod r2;
 mod recall;
 #[cfg(test)]
 mod reference;
 mod retrieval;
+mod roc;
 mod root_mean_squared_error;
 mod rouge;
 mod spearman;
@@ -79,9 +82,11 @@ pub use self::{
     pearson::PearsonCorrelation,
     perplexity::Perplexity,
     precision::Precision,
+    precision_recall_curve::PrecisionRecallCurve,
     r2::{MultiOutput, R2Score},
     recall::Recall,
     retrieval::{EmptyQuery, RetrievalMap, RetrievalMetric, RetrievalMrr, RetrievalNdcg},
+    roc::Roc,
     root_mean_squared_error::RootMeanSquaredError,
     rouge::{Rouge, RougeReferences, RougeScore},
     spearman::SpearmanCorrelation,

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{
     Accuracy, Auroc, Average, AveragePrecision, Bleu, Classification, ClassificationMetric, ConfusionMatrix,
-    CurveMetric, FBeta, MeanAbsoluteError, MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision, R2Score,
-    Recall, Regression, RootMeanSquaredError, TokenScores, Translations, classification_metric::ClassScore,
-    curve_metric::CurveArea, curves::evenly,
+    CurveMetric, FBeta, MeanAbsoluteError, MeanSquaredError, MultiOutput, Normalize, Perplexity, Precision,
+    PrecisionRecallCurve, R2Score, Recall, Regression, Roc, RootMeanSquaredError, TokenScores, Translations,
+    classification_metric::ClassScore, curve_metric::CurveArea, curves::evenly,
 };
 use crate::{
     metrics::{Metric, MetricInput, MetricValue},
@@ -118,6 +118,7 @@ fn values(value: &MetricValue) -> Vec<f64> {
     match value {
         MetricValue::Scalar(value) => vec![*value],
         MetricValue::Named(parts) => parts.iter().map(|(_, value)| *value).collect(),
+        MetricValue::Curves(curves) => values(curves.areas()),
         MetricValue::Matrix(_) | MetricValue::Matrices(_) => {
             value.tables().flat_map(|(_, matrix)| matrix.rows().flatten().copied().collect::<Vec<_>>()).collect()
         }
@@ -287,8 +288,14 @@ fn auroc_and_average_precision() {
     for case in &curves {
         let inputs: Vec<_> = data[case.data].iter().map(|batch| classification(&case.form, batch)).collect();
         match case.metric.as_str() {
-            "auroc" => check(case, &with_curve_options(Auroc::new(), case), &inputs),
-            _ => check(case, &with_curve_options(AveragePrecision::new(), case), &inputs),
+            "auroc" => {
+                check(case, &with_curve_options(Auroc::new(), case), &inputs);
+                check(case, &with_curve_options(Roc::new(), case), &inputs);
+            }
+            _ => {
+                check(case, &with_curve_options(AveragePrecision::new(), case), &inputs);
+                check(case, &with_curve_options(PrecisionRecallCurve::new(), case), &inputs);
+            }
         }
     }
 }

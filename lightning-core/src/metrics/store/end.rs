@@ -3,7 +3,7 @@
 use super::{MetricStore, ScopeId, cell::Cell};
 use crate::{
     error::Result,
-    metrics::{Matrix, Metrics},
+    metrics::{Metrics, Shown},
     stage::Stage,
 };
 
@@ -110,8 +110,8 @@ impl MetricStore {
             self.bar.set_value(name, view, suffix, &value);
         }
         if options.logger {
-            let tables = value.tables().map(|(part, matrix)| (format!("{name}{part}{view}{suffix}"), matrix.clone()));
-            self.tables.extend(tables);
+            let shown = value.shown().into_iter();
+            self.shown.extend(shown.map(|(part, shown)| (format!("{name}{part}{view}{suffix}"), shown)));
         }
         let mut named = Metrics::default();
         named.set_value(name, view, suffix, &value);
@@ -122,8 +122,8 @@ impl MetricStore {
         Ok(())
     }
 
-    /// Returns the tables of the epochs that ended since the last call, for the loggers.
-    pub(crate) fn take_tables(&mut self) -> Vec<(String, Matrix)> {
-        std::mem::take(&mut self.tables)
+    /// Returns the tables and curves of the epochs that ended since the last call, for the loggers.
+    pub(crate) fn take_shown(&mut self) -> Vec<(String, Shown)> {
+        std::mem::take(&mut self.shown)
     }
 }

@@ -18,16 +18,20 @@ use crate::{
 /// read.
 const PENDING_LIMIT: usize = 4096;
 
+/// The largest number of names that `log` may be called with in a run, so that names that contain a
+/// step or a sample do not fill the memory.
+const MOST_NAMES: usize = 100_000;
+
 impl MetricStore {
-    /// Returns the slot of a logged value, and adds one for a new name. A name has a slot for the
-    /// values of batches of training and one for the others, so that it may be used in steps and in
-    /// hooks of an epoch.
+    /// Returns the slot of a logged value, and adds one for a new name; `None` if there are too
+    /// many names, of which the run warns once. A name has a slot for the values of batches of
+    /// training and one for the others, so that it may be used in steps and in hooks of an epoch.
     ///
     /// # Errors
     /// If `log` was called with the name of a declared metric, or with other options than before.
-    fn slot_of(&mut self, target: Target, in_batches: bool) -> Result<usize> {
+    fn slot_of(&mut self, target: Target, in_batches: bool) -> Result<Option<usize>> {
         let (name, options) = match target {
-            Target::Slot(slot) => return Ok(slot as usize),
+            Target::Slot(slot) => return Ok(Some(slot as usize)),
             Target::Named(name, options) => (name, options),
             Target::Declared { name, .. } => (name.to_owned(), LogOptions::new()),
         };
@@ -40,12 +44,22 @@ impl MetricStore {
                 )
                 .help("use another name, or remove one of the two"));
             }
+            None if self.slots.len() - self.declared >= MOST_NAMES => {
+                if !std::mem::replace(&mut self.has_left_out, true) {
+                    self.warnings.push(format!(
+                        "at most {MOST_NAMES} different names can be logged in a run: `{name}` and other new \
+                         names are left out; log what has a name of its own in every step or sample as a \
+                         table or a text"
+                    ));
+                }
+                return Ok(None);
+            }
             None => self.name_slot(name, in_batches),
         };
         if let Some(known) = self.slots.get_mut(slot) {
             known.give(options)?;
         }
-        Ok(slot)
+        Ok(Some(slot))
     }
 
     /// Adds what a step or hook logged. On the `host`, stateful metrics read their input
@@ -68,8 +82,7 @@ impl MetricStore {
             return match entries.drain(..).next() {
                 None => Ok(()),
                 Some(Entry { target, .. }) => {
-                    let slot = self.slot_of(target, false)?;
-                    let name = self.slot_name(slot);
+                    let name = self.slot_of(target, false)?.map(|slot| self.slot_name(slot)).unwrap_or_default();
                     Err(Error::new(
                         ErrorKind::Metric,
                         format!("the metric `{name}` must be logged during an epoch, found no running epoch"),
@@ -82,7 +95,7 @@ impl MetricStore {
             // The defaults of PyTorch Lightning: steps in the batches of training, epochs
             // otherwise.
             let in_batches = stage == Stage::Fit && in_batch && !matches!(value, Logged::Metric(_));
-            let slot = self.slot_of(target, in_batches)?;
+            let Some(slot) = self.slot_of(target, in_batches)? else { continue };
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
                 (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight, place),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::cell::{Accumulator, Cell, Meter};
 use crate::{
     error::Result,
-    metrics::{LogOptions, Matrix, MetricValue},
+    metrics::{CurveKind, CurvePoint, LogOptions, Matrix, MetricValue, ThresholdCurve, ThresholdCurves},
     os::panics::catch_panic,
     params::state::{f64_from_json, f64_to_json},
     stage::Stage,
@@ -103,12 +103,53 @@ pub(super) enum ValueRecord {
     Named(Vec<(String, Number)>),
     Matrix(MatrixRecord),
     Matrices(Vec<(String, MatrixRecord)>),
+    Curves(CurvesRecord),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct MatrixRecord {
     pub(super) labels: Vec<String>,
     pub(super) values: Vec<Number>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct CurvesRecord {
+    /// Of ROC curves; otherwise of precision over recall.
+    roc: bool,
+    areas: Box<ValueRecord>,
+    /// Names, areas, and thresholds and places of the points.
+    curves: Vec<(String, Number, Vec<[Number; 3]>)>,
+}
+
+impl From<&ThresholdCurves> for CurvesRecord {
+    fn from(curves: &ThresholdCurves) -> Self {
+        let curve = |curve: &ThresholdCurve| {
+            let points = curve.points.iter().map(|point| [point.threshold, point.x, point.y].map(Number));
+            (curve.name.clone(), Number(curve.area), points.collect())
+        };
+        Self {
+            roc: curves.kind() == CurveKind::Roc,
+            areas: Box::new(curves.areas().into()),
+            curves: curves.all().iter().map(curve).collect(),
+        }
+    }
+}
+
+impl CurvesRecord {
+    fn curves(&self) -> Option<ThresholdCurves> {
+        let point = |[Number(threshold), Number(x), Number(y)]: &[Number; 3]| CurvePoint {
+            threshold: *threshold,
+            x: *x,
+            y: *y,
+        };
+        let curve = |(name, Number(area), points): &(String, Number, Vec<[Number; 3]>)| ThresholdCurve {
+            name: name.clone(),
+            area: *area,
+            points: points.iter().map(point).collect(),
+        };
+        let kind = if self.roc { CurveKind::Roc } else { CurveKind::PrecisionRecall };
+        Some(ThresholdCurves::new(kind, self.curves.iter().map(curve).collect(), self.areas.value()?))
+    }
 }
 
 impl From<&Matrix> for MatrixRecord {
@@ -135,6 +176,7 @@ impl From<&MetricValue> for ValueRecord {
             MetricValue::Matrices(matrices) => {
                 Self::Matrices(matrices.iter().map(|(name, matrix)| (name.clone(), matrix.into())).collect())
             }
+            MetricValue::Curves(curves) => Self::Curves(curves.into()),
         }
     }
 }
@@ -152,6 +194,7 @@ impl ValueRecord {
                 let matrix = |(name, matrix): &(String, MatrixRecord)| Some((name.clone(), matrix.matrix()?));
                 MetricValue::Matrices(matrices.iter().map(matrix).collect::<Option<_>>()?)
             }
+            Self::Curves(curves) => MetricValue::Curves(curves.curves()?),
         })
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::*;
 use crate::{
     metrics::{
-        StageSet,
+        LogOptions, StageSet,
         ambient::{Entry, Logged, Target},
     },
     stage::Stage,
@@ -81,4 +81,22 @@ fn a_loader_with_a_name_has_a_number_too() {
     assert_eq!(metrics.get(key.loader(1)), Some(2.0));
     assert_eq!(metrics.get(key.loader("noisy")), Some(2.0));
     assert_eq!((metrics.get(key), metrics.get(key.loader(0))), (None, None));
+}
+
+#[test]
+fn a_name_for_each_step_does_not_fill_the_memory() {
+    let mut store = MetricStore::new(&[]);
+    let scope = store.open(Stage::Fit, 0, "");
+    for first in (0..110_000).step_by(1000) {
+        let entry = |number: i32| Entry {
+            target: Target::Named(format!("sample {number}"), LogOptions::new()),
+            value: Logged::Value(1.0),
+            weight: None,
+        };
+        let mut entries: Vec<Entry> = (first..first + 1000).map(entry).collect();
+        store.drain_log(scope, &mut entries, origin(Some(1)), true, &burn::tensor::Device::default()).unwrap();
+    }
+    assert_eq!((store.slots.len(), store.named.len()), (100_000, 100_000));
+    let warnings = store.take_warnings();
+    assert!(matches!(warnings.as_slice(), [text] if text.contains("`sample 100000`")), "{warnings:?}");
 }

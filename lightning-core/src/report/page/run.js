@@ -114,7 +114,9 @@ function checkpoints() {
 }
 function images() {
   if (!data.images.length) return null;
-  const figures = data.images.map((image) => el("figure", {},
+  // A picture with texts of its own, such as a confusion matrix, has to be read.
+  const size = ({ width }) => (width > 420 ? "large wide" : !width || width > 200 ? "large" : null);
+  const figures = data.images.map((image) => el("figure", { class: size(image) },
     el("img", { src: image.url, alt: image.name, class: image.width && image.width <= 96 ? "small" : null }),
     el("figcaption", {}, image.name, el("span", {}, "epoch " + integer(image.epoch) + ", step " + integer(image.step)))));
   return section("Images", data.images_left_out ? "the last ones; " + plural(data.images_left_out, "other") + " in the logs" : null, el("div", { class: "images" }, figures));
@@ -132,7 +134,7 @@ function hparams() {
 
 learnEpochs(curves);
 document.getElementById("page").append(...[
-  ...head(), tiles(), plots(), metrics(), images(), warnings(), el("div", { class: "two" }, hparams(), section("Machine", null, pairs(data.machine))),
+  ...head(), tiles(), plots(), metrics(), images(), histograms(), tables(), texts(), warnings(), el("div", { class: "two" }, hparams(), section("Machine", null, pairs(data.machine))),
   checkpoints(), time(),
   el("footer", {}, "Written by lightning-core " + data.version + (data.status === "running" ? "; the page is read again every 10 seconds." : ".")),
 ].filter(Boolean));

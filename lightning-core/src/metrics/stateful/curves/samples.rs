@@ -112,13 +112,21 @@ impl Samples {
         // In a multilabel task each score has its own target.
         let scores_of_target = if task.is_multilabel() { 1 } else { columns };
         let counted = |index: usize| self.targets.get(index / scores_of_target).copied() != ignore_index;
-        // A sigmoid does not change the ranks, and only rounds.
-        if matches!(task, Task::Multiclass(_)) && self.are_logits(kind, counted) {
+        if !self.are_logits(kind, counted) {
+            return self.curves_of(self.scores.iter(), task, ignore_index);
+        }
+        // A sigmoid does not change the ranks, and only rounds: it is applied to the thresholds.
+        let mut curves = if matches!(task, Task::Multiclass(_)) {
             let mut logits: Vec<f64> = self.scores.iter().collect();
             one_against_rest(&mut logits, columns);
-            return self.curves_of(logits.iter().copied(), task, ignore_index);
+            self.curves_of(logits.iter().copied(), task, ignore_index)
+        } else {
+            self.curves_of(self.scores.iter(), task, ignore_index)
+        };
+        for threshold in curves.iter_mut().flat_map(|curve| &mut curve.thresholds) {
+            *threshold = 1.0 / (1.0 + (-*threshold).exp());
         }
-        self.curves_of(self.scores.iter(), task, ignore_index)
+        curves
     }
 
     /// Returns whether scores are logits: one decision for the whole epoch.

@@ -3,7 +3,7 @@ use burn::tensor::{Device, Int, Tensor};
 use super::*;
 use crate::{
     metrics::{
-        Accuracy, ConfusionMatrix, LogOptions, Metric, MetricDef, MetricInput, MetricUpdate, StageSet,
+        Accuracy, ConfusionMatrix, LogOptions, Metric, MetricDef, MetricInput, MetricUpdate, Roc, StageSet,
         ambient::{Entry, Logged, Target},
         store::Origin,
     },
@@ -105,4 +105,17 @@ fn a_metric_that_cannot_load_its_state_warns_and_starts_again() {
     second.end_epoch(Stage::Fit, 0).unwrap();
     let matrix = second.metrics().unwrap().matrices().next().map(|(_, matrix)| matrix.rows().flatten().sum::<f64>());
     assert_eq!(matrix, Some(4.0));
+}
+
+#[test]
+fn curves_come_back_from_json() {
+    let device = Device::default();
+    let mut roc = Roc::new();
+    let scores = Tensor::<2>::from_data([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], &device);
+    roc.update((scores, Tensor::<1, Int>::from_data([0, 1, 0], &device))).unwrap();
+    let value = roc.compute().unwrap();
+    let text = serde_json::to_string(&ValueRecord::from(&value)).unwrap();
+    let read: ValueRecord = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.value(), Some(value));
+    assert!(text.contains("\"inf\""), "{text}");
 }
