@@ -42,7 +42,8 @@ fn read(path: &str) -> String {
 /// The README and the chapters, by their paths.
 fn pages() -> Vec<(String, String)> {
     let folder = fs::read_dir(root().join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
-    let chapters = folder.map(|path| format!("docs/src/{}", path.file_name().unwrap().to_string_lossy()));
+    let files = folder.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let chapters = files.map(|path| format!("docs/src/{}", path.file_name().unwrap().to_string_lossy()));
     let mut pages: Vec<String> = chapters.chain(["README.md".to_owned()]).collect();
     pages.sort();
     pages.into_iter().map(|page| (page.clone(), read(&page))).collect()

@@ -34,6 +34,9 @@ impl Net {
         #[log(reduce = sum)]
         let val_sum = batch.sum();
     }
+    fn predict_step(&self, batch: Tensor<2>, cx: &StepContext) -> (usize, Vec<f32>) {
+        (cx.dataloader_idx(), batch.into_data().iter().collect())
+    }
     fn on_train_epoch_end(&mut self, cx: &mut HookContext) -> Result<()> {
         cx.barrier()?;
         let own = cx.rank() as f64 + 0.5;
@@ -57,8 +60,9 @@ impl Second {
 }
 
 fn quiet<M: LightningModule>(builder: TrainerBuilder<M>, ranks: Threads) -> TrainerBuilder<M> {
-    let builder = builder.max_epochs(2).no_logger().enable_checkpointing(false).enable_progress_bar(false);
-    builder.enable_model_summary(false).deterministic(true).strategy(Ddp::new().collective(ranks))
+    let builder = builder.max_epochs(2).limit_val_batches(0).no_logger().enable_checkpointing(false);
+    let builder = builder.enable_progress_bar(false).enable_model_summary(false);
+    builder.deterministic(true).strategy(Ddp::new().collective(ranks))
 }
 
 /// Runs `body` on each of several ranks, and returns what they return.
@@ -118,12 +122,24 @@ fn hooks_exchange_values() {
 #[test]
 fn a_value_of_an_evaluation_is_that_of_all_batches() {
     let sums = on_ranks(2, |_, ranks| {
-        let mut trainer = quiet(Net::trainer(), ranks).build().unwrap();
+        let mut trainer = quiet(Net::trainer(), ranks).limit_val_batches(1.0).build().unwrap();
         let report = trainer.validate(&mut Net::new(NetHparams::default()), batches(5)).unwrap();
         report.get(Net::VAL_SUM)
     });
     // 2 (1 + 2 + 3 + 4 + 5), each batch once.
     assert_eq!(sums, [Some(30.0), Some(30.0)]);
+}
+
+#[test]
+fn predictions_are_gathered_in_the_order_of_the_data() {
+    let expected: Vec<(usize, Vec<f32>)> =
+        [(0, 1.0), (0, 2.0), (0, 3.0), (1, 1.0), (1, 2.0)].map(|(loader, x)| (loader, vec![x; 2])).into();
+    let outputs = on_ranks(2, |_, ranks| {
+        let mut trainer = quiet(Net::trainer(), ranks).build().unwrap();
+        let mut net = Net::new(NetHparams::default());
+        trainer.predict_gathered(&mut net, vec![batches(3), batches(2)]).unwrap()
+    });
+    assert_eq!(outputs, [expected.clone(), expected]);
 }
 
 #[test]
@@ -145,8 +161,8 @@ fn a_stream_is_divided_by_the_program() {
     assert_eq!(weights(&nets[0]), weights(&nets[1]));
     seed_everything(1);
     let mut alone = Net::new(NetHparams::default());
-    let builder = Net::trainer().max_epochs(2).no_logger().enable_checkpointing(false).accumulate_grad_batches(2);
-    builder.build().unwrap().fit(&mut alone, stream(0..5)).unwrap();
+    let builder = Net::trainer().max_epochs(2).limit_val_batches(0).no_logger().enable_checkpointing(false);
+    builder.accumulate_grad_batches(2).build().unwrap().fit(&mut alone, stream(0..5)).unwrap();
     assert_eq!(weights(&nets[0]), weights(&alone));
 }
 

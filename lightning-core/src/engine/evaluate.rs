@@ -77,6 +77,7 @@ pub(crate) fn evaluate(
     }
     run.log.scope = own_scope;
     run.outputs.evaluation.clear();
+    run.outputs.predicted.clear();
     with_events(run, driver, (hooks.start, hooks.end), |run, driver| {
         let batches = with_events(run, driver, (hooks.epoch_start, hooks.epoch_end), |run, driver| {
             let mut batches = 0;
@@ -176,5 +177,6 @@ fn evaluate_loader(
         run.console.bar.end_evaluation();
     }
     driver.end(loader);
+    run.outputs.predicted.push(own);
     ranks::total(run, own)
 }

@@ -11,4 +11,6 @@ pub(crate) struct StepOutputs {
     pub(crate) evaluation: Vec<Box<dyn Any + Send>>,
     /// The collected outputs of a prediction run: a `CollectedOutputs`.
     pub(crate) predictions: Option<Box<dyn Any + Send>>,
+    /// The number of batches of each loader that this process has predicted.
+    pub(crate) predicted: Vec<u64>,
 }

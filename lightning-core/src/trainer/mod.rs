@@ -3,6 +3,7 @@
 mod builder;
 mod checkpoints;
 pub(crate) mod devices;
+mod gather;
 pub(crate) mod habits;
 mod join;
 pub(crate) mod plan;
