@@ -8,8 +8,17 @@ use std::{
 };
 
 /// Names that stand for one of the reader's own.
-const PLACEHOLDERS: &[&str] =
-    &["Disk", "EncoderHparams", "MyInput", "NameHparams", "VAL_CONFUSION", "VAL_F1", "package", "with_width"];
+const PLACEHOLDERS: &[&str] = &[
+    "Disk",
+    "EncoderHparams",
+    "MyInput",
+    "NameHparams",
+    "VAL_CONFUSION",
+    "VAL_F1",
+    "VAL_ROC",
+    "package",
+    "with_width",
+];
 
 /// Names of PyTorch's that the book compares ours with.
 const FOREIGN: &[&str] = &[
