@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::mpirun;
+
 /// Ranks that wait for each other in vain wait for 60 seconds.
 const SOON: Duration = Duration::from_secs(40);
 
@@ -19,7 +21,7 @@ fn alone(args: &[&str]) -> Output {
 }
 
 /// The command that runs the program in several processes.
-fn mpirun(ranks: usize, args: &[&str]) -> Command {
+fn command(ranks: usize, args: &[&str]) -> Command {
     let mut command = Command::new("mpirun");
     command.args(["--oversubscribe", "-n", &ranks.to_string(), PROGRAM]).args(args);
     command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
@@ -28,17 +30,7 @@ fn mpirun(ranks: usize, args: &[&str]) -> Command {
 
 /// Runs the program in several processes.
 fn ranks(ranks: usize, args: &[&str]) -> Output {
-    mpirun(ranks, args).output().unwrap()
-}
-
-/// Whether there is no `mpirun` of Open MPI.
-fn is_skipped() -> bool {
-    let version = Command::new("mpirun").arg("--version").output();
-    let is_there = version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("Open MPI"));
-    if !is_there {
-        eprintln!("skipped: needs `mpirun`; install the package openmpi-bin");
-    }
-    !is_there
+    command(ranks, args).output().unwrap()
 }
 
 /// The lines of the results, each once; all processes print the same.
@@ -61,7 +53,7 @@ fn compare(processes: usize, args: &[&str]) {
 
 #[test]
 fn ranks_have_the_bits_of_one_process_that_accumulates() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     // Dropout, Adam, a shuffled loader; validation and test accuracy are of all items.
@@ -76,7 +68,7 @@ fn ranks_have_the_bits_of_one_process_that_accumulates() {
 
 #[test]
 fn batches_that_cannot_be_divided_are_neither_repeated_nor_dropped() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     // 23 batches on 2 and 4 ranks, 22 on 3, and fewer batches than ranks.
@@ -88,7 +80,7 @@ fn batches_that_cannot_be_divided_are_neither_repeated_nor_dropped() {
 
 #[test]
 fn a_step_that_one_rank_cannot_make_is_skipped_by_all() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let event = ["--event", "inf", "--micro-batch", "27"];
@@ -98,7 +90,7 @@ fn a_step_that_one_rank_cannot_make_is_skipped_by_all() {
 
 #[test]
 fn manual_optimization_has_the_mean_gradient() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     // One process with twice the batch size: equal to rounding.
@@ -118,7 +110,7 @@ fn manual_optimization_has_the_mean_gradient() {
 
 #[test]
 fn running_statistics_are_the_same_on_all_ranks() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     // `results` has one line of weights, in which the statistics are.
@@ -135,7 +127,7 @@ fn event(name: &str) -> (Output, Duration) {
 
 #[test]
 fn all_ranks_end_alike() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let checks = [
@@ -162,7 +154,7 @@ fn all_ranks_end_alike() {
 
 #[test]
 fn an_error_of_one_rank_is_that_of_all() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let place = "in `Mlp::training_step`, stage fit, epoch 1, batch 2, global step 14";
@@ -180,23 +172,30 @@ fn an_error_of_one_rank_is_that_of_all() {
     assert_eq!(output.status.code(), Some(3));
 }
 
-/// The newest process of the program below `mpirun`.
+/// A process of the program below `mpirun`.
 fn a_rank_of(mpirun: u32) -> Option<String> {
-    let output = Command::new("pgrep").args(["-n", "-P", &mpirun.to_string(), "ddp"]).output().unwrap();
-    let pid = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (!pid.is_empty()).then_some(pid)
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ranks = processes.filter_map(|process| {
+        let pid = process.file_name().into_string().ok()?;
+        // `PID (NAME) STATE PARENT …`
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.split_once(')')?;
+        let parent = rest.split_whitespace().nth(1)?;
+        (name == "ddp" && parent == mpirun.to_string()).then_some(pid)
+    });
+    ranks.next()
 }
 
 #[test]
 fn a_killed_rank_ends_all_and_the_run_resumes() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let args = ["--folder", path, "--resume", "--save-every", "2", "--sleep", "20"];
     for wait in [700, 900, 1100] {
-        let mut job = mpirun(2, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut job = command(2, &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(wait));
         let Some(pid) = a_rank_of(job.id()) else { continue };
         Command::new("kill").args(["-KILL", &pid]).status().unwrap();
@@ -213,7 +212,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn another_number_of_ranks_resumes_where_the_batches_divide() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -244,7 +243,7 @@ fn another_number_of_ranks_resumes_where_the_batches_divide() {
 
 #[test]
 fn one_rank_writes_the_logs() {
-    if is_skipped() {
+    if mpirun::is_missing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -2,12 +2,14 @@
 //! finds no `mpirun` says that it is skipped.
 
 use std::{
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     thread,
     time::{Duration, Instant},
 };
 
 use lightning_core::distributed::Threads;
+
+use crate::mpirun;
 
 #[path = "../src/bin/mpi_contract/contract.rs"]
 mod contract;
@@ -15,8 +17,7 @@ mod contract;
 /// Runs `mpi_contract` under `mpirun`, or says that the test is skipped. As root, Open MPI wants to
 /// be told that this is meant.
 fn ranks(count: usize, mode: &str) -> Option<Output> {
-    if Command::new("mpirun").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: there is no mpirun");
+    if mpirun::is_missing() {
         return None;
     }
     let output = Command::new("mpirun")

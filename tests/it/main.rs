@@ -67,6 +67,7 @@ mod metrics_rows;
 mod mnist;
 mod model_checkpoint;
 mod monitoring;
+mod mpirun;
 mod non_finite;
 mod optimization;
 mod optimizers;
