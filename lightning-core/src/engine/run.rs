@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::{audit::state::AuditState, guard::state::GuardState, log_state::LogState, losses};
-use crate::strategy::{Rank, Strategy};
+use crate::strategy::{Rank, SingleDevice, Strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
     checkpoint::{CheckpointState, Resume, ResumeState},
@@ -118,6 +118,11 @@ impl RunState {
     /// The number of the current training batch of this process among the batches of all, from 0.
     pub(crate) fn micro_batch(&self) -> u64 {
         self.progress.counters.batch_step + self.strategy.rank().global as u64
+    }
+
+    /// A run of one process beside that of the trainer: without loggers, from the start.
+    pub(crate) fn alone(info: ModuleInfo, settings: Settings, device: Device) -> Self {
+        Self::new(info, settings, device, Vec::new(), Resume::Never, Box::new(SingleDevice))
     }
 
     /// Whether logged tensors are read at once, because the device's memory is the host's.

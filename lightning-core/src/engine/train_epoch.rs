@@ -289,13 +289,18 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
     trained
 }
 
+/// Counts the batches of a round, one for a process alone, and decides whether a validation follows.
+fn count_round(run: &mut RunState, plan: &FitPlan, validates: bool, stepped: bool, last: bool) {
+    run.progress.counters.batch_step += run.progress.round;
+    run.progress.position.phase = Phase::AfterBatch { stepped };
+    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+}
+
 /// Passes over the ready batch, which the run leaves out. It is counted, so that the random numbers
 /// and indices of the later batches are the same; no hook runs.
 fn leave_out(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
     let stepped = train_step::leave_out(run, driver, last)?;
-    run.progress.counters.batch_step += 1;
-    run.progress.position.phase = Phase::AfterBatch { stepped };
-    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    count_round(run, plan, validates, stepped, last);
     run.progress.batch_size = None;
     Ok(())
 }
@@ -305,9 +310,7 @@ fn leave_out(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, valida
 fn take_part(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, validates: bool, last: bool) -> Result<()> {
     run.progress.absent = true;
     let stepped = train_step::train(run, driver, last)?;
-    run.progress.counters.batch_step += run.progress.round;
-    run.progress.position.phase = Phase::AfterBatch { stepped };
-    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    count_round(run, plan, validates, stepped, last);
     run.progress.batch_size = None;
     log_step(run, stepped, last)
 }
@@ -330,9 +333,7 @@ fn train_ready(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
         return take_part(run, driver, plan, validates, last);
     }
     let stepped = train_step::train(run, driver, last)?;
-    run.progress.counters.batch_step += run.progress.round;
-    run.progress.position.phase = Phase::AfterBatch { stepped };
-    run.progress.validation.follows = validates && plan.schedule.is_due(run, stepped, last);
+    count_round(run, plan, validates, stepped, last);
     driver.hook(Hook::OnTrainBatchEnd, run)?;
     run.progress.batch_size = None;
     log_step(run, stepped, last)?;

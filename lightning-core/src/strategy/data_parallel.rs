@@ -51,7 +51,7 @@ impl DataParallel {
         let met = self.watched(at, |ranks| ranks.sum_f64(&mut word));
         met.inspect_err(|_| self.closed = true)?;
         if word[FAILED] > 0.0 {
-            return Err(self.failure_of_another());
+            return Err(self.failure_of_another(at));
         }
         let world = self.collective.world_size() as f64;
         // Integers, which these sums are exact for: with the same mean and no variance all are equal.
@@ -64,9 +64,9 @@ impl DataParallel {
     }
 
     /// Returns the error of the first process that has failed.
-    fn failure_of_another(&mut self) -> Error {
+    fn failure_of_another(&mut self, at: Point) -> Error {
         self.closed = true;
-        match self.collective.all_gather(&[]) {
+        match self.watched(at, |ranks| ranks.all_gather(&[])) {
             Err(error) => error,
             Ok(texts) => {
                 let failed = texts.iter().enumerate().find(|(_, text)| !text.is_empty());
@@ -80,7 +80,7 @@ impl DataParallel {
     /// Returns the error of processes that are at different points.
     fn another_point(&mut self, at: Point) -> Error {
         self.closed = true;
-        match self.collective.all_gather(at.to_string().as_bytes()) {
+        match self.watched(at, |ranks| ranks.all_gather(at.to_string().as_bytes())) {
             Err(error) => error,
             Ok(points) => {
                 let mut text = "all ranks must reach the same points of a run in the same order, found".to_owned();

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Trainer, join};
+use super::{
+    Trainer,
+    join::{self, Joined},
+};
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     console::table,
@@ -64,13 +67,12 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;
         }
-        let strategy = join::join(&settings.strategy, settings.run.deterministic)?;
+        let Joined { strategy, warning: of_cores } = join::join(&settings.strategy, settings.run.deterministic)?;
         let rank = strategy.rank();
         let resume = join::resume(resume);
         if !rank.is_alone() {
             check_several(&callbacks)?;
         }
-        let of_cores = if rank.is_alone() { None } else { join::cores_warning(&settings.strategy) };
         let mut choice = choose(settings.strategy.index(0))?;
         // On the CPU the processes share the device.
         if rank.local > 0 && !readback::is_host(&choice.device) {

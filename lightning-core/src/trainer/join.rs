@@ -14,31 +14,25 @@ use crate::{
     strategy::{DataParallel, SingleDevice, Strategy},
 };
 
-/// Joins the processes that train together, and returns the strategy. `ordered`: sums are made in
-/// the order of the ranks.
+/// How this process trains, and a warning of the cores that it may use.
+pub(super) struct Joined {
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) warning: Option<String>,
+}
+
+/// Joins the processes that train together. `ordered`: sums are made in the order of the ranks.
 ///
 /// # Errors
 /// If the settings do not fit how the program was started, or MPI is missing.
-pub(super) fn join(settings: &StrategySettings, ordered: bool) -> Result<Box<dyn Strategy>> {
-    Ok(match connect(settings)?.filter(|ranks| ranks.world_size() > 1) {
-        Some(ranks) => {
-            let watchdog = Watchdog::new(settings.ddp.timeout, Arc::clone(&ranks))?;
-            Box::new(DataParallel::new(ranks, watchdog, ordered))
-        }
-        None => Box::new(SingleDevice),
-    })
-}
-
-/// Returns a warning if the processes may use only a part of the cores of the machine.
-pub(super) fn cores_warning(settings: &StrategySettings) -> Option<String> {
-    // Threads of a test have no cores of their own.
-    settings
-        .ddp
-        .collective
-        .is_none()
-        .then(|| connect(settings).ok().flatten())?
-        .as_deref()
-        .and_then(launch::cores_warning)
+pub(super) fn join(settings: &StrategySettings, ordered: bool) -> Result<Joined> {
+    let Some(ranks) = connect(settings)?.filter(|ranks| ranks.world_size() > 1) else {
+        return Ok(Joined { strategy: Box::new(SingleDevice), warning: None });
+    };
+    // The threads of a test have no cores of their own.
+    let is_given = settings.ddp.collective.is_some();
+    let warning = if is_given { None } else { launch::cores_warning(&*ranks) };
+    let watchdog = Watchdog::new(settings.ddp.timeout, Arc::clone(&ranks))?;
+    Ok(Joined { strategy: Box::new(DataParallel::new(ranks, watchdog, ordered)), warning })
 }
 
 /// How a run starts that does not say so: a job that SLURM has started again goes on.

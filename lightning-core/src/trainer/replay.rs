@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use super::Trainer;
 use crate::{
     batch::{BatchReader, StepBatch},
-    checkpoint::{Checkpoint, Resume, anomaly},
+    checkpoint::{Checkpoint, anomaly},
     data::one_batch,
     engine::{
         self,
@@ -22,7 +22,6 @@ use crate::{
     progress::AnomalyKind,
     settings::Anomaly,
     stage::Stage,
-    strategy::SingleDevice,
 };
 
 /// A step that was run again; see [`Trainer::replay`].
@@ -150,14 +149,7 @@ impl<M: LightningModule> Trainer<M> {
         let mut settings = self.run.settings.clone();
         settings.guards.on_anomaly = Anomaly::Ignore;
         settings.guards.audit = false;
-        let mut run = RunState::new(
-            ModuleInfo::of::<M>(),
-            settings,
-            device.clone(),
-            Vec::new(),
-            Resume::Never,
-            Box::new(SingleDevice),
-        );
+        let mut run = RunState::alone(ModuleInfo::of::<M>(), settings, device.clone());
         run.progress.begin(Stage::Fit);
         run.progress.seed = record.seed;
         run.hparams = hparams_value(&module.hparams())?;

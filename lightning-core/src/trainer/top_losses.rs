@@ -9,7 +9,6 @@ use std::{
 use super::Trainer;
 use crate::{
     batch::{Samples, StepBatch},
-    checkpoint::Resume,
     console::table,
     data::{EpochOffset, Loader},
     engine::{
@@ -25,7 +24,6 @@ use crate::{
     precision::{RunningStatistics, lowered},
     random,
     stage::Stage,
-    strategy::SingleDevice,
     tensor::readback,
     text::significant,
 };
@@ -126,14 +124,7 @@ impl<M: LightningModule> Trainer<M> {
         check_has_loss::<M>()?;
         // A run of its own: the trainer keeps its counters, metrics and loggers.
         let (settings, device) = (self.run.settings.clone(), self.run.progress.device.clone());
-        let mut run = RunState::new(
-            ModuleInfo::of::<M>(),
-            settings,
-            device.clone(),
-            Vec::new(),
-            Resume::Never,
-            Box::new(SingleDevice),
-        );
+        let mut run = RunState::alone(ModuleInfo::of::<M>(), settings, device.clone());
         run.progress.begin(Stage::Fit);
         run.progress.seed = random::global_seed();
         let _active = ActiveRun::start();
