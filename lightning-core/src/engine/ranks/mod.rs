@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub(crate) use self::{
     decisions::{agree, count_samples, is_last_of_all, round, saves, total},
     same::{check_lengths, check_program, share_log_dir},
-    values::{gather_metrics, mean_values, merge_metrics, reduce},
+    values::{gather_metrics, mean_values, merge_metrics, metrics_of_first, reduce},
     weights::{average_statistics, share_weights},
 };
 use super::run::RunState;

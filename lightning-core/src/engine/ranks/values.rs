@@ -4,7 +4,7 @@ use super::{from_bytes, point, to_bytes};
 use crate::{
     engine::{driver::Driver, run::RunState},
     error::Result,
-    metrics::{RankMetrics, RankValues},
+    metrics::{Metrics, RankMetrics, RankValues},
     stage::Stage,
     strategy::{Parameters, Point, Strategy},
 };
@@ -46,6 +46,26 @@ pub(crate) fn merge_metrics(run: &mut RunState, stage: Stage) -> Result<()> {
         run.log.metrics.set_unknown(stage, &all);
     }
     Ok(())
+}
+
+/// Returns the current values of the first process, so that all schedules that monitor one decide
+/// alike: a step value differs between processes.
+///
+/// # Errors
+/// If a process has failed or was lost, or the device fails.
+pub(crate) fn metrics_of_first(run: &mut RunState) -> Result<Metrics> {
+    let mut metrics = run.log.metrics.metrics()?.clone();
+    if run.strategy.rank().is_alone() {
+        return Ok(metrics);
+    }
+    // As bits: JSON has no NaN.
+    let values: Vec<(&str, u64)> = metrics.iter().map(|(name, value)| (name, value.to_bits())).collect();
+    let mut bytes = to_bytes(&values)?;
+    run.strategy.broadcast(point(run, "monitored metrics"), &mut bytes)?;
+    for (name, bits) in from_bytes::<Vec<(String, u64)>>(&bytes)? {
+        metrics.set(&name, f64::from_bits(bits));
+    }
+    Ok(metrics)
 }
 
 /// Keeps the metrics of the other processes for the checkpoint, each for itself: the epoch goes on.

@@ -1,7 +1,7 @@
 //! Advances the learning-rate schedules.
 
 use crate::{
-    engine::run::RunState,
+    engine::{ranks, run::RunState},
     error::Result,
     optim::{Interval, Optimizer, Schedule},
 };
@@ -53,7 +53,7 @@ pub(crate) fn watch(run: &mut RunState, interval: Interval) -> Result<()> {
     if !run.train.optimizers.iter().any(due) {
         return Ok(());
     }
-    let metrics = run.log.metrics.metrics()?.clone();
+    let metrics = ranks::metrics_of_first(run)?;
     let validations = run.progress.counters.validation_runs;
     let first_is_ahead = run.progress.validation.first_is_ahead(validations);
     let may_skip = run.settings.validation.skips_epochs();
