@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Trains in two network namespaces, which stand for two machines, over a link of 1 Gbit/s, and
-# compares the bits of the weights with those of one process. Needs root, `ip`, `tc` and Open MPI 4;
+# compares the bits of the weights with those of one process; then the time of a step with sums after the
+# backward pass and with sums during it. Needs root, `ip`, `tc` and Open MPI 4;
 # says that it is skipped where namespaces are refused.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-"${CARGO:-cargo}" build --quiet -p lightning-tests --bin ddp
+"${CARGO:-cargo}" build --quiet -p lightning-tests --bin ddp --bin ddp_speed
 program=$PWD/${CARGO_TARGET_DIR:+}target/debug/ddp
 [ -z "${CARGO_TARGET_DIR:-}" ] || program=$CARGO_TARGET_DIR/debug/ddp
 
@@ -37,9 +38,15 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 train() { # machines and their processes, arguments
     local hosts=$1 processes=$2
     shift 2
+    launch "$hosts" "$processes" "$program" "$@"
+}
+
+launch() { # machines and their processes, program, arguments
+    local hosts=$1 processes=$2
+    shift 2
     ip netns exec lightning0 unshare -u bash -c "hostname machine0; exec mpirun --oversubscribe \
         --mca plm_rsh_agent $folder/rsh --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 \
-        --mca oob_tcp_if_include 10.77.0.0/24 --host $hosts -n $processes $program $*" 2>"$folder/log" ||
+        --mca oob_tcp_if_include 10.77.0.0/24 --host $hosts -n $processes $*" 2>"$folder/log" ||
         { cat "$folder/log" >&2; exit 1; }
 }
 
@@ -55,3 +62,14 @@ compare() { # machines, processes, arguments
 
 compare machine0:1,machine1:1 2
 compare machine0:2,machine1:2 4 --items 90
+
+# One thread a rank; the median of a step, the least of three rounds in turn.
+export RAYON_NUM_THREADS=1
+after=() during=()
+for _ in 1 2 3; do
+    after+=("$(launch machine0:1,machine1:1 2 "${program}_speed" --depth 4 --steps 20)")
+    during+=("$(launch machine0:1,machine1:1 2 "${program}_speed" --depth 4 --steps 20 --overlap)")
+done
+least() { printf '%s\n' "$@" | sort -n | head -1; }
+a=$(least "${after[@]}") b=$(least "${during[@]}")
+awk -v a="$a" -v b="$b" 'BEGIN { printf "6 million parameters at 1 Gbit/s: sums after the backward pass %.1f ms a step, during it %.1f ms: %.2f times as fast\n", a, b, a / b }'

@@ -86,6 +86,7 @@ pub mod metrics;
 #[cfg(any(doc, doctest))]
 pub mod mistakes;
 pub mod module;
+pub mod nn;
 pub mod optim;
 mod os;
 pub mod params;

@@ -251,7 +251,8 @@ fn the_front_door_is_small() {
     let (root, prelude) = text.split_once("pub mod prelude").unwrap();
     let modules = root.lines().filter(|line| line.starts_with("pub mod ") && !line.contains("__private")).count();
     let names = exported_names(root);
-    assert!(modules + 1 + names <= 62, "{modules} modules and {names} names at the root of the crate");
+    // A subject is a module; a name at the root is for what nearly every program writes.
+    assert!(modules <= 30 && names <= 41, "{modules} modules and {names} names at the root of the crate");
     let names = exported_names(prelude);
     assert!((30..=40).contains(&names), "{names} names in the prelude");
 }

@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(40);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ddp");
 
 /// Runs the program alone.
-fn alone(args: &[&str]) -> Output {
+pub(crate) fn alone(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().unwrap()
 }
 
@@ -29,12 +29,12 @@ fn command(ranks: usize, args: &[&str]) -> Command {
 }
 
 /// Runs the program in several processes.
-fn ranks(ranks: usize, args: &[&str]) -> Output {
+pub(crate) fn ranks(ranks: usize, args: &[&str]) -> Output {
     command(ranks, args).output().unwrap()
 }
 
 /// The lines of the results, each once; all processes print the same.
-fn results(output: &Output) -> Vec<String> {
+pub(crate) fn results(output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let is_result = |line: &&str| ["weights", "test_acc", "val_loss"].iter().any(|name| line.starts_with(name));
     let mut lines: Vec<String> = text.lines().filter(is_result).map(str::to_owned).collect();
@@ -45,7 +45,7 @@ fn results(output: &Output) -> Vec<String> {
 }
 
 /// Compares processes with one process that accumulates as many batches.
-fn compare(processes: usize, args: &[&str]) {
+pub(crate) fn compare(processes: usize, args: &[&str]) {
     let accumulate = processes.to_string();
     let one = alone(&[&["--accumulate", &accumulate], args].concat());
     assert_eq!(results(&ranks(processes, args)), results(&one), "{processes} ranks, {args:?}");

@@ -31,6 +31,7 @@ mod data_modules;
 mod data_order;
 mod data_parallel;
 mod data_parallel_errors;
+mod data_parallel_settings;
 mod data_preview;
 mod data_support;
 mod data_workers;

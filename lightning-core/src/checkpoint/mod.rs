@@ -32,6 +32,7 @@ pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod snapshot;
 mod state;
+pub(crate) mod state_bytes;
 pub(crate) mod writer;
 
 pub use self::{

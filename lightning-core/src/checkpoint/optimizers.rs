@@ -123,6 +123,9 @@ pub(crate) fn restore(
     let mut left_out = Vec::new();
     for param in parameters {
         let Some(rule) = optimizer.rule_for(param.index, param.id) else { continue };
+        if optimizer.shard().is_some_and(|shard| !shard.keeps(param.index)) {
+            continue;
+        }
         let own = format!("{}.", param.path);
         let mut leaves = Vec::new();
         for name in stored.iter().filter_map(|name| name.strip_prefix(&prefix)).filter(|name| name.starts_with(&own)) {
@@ -270,7 +273,7 @@ fn scalars_below(record: &OptimizerRecord, own: &str, tensors: usize) -> Result<
         .collect()
 }
 
-fn scalar_value(scalar: Scalar) -> Value {
+pub(super) fn scalar_value(scalar: Scalar) -> Value {
     match scalar {
         Scalar::Int(value) => serde_json::json!({ "int": value }),
         Scalar::UInt(value) => serde_json::json!({ "uint": value }),
@@ -279,7 +282,7 @@ fn scalar_value(scalar: Scalar) -> Value {
     }
 }
 
-fn to_scalar(value: &Value) -> Option<Scalar> {
+pub(super) fn to_scalar(value: &Value) -> Option<Scalar> {
     let (kind, value) = value.as_object().filter(|object| object.len() == 1)?.iter().next()?;
     match kind.as_str() {
         "int" => value.as_i64().map(Scalar::Int),

@@ -53,7 +53,7 @@ pub trait Collective: fmt::Debug + Send + Sync {
     fn barrier(&self) -> Result<()>;
 
     /// Starts a sum that goes on while the rank computes. Ranks start their sums in the same order,
-    /// and make no other exchange before all of them have ended.
+    /// also relative to other exchanges, which may be made before the sums have ended.
     fn start_sum_f32(&self, values: Vec<f32>) -> Result<Box<dyn Pending>>;
 
     /// Ends all ranks at once, with this exit code.

@@ -33,11 +33,21 @@ pub struct Ddp {
     pub(crate) collective: Option<Arc<dyn Collective>>,
     /// Whether the batches of loaders are divided among the processes.
     pub(crate) divides: bool,
+    /// Whether each process keeps the optimizer states of some parameters only.
+    pub(crate) shards_optimizer: bool,
+    /// Whether gradients are summed during the backward pass.
+    pub(crate) overlaps: bool,
 }
 
 impl Default for Ddp {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30 * 60), collective: None, divides: true }
+        Self {
+            timeout: Duration::from_secs(30 * 60),
+            collective: None,
+            divides: true,
+            shards_optimizer: false,
+            overlaps: false,
+        }
     }
 }
 
@@ -52,6 +62,33 @@ impl Ddp {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Divides the states of the optimizers among the processes, so that each keeps about a part of
+    /// `1 / world_size` of them: of Adam, twice the size of its parameters. Each parameter is updated
+    /// by one process, which sends the new values to the others. The results are the same bits; a
+    /// step exchanges one and a half times as much. Default: `false`.
+    ///
+    /// This is stage 1 of ZeRO (Rajbhandari et al. 2020), by whole parameters. A checkpoint has the
+    /// states of all parameters, so that any number of processes resumes from it, with or without
+    /// this setting.
+    #[must_use]
+    pub fn shard_optimizer(mut self, shards: bool) -> Self {
+        self.shards_optimizer = shards;
+        self
+    }
+
+    /// Sums gradients while the backward pass goes on, in buckets of about 4 MB, each as soon as its
+    /// gradients are complete. It hides the time of a slow network, and costs a copy of the gradients:
+    /// faster between machines, not on one. Default: `false`.
+    ///
+    /// The first pass learns the order of the gradients. A pass that some process does not run (a
+    /// `None`, or no batch) and manual optimization sum afterwards. With `deterministic(true)` more
+    /// than two processes sum afterwards too, in the order of their ranks.
+    #[must_use]
+    pub fn overlap(mut self, overlaps: bool) -> Self {
+        self.overlaps = overlaps;
         self
     }
 

@@ -70,6 +70,16 @@ pub(crate) fn try_flush(run: &mut RunState, driver: &mut dyn Driver) -> Flushed 
         }
         return Flushed { saved: polled, logged: Ok(()) };
     }
+    // After an error the processes exchange nothing more.
+    if !run.strategy.is_open() && run.train.optimizers.iter().any(|optimizer| optimizer.shard().is_some()) {
+        if !std::mem::take(&mut run.checkpoints.queue.requests).is_empty() {
+            run.console.warn(
+                "no checkpoint is saved after an error, because other processes keep a part of the optimizer's state"
+                    .to_owned(),
+            );
+        }
+        return Flushed { saved: polled, logged: Ok(()) };
+    }
     let saves = polled.and_then(|()| ranks::saves(run));
     match saves {
         Ok(true) => {}
@@ -89,7 +99,12 @@ fn submit(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
     let location = run.progress.location(Some("save_checkpoint".to_owned()), false);
     ranks::average_statistics(run, driver)?;
     ranks::gather_metrics(run)?;
-    let snapshot = driver.snapshot(run).map_err(|error| error.at(location.clone()))?;
+    if !run.strategy.rank().is_alone() {
+        ranks::collect_states(run, &driver.parameters()?)?;
+    }
+    let snapshot = driver.snapshot(run).map_err(|error| error.at(location.clone()));
+    ranks::drop_states_of_others(run);
+    let snapshot = snapshot?;
     let mut requests = std::mem::take(&mut run.checkpoints.queue.requests);
     // Every process takes the snapshot, because its hooks run on each; one of them writes the file.
     if !run.strategy.rank().is_global_zero() {

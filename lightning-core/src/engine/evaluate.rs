@@ -170,6 +170,7 @@ fn evaluate_loader(
         if shown {
             run.console.bar.eval_batch(run.progress.batch_idx);
         }
+        ranks::agree_on_signals(run)?;
         check_signals(run, true)?;
         run.progress.batch_idx += 1;
     }

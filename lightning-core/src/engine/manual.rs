@@ -18,8 +18,11 @@ use crate::{
     optim::{Clip, GradientStore, Optimizer, Scaling, Weight},
     os::panics::catch_panic,
     params::{parameters, visit},
-    strategy::Parameters,
+    strategy::{Parameters, Point, ambient},
 };
+
+/// The buffer of manual optimization, whose gradients are not summed during backward passes.
+const MANUAL: usize = usize::MAX;
 
 /// The engine of a batch that the module optimizes manually.
 pub(super) struct ManualRun<'a, M> {
@@ -28,16 +31,22 @@ pub(super) struct ManualRun<'a, M> {
 }
 
 impl<M: LightningModule> ManualRun<'_, M> {
+    /// The point of an exchange for an optimizer.
+    fn point(&self, what: &'static str, name: &str) -> Point {
+        let mut at = ranks::point(self.run, what);
+        at.part ^= self.run.train.optimizers.iter().position(|optimizer| optimizer.name() == name).unwrap_or(0) as u64;
+        at
+    }
+
     /// Sums the gradients of an optimizer over the processes.
     fn reduce(&mut self, name: &str, module: &M, gradients: &mut GradientStore) -> Result<()> {
         if self.run.strategy.rank().is_alone() {
             return Ok(());
         }
-        let mut at = ranks::point(self.run, "gradients of an optimizer");
-        at.part ^= self.run.train.optimizers.iter().position(|optimizer| optimizer.name() == name).unwrap_or(0) as u64;
+        let at = self.point("gradients of an optimizer", name);
         let names = || parameters(module);
         let RunState { strategy, progress, .. } = &mut *self.run;
-        strategy.reduce(at, gradients, &Parameters { device: &progress.device, names: &names })
+        strategy.reduce(at, gradients, &Parameters { buffer: MANUAL, device: &progress.device, names: &names })
     }
 }
 
@@ -51,19 +60,42 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
     }
 
     fn backward(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients> {
+        let reclaimed = ambient::reclaim(&mut self.run.strategy);
+        let gradients = self.differentiate(module, loss);
+        reclaimed.lend_again(&mut self.run.strategy);
+        gradients
+    }
+
+    fn step(&mut self, name: &str, module: &mut M, gradients: Gradients, clip: Option<Clip>) -> Result<()> {
+        let reclaimed = ambient::reclaim(&mut self.run.strategy);
+        let stepped = self.step_optimizer(name, module, gradients, clip);
+        reclaimed.lend_again(&mut self.run.strategy);
+        stepped
+    }
+}
+
+impl<M: LightningModule> ManualRun<'_, M> {
+    fn differentiate(&mut self, module: &mut M, loss: Tensor<1>) -> Result<Gradients> {
         check_loss(&loss)?;
         let detached = loss.clone().inner();
         guard::see_loss(self.run, &detached);
         self.run.progress.set_loss(detached);
         run_hooks(self.callbacks, module, Hook::OnBeforeBackward, self.run)?;
-        let gradients = catch_panic(|| Ok(loss.backward()))?;
+        let at = ranks::point(self.run, "backward pass");
+        let gradients = ambient::lend(&mut self.run.strategy, at, || catch_panic(|| Ok(loss.backward())))?;
         // Dropped before the hook, which can then reuse the memory of the graph.
         drop(loss);
         run_hooks(self.callbacks, module, Hook::OnAfterBackward, self.run)?;
         Ok(gradients)
     }
 
-    fn step(&mut self, name: &str, module: &mut M, mut gradients: Gradients, clip: Option<Clip>) -> Result<()> {
+    fn step_optimizer(
+        &mut self,
+        name: &str,
+        module: &mut M,
+        mut gradients: Gradients,
+        clip: Option<Clip>,
+    ) -> Result<()> {
         if let Some(Clip { limit, .. }) = clip.filter(|clip| !(clip.limit.is_finite() && clip.limit > 0.0)) {
             return Err(Error::config(format!(
                 "the limit of `clip_norm` and `clip_value` must be positive and finite, found {limit:?}"
@@ -102,10 +134,17 @@ impl<M: LightningModule> ManualEngine<M> for ManualRun<'_, M> {
             skip_step(name, norm, progress, &mut log.metrics, console);
             return Ok(());
         }
+        let mut updated = ranks::Updated::default();
+        updated.add(optimizer, &own);
         let mut update = optimizer.update(&mut own, scaling, &progress.device);
         Checkout::take(module, |module| module, true).update(&mut update)?;
         update.finish()?;
-        train.stepped = true;
+        let at = self.point("updated parameters", name);
+        let values = updated.exchange(&mut *self.run.strategy, at, &|visitor| visit(&*module, visitor))?;
+        if let Some(mut values) = values {
+            Checkout::take(module, |module| module, true).update(&mut values)?;
+        }
+        self.run.train.stepped = true;
         Ok(())
     }
 }

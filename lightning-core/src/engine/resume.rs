@@ -172,7 +172,7 @@ pub(crate) fn share(run: &mut RunState) -> Result<()> {
     }
     let found = run.resume.resumed_from.as_ref().map(|from| (from.path.clone(), from.named));
     let mut bytes = ranks::to_bytes(&found)?;
-    run.strategy.broadcast(ranks::point(run, "checkpoint to resume from"), &mut bytes)?;
+    run.strategy.broadcast(ranks::point(run, "checkpoint to resume from"), &mut bytes, 0)?;
     if rank.is_global_zero() {
         return Ok(());
     }

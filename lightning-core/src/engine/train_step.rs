@@ -46,6 +46,7 @@ pub(crate) fn train(run: &mut RunState, driver: &mut dyn Driver, last: bool) -> 
         TrainingMode::Plain if run.train.optimizers.iter().any(Optimizer::is_lbfgs) => lbfgs_step(run, driver)?,
         TrainingMode::Plain => {
             count_round(run, 0);
+            run.train.fills = fills(run, 0, last);
             pass(run, driver, 0, StepCall::default())?;
             update_if_due(run, driver, 0, last)?
         }
@@ -112,6 +113,7 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
                 calls_left -= 1;
                 let call = StepCall { step: buffer, keep: calls_left > 0 };
                 count_round(run, buffer);
+                run.train.fills = fills(run, buffer, last && step.repeat == 1);
                 // The parameters of the other optimizers take no gradient, so that their part of
                 // the graph is not built.
                 frozen.clear();
@@ -149,15 +151,21 @@ fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
 /// Runs one step and its backward pass.
 fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCall) -> Result<()> {
     if run.progress.absent {
-        return Ok(());
+        return ranks::begin_backward(run, buffer, false);
     }
     match driver.step(LoaderId::Train, call, run)? {
         Some(output) => differentiate(run, driver, buffer, output),
         None => {
             count_skipped(run);
-            Ok(())
+            ranks::begin_backward(run, buffer, false)
         }
     }
+}
+
+/// Whether an update follows the current pass, of this process or of another one.
+fn fills(run: &RunState, buffer: usize, last: bool) -> bool {
+    let rounds = run.train.accumulators.get(buffer).map_or(0, GradientStore::rounds);
+    last || rounds >= run.settings.optimization.micro_batches(run.progress.counters.epoch)
 }
 
 /// Counts a pass of this process, or one that only others run.
@@ -208,6 +216,7 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
         return Ok(false);
     }
     let mut stepped = false;
+    let mut updated = ranks::Updated::default();
     for optimizer in optimizers.get_mut(range).unwrap_or_default() {
         let scaling = Scaling::new(gradients, optimizer, *clip, run.log.host);
         if let Some(norm) = scaling.broken_norm() {
@@ -215,12 +224,14 @@ fn update_if_due(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, las
             continue;
         }
         stepped = true;
+        updated.add(optimizer, gradients);
         let mut update = optimizer.update(gradients, scaling, &run.progress.device);
         driver.update(&mut update)?;
         update.finish()?;
         step_schedule(optimizer).map_err(|error| error.at(run.progress.location(None, true)))?;
     }
     gradients.clear();
+    ranks::share_updates(run, driver, updated)?;
     run.progress.skipped_in_row = 0;
     run.console.measured(action);
     Ok(stepped)

@@ -11,6 +11,7 @@ mod scaling;
 mod schedule;
 pub mod schedulers;
 mod setup;
+mod shard;
 mod train_state;
 
 pub(crate) use clip::Clip;
@@ -20,8 +21,9 @@ pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 
-pub(crate) use gradients::GradientStore;
+pub(crate) use gradients::{GradientStore, add};
 pub(crate) use lbfgs::FlatParams;
 pub(crate) use optimizer::{AddedGroup, AddedRate, Binding, Optimizer};
 pub(crate) use scaling::{Scaling, Weight};
+pub(crate) use shard::{Shard, Sharded};
 pub(crate) use train_state::TrainState;

@@ -17,7 +17,7 @@ pub(crate) use self::{
     binding::Binding,
     group::{AddedGroup, AddedRate},
 };
-use super::{OptimizerSetup, Schedule, config::OptimizerRule, setup::Rate};
+use super::{OptimizerSetup, Schedule, Shard, config::OptimizerRule, setup::Rate};
 use crate::{
     console::table,
     error::{Error, Result},
@@ -38,6 +38,8 @@ pub(crate) struct Optimizer {
     is_paused: bool,
     /// The states by the indices of the parameters in the module.
     slots: Vec<Slot>,
+    /// Which states this process keeps; `None` for all.
+    shard: Option<Shard>,
     /// The state of L-BFGS; `None` for another optimizer, and during its step.
     lbfgs: Option<LBFGS>,
     /// Stored, because `lbfgs` is `None` during a step.
@@ -112,6 +114,7 @@ impl Optimizer {
             schedule,
             is_paused: false,
             slots: Vec::new(),
+            shard: None,
             is_lbfgs: lbfgs.is_some(),
             lbfgs,
             steps: 0,
@@ -197,10 +200,35 @@ impl Optimizer {
         self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
     }
 
-    /// Sets the state of a parameter from a checkpoint.
+    /// Returns the state of a parameter.
+    pub(crate) fn state(&self, index: usize) -> Option<&DynState> {
+        self.slots.get(index)?.state.as_ref()
+    }
+
+    /// Sets the state of a parameter from a checkpoint or another process.
     pub(crate) fn put_state(&mut self, index: usize, state: DynState) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.state = Some(state);
+        }
+    }
+
+    /// Sets which states this process keeps, and drops the others.
+    pub(crate) fn divide(&mut self, shard: Shard) {
+        self.shard = Some(shard);
+        self.drop_states_of_others();
+    }
+
+    /// Returns which states this process keeps; `None` for all.
+    pub(crate) fn shard(&self) -> Option<&Shard> {
+        self.shard.as_ref()
+    }
+
+    /// Drops the states that other processes keep.
+    pub(crate) fn drop_states_of_others(&mut self) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if self.shard.as_ref().is_some_and(|shard| !shard.keeps(index)) {
+                slot.state = None;
+            }
         }
     }
 

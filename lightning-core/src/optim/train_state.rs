@@ -29,6 +29,8 @@ pub(crate) struct TrainState {
     pub(crate) frozen_others: Vec<usize>,
     /// How the gradients of the current optimizer step are clipped.
     pub(crate) clip: Option<Clip>,
+    /// Whether the current pass fills its accumulation buffer: an update follows.
+    pub(crate) fills: bool,
     /// Whether manual optimization has stepped an optimizer in this batch.
     pub(crate) stepped: bool,
     /// Which elements of a parameter pruning callbacks leave, by the index of the parameter.

@@ -49,6 +49,8 @@ pub(crate) enum MapMode<'a> {
     /// Cast to another type, inside the autodiff graph; the function returns the type for the
     /// current parameter.
     Lower { dtype: &'a dyn Fn() -> Option<FloatDType> },
+    /// Change the values of trainable parameters, inside the autodiff graph.
+    Inside { change: &'a dyn Fn(usize, BridgeTensor) -> BridgeTensor },
     /// Put parameters and flags in training form, in the autodiff graph of a device. Tensors that
     /// are not parameters stay outside the graph.
     Train { device: &'a Device },
@@ -123,6 +125,13 @@ impl ModuleMapper for DynMapper<'_> {
                 Some(dtype) => param.map(|value| value.cast(dtype)),
                 None => param,
             },
+            MapMode::Inside { change } => {
+                if param.is_require_grad() {
+                    param.map(|value| Tensor::from_bridge(change(index, value.into_bridge())))
+                } else {
+                    param
+                }
+            }
             MapMode::Train { device } => match device.gradient_checkpointing_strategy() {
                 Some(strategy) => {
                     param.map(|value| value.autodiff().with_gradient_checkpointing_strategy(strategy)).train()

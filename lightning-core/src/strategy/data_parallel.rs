@@ -1,8 +1,14 @@
 //! Data-parallel training: every process has the whole model and a share of the batches.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Parameters, Point, Rank, Strategy, Sums, reduce};
+use burn::tensor::kind::BridgeTensor;
+
+use super::{
+    Parameters, Point, Rank, Strategy, Sums, Taps,
+    overlap::{self, Order, Plan},
+    reduce,
+};
 use crate::{
     distributed::{
         Collective,
@@ -22,6 +28,17 @@ pub(crate) struct DataParallel {
     /// Whether processes exchange nothing any more: after an error, which all of them know, and
     /// outside of runs.
     closed: bool,
+    overlap: Option<Overlapping>,
+}
+
+/// Sums during backward passes.
+#[derive(Debug, Default)]
+struct Overlapping {
+    /// The plan of each accumulation buffer.
+    plans: BTreeMap<usize, Plan>,
+    /// The order of the gradients, while there is no plan.
+    order: Order,
+    running: Option<overlap::Sums>,
 }
 
 /// The message that every exchange starts with.
@@ -33,7 +50,39 @@ type Word = [f64; OWN + size_of::<Sums>() / size_of::<f64>()];
 
 impl DataParallel {
     pub(crate) fn new(collective: Arc<dyn Collective>, watchdog: Watchdog, ordered: bool) -> Self {
-        Self { collective, watchdog, ordered, closed: true }
+        Self { collective, watchdog, ordered, closed: true, overlap: None }
+    }
+
+    /// Sums gradients during backward passes, in an order of the library's choice.
+    #[must_use]
+    pub(crate) fn overlapping(self) -> Self {
+        Self { overlap: Some(Overlapping::default()), ..self }
+    }
+
+    /// Takes the sums of the backward pass, or else plans those of the next one.
+    fn finish_overlap(&mut self, at: Point, gradients: &GradientStore) -> Result<Option<BTreeMap<usize, Vec<f32>>>> {
+        match self.overlap.as_mut().and_then(|overlap| overlap.running.take()) {
+            Some(running) => self.watched(at, |_| running.finish(gradients)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Plans the sums of later passes over a buffer, in the order of the first process.
+    fn plan(&mut self, at: Point, sizes: &BTreeMap<usize, usize>, parameters: &Parameters<'_>) -> Result<()> {
+        let Some(overlap) = &mut self.overlap else { return Ok(()) };
+        let order = std::mem::take(&mut overlap.order);
+        if overlap.plans.contains_key(&parameters.buffer) {
+            return Ok(());
+        }
+        let order = order.complete(&sizes.keys().copied().collect());
+        let mut bytes: Vec<u8> = order.iter().flat_map(|index| (*index as u64).to_le_bytes()).collect();
+        self.watched(at, |ranks| ranks.broadcast(&mut bytes, 0))?;
+        let order: Vec<(usize, usize)> =
+            reduce::indices(&bytes).filter_map(|index| Some((index, *sizes.get(&index)?))).collect();
+        if let Some(overlap) = &mut self.overlap {
+            overlap.plans.insert(parameters.buffer, Plan::new(&order));
+        }
+        Ok(())
     }
 
     /// Runs an exchange, which ends all processes if it takes too long.
@@ -113,6 +162,10 @@ impl Strategy for DataParallel {
         self.closed = true;
     }
 
+    fn is_open(&self) -> bool {
+        !self.closed
+    }
+
     fn sums(&mut self, at: Point, own: Sums) -> Result<Sums> {
         if self.closed { Ok(own) } else { self.meet(at, own) }
     }
@@ -125,23 +178,61 @@ impl Strategy for DataParallel {
         self.watched(at, |ranks| ranks.all_gather(&own))
     }
 
-    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>) -> Result<()> {
+    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>, root: usize) -> Result<()> {
         if self.closed {
             return Ok(());
         }
         self.meet(at, Sums::default())?;
-        self.watched(at, |ranks| ranks.broadcast(bytes, 0))
+        self.watched(at, |ranks| ranks.broadcast(bytes, root))
     }
 
     fn reduce(&mut self, at: Point, gradients: &mut GradientStore, parameters: &Parameters<'_>) -> Result<()> {
         if self.closed {
             return Ok(());
         }
-        let mine = reduce::Mine::take(gradients)?;
+        let overlapped = self.finish_overlap(at, gradients)?;
+        let mut mine = reduce::Mine::take(gradients)?;
+        if let Some(sums) = overlapped {
+            mine.replace(sums, parameters)?;
+        }
         let sums = self.meet(at, mine.word())?;
-        let reduced = self.watched(at, |ranks| mine.complete(sums, ranks, parameters)?.sum(ranks, self.ordered))?;
+        let mine = self.watched(at, |ranks| mine.complete(sums, ranks, parameters))?;
+        self.plan(at, &mine.sizes(), parameters)?;
+        let reduced = self.watched(at, |ranks| mine.sum(ranks, self.ordered))?;
         reduced.put(gradients, sums, parameters.device);
         Ok(())
+    }
+
+    fn taps(&self, buffer: usize) -> Option<Arc<Taps>> {
+        let overlap = self.overlap.as_ref().filter(|_| !self.closed)?;
+        Some(overlap.plans.get(&buffer).map_or_else(Arc::default, Plan::taps))
+    }
+
+    fn begin_backward(&mut self, at: Point, buffer: usize, gradients: &GradientStore, passes: bool) -> Result<()> {
+        if self.closed || self.overlap.is_none() {
+            return Ok(());
+        }
+        let mut own = Sums::default();
+        own[0] = f64::from(u8::from(passes));
+        let all_pass = self.meet(at, own)?[0] == self.collective.world_size() as f64;
+        let collective = Arc::clone(&self.collective);
+        if let Some(overlap) = &mut self.overlap {
+            overlap.order = Order::default();
+            let plan = overlap.plans.get(&buffer).filter(|_| all_pass);
+            overlap.running = plan.map(|plan| overlap::Sums::new(plan, gradients, collective));
+        }
+        Ok(())
+    }
+
+    fn gradient_ready(&mut self, index: usize, value: BridgeTensor) -> Result<()> {
+        let Some(overlap) = &mut self.overlap else { return Ok(()) };
+        match &mut overlap.running {
+            Some(running) => running.add(index, value),
+            None => {
+                overlap.order.add(index);
+                Ok(())
+            }
+        }
     }
 
     fn average(&mut self, at: Point, values: &mut [f32]) -> Result<()> {
@@ -159,11 +250,15 @@ impl Strategy for DataParallel {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
+        let at = Point::new("the end of a failed run", 0, 0);
+        if let Some(running) = self.overlap.as_mut().and_then(|overlap| overlap.running.take()) {
+            let _watched = self.watchdog.enter(Place { what: at.what, epoch: None, batch: None });
+            running.abandon();
+        }
         let mut word = Word::default();
         word[FAILED] = 1.0;
         // The others are waiting for this message, or will be. If they are lost, this process ends
         // with its own error all the same.
-        let at = Point::new("the end of a failed run", 0, 0);
         let _ = self.watched(at, |ranks| ranks.sum_f64(&mut word).and_then(|()| ranks.all_gather(&packed(error))));
     }
 }

@@ -3,14 +3,20 @@
 //! The engine asks a [`Strategy`] wherever the answer depends on that. [`SingleDevice`] has nothing
 //! to exchange; [`DataParallel`] exchanges over a [`Collective`](crate::distributed::Collective).
 
+pub(crate) mod ambient;
 mod data_parallel;
+mod overlap;
 mod point;
 mod reduce;
 mod single_device;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-pub(crate) use self::{data_parallel::DataParallel, point::Point, reduce::Parameters, single_device::SingleDevice};
+use burn::tensor::kind::BridgeTensor;
+
+pub(crate) use self::{
+    data_parallel::DataParallel, overlap::Taps, point::Point, reduce::Parameters, single_device::SingleDevice,
+};
 use crate::{
     error::{Error, Result},
     optim::GradientStore,
@@ -34,6 +40,11 @@ pub(crate) trait Strategy: fmt::Debug + Send {
     /// Ends an entry point: an error from here on is that of this process alone.
     fn close(&mut self) {}
 
+    /// Whether exchanges are possible: not after an error.
+    fn is_open(&self) -> bool {
+        true
+    }
+
     /// Returns the sums over all processes. Alone these are `own`.
     ///
     /// # Errors
@@ -46,17 +57,43 @@ pub(crate) trait Strategy: fmt::Debug + Send {
     /// As [`sums`](Self::sums).
     fn gather(&mut self, at: Point, own: Vec<u8>) -> Result<Vec<Vec<u8>>>;
 
-    /// Replaces bytes by those of the process with rank 0.
+    /// Replaces bytes by those of the process with rank `root`.
     ///
     /// # Errors
     /// As [`sums`](Self::sums).
-    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>) -> Result<()>;
+    fn broadcast(&mut self, at: Point, bytes: &mut Vec<u8>, root: usize) -> Result<()>;
 
     /// Sums the gradients of an accumulation buffer over all processes.
     ///
     /// # Errors
     /// As [`sums`](Self::sums).
     fn reduce(&mut self, at: Point, gradients: &mut GradientStore, parameters: &Parameters<'_>) -> Result<()>;
+
+    /// Returns the operations that see gradients during the backward pass of a buffer; `None` where
+    /// gradients are summed after it.
+    fn taps(&self, buffer: usize) -> Option<Arc<Taps>> {
+        let _ = buffer;
+        None
+    }
+
+    /// Starts the pass that fills a buffer. If `passes`, on all processes, gradients are summed
+    /// during it.
+    ///
+    /// # Errors
+    /// As [`sums`](Self::sums).
+    fn begin_backward(&mut self, at: Point, buffer: usize, gradients: &GradientStore, passes: bool) -> Result<()> {
+        let _ = (at, buffer, gradients, passes);
+        Ok(())
+    }
+
+    /// Takes the gradient of a parameter, which the backward pass has completed.
+    ///
+    /// # Errors
+    /// If a process was lost.
+    fn gradient_ready(&mut self, index: usize, value: BridgeTensor) -> Result<()> {
+        let _ = (index, value);
+        Ok(())
+    }
 
     /// Replaces values by their means over all processes.
     ///

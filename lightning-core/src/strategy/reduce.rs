@@ -3,6 +3,8 @@
 //! Values are summed on the host, in single precision, which accumulation buffers have at least, or
 //! in double precision where a model has it. Small gradients share one message.
 
+use std::collections::BTreeMap;
+
 use burn::{
     module::ParamId,
     tensor::{DType, Device, TensorData},
@@ -22,6 +24,8 @@ use crate::{
 
 /// What the reduction needs to know of the module.
 pub(crate) struct Parameters<'a> {
+    /// The accumulation buffer.
+    pub(crate) buffer: usize,
     pub(crate) device: &'a Device,
     /// Returns the names of all parameters. Called only if some process lacks a gradient that
     /// another one has.
@@ -52,6 +56,8 @@ struct Part {
     index: usize,
     id: ParamId,
     data: TensorData,
+    /// Whether the data is the sum of all processes.
+    is_summed: bool,
 }
 
 impl Mine {
@@ -66,13 +72,52 @@ impl Mine {
             taken.into_iter().map(|(index, gradient)| ((index, gradient.id), Handle::Device(gradient.value))).unzip();
         // sync: once each optimizer step, since the sum is made on the host.
         let data = read_all(handles)?;
-        let gradients = places.into_iter().zip(data).map(|((index, id), data)| Part { index, id, data }).collect();
+        let gradients = places
+            .into_iter()
+            .zip(data)
+            .map(|((index, id), data)| Part { index, id, data, is_summed: false })
+            .collect();
         Ok(Self {
             gradients,
             micro_batches: store.micro_batches(),
             weight: store.weight(),
             loss_scale: store.loss_scale(),
         })
+    }
+
+    /// Replaces gradients by sums that were made during the backward pass.
+    ///
+    /// # Errors
+    /// If a parameter is unknown.
+    pub(super) fn replace(&mut self, sums: BTreeMap<usize, Vec<f32>>, parameters: &Parameters<'_>) -> Result<()> {
+        let mut names = None;
+        for (index, values) in sums {
+            match self.gradients.binary_search_by_key(&index, |part| part.index) {
+                Ok(place) => {
+                    if let Some(part) = self.gradients.get_mut(place) {
+                        part.data = TensorData::new(values, part.data.shape().clone());
+                        part.is_summed = true;
+                    }
+                }
+                Err(place) => {
+                    let names = match &names {
+                        Some(names) => names,
+                        None => names.insert((parameters.names)()?),
+                    };
+                    let ParamName { id, dims, .. } =
+                        names.iter().find(|name| name.index == index).ok_or_else(|| other_model(index))?;
+                    let data = TensorData::new(values, dims.clone());
+                    self.gradients.insert(place, Part { index, id: *id, data, is_summed: true });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The indices and the sizes of the gradients in single precision.
+    pub(super) fn sizes(&self) -> BTreeMap<usize, usize> {
+        let single = self.gradients.iter().filter(|part| part.data.dtype() == DType::F32);
+        single.map(|part| (part.index, part.data.num_elements())).collect()
     }
 
     /// What is summed before the gradients: how many batches there are, and which gradients.
@@ -125,7 +170,7 @@ impl Mine {
             let ParamName { id, dims, .. } =
                 names.iter().find(|name| name.index == index).ok_or_else(|| other_model(index))?;
             let data = TensorData::zeros::<f32, _>(dims.clone());
-            self.gradients.insert(place, Part { index, id: *id, data });
+            self.gradients.insert(place, Part { index, id: *id, data, is_summed: false });
         }
         Ok(self)
     }
@@ -136,7 +181,7 @@ impl Mine {
     /// If a process was lost.
     pub(super) fn sum(mut self, collective: &dyn Collective, ordered: bool) -> Result<Self> {
         let mut shared: Vec<f32> = Vec::new();
-        for part in &mut self.gradients {
+        for part in self.gradients.iter_mut().filter(|part| !part.is_summed) {
             match part.data.dtype() {
                 DType::F32 if part.data.num_elements() < SMALL => {
                     shared.extend_from_slice(part.data.as_slice().map_err(unexpected)?);
@@ -147,7 +192,7 @@ impl Mine {
         }
         sum(&mut shared, collective, ordered)?;
         let mut rest = shared.as_slice();
-        for part in &mut self.gradients {
+        for part in self.gradients.iter_mut().filter(|part| !part.is_summed) {
             if part.data.dtype() == DType::F32 && part.data.num_elements() < SMALL {
                 let values = part.data.as_mut_slice::<f32>().map_err(unexpected)?;
                 let (own, others) = rest.split_at_checked(values.len()).unwrap_or_default();
@@ -160,7 +205,7 @@ impl Mine {
 
     /// Puts the sums in the buffer.
     pub(super) fn put(self, store: &mut GradientStore, sums: Sums, device: &Device) {
-        for Part { index, id, data } in self.gradients {
+        for Part { index, id, data, .. } in self.gradients {
             if let Some(value) = float_on(device, data) {
                 store.put(index, id, value);
             }
@@ -176,7 +221,7 @@ impl Mine {
     }
 }
 
-fn indices(bytes: &[u8]) -> impl Iterator<Item = usize> {
+pub(super) fn indices(bytes: &[u8]) -> impl Iterator<Item = usize> {
     bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes) as usize)
 }
 
@@ -187,7 +232,7 @@ fn other_model(index: usize) -> Error {
     .help("build the same module, from the same program, on all ranks")
 }
 
-fn unexpected(error: impl std::fmt::Debug) -> Error {
+pub(super) fn unexpected(error: impl std::fmt::Debug) -> Error {
     Error::new(ErrorKind::Device, format!("the gradients could not be read: {error:?}"))
 }
 

@@ -23,7 +23,7 @@ impl Strategy for SingleDevice {
         Ok(vec![own])
     }
 
-    fn broadcast(&mut self, _at: Point, _bytes: &mut Vec<u8>) -> Result<()> {
+    fn broadcast(&mut self, _at: Point, _bytes: &mut Vec<u8>, _root: usize) -> Result<()> {
         Ok(())
     }
 

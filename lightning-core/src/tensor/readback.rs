@@ -63,6 +63,12 @@ pub(crate) fn host_scalar(tensor: Tensor<1>) -> f64 {
     tensor.into_data().iter::<f64>().next().unwrap_or(f64::NAN)
 }
 
+/// Reads the values of a tensor for other processes.
+pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    // sync: once for each exchange of a layer.
+    tensor.into_data().iter::<f32>().collect()
+}
+
 /// Reads numbers in host memory.
 pub(crate) fn host_floats(tensor: Tensor<1>) -> Vec<f64> {
     // sync: none, as above.

@@ -7,11 +7,12 @@ use super::{Trainer, identify, infos};
 use crate::{
     checkpoint::{BestCheckpoint, Checkpoint, Resume},
     console::table,
-    engine::{module_driver::take_snapshot, resume, snapshot::callback_states},
+    engine::{module_driver::take_snapshot, ranks, resume, snapshot::callback_states},
     error::{Error, ErrorKind, Result},
     metrics::{KeyRef, Monitor},
     module::{LightningModule, apply},
     os::files,
+    params::parameters,
     random,
 };
 
@@ -144,9 +145,17 @@ impl<M: LightningModule> Trainer<M> {
     /// Writes a checkpoint of `module` and of the state of this trainer, and waits until it is on
     /// disk. A run resumed from it continues where the last `fit` ended.
     ///
+    /// Of several processes, all must call it, and the first one writes the file.
+    ///
     /// # Errors
     /// If the file cannot be written, with its path.
     pub fn save_checkpoint(&mut self, module: &M, path: impl AsRef<Path>) -> Result<()> {
+        self.run.strategy.open();
+        let saved = self.try_save(module, path.as_ref());
+        self.tell(saved)
+    }
+
+    fn try_save(&mut self, module: &M, path: &Path) -> Result<()> {
         let Self { run, callbacks, .. } = self;
         if run.hparams.is_null() {
             // Nothing has been run: the seed was not determined yet.
@@ -156,12 +165,20 @@ impl<M: LightningModule> Trainer<M> {
         let states = callback_states(callbacks)?;
         // Logs first, so that the checkpoint is not ahead of them; it does not depend on them.
         let logged = run.log.loggers.save();
-        let snapshot = take_snapshot(&mut module, callbacks, states, None, None, run)?;
-        let path = path.as_ref();
-        if let Some(folder) = path.parent() {
-            files::create_folder(folder)?;
+        if !run.strategy.rank().is_alone() {
+            ranks::collect_states(run, &parameters(&module)?)?;
         }
-        snapshot.write(path, false)?;
+        let snapshot = take_snapshot(&mut module, callbacks, states, None, None, run);
+        ranks::drop_states_of_others(run);
+        let snapshot = snapshot?;
+        if run.strategy.rank().is_global_zero() {
+            if let Some(folder) = path.parent() {
+                files::create_folder(folder)?;
+            }
+            snapshot.write(path, false)?;
+        }
+        // Not before the file is there: every process may read it next.
+        run.strategy.barrier(ranks::point(run, "the written checkpoint"))?;
         if let Err(error) = logged {
             run.console.warn(format!("the log could not be saved: {error}"));
         }

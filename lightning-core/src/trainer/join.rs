@@ -32,7 +32,11 @@ pub(super) fn join(settings: &StrategySettings, ordered: bool) -> Result<Joined>
     let is_given = settings.ddp.collective.is_some();
     let warning = if is_given { None } else { launch::cores_warning(&*ranks) };
     let watchdog = Watchdog::new(settings.ddp.timeout, Arc::clone(&ranks))?;
-    Ok(Joined { strategy: Box::new(DataParallel::new(ranks, watchdog, ordered)), warning })
+    // A sum of two values does not depend on their order.
+    let may_overlap = !ordered || ranks.world_size() <= 2;
+    let strategy = DataParallel::new(ranks, watchdog, ordered);
+    let strategy = if settings.ddp.overlaps && may_overlap { strategy.overlapping() } else { strategy };
+    Ok(Joined { strategy: Box::new(strategy), warning })
 }
 
 /// How a run starts that does not say so: a job that SLURM has started again goes on.

@@ -274,7 +274,7 @@ impl<M: LightningModule> Trainer<M> {
     }
 
     /// Tells the other processes of an error, unless they know it.
-    fn tell<T>(&mut self, result: Result<T>) -> Result<T> {
+    pub(super) fn tell<T>(&mut self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             self.run.strategy.fail(error);
         }

@@ -14,6 +14,7 @@ use crate::{
         driver::{DriveSteps, LoaderId},
         loss_scaling::{explain, loss_in_f32},
         manual::ManualRun,
+        ranks,
         run::RunState,
     },
     error::{Error, Result},
@@ -21,8 +22,10 @@ use crate::{
     metrics::ambient::record,
     module::{LightningModule, Optimizers, StepContext, TrainingMode, TrainingOutput, hook_label},
     os::panics::catch_panic,
+    params::{DynMapper, MapMode},
     precision::{RunningStatistics, lowered},
     stage::Stage,
+    strategy::ambient,
     trace::Kind,
 };
 
@@ -87,10 +90,19 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let call = StepCall { keep: call.keep || keeps_batch::<M>(run.progress.stage), ..call };
         let action = run.console.start(Kind::Step, step_name(run.progress.stage, M::TRAINING, call.step));
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());
+        let taps = if stage == Stage::Fit && run.train.fills { run.strategy.taps(call.step) } else { None };
+        let tapped = taps.map(|taps| {
+            let change = |index, value| taps.on(index, value);
+            module.clone().map(&mut DynMapper::new(MapMode::Inside { change: &change }))
+        });
+        let module = tapped.as_ref().unwrap_or(module);
+        let at = ranks::point(run, "step");
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
-            catch_panic(|| match lowering {
-                Some(dtype) => named.fetcher.run(&lowered(module, dtype, statistics), call, &cx),
-                None => named.fetcher.run(module, call, &cx),
+            ambient::lend(&mut run.strategy, at, || {
+                catch_panic(|| match lowering {
+                    Some(dtype) => named.fetcher.run(&lowered(module, dtype, statistics), call, &cx),
+                    None => named.fetcher.run(module, call, &cx),
+                })
             })
         });
         let kept = cx.kept.into_inner();
@@ -115,11 +127,14 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
         let (stage, host) = (run.progress.stage, run.log.reads_at_once());
         let keep = keeps_batch::<M>(stage);
         let action = run.console.start(Kind::Step, "training_step");
+        let at = ranks::point(run, "step");
+        ambient::start(&mut run.strategy, at);
         let mut manual = ManualRun { run, callbacks: self.callbacks };
         let mut optimizers = Optimizers::new(&mut manual);
         let result = record(Some(TypeId::of::<M>()), stage, host, &mut entries, || {
             catch_panic(|| named.fetcher.run_manual(module, &mut optimizers, keep, &cx))
         });
+        let result = ambient::end(&mut run.strategy).and(result);
         run.log.inbox = entries;
         run.console.measured(action);
         let output =

@@ -41,6 +41,20 @@ pub(crate) fn agree(run: &mut RunState) -> Result<()> {
     Ok(())
 }
 
+/// Agrees with the other processes on a signal that ends the run, in the middle of an evaluation.
+///
+/// # Errors
+/// If a process has failed or was lost.
+pub(crate) fn agree_on_signals(run: &mut RunState) -> Result<()> {
+    if run.strategy.rank().is_alone() || !may_decide(run) {
+        return Ok(());
+    }
+    if sum(run, "signals", u64::from(signals::received()))? > 0 {
+        signals::agree_to_end();
+    }
+    Ok(())
+}
+
 /// The reason to stop of the first process that has one.
 fn first_stop(run: &mut RunState) -> Result<Option<StopReason>> {
     let own = to_bytes(&run.progress.stop)?;

@@ -2,15 +2,17 @@
 
 mod decisions;
 mod same;
+mod shards;
 mod values;
 mod weights;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::{
-    decisions::{agree, count_samples, is_last_of_all, round, saves, total},
+    decisions::{agree, agree_on_signals, count_samples, is_last_of_all, round, saves, total},
     same::{check_lengths, check_program, share_log_dir},
-    values::{gather_metrics, mean_values, merge_metrics, metrics_of_first, reduce},
+    shards::{Updated, collect_states, divide_states, drop_states_of_others, share_updates},
+    values::{begin_backward, gather_metrics, mean_values, merge_metrics, metrics_of_first, reduce},
     weights::{average_statistics, share_weights},
 };
 use super::run::RunState;

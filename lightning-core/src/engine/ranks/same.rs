@@ -19,7 +19,7 @@ pub(crate) fn check_program(run: &mut RunState) -> Result<()> {
         return Ok(());
     }
     let mut seed = run.progress.seed.to_le_bytes().to_vec();
-    run.strategy.broadcast(point(run, "seed"), &mut seed)?;
+    run.strategy.broadcast(point(run, "seed"), &mut seed, 0)?;
     if let Some(bytes) = seed.first_chunk::<8>() {
         run.progress.seed = u64::from_le_bytes(*bytes);
     }
@@ -87,7 +87,7 @@ pub(crate) fn share_log_dir(run: &mut RunState) -> Result<()> {
         return Ok(());
     }
     let mut folder = run.log_dir().to_string_lossy().into_owned().into_bytes();
-    run.strategy.broadcast(point(run, "the folder of the run"), &mut folder)?;
+    run.strategy.broadcast(point(run, "the folder of the run"), &mut folder, 0)?;
     if !run.strategy.rank().is_global_zero() {
         run.log.loggers.set_folder(PathBuf::from(String::from_utf8_lossy(&folder).into_owned()));
     }

@@ -21,9 +21,26 @@ pub(crate) fn reduce(run: &mut RunState, driver: &dyn Driver, buffer: usize) -> 
     at.part ^= (buffer as u64) << 32;
     let RunState { strategy, train, progress, .. } = run;
     let names = || driver.parameters();
-    let parameters = Parameters { device: &progress.device, names: &names };
+    let parameters = Parameters { buffer, device: &progress.device, names: &names };
     match train.accumulators.get_mut(buffer) {
         Some(gradients) => strategy.reduce(at, gradients, &parameters),
+        None => Ok(()),
+    }
+}
+
+/// Starts the pass that fills an accumulation buffer; `passes`: this process has one.
+///
+/// # Errors
+/// If a process has failed or was lost.
+pub(crate) fn begin_backward(run: &mut RunState, buffer: usize, passes: bool) -> Result<()> {
+    if run.strategy.rank().is_alone() || !run.train.fills {
+        return Ok(());
+    }
+    let mut at = point(run, "start of the backward pass");
+    at.part ^= (buffer as u64) << 32;
+    let RunState { strategy, train, .. } = run;
+    match train.accumulators.get(buffer) {
+        Some(gradients) => strategy.begin_backward(at, buffer, gradients, passes),
         None => Ok(()),
     }
 }
@@ -61,7 +78,7 @@ pub(crate) fn metrics_of_first(run: &mut RunState) -> Result<Metrics> {
     // As bits: JSON has no NaN.
     let values: Vec<(&str, u64)> = metrics.iter().map(|(name, value)| (name, value.to_bits())).collect();
     let mut bytes = to_bytes(&values)?;
-    run.strategy.broadcast(point(run, "monitored metrics"), &mut bytes)?;
+    run.strategy.broadcast(point(run, "monitored metrics"), &mut bytes, 0)?;
     for (name, bits) in from_bytes::<Vec<(String, u64)>>(&bytes)? {
         metrics.set(&name, f64::from_bits(bits));
     }

@@ -29,7 +29,7 @@ pub(crate) fn share_weights(run: &mut RunState, driver: &mut dyn Driver) -> Resu
     let indices = parameters.iter().map(|name| name.index).collect();
     let (places, values) = read(driver, &indices)?;
     let mut bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    run.strategy.broadcast(point(run, "weights"), &mut bytes)?;
+    run.strategy.broadcast(point(run, "weights"), &mut bytes, 0)?;
     if run.strategy.rank().is_global_zero() {
         return Ok(());
     }

@@ -6,12 +6,13 @@ use burn::tensor::Tensor;
 
 use super::anomaly::find_anomaly;
 use crate::{
-    engine::{audit, driver::Driver, guard, loss_scaling, run::RunState},
+    engine::{audit, driver::Driver, guard, loss_scaling, ranks, run::RunState},
     error::{Error, Result},
     hooks::Hook,
     module::TrainingOutput,
     optim::TrainState,
     os::panics::catch_panic,
+    strategy::ambient,
     trace::Kind,
 };
 
@@ -46,7 +47,9 @@ pub(super) fn differentiate(
     driver.hook(Hook::OnBeforeBackward, run)?;
     let action = run.console.start(Kind::Step, "backward");
     let loss = loss_scaling::scaled(run, buffer, loss);
-    let mut gradients = catch_panic(|| Ok(loss.backward()))
+    ranks::begin_backward(run, buffer, true)?;
+    let at = ranks::point(run, "backward pass");
+    let mut gradients = ambient::lend(&mut run.strategy, at, || catch_panic(|| Ok(loss.backward())))
         .map_err(|error| error.at(run.progress.location(Some("backward".to_owned()), true)))?;
     // Dropped before the update, which can then reuse the memory of the graph.
     drop(loss);

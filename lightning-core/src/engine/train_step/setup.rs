@@ -2,7 +2,7 @@
 
 use crate::{
     console::table,
-    engine::{driver::Driver, loss_scaling, run::RunState},
+    engine::{driver::Driver, loss_scaling, ranks, run::RunState},
     error::{Error, Result},
     hooks::Hook,
     module::{BoundStep, TrainingMode},
@@ -64,6 +64,7 @@ pub(crate) fn bind(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
     let buffers = steps.len().max(1);
     run.train.accumulators.clear();
     run.train.accumulators.resize_with(buffers, GradientStore::default);
+    ranks::divide_states(run, driver)?;
     loss_scaling::start(run)
 }
 

@@ -82,7 +82,8 @@ impl Update<'_> {
 
 impl ValueMapper for Update<'_> {
     fn wants(&self, index: usize, id: ParamId) -> bool {
-        self.lost.is_none() && self.optimizer.trains(index, id) && self.gradients.has(index, id)
+        let is_own = self.optimizer.shard().is_none_or(|shard| shard.keeps(index));
+        self.lost.is_none() && is_own && self.optimizer.trains(index, id) && self.gradients.has(index, id)
     }
 
     fn map(&mut self, index: usize, path: &str, value: BridgeTensor) -> BridgeTensor {

@@ -3,17 +3,28 @@
 //!
 //! `ddp --accumulate 2` and `mpirun -n 2 ddp` print the same.
 
+mod layers;
 mod models;
 
-use std::path::PathBuf;
+use std::{alloc::System, path::PathBuf};
 
 use clap::Parser;
 use lightning_core::prelude::*;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static MEMORY: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The number of bytes that are in use.
+fn live_bytes() -> isize {
+    let stats = MEMORY.stats();
+    stats.bytes_allocated as isize - stats.bytes_deallocated as isize
+}
 
 /// Trains a model.
 #[derive(Clone, Debug, Parser)]
 struct Args {
-    /// `mlp`, `two`, `manual`, `norm`, `digits`.
+    /// `mlp`, `two`, `manual`, `norm`, `sync`, `wide`.
     #[arg(long, default_value = "mlp")]
     model: String,
     #[arg(long, default_value_t = 3)]
@@ -23,7 +34,7 @@ struct Args {
     /// Items of the dataset.
     #[arg(long, default_value_t = 96)]
     items: usize,
-    /// The batch size of the model `manual`.
+    /// The batch size of the models `manual` and `sync`.
     #[arg(long, default_value_t = 4)]
     batch_size: usize,
     #[arg(long)]
@@ -53,6 +64,12 @@ struct Args {
     /// Milliseconds of each step.
     #[arg(long, default_value_t = 0)]
     sleep: u64,
+    /// Divides the optimizer states among the processes.
+    #[arg(long)]
+    shard: bool,
+    /// Sums gradients during the backward pass.
+    #[arg(long)]
+    overlap: bool,
     /// Seconds of the timeout of an exchange.
     #[arg(long, default_value_t = 60)]
     timeout: u64,
@@ -75,7 +92,12 @@ macro_rules! settings {
             .deterministic(true)
             .enable_model_summary(false)
             .log_every_n_steps(1)
-            .strategy(lightning_core::distributed::Ddp::new().timeout(std::time::Duration::from_secs(args.timeout)));
+            .strategy(
+                lightning_core::distributed::Ddp::new()
+                    .timeout(std::time::Duration::from_secs(args.timeout))
+                    .shard_optimizer(args.shard)
+                    .overlap(args.overlap),
+            );
         if let Some(limit) = args.clip {
             builder = builder.gradient_clip_val(limit);
         }

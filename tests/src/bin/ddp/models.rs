@@ -1,6 +1,9 @@
 //! The models and their data.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -11,12 +14,16 @@ use burn::{
 };
 use lightning_core::{Error, Rng, metrics::Accuracy, prelude::*};
 
-use crate::{Args, settings};
+use crate::{
+    Args,
+    layers::{Synced, SyncedHparams, Wide, WideHparams},
+    settings,
+};
 
 #[derive(Batch, Clone, Debug)]
 pub(crate) struct Rows {
-    x: Tensor<2>,
-    y: Tensor<1, Int>,
+    pub(crate) x: Tensor<2>,
+    pub(crate) y: Tensor<1, Int>,
 }
 
 fn rows(items: usize) -> Vec<([f32; 8], i32)> {
@@ -75,6 +82,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let report = settings!(Normed, args).build()?.fit(&mut net, data)?;
             print(&net, &report.stop_reason.to_string(), report.global_step);
         }
+        "wide" => {
+            let mut net = Wide::new(WideHparams::default());
+            let mut trainer = settings!(Wide, args).build()?;
+            let report = trainer.fit(&mut net, loader(args.items, 4, true)?)?;
+            // With the trainer, which has the states of the optimizer.
+            println!("live bytes {}", crate::live_bytes());
+            drop(trainer);
+            print(&net, &report.stop_reason.to_string(), report.global_step);
+        }
+        "sync" => {
+            let mut net = Synced::new(SyncedHparams::default());
+            let data = (loader(args.items, args.batch_size, true)?, loader(50, 7, false)?);
+            let report = settings!(Synced, args).build()?.fit(&mut net, data)?;
+            print(&net, &report.stop_reason.to_string(), report.global_step);
+        }
         other => return Err(Error::config(format!("unknown model `{other}`"))),
     }
     Ok(())
@@ -122,6 +144,18 @@ impl Extra {
     }
 }
 
+/// The validation batches of this process.
+static VALIDATED: AtomicUsize = AtomicUsize::new(0);
+
+/// Sends a signal to this process.
+fn send(signal: &str) -> Result<()> {
+    let pid = std::process::id().to_string();
+    let sent = std::process::Command::new("kill").args([format!("-{signal}"), pid]).status();
+    sent.map_err(|error| Error::msg(error.to_string()))?;
+    std::thread::sleep(Duration::from_millis(50));
+    Ok(())
+}
+
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = 1e-2)]
 pub(crate) struct Mlp {
@@ -156,10 +190,7 @@ impl Mlp {
         }
         for (event, signal) in [("usr1", "USR1"), ("term", "TERM"), ("kill", "KILL"), ("sigstop", "STOP")] {
             if self.args.is(event, cx) {
-                let pid = std::process::id().to_string();
-                let sent = std::process::Command::new("kill").args([format!("-{signal}"), pid]).status();
-                sent.map_err(|error| Error::msg(error.to_string()))?;
-                std::thread::sleep(Duration::from_millis(50));
+                send(signal)?;
             }
         }
         let loss = cross_entropy(self.forward(batch.x), batch.y);
@@ -167,12 +198,17 @@ impl Mlp {
         let train_loss = if self.args.is("inf", cx) { loss.mul_scalar(f32::INFINITY) } else { loss };
         Ok(Some(train_loss))
     }
-    fn validation_step(&self, batch: Rows) {
+    fn validation_step(&self, batch: Rows, cx: &StepContext) -> Result<()> {
+        VALIDATED.fetch_add(1, Ordering::Relaxed);
+        if self.args.is("term-in-validation", cx) {
+            send("TERM")?;
+        }
         let logits = self.forward(batch.x);
         #[log(metric = Accuracy::new())]
         let val_acc = (&logits, &batch.y);
         #[log(minimize)]
         let val_loss = cross_entropy(logits, batch.y);
+        Ok(())
     }
     fn test_step(&self, batch: Rows) {
         #[log(metric = Accuracy::new())]
@@ -192,7 +228,7 @@ impl Mlp {
         }
     }
     fn on_fit_end(&mut self, cx: &mut HookContext) {
-        eprintln!("rank {} ends fit", cx.rank());
+        eprintln!("rank {} ends fit after {} validation batches", cx.rank(), VALIDATED.load(Ordering::Relaxed));
     }
 }
 
