@@ -284,7 +284,7 @@ mod tests {
                 .map(|ranks| {
                     let rank = ranks.rank();
                     let from: usize = SHARES[..rank].iter().sum();
-                    let own = all.clone().slice([from..from + SHARES[rank]]).into_data();
+                    let own = all.clone().narrow(0, from, SHARES[rank]).into_data();
                     scope.spawn(move || {
                         let norm: SyncBatchNorm =
                             BatchNormConfig::new(CHANNELS).init(&Device::default().autodiff()).into();
