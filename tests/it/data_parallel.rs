@@ -261,3 +261,12 @@ fn one_rank_writes_the_logs() {
     assert_eq!(several[0], one[0]);
     assert_eq!(several.len(), one.len());
 }
+
+#[test]
+fn manual_optimization_has_the_bits_of_one_process_that_takes_two_batches() {
+    if mpirun::is_missing() {
+        return;
+    }
+    // One process adds the losses of two batches by hand.
+    compare(2, &["--model", "manual"]);
+}

@@ -31,6 +31,12 @@ struct Args {
     epochs: usize,
     #[arg(long, default_value_t = 1)]
     accumulate: u64,
+    /// The setting `devices`.
+    #[arg(long)]
+    devices: Option<usize>,
+    /// The setting `num_nodes`.
+    #[arg(long, default_value_t = 1)]
+    num_nodes: usize,
     /// Items of the dataset.
     #[arg(long, default_value_t = 96)]
     items: usize,
@@ -44,13 +50,16 @@ struct Args {
     /// The folder of the run.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// Logs into the folder, and saves no checkpoint.
+    #[arg(long)]
+    logs_only: bool,
     /// Continues from the last checkpoint of the folder, if there is one.
     #[arg(long)]
     resume: bool,
     #[arg(long)]
     save_every: Option<u64>,
     /// What rank 1 does at batch `--at` of epoch 1: `none`, `stop`, `break`, `usr1`, `term`,
-    /// `error`, `panic`, `exit`, `inf`.
+    /// `error`, `panic`, `exit`, `inf`, `sigstop`, `fill`.
     #[arg(long)]
     event: Option<String>,
     #[arg(long, default_value_t = 2)]
@@ -61,6 +70,9 @@ struct Args {
     /// Which rank has the event.
     #[arg(long, default_value_t = 1)]
     rank: usize,
+    /// The file by which the event `fill` takes all that is left of a disk.
+    #[arg(long)]
+    fill: Option<PathBuf>,
     /// Milliseconds of each step.
     #[arg(long, default_value_t = 0)]
     sleep: u64,
@@ -88,6 +100,7 @@ macro_rules! settings {
         let mut builder = <$net>::trainer()
             .max_epochs(args.epochs)
             .accumulate_grad_batches(args.accumulate)
+            .num_nodes(args.num_nodes)
             .precision(args.precision.as_str())
             .deterministic(true)
             .enable_model_summary(false)
@@ -98,6 +111,9 @@ macro_rules! settings {
                     .shard_optimizer(args.shard)
                     .overlap(args.overlap),
             );
+        if let Some(devices) = args.devices {
+            builder = builder.devices(devices);
+        }
         if let Some(limit) = args.clip {
             builder = builder.gradient_clip_val(limit);
         }
@@ -105,6 +121,9 @@ macro_rules! settings {
             Some(folder) => builder.default_root_dir(folder),
             None => builder.no_logger().enable_checkpointing(false),
         };
+        if args.logs_only {
+            builder = builder.enable_checkpointing(false);
+        }
         if let Some(every) = args.save_every {
             builder = builder.callback(ModelCheckpoint::latest().every_n_train_steps(every).save_last(true));
         }

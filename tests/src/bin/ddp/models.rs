@@ -1,6 +1,9 @@
 //! The models and their data.
 
 use std::{
+    fs::File,
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -70,7 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             print(&net, &report.stop_reason.to_string(), report.global_step);
         }
         "manual" => {
-            let mut net = ByHand::new(ByHandHparams::default());
+            let mut net = ByHand::new(ByHandHparams::default().with_accumulate(args.accumulate as usize));
             let builder = ByHand::trainer().max_epochs(args.epochs).deterministic(true).no_logger();
             let data = loader(args.items, args.batch_size, true)?;
             let report = builder.enable_checkpointing(false).build()?.fit(&mut net, data)?;
@@ -128,12 +131,14 @@ pub(crate) struct Extra {
     rank: usize,
     sleep: u64,
     micro_batch: Option<u64>,
+    fill: Option<PathBuf>,
 }
 
 impl Extra {
     fn of(args: &Args) -> Self {
         let event = args.event.clone().unwrap_or_default();
-        Self { event, at: args.at, rank: args.rank, sleep: args.sleep, micro_batch: args.micro_batch }
+        let Args { at, rank, sleep, micro_batch, ref fill, .. } = *args;
+        Self { event, at, rank, sleep, micro_batch, fill: fill.clone() }
     }
 
     fn is(&self, event: &str, cx: &StepContext) -> bool {
@@ -154,6 +159,20 @@ fn send(signal: &str) -> Result<()> {
     sent.map_err(|error| Error::msg(error.to_string()))?;
     std::thread::sleep(Duration::from_millis(50));
     Ok(())
+}
+
+/// Writes a file until the disk is full, which has to be a small one.
+fn fill(path: &Path) -> Result<()> {
+    let failed = |error| Error::io("write", path, error);
+    let mut file = File::create(path).map_err(failed)?;
+    for _ in 0..1 << 16 {
+        match file.write_all(&[0; 1024]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(Error::msg(format!("the disk of {} is not a small one", path.display())))
 }
 
 #[lightning_module]
@@ -192,6 +211,10 @@ impl Mlp {
             if self.args.is(event, cx) {
                 send(signal)?;
             }
+        }
+        if self.args.is("fill", cx) {
+            let path = self.args.fill.as_ref().ok_or_else(|| Error::config("the event `fill` needs `--fill`"))?;
+            fill(path)?;
         }
         let loss = cross_entropy(self.forward(batch.x), batch.y);
         #[log(minimize)]
@@ -262,18 +285,39 @@ pub(crate) struct ByHand {
     #[init(LinearConfig::new(8, 3).init(device))]
     #[optimizer(SgdConfig::new(), lr = 1e-1)]
     right: Linear,
+    /// The batches of a step.
+    #[hparam(default = 1)]
+    accumulate: usize,
+    #[state(skip)]
+    batches: Vec<Rows>,
+}
+
+impl ByHand {
+    /// The mean of the losses of all batches.
+    fn loss(&self, layer: &Linear) -> Option<Tensor<1>> {
+        let losses = self.batches.iter().map(|batch| cross_entropy(layer.forward(batch.x.clone()), batch.y.clone()));
+        losses.reduce(|sum, loss| sum + loss).map(|sum| sum.div_scalar(self.batches.len() as f64))
+    }
 }
 
 #[lightning_module]
 impl ByHand {
     #[manual_optimization]
     fn training_step(&mut self, batch: Rows, optimizers: &mut Optimizers<Self>) -> Result<()> {
-        let loss = cross_entropy(self.left.forward(batch.x.clone()), batch.y.clone());
-        let gradients = optimizers.backward(self, loss)?;
-        optimizers.step(Self::LEFT, self, gradients)?;
-        let loss = cross_entropy(self.right.forward(batch.x), batch.y);
-        let gradients = optimizers.backward(self, loss)?;
-        optimizers.step(Self::RIGHT, self, gradients)
+        self.batches.push(batch);
+        if self.batches.len() < self.accumulate {
+            return Ok(());
+        }
+        if let Some(loss) = self.loss(&self.left) {
+            let gradients = optimizers.backward(self, loss)?;
+            optimizers.step(Self::LEFT, self, gradients)?;
+        }
+        if let Some(loss) = self.loss(&self.right) {
+            let gradients = optimizers.backward(self, loss)?;
+            optimizers.step(Self::RIGHT, self, gradients)?;
+        }
+        self.batches.clear();
+        Ok(())
     }
 }
 
