@@ -33,11 +33,20 @@ pub struct Ddp {
     pub(crate) collective: Option<Arc<dyn Collective>>,
     /// Whether the batches of loaders are divided among the processes.
     pub(crate) divides: bool,
+    /// Whether gradients are summed by NCCL.
+    #[cfg(feature = "nccl")]
+    pub(crate) nccl: bool,
 }
 
 impl Default for Ddp {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30 * 60), collective: None, divides: true }
+        Self {
+            timeout: Duration::from_secs(30 * 60),
+            collective: None,
+            divides: true,
+            #[cfg(feature = "nccl")]
+            nccl: false,
+        }
     }
 }
 
@@ -59,6 +68,19 @@ impl Ddp {
     #[must_use]
     pub fn collective(mut self, collective: impl Collective + 'static) -> Self {
         self.collective = Some(Arc::new(collective));
+        self
+    }
+
+    /// Sets whether the gradients of CUDA devices are summed on them by [`Nccl`](super::Nccl), in
+    /// place of being read and summed on the host. Default: `false`, because this has not run on
+    /// hardware yet.
+    ///
+    /// Everything else that processes exchange still goes over MPI. With one process there is
+    /// nothing to sum, and the setting has no effect.
+    #[cfg(feature = "nccl")]
+    #[must_use]
+    pub fn nccl(mut self, nccl: bool) -> Self {
+        self.nccl = nccl;
         self
     }
 }

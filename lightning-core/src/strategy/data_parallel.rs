@@ -98,11 +98,7 @@ impl DataParallel {
 
 impl Strategy for DataParallel {
     fn rank(&self) -> Rank {
-        Rank {
-            global: self.collective.rank(),
-            local: self.collective.local_rank(),
-            world_size: self.collective.world_size(),
-        }
+        Rank::of(&*self.collective)
     }
 
     fn open(&mut self) {
@@ -137,9 +133,14 @@ impl Strategy for DataParallel {
         if self.closed {
             return Ok(());
         }
-        let mine = reduce::Mine::take(gradients)?;
+        let ranks = Arc::clone(&self.collective);
+        // A library on the device does not sum in the order of the ranks.
+        let in_order = self.ordered && ranks.world_size() > 2;
+        let device_sum = ranks.device_sum(parameters.device).filter(|_| !in_order);
+        let mine = reduce::Mine::take(gradients, device_sum.is_some())?;
         let sums = self.meet(at, mine.word())?;
-        let reduced = self.watched(at, |ranks| mine.complete(sums, ranks, parameters)?.sum(ranks, self.ordered))?;
+        let reduced = self
+            .watched(at, |ranks| mine.complete(sums, ranks, parameters)?.sum(sums, ranks, device_sum, self.ordered))?;
         reduced.put(gradients, sums, parameters.device);
         Ok(())
     }
