@@ -30,6 +30,7 @@ mod data_faults;
 mod data_modules;
 mod data_order;
 mod data_parallel;
+mod data_parallel_device;
 mod data_parallel_disk;
 mod data_parallel_errors;
 mod data_parallel_mnist;

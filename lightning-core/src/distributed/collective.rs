@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use burn::tensor::{Device, Tensor};
+
 use crate::error::Result;
 
 /// Connects the processes of a run, which are called ranks.
@@ -56,8 +58,26 @@ pub trait Collective: fmt::Debug + Send + Sync {
     /// also relative to other exchanges, which may be made before the sums have ended.
     fn start_sum_f32(&self, values: Vec<f32>) -> Result<Box<dyn Pending>>;
 
+    /// Returns what sums tensors of this device without reading them, if the ranks have it. By
+    /// default they have not, and tensors are summed on the host.
+    ///
+    /// It is used if it is there on all ranks. No exchange takes place here.
+    fn device_sum(&self, device: &Device) -> Option<&dyn DeviceSum> {
+        let _ = device;
+        None
+    }
+
     /// Ends all ranks at once, with this exit code.
     fn abort(&self, code: i32) -> !;
+}
+
+/// Sums tensors over all ranks where they are, in the memory of a device.
+pub trait DeviceSum: fmt::Debug + Send + Sync {
+    /// Returns the sums over all ranks of the values of a tensor in `f32` or `f64`, in an order of
+    /// the library's choice. All ranks get the same bits.
+    ///
+    /// The call is an exchange: all ranks bring tensors of the same length and type.
+    fn sum(&self, values: Tensor<1>) -> Result<Tensor<1>>;
 }
 
 /// A sum that was started.

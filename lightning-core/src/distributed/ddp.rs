@@ -37,6 +37,9 @@ pub struct Ddp {
     pub(crate) shards_optimizer: bool,
     /// Whether gradients are summed during the backward pass.
     pub(crate) overlaps: bool,
+    /// Whether gradients are summed by NCCL.
+    #[cfg(feature = "nccl")]
+    pub(crate) nccl: bool,
 }
 
 impl Default for Ddp {
@@ -47,6 +50,8 @@ impl Default for Ddp {
             divides: true,
             shards_optimizer: false,
             overlaps: false,
+            #[cfg(feature = "nccl")]
+            nccl: false,
         }
     }
 }
@@ -85,7 +90,8 @@ impl Ddp {
     ///
     /// The first pass learns the order of the gradients. A pass that some process does not run (a
     /// `None`, or no batch) and manual optimization sum afterwards. With `deterministic(true)` more
-    /// than two processes sum afterwards too, in the order of their ranks.
+    /// than two processes sum afterwards too, in the order of their ranks, and so do devices that NCCL
+    /// connects.
     #[must_use]
     pub fn overlap(mut self, overlaps: bool) -> Self {
         self.overlaps = overlaps;
@@ -96,6 +102,19 @@ impl Ddp {
     #[must_use]
     pub fn collective(mut self, collective: impl Collective + 'static) -> Self {
         self.collective = Some(Arc::new(collective));
+        self
+    }
+
+    /// Sets whether the gradients of CUDA devices are summed on them by [`Nccl`](super::Nccl), in
+    /// place of being read and summed on the host. Default: `false`, because this has not run on
+    /// hardware yet.
+    ///
+    /// Everything else that processes exchange still goes over MPI. With one process there is
+    /// nothing to sum, and the setting has no effect.
+    #[cfg(feature = "nccl")]
+    #[must_use]
+    pub fn nccl(mut self, nccl: bool) -> Self {
+        self.nccl = nccl;
         self
     }
 }

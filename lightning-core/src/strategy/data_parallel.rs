@@ -147,11 +147,7 @@ impl DataParallel {
 
 impl Strategy for DataParallel {
     fn rank(&self) -> Rank {
-        Rank {
-            global: self.collective.rank(),
-            local: self.collective.local_rank(),
-            world_size: self.collective.world_size(),
-        }
+        Rank::of(&*self.collective)
     }
 
     fn open(&mut self) {
@@ -190,15 +186,19 @@ impl Strategy for DataParallel {
         if self.closed {
             return Ok(());
         }
+        let ranks = Arc::clone(&self.collective);
+        // A library on the device does not sum in the order of the ranks.
+        let in_order = self.ordered && ranks.world_size() > 2;
+        let device_sum = ranks.device_sum(parameters.device).filter(|_| !in_order);
         let overlapped = self.finish_overlap(at, gradients)?;
-        let mut mine = reduce::Mine::take(gradients)?;
+        let mut mine = reduce::Mine::take(gradients, device_sum.is_some() && overlapped.is_none())?;
         if let Some(sums) = overlapped {
             mine.replace(sums, parameters)?;
         }
         let sums = self.meet(at, mine.word())?;
         let mine = self.watched(at, |ranks| mine.complete(sums, ranks, parameters))?;
         self.plan(at, &mine.sizes(), parameters)?;
-        let reduced = self.watched(at, |ranks| mine.sum(ranks, self.ordered))?;
+        let reduced = self.watched(at, |ranks| mine.sum(sums, ranks, device_sum, self.ordered))?;
         reduced.put(gradients, sums, parameters.device);
         Ok(())
     }

@@ -18,6 +18,7 @@ pub(crate) use self::{
     data_parallel::DataParallel, overlap::Taps, point::Point, reduce::Parameters, single_device::SingleDevice,
 };
 use crate::{
+    distributed::Collective,
     error::{Error, Result},
     optim::GradientStore,
 };
@@ -125,6 +126,16 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
+    /// The place of this process among those that a collective connects.
+    pub(crate) fn of(ranks: &dyn Collective) -> Self {
+        Self { global: ranks.rank(), local: ranks.local_rank(), world_size: ranks.world_size() }
+    }
+
+    /// The place of a process that trains alone.
+    pub(crate) fn alone() -> Self {
+        Self { global: 0, local: 0, world_size: 1 }
+    }
+
     /// Whether it writes logs and checkpoints.
     pub(crate) fn is_global_zero(self) -> bool {
         self.global == 0

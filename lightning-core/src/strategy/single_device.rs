@@ -12,7 +12,7 @@ pub(crate) struct SingleDevice;
 
 impl Strategy for SingleDevice {
     fn rank(&self) -> Rank {
-        Rank { global: 0, local: 0, world_size: 1 }
+        Rank::alone()
     }
 
     fn sums(&mut self, _at: Point, own: Sums) -> Result<Sums> {

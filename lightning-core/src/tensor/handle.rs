@@ -44,6 +44,15 @@ impl Handle {
         }, None)
     }
 
+    /// Returns a float tensor, whose values are moved to `device` if they are on the host; `None` for
+    /// values of other types.
+    pub(crate) fn into_float(self, device: &Device) -> Option<BridgeTensor> {
+        match self {
+            Self::Device(tensor) => Some(tensor),
+            Self::Host(data) => float_on(device, data),
+        }
+    }
+
     pub(crate) fn dims(&self) -> Vec<usize> {
         match self {
             Self::Device(tensor) => tensor.shape().as_slice().to_vec(),

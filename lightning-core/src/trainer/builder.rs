@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    Trainer,
-    join::{self, Joined},
-};
+use super::{Trainer, join};
 use crate::{
     callbacks::{Callback, ModelCheckpoint},
     console::table,
@@ -67,8 +64,8 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
         if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;
         }
-        let Joined { strategy, warning: of_cores } = join::join(&settings.strategy, settings.run.deterministic)?;
-        let rank = strategy.rank();
+        let joined = join::join(&settings.strategy)?;
+        let rank = joined.rank();
         let resume = join::resume(resume);
         if !rank.is_alone() {
             check_several(&callbacks)?;
@@ -79,6 +76,8 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             choice = choose(settings.strategy.index(rank.local))?;
         }
         let devices::Choice { device, note } = choice;
+        let of_cores = joined.warning.clone();
+        let strategy = joined.strategy(&settings.strategy, settings.run.deterministic, &device)?;
         #[cfg(feature = "tune-allocator")]
         if settings.run.tune_allocator {
             crate::os::allocator::keep_memory();

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
+
+#[cfg(feature = "nccl")]
+use crate::distributed::{Nccl, watchdog::Place};
 use crate::{
     checkpoint::Resume,
     distributed::{
@@ -11,32 +15,61 @@ use crate::{
     },
     error::Result,
     settings::StrategySettings,
-    strategy::{DataParallel, SingleDevice, Strategy},
+    strategy::{DataParallel, Rank, SingleDevice, Strategy},
 };
 
-/// How this process trains, and a warning of the cores that it may use.
+/// The processes that train together, and a warning of the cores that this one may use.
 pub(super) struct Joined {
-    pub(super) strategy: Box<dyn Strategy>,
+    /// `None` for a process that trains alone.
+    ranks: Option<Arc<dyn Collective>>,
     pub(super) warning: Option<String>,
 }
 
-/// Joins the processes that train together. `ordered`: sums are made in the order of the ranks.
+/// Joins the processes that train together.
 ///
 /// # Errors
 /// If the settings do not fit how the program was started, or MPI is missing.
-pub(super) fn join(settings: &StrategySettings, ordered: bool) -> Result<Joined> {
-    let Some(ranks) = connect(settings)?.filter(|ranks| ranks.world_size() > 1) else {
-        return Ok(Joined { strategy: Box::new(SingleDevice), warning: None });
-    };
+pub(super) fn join(settings: &StrategySettings) -> Result<Joined> {
+    let ranks = connect(settings)?.filter(|ranks| ranks.world_size() > 1);
     // The threads of a test have no cores of their own.
-    let is_given = settings.ddp.collective.is_some();
-    let warning = if is_given { None } else { launch::cores_warning(&*ranks) };
-    let watchdog = Watchdog::new(settings.ddp.timeout, Arc::clone(&ranks))?;
-    // A sum of two values does not depend on their order.
-    let may_overlap = !ordered || ranks.world_size() <= 2;
-    let strategy = DataParallel::new(ranks, watchdog, ordered);
-    let strategy = if settings.ddp.overlaps && may_overlap { strategy.overlapping() } else { strategy };
-    Ok(Joined { strategy: Box::new(strategy), warning })
+    let cores = ranks.as_deref().filter(|_| settings.ddp.collective.is_none());
+    let warning = cores.and_then(launch::cores_warning);
+    Ok(Joined { ranks, warning })
+}
+
+impl Joined {
+    /// The place of this process among them.
+    pub(super) fn rank(&self) -> Rank {
+        self.ranks.as_deref().map_or_else(Rank::alone, Rank::of)
+    }
+
+    /// Returns how this process trains on its device. `ordered`: sums are made in the order of the
+    /// ranks.
+    ///
+    /// # Errors
+    /// If the devices cannot be connected.
+    pub(super) fn strategy(
+        self,
+        settings: &StrategySettings,
+        ordered: bool,
+        device: &Device,
+    ) -> Result<Box<dyn Strategy>> {
+        let Some(ranks) = self.ranks else { return Ok(Box::new(SingleDevice)) };
+        let watchdog = Watchdog::new(settings.ddp.timeout, Arc::clone(&ranks))?;
+        #[cfg(feature = "nccl")]
+        let ranks: Arc<dyn Collective> = match settings.ddp.nccl {
+            true => {
+                let _watched = watchdog.enter(Place { what: "connecting the devices", epoch: None, batch: None });
+                Arc::new(Nccl::new(ranks, device)?)
+            }
+            false => ranks,
+        };
+        // A sum of two values does not depend on their order. What is summed on the device is not read
+        // during the backward pass.
+        let may_overlap = (!ordered || ranks.world_size() <= 2) && ranks.device_sum(device).is_none();
+        let strategy = DataParallel::new(ranks, watchdog, ordered);
+        Ok(Box::new(if settings.ddp.overlaps && may_overlap { strategy.overlapping() } else { strategy }))
+    }
 }
 
 /// How a run starts that does not say so: a job that SLURM has started again goes on.
