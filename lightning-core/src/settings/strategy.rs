@@ -148,8 +148,7 @@ impl StrategySettings {
     /// of the process on its machine.
     pub(crate) fn index(&self, local: usize) -> usize {
         match &self.devices {
-            None => 0,
-            Some(Devices::Count(_)) => local,
+            None | Some(Devices::Count(_)) => local,
             Some(Devices::Indices(indices)) => indices.get(local).copied().unwrap_or(0),
         }
     }
@@ -228,5 +227,19 @@ impl<M, K> TrainerBuilder<M, K> {
     pub fn use_distributed_sampler(mut self, divides: bool) -> Self {
         self.settings.strategy.ddp.divides = divides;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_has_the_device_with_its_number_on_the_machine() {
+        let with = |devices| StrategySettings { devices, ..StrategySettings::default() };
+        // Without `devices` too, as when `mpirun -n 4` starts the program.
+        assert_eq!(with(None).index(3), 3);
+        assert_eq!(with(Some(Devices::Count(4))).index(3), 3);
+        assert_eq!(with(Some(Devices::Indices(vec![2, 5]))).index(1), 5);
     }
 }

@@ -32,7 +32,18 @@ pub(crate) struct Choice {
 /// support the float type of the precision.
 pub(crate) fn choose(accelerator: Accelerator, index: usize, precision: Option<Precision>) -> Result<Choice> {
     match accelerator {
-        named if index > 0 => {
+        Accelerator::Auto if index > 0 && std::env::var_os("BURN_DEVICE").is_none() => {
+            // Of several processes each has a device of the accelerator that one would take.
+            let computed = precision.unwrap_or_default().compute_dtype();
+            let best = available().find(|it| supports(&it.device, computed));
+            match best.and_then(|it| it.name.parse().ok()) {
+                Some(named) if !matches!(named, Accelerator::Auto | Accelerator::Cpu) => {
+                    choose(named, index, precision)
+                }
+                _ => device_at(accelerator, index).map(|device| Choice { device, note: None }),
+            }
+        }
+        named if index > 0 && named != Accelerator::Auto => {
             let device = device_at(named, index)?;
             check_present(named, index)?;
             checked(named.name(), device, precision)
