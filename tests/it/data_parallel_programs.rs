@@ -40,7 +40,7 @@ fn ranks_that_run_different_programs_are_named() {
         (&[], &["--model", "two"], "the module `ddp::models::Mlp`, rank 1 has the module `ddp::models::Two`"),
         (&["--epochs", "3"], &["--epochs", "4"], "`max_epochs` 3, rank 1 has `max_epochs` 4"),
         (&["--clip", "0.5"], &["--clip", "0.25"], "`gradient_clip_val` 0.5, rank 1 has `gradient_clip_val` 0.25"),
-        (&[], &["--precision", "bf16-mixed"], "`precision` \"32-true\", rank 1 has `precision` \"bf16-mixed\""),
+        (&[], &["--precision", "bf16-mixed"], "`precision` 32-true, rank 1 has `precision` bf16-mixed"),
         (
             &["--event", "none", "--at", "5"],
             &["--event", "none", "--at", "6"],

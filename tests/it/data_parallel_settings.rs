@@ -137,15 +137,19 @@ fn a_signal_in_a_validation_ends_it_on_all_ranks() {
     if mpirun::is_missing() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    let output = ranks(2, &["--folder", path, "--event", "term-in-validation", "--at", "1"]);
-    let text = String::from_utf8_lossy(&output.stderr);
-    // 8 batches on 2 ranks: 4 rounds each epoch. The sanity check has 2, the first epoch 4, the second
-    // ends after 2.
-    assert_eq!(text.matches("ends fit after 8 validation batches").count(), 2, "{text}");
-    let lines = results(&output);
-    assert!(lines.iter().any(|line| line.ends_with("after 24 steps: interrupted")), "{lines:?}");
-    let resumed = ranks(2, &["--folder", path, "--resume"]);
-    assert_eq!(results(&resumed), results(&alone(&["--accumulate", "2"])));
+    // The optimizer states of a checkpoint are exchanged after the signal as well.
+    for setting in [&[][..], &["--shard"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let args = [&["--folder", folder.path().to_str().unwrap()], setting].concat();
+        let output = ranks(2, &[&args[..], &["--event", "term-in-validation", "--at", "1"]].concat());
+        let text = String::from_utf8_lossy(&output.stderr);
+        // 8 batches on 2 ranks: 4 rounds each epoch. The sanity check has 2, the first epoch 4, the
+        // second ends after 2.
+        assert_eq!(text.matches("ends fit after 8 validation batches").count(), 2, "{text}");
+        assert_eq!(text.matches("interrupted: saved ").count(), 1, "{text}");
+        let lines = results(&output);
+        assert!(lines.iter().any(|line| line.ends_with("after 24 steps: interrupted")), "{lines:?}");
+        let resumed = ranks(2, &[&args[..], &["--resume"]].concat());
+        assert_eq!(results(&resumed), results(&alone(&["--accumulate", "2"])));
+    }
 }

@@ -67,7 +67,7 @@ pub(super) fn with_end<T>(
 /// Tells the other processes, runs `on_exception`, once for each entry point, and writes the
 /// requested checkpoints.
 pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver, error: &Error) {
-    run.strategy.fail(error);
+    tell_others(run, error);
     // What the failed step or hook logged is incomplete.
     run.log.inbox.clear();
     if !std::mem::replace(&mut run.progress.failing, true)
@@ -79,6 +79,14 @@ pub(super) fn fail(run: &mut RunState, driver: &mut dyn Driver, error: &Error) {
     // A callback may have requested a checkpoint; it is taken before end hooks change the module.
     let flushed = guarded(run, driver, |run, driver| Ok(checkpoints::try_flush(run, driver)));
     warn_of(run, flushed.unwrap_or_else(Flushed::failed));
+}
+
+/// Tells the other processes of an error, unless it is an interruption on which all have agreed: they
+/// can still exchange what a checkpoint needs.
+fn tell_others(run: &mut RunState, error: &Error) {
+    if error.kind() != ErrorKind::Interrupted || !signals::pending() {
+        run.strategy.fail(error);
+    }
 }
 
 /// Warns of checkpoints and logs that could not be saved in a run that ends with another error.
@@ -106,6 +114,10 @@ pub(crate) fn with_data<T>(
     });
     if result.is_ok() && run.progress.stage == Stage::Fit {
         result = checkpoints::answer_signal(run).and(result);
+    }
+    // Before any exchange for a checkpoint: the others are elsewhere.
+    if let Err(error) = &result {
+        tell_others(run, error);
     }
     let flushed = guarded(run, driver, |run, driver| Ok(checkpoints::try_flush_and_wait(run, driver)));
     let flushed = flushed.unwrap_or_else(Flushed::failed);
