@@ -58,6 +58,7 @@ pub use crate::{
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
+    search::{IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform},
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };

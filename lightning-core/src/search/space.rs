@@ -46,7 +46,7 @@ pub trait SearchSpace {
 ///     .set("momentum", uniform(0.0..0.99).when("optimizer", "sgd"))
 ///     .set("encoder.depth", int(1..=8));
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Space<H> {
     base: Option<std::result::Result<Value, String>>,
     parameters: Vec<Parameter>,
@@ -71,6 +71,14 @@ impl<H> Space<H> {
     pub fn set<T, D: IntoDistribution<T>>(mut self, path: &str, distribution: D) -> Self {
         self.parameters.extend(distribution.into_parameters().into_iter().map(|parameter| parameter.below(path)));
         self
+    }
+
+    /// As [`set`](Self::set), in place of what was set for the hyperparameter before.
+    #[must_use]
+    pub fn replace<T, D: IntoDistribution<T>>(mut self, path: &str, distribution: D) -> Self {
+        let is_at = |known: &str| known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.parameters.retain(|parameter| !is_at(&parameter.path));
+        self.set(path, distribution)
     }
 
     /// Returns the parameters so far.
@@ -117,6 +125,19 @@ impl<H: Serialize + DeserializeOwned> Space<H> {
         let space = Checked { base, parameters };
         space.check_types::<H>()?;
         Ok(space)
+    }
+}
+
+/// The hyperparameters of a nested module.
+impl<H> IntoDistribution<H> for Space<H> {
+    fn into_parameters(self) -> Vec<Parameter> {
+        let mut parameters = self.parameters;
+        if self.base.is_some() {
+            // Its other values are those that the base of the whole has for the nested module.
+            let fault = "the space of a nested module must have no base: give the base of the whole space";
+            parameters.iter_mut().for_each(|parameter| parameter.fault = Some(fault.to_owned()));
+        }
+        parameters
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn expand_space_definition(model: &StructModel, hparams: &[Hparam<'_>
 /// ```text
 /// impl NetSpace {
 ///     pub fn new() -> Self { Self(P::Space::new()).lr(P::log_uniform(1e-5..1e-1)) }
-///     pub fn lr(self, values: impl P::IntoDistribution<f64>) -> Self { Self(self.0.set("lr", values)) }
+///     pub fn lr(self, values: impl P::IntoDistribution<f64>) -> Self { Self(self.0.replace("lr", values)) }
 /// }
 /// impl P::SearchSpace for NetSpace { … }
 /// impl P::IntoDistribution<NetHparams> for NetSpace { … }
@@ -60,7 +60,7 @@ pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<T
             #(#cfgs)*
             #(#docs)*
             #vis fn #name(self, values: impl #p::IntoDistribution<#ty>) -> Self {
-                Self(self.0.set(#path, values))
+                Self(self.0.replace(#path, values))
             }
         }
     });
@@ -92,7 +92,7 @@ pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<T
             #[automatically_derived]
             impl #p::IntoDistribution<#ident> for #space {
                 fn into_parameters(self) -> #p::Vec<#p::Parameter> {
-                    self.0.into_parameters()
+                    #p::IntoDistribution::into_parameters(self.0)
                 }
             }
         },

@@ -2,7 +2,10 @@
 
 use syn::{Attribute, Expr, Ident, Type};
 
-use super::role::{Role, RoleAttr, read_precision, read_role};
+use super::{
+    role::{Role, RoleAttr, read_precision, read_role},
+    search::Search,
+};
 use crate::{
     diagnostics::{Diagnostics, listed},
     hooks::Owner,

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Expr, Meta};
 
-use super::Search;
+use super::search::Search;
 use crate::{
     diagnostics::Diagnostics,
     parse::{Arg, known_args, name_of, parse_args, parse_expr},
