@@ -34,12 +34,9 @@ pub(super) fn expand_space_definition(model: &StructModel, hparams: &[Hparam<'_>
 }
 
 /// ```text
-/// impl NetSpace {
-///     pub fn new() -> Self { Self(P::Space::new()).lr(P::log_uniform(1e-5..1e-1)) }
+/// P::space!(pub NetSpace, NetHparams, space, { let space = space.lr(P::log_uniform(1e-5..1e-1)); }, {
 ///     pub fn lr(self, values: impl P::IntoDistribution<f64>) -> Self { Self(self.0.replace("lr", values)) }
-/// }
-/// impl P::SearchSpace for NetSpace { … }
-/// impl P::IntoDistribution<NetHparams> for NetSpace { … }
+/// });
 /// ```
 pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<TokenStream> {
     if hparams.is_empty() {
@@ -64,39 +61,9 @@ pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<T
             }
         }
     });
-    vec![
-        quote! {
-            #[allow(clippy::new_without_default)]
-            impl #space {
-                /// What the attributes `#[hparam(search = …)]` say; the others keep their defaults.
-                #vis fn new() -> Self {
-                    let space = Self(#p::Space::new());
-                    #(#defaults)*
-                    space
-                }
-                /// The values of the hyperparameters that are not searched, in place of the defaults.
-                #vis fn hparams(self, hparams: #ident) -> Self {
-                    Self(self.0.base(hparams))
-                }
-                #(#methods)*
-            }
-        },
-        quote! {
-            #[automatically_derived]
-            impl #p::SearchSpace for #space {
-                type Hparams = #ident;
-                fn into_space(self) -> #p::Space<#ident> {
-                    self.0
-                }
-            }
-            #[automatically_derived]
-            impl #p::IntoDistribution<#ident> for #space {
-                fn into_parameters(self) -> #p::Vec<#p::Parameter> {
-                    #p::IntoDistribution::into_parameters(self.0)
-                }
-            }
-        },
-    ]
+    vec![quote! {
+        #p::space!(#vis #space, #ident, space, { #(#defaults)* }, { #(#methods)* });
+    }]
 }
 
 /// `P::log_uniform(1e-5..1e-1)`, spanned at the name of the distribution, where rustc reports a type
