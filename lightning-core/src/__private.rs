@@ -24,7 +24,7 @@ pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
     __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
     __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
-    __module_methods as module_methods,
+    __module_methods as module_methods, __space as space,
 };
 pub use crate::{
     batch::{
@@ -58,6 +58,7 @@ pub use crate::{
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
+    search::{IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform},
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };
@@ -285,6 +286,40 @@ pub fn set_trainable<M: Module, O>(module: M, field: FieldKey<M, O>, on: bool) -
 /// Starts the builder that `Net::trainer()` returns.
 pub fn trainer_of<M: LightningImpl>() -> M::Builder {
     M::Builder::start()
+}
+
+/// What the spaces of all modules have in common: [`SearchSpace`], `new` with the declared values, and
+/// `hparams`. The variable of `new` has the name `$space`, by which `$defaults` name it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __space {
+    ($vis:vis $name:ident, $hparams:ident, $space:ident, { $($defaults:tt)* }, { $($methods:tt)* }) => {
+        impl $name {
+            /// What the attributes `#[hparam(search = …)]` say; the other hyperparameters keep their
+            /// defaults.
+            $vis fn new() -> Self {
+                let $space = Self($crate::__private::Space::new());
+                $($defaults)*
+                $space
+            }
+            /// Sets the hyperparameters that are not searched, in place of their defaults.
+            $vis fn hparams(self, hparams: $hparams) -> Self {
+                Self(self.0.base(hparams))
+            }
+            $($methods)*
+        }
+        impl $crate::__private::SearchSpace for $name {
+            type Hparams = $hparams;
+            fn into_space(self) -> $crate::__private::Space<$hparams> {
+                self.0
+            }
+        }
+        impl $crate::__private::IntoDistribution<$hparams> for $name {
+            fn into_parameters(self) -> $crate::__private::Vec<$crate::__private::Parameter> {
+                $crate::__private::IntoDistribution::into_parameters(self.0)
+            }
+        }
+    };
 }
 
 /// The functions that every module has. They depend only on the name and the generics of the

@@ -94,6 +94,7 @@ pub mod precision;
 mod progress;
 pub mod random;
 pub mod report;
+pub mod search;
 pub mod settings;
 mod stage;
 mod strategy;

@@ -24,6 +24,7 @@ mod module_struct;
 mod optimizer;
 mod own_keys;
 mod run_hook;
+mod search;
 mod setup;
 mod step_outputs;
 mod steps;

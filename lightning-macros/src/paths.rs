@@ -79,6 +79,11 @@ pub(crate) fn hparams_ident(owner: &Ident) -> Ident {
     format_ident!("{}Hparams", owner)
 }
 
+/// `DigitsSpace` for `Digits`.
+pub(crate) fn space_ident(owner: &Ident) -> Ident {
+    format_ident!("{}Space", owner)
+}
+
 /// `DigitsFields` for `Digits`.
 pub(crate) fn fields_ident(owner: &Ident) -> Ident {
     format_ident!("{}Fields", owner)

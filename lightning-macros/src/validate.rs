@@ -19,6 +19,7 @@ mod overlaps;
 mod params;
 mod receivers;
 mod roles;
+mod search;
 mod structs;
 mod training_steps;
 

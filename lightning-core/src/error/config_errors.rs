@@ -18,6 +18,11 @@ impl ConfigErrors {
         result.map_err(|error| self.add(error.message(), error.remedy().unwrap_or("leave it out"))).ok()
     }
 
+    /// Returns whether there is no problem so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// # Errors
     /// When there is any problem: one error that lists them all.
     pub(crate) fn finish(self) -> Result<()> {

@@ -236,6 +236,8 @@ pub enum Stream {
     Split = 6,
     /// Items drawn by a sampler.
     Sample = 7,
+    /// Trials of a search.
+    Search = 8,
 }
 
 /// Derives a seed from the seed of the run, for a purpose and two counters such as epoch and step.

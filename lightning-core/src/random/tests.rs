@@ -37,8 +37,16 @@ fn a_drawn_seed_gives_way_to_the_stored_one() {
 
 #[test]
 fn neighboring_arguments_give_different_seeds() {
-    let streams =
-        [Stream::Init, Stream::Dropout, Stream::Shuffle, Stream::Worker, Stream::Host, Stream::Split, Stream::Sample];
+    let streams = [
+        Stream::Init,
+        Stream::Dropout,
+        Stream::Shuffle,
+        Stream::Worker,
+        Stream::Host,
+        Stream::Split,
+        Stream::Sample,
+        Stream::Search,
+    ];
     let mut seen = HashSet::new();
     for seed in 0..50 {
         for stream in streams {

@@ -33,4 +33,5 @@ pub use self::compare::compare;
 pub(crate) use self::{
     collected::About,
     observer::{Facts, Report},
+    page::{Kind, Page},
 };

@@ -18,6 +18,7 @@ const OUTPUTS: &str = include_str!("page/outputs.js");
 const RUN: &str = include_str!("page/run.js");
 #[cfg(feature = "csv")]
 const COMPARE: &str = include_str!("page/compare.js");
+const SEARCH: &str = include_str!("page/search.js");
 
 /// What surrounds the data in a page.
 const DATA: (&str, &str) = ("<script type=\"application/json\" id=\"data\">", "</script>");
@@ -27,9 +28,11 @@ const REFRESH: &str = "<script>setTimeout(() => location.reload(), 10000)</scrip
 
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// One run.
     Run,
+    /// The trials of a study.
+    Search,
     /// All runs of a folder.
     #[cfg(feature = "csv")]
     Compare,
@@ -37,13 +40,13 @@ pub(super) enum Kind {
 
 /// A page and where it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Page {
-    pub(super) kind: Kind,
-    pub(super) path: PathBuf,
-    pub(super) title: String,
-    pub(super) data: Value,
+pub(crate) struct Page {
+    pub(crate) kind: Kind,
+    pub(crate) path: PathBuf,
+    pub(crate) title: String,
+    pub(crate) data: Value,
     /// Whether its run has not ended.
-    pub(super) is_running: bool,
+    pub(crate) is_running: bool,
 }
 
 impl Page {
@@ -51,7 +54,7 @@ impl Page {
     ///
     /// # Errors
     /// If it cannot be written. The error names the path.
-    pub(super) fn write(&self) -> Result<()> {
+    pub(crate) fn write(&self) -> Result<()> {
         let Self { kind, path, title, data, is_running } = self;
         write_atomic(path, |file| render(file, *kind, title, data, *is_running))
     }
@@ -70,6 +73,7 @@ fn render(out: &mut impl Write, kind: Kind, title: &str, data: &Value, is_runnin
             "script" => {
                 let own: &[&str] = match kind {
                     Kind::Run => &[OUTPUTS, RUN],
+                    Kind::Search => &[SEARCH],
                     #[cfg(feature = "csv")]
                     Kind::Compare => &[COMPARE],
                 };

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, Ident};
 
+use super::search::{expand_space, expand_space_definition};
 use crate::{
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
@@ -57,6 +58,7 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
         true => quote!(#[derive(::core::default::Default)]),
         false => quote!(#[allow(missing_docs, private_interfaces)] #[must_use]),
     };
+    let space = expand_space_definition(model, &hparams);
     quote! {
         #(#cfgs)*
         #[doc = #doc]
@@ -66,6 +68,7 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
         #[serde(crate = #serde #container_default)]
         #rest
         #vis struct #ident { #(#fields,)* }
+        #space
     }
 }
 
@@ -75,7 +78,9 @@ pub(super) fn expand_definition(model: &StructModel) -> TokenStream {
 /// ```
 pub(super) fn expand_hparams(model: &StructModel) -> Vec<TokenStream> {
     let hparams = usable(model);
-    vec![expand_default(model, &hparams), expand_methods(model, &hparams)]
+    let mut items = vec![expand_default(model, &hparams), expand_methods(model, &hparams)];
+    items.extend(expand_space(model, &hparams));
+    items
 }
 
 /// Whether all hyperparameters have defaults.

@@ -111,7 +111,7 @@ fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
         Some(Role::Module(_)) if field.frozen.is_some() => quote!(frozen),
         Some(Role::Module(_)) => quote!(module),
         Some(Role::Buffer(_)) => quote!(buffer),
-        Some(Role::Hparam(_)) => quote!(hparam),
+        Some(Role::Hparam(..)) => quote!(hparam),
         Some(Role::State) => quote!(state),
         Some(Role::Skipped) | None => quote!(skipped),
     };

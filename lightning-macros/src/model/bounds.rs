@@ -33,7 +33,7 @@ impl<'a> Bounds<'a> {
             let of_params = elements(&field.ty, &params).is_some();
             match model.role(field) {
                 // A generic hyperparameter is reported, a generic buffer is a tensor.
-                Some(Role::Hparam(_) | Role::Buffer(_)) => continue,
+                Some(Role::Hparam(..) | Role::Buffer(_)) => continue,
                 _ if is_module && !of_params => module_fields.push(&field.ty),
                 _ if !of_params => data_fields.push(&field.ty),
                 _ => {}

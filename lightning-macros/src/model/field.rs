@@ -2,7 +2,10 @@
 
 use syn::{Attribute, Expr, Ident, Type};
 
-use super::role::{Role, RoleAttr, read_precision, read_role};
+use super::{
+    role::{Role, RoleAttr, read_precision, read_role},
+    search::Search,
+};
 use crate::{
     diagnostics::{Diagnostics, listed},
     hooks::Owner,
@@ -80,9 +83,31 @@ impl Field {
     /// The default of the hyperparameter: `None` for another role, `Some(None)` without a default.
     pub(crate) fn hparam(&self) -> Option<Option<&Expr>> {
         match &self.roles.first()?.role {
-            Role::Hparam(default) => Some(default.as_ref()),
+            Role::Hparam(default, _) => Some(default.as_ref()),
             _ => None,
         }
+    }
+
+    /// The values that a search of the hyperparameter tries.
+    pub(crate) fn search(&self) -> Option<&Search> {
+        match &self.roles.first()?.role {
+            Role::Hparam(_, search) => search.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The name of the hyperparameter in its JSON form: that of `#[serde(rename = "…")]`, or its own.
+    pub(crate) fn key(&self) -> String {
+        let mut renamed = None;
+        for attr in &self.serde {
+            let _ = attr.parse_nested_meta(|meta| {
+                if meta.path.is_ident("rename") {
+                    renamed = Some(meta.value()?.parse::<syn::LitStr>()?.value());
+                }
+                Ok(())
+            });
+        }
+        renamed.unwrap_or_else(|| self.name())
     }
 }
 
@@ -116,7 +141,7 @@ pub(super) fn read_field(owner: Owner, field: &mut syn::Field, diagnostics: &Dia
     }
     read_precision(&precision, diagnostics);
     // The user's struct has no serde derive that could read the attribute.
-    let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(_)));
+    let hparam = roles.first().is_some_and(|role| matches!(role.role, Role::Hparam(..)));
     let serde = if hparam { take_attrs(&mut field.attrs, &["serde"]) } else { Vec::new() };
     Some(Field {
         ident,

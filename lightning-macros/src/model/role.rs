@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Expr, Meta};
 
+use super::search::Search;
 use crate::{
     diagnostics::Diagnostics,
     parse::{Arg, known_args, name_of, parse_args, parse_expr},
@@ -23,8 +24,8 @@ pub(crate) struct RoleAttr {
 pub(crate) enum Role {
     /// A Burn module; without an expression it is built by `fn init`.
     Module(Option<Expr>),
-    /// A hyperparameter and its default.
-    Hparam(Option<Expr>),
+    /// A hyperparameter, its default, and the values that a search tries.
+    Hparam(Option<Expr>, Option<Search>),
     /// A tensor that is never trained.
     Buffer(Option<Expr>),
     /// Data that is saved in the checkpoint.
@@ -43,20 +44,27 @@ pub(super) fn read_role(attr: Attribute, diagnostics: &Diagnostics) -> Option<Ro
                     .error(meta, "`#[hparam]` takes its default in parentheses")
                     .help(format!("write `#[hparam(default = {})]`", text_of(&meta.value)))
                     .emit();
-                let role = Role::Hparam(Some(meta.value.clone()));
+                let role = Role::Hparam(Some(meta.value.clone()), None);
                 return Some(RoleAttr { attr, role });
             }
-            let known: &[(&str, &str)] = &[("default", "default = …")];
+            let known: &[(&str, &str)] = &[("default", "default = …"), ("search", "search = …")];
             let before = diagnostics.len();
             let args =
                 diagnostics.on_page(15, || known_args(parse_args(&attr, diagnostics), "hparam", known, diagnostics));
-            let default = args.into_iter().find_map(|arg| match arg {
-                Arg::Value(_, value) => Some(value),
-                _ => None,
-            });
+            let value_of = |name: &str| {
+                args.iter().find_map(|arg| match arg {
+                    Arg::Value(key, value) if key == name => Some(value.clone()),
+                    _ => None,
+                })
+            };
+            let default = value_of("default");
+            let search =
+                value_of("search").and_then(|value| diagnostics.on_page(15, || Search::read(&value, diagnostics)));
             // A reported option is most likely a default, which the program then relies on.
             let reported = diagnostics.len() > before;
-            Role::Hparam(default.or_else(|| reported.then(|| syn::parse_quote!(::core::option::Option::None.unwrap()))))
+            let default =
+                default.or_else(|| reported.then(|| syn::parse_quote!(::core::option::Option::None.unwrap())));
+            Role::Hparam(default, search)
         }
         "state" => {
             let args = known_args(parse_args(&attr, diagnostics), "state", &[("skip", "skip")], diagnostics);

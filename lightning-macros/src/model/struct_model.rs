@@ -100,7 +100,7 @@ impl StructModel {
         let mut roles = self.fields.iter().flat_map(|field| &field.roles);
         let written = roles.any(|role| matches!(role.role, Role::Module(Some(_)) | Role::Buffer(Some(_))));
         let nothing_to_build = self.fields.iter().all(|field| {
-            matches!(field.roles.first().map(|role| &role.role), Some(Role::Hparam(_) | Role::State | Role::Skipped))
+            matches!(field.roles.first().map(|role| &role.role), Some(Role::Hparam(..) | Role::State | Role::Skipped))
         });
         self.owner == Owner::Data || written || nothing_to_build
     }

@@ -4,7 +4,7 @@ use crate::{diagnostics::Diagnostics, model::StructModel};
 
 /// `#[hparam] device: String`: the expressions in attributes already use these names (C14).
 pub(super) fn check_hparam_names(model: &StructModel, diagnostics: &Diagnostics) {
-    const TAKEN: &[&str] = &["device", "hparams", "self", "cx"];
+    const TAKEN: &[&str] = &["device", "hparams", "self", "cx", "new"];
     for (field, _) in model.hparams() {
         let name = field.name();
         if TAKEN.contains(&name.as_str()) {

@@ -197,7 +197,7 @@ pub(super) fn check_precision(model: &StructModel, diagnostics: &Diagnostics) {
         let note = match model.role(field) {
             Some(Role::Module(_)) | None => continue,
             Some(Role::Buffer(_)) => "a buffer is never cast",
-            Some(Role::Hparam(_) | Role::State | Role::Skipped) => "only such a field has parameters to cast",
+            Some(Role::Hparam(..) | Role::State | Role::Skipped) => "only such a field has parameters to cast",
         };
         diagnostics
             .error(

@@ -2,7 +2,7 @@
 
 use syn::{Fields, ItemStruct};
 
-use super::{burn_attrs, check_tensors, hparams, optimizers, overlaps, roles};
+use super::{burn_attrs, check_tensors, hparams, optimizers, overlaps, roles, search};
 use crate::{diagnostics::Diagnostics, hooks::Owner, model::StructModel, paths::plain};
 
 /// Reports all violations of one rule.
@@ -22,6 +22,7 @@ const CHECKS: &[(u8, Check)] = &[
     (15, hparams::check_hparam_names),
     (15, hparams::check_hparam_generics),
     (15, hparams::check_hparam_serde),
+    (15, search::check_search),
     (13, optimizers::check_parts),
     (13, optimizers::check_schedules),
     (13, optimizers::check_units),

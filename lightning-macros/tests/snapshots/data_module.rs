@@ -15,6 +15,11 @@ pub struct FashionDataHparams {
     #[serde(default = "FashionDataHparams::__lightning_default_batch_size")]
     pub batch_size: usize,
 }
+///What a search tries for the hyperparameters of [`FashionData`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+#[allow(dead_code)]
+#[must_use]
+pub struct FashionDataSpace(::lightning_core::__private::Space<FashionDataHparams>);
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
@@ -38,6 +43,12 @@ const _: () = {
             64
         }
     }
+    __p::space!(
+        pub FashionDataSpace, FashionDataHparams, space, {}, { pub fn dir(self, values :
+        impl __p::IntoDistribution < PathBuf >) -> Self { Self(self.0.replace("dir",
+        values)) } pub fn batch_size(self, values : impl __p::IntoDistribution < usize >)
+        -> Self { Self(self.0.replace("batch_size", values)) } }
+    );
     #[automatically_derived]
     impl __p::DataStruct for FashionData {
         type Hparams = FashionDataHparams;

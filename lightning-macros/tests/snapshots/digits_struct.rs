@@ -18,6 +18,11 @@ pub struct DigitsHparams {
     pub hidden: usize,
     pub lr: f64,
 }
+///What a search tries for the hyperparameters of [`Digits`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+#[allow(dead_code)]
+#[must_use]
+pub struct DigitsSpace(::lightning_core::__private::Space<DigitsHparams>);
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
@@ -35,6 +40,12 @@ const _: () = {
             Self { lr, ..self }
         }
     }
+    __p::space!(
+        pub DigitsSpace, DigitsHparams, space, {}, { pub fn hidden(self, values : impl
+        __p::IntoDistribution < usize >) -> Self { Self(self.0.replace("hidden", values))
+        } pub fn lr(self, values : impl __p::IntoDistribution < f64 >) -> Self {
+        Self(self.0.replace("lr", values)) } }
+    );
     #[automatically_derived]
     impl __p::LightningStruct for Digits {
         type Hparams = DigitsHparams;

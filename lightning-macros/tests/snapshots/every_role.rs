@@ -36,6 +36,11 @@ pub(crate) struct MocoHparams {
     #[serde(default = "MocoHparams::__lightning_default_lr")]
     pub(crate) lr: f64,
 }
+///What a search tries for the hyperparameters of [`Moco`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+#[allow(dead_code)]
+#[must_use]
+pub(crate) struct MocoSpace(crate::lightning::__private::Space<MocoHparams>);
 #[allow(dead_code, missing_docs, non_local_definitions, unreachable_pub)]
 #[allow(unused_imports, unused_qualifications, unused_variables, clippy::unit_arg)]
 const _: () = {
@@ -63,6 +68,13 @@ const _: () = {
             1e-3
         }
     }
+    __p::space!(
+        pub (crate) MocoSpace, MocoHparams, space, {}, { #[doc = " Which encoder."] pub
+        (crate) fn r#type(self, values : impl __p::IntoDistribution < String >) -> Self {
+        Self(self.0.replace("type", values)) } #[cfg(feature = "lr")] pub (crate) fn
+        lr(self, values : impl __p::IntoDistribution < f64 >) -> Self { Self(self.0
+        .replace("lr", values)) } }
+    );
     #[automatically_derived]
     impl<E: Encode, const K: usize> __p::LightningStruct for Moco<E, K>
     where

@@ -55,7 +55,7 @@ fn roles() {
             = note: C14 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 
             unknown option `defualt` of `#[hparam]`
-            = note: available options: `default`
+            = note: available options: `default` and `search`
             = help: did you mean `default`?
             = note: C15 in `lightning_core::mistakes`, opened by `cargo doc -p lightning-core --open`
 

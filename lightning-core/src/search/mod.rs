@@ -1,0 +1,56 @@
+//! Searching hyperparameters: on one machine, and on many that share a file.
+//!
+//! A [`Study`] tries hyperparameters of a [`Space`] one trial after the other. A [`Sampler`]
+//! chooses them, by default [`Tpe`]; a [`Pruner`] ends runs that do not look promising; a
+//! [`Storage`] keeps what came of them, in memory or in a [`Journal`] that any number of processes
+//! share, Optuna and its dashboard among them.
+//!
+//! | to | see |
+//! |---|---|
+//! | say what a hyperparameter may be | [`uniform`], [`log_uniform`], [`int`], [`choice`], [`boolean`] |
+//! | choose hyperparameters | [`Tpe`], [`Random`], [`Sobol`], [`Grid`], [`Sampler`] |
+//! | end runs early | [`Asha`], [`Hyperband`], [`Median`], [`Patient`], [`Pruner`] |
+//! | keep trials | [`Memory`], [`Journal`], [`Storage`] |
+//! | use several processes | [`Study::workers`], [`Study::optimize_until`] |
+//! | look at the result | [`Study::best`], [`Study::pareto_front`], [`Study::importances`], [`Study::report`] |
+
+mod best;
+mod builders;
+mod core;
+mod distribution;
+mod importance;
+mod number;
+mod outcome;
+mod page;
+mod parameter;
+mod pareto;
+mod pruner;
+mod pruning;
+mod record;
+mod records;
+mod sampler;
+mod space;
+mod storage;
+mod study;
+mod time;
+mod trial;
+mod worker;
+mod workers;
+
+pub use self::{
+    best::BestTrial,
+    builders::{
+        Choice, Int, Integer, IntoDistribution, LogUniform, Real, Uniform, boolean, choice, int, log_uniform, uniform,
+    },
+    distribution::Distribution,
+    outcome::{IntoOutcome, Objective, Outcome},
+    parameter::{Condition, Parameter},
+    pruner::{Asha, Hyperband, Median, NoPruner, Patient, Pruner, Reported},
+    pruning::TrialPruning,
+    record::{ParamValue, TrialRecord, TrialState},
+    sampler::{Dimension, Grid, Past, Random, Sampler, Sobol, Tpe},
+    space::{SearchSpace, Space},
+    storage::{Journal, Memory, Storage},
+    study::Study,
+    trial::Trial,
+};

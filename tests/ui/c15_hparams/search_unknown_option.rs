@@ -1,0 +1,16 @@
+// mistakes: 1
+use burn::{nn::*, optim::SgdConfig, prelude::*};
+use lightning_core::prelude::*;
+
+#[lightning_module]
+#[optimizer(SgdConfig::new(), lr = lr)]
+struct Net {
+    #[init(LinearConfig::new(4, 1).init(device))]
+    layer: Linear,
+    #[hparam(default = 0.1)]
+    lr: f64,
+    #[hparam(default = 8, search = int(8..=64, by = 8))]
+    hidden: usize,
+}
+
+fn main() {}
