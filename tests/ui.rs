@@ -57,6 +57,7 @@ const COVERED: &[(&str, &str)] = &[
     ("check_precision", "c14_fields"),
     ("check_module_attrs", "c14_fields"),
     ("check_no_lifetimes", "c14_fields"),
+    ("check_search", "c15_hparams"),
     ("check_hparam_names", "c14_fields"),
     ("check_hparam_generics", "c14_fields"),
     ("check_hparam_serde", "c14_fields"),
