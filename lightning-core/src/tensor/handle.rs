@@ -12,6 +12,7 @@ use crate::{
 
 /// A tensor to be saved. It shares its memory with the original, outside the autodiff graph.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "the size of a tensor depends on the backends of the build")]
 pub(crate) enum Handle {
     /// On a device.
     Device(BridgeTensor),

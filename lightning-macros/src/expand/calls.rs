@@ -23,7 +23,7 @@ pub(super) fn referred(ty: &Type) -> &Type {
 /// The parameters of the row, in the user's order.
 pub(super) fn known_params(method: &Method) -> Vec<(&'static ParamDef, &Type)> {
     let known = method.params.all.iter().filter_map(|param| match param {
-        Param::Known(param, ty) => Some((*param, ty)),
+        Param::Known(param, ty) => Some((*param, &**ty)),
         Param::Batch | Param::Unknown(_) => None,
     });
     known.collect()

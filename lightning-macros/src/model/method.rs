@@ -66,7 +66,7 @@ pub(crate) enum Param {
     /// The batch.
     Batch,
     /// A parameter of the row.
-    Known(&'static ParamDef, Type),
+    Known(&'static ParamDef, Box<Type>),
     /// Any other parameter.
     Unknown(FnArg),
 }

@@ -312,7 +312,7 @@ fn read_params(hook: &'static HookDef, sig: &syn::Signature) -> Parameters {
         // A leading underscore marks a parameter as unused.
         let known = hook.params.iter().find(|param| param.name == name.trim_start_matches('_'));
         let param = match known {
-            Some(known) => Param::Known(known, (*typed.ty).clone()),
+            Some(known) => Param::Known(known, typed.ty.clone()),
             None if matches!(hook.kind, Kind::Step(_)) && params.batch.is_none() => {
                 params.batch = Some((*typed.ty).clone());
                 Param::Batch

@@ -21,6 +21,7 @@ pub(crate) struct RoleAttr {
 
 /// The role of a field.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each field, and none is moved often")]
 pub(crate) enum Role {
     /// A Burn module; without an expression it is built by `fn init`.
     Module(Option<Expr>),

@@ -18,6 +18,7 @@ pub(crate) struct Search {
 }
 
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each field, and none is moved often")]
 pub(crate) enum SearchKind {
     /// `uniform(0.0..1.0)` and `log(1e-5..1e-1)`
     Float { range: ExprRange, log: bool },

@@ -109,7 +109,7 @@ fn check_step(step: Option<&Expr>, diagnostics: &Diagnostics) -> bool {
 }
 
 fn check_choices(values: &[Expr], diagnostics: &Diagnostics) -> bool {
-    let texts: Vec<String> = values.iter().map(|value| text_of(value)).collect();
+    let texts: Vec<String> = values.iter().map(text_of).collect();
     for (place, value) in values.iter().enumerate() {
         if texts.iter().take(place).any(|earlier| Some(earlier) == texts.get(place)) {
             diagnostics
@@ -142,8 +142,8 @@ fn check_default(field: &Field, search: &Search, default: &Expr, diagnostics: &D
                     values.iter().all(|value| matches!(value, Expr::Lit(_)) && text_of(value) != text)
                 }),
             };
-            let shown = values.iter().map(|value| text_of(value)).collect::<Vec<_>>().join(", ");
-            missing.then(|| (shown, "add the default to the choices, or write another default"))
+            let shown = values.iter().map(text_of).collect::<Vec<_>>().join(", ");
+            missing.then_some((shown, "add the default to the choices, or write another default"))
         }
         SearchKind::Boolean => None,
     };

@@ -23,6 +23,7 @@ pub(crate) struct Stored {
 /// The values of a tensor. Shared values do not change while they are written: an operation that
 /// would change them in place copies them first.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "the size of a tensor depends on the backends of the build")]
 enum Values {
     Host(TensorData),
     /// A tensor of rank 1 on a device that computes in host memory.

@@ -53,7 +53,7 @@ impl Gpu {
         let context = CudaContext::new(cuda.index).map_err(driver("opening the device"))?;
         let identity = context.uuid().map_err(driver("asking for the device's identity"))?;
         let stream = context.new_stream().map_err(driver("making a stream"))?;
-        Ok(Self { context, stream, identity: identity.bytes.map(c_char::cast_unsigned).to_vec() })
+        Ok(Self { context, stream, identity: bytes(&identity.bytes) })
     }
 
     /// Returns what tells this GPU apart from all others, on any machine.
@@ -82,7 +82,7 @@ impl Communicator {
     /// If NCCL finds no network interface.
     pub(super) fn new_id() -> Result<Vec<u8>> {
         let id = nccl::get_uniqueid().map_err(failure("ncclGetUniqueId"))?;
-        Ok(id.internal.map(c_char::cast_unsigned).to_vec())
+        Ok(bytes(&id.internal))
     }
 
     /// Connects the ranks that have the same id. All of them make the call.
@@ -92,7 +92,7 @@ impl Communicator {
     pub(super) fn connect(gpu: Gpu, id: &[u8], rank: usize, world: usize) -> Result<Self> {
         let wrong = || Error::new(ErrorKind::Device, "the id of NCCL's ranks was lost on the way");
         let id: [u8; 128] = id.try_into().map_err(|_| wrong())?;
-        let id = sys::ncclUniqueId { internal: id.map(u8::cast_signed) };
+        let id = sys::ncclUniqueId { internal: id.map(|byte| c_char::from_ne_bytes([byte])) };
         let [rank, world] = [rank, world].map(|number| c_int::try_from(number).unwrap_or(c_int::MAX));
         gpu.context.bind_to_thread().map_err(driver("choosing the device"))?;
         let mut handle = MaybeUninit::uninit();
@@ -124,8 +124,8 @@ impl Communicator {
         };
         // They keep the memory in its place until they are dropped.
         let (source, target) = (resource(&from)?, resource(&to)?);
-        let bytes = (count * size) as u64;
-        if source.resource().size < bytes || target.resource().size < bytes {
+        let needed = (count * size) as u64;
+        if source.resource().size < needed || target.resource().size < needed {
             return Err(Error::new(ErrorKind::Device, "the memory of a tensor is smaller than its values"));
         }
         // What Burn has queued for the two tensors has run when this is ready.
@@ -154,6 +154,11 @@ impl Drop for Communicator {
         // handle again.
         let _ = unsafe { nccl::comm_abort(handle.0) };
     }
+}
+
+/// Returns characters of C, which have a sign on some platforms, as bytes.
+fn bytes(chars: &[c_char]) -> Vec<u8> {
+    chars.iter().flat_map(|char| char.to_ne_bytes()).collect()
 }
 
 /// Returns the tensor of the backend for NVIDIA GPUs.
