@@ -55,7 +55,7 @@ impl Hyperband {
     }
 
     /// The share of trials of each bracket.
-    fn shares(&self, longest: i64) -> Vec<u64> {
+    pub(super) fn shares(&self, longest: i64) -> Vec<u64> {
         let factor = self.reduction_factor.max(2);
         let (mut brackets, mut step) = (1_i64, self.min_resource.max(1));
         while let Some(next) = step.checked_mul(factor).filter(|next| *next <= longest) {
@@ -70,7 +70,7 @@ impl Hyperband {
 }
 
 /// The bracket of a trial, which only depends on its number.
-fn bracket(trial: &TrialRecord, shares: &[u64]) -> usize {
+pub(super) fn bracket(trial: &TrialRecord, shares: &[u64]) -> usize {
     let mut place =
         Rng::derived(0, Stream::Search, trial.number, u64::MAX).next_u64() % shares.iter().sum::<u64>().max(1);
     for (bracket, share) in shares.iter().enumerate() {

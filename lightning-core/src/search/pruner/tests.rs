@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Map;
 
-use super::*;
+use super::{hyperband::bracket, *};
 use crate::search::TrialState;
 
 fn trial(number: u64, state: TrialState, reports: &[f64]) -> TrialRecord {

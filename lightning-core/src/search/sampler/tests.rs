@@ -17,8 +17,8 @@ fn space() -> Vec<Parameter> {
 }
 
 fn dimensions(space: &[Parameter]) -> Vec<Dimension<'_>> {
-    let of = |(index, Parameter { path, distribution, .. })| Dimension { name: path, distribution, index: Some(index) };
-    space.iter().enumerate().map(of).collect()
+    let all = space.iter().enumerate();
+    all.map(|(index, one)| Dimension { name: &one.path, distribution: &one.distribution, index: Some(index) }).collect()
 }
 
 fn past<'a>(space: &'a [Parameter], trials: &'a [TrialRecord], directions: &'a [Direction]) -> Past<'a> {
