@@ -131,7 +131,8 @@ impl Distribution {
                 let (low, step, last) = (*low as f64, *step as f64, ((high - low) / step) as f64);
                 low + ((stored - low) / step).round().clamp(0.0, last) * step
             }
-            Self::Categorical { choices } => stored.round().clamp(0.0, (choices.len().max(1) - 1) as f64),
+            // Plus 0: a number that is rounded up to 0 has a sign.
+            Self::Categorical { choices } => stored.round().clamp(0.0, (choices.len().max(1) - 1) as f64) + 0.0,
         }
     }
 

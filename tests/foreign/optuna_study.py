@@ -1,0 +1,48 @@
+"""Optuna with a journal that this library writes.
+
+optuna_study.py read FILE NAME          prints the trials as JSON
+optuna_study.py run FILE NAME TRIALS    adds trials of the quadratic function of `tests/it/search_journal.rs`
+"""
+
+import json
+import sys
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+
+def objective(trial):
+    lr = trial.suggest_float("lr", 1e-4, 1.0, log=True)
+    width = trial.suggest_int("width", 1, 64)
+    kind = trial.suggest_categorical("kind", ["adam", "sgd"])
+    if kind == "sgd":
+        trial.suggest_float("momentum", 0.0, 0.9)
+    return lr + width / 64
+
+
+def main():
+    command, path, name = sys.argv[1:4]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = JournalStorage(JournalFileBackend(path))
+    if command == "run":
+        study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+        study.optimize(objective, n_trials=int(sys.argv[4]))
+    study = optuna.load_study(storage=storage, study_name=name)
+    trials = [
+        {
+            "number": trial.number,
+            "state": trial.state.name,
+            "values": trial.values,
+            "params": trial.params,
+            "reports": {str(step): value for step, value in trial.intermediate_values.items()},
+            "user_attrs": trial.user_attrs,
+            "constraints": trial.constraints,
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+        }
+        for trial in study.get_trials()
+    ]
+    print(json.dumps({"directions": [direction.name for direction in study.directions], "trials": trials}))
+
+
+main()

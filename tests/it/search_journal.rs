@@ -1,0 +1,253 @@
+//! Studies in a journal: shared by threads and processes, killed workers, other programs.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use lightning_core::{
+    prelude::*,
+    search::{Journal, Random, Space, Study, Tpe, TrialRecord, TrialState, choice, log_uniform},
+};
+use serde_json::json;
+
+use crate::search_support::{Searched, optuna, quadratic, space};
+
+/// The journal of the process that a test starts, and what it does with it.
+const JOURNAL: &str = "LIGHTNING_TEST_JOURNAL";
+const TASK: &str = "LIGHTNING_TEST_TASK";
+
+fn study(journal: &Path) -> Study<Searched> {
+    // A killed process may have left its lock.
+    let journal = Journal::new(journal).grace_period(Duration::from_secs(5));
+    Study::new(Searched::VAL_LOSS, space()).name("shared").sampler(Tpe::new().seed(1)).storage(journal)
+}
+
+fn numbers(trials: &[TrialRecord]) -> Vec<u64> {
+    trials.iter().map(|trial| trial.number).collect()
+}
+
+#[test]
+fn four_threads_share_a_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    let worker = || {
+        let path = path.clone();
+        thread::spawn(move || study(&path).optimize_until(40, |trial| Ok(quadratic(&trial.hparams()))).unwrap())
+    };
+    let workers: Vec<_> = (0..4).map(|_| worker()).collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    let trials = study(&path).trials().unwrap();
+    assert_eq!(numbers(&trials), (0..40).collect::<Vec<_>>());
+    assert!(trials.iter().all(|trial| trial.state == TrialState::Complete && trial.params.len() >= 3));
+    let different: BTreeSet<String> = trials.iter().map(|trial| format!("{:?}", trial.param("lr"))).collect();
+    assert_eq!(different.len(), 40, "no two workers choose by the same random numbers");
+}
+
+#[test]
+fn a_study_that_does_not_fit_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    study(&path).optimize(2, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    let other = || Journal::new(&path);
+    let mut maximized = Study::new(Searched::VAL_ACC, space()).name("shared").storage(other());
+    let error = maximized.optimize(1, |_| Ok(0.0)).unwrap_err().to_string();
+    assert!(error.contains("must have the objectives of the program, maximize, found minimize"), "{error}");
+    let kinds = Space::new().set("kind", choice(["adam", "lion"]));
+    let mut changed = Study::new(Searched::VAL_LOSS, kinds).name("shared").storage(other());
+    let error = changed.trials().unwrap_err().to_string();
+    assert!(error.contains("found one of \"adam\", \"lion\" and before one of \"adam\", \"sgd\""), "{error}");
+    // A range may change, and another name is another study.
+    let narrow = Space::new().set("lr", log_uniform(1e-3..1e-2));
+    let mut narrower = Study::new(Searched::VAL_LOSS, narrow).name("shared").storage(other());
+    narrower.optimize(1, |trial| Ok(trial.hparams().lr)).unwrap();
+    assert_eq!(narrower.trials().unwrap().len(), 3);
+    let mut own = Study::new(Searched::VAL_ACC, space()).storage(other());
+    own.optimize(1, |_| Ok(0.0)).unwrap();
+    assert_eq!(numbers(&own.trials().unwrap()), [0]);
+}
+
+/// What a process does that one of the tests starts.
+#[test]
+fn child_process() {
+    let Some(journal) = std::env::var_os(JOURNAL).map(PathBuf::from) else { return };
+    match std::env::var(TASK).unwrap().as_str() {
+        "workers" => {
+            let mut study = study(&journal).workers(3);
+            study
+                .optimize(30, |trial| {
+                    thread::sleep(Duration::from_millis(20));
+                    trial.set_attr("process", std::process::id())?;
+                    Ok(quadratic(&trial.hparams()))
+                })
+                .unwrap();
+            // Only the process that was called gets here.
+            fs::write(journal.with_extension("done"), study.trials().unwrap().len().to_string()).unwrap();
+        }
+        "until" => study(&journal)
+            .retry(1000)
+            .optimize_until(24, |trial| {
+                thread::sleep(Duration::from_millis(5));
+                trial.report(1, 1.0)?;
+                Ok(quadratic(&trial.hparams()))
+            })
+            .unwrap(),
+        _ => study(&journal)
+            .retry(1)
+            .optimize(1, |trial| {
+                fs::write(trial.folder()?.join("started"), "")?;
+                thread::sleep(Duration::from_secs(60));
+                Ok(0.0)
+            })
+            .unwrap(),
+    }
+}
+
+fn start(task: &str, journal: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "search_journal::child_process", "--nocapture"])
+        .env(JOURNAL, journal)
+        .env(TASK, task)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_program_starts_its_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    assert!(start("workers", &path).wait().unwrap().success());
+    assert_eq!(fs::read_to_string(path.with_extension("done")).unwrap(), "30");
+    let trials = study(&path).trials().unwrap();
+    assert_eq!(numbers(&trials), (0..30).collect::<Vec<_>>());
+    assert!(trials.iter().all(|trial| trial.state == TrialState::Complete));
+    let processes: BTreeSet<String> = trials.iter().map(|trial| trial.user_attrs["process"].to_string()).collect();
+    assert_eq!(processes.len(), 3, "each has run some");
+    assert!(folder.path().join("study_files/worker_2.log").exists());
+}
+
+#[test]
+fn the_trial_of_a_killed_worker_is_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    let mut child = start("sleep", &path);
+    let started = folder.path().join("study_files/trial_0/started");
+    let since = Instant::now();
+    while !started.exists() {
+        assert!(since.elapsed() < Duration::from_secs(60), "the worker has not started");
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mut study = study(&path).retry(1);
+    let mut seen = Vec::new();
+    study
+        .optimize(1, |trial| {
+            seen.push((trial.number(), trial.retries().to_vec(), trial.folder()?));
+            Ok(quadratic(&trial.hparams()))
+        })
+        .unwrap();
+    // The repeated trial does not count: one more is run.
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!((seen[0].0, &seen[0].1[..]), (1, &[0][..]));
+    assert_eq!(seen[0].2, started.parent().unwrap(), "with the folder of the first try");
+    let trials = study.trials().unwrap();
+    assert_eq!(trials[0].state, TrialState::Failed);
+    assert!(trials[0].error().unwrap().starts_with("its worker was lost: process"), "{:?}", trials[0].error());
+    assert_eq!(trials[0].param("lr"), trials[1].param("lr"));
+}
+
+#[test]
+fn workers_that_are_killed_lose_no_trial() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    let kills: usize = std::env::var("LIGHTNING_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10);
+    let mut rng = lightning_core::Rng::new(5);
+    let mut workers: Vec<Child> = (0..4).map(|_| start("until", &path)).collect();
+    for _ in 0..kills {
+        thread::sleep(Duration::from_millis(rng.random_range(5..120) as u64));
+        let worker = &mut workers[rng.random_range(0..4)];
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        *worker = start("until", &path);
+    }
+    for worker in &mut workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    // One more looks for what the last killed worker has left.
+    assert!(start("until", &path).wait().unwrap().success());
+    let trials = study(&path).trials().unwrap();
+    let complete: Vec<&TrialRecord> = trials.iter().filter(|trial| trial.state == TrialState::Complete).collect();
+    assert_eq!(complete.len(), 24, "{trials:?}");
+    assert!(trials.iter().all(|trial| trial.state.is_finished()));
+    if let Some(read) = optuna("read", &path, &["shared"]) {
+        assert_eq!(read["trials"].as_array().unwrap().len(), trials.len());
+    }
+}
+
+#[test]
+fn optuna_goes_on_with_a_study_and_we_with_its() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    let mut ours = study(&path);
+    ours.optimize(12, |trial| {
+        trial.report(1, f64::NAN)?;
+        trial.report(2, 0.5)?;
+        trial.set_constraint("width", -1.0)?;
+        trial.set_attr("note", "text")?;
+        if trial.number() == 3 {
+            return Err("no luck".into());
+        }
+        Ok(quadratic(&trial.hparams()))
+    })
+    .unwrap();
+    let Some(read) = optuna("run", &path, &["shared", "8"]) else { return };
+    assert_eq!(read["directions"], json!(["MINIMIZE"]));
+    let theirs = read["trials"].as_array().unwrap();
+    assert_eq!(theirs.len(), 20);
+    let trials = ours.trials().unwrap();
+    for (trial, theirs) in trials.iter().zip(theirs) {
+        let state = if trial.number == 3 { "FAIL" } else { "COMPLETE" };
+        assert_eq!(theirs["state"], state);
+        assert_eq!(theirs["values"].get(0).and_then(|value| value.as_f64()), trial.value());
+        for (name, value) in theirs["params"].as_object().unwrap() {
+            assert_eq!(trial.param(name).as_ref(), Some(value), "{name} of trial {}", trial.number);
+        }
+        assert_eq!(theirs["params"].as_object().unwrap().len(), trial.params.len());
+        let seconds = trial.duration().unwrap().as_secs_f64();
+        assert!((theirs["seconds"].as_f64().unwrap() - seconds).abs() < 1e-3);
+    }
+    assert_eq!(theirs[0]["reports"]["2"], json!(0.5));
+    assert_eq!(theirs[0]["user_attrs"]["note"], json!("text"));
+    assert_eq!(theirs[0]["constraints"], json!({"width": -1.0}));
+    assert_eq!(theirs[3]["user_attrs"]["error"], json!("no luck"));
+
+    ours.optimize(5, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    assert_eq!(numbers(&ours.trials().unwrap()), (0..25).collect::<Vec<_>>());
+    // One that Optuna begins.
+    optuna("run", &path, &["theirs", "15"]).unwrap();
+    let mut theirs = Study::new(Searched::VAL_LOSS, space()).name("theirs").storage(Journal::new(&path));
+    theirs.optimize(5, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    assert_eq!(theirs.trials().unwrap().len(), 20);
+    assert_eq!(optuna("read", &path, &["theirs"]).unwrap()["trials"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_journal_without_a_sampler_of_its_own_is_read_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    study(&path).optimize(12, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    let mut other = study(&path).sampler(Random::new().seed(9));
+    other.optimize(3, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    assert_eq!(other.best().unwrap().value(), {
+        let values = other.trials().unwrap();
+        values.iter().filter_map(TrialRecord::value).fold(f64::INFINITY, f64::min)
+    });
+}
