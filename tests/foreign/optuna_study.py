@@ -5,6 +5,7 @@ optuna_study.py run FILE NAME TRIALS    adds trials of the quadratic function of
 """
 
 import json
+import math
 import sys
 
 import optuna
@@ -35,7 +36,7 @@ def main():
             "state": trial.state.name,
             "values": trial.values,
             "params": trial.params,
-            "reports": {str(step): value for step, value in trial.intermediate_values.items()},
+            "reports": {str(step): None if math.isnan(value) else value for step, value in trial.intermediate_values.items()},
             "user_attrs": trial.user_attrs,
             "constraints": trial.constraints,
             "seconds": trial.duration.total_seconds() if trial.duration else None,

@@ -166,7 +166,7 @@ fn trials_that_fail_have_a_reason_and_the_study_goes_on() {
         .optimize(1, |trial| {
             let mut model = Searched::new(trial.hparams());
             let data = DataLoader::from_batches(batches(&[4], 1))?;
-            quiet(Searched::trainer()).max_epochs(1).build()?.fit(&mut model, data)
+            quiet(Searched::trainer()).limit_val_batches(0).max_epochs(1).build()?.fit(&mut model, data)
         })
         .unwrap();
     let trials = study.trials().unwrap();

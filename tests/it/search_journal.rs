@@ -224,7 +224,7 @@ fn optuna_goes_on_with_a_study_and_we_with_its() {
         let seconds = trial.duration().unwrap().as_secs_f64();
         assert!((theirs["seconds"].as_f64().unwrap() - seconds).abs() < 1e-3);
     }
-    assert_eq!(theirs[0]["reports"]["2"], json!(0.5));
+    assert_eq!(theirs[0]["reports"], json!({"1": null, "2": 0.5}), "NaN, and a number");
     assert_eq!(theirs[0]["user_attrs"]["note"], json!("text"));
     assert_eq!(theirs[0]["constraints"], json!({"width": -1.0}));
     assert_eq!(theirs[3]["user_attrs"]["error"], json!("no luck"));
