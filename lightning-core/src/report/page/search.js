@@ -36,7 +36,7 @@ function label(trial) {
 
 // A card whose drawing is made again when the page has another width.
 function drawing(title, hint, height, draw, wide = false) {
-  const svg = el("svg", { height, role: "img", "aria-label": title });
+  const svg = el("svg", { height, role: "img", "aria-label": title, style: "margin-top: 0" });
   const card = el("div", { class: wide ? "card chart wide" : "card chart" }, el("h3", { title: hint || title }, title), hint ? el("p", { class: "note" }, hint) : null, svg);
   charts.push({ showLegend() {}, draw() {
     const width = Math.max(260, card.clientWidth - 34);
@@ -132,7 +132,8 @@ function parallel() {
       let d = "", pen = false;
       axes.forEach((axis, at) => {
         const value = axis.of(trial);
-        if (value === undefined) { pen = false; return; }
+        // A conditional parameter that the trial does not have is passed over.
+        if (value === undefined) return;
         d += (pen ? "L" : "M") + px(at).toFixed(1) + " " + py(axis.scale.to(value)).toFixed(1);
         pen = true;
       });
@@ -162,9 +163,8 @@ function importances() {
 }
 function paretoCard() {
   if (objectives.length < 2) return null;
-  return drawing("Pareto front", "orange: no other trial is better in one objective and not worse in another", 300, (width, height) => {
+  return drawing("Pareto front", objectives[1].name + " by " + objectives[0].name + "; orange: no other trial is better in one objective and not worse in another", 300, (width, height) => {
     const x = valueScale(0), y = valueScale(1), { px, py, parts } = frame(width, height, x, y, [objectives[0].name]);
-    parts.push(el("text", { x: 4, y: 2 }, objectives[1].name));
     for (const trial of complete) parts.push(dot(px(x.to(trial.values[0])), py(y.to(trial.values[1])), front.has(trial.number) ? "var(--s1)" : "var(--s0)", label(trial)));
     return parts;
   }, true);
@@ -193,7 +193,7 @@ document.getElementById("page").append(...[
   data.trials_left_out ? el("p", { class: "notice" }, plural(data.trials_left_out, "older trial") + " not shown.") : null,
   best ? el("div", { class: "tiles" }, tile("Best " + objectives[0].name, number(best.values[0], 5)), tile("Trial", integer(best.number)),
     Object.entries(best.params).map(([name, value]) => tile(name, plain(value)))) : null,
-  best && best.checkpoint ? el("p", { class: "muted" }, "Checkpoint: " + best.checkpoint) : null,
+  best && best.checkpoint ? el("p", { class: "muted", style: "overflow-wrap: anywhere" }, "Checkpoint: " + best.checkpoint) : null,
   complete.length ? el("div", { class: "charts" }, cards) : el("p", { class: "notice" }, "No trial has a value yet."),
   slices.length ? section("Parameters", "each trial by one parameter and " + objectives[0].name, el("div", { class: "charts" }, importances(), slices)) : null,
   section("Trials", null, overview()),
