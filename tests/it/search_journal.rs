@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lightning_core::{
-    prelude::*,
-    search::{Journal, Random, Space, Study, Tpe, TrialRecord, TrialState, choice, log_uniform},
-};
+use lightning_core::search::{Journal, Random, Space, Study, Tpe, TrialRecord, TrialState, choice, log_uniform};
 use serde_json::json;
 
 use crate::search_support::{Searched, optuna, quadratic, space};
