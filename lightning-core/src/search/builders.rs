@@ -83,6 +83,7 @@ macro_rules! conditional {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T> IntoDistribution<T> for $type<T> {
             fn into_parameters(self) -> Vec<Parameter> {
                 let Self { distribution, condition, fault, .. } = self;

@@ -12,6 +12,11 @@ use crate::{
 };
 
 /// What a [`Study`](super::Study) searches: a [`Space`], or the space that the macro generates.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a space of hyperparameters",
+    label = "expected a space",
+    note = "write the space of the module: `NetSpace::new()` for `Net`"
+)]
 pub trait SearchSpace {
     /// The hyperparameters.
     type Hparams;

@@ -10,7 +10,7 @@ use super::{
     field::{Field, read_field},
     field_types::correct_field_type,
     optimizer::Optimizer,
-    role::Role,
+    role::{Role, RoleAttr},
 };
 use crate::{
     diagnostics::Diagnostics,
@@ -145,6 +145,10 @@ impl StructModel {
             keep.push(!(generic || twice));
             seen.push(field.ident.clone());
             modernize(&mut field.ty);
+            // What does not fit the type would be reported again.
+            if let Some(RoleAttr { role: Role::Hparam(_, search), .. }) = field.roles.first_mut() {
+                *search = None;
+            }
             if matches!(field.roles.first().map(|role| &role.role), Some(Role::State | Role::Skipped)) {
                 correct_field_type(&mut field.ty);
             }

@@ -19,15 +19,15 @@ pub(super) fn check_search(model: &StructModel, diagnostics: &Diagnostics) {
             continue;
         }
         let valid = match &search.kind {
-            SearchKind::Float { range, log } => check_range(range, *log, diagnostics),
+            SearchKind::Float { range, log } => is_range_valid(range, *log, diagnostics),
             SearchKind::Int { range, log, step } => {
-                check_step(step.as_ref(), diagnostics) && check_range(range, *log, diagnostics)
+                is_step_valid(step.as_ref(), diagnostics) && is_range_valid(range, *log, diagnostics)
             }
-            SearchKind::Choice(values) => check_choices(values, diagnostics),
+            SearchKind::Choice(values) => are_choices_valid(values, diagnostics),
             SearchKind::Boolean => true,
         };
         if let (true, Some(Some(default))) = (valid, field.hparam()) {
-            check_default(field, search, default, diagnostics);
+            report_default(field, search, default, diagnostics);
         }
     }
 }
@@ -50,6 +50,12 @@ fn fits_type(field: &Field, search: &Search, diagnostics: &Diagnostics) -> bool 
         SearchKind::Boolean if !is_bool && (is_float || is_int || is_text) => {
             "write `choice(…)` with the values to try".to_owned()
         }
+        SearchKind::Choice(values) if (is_float || is_int || is_bool) && values.iter().any(is_string) => {
+            format!("write values of the type `{ty}`")
+        }
+        SearchKind::Choice(values) if is_text && values.iter().any(|value| number(value).is_some()) => {
+            "write texts: `choice(\"a\", \"b\")`".to_owned()
+        }
         SearchKind::Float { .. } | SearchKind::Int { .. } if is_text => "write `choice(\"a\", \"b\")`".to_owned(),
         _ => return true,
     };
@@ -58,6 +64,10 @@ fn fits_type(field: &Field, search: &Search, diagnostics: &Diagnostics) -> bool 
         .help(help)
         .emit();
     false
+}
+
+fn is_string(value: &Expr) -> bool {
+    matches!(value, Expr::Lit(literal) if matches!(literal.lit, syn::Lit::Str(_)))
 }
 
 /// An end of a range as an integer.
@@ -76,7 +86,7 @@ fn point(end: &Option<Box<Expr>>) -> String {
     }
 }
 
-fn check_range(range: &ExprRange, log: bool, diagnostics: &Diagnostics) -> bool {
+fn is_range_valid(range: &ExprRange, log: bool, diagnostics: &Diagnostics) -> bool {
     let [Some(from), Some(to)] = [&range.start, &range.end].map(|end| end.as_deref()) else { return true };
     let (low, high) = (number(from).map(Number::value), number(to).map(Number::value));
     if let Some(low) = low.filter(|low| log && *low <= 0.0) {
@@ -99,7 +109,7 @@ fn check_range(range: &ExprRange, log: bool, diagnostics: &Diagnostics) -> bool 
     true
 }
 
-fn check_step(step: Option<&Expr>, diagnostics: &Diagnostics) -> bool {
+fn is_step_valid(step: Option<&Expr>, diagnostics: &Diagnostics) -> bool {
     let Some(Number::Int(value)) = step.and_then(number).filter(|step| step.value() < 1.0) else { return true };
     diagnostics
         .error(step, format!("`step` must be at least 1, found `{value}`"))
@@ -108,7 +118,7 @@ fn check_step(step: Option<&Expr>, diagnostics: &Diagnostics) -> bool {
     false
 }
 
-fn check_choices(values: &[Expr], diagnostics: &Diagnostics) -> bool {
+fn are_choices_valid(values: &[Expr], diagnostics: &Diagnostics) -> bool {
     let texts: Vec<String> = values.iter().map(text_of).collect();
     for (place, value) in values.iter().enumerate() {
         if texts.iter().take(place).any(|earlier| Some(earlier) == texts.get(place)) {
@@ -123,7 +133,7 @@ fn check_choices(values: &[Expr], diagnostics: &Diagnostics) -> bool {
 }
 
 /// A default that the search would never try.
-fn check_default(field: &Field, search: &Search, default: &Expr, diagnostics: &Diagnostics) {
+fn report_default(field: &Field, search: &Search, default: &Expr, diagnostics: &Diagnostics) {
     let found = number(default).map(Number::value);
     let outside = match &search.kind {
         SearchKind::Float { range, .. } | SearchKind::Int { range, .. } => {

@@ -1,5 +1,5 @@
 // mistakes: 1
-use burn::{nn::*, optim::SgdConfig, prelude::*};
+use burn::{nn::*, optim::SgdConfig};
 use lightning_core::prelude::*;
 
 #[lightning_module]

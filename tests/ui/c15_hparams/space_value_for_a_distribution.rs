@@ -48,6 +48,7 @@ impl Other {
 
 fn main() {
     let _ = (uniform(0.0..1.0), log_uniform(0.1..1.0), int(1..=2), choice([1, 2]));
+    let _ = Study::new(Net::VAL_LOSS, NetSpace::new());
     let _ = OtherSpace::new();
     let _ = NetSpace::new().lr(0.1);
 }
