@@ -92,7 +92,10 @@ fn read_unnamed(arg: &Arg, attribute: &str, known: &[(&str, &str)], diagnostics:
     let report = diagnostics.error(arg, format!("options of `#[{attribute}]` must be named, found `{}`", text_of(arg)));
     match (known, arg) {
         ([], _) => report.help(format!("`#[{attribute}]` takes no options: write `#[{attribute}]`")).emit(),
-        ([(name, form)], Arg::Positional(value)) if form.contains('=') => {
+        // A value without a name is that of the only option; of a hyperparameter, its default.
+        ([(name, form), others @ ..], Arg::Positional(value))
+            if form.contains('=') && (others.is_empty() || attribute == "hparam") =>
+        {
             report.help(format!("write `#[{attribute}({name} = {})]`", text_of(value))).emit();
             return Some(Arg::Value(Ident::new(name, proc_macro2::Span::call_site()), value.clone()));
         }
