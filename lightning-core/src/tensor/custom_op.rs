@@ -39,6 +39,7 @@ pub(crate) fn custom_op<const D: usize, O: CustomOp<D>>(
         ($($condition:meta => $backend:ident),*) => {
             $(
                 #[cfg($condition)]
+                #[allow(deprecated, reason = "the feature `ndarray` exists as long as Burn has the backend")]
                 {
                     use burn::backend::$backend;
                     let made = on_backend::<$backend, NoCheckpointing, O, D>(input, output, op, after)
