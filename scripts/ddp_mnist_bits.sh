@@ -24,9 +24,9 @@ train() { # name, command…
     local name=$1
     shift
     mkdir "$folder/$name"
-    (cd "$folder/$name" && "$@" --epochs 1 --data-dir "$data" </dev/null >report 2>errors) || { cat "$folder/$name/errors" >&2; exit 1; }
+    (cd "$folder/$name" && "$@" --trainer.max_epochs 1 --data.data_dir "$data" </dev/null >report 2>errors) || { cat "$folder/$name/errors" >&2; exit 1; }
 }
-train one "$program" --accumulate 2
+train one "$program" --trainer.accumulate_grad_batches 2
 train two mpirun --oversubscribe -n 2 "$program"
 
 python3 - "$folder"/{one,two} <<'PYTHON'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes the pictures of the README, `docs/src/images/*.png`, from a run of an example in a terminal
-# of 100 columns: `scripts/pictures.sh digits`, or `scripts/pictures.sh mnist --data-dir DIR`.
+# of 100 columns: `scripts/pictures.sh digits`, or `scripts/pictures.sh mnist --data.data_dir DIR`.
 # Needs tmux, Chromium, and in TENSORBOARD_PYTHON a Python with the package `tensorboard`. With
 # Pillow in the Python of PYTHON the files are smaller.
 set -euo pipefail

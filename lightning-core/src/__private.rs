@@ -20,6 +20,8 @@ pub use burn::{
 pub use lightning_macros::without_bounds;
 pub use serde::{self, Deserialize, Serialize};
 
+#[cfg(feature = "cli")]
+pub use crate::cli::exit_code;
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
     __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
@@ -29,7 +31,7 @@ pub use crate::{
 pub use crate::{
     batch::{
         Batch, BatchLen, BatchReader, BatchWriter, Dim, Dims, FieldDims, HasDims, HostField, NoBatch, RefusesHost,
-        SavesHost, StepBatch, dims_of_call, first_size,
+        SavesHost, StepBatch, WithStep, WithoutStep, dims_of_call, first_size,
     },
     data::{DataModule, DataParts, DataStruct, FromItems, Has, LoaderOutput, ModuleLoaders, NoLoader},
     error::{Error, Result},
@@ -37,7 +39,7 @@ pub use crate::{
     metrics::{LogValue, Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
-        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, Hparams, InitModule, InitOutput, IntoTrainingOutput,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, HparamFields, HparamFieldsOf, Hparams, NoHparamFields, InitModule, InitOutput, IntoTrainingOutput,
         LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput, OptimizationOf, Optimizers, OutputOf,
         PredictStep, StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer,
         ValidationStep, build_module,
@@ -58,7 +60,7 @@ pub use crate::{
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
-    search::{IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform},
+    search::{DefaultSpace, IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform},
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };

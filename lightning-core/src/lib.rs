@@ -72,6 +72,8 @@ pub mod __private;
 mod batch;
 pub mod callbacks;
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod console;
 pub mod data;
 pub mod distributed;

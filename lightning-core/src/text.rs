@@ -69,3 +69,13 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
     if text.is_empty() { "none".to_owned() } else { text.join(", ") }
 }
+
+/// Lists alternatives in a sentence: `a`, `b` or `c`.
+#[cfg(feature = "cli")]
+pub(crate) fn either(alternatives: &[String]) -> String {
+    match alternatives {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}

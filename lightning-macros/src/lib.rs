@@ -5,6 +5,7 @@
 //! | [`macro@lightning_module`] | a struct and its impl | a module for a `Trainer` |
 //! | [`macro@data_module`] | a struct and its impl | the loaders of a run |
 //! | [`macro@Batch`] | a struct or an enum | the batch type of a loader |
+//! | [`macro@lightning_main`] | `fn main` | a program with a command line |
 //!
 //! All macros run the same pipeline, in one direction: `parse` reads attributes, `model` sorts the
 //! user's item by meaning, `validate` reports all mistakes, `expand` emits code. After a mistake
@@ -22,6 +23,7 @@ mod entry;
 mod expand;
 mod fallback;
 mod hooks;
+mod main_fn;
 mod model;
 mod parse;
 mod paths;
@@ -155,6 +157,15 @@ pub fn data_module(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Batch, attributes(batch, dims))]
 pub fn derive_batch(input: TokenStream) -> TokenStream {
     entry::derive_batch(input.into()).into()
+}
+
+/// The function `main` of a program with a command line returns a `Cli`, which is run: exit code 0, 1
+/// after an error of the run, or 2 for wrong arguments and configurations.
+///
+/// `#[lightning_main(crate = path)]` is for a renamed `lightning_core`.
+#[proc_macro_attribute]
+pub fn lightning_main(args: TokenStream, item: TokenStream) -> TokenStream {
+    main_fn::lightning_main(args.into(), item.into()).into()
 }
 
 /// Calls a `macro_rules!` with the rows of the table of hooks, for use in the core.

@@ -60,3 +60,8 @@ mod coming_from_pytorch_lightning {
 mod compiler_errors {
     #![doc = include_str!("../../docs/src/12-compiler-errors.md")]
 }
+
+#[cfg(doctest)]
+mod command_line {
+    #![doc = include_str!("../../docs/src/16-command-line.md")]
+}

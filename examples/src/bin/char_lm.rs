@@ -2,7 +2,7 @@
 //! transformer with a causal mask and pre-normalization.
 //!
 //! The text is tiny-shakespeare (1.1 million characters, public domain), `input.txt` of
-//! karpathy/char-rnn, read from `--data-dir`.
+//! karpathy/char-rnn, read from `--data.data_dir`.
 #![deny(warnings)]
 
 use std::{path::PathBuf, time::Duration};
@@ -13,9 +13,9 @@ use burn::{
     prelude::*,
     tensor::activation::{relu, softmax},
 };
-use clap::Parser;
 use lightning_core::{
     Rng,
+    cli::{Cli, lightning_main},
     data::text::{CharVocabulary, CharWindows, Window},
     prelude::*,
 };
@@ -41,7 +41,8 @@ pub struct Gpt {
     norm: LayerNorm,
     #[init(LinearConfig::new(d, vocabulary).with_bias(false).init(device))]
     head: Linear,
-    #[hparam]
+    /// Characters that the model knows; tiny-shakespeare has 65.
+    #[hparam(default = 65)]
     vocabulary: usize,
     #[hparam(default = 64)]
     context: usize,
@@ -166,6 +167,7 @@ fn small() -> Initializer {
 
 #[data_module]
 pub struct Shakespeare {
+    /// Folder of `input.txt` (github.com/karpathy/char-rnn, data/tinyshakespeare).
     #[hparam]
     data_dir: PathBuf,
     #[hparam]
@@ -215,64 +217,27 @@ fn batch(windows: Vec<Window>) -> Result<Tokens> {
     Ok(Tokens { input: tensor(Window::input), target: tensor(Window::target) })
 }
 
-/// Trains a small GPT on the characters of tiny-shakespeare and prints generated text.
-#[derive(Parser)]
-struct Args {
-    /// Folder of `input.txt` (github.com/karpathy/char-rnn, data/tinyshakespeare).
-    #[arg(long, default_value = "../shared/data/tiny-shakespeare")]
-    data_dir: PathBuf,
-    /// Maximum number of epochs.
-    #[arg(long, default_value_t = 2)]
-    epochs: usize,
-    /// Maximum time of training, in minutes.
-    #[arg(long, default_value_t = 15)]
-    minutes: u64,
-    /// Windows in a batch.
-    #[arg(long, default_value_t = 16)]
-    batch_size: usize,
-    /// Characters in a window.
-    #[arg(long, default_value_t = 64)]
-    context: usize,
-    /// Layers of the transformer.
-    #[arg(long, default_value_t = 4)]
-    layers: usize,
-    /// Learning rate.
-    #[arg(long, default_value_t = 2e-3)]
-    lr: f64,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let mut data = Shakespeare::new(ShakespeareHparams::new(args.data_dir, args.context, args.batch_size));
-    let vocabulary = data.text()?.vocabulary().clone();
-    let hparams =
-        GptHparams::new(vocabulary.len()).with_context(args.context).with_layers(args.layers).with_lr(args.lr);
-    let mut model = Gpt::new(hparams);
-
-    let mut trainer = Gpt::trainer().max_epochs(args.epochs).gradient_clip_val(1.0);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(2)
-    } else {
-        trainer
-            .max_time(Duration::from_secs(60 * args.minutes))
-            .val_check_interval(0.5)
-            .callback(ModelCheckpoint::new(Gpt::VAL_LOSS))
-            .logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, &mut data)?);
-    if !args.fast_dev_run {
-        trainer.load_best(&mut model)?;
-    }
-    println!("{}", trainer.validate(&mut model, &mut data)?);
-    let length = if args.fast_dev_run { 20 } else { 500 };
-    println!("{}", model.generate(&vocabulary, "\nROMEO:", length, 0.8)?);
-    Ok(())
+#[lightning_main]
+fn main() -> Cli<Gpt, Shakespeare> {
+    Cli::<Gpt, Shakespeare>::new()
+        .about("Trains a small GPT on the characters of tiny-shakespeare and prints generated text.")
+        .fit_by_default()
+        .seed(42)
+        .data(ShakespeareHparams::new("../shared/data/tiny-shakespeare".into(), 64, 16))
+        .trainer(|trainer| {
+            trainer
+                .max_epochs(2)
+                .max_time(Duration::from_secs(15 * 60))
+                .gradient_clip_val(1.0)
+                .val_check_interval(0.5)
+                .callback(ModelCheckpoint::new(Gpt::VAL_LOSS))
+                .logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, data| {
+            trainer.load_best(model)?;
+            println!("{}", trainer.validate(model, data)?);
+            let vocabulary = data.text()?.vocabulary().clone();
+            println!("{}", model.generate(&vocabulary, "\nROMEO:", 500, 0.8)?);
+            Ok(())
+        })
 }

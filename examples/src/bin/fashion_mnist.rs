@@ -2,14 +2,14 @@
 //! crops and flips.
 //!
 //! The data set is Fashion-MNIST (70,000 images of 28x28 pixels, MIT license,
-//! zalandoresearch/fashion-mnist). Its four idx files are read from `--data-dir`.
+//! zalandoresearch/fashion-mnist). Its four idx files are read from `--data.data_dir`.
 #![deny(warnings)]
 
 use std::path::PathBuf;
 
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
-use clap::Parser;
 use lightning_core::{
+    cli::{Cli, lightning_main},
     data::{Image, Subset, host},
     prelude::*,
 };
@@ -140,45 +140,22 @@ fn batch(items: Vec<(Image, u8)>) -> Result<ImageBatch> {
     })
 }
 
-/// Trains and tests a classifier of clothes.
-#[derive(Parser)]
-struct Args {
-    /// Folder of the four idx .gz files (github.com/zalandoresearch/fashion-mnist).
-    #[arg(long, default_value = "../shared/data/fashion-mnist")]
-    data_dir: PathBuf,
-    /// Maximum number of epochs.
-    #[arg(long, default_value_t = 10)]
-    epochs: usize,
-    /// Images in a batch.
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// Learning rate.
-    #[arg(long, default_value_t = 3e-3)]
-    lr: f64,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let mut data = FashionData::new(FashionDataHparams::new(args.data_dir, args.batch_size, args.seed));
-    let mut model = FashionCnn::new(FashionCnnHparams::default().with_lr(args.lr));
-    let mut trainer = FashionCnn::trainer().max_epochs(args.epochs);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(2)
-    } else {
-        trainer.callback(ModelCheckpoint::new(FashionCnn::VAL_ACC)).logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, &mut data)?);
-    if !args.fast_dev_run {
-        trainer.load_best(&mut model)?;
-    }
-    println!("{}", trainer.test(&mut model, &mut data)?);
-    Ok(())
+#[lightning_main]
+fn main() -> Cli<FashionCnn, FashionData> {
+    Cli::<FashionCnn, FashionData>::new()
+        .about("Trains and tests a classifier of clothes.")
+        .fit_by_default()
+        .seed(42)
+        .data(FashionDataHparams::new("../shared/data/fashion-mnist".into(), 64, 42))
+        .trainer(|trainer| {
+            trainer
+                .max_epochs(10)
+                .callback(ModelCheckpoint::new(FashionCnn::VAL_ACC))
+                .logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, data| {
+            trainer.load_best(model)?;
+            println!("{}", trainer.test(model, data)?);
+            Ok(())
+        })
 }

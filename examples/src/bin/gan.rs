@@ -1,7 +1,7 @@
 //! A generative adversarial network for handwritten digits (Goodfellow et al., "Generative
 //! Adversarial Nets", 2014): two networks, each with an optimizer and a step for every batch.
 //!
-//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After
+//! The MNIST files are read from `--data.data_dir`, else `$MNIST_DIR`, else the cache folder. After
 //! every epoch a grid of samples is written. At the end the classifier of the `mnist` example
 //! evaluates 1000 samples.
 #![deny(warnings)]
@@ -11,11 +11,14 @@ use std::path::PathBuf;
 use burn::{
     module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::leaky_relu,
 };
-use clap::Parser;
-use lightning_core::{functional::bce_with_logits, prelude::*};
+use lightning_core::{
+    cli::{Cli, lightning_main},
+    functional::bce_with_logits,
+    prelude::*,
+};
 use lightning_examples::{
     classifier,
-    data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
+    data::mnist::{PIXELS, PixelData, PixelDataHparams, SIDE},
     generator::Generator,
     grid,
 };
@@ -99,54 +102,24 @@ impl Gan {
     }
 }
 
-/// Trains a generator of handwritten digits.
-#[derive(Parser)]
-struct Args {
-    /// Maximum number of epochs.
-    #[arg(long, default_value_t = 30)]
-    epochs: usize,
-    /// Images in a batch.
-    #[arg(long, default_value_t = 128)]
-    batch_size: usize,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Folder of the four idx .gz files.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// File for the grid of samples.
-    #[arg(long, default_value = "lightning_logs/gan.png")]
-    samples: PathBuf,
-    /// Checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
-    #[arg(long)]
-    classifier: Option<PathBuf>,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let data = DataLoader::builder(mnist(&locate(args.data_dir.clone())?)?.train)
-        .batch_size(args.batch_size)
-        .shuffle(true)
-        .drop_last(true)
-        .collate(pixels)
-        .build()?;
-    let mut model = Gan::new(GanHparams::default().with_samples(args.samples.clone()));
-    let mut trainer = Gan::trainer().max_epochs(args.epochs);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(3)
-    } else {
-        trainer.callback(ModelCheckpoint::latest()).logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, data)?);
-    println!("wrote a grid of samples to {}", args.samples.display());
-
-    let classifier = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
-    let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
-    println!("the classifier on 1000 samples: {evaluation}");
-    Ok(())
+#[lightning_main]
+fn main() -> Cli<Gan, PixelData> {
+    Cli::<Gan, PixelData>::new()
+        .about("Trains a generator of handwritten digits.")
+        .fit_by_default()
+        .seed(42)
+        .data(PixelDataHparams::default().with_batch_size(128))
+        .trainer(|trainer| {
+            let trainer = trainer.max_epochs(30).callback(ModelCheckpoint::latest());
+            trainer.logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, data| {
+            println!("wrote a grid of samples to {}", model.samples.display());
+            // A `fast_dev_run` has written no checkpoint.
+            let tries = trainer.best_checkpoint().is_none();
+            let classifier = classifier::trained(data.classifier.clone(), data.data_dir.clone(), tries)?;
+            let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
+            println!("the classifier on 1000 samples: {evaluation}");
+            Ok(())
+        })
 }

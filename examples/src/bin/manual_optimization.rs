@@ -14,8 +14,12 @@ use burn::{
         activation::{leaky_relu, sigmoid},
     },
 };
-use clap::Parser;
-use lightning_core::{functional::bce_with_logits, prelude::*, schedulers::ExponentialDecay};
+use lightning_core::{
+    cli::{Cli, lightning_main},
+    functional::bce_with_logits,
+    prelude::*,
+    schedulers::ExponentialDecay,
+};
 use lightning_examples::{
     data::digits::{PIXELS, digits},
     grid,
@@ -45,6 +49,9 @@ pub struct SmallGan {
     latent: usize,
     #[hparam(default = 1e-3)]
     lr: f64,
+    /// The file for the grid of samples.
+    #[hparam(default = PathBuf::from("lightning_logs/manual_optimization.png"))]
+    samples: PathBuf,
     /// Steps that the discriminator has rested.
     #[state]
     rested: u64,
@@ -95,47 +102,39 @@ impl SmallGan {
     }
 }
 
-/// Trains a small GAN whose optimizers step by hand; the data is part of the program.
-#[derive(Parser)]
-struct Args {
-    /// Epochs at most.
-    #[arg(long, default_value_t = 100)]
-    epochs: usize,
+#[data_module]
+pub struct DigitPixels {
     /// Images in a batch.
-    #[arg(long, default_value_t = 64)]
+    #[hparam(default = 64)]
     batch_size: usize,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Where a grid of samples is written.
-    #[arg(long, default_value = "lightning_logs/manual_optimization.png")]
-    samples: PathBuf,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
 }
 
-fn main() -> lightning_core::Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let data: DataLoader<Tensor<2>> = DataLoader::builder(digits()?)
-        .batch_size(args.batch_size)
-        .shuffle(true)
-        .drop_last(true)
-        .map(|(pixels, _label), _rng| pixels)
-        .build()?;
-    let mut model = SmallGan::new(SmallGanHparams::default());
-    let mut trainer = SmallGan::trainer().max_epochs(args.epochs);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(3)
-    } else {
-        trainer.callback(LearningRateMonitor::new()).logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    let report = trainer.fit(&mut model, data)?;
-    println!("{report}");
-    println!("the discriminator rested in {} of {} batches", model.rested, report.batch_step);
-    grid::save(&args.samples, model.sample(64, trainer.device()), 8, 8)?;
-    println!("a grid of samples is in {}", args.samples.display());
-    Ok(())
+#[data_module]
+impl DigitPixels {
+    fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+        DataLoader::builder(digits()?)
+            .batch_size(self.batch_size)
+            .shuffle(true)
+            .drop_last(true)
+            .map(|(pixels, _label), _rng| pixels)
+            .build()
+    }
+}
+
+#[lightning_main]
+fn main() -> Cli<SmallGan, DigitPixels> {
+    Cli::<SmallGan, DigitPixels>::new()
+        .about("Trains a generator of digits whose steps are written by hand.")
+        .fit_by_default()
+        .seed(42)
+        .trainer(|trainer| {
+            let trainer = trainer.max_epochs(100).callback(LearningRateMonitor::new());
+            trainer.logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, _data| {
+            println!("the discriminator rested in {} batches", model.rested);
+            grid::save(&model.samples, model.sample(64, trainer.device()), 8, 8)?;
+            println!("a grid of samples is in {}", model.samples.display());
+            Ok(())
+        })
 }

@@ -12,9 +12,9 @@ use burn::{
     prelude::*,
     tensor::activation::{relu, softmax},
 };
-use clap::Parser;
 use lightning_core::{
     Rng,
+    cli::{Cli, lightning_main},
     data::{Combined, Subset},
     prelude::*,
 };
@@ -151,46 +151,25 @@ impl SeveralLoaders {
     }
 }
 
-/// Trains a classifier with few labels on several loaders; the data is part of the program.
-#[derive(Parser)]
-struct Args {
-    /// Epochs at most.
-    #[arg(long, default_value_t = 60)]
-    epochs: usize,
-    /// Images in a batch of either training loader.
-    #[arg(long, default_value_t = 50)]
-    batch_size: usize,
-    /// How much the unlabelled images count; 0 trains on the labelled ones alone.
-    #[arg(long, default_value_t = 10.0)]
-    weight: f64,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> lightning_core::Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let mut data = SeveralLoaders::new(SeveralLoadersHparams::new(args.batch_size, args.seed));
-    let mut model = Semi::new(SemiHparams::default().with_weight(args.weight));
-    let mut trainer = Semi::trainer().max_epochs(args.epochs);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(2)
-    } else {
-        // One of the three: without `.loader(…)` it would be an error that names them.
-        trainer
-            .callback(ModelCheckpoint::new(Semi::VAL_ACC.loader("moved")))
-            .callback(EarlyStopping::new(Semi::VAL_ACC.loader("moved")).patience(20))
-            .logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, &mut data)?);
-    if !args.fast_dev_run {
-        trainer.load_best(&mut model)?;
-    }
-    println!("{}", trainer.test(&mut model, &mut data)?);
-    Ok(())
+#[lightning_main]
+fn main() -> Cli<Semi, SeveralLoaders> {
+    // One of the three: without `.loader(…)` it would be an error that names them.
+    let moved = || Semi::VAL_ACC.loader("moved");
+    Cli::<Semi, SeveralLoaders>::new()
+        .about("Trains a classifier with few labels on several loaders; the data is part of the program.")
+        .fit_by_default()
+        .seed(42)
+        .data(SeveralLoadersHparams::new(50, 42))
+        .trainer(move |trainer| {
+            trainer
+                .max_epochs(60)
+                .callback(ModelCheckpoint::new(moved()))
+                .callback(EarlyStopping::new(moved()).patience(20))
+                .logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, data| {
+            trainer.load_best(model)?;
+            println!("{}", trainer.test(model, data)?);
+            Ok(())
+        })
 }

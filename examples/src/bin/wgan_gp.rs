@@ -2,7 +2,7 @@
 //! Training of Wasserstein GANs", 2017): the critic takes a step on every batch, the generator on
 //! every fifth.
 //!
-//! The MNIST files are read from `--data-dir`, else `$MNIST_DIR`, else the cache folder. After
+//! The MNIST files are read from `--data.data_dir`, else `$MNIST_DIR`, else the cache folder. After
 //! every epoch a grid of samples is written. At the end the classifier of the `mnist` example
 //! evaluates 1000 samples.
 #![deny(warnings)]
@@ -10,11 +10,13 @@
 use std::path::PathBuf;
 
 use burn::{module::Module, nn::*, optim::AdamConfig, prelude::*, tensor::Distribution, tensor::activation::silu};
-use clap::Parser;
-use lightning_core::prelude::*;
+use lightning_core::{
+    cli::{Cli, lightning_main},
+    prelude::*,
+};
 use lightning_examples::{
     classifier,
-    data::mnist::{PIXELS, SIDE, locate, mnist, pixels},
+    data::mnist::{PIXELS, PixelData, PixelDataHparams, SIDE},
     generator::Generator,
     grid,
 };
@@ -96,54 +98,24 @@ impl Wgan {
     }
 }
 
-/// Trains a generator of handwritten digits against a critic with a gradient penalty.
-#[derive(Parser)]
-struct Args {
-    /// Maximum number of epochs.
-    #[arg(long, default_value_t = 8)]
-    epochs: usize,
-    /// Images in a batch.
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Folder of the four idx .gz files.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// File for the grid of samples.
-    #[arg(long, default_value = "lightning_logs/wgan_gp.png")]
-    samples: PathBuf,
-    /// Checkpoint of the `mnist` example; without one its classifier is trained for three epochs.
-    #[arg(long)]
-    classifier: Option<PathBuf>,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let data = DataLoader::builder(mnist(&locate(args.data_dir.clone())?)?.train)
-        .batch_size(args.batch_size)
-        .shuffle(true)
-        .drop_last(true)
-        .collate(pixels)
-        .build()?;
-    let mut model = Wgan::new(WganHparams::default().with_samples(args.samples.clone()));
-    let mut trainer = Wgan::trainer().max_epochs(args.epochs);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(5)
-    } else {
-        trainer.callback(ModelCheckpoint::latest()).logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, data)?);
-    println!("wrote a grid of samples to {}", args.samples.display());
-
-    let classifier = classifier::trained(args.classifier, args.data_dir, args.fast_dev_run)?;
-    let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
-    println!("the classifier on 1000 samples: {evaluation}");
-    Ok(())
+#[lightning_main]
+fn main() -> Cli<Wgan, PixelData> {
+    Cli::<Wgan, PixelData>::new()
+        .about("Trains a generator of handwritten digits against a critic with a gradient penalty.")
+        .fit_by_default()
+        .seed(42)
+        .data(PixelDataHparams::default().with_batch_size(64))
+        .trainer(|trainer| {
+            let trainer = trainer.max_epochs(8).callback(ModelCheckpoint::latest());
+            trainer.logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(|trainer, model, data| {
+            println!("wrote a grid of samples to {}", model.samples.display());
+            // A `fast_dev_run` has written no checkpoint.
+            let tries = trainer.best_checkpoint().is_none();
+            let classifier = classifier::trained(data.classifier.clone(), data.data_dir.clone(), tries)?;
+            let evaluation = classifier.evaluate(model.generator.sample(1000, trainer.device()))?;
+            println!("the classifier on 1000 samples: {evaluation}");
+            Ok(())
+        })
 }

@@ -8,11 +8,12 @@ use std::{
 
 use burn::prelude::*;
 use lightning_core::{
-    Error, Result,
+    DataLoader, Error, Result,
     data::{
         Dataset, Image, host,
         idx::{self, Images},
     },
+    data_module,
 };
 
 /// The number of classes: the digits 0 to 9, or ten kinds of clothes.
@@ -51,6 +52,33 @@ impl Dataset for Part {
 pub fn pixels(items: Vec<(Image, u8)>) -> Result<Tensor<2>> {
     let pixels: Vec<f32> = items.iter().flat_map(|(image, _)| image.to_f32().into_pixels()).collect();
     Ok(Tensor::from_data(TensorData::new(pixels, [items.len(), PIXELS]), &host()))
+}
+
+/// The training images alone, for generators.
+#[data_module]
+pub struct PixelData {
+    /// Folder of the four idx .gz files.
+    #[hparam(default = None)]
+    pub data_dir: Option<PathBuf>,
+    /// Images in a batch.
+    #[hparam(default = 64)]
+    batch_size: usize,
+    /// Checkpoint of the `mnist` example, whose classifier judges the samples; without one, it is
+    /// trained for three epochs.
+    #[hparam(default = None)]
+    pub classifier: Option<PathBuf>,
+}
+
+#[data_module]
+impl PixelData {
+    fn train_dataloader(&self) -> Result<DataLoader<Tensor<2>>> {
+        DataLoader::builder(mnist(&locate(self.data_dir.clone())?)?.train)
+            .batch_size(self.batch_size)
+            .shuffle(true)
+            .drop_last(true)
+            .collate(pixels)
+            .build()
+    }
 }
 
 /// The data set.

@@ -18,7 +18,7 @@ pub use self::{
     dims::{Dim, Dims, FieldDims, HasDims, dims_of_call},
     saved::{BatchReader, BatchWriter, HostField, RefusesHost, SavesHost},
     size::{BatchLen, first_size},
-    step::{NoBatch, StepBatch},
+    step::{NoBatch, StepBatch, WithStep, WithoutStep},
 };
 pub(crate) use self::{
     dims::{check_dims, enter_loader, leave_loader, number_of_loader},

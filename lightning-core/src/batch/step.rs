@@ -9,6 +9,16 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBatch {}
 
+/// The module has the step.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum WithStep {}
+
+/// The module does not have the step.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum WithoutStep {}
+
 /// The batch type of a step: a [`Batch`], or [`NoBatch`] if the module does not have the step.
 /// `NoBatch` does not implement `Batch`, so that a missing step is reported once, and not a second
 /// time for the loader.
@@ -23,6 +33,8 @@ pub enum NoBatch {}
 pub trait StepBatch: Sized + Send + 'static {
     /// Whether the module has the step.
     const PRESENT: bool;
+    /// The same as a type: [`WithStep`] or [`WithoutStep`].
+    type Present;
     /// The number of samples.
     fn samples(&self) -> Option<usize>;
     /// Moves the batch to a device.
@@ -45,6 +57,7 @@ const NAME: &str = "batch";
 
 impl<B: Batch> StepBatch for B {
     const PRESENT: bool = true;
+    type Present = WithStep;
 
     fn samples(&self) -> Option<usize> {
         self.batch_size()
@@ -69,6 +82,7 @@ impl<B: Batch> StepBatch for B {
 
 impl StepBatch for NoBatch {
     const PRESENT: bool = false;
+    type Present = WithoutStep;
 
     fn samples(&self) -> Option<usize> {
         match *self {}

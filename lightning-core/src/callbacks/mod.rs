@@ -31,6 +31,8 @@ mod weight_averaging;
 pub use callback::Callback;
 pub(crate) use callback::call;
 pub use context::CallbackContext;
+#[cfg(feature = "cli")]
+pub(crate) use context::Identity;
 pub(crate) use context::SettingsView;
 pub use info::{CallbackInfo, CallbackOrder};
 

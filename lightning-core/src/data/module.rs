@@ -31,6 +31,12 @@ pub trait DataStruct: 'static {
     /// The current hyperparameters.
     fn hparams(&self) -> Self::Hparams;
 
+    /// Creates the data module.
+    #[doc(hidden)]
+    fn __lightning_new(hparams: Self::Hparams) -> Self
+    where
+        Self: Sized;
+
     /// Writes the `#[state]` fields.
     ///
     /// # Errors

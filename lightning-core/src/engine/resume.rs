@@ -112,12 +112,7 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     }
     let in_fit = |error: Error| error.at(Location { stage: Some(Stage::Fit), ..Location::default() });
     let runs = run.log.loggers.earlier_runs().map_err(in_fit)?;
-    let mut searched: Vec<SearchFolder> =
-        folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
-    searched.push(SearchFolder { folder: run.settings.output.root.join("checkpoints"), version: None });
-    for (version, (_, folder)) in runs.iter().enumerate() {
-        searched.push(SearchFolder { folder: folder.join("checkpoints"), version: Some(version) });
-    }
+    let searched = searched_folders(folders, &run.settings.output.root, &runs);
     let named = matches!(resume, Resume::Path(_));
     let checkpoint = match resume {
         Resume::Path(path) => Checkpoint::open(&path)?,
@@ -159,6 +154,42 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     run.resume.resumed_from = Some(ResumedFrom { path, named });
     run.resume.checkpoint = Some(Box::new(checkpoint));
     Ok(())
+}
+
+/// Returns the folders in which a checkpoint is searched.
+fn searched_folders(folders: Vec<PathBuf>, root: &Path, runs: &[(String, PathBuf)]) -> Vec<SearchFolder> {
+    let mut searched: Vec<SearchFolder> =
+        folders.into_iter().map(|folder| SearchFolder { folder, version: None }).collect();
+    searched.push(SearchFolder { folder: root.join("checkpoints"), version: None });
+    for (version, (_, folder)) in runs.iter().enumerate() {
+        searched.push(SearchFolder { folder: folder.join("checkpoints"), version: Some(version) });
+    }
+    searched
+}
+
+/// Returns the checkpoint that a run would resume from, without a run: `runs` are the earlier ones of
+/// its loggers, `folders` those of its callbacks.
+///
+/// # Errors
+/// As [`find`].
+#[cfg(feature = "cli")]
+pub(crate) fn locate(
+    resume: &Resume,
+    folders: Vec<PathBuf>,
+    root: &Path,
+    runs: &[(String, PathBuf)],
+) -> Result<Option<Checkpoint>> {
+    let searched = searched_folders(folders, root, runs);
+    match resume {
+        Resume::Never => Ok(None),
+        Resume::Path(path) => Checkpoint::open(path).map(Some),
+        _ => match find::last(&searched)? {
+            Some(Found { checkpoint, .. }) if *resume == Resume::Best => best_of(&checkpoint).map(Some),
+            Some(Found { checkpoint, .. }) => Ok(Some(checkpoint)),
+            None if *resume == Resume::LastOrStart => Ok(None),
+            None => Err(nothing_found(&searched)),
+        },
+    }
 }
 
 /// Tells the other processes which checkpoint the first one has found. They open the same file.

@@ -37,11 +37,15 @@ pub struct FieldDef {
     pub default: Option<&'static str>,
     /// The doc comment.
     pub doc: &'static str,
+    /// The name of a hyperparameter in files: `name`, or that of `#[serde(rename = "…")]`.
+    pub key: &'static str,
+    /// The hyperparameters of a nested module, if the field holds them.
+    pub nested: &'static [FieldDef],
 }
 
 impl FieldDef {
     const fn new(name: &'static str, type_name: &'static str, role: FieldRole) -> Self {
-        Self { name, type_name, role, default: None, doc: "" }
+        Self { name, type_name, role, default: None, doc: "", key: name, nested: &[] }
     }
 
     /// Sets the default of a hyperparameter, as written.
@@ -55,6 +59,20 @@ impl FieldDef {
     #[must_use]
     pub const fn doc(mut self, doc: &'static str) -> Self {
         self.doc = doc;
+        self
+    }
+
+    /// Sets the name of a hyperparameter in files.
+    #[must_use]
+    pub const fn key(mut self, key: &'static str) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Sets the hyperparameters of a nested module.
+    #[must_use]
+    pub const fn nested(mut self, fields: &'static [Self]) -> Self {
+        self.nested = fields;
         self
     }
 
@@ -88,6 +106,33 @@ impl FieldDef {
         Self::new(name, type_name, FieldRole::Skipped)
     }
 }
+
+/// Hyperparameters that know their fields: the struct `<Name>Hparams` of each module and data module.
+#[doc(hidden)]
+pub trait HparamFields {
+    /// The hyperparameters, in order.
+    const FIELDS: &'static [FieldDef];
+}
+
+/// The fields of a type that may be the hyperparameters of a nested module. The inherent constant, for
+/// a type that is, takes precedence over that of [`NoHparamFields`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct HparamFieldsOf<T>(std::marker::PhantomData<T>);
+
+impl<T: HparamFields> HparamFieldsOf<T> {
+    /// The hyperparameters of the nested module.
+    pub const FIELDS: &'static [FieldDef] = T::FIELDS;
+}
+
+/// The fields of any other type: none.
+#[doc(hidden)]
+pub trait NoHparamFields {
+    /// No hyperparameters.
+    const FIELDS: &'static [FieldDef] = &[];
+}
+
+impl<T> NoHparamFields for HparamFieldsOf<T> {}
 
 /// The way in which a batch is trained on.
 #[doc(hidden)]

@@ -49,7 +49,7 @@ pub(crate) use self::{
 };
 #[doc(hidden)]
 pub use self::{
-    def::{BoundStep, TrainingMode},
+    def::{BoundStep, HparamFields, HparamFieldsOf, NoHparamFields, TrainingMode},
     metric_slot::{MetricSlot, logged_metric},
     outputs::TrainingOutput,
     restore::load_from_checkpoint,

@@ -20,6 +20,7 @@ pub use config::{IntoLearningRate, IntoOptimizer, OptimizerKind, TorchDefaults, 
 pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};
 pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
+pub(crate) use setup::Rate;
 
 pub(crate) use gradients::{GradientStore, add};
 pub(crate) use lbfgs::FlatParams;

@@ -8,6 +8,7 @@
 //! If transparent huge pages are in `madvise` mode, the heap is marked `MADV_HUGEPAGE`. A pass over
 //! 16 MB then needs 8 page table entries in place of 4,096, which is about a tenth of the step of a
 //! convolutional network.
+#![cfg_attr(not(feature = "tune-allocator"), allow(dead_code, reason = "only memory is returned then"))]
 #![cfg_attr(
     all(target_os = "linux", target_env = "gnu"),
     expect(
@@ -35,6 +36,14 @@ pub(crate) fn keep_memory() {
             }
         });
     }
+}
+
+/// Returns freed memory to the kernel, so that what a process holds is what it uses.
+///
+/// Does nothing with another C library.
+pub(crate) fn return_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    glibc::trim();
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -67,6 +76,14 @@ mod glibc {
     const DEFAULT_TOP_PAD: c_int = 128 << 10;
 
     const HUGE_PAGE: usize = 2 << 20;
+
+    pub(super) fn trim() {
+        // SAFETY: `malloc_trim` takes an integer, and gives back memory that no block uses, under the
+        // locks of the arenas.
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
 
     pub(super) fn raise_thresholds() {
         for (parameter, value) in [(M_MMAP_THRESHOLD, LARGEST_HEAP_BLOCK), (M_TRIM_THRESHOLD, KEPT)] {

@@ -1,9 +1,9 @@
 //! Services of the operating system and the runtime: atomic files, signals, the allocator, panics,
 //! what machine it is.
 
-#[cfg(feature = "tune-allocator")]
 pub(crate) mod allocator;
 pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod panics;
+pub(crate) mod peak_memory;
 pub(crate) mod signals;

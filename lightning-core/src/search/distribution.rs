@@ -176,7 +176,7 @@ impl Distribution {
     }
 
     /// Returns what the values are, for messages.
-    pub(super) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Float { low, high, log, .. } => format!("{low}..{high}{}", if *log { ", logarithmic" } else { "" }),
             Self::Int { low, high, log, .. } => format!("{low}..={high}{}", if *log { ", logarithmic" } else { "" }),

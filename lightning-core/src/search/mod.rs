@@ -49,7 +49,7 @@ pub use self::{
     pruning::TrialPruning,
     record::{ParamValue, TrialRecord, TrialState},
     sampler::{Dimension, Grid, Past, Random, Sampler, Sobol, Tpe},
-    space::{SearchSpace, Space},
+    space::{DefaultSpace, SearchSpace, Space},
     storage::{Journal, Memory, Storage},
     study::Study,
     trial::Trial,

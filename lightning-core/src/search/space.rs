@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{builders::IntoDistribution, distribution::same, parameter::Parameter};
 use crate::{
     error::{ConfigErrors, Error, Result},
+    module::LightningStruct,
     params::{from_json, to_json},
 };
 
@@ -23,6 +24,13 @@ pub trait SearchSpace {
 
     /// Returns the space.
     fn into_space(self) -> Space<Self::Hparams>;
+}
+
+/// A module whose space is known: what its attributes `#[hparam(search = …)]` say. Implemented by
+/// `#[lightning_module]` on the struct.
+pub trait DefaultSpace: LightningStruct {
+    /// Returns the space.
+    fn default_space() -> Space<Self::Hparams>;
 }
 
 /// The hyperparameters `H` that are searched, by their paths, and the values of all others.

@@ -123,6 +123,30 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
     }
 }
 
+#[cfg(feature = "cli")]
+impl<M, K> TrainerBuilder<M, K> {
+    /// Returns the checkpoint that a run of this trainer would resume from. Nothing is written.
+    ///
+    /// # Errors
+    /// If there must be one and none is found, or it cannot be read.
+    pub(crate) fn locate(&self, resume: &crate::Resume) -> Result<Option<crate::checkpoint::Checkpoint>> {
+        let root = &self.settings.output.root;
+        let default = match self.loggers.is_empty() && self.settings.output.default_logger {
+            true => default_loggers(&root.join("lightning_logs")),
+            false => Vec::new(),
+        };
+        let mut runs = Vec::new();
+        for logger in self.loggers.iter().chain(&default) {
+            runs = logger.earlier_runs()?;
+            if !runs.is_empty() {
+                break;
+            }
+        }
+        let folders = self.callbacks.iter().filter_map(|callback| callback.info().checkpoint_folder).collect();
+        crate::engine::resume::locate(resume, folders, root, &runs)
+    }
+}
+
 /// The loggers of a trainer without `.logger(…)`, which share the folder of the run.
 fn default_loggers(folder: &Path) -> Vec<Box<dyn Logger>> {
     let _ = folder;

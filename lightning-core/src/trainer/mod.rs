@@ -3,6 +3,7 @@
 mod builder;
 mod checkpoints;
 pub(crate) mod devices;
+mod finders;
 mod gather;
 pub(crate) mod habits;
 mod join;
@@ -51,6 +52,7 @@ use crate::{
 };
 
 pub use self::{
+    finders::{BatchSizeFinder, BatchSizeMode, BatchSizeSearch, BatchSizeTrial, LrFinder, LrRange},
     plan::Plan,
     replay::Replay,
     report::{EvalReport, FitReport},

@@ -83,6 +83,9 @@ fn implement_data_struct(
             fn hparams(&self) -> #hparams {
                 #rebuild
             }
+            fn __lightning_new(hparams: #hparams) -> Self {
+                Self::new(hparams)
+            }
             #state
         }
     });

@@ -2,14 +2,16 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{Ident, Type};
 
 use super::{
     hparam_values::expand_rebuild,
+    hparams::Hparam,
     storage::{expand_buffers, expand_state},
 };
 use crate::{
     model::{Bounds, Field, Role, StructModel, drop_known_bounds},
-    paths::{hparams_ident, plain},
+    paths::{RuntimePath, hparams_ident, plain, space_ident},
     spans::respan,
     text::text_of,
 };
@@ -116,6 +118,72 @@ fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
         Some(Role::Skipped) | None => quote!(skipped),
     };
     let default = field.hparam().flatten().map(text_of).map(|default| quote!(.default(#default)));
+    let key = Some(field.key()).filter(|key| field.hparam().is_some() && *key != name);
+    let key = key.map(|key| quote!(.key(#key)));
+    let nested = expand_nested(p, field);
     let doc = Some(field.doc_text()).filter(|doc| !doc.is_empty()).map(|doc| quote!(.doc(#doc)));
-    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #doc)
+    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #key #nested #doc)
+}
+
+/// `.nested({ use P::NoHparamFields as _; P::HparamFieldsOf::<BlockHparams>::FIELDS })` for the
+/// hyperparameters of a nested module, which have their own. A type of the user's with such a name has
+/// none.
+fn expand_nested(p: &RuntimePath, field: &Field) -> Option<TokenStream> {
+    let Type::Path(path) = &field.ty else { return None };
+    let is_nested = field.hparam().is_some() && path.path.segments.last()?.ident.to_string().ends_with("Hparams");
+    let ty = &field.ty;
+    is_nested.then(|| {
+        quote! {
+            .nested({
+                #[allow(unused_imports)]
+                use #p::NoHparamFields as _;
+                #p::HparamFieldsOf::<#ty>::FIELDS
+            })
+        }
+    })
+}
+
+/// ```text
+/// impl P::HparamFields for NetHparams {
+///     const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::hparam("hidden", "usize").default("128")];
+/// }
+/// ```
+pub(super) fn expand_hparam_fields(model: &StructModel, ident: &Ident, fields: &[Hparam<'_>]) -> TokenStream {
+    let p = model.paths.private();
+    let rows = fields.iter().map(|(field, _)| expand_field_row(model, field));
+    quote! {
+        #[automatically_derived]
+        impl #p::HparamFields for #ident {
+            const FIELDS: &'static [#p::FieldDef] = &[#(#rows),*];
+        }
+    }
+}
+
+/// ```text
+/// impl P::DefaultSpace for Net {
+///     fn default_space() -> P::Space<NetHparams> { P::SearchSpace::into_space(NetSpace::new()) }
+/// }
+/// ```
+pub(super) fn expand_default_space(model: &StructModel) -> TokenStream {
+    let p = model.paths.private();
+    let owner = &model.item.ident;
+    let hparams = hparams_ident(owner);
+    let mut generics = model.generics.clone();
+    drop_known_bounds(&mut generics, &Bounds::of(model).unneeded().collect::<Vec<_>>());
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let space = match model.hparams().next() {
+        Some(_) => {
+            let space = space_ident(owner);
+            quote!(#p::SearchSpace::into_space(#space::new()))
+        }
+        None => quote!(#p::Space::new()),
+    };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #p::DefaultSpace for #owner #ty_generics #where_clause {
+            fn default_space() -> #p::Space<#hparams> {
+                #space
+            }
+        }
+    }
 }

@@ -1,0 +1,142 @@
+//! A configuration as it is written: values with their places, whatever the format.
+
+use std::rc::Rc;
+
+use super::source::{Place, Problems, Source};
+
+/// A value and where it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) content: Content,
+    pub(super) place: Place,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    /// A text of the command line or of the environment, whose type is that of the setting.
+    Raw(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+    /// Items to add to a list of an earlier layer.
+    Append(Vec<Node>),
+}
+
+/// The name of an entry and where it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) place: Place,
+}
+
+impl Node {
+    pub(super) fn new(content: Content, source: &Rc<Source>, range: std::ops::Range<usize>) -> Self {
+        Self { content, place: Place::new(source, range) }
+    }
+
+    /// An empty map.
+    pub(super) fn map(place: &Place) -> Self {
+        Self { content: Content::Map(Vec::new()), place: place.clone() }
+    }
+
+    pub(super) fn entries(&self) -> &[(Key, Self)] {
+        match &self.content {
+            Content::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        self.entries().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+    }
+
+    /// What is found, for a message.
+    pub(super) fn found(&self) -> String {
+        match &self.content {
+            Content::Null => "null".to_owned(),
+            Content::Bool(value) => value.to_string(),
+            Content::Int(value) => value.to_string(),
+            Content::Float(value) => format!("{value:?}"),
+            Content::Text(text) => format!("the text {text:?}"),
+            Content::Raw(text) if text.is_empty() => "nothing".to_owned(),
+            Content::Raw(text) => format!("`{text}`"),
+            Content::List(items) => format!("a list of {} values", items.len()),
+            Content::Append(_) => "`+=`".to_owned(),
+            Content::Map(entries) => format!("a table of {} entries", entries.len()),
+        }
+    }
+
+    /// Merges a later layer into this one: tables entry by entry, everything else in its place.
+    pub(super) fn merge(&mut self, later: Self) {
+        match (&mut self.content, later.content) {
+            (Content::Map(known), Content::Map(entries)) => {
+                for (key, value) in entries {
+                    match known.iter_mut().find(|(known, _)| known.name == key.name) {
+                        Some((known, old)) => {
+                            known.place = key.place;
+                            old.merge(value);
+                        }
+                        None => known.push((key, value)),
+                    }
+                }
+            }
+            (Content::List(known) | Content::Append(known), Content::Append(items)) => known.extend(items),
+            // What is said of an item by its number or of the last one.
+            (Content::List(items) | Content::Append(items), Content::Map(entries)) if !items.is_empty() => {
+                for (key, value) in entries {
+                    let count = items.len();
+                    let numbered = key.name.parse::<usize>().ok().filter(|number| *number < count);
+                    let is_number = numbered.is_some();
+                    let Some(item) = items.get_mut(numbered.unwrap_or(count - 1)) else { continue };
+                    if is_number {
+                        item.merge(value);
+                    } else {
+                        let place = key.place.clone();
+                        item.merge_args(Self { content: Content::Map(vec![(key, value)]), place });
+                    }
+                }
+            }
+            (_, content) => *self = Self { content, place: later.place },
+        }
+    }
+
+    /// Merges arguments into those of a component, which is a name or a table with `class_path` and
+    /// `init_args`.
+    fn merge_args(&mut self, args: Self) {
+        let place = self.place.clone();
+        if !matches!(self.content, Content::Map(_)) {
+            let name = Self { content: self.content.clone(), place: place.clone() };
+            let key = Key { name: "class_path".to_owned(), place: place.clone() };
+            self.content = Content::Map(vec![(key, name)]);
+        }
+        let key = Key { name: "init_args".to_owned(), place: place.clone() };
+        self.merge(Self { content: Content::Map(vec![(key, args)]), place });
+    }
+}
+
+/// The nesting that a configuration may have.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// Reports tables and lists that are nested too deeply.
+pub(super) fn check_depth(node: &Node, depth: usize, problems: &mut Problems) -> bool {
+    if depth > MAX_DEPTH {
+        problems.add(
+            format!("a configuration must have at most {MAX_DEPTH} levels, found more"),
+            Some(&node.place),
+            "check brackets and indentation",
+        );
+        return false;
+    }
+    match &node.content {
+        Content::Map(entries) => entries.iter().all(|(_, value)| check_depth(value, depth + 1, problems)),
+        Content::List(items) | Content::Append(items) => {
+            items.iter().all(|item| check_depth(item, depth + 1, problems))
+        }
+        _ => true,
+    }
+}
