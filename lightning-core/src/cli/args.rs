@@ -192,6 +192,11 @@ impl<'a> Reader<'a> {
         let setting = find(self.root, &name).cloned();
         let Some(shape) = option.clone().or(setting.clone()) else {
             self.unknown(&name, place);
+            // Its value is no argument of its own.
+            if value.is_none() && self.peek().is_some_and(|next| !next.starts_with("--") && Command::of(next).is_none())
+            {
+                self.at += 1;
+            }
             return;
         };
         let is_last = self.peek().is_none_or(|next| next.starts_with("--"));

@@ -87,7 +87,12 @@ impl Checker<'_> {
         let as_text = || Node { content: Content::Text(text.to_owned()), place: place.clone() };
         match shape {
             Shape::Text | Shape::Char => Some(as_text()),
-            Shape::Components(_) if text.chars().all(|c| c.is_alphanumeric() || "_.:".contains(c)) => Some(as_text()),
+            Shape::Components(_)
+                if !["true", "false"].contains(&text)
+                    && text.chars().all(|c| c.is_alphanumeric() || "_.:".contains(c)) =>
+            {
+                Some(as_text())
+            }
             Shape::Either(shapes) if shapes.iter().any(|shape| matches!(shape, Shape::Time)) && text.contains(':') => {
                 Some(as_text())
             }

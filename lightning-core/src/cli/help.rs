@@ -105,6 +105,8 @@ fn rows(table: &Table, prefix: &str) -> Vec<(String, String)> {
         }
         let value = match entry.shape.short() {
             short if short.len() > 24 => "VALUE".to_owned(),
+            // The names of a choice are written as they are.
+            short if matches!(entry.shape, Shape::Choice(_)) => short,
             short => short.to_uppercase(),
         };
         all.push((format!("--{} {value}", dashed(&path)), description(entry)));

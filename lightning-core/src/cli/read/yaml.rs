@@ -18,7 +18,7 @@ pub(super) fn parse(source: &Rc<Source>, problems: &mut Problems) -> Option<Node
     if source.text.trim().is_empty() {
         return Some(Node::new(Content::Null, source, 0..0));
     }
-    match serde_saphyr::from_str::<Spanned<Value>>(&source.text) {
+    match serde_saphyr::from_str_with_options::<Spanned<Value>>(&source.text, options()) {
         Ok(value) => Some(node(value, &|location| Place::new(source, range(&source.text, location)))),
         Err(error) => {
             let location = error.location().unwrap_or(Location::UNKNOWN);
@@ -34,8 +34,14 @@ pub(super) fn parse_value(text: &str, place: &Place) -> Result<Node, String> {
     if text.trim().is_empty() {
         return Ok(Node { content: Content::Text(text.to_owned()), place: place.clone() });
     }
-    let value = serde_saphyr::from_str::<Spanned<Value>>(text).map_err(|error| message(&error))?;
+    let value =
+        serde_saphyr::from_str_with_options::<Spanned<Value>>(text, options()).map_err(|error| message(&error))?;
     Ok(node(value, &|_| place.clone()))
+}
+
+/// NaN and infinity are read, and refused where they do not belong.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! { non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough }
 }
 
 /// The first line of the message: what follows shows the place.
@@ -45,7 +51,10 @@ fn message(error: &serde_saphyr::Error) -> String {
     let line = line.split(" at line ").next().unwrap_or(line);
     let line =
         line.split_once(": ").filter(|(start, _)| start.starts_with("error: line")).map_or(line, |(_, rest)| rest);
-    line.trim().to_owned()
+    match line.trim().strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(',').next()) {
+        Some(key) => format!("the key `{key}` is there twice"),
+        None => line.trim().to_owned(),
+    }
 }
 
 /// The bytes of a location.
