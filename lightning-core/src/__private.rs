@@ -26,7 +26,7 @@ pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
     __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
     __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
-    __module_methods as module_methods, __space as space,
+    __module_methods as module_methods, __no_space as no_space, __space as space,
 };
 pub use crate::{
     batch::{
@@ -39,10 +39,10 @@ pub use crate::{
     metrics::{LogValue, Maximize, MetricDef, MetricKey as Key, Minimize, N, Reduce, StageSet, Stages, Undirected, Y},
     module::{
         BoundStep, ConfigureOptimizers, DeclaresOptimizer, EpochOutputs, FallibleOutput, FieldDef, FitContext,
-        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, HparamFields, HparamFieldsOf, Hparams, NoHparamFields, InitModule, InitOutput, IntoTrainingOutput,
-        LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput, OptimizationOf, Optimizers, OutputOf,
-        PredictStep, StepContext as StepCx, TestStep, TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer,
-        ValidationStep, build_module,
+        FlowOutput, GivesOutput, HookContext as Cx, HookOutput, HparamFields, HparamFieldsOf, Hparams, InitModule,
+        InitOutput, IntoTrainingOutput, LightningImpl, LightningModule, LightningStruct, Manual, ManualOutput,
+        NoHparamFields, OptimizationOf, Optimizers, OutputOf, PredictStep, StepContext as StepCx, TestStep,
+        TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, build_module,
         dims::bind_hparams,
         generic::{
             DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
@@ -60,7 +60,9 @@ pub use crate::{
     },
     params::{Buffer, BufferMapper, BufferVisitor, FieldKey, StateReader, StateValue, StateWriter},
     precision::InF32,
-    search::{DefaultSpace, IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform},
+    search::{
+        DefaultSpace, IntoDistribution, Parameter, SearchSpace, Space, boolean, choice, int, log_uniform, uniform,
+    },
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };
@@ -295,7 +297,15 @@ pub fn trainer_of<M: LightningImpl>() -> M::Builder {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __space {
-    ($vis:vis $name:ident, $hparams:ident, $space:ident, { $($defaults:tt)* }, { $($methods:tt)* }) => {
+    ($vis:vis $name:ident, $hparams:ident, $space:ident, [$($fields:tt)*], { $($defaults:tt)* }, { $($methods:tt)* }) => {
+        impl $crate::__private::HparamFields for $hparams {
+            const FIELDS: &'static [$crate::__private::FieldDef] = &[$($fields)*];
+        }
+        impl $crate::__private::DefaultSpace for $hparams {
+            fn default_space() -> $crate::__private::Space<Self> {
+                $crate::__private::SearchSpace::into_space($name::new())
+            }
+        }
         impl $name {
             /// What the attributes `#[hparam(search = …)]` say; the other hyperparameters keep their
             /// defaults.
@@ -319,6 +329,22 @@ macro_rules! __space {
         impl $crate::__private::IntoDistribution<$hparams> for $name {
             fn into_parameters(self) -> $crate::__private::Vec<$crate::__private::Parameter> {
                 $crate::__private::IntoDistribution::into_parameters(self.0)
+            }
+        }
+    };
+}
+
+/// The same for a module without hyperparameters.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_space {
+    ($hparams:ident) => {
+        impl $crate::__private::HparamFields for $hparams {
+            const FIELDS: &'static [$crate::__private::FieldDef] = &[];
+        }
+        impl $crate::__private::DefaultSpace for $hparams {
+            fn default_space() -> $crate::__private::Space<Self> {
+                $crate::__private::Space::new()
             }
         }
     };

@@ -30,6 +30,7 @@ const FOREIGN: &[&str] = &[
     "ExponentialLR",
     "GradScaler",
     "LambdaLR",
+    "LightningCLI",
     "LinearLR",
     "MultiStepLR",
     "OneCycleLR",

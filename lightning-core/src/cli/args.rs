@@ -188,7 +188,8 @@ impl<'a> Reader<'a> {
         // Several commands may have an option of the name: that of the command, if it is known yet.
         let command = read.command.as_ref().map(|(command, _)| *command);
         let own = self.options.iter().filter(|(owner, _)| Some(*owner) == command);
-        let option = own.chain(&self.options).find_map(|(_, table)| find(table, &name)).cloned();
+        let path = if name.starts_with("space.") { "space.path" } else { &name };
+        let option = own.chain(&self.options).find_map(|(_, table)| find(table, path)).cloned();
         let setting = find(self.root, &name).cloned();
         let Some(shape) = option.clone().or(setting.clone()) else {
             self.unknown(&name, place);
@@ -240,7 +241,12 @@ impl<'a> Reader<'a> {
             return;
         }
         let mut node = Node { content, place: value.clone() };
-        for part in name.rsplit('.') {
+        // The hyperparameters of a space are named by their whole paths.
+        let parts: Vec<&str> = match name.strip_prefix("space.") {
+            Some(path) => vec![path, "space"],
+            None => name.rsplit('.').collect(),
+        };
+        for part in parts {
             let key = Key { name: part.to_owned(), place: place.clone() };
             node = Node { content: Content::Map(vec![(key, node)]), place: place.clone() };
         }
@@ -281,7 +287,8 @@ impl<'a> Reader<'a> {
     fn check_options(&mut self, read: &Invocation) {
         let command = read.command.as_ref().map(|(command, _)| *command);
         for (name, place) in std::mem::take(&mut self.used) {
-            let owners = self.options.iter().filter(|(_, table)| find(table, &name).is_some());
+            let path = if name.starts_with("space.") { "space.path" } else { &name };
+            let owners = self.options.iter().filter(|(_, table)| find(table, path).is_some());
             let owners: Vec<Command> = owners.map(|(command, _)| *command).collect();
             if command.is_none_or(|command| !owners.contains(&command)) {
                 let names =

@@ -258,7 +258,7 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
     fn about(&self) -> About {
         let builder = self.builder();
         let mut model = about::hparams(<M as LightningStruct>::FIELDS, self.model.as_ref());
-        for parameter in M::default_space().parameters() {
+        for parameter in <M::Hparams as DefaultSpace>::default_space().parameters() {
             let mut table = Some(&mut model);
             for part in parameter.path.split('.') {
                 let Some(entry) = table.and_then(|table| table.entries.iter_mut().find(|entry| entry.key == part))

@@ -7,7 +7,10 @@ use crate::{
     batch::{StepBatch, WithStep, WithoutStep},
     data::{DataModule, DataStruct, EvalData, FitData, Has, NoLoader, Predicting, Testing, Validation},
     error::{Error, Result},
-    module::{ConfigureOptimizers, InitModule, LightningModule, PredictStep, TestStep, TrainingStep, ValidationStep},
+    module::{
+        ConfigureOptimizers, InitModule, LightningModule, LightningStruct, PredictStep, TestStep, TrainingStep,
+        ValidationStep,
+    },
     search::DefaultSpace,
     trainer::{BatchSizeFinder, BatchSizeSearch, EvalReport, FitReport, LrFinder, LrRange, Plan, Trainer},
 };
@@ -191,7 +194,9 @@ evaluation!(
 
 /// A module that a command line can steer together with the data module `D`: every module that can be
 /// built, with data that fits the steps it has.
-pub trait RunsOn<D: DataModule + DataStruct>: LightningModule + InitModule + DefaultSpace {
+pub trait RunsOn<D: DataModule + DataStruct>:
+    LightningModule + InitModule + LightningStruct<Hparams: DefaultSpace>
+{
     /// Training, if there is one.
     type Fit: Fits<Self, D>;
     /// Validation, if there is one.
@@ -207,7 +212,7 @@ type StepOf<B> = <B as StepBatch>::Present;
 
 impl<M, D> RunsOn<D> for M
 where
-    M: LightningModule + InitModule + DefaultSpace,
+    M: LightningModule + InitModule + LightningStruct<Hparams: DefaultSpace>,
     D: DataModule + DataStruct,
     Pair<StepOf<M::TrainBatch>, D::Train>: Fits<M, D>,
     Pair<StepOf<M::ValBatch>, D::Val>: Validates<M, D>,

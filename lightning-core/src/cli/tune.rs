@@ -17,10 +17,10 @@ use crate::{
     data::{DataModule, DataStruct},
     error::{Error, Result},
     metrics::{Direction, MetricKey},
-    module::BuiltModule,
+    module::{BuiltModule, LightningModule, LightningStruct},
     params::from_json,
     progress::IntoMaxTime,
-    search::{Asha, Grid, Hyperband, Journal, Median, Random, Sobol, Study, Tpe, Trial},
+    search::{Asha, DefaultSpace, Grid, Hyperband, Journal, Median, Random, Sobol, Study, Tpe, Trial},
     seed_everything,
 };
 
@@ -58,7 +58,10 @@ pub(super) fn tune<M: RunsOn<D>, D: DataModule + DataStruct>(
 }
 
 /// The study without its storage.
-fn study<M: crate::search::DefaultSpace + crate::LightningModule>(job: &Job) -> Result<Study<M>> {
+fn study<M>(job: &Job) -> Result<Study<M>>
+where
+    M: LightningModule + LightningStruct<Hparams: DefaultSpace>,
+{
     let option = |name: &str| job.options.get(name).unwrap_or(&Value::Null);
     let known = || crate::text::listed(monitorable(M::METRICS).map(|def| def.name));
     let def = match option("monitor").as_str() {
@@ -80,7 +83,7 @@ fn study<M: crate::search::DefaultSpace + crate::LightningModule>(job: &Job) -> 
             })?
         }
     };
-    let mut space = M::default_space();
+    let mut space = <M::Hparams as DefaultSpace>::default_space();
     if let Some(ranges) = option("space").as_object() {
         for (path, range) in ranges {
             let distribution = ranges::parse(range.as_str().unwrap_or_default())

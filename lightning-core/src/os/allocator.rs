@@ -33,17 +33,29 @@ pub(crate) fn keep_memory() {
             {
                 glibc::raise_thresholds();
                 glibc::request_huge_pages();
+                KEEPS.store(true, std::sync::atomic::Ordering::Relaxed);
             }
         });
     }
 }
+
+/// Whether [`keep_memory`] has set the thresholds.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+static KEEPS: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 /// Returns freed memory to the kernel, so that what a process holds is what it uses.
 ///
 /// Does nothing with another C library.
 pub(crate) fn return_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    glibc::trim();
+    {
+        glibc::trim();
+        if KEEPS.load(std::sync::atomic::Ordering::Relaxed) {
+            // The heap's free end was returned too, with its mark: as at the start, large blocks are
+            // taken from it and not from the kernel.
+            glibc::request_huge_pages();
+        }
+    }
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::{builders::IntoDistribution, distribution::same, parameter::Parameter};
 use crate::{
     error::{ConfigErrors, Error, Result},
-    module::LightningStruct,
     params::{from_json, to_json},
 };
 
@@ -26,11 +25,11 @@ pub trait SearchSpace {
     fn into_space(self) -> Space<Self::Hparams>;
 }
 
-/// A module whose space is known: what its attributes `#[hparam(search = …)]` say. Implemented by
-/// `#[lightning_module]` on the struct.
-pub trait DefaultSpace: LightningStruct {
+/// Hyperparameters whose space is known: what the attributes `#[hparam(search = …)]` say. Implemented by
+/// the macro for the struct `<Name>Hparams`.
+pub trait DefaultSpace: Sized {
     /// Returns the space.
-    fn default_space() -> Space<Self::Hparams>;
+    fn default_space() -> Space<Self>;
 }
 
 /// The hyperparameters `H` that are searched, by their paths, and the values of all others.

@@ -4,10 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, Ident};
 
-use super::{
-    search::{expand_space, expand_space_definition},
-    struct_impl::expand_hparam_fields,
-};
+use super::search::{expand_space, expand_space_definition};
 use crate::{
     model::{Field, StructModel},
     paths::{default_fn_ident, hparams_ident, plain, setter_ident},
@@ -83,7 +80,6 @@ pub(super) fn expand_hparams(model: &StructModel) -> Vec<TokenStream> {
     let hparams = usable(model);
     let mut items = vec![expand_default(model, &hparams), expand_methods(model, &hparams)];
     items.extend(expand_space(model, &hparams));
-    items.push(expand_hparam_fields(model, &hparams_ident(&model.item.ident), &hparams));
     items
 }
 

@@ -11,7 +11,7 @@ use super::{
     keys::{expand_keys_of_fields, expand_python_fields, module_fields},
     optimizer::{expand_inert_optimizers, expand_optimizers},
     scoped,
-    struct_impl::{expand_built, expand_default_space, expand_inert_lightning_struct, expand_lightning_struct},
+    struct_impl::{expand_built, expand_inert_lightning_struct, expand_lightning_struct},
 };
 use crate::{
     model::{Bounds, Field, Role, StructModel},
@@ -64,7 +64,6 @@ fn expand_with(
     let fields = expand_fields_definition(model);
     let items = expand_hparams(model).into_iter().chain([lightning_struct, init]);
     let items = items
-        .chain([expand_default_space(model)])
         .chain([expand_keys_of_fields(model), expand_methods(model), expand_bounds(model)])
         .chain(expand_python_fields(model))
         .chain(rest);

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprRange, RangeLimits};
 
-use super::hparams::Hparam;
+use super::{hparams::Hparam, struct_impl::expand_hparam_rows};
 use crate::{
     model::{Field, Search, SearchKind, StructModel},
     paths::{hparams_ident, plain, space_ident},
@@ -34,17 +34,18 @@ pub(super) fn expand_space_definition(model: &StructModel, hparams: &[Hparam<'_>
 }
 
 /// ```text
-/// P::space!(pub NetSpace, NetHparams, space, { let space = space.lr(P::log_uniform(1e-5..1e-1)); }, {
+/// P::space!(pub NetSpace, NetHparams, space, [P::FieldDef::hparam("lr", "f64"),], { let space = space.lr(P::log_uniform(1e-5..1e-1)); }, {
 ///     pub fn lr(self, values: impl P::IntoDistribution<f64>) -> Self { Self(self.0.replace("lr", values)) }
 /// });
 /// ```
 pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<TokenStream> {
-    if hparams.is_empty() {
-        return Vec::new();
-    }
     let p = model.paths.private();
     let owner = &model.item.ident;
     let (space, ident, vis) = (space_ident(owner), hparams_ident(owner), &model.item.vis);
+    if hparams.is_empty() {
+        return vec![quote!(#p::no_space!(#ident);)];
+    }
+    let rows = expand_hparam_rows(model, hparams);
     let defaults = hparams.iter().filter_map(|(field, _)| {
         let (Field { ident: name, cfgs, .. }, search) = (field, field.search()?);
         let values = expand_search(model, search);
@@ -62,7 +63,7 @@ pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<T
         }
     });
     vec![quote! {
-        #p::space!(#vis #space, #ident, space, { #(#defaults)* }, { #(#methods)* });
+        #p::space!(#vis #space, #ident, space, [#rows], { #(#defaults)* }, { #(#methods)* });
     }]
 }
 

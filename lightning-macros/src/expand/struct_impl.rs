@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Ident, Type};
+use syn::Type;
 
 use super::{
     hparam_values::expand_rebuild,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Bounds, Field, Role, StructModel, drop_known_bounds},
-    paths::{RuntimePath, hparams_ident, plain, space_ident},
+    paths::{RuntimePath, hparams_ident, plain},
     spans::respan,
     text::text_of,
 };
@@ -143,47 +143,7 @@ fn expand_nested(p: &RuntimePath, field: &Field) -> Option<TokenStream> {
     })
 }
 
-/// ```text
-/// impl P::HparamFields for NetHparams {
-///     const FIELDS: &'static [P::FieldDef] = &[P::FieldDef::hparam("hidden", "usize").default("128")];
-/// }
-/// ```
-pub(super) fn expand_hparam_fields(model: &StructModel, ident: &Ident, fields: &[Hparam<'_>]) -> TokenStream {
-    let p = model.paths.private();
-    let rows = fields.iter().map(|(field, _)| expand_field_row(model, field));
-    quote! {
-        #[automatically_derived]
-        impl #p::HparamFields for #ident {
-            const FIELDS: &'static [#p::FieldDef] = &[#(#rows),*];
-        }
-    }
-}
-
-/// ```text
-/// impl P::DefaultSpace for Net {
-///     fn default_space() -> P::Space<NetHparams> { P::SearchSpace::into_space(NetSpace::new()) }
-/// }
-/// ```
-pub(super) fn expand_default_space(model: &StructModel) -> TokenStream {
-    let p = model.paths.private();
-    let owner = &model.item.ident;
-    let hparams = hparams_ident(owner);
-    let mut generics = model.generics.clone();
-    drop_known_bounds(&mut generics, &Bounds::of(model).unneeded().collect::<Vec<_>>());
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let space = match model.hparams().next() {
-        Some(_) => {
-            let space = space_ident(owner);
-            quote!(#p::SearchSpace::into_space(#space::new()))
-        }
-        None => quote!(#p::Space::new()),
-    };
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #p::DefaultSpace for #owner #ty_generics #where_clause {
-            fn default_space() -> #p::Space<#hparams> {
-                #space
-            }
-        }
-    }
+/// The rows of the hyperparameters alone: `P::FieldDef::hparam("hidden", "usize").default("128"), …`.
+pub(super) fn expand_hparam_rows(model: &StructModel, fields: &[Hparam<'_>]) -> TokenStream {
+    fields.iter().map(|(field, _)| expand_field_row(model, field)).map(|row| quote!(#row,)).collect()
 }

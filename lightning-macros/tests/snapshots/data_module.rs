@@ -50,6 +50,13 @@ const _: () = {
         -> Self { Self(self.0.replace("batch_size", values)) } }
     );
     #[automatically_derived]
+    impl __p::HparamFields for FashionDataHparams {
+        const FIELDS: &'static [__p::FieldDef] = &[
+            __p::FieldDef::hparam("dir", "PathBuf"),
+            __p::FieldDef::hparam("batch_size", "usize").default("64"),
+        ];
+    }
+    #[automatically_derived]
     impl __p::DataStruct for FashionData {
         type Hparams = FashionDataHparams;
         const NAME: &'static str = "FashionData";
@@ -63,6 +70,9 @@ const _: () = {
                 dir: __p::Clone::clone(&self.dir),
                 batch_size: __p::Clone::clone(&self.batch_size),
             }
+        }
+        fn __lightning_new(hparams: FashionDataHparams) -> Self {
+            Self::new(hparams)
         }
     }
     impl FashionData {

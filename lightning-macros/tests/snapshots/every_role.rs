@@ -76,6 +76,14 @@ const _: () = {
         .replace("lr", values)) } }
     );
     #[automatically_derived]
+    impl __p::HparamFields for MocoHparams {
+        const FIELDS: &'static [__p::FieldDef] = &[
+            __p::FieldDef::hparam("type", "String").doc("Which encoder."),
+            #[cfg(feature = "lr")]
+            __p::FieldDef::hparam("lr", "f64").default("1e-3"),
+        ];
+    }
+    #[automatically_derived]
     impl<E: Encode, const K: usize> __p::LightningStruct for Moco<E, K>
     where
         Moco<E, K>: crate::lightning::__private::DeclaredModule,
@@ -145,6 +153,15 @@ const _: () = {
                 #[cfg(feature = "lr")]
                 lr,
             }
+        }
+    }
+    #[automatically_derived]
+    impl<E: Encode, const K: usize> __p::DefaultSpace for Moco<E, K>
+    where
+        Moco<E, K>: crate::lightning::__private::DeclaredModule,
+    {
+        fn default_space() -> __p::Space<MocoHparams> {
+            __p::SearchSpace::into_space(MocoSpace::new())
         }
     }
     impl<E: Encode, const K: usize> Moco<E, K>
