@@ -235,7 +235,7 @@ fn main() -> Cli<Gpt, Shakespeare> {
         })
         .after_fit(|trainer, model, data| {
             trainer.load_best(model)?;
-            println!("{}", trainer.validate(model, data)?);
+            println!("{}", trainer.validate(model, &mut *data)?);
             let vocabulary = data.text()?.vocabulary().clone();
             println!("{}", model.generate(&vocabulary, "\nROMEO:", 500, 0.8)?);
             Ok(())

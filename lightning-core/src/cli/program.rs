@@ -18,7 +18,9 @@ use crate::{
     error::Result,
     module::{BuiltModule, FieldRole, LightningImpl, LightningStruct},
     params::from_json,
-    random, seed_everything,
+    random,
+    search::DefaultSpace,
+    seed_everything,
     trainer::{Trainer, TrainerBuilder},
 };
 

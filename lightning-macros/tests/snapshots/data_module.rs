@@ -44,18 +44,13 @@ const _: () = {
         }
     }
     __p::space!(
-        pub FashionDataSpace, FashionDataHparams, space, {}, { pub fn dir(self, values :
-        impl __p::IntoDistribution < PathBuf >) -> Self { Self(self.0.replace("dir",
-        values)) } pub fn batch_size(self, values : impl __p::IntoDistribution < usize >)
-        -> Self { Self(self.0.replace("batch_size", values)) } }
+        pub FashionDataSpace, FashionDataHparams, space, [__p::FieldDef::hparam("dir",
+        "PathBuf"), __p::FieldDef::hparam("batch_size", "usize").default("64"),], {}, {
+        pub fn dir(self, values : impl __p::IntoDistribution < PathBuf >) -> Self {
+        Self(self.0.replace("dir", values)) } pub fn batch_size(self, values : impl
+        __p::IntoDistribution < usize >) -> Self { Self(self.0.replace("batch_size",
+        values)) } }
     );
-    #[automatically_derived]
-    impl __p::HparamFields for FashionDataHparams {
-        const FIELDS: &'static [__p::FieldDef] = &[
-            __p::FieldDef::hparam("dir", "PathBuf"),
-            __p::FieldDef::hparam("batch_size", "usize").default("64"),
-        ];
-    }
     #[automatically_derived]
     impl __p::DataStruct for FashionData {
         type Hparams = FashionDataHparams;

@@ -41,18 +41,12 @@ const _: () = {
         }
     }
     __p::space!(
-        pub DigitsSpace, DigitsHparams, space, {}, { pub fn hidden(self, values : impl
-        __p::IntoDistribution < usize >) -> Self { Self(self.0.replace("hidden", values))
-        } pub fn lr(self, values : impl __p::IntoDistribution < f64 >) -> Self {
-        Self(self.0.replace("lr", values)) } }
+        pub DigitsSpace, DigitsHparams, space, [__p::FieldDef::hparam("hidden", "usize")
+        .default("128"), __p::FieldDef::hparam("lr", "f64").default("1e-3"),], {}, { pub
+        fn hidden(self, values : impl __p::IntoDistribution < usize >) -> Self {
+        Self(self.0.replace("hidden", values)) } pub fn lr(self, values : impl
+        __p::IntoDistribution < f64 >) -> Self { Self(self.0.replace("lr", values)) } }
     );
-    #[automatically_derived]
-    impl __p::HparamFields for DigitsHparams {
-        const FIELDS: &'static [__p::FieldDef] = &[
-            __p::FieldDef::hparam("hidden", "usize").default("128"),
-            __p::FieldDef::hparam("lr", "f64").default("1e-3"),
-        ];
-    }
     #[automatically_derived]
     impl __p::LightningStruct for Digits {
         type Hparams = DigitsHparams;
@@ -79,12 +73,6 @@ const _: () = {
             let fc2: Linear = LinearConfig::new(hidden, 10).init(device);
             let DigitsHparams { hidden, lr } = hparams;
             Self { fc1, fc2, hidden, lr }
-        }
-    }
-    #[automatically_derived]
-    impl __p::DefaultSpace for Digits {
-        fn default_space() -> __p::Space<DigitsHparams> {
-            __p::SearchSpace::into_space(DigitsSpace::new())
         }
     }
     impl Digits {

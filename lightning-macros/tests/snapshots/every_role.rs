@@ -69,20 +69,14 @@ const _: () = {
         }
     }
     __p::space!(
-        pub (crate) MocoSpace, MocoHparams, space, {}, { #[doc = " Which encoder."] pub
-        (crate) fn r#type(self, values : impl __p::IntoDistribution < String >) -> Self {
-        Self(self.0.replace("type", values)) } #[cfg(feature = "lr")] pub (crate) fn
-        lr(self, values : impl __p::IntoDistribution < f64 >) -> Self { Self(self.0
-        .replace("lr", values)) } }
+        pub (crate) MocoSpace, MocoHparams, space, [__p::FieldDef::hparam("type",
+        "String").doc("Which encoder."), #[cfg(feature = "lr")]
+        __p::FieldDef::hparam("lr", "f64").default("1e-3"),], {}, { #[doc =
+        " Which encoder."] pub (crate) fn r#type(self, values : impl
+        __p::IntoDistribution < String >) -> Self { Self(self.0.replace("type", values))
+        } #[cfg(feature = "lr")] pub (crate) fn lr(self, values : impl
+        __p::IntoDistribution < f64 >) -> Self { Self(self.0.replace("lr", values)) } }
     );
-    #[automatically_derived]
-    impl __p::HparamFields for MocoHparams {
-        const FIELDS: &'static [__p::FieldDef] = &[
-            __p::FieldDef::hparam("type", "String").doc("Which encoder."),
-            #[cfg(feature = "lr")]
-            __p::FieldDef::hparam("lr", "f64").default("1e-3"),
-        ];
-    }
     #[automatically_derived]
     impl<E: Encode, const K: usize> __p::LightningStruct for Moco<E, K>
     where
@@ -153,15 +147,6 @@ const _: () = {
                 #[cfg(feature = "lr")]
                 lr,
             }
-        }
-    }
-    #[automatically_derived]
-    impl<E: Encode, const K: usize> __p::DefaultSpace for Moco<E, K>
-    where
-        Moco<E, K>: crate::lightning::__private::DeclaredModule,
-    {
-        fn default_space() -> __p::Space<MocoHparams> {
-            __p::SearchSpace::into_space(MocoSpace::new())
         }
     }
     impl<E: Encode, const K: usize> Moco<E, K>
