@@ -26,7 +26,7 @@ pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
     __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
     __misplaced_data_hooks as misplaced_data_hooks, __misplaced_hooks as misplaced_hooks,
-    __module_methods as module_methods, __no_space as no_space, __space as space,
+    __module_methods as module_methods, __space as space,
 };
 pub use crate::{
     batch::{
@@ -334,28 +334,20 @@ macro_rules! __space {
     };
 }
 
-/// The same for a module without hyperparameters.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __no_space {
-    ($hparams:ident) => {
-        impl $crate::__private::HparamFields for $hparams {
-            const FIELDS: &'static [$crate::__private::FieldDef] = &[];
-        }
-        impl $crate::__private::DefaultSpace for $hparams {
-            fn default_space() -> $crate::__private::Space<Self> {
-                $crate::__private::Space::new()
-            }
-        }
-    };
-}
-
 /// The functions that every module has. They depend only on the name and the generics of the
 /// struct.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __module_methods {
-    ($name:ident, [$($generics:tt)*], [$($this:tt)*], [$($bounds:tt)*]) => {
+    ($name:ident, [$($generics:tt)*], [$($this:tt)*], [$($bounds:tt)*] $(, $empty:ident)?) => {
+        // A module without hyperparameters has no struct of its space.
+        $(
+            impl $crate::__private::DefaultSpace for $empty {
+                fn default_space() -> $crate::__private::Space<Self> {
+                    $crate::__private::Space::new()
+                }
+            }
+        )?
         impl $($generics)* $($this)* $($bounds)* {
             #[doc = ::core::concat!("Builds a `", ::core::stringify!($name), "` on the default device.")]
             #[must_use]

@@ -19,8 +19,8 @@ pub use clip::ClipAlgorithm;
 pub use config::{IntoLearningRate, IntoOptimizer, OptimizerKind, TorchDefaults, WeightDecay};
 pub use keys::{HasOptimizer, NamesOptimizer, OptimizerKey};
 pub use schedule::{Interval, Schedule};
-pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 pub(crate) use setup::Rate;
+pub use setup::{IntoOptimizers, OptimizerSetup, ParameterGroup};
 
 pub(crate) use gradients::{GradientStore, add};
 pub(crate) use lbfgs::FlatParams;

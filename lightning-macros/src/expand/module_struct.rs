@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     model::{Bounds, Field, Role, StructModel},
+    paths::hparams_ident,
     spans::{ends, parens, respan},
 };
 
@@ -149,14 +150,16 @@ fn expand_bounds(model: &StructModel) -> TokenStream {
     }
 }
 
-/// `P::module_methods!(Net, [], [Net], []);`
+/// `P::module_methods!(Net, [], [Net], []);`, with `NetHparams` behind it if there are none.
 fn expand_methods(model: &StructModel) -> TokenStream {
     let p = model.paths.private();
     let name = &model.item.ident;
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     // Spanned at the name, where rustc reports a method of the user with one of these names.
     let methods = respan(quote!(#p::module_methods!), name.span());
-    let args = parens(quote!(#name, [#impl_generics], [#name #ty_generics], [#where_clause]), name.span());
+    let empty = model.hparams().next().is_none().then(|| hparams_ident(name)).map(|ident| quote!(, #ident));
+    let args = quote!(#name, [#impl_generics], [#name #ty_generics], [#where_clause] #empty);
+    let args = parens(args, name.span());
     quote!(#methods #args;)
 }
 

@@ -43,7 +43,7 @@ pub(super) fn expand_space(model: &StructModel, hparams: &[Hparam<'_>]) -> Vec<T
     let owner = &model.item.ident;
     let (space, ident, vis) = (space_ident(owner), hparams_ident(owner), &model.item.vis);
     if hparams.is_empty() {
-        return vec![quote!(#p::no_space!(#ident);)];
+        return Vec::new();
     }
     let rows = expand_hparam_rows(model, hparams);
     let defaults = hparams.iter().filter_map(|(field, _)| {

@@ -52,7 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Distribution, (String, String)> {
                 let high =
                     high.strip_prefix('=').ok_or_else(|| wrong("a range of integers must include its end, `1..=8`"))?;
                 let int = |text: &str| text.trim().parse::<i64>().map_err(|_| wrong("the ends must be integers"));
-                let step = step.map_or(Ok(1), |step| int(step))?;
+                let step = step.map_or(Ok(1), int)?;
                 return Ok(Distribution::Int { low: int(low)?, high: int(high)?, log: is_log, step });
             }
             let high = high.strip_prefix('=').unwrap_or(high);
