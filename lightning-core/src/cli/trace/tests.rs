@@ -66,7 +66,7 @@ fn shapes_of_all_kinds() {
         ("positive", "int"),
         ("letter", "char"),
         // What cannot be told, because its text has a form of its own or its type any of several.
-        ("address", "text"),
+        ("address", "value"),
         ("loose", "value"),
         ("tree", "table"),
     ] {
