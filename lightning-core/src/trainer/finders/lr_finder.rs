@@ -39,8 +39,10 @@ impl LrFinder {
 
     /// As [`suggestion`](Self::suggestion), without the first `begin` and the last `end` steps.
     ///
-    /// The slope is that with respect to the rate, by finite differences of second order, as in
-    /// `torch.gradient`; this is PyTorch Lightning's rule.
+    /// The slope is that over the scale of the range: over the logarithm of the rate for
+    /// [`LrRange::exponential`], over the rate for [`LrRange::linear`]. It is computed by finite
+    /// differences of second order, as in `numpy.gradient`. PyTorch Lightning takes the slope over the
+    /// rate in both cases, which favours the smallest rates of an exponential range.
     pub fn suggestion_without(&self, begin: usize, end: usize) -> Option<f64> {
         let last = self.curve.len().saturating_sub(end);
         let kept: Vec<(f64, f64)> =
@@ -48,7 +50,8 @@ impl LrFinder {
         if kept.len() < 2 {
             return None;
         }
-        let slopes = slopes(&kept);
+        let scale = |rate: f64| if self.range.is_linear { rate } else { rate.ln() };
+        let slopes = slopes(&kept.iter().map(|(rate, loss)| (scale(*rate), *loss)).collect::<Vec<_>>());
         let mut best: Option<(f64, f64)> = None;
         for ((rate, _), slope) in kept.iter().zip(slopes) {
             if best.is_none_or(|(_, lowest)| slope < lowest) {
@@ -108,7 +111,15 @@ mod tests {
     use super::*;
 
     fn finder(curve: &[(f64, f64)]) -> LrFinder {
-        LrFinder { range: LrRange::default(), curve: curve.to_vec(), batches: 0, stopped_early: false }
+        LrFinder { range: LrRange::linear(1.0, 6.0), curve: curve.to_vec(), batches: 0, stopped_early: false }
+    }
+
+    #[test]
+    fn the_slope_is_over_the_scale_of_the_range() {
+        let curve = [(1e-3, 1.0), (1e-2, 0.9), (1e-1, 0.2)];
+        assert_eq!(finder(&curve).suggestion_without(0, 0), Some(1e-3));
+        let exponential = LrFinder { range: LrRange::exponential(1e-3, 1e-1), ..finder(&curve) };
+        assert_eq!(exponential.suggestion_without(0, 0), Some(1e-1));
     }
 
     /// The numbers are those of `numpy.gradient(losses, rates)`.
