@@ -92,6 +92,8 @@ mod pruning;
 mod python;
 mod readers;
 mod readme;
+#[cfg(feature = "remote")]
+mod remote;
 mod report;
 mod report_outputs;
 mod resume;
@@ -118,5 +120,9 @@ mod tiny;
 mod told_early;
 mod top_losses;
 mod trace;
+mod tracker_cost;
+#[cfg(unix)]
+mod trackers;
+mod wandb;
 mod weights;
 mod weights_pytorch;

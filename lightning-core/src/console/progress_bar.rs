@@ -52,7 +52,13 @@ pub(crate) struct Progress {
     /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at
     /// the end: an epoch that starts removes them.
     pending: Vec<String>,
+    /// The text and the lines of whole epochs since the last call of
+    /// [`take_printed`](Self::take_printed).
+    printed: String,
 }
+
+/// The most bytes that wait for [`Progress::take_printed`].
+const LONGEST_PRINTED: usize = 1 << 20;
 
 /// How progress is shown.
 enum View {
@@ -90,7 +96,8 @@ impl Progress {
         let interval = if matches!(view, View::Terminal(_)) { REDRAW } else { LINE };
         let (metrics, pending) = (Vec::new(), Vec::new());
         let due = Instant::now();
-        Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending }
+        let printed = String::new();
+        Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending, printed }
     }
 
     /// Starts a training epoch, numbered from 0.
@@ -130,6 +137,9 @@ impl Progress {
             epoch.meter.ended.get_or_insert(now);
         }
         let head = self.plain_head(now);
+        if let Some(line) = self.plain_line(now) {
+            self.keep(&line);
+        }
         let Self { view, writer, metrics, .. } = self;
         if let (View::Terminal(terminal), Some(head)) = (view, head) {
             // The bar comes back with the next epoch.
@@ -203,11 +213,24 @@ impl Progress {
 
     /// Prints text on separate lines, above the bar if there is one.
     pub(crate) fn println(&mut self, text: &str) {
+        self.keep(text);
         let Self { view, writer, .. } = self;
         match view {
             View::Terminal(terminal) => terminal.print_above(writer, text),
             View::Plain | View::Quiet => write_line(writer, text),
         }
+    }
+
+    fn keep(&mut self, text: &str) {
+        if self.printed.len() < LONGEST_PRINTED {
+            self.printed.push_str(text);
+            self.printed.push('\n');
+        }
+    }
+
+    /// Returns what was printed since the last call, without the bar.
+    pub(crate) fn take_printed(&mut self) -> String {
+        std::mem::take(&mut self.printed)
     }
 
     fn set_metrics(&mut self, metrics: &Metrics) {

@@ -8,6 +8,7 @@
 //! | make batches of items | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
 //! | choose the items and their order | [`Sampler`], [`BatchSampler`] and their implementors |
 //! | read an iterable | [`DataLoader::iterable`], [`DataLoader::from_iter`] |
+//! | read a stream of tar archives, mix streams | [`shards`](fn@shards), [`Mixture`] |
 //! | train without data | [`DataLoader::ticks`] |
 //! | read files | `csv`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
 //! | augment images | [`Image`], [`Augment`], [`MixUp`], [`CutMix`] |
@@ -22,12 +23,14 @@
 mod dataset;
 mod image;
 mod loader;
+mod mixture;
 mod module;
 mod prefetch;
 mod preview;
 mod readers;
 mod run;
 mod sampler;
+mod shards;
 
 #[doc(hidden)]
 pub use crate::batch::StepBatch;
@@ -49,6 +52,7 @@ pub use loader::{
 };
 #[doc(hidden)]
 pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};
+pub use mixture::Mixture;
 #[doc(hidden)]
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
@@ -69,3 +73,4 @@ pub use sampler::{
     BatchSampler, DistributedSampler, LengthBuckets, RandomSampler, SampleContext, Sampler, SequentialSampler,
     SubsetRandomSampler, WeightedRandomSampler,
 };
+pub use shards::{Sample, Samples, Shards, shards};

@@ -1,5 +1,5 @@
 //! Services of the operating system and the runtime: atomic files, signals, the allocator, panics,
-//! what machine it is.
+//! what machine it is, what time it is.
 
 #[cfg(feature = "tune-allocator")]
 pub(crate) mod allocator;
@@ -7,3 +7,4 @@ pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod panics;
 pub(crate) mod signals;
+pub(crate) mod time;

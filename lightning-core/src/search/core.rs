@@ -13,11 +13,12 @@ use super::{
     sampler::{Dimension, Past, Sampler},
     space::Checked,
     storage::Log,
-    time, worker,
+    worker,
 };
 use crate::{
     error::{Error, Result},
     metrics::Direction,
+    os::time,
 };
 
 /// What a study is opened with.

@@ -32,7 +32,6 @@ mod sampler;
 mod space;
 mod storage;
 mod study;
-mod time;
 mod trial;
 mod worker;
 mod workers;

@@ -6,9 +6,8 @@ use super::{
     distribution::Distribution,
     number,
     record::{FIXED, HISTORY, TrialRecord, TrialState},
-    time,
 };
-use crate::metrics::Direction;
+use crate::{metrics::Direction, os::time};
 
 /// Writes the records of one worker.
 #[derive(Clone, Debug)]

@@ -12,7 +12,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{core::Core, record::TrialRecord, time};
+use super::{core::Core, record::TrialRecord};
+use crate::os::time;
 
 /// The attribute with the process of a trial.
 pub(super) const WORKER: &str = "lightning:worker";

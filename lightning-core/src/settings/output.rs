@@ -140,7 +140,9 @@ impl<M, K> TrainerBuilder<M, K> {
         self
     }
 
-    /// Sets the default folder of logs and checkpoints. Default: the working folder.
+    /// Sets the default folder of logs and checkpoints, or the address of one in object storage, such
+    /// as `s3://bucket/run` (feature `remote`; see [`remote`](crate::remote)). Default: the working
+    /// folder.
     #[must_use]
     pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.settings.output.root = folder.as_ref().to_path_buf();

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     metrics::Direction,
+    os::time,
     search::{
         distribution::Distribution,
         number,
         record::{ParamValue, TrialRecord, TrialState},
-        time,
     },
 };
 
