@@ -73,6 +73,16 @@ enum View {
     Tui(Tui),
 }
 
+impl View {
+    /// Returns the time from one draw or line to the next.
+    fn interval(&self) -> Duration {
+        match self {
+            Self::Terminal(_) | Self::Tui(_) => REDRAW,
+            Self::Plain | Self::Quiet => LINE,
+        }
+    }
+}
+
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let view = match self.view {
@@ -100,7 +110,7 @@ impl Progress {
     }
 
     fn with(view: View, writer: Box<dyn Write + Send>) -> Self {
-        let interval = if matches!(view, View::Terminal(_) | View::Tui(_)) { REDRAW } else { LINE };
+        let interval = view.interval();
         let (metrics, pending) = (Vec::new(), Vec::new());
         let due = Instant::now();
         Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending }
@@ -253,6 +263,7 @@ impl Progress {
             && !tui.open()
         {
             self.view = Terminal::open().map_or(View::Plain, View::Terminal);
+            self.interval = self.view.interval();
         }
     }
 
