@@ -70,7 +70,7 @@ enum View {
     /// A bar.
     Terminal(Terminal),
     /// The terminal interface of burn-train.
-    Tui(Tui),
+    Tui(Box<Tui>),
 }
 
 impl View {
@@ -103,7 +103,7 @@ impl Progress {
         let tui = if enabled && tui { Tui::new() } else { None };
         let view = match (enabled, tui) {
             (false, _) => View::Quiet,
-            (true, Some(tui)) => View::Tui(tui),
+            (true, Some(tui)) => View::Tui(Box::new(tui)),
             (true, None) => Terminal::open().map_or(View::Plain, View::Terminal),
         };
         Self::with(view, Box::new(io::stderr()))
