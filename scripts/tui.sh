@@ -75,7 +75,7 @@ wait_for "Progress"
 "${tmux[@]}" send-keys -t tui q
 wait_for "Stop the training"
 "${tmux[@]}" send-keys -t tui s
-restored 1 "interrupted" "the keys q and s"
+restored 0 "interrupted" "the keys q and s"
 
 start long
 wait_for "Progress"
@@ -89,7 +89,7 @@ for signal in INT TERM; do
     wait_for "Progress"
     # The shell of the terminal has one child.
     kill -"$signal" "$(pgrep -P "$("${tmux[@]}" display-message -p -t tui '#{pane_pid}')")"
-    restored 1 "interrupted" "SIG$signal"
+    restored 0 "interrupted" "SIG$signal"
 done
 
 "$program" error </dev/null >"$folder/output" 2>&1 && fail "the program has no error"
