@@ -69,6 +69,33 @@ fn a_study_that_does_not_fit_is_told() {
     assert_eq!(numbers(&own.trials().unwrap()), [0]);
 }
 
+#[test]
+fn a_journal_that_was_cut_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    study(&path).optimize(4, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let known = study(&path).trials().unwrap();
+    // Also within the line that creates the study, and at the ends of lines.
+    for cut in (0..=whole.len()).step_by(whole.len() / 40).chain([whole.len() - 1, whole.len()]) {
+        let path = folder.path().join(format!("cut_{cut}.log"));
+        fs::write(&path, &whole[..cut]).unwrap();
+        let mut study = study(&path);
+        let before = study.trials().unwrap();
+        for (trial, known) in before.iter().zip(&known).filter(|(trial, _)| trial.state.is_finished()) {
+            assert_eq!((trial.value(), &trial.params), (known.value(), &known.params), "cut at {cut}");
+        }
+        study.optimize(2, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+        let after = study.trials().unwrap();
+        assert_eq!(numbers(&after), (0..before.len() as u64 + 2).collect::<Vec<_>>(), "cut at {cut}");
+        assert!(after[before.len()..].iter().all(|trial| trial.state == TrialState::Complete), "cut at {cut}");
+        if cut > whole.len() / 2 && cut % 3 == 0 {
+            let Some(read) = optuna("read", &path, &["shared"]) else { continue };
+            assert_eq!(read["trials"].as_array().unwrap().len(), after.len(), "cut at {cut}");
+        }
+    }
+}
+
 /// What a process does that one of the tests starts.
 #[test]
 fn child_process() {
