@@ -54,7 +54,8 @@ def main():
         }
         for trial in study.get_trials()
     ]
-    print(json.dumps({"directions": [direction.name for direction in study.directions], "trials": trials}))
+    directions = [direction.name for direction in study.directions]
+    print(json.dumps({"directions": directions, "metrics": study.metric_names, "trials": trials}))
 
 
 main()

@@ -325,7 +325,7 @@ fn optuna_goes_on_with_a_study_and_we_with_its() {
     })
     .unwrap();
     let Some(read) = optuna("run", &path, &["shared", "8"]) else { return };
-    assert_eq!(read["directions"], json!(["MINIMIZE"]));
+    assert_eq!((&read["directions"], &read["metrics"]), (&json!(["MINIMIZE"]), &json!(["val_loss"])));
     let theirs = read["trials"].as_array().unwrap();
     assert_eq!(theirs.len(), 20);
     let trials = ours.trials().unwrap();

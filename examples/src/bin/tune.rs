@@ -12,7 +12,7 @@ use clap::Parser;
 use lightning_core::{
     data::Subset,
     prelude::*,
-    search::{Asha, Journal, RayJobs, Study, Tpe},
+    search::{Asha, Journal, RayJobs, Study, Tpe, TrialState},
 };
 use lightning_examples::data::digits::{Digit, digits};
 
@@ -81,7 +81,9 @@ impl Digits {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let mut study = Study::new(Digits::VAL_LOSS, DigitsSpace::new()).sampler(Tpe::new().seed(1)).pruner(Asha::new());
+    let mut study = Study::new(Digits::VAL_LOSS, DigitsSpace::new())
+        .sampler(Tpe::new().seed(1))
+        .pruner(Asha::new().min_resource(2));
     if let Some(journal) = &args.journal {
         study = study.storage(Journal::new(journal)).workers(args.workers);
     }
@@ -99,11 +101,16 @@ fn main() -> Result<()> {
         builder.enable_progress_bar(false).build()?.fit(&mut model, &mut data)
     })?;
     println!("{}", study.best()?);
-    for (name, share) in study.importances()? {
-        println!("{:>3.0} % of the variance: {name}", 100.0 * share);
+    // Of a few trials they would be chance.
+    let complete = study.trials()?.iter().filter(|trial| trial.state == TrialState::Complete).count();
+    if complete >= 10 {
+        println!("of the variance among the {complete} complete trials are explained by");
+        for (name, share) in study.importances()? {
+            println!("{:>5.1} % {name}", 100.0 * share);
+        }
     }
     study.report(&args.report)?;
-    println!("{}", args.report.display());
+    println!("report: {}", args.report.display());
     Ok(())
 }
 

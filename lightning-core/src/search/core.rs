@@ -21,6 +21,8 @@ use crate::{
     os::panics::catch_in,
 };
 
+/// The attribute of a study with the names of its objectives, as Optuna's.
+const METRICS: &str = "study:metric_names";
 /// The attribute of a study with the seed that its workers have in common.
 const SEED: &str = "lightning:seed";
 
@@ -29,6 +31,8 @@ const SEED: &str = "lightning:seed";
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) directions: Vec<Direction>,
+    /// The names of the objectives.
+    pub(super) metrics: Vec<String>,
     pub(super) space: Checked,
     pub(super) sampler: Box<dyn Sampler>,
     pub(super) pruner: Box<dyn Pruner>,
@@ -80,7 +84,9 @@ impl Core {
             let seeded = |study| writer.study_attr(study, SEED, json!(plan.seed));
             let Some(study) = state.find(&plan.name) else {
                 let created = writer.create_study(&plan.name, &plan.directions);
-                return Ok((vec![created, seeded(state.next_study())], None));
+                let study = state.next_study();
+                let names = writer.study_attr(study, METRICS, json!(plan.metrics));
+                return Ok((vec![created, names, seeded(study)], None));
             };
             let stored = state.study(study).map(|study| study.directions.clone()).unwrap_or_default();
             if stored != plan.directions {

@@ -90,6 +90,7 @@ impl<M: LightningStruct> Study<M> {
         let plan = Plan {
             name: self.name.clone(),
             directions: self.objectives.iter().map(Objective::direction).collect(),
+            metrics: self.objectives.iter().map(Objective::name).collect(),
             space,
             sampler,
             pruner,

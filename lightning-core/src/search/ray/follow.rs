@@ -43,6 +43,8 @@ pub(in crate::search) struct Search {
 struct Job {
     id: String,
     trial: u64,
+    /// Whether it was asked to be submitted, and whether Ray has it.
+    is_tried: bool,
     is_sent: bool,
     running_since: Option<Instant>,
     /// Why it was asked to end.
@@ -115,7 +117,7 @@ impl Follower<'_> {
                     None => is_exhausted = true,
                 }
             }
-            if self.jobs.is_empty() && (is_exhausted || self.away.is_none()) {
+            if self.jobs.is_empty() {
                 return self.core().fail_lost();
             }
             thread::sleep(INTERVAL);
@@ -137,7 +139,7 @@ impl Follower<'_> {
             core.set_system_attr(trial, JOB, json!(id))?;
             id
         };
-        self.jobs.push(Job { id, trial, is_sent: false, running_since: None, stopped: None });
+        self.jobs.push(Job { id, trial, is_tried: false, is_sent: false, running_since: None, stopped: None });
         self.look_at(self.jobs.len() - 1).map(drop)
     }
 
@@ -163,9 +165,9 @@ impl Follower<'_> {
         let (trial, id) = (job.trial, job.id.clone());
         if !job.is_sent {
             // An earlier request may have arrived although its answer has not.
-            let sent = match self.away {
-                Some(_) => self.client.state(&id).map(|state| state != JobState::Unknown),
-                None => Ok(false),
+            let sent = match std::mem::replace(&mut self.jobs[at].is_tried, true) {
+                true => self.client.state(&id).map(|state| state != JobState::Unknown),
+                false => Ok(false),
             };
             let sent = sent.and_then(|is_there| if is_there { Ok(()) } else { self.submit(trial, &id) });
             if self.answered(sent, "submitting a job")?.is_some() {
@@ -203,7 +205,6 @@ impl Follower<'_> {
         self.core().end(trial, &End::failed(format!("its job `{id}` of Ray {why}{log}"), may_retry))?;
         self.unreached = if is_reached || is_told { 0 } else { self.unreached + 1 };
         if self.unreached >= MOST_UNREACHED {
-            (self.ended)(&self.core(), trial);
             return Err(Error::msg(format!(
                 "{MOST_UNREACHED} jobs of Ray have ended before they ran their trials; that of trial {number} {why}{log}"
             ))
