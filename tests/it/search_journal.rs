@@ -249,7 +249,7 @@ fn workers_that_are_killed_lose_no_trial() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
     let kills: usize = std::env::var("LIGHTNING_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8);
-    let total = 8 * kills;
+    let total = 12 * kills;
     let begin = || start(&format!("until {total}"), &path);
     let mut rng = lightning_core::Rng::new(5);
     let mut workers: Vec<Child> = (0..WORKERS).map(|_| begin()).collect();
@@ -259,7 +259,7 @@ fn workers_that_are_killed_lose_no_trial() {
         thread::sleep(Duration::from_millis(5));
     }
     for _ in 0..kills {
-        thread::sleep(Duration::from_millis(rng.random_range(5..120) as u64));
+        thread::sleep(Duration::from_millis(rng.random_range(20..400) as u64));
         let worker = &mut workers[rng.random_range(0..WORKERS)];
         killed += usize::from(worker.try_wait().unwrap().is_none());
         worker.kill().unwrap();

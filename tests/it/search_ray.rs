@@ -18,8 +18,9 @@ use crate::{
     search_support::{Searched, space},
 };
 
-/// The journal of a job.
+/// The journal of a job, and its rates.
 const JOURNAL: &str = "LIGHTNING_TEST_RAY_JOURNAL";
+const CHOICES: &str = "LIGHTNING_TEST_RAY_RATES";
 
 /// What a trial does is in its rate.
 const RATES: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
@@ -51,7 +52,9 @@ fn objective(trial: &mut Trial<Searched>) -> lightning_core::Result<f64> {
 #[test]
 fn job() {
     let Some(journal) = std::env::var_os(JOURNAL).map(PathBuf::from) else { return };
-    let mut study = study(&journal, &RATES);
+    let rates = std::env::var(CHOICES).unwrap();
+    let rates: Vec<f64> = rates.split(' ').map(|rate| rate.parse().unwrap()).collect();
+    let mut study = study(&journal, &rates);
     // The search of the job is one of those that the calling process has begun; those before it are
     // passed over, and its own one does not return.
     for _ in 0..100_000 {
@@ -59,11 +62,13 @@ fn job() {
     }
 }
 
-fn engine(cluster: &Cluster, journal: &Path) -> RayJobs {
+fn engine(cluster: &Cluster, journal: &Path, rates: &[f64]) -> RayJobs {
     let program = std::env::current_exe().unwrap();
+    let rates: Vec<String> = rates.iter().map(f64::to_string).collect();
     RayJobs::new(&cluster.address)
         .entrypoint(format!("exec '{}' --exact search_ray::job --nocapture", program.display()))
         .env(JOURNAL, journal.to_str().unwrap())
+        .env(CHOICES, rates.join(" "))
         .patience(Duration::from_millis(1500))
 }
 
@@ -81,7 +86,7 @@ fn each_trial_is_a_job() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
     let cluster = Cluster::start();
-    let jobs = engine(&cluster, &path).cpus(0.5).gpus(0.25).memory(1 << 20).at_once(3);
+    let jobs = engine(&cluster, &path, &RATES).cpus(0.5).gpus(0.25).memory(1 << 20).at_once(3);
     let mut study = study(&path, &RATES).engine(jobs);
     let since = Instant::now();
     // Somebody stops the one that sleeps, once it has begun.
@@ -130,7 +135,7 @@ fn the_trial_of_a_job_that_died_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
     let cluster = Cluster::start();
-    let mut study = study(&path, &[ABORTS]).retry(1).engine(engine(&cluster, &path));
+    let mut study = study(&path, &[ABORTS]).retry(1).engine(engine(&cluster, &path, &[ABORTS]));
     study.optimize(100, never).unwrap();
     let trials = study.trials().unwrap();
     assert_eq!(ends(&trials), [(0, TrialState::Failed, None), (1, TrialState::Complete, Some(4.0))]);
@@ -142,7 +147,7 @@ fn a_job_that_takes_too_long_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
     let cluster = Cluster::start();
-    let jobs = engine(&cluster, &path).time_limit(Duration::from_secs(1));
+    let jobs = engine(&cluster, &path, &[SLEEPS]).time_limit(Duration::from_secs(1));
     let mut study = study(&path, &[SLEEPS]).engine(jobs);
     let since = Instant::now();
     study.optimize(1, never).unwrap();
@@ -158,7 +163,7 @@ fn ray_that_goes_in_between_leaves_a_study_that_goes_on() {
     let path = folder.path().join("study.log");
     let mut cluster = Cluster::start();
     let rates = [1.0, SLEEPS, 4.0];
-    let mut study = study(&path, &rates).engine(engine(&cluster, &path).at_once(1));
+    let mut study = study(&path, &rates).engine(engine(&cluster, &path, &rates).at_once(1));
     let error = thread::scope(|scope| {
         let search = scope.spawn(|| study.optimize(100, never).unwrap_err());
         let mut watched = self::study(&path, &rates);
@@ -178,7 +183,7 @@ fn ray_that_goes_in_between_leaves_a_study_that_goes_on() {
     assert!(why.contains("was given up: Ray at `http://127.0.0.1:"), "{why}");
 
     let again = Cluster::start();
-    let mut study = self::study(&path, &rates).engine(engine(&again, &path));
+    let mut study = self::study(&path, &rates).engine(engine(&again, &path, &rates));
     study.optimize(100, never).unwrap();
     assert_eq!(ends(&study.trials().unwrap())[2..], [(2, TrialState::Complete, Some(8.0))]);
 }
@@ -189,7 +194,7 @@ fn without_ray_no_trial_begins() {
     let path = folder.path().join("study.log");
     let mut gone = Cluster::start();
     gone.go();
-    let mut study = study(&path, &RATES).engine(engine(&gone, &path));
+    let mut study = study(&path, &RATES).engine(engine(&gone, &path, &RATES));
     let error = study.optimize(3, never).unwrap_err().to_string();
     assert!(error.starts_with(&format!("there is no Ray at `{}`: ", gone.address)), "{error}");
     assert!(error.contains("start it (`ray start --head`)"), "{error}");
@@ -197,7 +202,7 @@ fn without_ray_no_trial_begins() {
 
     let cluster = Cluster::start();
     cluster.refuse(400, "entrypoint_num_gpus must be an integer above 1");
-    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &path).gpus(1.5));
+    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &path, &RATES).gpus(1.5));
     let error = study.optimize(3, never).unwrap_err().to_string();
     assert!(
         error.contains("has refused a request, submitting a job: the status 400: entrypoint_num_gpus must"),
@@ -206,7 +211,7 @@ fn without_ray_no_trial_begins() {
     assert_eq!(ends(&study.trials().unwrap()), [(0, TrialState::Failed, None)]);
     // What it answers is not for long.
     cluster.refuse(503, "later");
-    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &path));
+    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &path, &RATES));
     let error = study.optimize(3, never).unwrap_err().to_string();
     assert!(error.contains("has not answered for 1.5 seconds: the status 503: later"), "{error}");
     assert_eq!(study.trials().unwrap().len(), 2);
@@ -217,7 +222,7 @@ fn jobs_that_do_not_reach_the_search_end_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
     let cluster = Cluster::start();
-    let wrong = engine(&cluster, &path).entrypoint("echo 'tune: not found'; exit 127").at_once(2);
+    let wrong = engine(&cluster, &path, &RATES).entrypoint("echo 'tune: not found'; exit 127").at_once(2);
     let mut study = study(&path, &RATES).engine(wrong);
     let error = study.optimize(100, never).unwrap_err().to_string();
     assert!(error.starts_with("3 jobs of Ray have ended before they ran their trials"), "{error}");
@@ -227,7 +232,7 @@ fn jobs_that_do_not_reach_the_search_end_it() {
 
     // A node that does not have the journal.
     let elsewhere = cluster.folder().join("other.log");
-    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &elsewhere));
+    let mut study = self::study(&path, &RATES).engine(engine(&cluster, &elsewhere, &RATES));
     let error = study.optimize(100, never).unwrap_err().to_string();
     assert!(error.contains("must have the trial of the study `by ray` that it was started for"), "{error}");
     assert!(error.contains("all nodes need the same journal"), "{error}");

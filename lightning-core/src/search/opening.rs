@@ -55,9 +55,9 @@ impl<M: LightningStruct> Study<M> {
         let sampler = self.sampler.take().unwrap_or_else(|| Box::new(Tpe::new()));
         let pruner = self.pruner.take().unwrap_or_else(|| Box::new(NoPruner));
         if let Some(space) = &space {
-            errors.take(catch_in(|| "Sampler::check".to_owned(), || sampler.check(&space.parameters)));
+            errors.take(catch_in(|| "Sampler::check".to_owned(), || Ok(sampler.check(&space.parameters)))?);
         }
-        errors.take(catch_in(|| "Pruner::check".to_owned(), || pruner.check()));
+        errors.take(catch_in(|| "Pruner::check".to_owned(), || Ok(pruner.check()))?);
         if self.workers > 1 && self.journal.is_none() {
             errors.add(
                 format!("`workers({})` needs a storage that processes can share", self.workers),

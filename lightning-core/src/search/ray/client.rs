@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The largest answer, in bytes. A log is answered as a whole.
 const LARGEST: u64 = 256 << 20;
 /// What is kept of a log: the last lines, and the last characters of them.
-const LINES: usize = 20;
+const LINES: usize = 40;
 const CHARACTERS: usize = 3000;
 
 /// Why a request has no answer that can be used.
@@ -166,7 +166,7 @@ mod tests {
     fn the_end_of_a_log_is_kept() {
         let log: String = (0..100).map(|line| format!("line {line}\n\n")).collect();
         let last = last_lines(&log);
-        assert!(last.starts_with("line 80\n") && last.ends_with("line 99"), "{last}");
+        assert!(last.starts_with("line 60\n") && last.ends_with("line 99"), "{last}");
         assert_eq!(last_lines(&"é".repeat(5000)).chars().count(), CHARACTERS);
         assert_eq!(last_lines("\n"), "");
     }
