@@ -34,7 +34,7 @@ impl Net {
         let val_loss = self.layer.forward(batch).powi_scalar(2).mean();
     }
     fn on_train_epoch_start(&mut self, cx: &mut HookContext) -> Result<()> {
-        cx.print(&format!("epoch {} starts", cx.current_epoch()));
+        cx.print(format!("epoch {} starts", cx.current_epoch()));
         Ok(())
     }
 }
