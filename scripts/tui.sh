@@ -70,19 +70,18 @@ start panic
 wait_for "Progress"
 restored 1 "the step panics" "a panic"
 
-start long
-wait_for "Progress"
-"${tmux[@]}" send-keys -t tui q
-wait_for "Stop the training"
-"${tmux[@]}" send-keys -t tui s
-restored 0 "interrupted" "the keys q and s"
-
-start long
-wait_for "Progress"
-"${tmux[@]}" send-keys -t tui q
-wait_for "Stop the training"
-"${tmux[@]}" send-keys -t tui k
-restored 130 "" "the keys q and k"
+# The keys of the interface: a key that answers its question, the exit code, and what is on the screen then.
+while read -r key code text; do
+    start long
+    wait_for "Progress"
+    "${tmux[@]}" send-keys -t tui q
+    wait_for "Stop the training"
+    "${tmux[@]}" send-keys -t tui "$key"
+    restored "$code" "$text" "the keys q and $key"
+done <<'END'
+s 0 interrupted
+k 130
+END
 
 for signal in INT TERM; do
     start long
