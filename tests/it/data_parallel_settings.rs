@@ -153,3 +153,13 @@ fn a_signal_in_a_validation_ends_it_on_all_ranks() {
         assert_eq!(results(&resumed), results(&alone(&["--accumulate", "2"])));
     }
 }
+
+#[test]
+fn schedules_that_monitor_step_values_decide_alike() {
+    if mpirun::is_missing() {
+        return;
+    }
+    // Each rank has a loss of its own. With learning rates of their own they would have other weights.
+    let lines = results(&ranks(3, &["--model", "watching"]));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}

@@ -101,7 +101,7 @@ impl RunState {
             ..LogState::new(MetricStore::new(info.metrics).of((info.type_name)()), Loggers::new(loggers))
         };
         let console = Console {
-            bar: Progress::new(settings.output.progress_bar),
+            bar: Progress::new(settings.output.progress_bar, settings.output.renderer == "tui"),
             is_silent: !strategy.rank().is_global_zero(),
             warnings: Vec::new(),
             is_used: false,

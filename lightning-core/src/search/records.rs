@@ -34,6 +34,11 @@ impl Writer {
         self.record(0, json!({"study_name": name, "directions": codes}))
     }
 
+    /// An attribute of a study that programs do not set.
+    pub(super) fn study_attr(&self, study: usize, name: &str, value: Value) -> Value {
+        self.record(3, json!({"study_id": study, "system_attr": {name: value}}))
+    }
+
     /// A trial that this worker runs.
     pub(super) fn create_trial(&self, study: usize, system_attrs: &Map<String, Value>) -> Value {
         self.new_trial(study, TrialState::Running, &Map::new(), system_attrs)
