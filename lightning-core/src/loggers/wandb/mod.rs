@@ -354,7 +354,9 @@ impl Logger for WandbLogger {
     }
 
     fn name(&self) -> &str {
-        &self.about.project
+        // The name of a logger is that of its experiment; runs of W&B have one of their own.
+        let about = &self.about;
+        &about.project
     }
 
     fn version(&self) -> &str {
