@@ -65,7 +65,7 @@ pub fn shards(pattern: impl AsRef<Path>) -> Result<Shards> {
     let text = pattern.to_str().ok_or_else(|| {
         Error::config(format!("the names of shards must be text, found `{}`", pattern.display())).help("rename them")
     })?;
-    let paths = expand(text)?;
+    let paths = expand(text, "shards")?;
     Ok(Shards { paths: paths.into_iter().map(PathBuf::from).collect(), buffer: 0, rank: 0, world_size: 1 })
 }
 
@@ -123,10 +123,10 @@ impl Shards {
     }
 }
 
-/// The texts that a pattern stands for.
-fn expand(pattern: &str) -> Result<Vec<String>> {
-    let wrong = |what: &str| {
-        Error::config(format!("the pattern `{pattern}` of shards {what}"))
+/// The texts that a pattern of `what` stands for.
+pub(super) fn expand(pattern: &str, what: &str) -> Result<Vec<String>> {
+    let wrong = |found: &str| {
+        Error::config(format!("the pattern `{pattern}` of {what} {found}"))
             .help("write numbers as `{000..099}` and texts as `{a,b}`")
     };
     let Some((before, rest)) = pattern.split_once('{') else { return Ok(vec![pattern.to_owned()]) };
@@ -142,6 +142,6 @@ fn expand(pattern: &str) -> Result<Vec<String>> {
         }
         None => inside.split(',').map(str::to_owned).collect(),
     };
-    let ends = expand(after)?;
+    let ends = expand(after, what)?;
     Ok(choices.iter().flat_map(|choice| ends.iter().map(move |end| format!("{before}{choice}{end}"))).collect())
 }

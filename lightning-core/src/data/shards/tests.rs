@@ -141,12 +141,12 @@ fn two_files_of_one_name_are_refused() {
 
 #[test]
 fn patterns_stand_for_names() {
-    assert_eq!(expand("a/{08..10}.tar").unwrap(), ["a/08.tar", "a/09.tar", "a/10.tar"]);
-    assert_eq!(expand("{x,y}{0..1}").unwrap(), ["x0", "x1", "y0", "y1"]);
-    assert_eq!(expand("s3://b/t.tar").unwrap(), ["s3://b/t.tar"]);
+    assert_eq!(expand("a/{08..10}.tar", "shards").unwrap(), ["a/08.tar", "a/09.tar", "a/10.tar"]);
+    assert_eq!(expand("{x,y}{0..1}", "shards").unwrap(), ["x0", "x1", "y0", "y1"]);
+    assert_eq!(expand("s3://b/t.tar", "shards").unwrap(), ["s3://b/t.tar"]);
     for (wrong, expected) in
         [("{0..", "has a `{` without `}`"), ("{a..3}", "has `a` for a number"), ("{3..1}", "counts down")]
     {
-        assert!(expand(wrong).unwrap_err().to_string().contains(expected));
+        assert!(expand(wrong, "shards").unwrap_err().to_string().contains(expected));
     }
 }
