@@ -91,10 +91,13 @@ pub mod module;
 pub mod nn;
 pub mod optim;
 mod os;
+#[cfg(any(feature = "mlflow", feature = "trackio", feature = "remote"))]
+mod outbox;
 pub mod params;
 pub mod precision;
 mod progress;
 pub mod random;
+pub mod remote;
 pub mod report;
 pub mod search;
 pub mod settings;

@@ -2,6 +2,8 @@
 
 optuna_study.py read FILE NAME          prints the trials as JSON
 optuna_study.py run FILE NAME TRIALS    adds trials of the quadratic function of `tests/it/search_journal.rs`
+optuna_study.py watch FILE NAME         for each line of the input, opens the file anew and prints the
+                                        finished trials as `[[number, state, values], …]`
 """
 
 import json
@@ -22,9 +24,18 @@ def objective(trial):
     return lr + width / 64
 
 
+def watch(path, name):
+    for _ in sys.stdin:
+        study = optuna.load_study(storage=JournalStorage(JournalFileBackend(path)), study_name=name)
+        finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        print(json.dumps([[trial.number, trial.state.name, trial.values] for trial in finished]), flush=True)
+
+
 def main():
     command, path, name = sys.argv[1:4]
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if command == "watch":
+        return watch(path, name)
     storage = JournalStorage(JournalFileBackend(path))
     if command == "run":
         study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
@@ -43,7 +54,8 @@ def main():
         }
         for trial in study.get_trials()
     ]
-    print(json.dumps({"directions": [direction.name for direction in study.directions], "trials": trials}))
+    directions = [direction.name for direction in study.directions]
+    print(json.dumps({"directions": directions, "metrics": study.metric_names, "trials": trials}))
 
 
 main()

@@ -65,7 +65,7 @@ fn a_full_disk_of_the_first_rank_ends_all_with_its_error() {
     );
     let several = on_a_small_disk(folder.path(), &several, &[PROGRAM]).unwrap();
     let text = String::from_utf8_lossy(&several.stderr);
-    assert_eq!(several.status.code(), Some(1), "{text}");
+    assert_eq!(mpirun::exit_code(&several), Some(1), "{text}");
     assert!(text.contains(&expected), "{expected}\n{text}");
     let (_, what) = expected.split_once("Error: ").unwrap();
     assert!(text.contains(&format!("Error: rank 0 failed: {what}: No space left on device")), "{text}");
@@ -87,7 +87,7 @@ fn a_full_disk_of_the_logs_is_a_warning_and_training_goes_on() {
     assert!(text.contains("warning: the logger `TensorBoardLogger` failed, and the run continues"), "{text}");
     // The `test` after it locks the folder of its run, for which there is no space: an error of rank 0
     // before the others are told of the folder.
-    assert_eq!(several.status.code(), Some(1), "{text}");
+    assert_eq!(mpirun::exit_code(&several), Some(1), "{text}");
     assert!(text.contains("rank 0 failed: cannot lock the run folder"), "{text}");
     let one = Command::new(PROGRAM).args(["--accumulate", "2", "--epochs", "6"]).output().unwrap();
     assert_eq!(mpirun::weights(&several), mpirun::weights(&one));

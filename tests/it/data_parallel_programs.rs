@@ -25,7 +25,7 @@ fn differ(first: &[&str], second: &[&str]) -> Output {
 /// mixed before it.
 fn expect(output: &Output, ranks: usize, text: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(mpirun::exit_code(output), Some(1), "{errors}");
     assert!(errors.contains("Error: "), "{errors}");
     assert_eq!(errors.matches(text).count(), ranks, "{text}\n{errors}");
 }

@@ -94,7 +94,7 @@ fn a_rank_that_fails_during_overlapped_sums_ends_all() {
     for (event, what) in [("error", "a broken file"), ("panic", "a broken invariant")] {
         let output = ranks(2, &["--overlap", "--event", event, "--timeout", "20"]);
         let text = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert_eq!(mpirun::exit_code(&output), Some(1), "{text}");
         assert!(text.contains("rank 1 failed: ") && text.contains(what), "{text}");
     }
 }
@@ -124,7 +124,7 @@ fn synchronized_statistics_need_a_batch_on_every_rank() {
     }
     let output = ranks(2, &["--model", "sync", "--items", "36", "--timeout", "20"]);
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
+    assert_ne!(mpirun::exit_code(&output), Some(0));
     assert!(
         text.contains("all ranks must reach the same points of a run in the same order")
             && text.contains("`SyncBatchNorm`"),
@@ -152,4 +152,14 @@ fn a_signal_in_a_validation_ends_it_on_all_ranks() {
         let resumed = ranks(2, &[&args[..], &["--resume"]].concat());
         assert_eq!(results(&resumed), results(&alone(&["--accumulate", "2"])));
     }
+}
+
+#[test]
+fn schedules_that_monitor_step_values_decide_alike() {
+    if mpirun::is_missing() {
+        return;
+    }
+    // Each rank has a loss of its own. With learning rates of their own they would have other weights.
+    let lines = results(&ranks(3, &["--model", "watching"]));
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

@@ -56,7 +56,7 @@ fn a_rank_that_stands_still_for_longer_than_the_timeout_ends_all() {
     let output = job.wait_with_output().unwrap();
     let took = since.elapsed();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(124), "{text}");
+    assert_eq!(mpirun::exit_code(&output), Some(124), "{text}");
     for rank in [0, 2] {
         let waits = format!("rank {rank} has waited for the other ranks for 3 s in `gradients, epoch 1, batch 2`");
         assert!(text.contains(&waits), "{text}");

@@ -51,6 +51,19 @@ pub fn weights(output: &Output) -> String {
     lines[0].to_owned()
 }
 
+/// The exit code of a job. `mpirun` of Open MPI 4.1 may end with 0 when a process that has failed takes a
+/// moment to end after its connections have closed; the code is then that of its last message.
+pub fn exit_code(output: &Output) -> Option<i32> {
+    match output.status.code() {
+        Some(0) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let code = text.rsplit_once("Exit code:").and_then(|(_, rest)| rest.lines().next()?.trim().parse().ok());
+            code.or(Some(0))
+        }
+        code => code,
+    }
+}
+
 /// The processes of `ddp` below an `mpirun`, with their ranks.
 pub fn processes(mpirun: u32) -> Vec<(usize, u32)> {
     let processes = fs::read_dir("/proc").unwrap().flatten();

@@ -174,6 +174,38 @@ fn trials_that_fail_have_a_reason_and_the_study_goes_on() {
 }
 
 #[test]
+fn a_trial_that_never_reports_is_not_pruned() {
+    let pruners: [fn(Study<Searched>) -> Study<Searched>; 2] =
+        [|study| study.pruner(Asha::new().min_resource(1)), |study| study.pruner(Median::new())];
+    for with_pruner in pruners {
+        let mut study = with_pruner(study());
+        study
+            .optimize(30, |trial| {
+                // Every third trial says nothing, and is the worst.
+                if trial.number() % 3 == 0 {
+                    return trial.should_prune().map(|prunes| if prunes { f64::NAN } else { 100.0 });
+                }
+                let value = quadratic(&trial.hparams());
+                for step in 1..=4 {
+                    trial.report(step, value)?;
+                    if trial.should_prune()? {
+                        break;
+                    }
+                }
+                Ok(value)
+            })
+            .unwrap();
+        let trials = study.trials().unwrap();
+        assert_eq!(trials.len(), 30);
+        for trial in trials.iter().filter(|trial| trial.number % 3 == 0) {
+            assert_eq!((trial.state, trial.value()), (TrialState::Complete, Some(100.0)), "{trial:?}");
+        }
+        assert!(trials.iter().any(|trial| trial.state == TrialState::Pruned), "the others are judged");
+        assert_ne!(study.best().unwrap().value(), 100.0);
+    }
+}
+
+#[test]
 fn given_hyperparameters_are_tried_first() {
     let mut study = study();
     let base = SearchedHparams::default();

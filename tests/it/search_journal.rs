@@ -1,10 +1,11 @@
 //! Studies in a journal: shared by threads and processes, killed workers, other programs.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -68,6 +69,33 @@ fn a_study_that_does_not_fit_is_told() {
     assert_eq!(numbers(&own.trials().unwrap()), [0]);
 }
 
+#[test]
+fn a_journal_that_was_cut_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("study.log");
+    study(&path).optimize(4, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let known = study(&path).trials().unwrap();
+    // Also within the line that creates the study, and at the ends of lines.
+    for cut in (0..=whole.len()).step_by(whole.len() / 40).chain([whole.len() - 1, whole.len()]) {
+        let path = folder.path().join(format!("cut_{cut}.log"));
+        fs::write(&path, &whole[..cut]).unwrap();
+        let mut study = study(&path);
+        let before = study.trials().unwrap();
+        for (trial, known) in before.iter().zip(&known).filter(|(trial, _)| trial.state.is_finished()) {
+            assert_eq!((trial.value(), &trial.params), (known.value(), &known.params), "cut at {cut}");
+        }
+        study.optimize(2, |trial| Ok(quadratic(&trial.hparams()))).unwrap();
+        let after = study.trials().unwrap();
+        assert_eq!(numbers(&after), (0..before.len() as u64 + 2).collect::<Vec<_>>(), "cut at {cut}");
+        assert!(after[before.len()..].iter().all(|trial| trial.state == TrialState::Complete), "cut at {cut}");
+        if cut > whole.len() / 2 && cut % 3 == 0 {
+            let Some(read) = optuna("read", &path, &["shared"]) else { continue };
+            assert_eq!(read["trials"].as_array().unwrap().len(), after.len(), "cut at {cut}");
+        }
+    }
+}
+
 /// What a process does that one of the tests starts.
 #[test]
 fn child_process() {
@@ -85,11 +113,13 @@ fn child_process() {
             // Only the process that was called gets here.
             fs::write(journal.with_extension("done"), study.trials().unwrap().len().to_string()).unwrap();
         }
-        "until" => study(&journal)
+        task if task.starts_with("until ") => study(&journal)
             .retry(1000)
-            .optimize_until(24, |trial| {
-                thread::sleep(Duration::from_millis(5));
-                trial.report(1, 1.0)?;
+            .optimize_until(task["until ".len()..].parse().unwrap(), |trial| {
+                for step in 1..=4 {
+                    thread::sleep(Duration::from_millis(40));
+                    trial.report(step, 1.0)?;
+                }
                 Ok(quadratic(&trial.hparams()))
             })
             .unwrap(),
@@ -161,32 +191,121 @@ fn the_trial_of_a_killed_worker_is_repeated() {
     assert_eq!(trials[0].param("lr"), trials[1].param("lr"));
 }
 
+/// Optuna, which opens the journal anew each time that it is asked. Nothing without it.
+struct Watcher(Option<(Child, ChildStdin, BufReader<ChildStdout>)>);
+
+impl Watcher {
+    fn start(journal: &Path) -> Self {
+        let Some(python) = std::env::var_os("OPTUNA_PYTHON") else {
+            eprintln!("SKIPPED what Optuna reads: `OPTUNA_PYTHON` must be a Python with `optuna`");
+            return Self(None);
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/optuna_study.py");
+        let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
+        let command = &mut Command::new(python);
+        let command = command.arg(script).arg("watch").arg(journal).arg("shared").stdin(stdin).stdout(stdout);
+        let mut child = command.spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self(Some((child, input, output)))
+    }
+
+    /// The number, state and value of each finished trial.
+    fn finished(&mut self) -> Option<BTreeMap<u64, (String, Option<f64>)>> {
+        let (_, input, output) = self.0.as_mut()?;
+        writeln!(input).unwrap();
+        let mut line = String::new();
+        assert!(output.read_line(&mut line).unwrap() > 0, "Optuna cannot read the journal");
+        let trials: Vec<(u64, String, Option<Vec<f64>>)> = serde_json::from_str(&line).unwrap();
+        Some(
+            trials
+                .into_iter()
+                .map(|(number, state, values)| (number, (state, values.map(|values| values[0]))))
+                .collect(),
+        )
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if let Some((mut child, input, _)) = self.0.take() {
+            drop(input);
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The name of a state in Optuna.
+fn foreign(state: TrialState) -> &'static str {
+    match state {
+        TrialState::Complete => "COMPLETE",
+        TrialState::Failed => "FAIL",
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn workers_that_are_killed_lose_no_trial() {
+    const WORKERS: usize = 8;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("study.log");
-    let kills: usize = std::env::var("LIGHTNING_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10);
+    let kills: usize = std::env::var("LIGHTNING_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8);
+    let total = 12 * kills;
+    let begin = || start(&format!("until {total}"), &path);
     let mut rng = lightning_core::Rng::new(5);
-    let mut workers: Vec<Child> = (0..4).map(|_| start("until", &path)).collect();
+    let mut workers: Vec<Child> = (0..WORKERS).map(|_| begin()).collect();
+    let mut watcher = Watcher::start(&path);
+    let (mut killed, mut partial, mut known) = (0, 0, BTreeMap::new());
+    while study(&path).trials().unwrap().is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
     for _ in 0..kills {
-        thread::sleep(Duration::from_millis(rng.random_range(5..120) as u64));
-        let worker = &mut workers[rng.random_range(0..4)];
+        thread::sleep(Duration::from_millis(rng.random_range(20..400) as u64));
+        let worker = &mut workers[rng.random_range(0..WORKERS)];
+        killed += usize::from(worker.try_wait().unwrap().is_none());
         worker.kill().unwrap();
         worker.wait().unwrap();
-        *worker = start("until", &path);
+        partial += usize::from(fs::read(&path).unwrap().last().is_some_and(|last| *last != b'\n'));
+        // What has ended stays as it was, for Optuna as for us.
+        if let Some(finished) = watcher.finished() {
+            for (number, end) in &known {
+                assert_eq!(finished.get(number), Some(end), "trial {number} after {killed} kills");
+            }
+            known = finished;
+        }
+        *worker = begin();
     }
     for worker in &mut workers {
         assert!(worker.wait().unwrap().success());
     }
     // One more looks for what the last killed worker has left.
-    assert!(start("until", &path).wait().unwrap().success());
+    assert!(begin().wait().unwrap().success());
+    assert!(killed * 2 > kills, "only {killed} workers were running when they were killed");
     let trials = study(&path).trials().unwrap();
-    let complete: Vec<&TrialRecord> = trials.iter().filter(|trial| trial.state == TrialState::Complete).collect();
-    assert_eq!(complete.len(), 24, "{trials:?}");
-    assert!(trials.iter().all(|trial| trial.state.is_finished()));
-    if let Some(read) = optuna("read", &path, &["shared"]) {
-        assert_eq!(read["trials"].as_array().unwrap().len(), trials.len());
+    assert_eq!(numbers(&trials), (0..trials.len() as u64).collect::<Vec<_>>());
+    let complete = trials.iter().filter(|trial| trial.state == TrialState::Complete).count();
+    assert_eq!(complete, total, "{trials:?}");
+    // Each of the others is one of a killed worker, and was repeated once.
+    let (mut failed, mut repeated) = (Vec::new(), Vec::new());
+    for trial in &trials {
+        if trial.state == TrialState::Failed {
+            assert!(trial.error().unwrap().starts_with("its worker was lost: process"), "{trial:?}");
+            failed.push(trial.number);
+        }
+        repeated.extend(trial.system_attrs.get("failed_trial").and_then(serde_json::Value::as_u64));
     }
+    repeated.sort_unstable();
+    assert_eq!(failed, repeated);
+    assert_eq!(complete + failed.len(), trials.len());
+    if let Some(finished) = watcher.finished() {
+        let ours = trials.iter().map(|trial| (trial.number, (foreign(trial.state).to_owned(), trial.value())));
+        assert_eq!(finished, ours.collect());
+    }
+    eprintln!(
+        "{killed} of {kills} kills hit a running worker, {partial} of them within a line; {total} trials are complete, \
+         {} were repeated; Optuna has read the file after each kill: {}",
+        failed.len(),
+        watcher.0.is_some()
+    );
 }
 
 #[test]
@@ -206,7 +325,7 @@ fn optuna_goes_on_with_a_study_and_we_with_its() {
     })
     .unwrap();
     let Some(read) = optuna("run", &path, &["shared", "8"]) else { return };
-    assert_eq!(read["directions"], json!(["MINIMIZE"]));
+    assert_eq!((&read["directions"], &read["metrics"]), (&json!(["MINIMIZE"]), &json!(["val_loss"])));
     let theirs = read["trials"].as_array().unwrap();
     assert_eq!(theirs.len(), 20);
     let trials = ours.trials().unwrap();

@@ -69,6 +69,8 @@ fn every_wrong_setting_is_named() {
         (Net::trainer().fast_dev_run(0), "`fast_dev_run` must be at least 1 batch, found 0"),
         (Net::trainer().accelerator("abacus"), "unknown accelerator `abacus`"),
         (Net::trainer().profiler("slow"), "unknown profiler `slow`"),
+        (Net::trainer().renderer("window"), "unknown renderer `window`"),
+        (Net::trainer().renderer("tui"), "`renderer(\"tui\")` needs burn-train's terminal interface"),
         (Net::trainer().devices(0), "`devices` must name at least 1 device, found `devices(0)`"),
         (Net::trainer().devices(-1), "`devices` must name at least 1 device, found `devices(-1)`"),
         (Net::trainer().devices([0; 0]), "`devices` must name at least 1 device, found `devices([])`"),

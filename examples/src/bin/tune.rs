@@ -2,6 +2,7 @@
 //!
 //! `tune` keeps the trials in memory. `tune --journal study.log --workers 2` shares a file with
 //! another process, and continues a search that was ended; `optuna-dashboard study.log` shows it.
+//! With `--ray http://127.0.0.1:8265` the trials are jobs of a Ray cluster.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use clap::Parser;
 use lightning_core::{
     data::Subset,
     prelude::*,
-    search::{Asha, Journal, Study, Tpe},
+    search::{Asha, Journal, RayJobs, Study, Tpe, TrialState},
 };
 use lightning_examples::data::digits::{Digit, digits};
 
@@ -30,6 +31,9 @@ struct Args {
     /// Processes that run trials; more than one need `--journal`.
     #[arg(long, default_value_t = 1)]
     workers: usize,
+    /// The address of a Ray cluster that runs the trials, with `--journal`.
+    #[arg(long)]
+    ray: Option<String>,
     /// The page about the study.
     #[arg(long, default_value = "study.html")]
     report: PathBuf,
@@ -77,9 +81,14 @@ impl Digits {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let mut study = Study::new(Digits::VAL_LOSS, DigitsSpace::new()).sampler(Tpe::new().seed(1)).pruner(Asha::new());
+    let mut study = Study::new(Digits::VAL_LOSS, DigitsSpace::new())
+        .sampler(Tpe::new().seed(1))
+        .pruner(Asha::new().min_resource(2));
     if let Some(journal) = &args.journal {
         study = study.storage(Journal::new(journal)).workers(args.workers);
+    }
+    if let Some(address) = &args.ray {
+        study = study.engine(RayJobs::new(address));
     }
     // What the attributes of a module say can be replaced: `DigitsSpace::new().lr(uniform(0.0..1.0))`.
     study = study.verbose(true);
@@ -92,11 +101,16 @@ fn main() -> Result<()> {
         builder.enable_progress_bar(false).build()?.fit(&mut model, &mut data)
     })?;
     println!("{}", study.best()?);
-    for (name, share) in study.importances()? {
-        println!("{:>3.0} % of the variance: {name}", 100.0 * share);
+    // Of a few trials they would be chance.
+    let complete = study.trials()?.iter().filter(|trial| trial.state == TrialState::Complete).count();
+    if complete >= 10 {
+        println!("of the variance among the {complete} complete trials are explained by");
+        for (name, share) in study.importances()? {
+            println!("{:>5.1} % {name}", 100.0 * share);
+        }
     }
     study.report(&args.report)?;
-    println!("{}", args.report.display());
+    println!("report: {}", args.report.display());
     Ok(())
 }
 

@@ -138,6 +138,12 @@ impl CallbackContext<'_> {
     pub fn log_table(&mut self, name: &str, table: Table) {
         self.view.push(name, |in_batch| Output::table(name, table, in_batch));
     }
+
+    /// Passes a file or a folder to the loggers; see
+    /// [`StepContext::log_artifact`](crate::StepContext::log_artifact).
+    pub fn log_artifact(&mut self, name: &str, path: impl AsRef<Path>) {
+        self.view.push(name, |in_batch| Output::artifact(name, path.as_ref(), in_batch));
+    }
 }
 
 /// The settings that callbacks look at.

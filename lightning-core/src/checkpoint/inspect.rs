@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use super::{container::dtype_name, metadata::Metadata, reader::Checkpoint};
-use crate::error::Result;
+use crate::{error::Result, remote};
 
 /// A tensor of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Inspection {
 /// # Errors
 /// If the file cannot be read, is damaged, or is not a checkpoint.
 pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
-    let Checkpoint { container, metadata } = Checkpoint::open(path.as_ref())?;
+    let Checkpoint { container, metadata } = Checkpoint::open(&remote::fetch(path.as_ref())?)?;
     let tensors: Vec<TensorSummary> = container
         .tensors()
         .map(|(name, info)| TensorSummary {

@@ -22,6 +22,8 @@ pub(crate) struct CheckpointQueue {
     pub(crate) swept: BTreeSet<PathBuf>,
     /// Checkpoints outside the folder of the run that are in its list of checkpoints.
     pub(crate) listed: BTreeSet<PathBuf>,
+    /// Checkpoints that are written, and not announced to the loggers yet.
+    pub(crate) written: Vec<PathBuf>,
 }
 
 impl CheckpointQueue {
@@ -41,6 +43,7 @@ impl CheckpointQueue {
     pub(crate) fn poll(&mut self, console: &mut Console) -> Result<()> {
         let result = self.writer.poll();
         self.announce(console);
+        self.written.append(&mut self.writer.take_written());
         result
     }
 
@@ -51,6 +54,7 @@ impl CheckpointQueue {
     pub(crate) fn finish(&mut self, console: &mut Console) -> Result<()> {
         let result = self.writer.finish();
         self.announce(console);
+        self.written.append(&mut self.writer.take_written());
         result
     }
 

@@ -20,6 +20,7 @@ use super::{reader::pointer_text, snapshot::Snapshot};
 use crate::{
     error::{Error, ErrorKind, Location, Result},
     os::{files, panics::panic_message},
+    remote,
     trace::{self, Kind},
 };
 
@@ -44,6 +45,7 @@ impl SaveRequest {
     /// Writes the pointer and removes the old files, once the file is in place.
     fn finish(&self, announced: &Announced) -> Result<()> {
         let Self { path, weights_only: _, pointer, to_delete, announce } = self;
+        remote::written(path)?;
         if let Some(text) = announce {
             announced.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
         }
@@ -66,7 +68,8 @@ pub(crate) fn point(pointer: &Path, target: &Path) -> Result<()> {
         // The text would be written into the checkpoint that the link leads to.
         return files::replace_link(pointer, Path::new(&name));
     }
-    files::write_atomic(pointer, |writer| io::Write::write_all(writer, pointer_text(&name).as_bytes()))
+    files::write_atomic(pointer, |writer| io::Write::write_all(writer, pointer_text(&name).as_bytes()))?;
+    remote::pointed(pointer, target)
 }
 
 /// Whether `path` is a link to a checkpoint, or to one that was removed.
@@ -82,11 +85,15 @@ fn is_link_to_checkpoint(path: &Path) -> bool {
 }
 
 /// Removes a file, or a link but not the file that it leads to. It is not an error if nothing is
-/// there. A device, FIFO or socket stays.
+/// there. A device, FIFO or socket stays. One that is uploaded is removed once what was written before
+/// is in the storage.
 ///
 /// # Errors
 /// If the file cannot be removed.
 pub(crate) fn remove(path: &Path) -> Result<()> {
+    if remote::removes(path)? {
+        return Ok(());
+    }
     files::remove(path).map_err(|error| Error::io("remove the old checkpoint", path, error))
 }
 
@@ -126,6 +133,8 @@ pub(crate) struct Writer {
     memory: Option<(Instant, Receiver<Infallible>)>,
     paths: Vec<PathBuf>,
     announced: Arc<Announced>,
+    /// The files of jobs that have ended without an error.
+    written: Vec<PathBuf>,
     /// Whether a job has a line to print, so that the lock is not taken for those without.
     announces: bool,
 }
@@ -186,6 +195,11 @@ impl Writer {
         std::mem::take(&mut *self.announced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The files that have been written since the last call.
+    pub(crate) fn take_written(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.written)
+    }
+
     /// The files of the last job, written or not.
     pub(crate) fn paths(&self) -> &[PathBuf] {
         &self.paths
@@ -198,7 +212,12 @@ impl Writer {
     pub(crate) fn finish(&mut self) -> Result<()> {
         match self.running.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(result)) => result,
+            Some(Ok(result)) => {
+                if result.is_ok() {
+                    self.written.extend(self.paths.iter().cloned());
+                }
+                result
+            }
             Some(Err(panic)) => {
                 Err(Error::new(ErrorKind::Panic, format!("writing a checkpoint panicked: {}", panic_message(panic))))
             }
@@ -225,7 +244,15 @@ mod tests {
     fn writing(age: Duration) -> (Writer, Sender<Infallible>) {
         let (held, open) = channel();
         let memory = Some((Instant::now().checked_sub(age).unwrap(), open));
-        (Writer { running: None, memory, paths: Vec::new(), announced: Arc::default(), announces: false }, held)
+        let writer = Writer {
+            running: None,
+            memory,
+            paths: Vec::new(),
+            announced: Arc::default(),
+            written: Vec::new(),
+            announces: false,
+        };
+        (writer, held)
     }
 
     #[test]

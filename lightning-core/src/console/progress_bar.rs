@@ -1,4 +1,5 @@
 //! What a run shows while it is running: a line for each epoch, and on a terminal a bar below them.
+//! With `renderer("tui")` it is burn-train's terminal interface in place of both.
 
 mod duration;
 mod meter;
@@ -12,6 +13,11 @@ mod terminal;
 mod terminal;
 #[cfg(test)]
 mod tests;
+#[cfg(all(unix, feature = "tui"))]
+mod tui;
+#[cfg(not(all(unix, feature = "tui")))]
+#[path = "progress_bar/no_tui.rs"]
+mod tui;
 
 use std::{
     fmt,
@@ -24,6 +30,7 @@ use self::{
     meter::{Epoch, Evaluation, Meter},
     metric::Metric,
     terminal::Terminal,
+    tui::Tui,
 };
 use super::wrap::{Stream, wrapped};
 use crate::{metrics::Metrics, stage::Stage};
@@ -52,7 +59,13 @@ pub(crate) struct Progress {
     /// Lines of completed evaluations. They are printed outside of `fit` only, which is known at
     /// the end: an epoch that starts removes them.
     pending: Vec<String>,
+    /// The text and the lines of whole epochs since the last call of
+    /// [`take_printed`](Self::take_printed).
+    printed: String,
 }
+
+/// The most bytes that wait for [`Progress::take_printed`].
+const LONGEST_PRINTED: usize = 1 << 20;
 
 /// How progress is shown.
 enum View {
@@ -62,6 +75,18 @@ enum View {
     Plain,
     /// A bar.
     Terminal(Terminal),
+    /// The terminal interface of burn-train.
+    Tui(Box<Tui>),
+}
+
+impl View {
+    /// Returns the time from one draw or line to the next.
+    fn interval(&self) -> Duration {
+        match self {
+            Self::Terminal(_) | Self::Tui(_) => REDRAW,
+            Self::Plain | Self::Quiet => LINE,
+        }
+    }
 }
 
 impl fmt::Debug for Progress {
@@ -70,6 +95,7 @@ impl fmt::Debug for Progress {
             View::Quiet => "quiet",
             View::Plain => "plain",
             View::Terminal(_) => "terminal",
+            View::Tui(_) => "tui",
         };
         f.debug_struct("Progress").field("view", &view).finish_non_exhaustive()
     }
@@ -77,20 +103,24 @@ impl fmt::Debug for Progress {
 
 impl Progress {
     /// Shows progress on standard error: a bar on a terminal, lines otherwise. Without `enabled`
-    /// only the text of [`println`](Self::println) is shown.
-    pub(crate) fn new(enabled: bool) -> Self {
-        let view = match enabled {
-            false => View::Quiet,
-            true => Terminal::open().map_or(View::Plain, View::Terminal),
+    /// only the text of [`println`](Self::println) is shown. With `tui` it is shown by burn-train's
+    /// terminal interface, if standard input and output are a terminal.
+    pub(crate) fn new(enabled: bool, tui: bool) -> Self {
+        let tui = if enabled && tui { Tui::new() } else { None };
+        let view = match (enabled, tui) {
+            (false, _) => View::Quiet,
+            (true, Some(tui)) => View::Tui(Box::new(tui)),
+            (true, None) => Terminal::open().map_or(View::Plain, View::Terminal),
         };
         Self::with(view, Box::new(io::stderr()))
     }
 
     fn with(view: View, writer: Box<dyn Write + Send>) -> Self {
-        let interval = if matches!(view, View::Terminal(_)) { REDRAW } else { LINE };
+        let interval = view.interval();
         let (metrics, pending) = (Vec::new(), Vec::new());
         let due = Instant::now();
-        Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending }
+        let printed = String::new();
+        Self { view, writer, interval, due, epoch: None, evaluation: None, metrics, pending, printed }
     }
 
     /// Starts a training epoch, numbered from 0.
@@ -99,7 +129,11 @@ impl Progress {
         // The sanity check before the first epoch is no longer shown.
         self.evaluation = None;
         self.pending.clear();
-        self.epoch = Some(Epoch { number: epoch, total: epochs, meter: Meter::new(batches, now) });
+        self.open();
+        let epoch = self.epoch.insert(Epoch { number: epoch, total: epochs, meter: Meter::new(batches, now) });
+        if let View::Tui(tui) = &mut self.view {
+            return tui.start_epoch(epoch);
+        }
         self.begin(now);
     }
 
@@ -113,10 +147,15 @@ impl Progress {
             epoch.meter.batch(batch);
         }
         let now = Instant::now();
-        if now >= self.due {
-            self.set_metrics(metrics());
-            self.draw(now);
+        if now < self.due {
+            return;
         }
+        if let (View::Tui(tui), Some(epoch)) = (&mut self.view, &self.epoch) {
+            self.due = now + self.interval;
+            return tui.draw_epoch(epoch, metrics());
+        }
+        self.set_metrics(metrics());
+        self.draw(now);
     }
 
     /// Ends the epoch, validation included.
@@ -130,10 +169,17 @@ impl Progress {
             epoch.meter.ended.get_or_insert(now);
         }
         let head = self.plain_head(now);
-        let Self { view, writer, metrics, .. } = self;
+        let line = self.plain_line(now);
+        if let Some(line) = &line {
+            self.keep(line);
+        }
+        let Self { view, writer, metrics: shown, .. } = self;
+        if let View::Tui(tui) = view {
+            return tui.end_epoch(line, metrics);
+        }
         if let (View::Terminal(terminal), Some(head)) = (view, head) {
             // The bar comes back with the next epoch.
-            terminal.end_epoch(writer, &head, metrics);
+            terminal.end_epoch(writer, &head, shown);
         } else {
             self.line(now);
         }
@@ -142,7 +188,11 @@ impl Progress {
     /// Starts the evaluation of one loader.
     pub(crate) fn start_evaluation(&mut self, stage: Stage, batches: Option<u64>) {
         let now = Instant::now();
-        self.evaluation = Some(Evaluation { stage, meter: Meter::new(batches, now), drawn: false });
+        self.open();
+        let evaluation = self.evaluation.insert(Evaluation { stage, meter: Meter::new(batches, now), drawn: false });
+        if let View::Tui(tui) = &mut self.view {
+            tui.start_evaluation(self.epoch.is_some(), stage, &evaluation.meter);
+        }
         match &mut self.epoch {
             Some(epoch) => epoch.meter.pause = Some(now),
             None => self.begin(now),
@@ -169,6 +219,9 @@ impl Progress {
         if let Some(epoch) = &mut self.epoch {
             let Some(ended) = self.evaluation.take() else { return };
             epoch.meter.resume(now);
+            if let View::Tui(tui) = &mut self.view {
+                return tui.resume_epoch(epoch);
+            }
             // The row of the evaluation is removed now, because the next draw may be far away.
             if ended.drawn && matches!(self.view, View::Terminal(_)) {
                 self.draw(now);
@@ -194,8 +247,11 @@ impl Progress {
         if is_open && matches!(self.view, View::Terminal(_)) {
             self.draw(now);
         }
-        if let View::Terminal(terminal) = &mut self.view {
-            if is_open { terminal.leave(&mut self.writer) } else { terminal.erase(&mut self.writer) }
+        match &mut self.view {
+            View::Terminal(terminal) if is_open => terminal.leave(&mut self.writer),
+            View::Terminal(terminal) => terminal.erase(&mut self.writer),
+            View::Tui(tui) => tui.close(&mut self.writer),
+            View::Quiet | View::Plain => {}
         }
         (self.epoch, self.evaluation) = (None, None);
         self.metrics.clear();
@@ -203,10 +259,34 @@ impl Progress {
 
     /// Prints text on separate lines, above the bar if there is one.
     pub(crate) fn println(&mut self, text: &str) {
+        self.keep(text);
         let Self { view, writer, .. } = self;
         match view {
             View::Terminal(terminal) => terminal.print_above(writer, text),
+            View::Tui(tui) => tui.println(writer, text),
             View::Plain | View::Quiet => write_line(writer, text),
+        }
+    }
+
+    fn keep(&mut self, text: &str) {
+        if self.printed.len() < LONGEST_PRINTED {
+            self.printed.push_str(text);
+            self.printed.push('\n');
+        }
+    }
+
+    /// Returns what was printed since the last call, without the bar.
+    pub(crate) fn take_printed(&mut self) -> String {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// Opens burn-train's terminal interface, or takes the bar in its place if that fails.
+    fn open(&mut self) {
+        if let View::Tui(tui) = &mut self.view
+            && !tui.open()
+        {
+            self.view = Terminal::open().map_or(View::Plain, View::Terminal);
+            self.interval = self.view.interval();
         }
     }
 
@@ -218,7 +298,7 @@ impl Progress {
     /// Draws an empty bar, or starts the time to the first line.
     fn begin(&mut self, now: Instant) {
         match self.view {
-            View::Quiet => {}
+            View::Quiet | View::Tui(_) => {}
             View::Plain => self.due = now + self.interval,
             View::Terminal(_) if now >= self.due => self.draw(now),
             View::Terminal(_) => {}
@@ -231,6 +311,15 @@ impl Progress {
             View::Quiet => {}
             View::Plain => self.line(now),
             View::Terminal(_) => self.redraw(now),
+            View::Tui(_) => self.draw_evaluation(now),
+        }
+    }
+
+    /// Draws the evaluation in burn-train's terminal interface.
+    fn draw_evaluation(&mut self, now: Instant) {
+        self.due = now + self.interval;
+        if let (View::Tui(tui), Some(evaluation)) = (&mut self.view, &self.evaluation) {
+            tui.draw_evaluation(self.epoch.is_some(), &evaluation.meter);
         }
     }
 

@@ -8,8 +8,9 @@
 //! | make batches of items | [`DataLoader::builder`], [`FromItems`], [`Padded`] |
 //! | choose the items and their order | [`Sampler`], [`BatchSampler`] and their implementors |
 //! | read an iterable | [`DataLoader::iterable`], [`DataLoader::from_iter`] |
+//! | read a stream of tar archives, mix streams | [`shards`](fn@shards), [`Mixture`] |
 //! | train without data | [`DataLoader::ticks`] |
-//! | read files | `csv`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
+//! | read files | `csv`, `parquet`, [`text`], [`sentences`], [`tokenizer`], [`idx`], `image_folder` |
 //! | augment images | [`Image`], [`Augment`], [`MixUp`], [`CutMix`] |
 //! | look at the first batches | [`preview`] |
 //! | read several loaders at once | [`Combined`] |
@@ -17,17 +18,20 @@
 //! | pass data to the trainer | [`FitData`], [`EvalData`] |
 //! | keep the data of an experiment in one place | [`data_module`](crate::data_module) |
 //!
-//! `image_folder` needs the feature `images`, and `csv` the feature `csv`, which is on by default.
+//! `image_folder` needs the feature `images`, `parquet` the feature `parquet`, and `csv` the feature
+//! `csv`, which is on by default.
 
 mod dataset;
 mod image;
 mod loader;
+mod mixture;
 mod module;
 mod prefetch;
 mod preview;
 mod readers;
 mod run;
 mod sampler;
+mod shards;
 
 #[doc(hidden)]
 pub use crate::batch::StepBatch;
@@ -49,6 +53,7 @@ pub use loader::{
 };
 #[doc(hidden)]
 pub use loader::{Fallible, Infallible, ItemMap, Then, Transform};
+pub use mixture::Mixture;
 #[doc(hidden)]
 pub use module::DataParts;
 pub(crate) use module::merge_hparams;
@@ -59,6 +64,8 @@ pub use preview::{FieldPreview, Preview, preview};
 pub use readers::csv;
 #[cfg(feature = "images")]
 pub use readers::image_folder;
+#[cfg(feature = "parquet")]
+pub use readers::parquet;
 pub use readers::{idx, sentences, text, tokenizer};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, OneLoader, ValidationLoaders};
 pub(crate) use run::{CollectedOutputs, StepCall, one_batch};
@@ -69,3 +76,4 @@ pub use sampler::{
     BatchSampler, DistributedSampler, LengthBuckets, RandomSampler, SampleContext, Sampler, SequentialSampler,
     SubsetRandomSampler, WeightedRandomSampler,
 };
+pub use shards::{Sample, Samples, Shards, shards};

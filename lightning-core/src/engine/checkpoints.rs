@@ -61,6 +61,7 @@ pub(crate) fn flush(run: &mut RunState, driver: &mut dyn Driver) -> Result<()> {
 /// As [`flush`], with the errors of checkpoints and of loggers apart.
 pub(crate) fn try_flush(run: &mut RunState, driver: &mut dyn Driver) -> Flushed {
     let polled = run.checkpoints.queue.poll(&mut run.console);
+    run.pass_written();
     if !ranks::may_decide(run) {
         // Only after an error: each process has gradients of an update that is not complete.
         if !std::mem::take(&mut run.checkpoints.queue.requests).is_empty() {
@@ -138,6 +139,7 @@ pub(crate) fn try_flush_and_wait(run: &mut RunState, driver: &mut dyn Driver) ->
     // Earlier checkpoints are written even if the last one cannot be taken.
     let Flushed { saved, logged } = try_flush(run, driver);
     let written = run.checkpoints.queue.finish(&mut run.console);
+    run.pass_written();
     let at = ranks::point(run, "the last checkpoint");
     let saved = saved.and(written).and_then(|()| run.strategy.barrier(at));
     Flushed { saved, logged }

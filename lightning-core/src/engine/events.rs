@@ -12,6 +12,7 @@ use crate::{
     loggers::RunStatus,
     os::{panics::catch_panic, signals},
     progress::Phase,
+    remote,
     stage::Stage,
     trace::{self, Kind},
 };
@@ -150,8 +151,14 @@ pub(crate) fn with_data<T>(
         _ => RunStatus::Failed,
     };
     report::end(run, status, result.as_ref().err().or(torn_down.as_ref().err()));
+    run.pass_written();
+    run.log.pass_printed(&mut run.console);
     let closed = run.log.loggers.finalize(status).map_err(|error| error.at(run.progress.location(None, false)));
     run.log.loggers.take_warnings().into_iter().for_each(|text| run.console.warn(text));
+    if run.strategy.rank().is_global_zero() {
+        run.upload_logs();
+        remote::finish().into_iter().for_each(|text| run.console.warn(format!("not everything is uploaded: {text}")));
+    }
     run.report.warn(&mut run.console);
     let value = result?;
     torn_down?;

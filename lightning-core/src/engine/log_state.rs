@@ -170,6 +170,15 @@ impl LogState {
     fn warn(&mut self, console: &mut Console) {
         let of_metrics = self.metrics.take_warnings().into_iter().chain(self.metrics.take_not_finite());
         of_metrics.chain(self.loggers.take_warnings()).for_each(|text| console.warn(text));
+        self.pass_printed(console);
+    }
+
+    /// Passes what was printed to the loggers.
+    pub(crate) fn pass_printed(&mut self, console: &mut Console) {
+        let printed = console.bar.take_printed();
+        if !printed.is_empty() {
+            self.loggers.console(printed);
+        }
     }
 }
 

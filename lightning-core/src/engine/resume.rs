@@ -25,6 +25,7 @@ use crate::{
     os::files,
     params::ParamName,
     progress::{LoopPosition, Phase, RecentLosses, StopReason},
+    remote,
     stage::Stage,
     strategy::Rank,
     tensor::handle::{Handle, float_on},
@@ -108,14 +109,21 @@ pub(crate) fn find(run: &mut RunState, resume: Resume, folders: Vec<PathBuf>) ->
     run.resume.differences.clear();
     run.resume.restarted = false;
     if resume == Resume::Never {
+        // For the numbers of the versions that the storage has.
+        if let Err(error) = remote::pull(&run.settings.output.root, false) {
+            run.console.warn(format!("the earlier runs of this folder are not known: {error}"));
+        }
         return Ok(());
     }
     let in_fit = |error: Error| error.at(Location { stage: Some(Stage::Fit), ..Location::default() });
+    for folder in folders.iter().chain([&run.settings.output.root]) {
+        remote::pull(folder, true).map_err(in_fit)?;
+    }
     let runs = run.log.loggers.earlier_runs().map_err(in_fit)?;
     let searched = searched_folders(folders, &run.settings.output.root, &runs);
     let named = matches!(resume, Resume::Path(_));
     let checkpoint = match resume {
-        Resume::Path(path) => Checkpoint::open(&path)?,
+        Resume::Path(path) => Checkpoint::open(&remote::fetch(&path)?)?,
         _ => match find::last(&searched)? {
             Some(Found { checkpoint, damaged }) => {
                 for what in damaged {

@@ -19,6 +19,7 @@ use crate::{
     module::{ModuleInfo, RunView},
     optim::TrainState,
     progress::{LoopState, StepOutputs},
+    remote,
     report::Report,
     settings::{ReadBack, Settings},
     tensor::readback,
@@ -62,6 +63,26 @@ pub(crate) struct CallbackState {
 }
 
 impl RunState {
+    /// Announces the checkpoints that were written to the loggers.
+    pub(crate) fn pass_written(&mut self) {
+        let written = std::mem::take(&mut self.checkpoints.queue.written);
+        if written.is_empty() {
+            return;
+        }
+        for path in &written {
+            self.log.loggers.checkpoint(path);
+        }
+        self.upload_logs();
+    }
+
+    /// Uploads the files of the run's folder, if it stands for one in object storage.
+    pub(crate) fn upload_logs(&mut self) {
+        let uploaded = self.log.loggers.dir().and_then(|folder| folder.map_or(Ok(()), remote::logs));
+        if let Err(error) = uploaded {
+            self.console.warn(format!("the logs are not uploaded: {error}"));
+        }
+    }
+
     /// A run that has not started.
     pub(crate) fn new(
         info: ModuleInfo,
@@ -80,7 +101,7 @@ impl RunState {
             ..LogState::new(MetricStore::new(info.metrics).of((info.type_name)()), Loggers::new(loggers))
         };
         let console = Console {
-            bar: Progress::new(settings.output.progress_bar),
+            bar: Progress::new(settings.output.progress_bar, settings.output.renderer == "tui"),
             is_silent: !strategy.rank().is_global_zero(),
             warnings: Vec::new(),
             is_used: false,

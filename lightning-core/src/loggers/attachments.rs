@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-#[cfg(feature = "csv")]
+#[cfg(any(feature = "csv", feature = "mlflow"))]
 use serde_json::json;
 use twox_hash::XxHash3_128;
 
-#[cfg(feature = "csv")]
+#[cfg(any(feature = "csv", feature = "mlflow"))]
 use super::{Audio, Histogram, ImageView, Mesh, Table};
 use super::{Figure, LogPosition};
 use crate::{
@@ -19,20 +19,25 @@ use crate::{
 };
 
 /// Writes one text to `texts/<name>/<position>.txt`.
-#[cfg(feature = "csv")]
-pub(super) fn write_text(folder: &Path, name: &str, text: &str, position: LogPosition) -> Result<()> {
-    write(&path(folder, "texts", name, position, "txt"), text.as_bytes())
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_text(folder: &Path, name: &str, text: &str, position: LogPosition) -> Result<PathBuf> {
+    write(path(folder, "texts", name, position, "txt"), text.as_bytes())
 }
 
 /// Writes one image to `images/<name>/<position>.png`.
-#[cfg(feature = "csv")]
-pub(super) fn write_image(folder: &Path, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
-    write(&path(folder, "images", name, position, "png"), &image.to_png()?)
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_image(folder: &Path, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<PathBuf> {
+    write(path(folder, "images", name, position, "png"), &image.to_png()?)
 }
 
 /// Writes one histogram to `histograms/<name>/<position>.json`.
-#[cfg(feature = "csv")]
-pub(super) fn write_histogram(folder: &Path, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_histogram(
+    folder: &Path,
+    name: &str,
+    histogram: &Histogram,
+    position: LogPosition,
+) -> Result<PathBuf> {
     let Histogram { edges, counts, non_finite, sum, sum_of_squares } = histogram;
     let histogram = json!({
         "edges": edges,
@@ -41,7 +46,7 @@ pub(super) fn write_histogram(folder: &Path, name: &str, histogram: &Histogram, 
         "sum": sum,
         "sum_of_squares": sum_of_squares,
     });
-    write(&path(folder, "histograms", name, position, "json"), format!("{histogram:#}\n").as_bytes())
+    write(path(folder, "histograms", name, position, "json"), format!("{histogram:#}\n").as_bytes())
 }
 
 /// Writes one figure to `figures/<name>/<position>.svg`, `.png` or `.html`. Returns the path.
@@ -51,33 +56,32 @@ pub(super) fn write_figure(folder: &Path, name: &str, figure: Figure<'_>, positi
         Figure::Png(bytes) => ("png", bytes),
         Figure::Html(text) => ("html", text.as_bytes()),
     };
-    let path = path(folder, "figures", name, position, extension);
-    write(&path, bytes).map(|()| path)
+    write(path(folder, "figures", name, position, extension), bytes)
 }
 
 /// Writes one sound to `audio/<name>/<position>.wav`.
-#[cfg(feature = "csv")]
-pub(super) fn write_audio(folder: &Path, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
-    write(&path(folder, "audio", name, position, "wav"), &audio.to_wav()?)
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_audio(folder: &Path, name: &str, audio: &Audio, position: LogPosition) -> Result<PathBuf> {
+    write(path(folder, "audio", name, position, "wav"), &audio.to_wav()?)
 }
 
 /// Writes one mesh to `meshes/<name>/<position>.obj`.
-#[cfg(feature = "csv")]
-pub(super) fn write_mesh(folder: &Path, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
-    write(&path(folder, "meshes", name, position, "obj"), mesh.to_obj()?.as_bytes())
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_mesh(folder: &Path, name: &str, mesh: &Mesh, position: LogPosition) -> Result<PathBuf> {
+    write(path(folder, "meshes", name, position, "obj"), mesh.to_obj()?.as_bytes())
 }
 
 /// Writes one table to `tables/<name>/<position>.csv`.
-#[cfg(feature = "csv")]
-pub(super) fn write_table(folder: &Path, name: &str, table: &Table, position: LogPosition) -> Result<()> {
-    write(&path(folder, "tables", name, position, "csv"), table.to_csv().as_bytes())
+#[cfg(any(feature = "csv", feature = "mlflow"))]
+pub(super) fn write_table(folder: &Path, name: &str, table: &Table, position: LogPosition) -> Result<PathBuf> {
+    write(path(folder, "tables", name, position, "csv"), table.to_csv().as_bytes())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
     }
-    write_atomic(path, |writer| writer.write_all(bytes))
+    write_atomic(&path, |writer| writer.write_all(bytes)).map(|()| path)
 }
 
 /// Returns the path of an attachment.

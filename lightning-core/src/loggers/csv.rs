@@ -228,15 +228,15 @@ impl Logger for CsvLogger {
     }
 
     fn log_text(&mut self, name: &str, text: &str, position: LogPosition) -> Result<()> {
-        attachments::write_text(&self.open()?.folder, name, text, position)
+        attachments::write_text(&self.open()?.folder, name, text, position).map(drop)
     }
 
     fn log_image(&mut self, name: &str, image: &ImageView<'_>, position: LogPosition) -> Result<()> {
-        attachments::write_image(&self.open()?.folder, name, image, position)
+        attachments::write_image(&self.open()?.folder, name, image, position).map(drop)
     }
 
     fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
-        attachments::write_histogram(&self.open()?.folder, name, histogram, position)
+        attachments::write_histogram(&self.open()?.folder, name, histogram, position).map(drop)
     }
 
     fn log_figure(&mut self, name: &str, figure: Figure<'_>, position: LogPosition) -> Result<()> {
@@ -244,15 +244,15 @@ impl Logger for CsvLogger {
     }
 
     fn log_audio(&mut self, name: &str, audio: &Audio, position: LogPosition) -> Result<()> {
-        attachments::write_audio(&self.open()?.folder, name, audio, position)
+        attachments::write_audio(&self.open()?.folder, name, audio, position).map(drop)
     }
 
     fn log_mesh(&mut self, name: &str, mesh: &Mesh, position: LogPosition) -> Result<()> {
-        attachments::write_mesh(&self.open()?.folder, name, mesh, position)
+        attachments::write_mesh(&self.open()?.folder, name, mesh, position).map(drop)
     }
 
     fn log_table(&mut self, name: &str, table: &Table, position: LogPosition) -> Result<()> {
-        attachments::write_table(&self.open()?.folder, name, table, position)
+        attachments::write_table(&self.open()?.folder, name, table, position).map(drop)
     }
 
     fn save(&mut self) -> Result<()> {

@@ -44,3 +44,12 @@ impl From<Figure<'_>> for OwnedFigure {
         }
     }
 }
+
+/// Width and height in the header of a PNG file.
+#[cfg(any(feature = "tensorboard", feature = "wandb"))]
+pub(super) fn png_size(png: &[u8]) -> Option<[usize; 2]> {
+    let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..16)?;
+    let (width, height) = header.split_first_chunk::<4>()?;
+    let sides = [*width, height.try_into().ok()?].map(u32::from_be_bytes);
+    Some(sides.map(|side| side as usize))
+}

@@ -123,6 +123,24 @@ impl Loggers {
         self.failures()
     }
 
+    /// Passes what the trainer has printed to the loggers.
+    pub(crate) fn console(&mut self, text: String) {
+        let text: Arc<str> = text.into();
+        for logger in &mut self.all {
+            let text = text.clone();
+            logger.send(text.len(), move |logger| call("log_console", || logger.log_console(&text)));
+        }
+    }
+
+    /// Announces a checkpoint that is written to the loggers.
+    pub(crate) fn checkpoint(&mut self, path: &Path) {
+        let path: Arc<Path> = path.into();
+        for logger in &mut self.all {
+            let path = path.clone();
+            logger.send(0, move |logger| call("log_checkpoint", || logger.log_checkpoint(&path)));
+        }
+    }
+
     /// Has every logger write what it has received.
     ///
     /// # Errors

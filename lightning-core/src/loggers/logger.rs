@@ -189,6 +189,34 @@ pub trait Logger: Send {
         Ok(())
     }
 
+    /// Keeps a file or a folder beside the run, under a name. Default: nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read or kept.
+    fn log_artifact(&mut self, name: &str, path: &Path, position: LogPosition) -> Result<()> {
+        let _ = (name, path, position);
+        Ok(())
+    }
+
+    /// Announces a checkpoint that the trainer has written; it may be removed later. Default:
+    /// nothing.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn log_checkpoint(&mut self, path: &Path) -> Result<()> {
+        let _ = path;
+        Ok(())
+    }
+
+    /// Passes on what the trainer has printed: one or several lines. Default: nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn log_console(&mut self, text: &str) -> Result<()> {
+        let _ = text;
+        Ok(())
+    }
+
     /// Writes buffered data to the destination.
     ///
     /// # Errors

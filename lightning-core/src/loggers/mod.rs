@@ -29,29 +29,46 @@
 //! # Ok::<(), lightning_core::Error>(())
 //! ```
 
-#[cfg(any(feature = "csv", feature = "tensorboard"))]
+#[cfg(any(feature = "csv", feature = "mlflow", feature = "tensorboard"))]
 mod attachments;
 mod audio;
+#[cfg(any(feature = "mlflow", feature = "wandb"))]
+mod base64;
 #[cfg(feature = "csv")]
 mod csv;
 mod figure;
 mod graph;
 mod histogram;
+#[cfg(any(feature = "mlflow", feature = "trackio"))]
+mod http;
 mod image;
 mod list;
 mod logger;
 mod memory;
 mod mesh;
+#[cfg(feature = "mlflow")]
+mod mlflow;
 mod output;
 mod png;
+#[cfg(any(feature = "tensorboard", feature = "wandb"))]
+#[cfg_attr(not(feature = "tensorboard"), allow(dead_code, reason = "W&B has fewer types of fields"))]
+mod protobuf;
 mod record;
 mod required;
+#[cfg(any(feature = "mlflow", feature = "wandb"))]
+mod staging;
 mod table;
 #[cfg(feature = "tensorboard")]
 mod tensorboard;
 mod thread;
-#[cfg(any(feature = "csv", feature = "tensorboard"))]
+#[cfg(any(feature = "mlflow", feature = "trackio"))]
+mod tracker_run;
+#[cfg(feature = "trackio")]
+mod trackio;
+#[cfg(any(feature = "csv", feature = "tensorboard", feature = "wandb"))]
 mod versions;
+#[cfg(feature = "wandb")]
+mod wandb;
 
 use burn::tensor::{Tensor, Transaction};
 
@@ -59,8 +76,14 @@ pub(crate) use self::{list::Loggers, output::Output};
 // The one list of loggers: a new one is its file, and a name here.
 #[cfg(feature = "csv")]
 pub use self::csv::CsvLogger;
+#[cfg(feature = "mlflow")]
+pub use self::mlflow::MlflowLogger;
 #[cfg(feature = "tensorboard")]
 pub use self::tensorboard::TensorBoardLogger;
+#[cfg(feature = "trackio")]
+pub use self::trackio::TrackioLogger;
+#[cfg(feature = "wandb")]
+pub use self::wandb::WandbLogger;
 pub use self::{
     audio::Audio,
     figure::{Figure, OwnedFigure},

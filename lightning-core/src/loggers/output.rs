@@ -1,5 +1,7 @@
 //! What a step or hook logs besides numbers, on its way to the loggers.
 
+use std::path::{Path, PathBuf};
+
 use super::{
     Audio, Figure, Graph, Histogram, LogPosition, Logger, Mesh, OwnedFigure, OwnedImage, Table, ToHistogram, ToImage,
     thread::call,
@@ -26,6 +28,7 @@ enum Content {
     Mesh(Mesh),
     Table(Table),
     Graph(Graph),
+    Artifact(PathBuf),
 }
 
 impl Output {
@@ -56,6 +59,10 @@ impl Output {
 
     pub(crate) fn table(name: &str, table: Table, in_batch: bool) -> Self {
         Self { name: name.to_owned(), content: Ok(Content::Table(table)), in_batch }
+    }
+
+    pub(crate) fn artifact(name: &str, path: &Path, in_batch: bool) -> Self {
+        Self { name: name.to_owned(), content: Ok(Content::Artifact(path.to_path_buf())), in_batch }
     }
 
     pub(crate) fn graph(graph: Graph) -> Self {
@@ -98,6 +105,7 @@ impl Named {
                 size_of_val(&*mesh.vertices) + size_of_val(&*mesh.faces) + size_of_val(&*mesh.colors)
             }
             Content::Graph(graph) => size_of_val(&*graph.nodes),
+            Content::Artifact(path) => path.as_os_str().len(),
             Content::Table(table) => table.rows.iter().flatten().map(String::len).sum(),
         }
     }
@@ -113,6 +121,7 @@ impl Named {
             Content::Audio(audio) => call("log_audio", || logger.log_audio(name, audio, position)),
             Content::Mesh(mesh) => call("log_mesh", || logger.log_mesh(name, mesh, position)),
             Content::Graph(graph) => call("log_graph", || logger.log_graph(graph, position)),
+            Content::Artifact(path) => call("log_artifact", || logger.log_artifact(name, path, position)),
             Content::Table(table) => call("log_table", || logger.log_table(name, table, position)),
         }
     }

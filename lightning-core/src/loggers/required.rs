@@ -83,6 +83,18 @@ impl<L: Logger> Logger for Required<L> {
         self.logger.log_graph(graph, position)
     }
 
+    fn log_artifact(&mut self, name: &str, path: &Path, position: LogPosition) -> Result<()> {
+        self.logger.log_artifact(name, path, position)
+    }
+
+    fn log_checkpoint(&mut self, path: &Path) -> Result<()> {
+        self.logger.log_checkpoint(path)
+    }
+
+    fn log_console(&mut self, text: &str) -> Result<()> {
+        self.logger.log_console(text)
+    }
+
     fn save(&mut self) -> Result<()> {
         self.logger.save()
     }

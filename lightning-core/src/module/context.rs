@@ -4,6 +4,7 @@ use std::{
     any::Any,
     cell::Cell,
     ops::{ControlFlow, Deref},
+    path::Path,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -135,6 +136,12 @@ impl HookContext<'_> {
     /// Passes a table to the loggers; see [`StepContext::log_table`](crate::StepContext::log_table).
     pub fn log_table(&mut self, name: &str, table: Table) {
         self.view.push(name, |in_batch| Output::table(name, table, in_batch));
+    }
+
+    /// Passes a file or a folder to the loggers; see
+    /// [`StepContext::log_artifact`](crate::StepContext::log_artifact).
+    pub fn log_artifact(&mut self, name: &str, path: impl AsRef<Path>) {
+        self.view.push(name, |in_batch| Output::artifact(name, path.as_ref(), in_batch));
     }
 }
 

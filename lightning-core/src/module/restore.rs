@@ -19,6 +19,7 @@ use crate::{
         from_json, json::with_null_hint, state::StoredTensors, to_json, visit,
     },
     random::building_for_loading,
+    remote,
     tensor::handle::{Handle, with_data},
 };
 
@@ -29,7 +30,7 @@ const SHOWN_PROBLEMS: usize = 8;
 /// state.
 #[doc(hidden)]
 pub fn load_from_checkpoint<M: InitModule + LightningStruct + LightningImpl>(path: &Path) -> Result<M> {
-    let checkpoint = Checkpoint::open(path)?;
+    let checkpoint = Checkpoint::open(&remote::fetch(path)?)?;
     let hparams = from_json(&checkpoint.metadata.hparams).map_err(|error| {
         let error = Error::checkpoint(path, "the stored hyperparameters do not fit the module").caused_by(error);
         with_null_hint(error, &checkpoint.metadata.hparams)

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
+    path::Path,
 };
 
 use burn::tensor::Device;
@@ -152,5 +153,12 @@ impl StepContext<'_> {
     /// Passes a table to the loggers. Outside a run, and in the sanity check, it does nothing.
     pub fn log_table(&self, name: &str, table: Table) {
         push_output(name, || Output::table(name, table, true));
+    }
+
+    /// Passes a file or a folder to the loggers that keep artifacts, such as
+    /// [`WandbLogger`](crate::loggers::WandbLogger), which read it soon after this returns. Outside a
+    /// run, and in the sanity check, it does nothing.
+    pub fn log_artifact(&self, name: &str, path: impl AsRef<Path>) {
+        push_output(name, || Output::artifact(name, path.as_ref(), true));
     }
 }

@@ -17,12 +17,12 @@ const TEMPORARY: (&str, &str) = (".lightning-", ".tmp");
 const LARGE: usize = 4 << 20;
 
 mod direct_io;
-#[cfg(feature = "csv")]
+#[cfg(any(feature = "csv", feature = "tensorboard", feature = "wandb"))]
 mod lock;
 mod place;
 
 use direct_io::DirectWriter;
-#[cfg(feature = "csv")]
+#[cfg(any(feature = "csv", feature = "tensorboard", feature = "wandb"))]
 pub(crate) use lock::FolderLock;
 use place::Target;
 #[cfg(unix)]

@@ -52,6 +52,14 @@ fn kibibytes(text: &str) -> Option<u64> {
     text.strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// The name of this machine, as part of a file name.
+#[cfg(any(feature = "tensorboard", feature = "wandb"))]
+pub(crate) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    if plain.is_empty() { "localhost".to_owned() } else { plain }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

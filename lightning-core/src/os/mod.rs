@@ -1,5 +1,5 @@
 //! Services of the operating system and the runtime: atomic files, signals, the allocator, panics,
-//! what machine it is.
+//! what machine it is, what time it is.
 
 pub(crate) mod allocator;
 pub(crate) mod files;
@@ -7,3 +7,4 @@ pub(crate) mod machine;
 pub(crate) mod panics;
 pub(crate) mod peak_memory;
 pub(crate) mod signals;
+pub(crate) mod time;

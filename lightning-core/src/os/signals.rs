@@ -128,6 +128,12 @@ mod unix {
         HANDLERS.pending.load(Ordering::Relaxed)
     }
 
+    /// Asks the run to end, as a signal does.
+    #[cfg(feature = "tui")]
+    pub(crate) fn ask_to_end() {
+        HANDLERS.pending.store(true, Ordering::Relaxed);
+    }
+
     /// Notes that the processes of the run have agreed to end it.
     pub(crate) fn agree_to_end() {
         HANDLERS.agreed_end.store(true, Ordering::Relaxed);
@@ -174,6 +180,8 @@ pub(crate) fn ignored() -> u64 {
     0
 }
 
+#[cfg(all(unix, feature = "tui"))]
+pub(crate) use unix::ask_to_end;
 #[cfg(unix)]
 pub(crate) use unix::{Signals, agree_to_end, agree_to_save, pending, received, take_received_save, take_save_request};
 

@@ -1,6 +1,6 @@
 //! A study without the types of its module: the next trial, its parameters, its end.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -13,22 +13,33 @@ use super::{
     sampler::{Dimension, Past, Sampler},
     space::Checked,
     storage::Log,
-    time, worker,
+    worker,
 };
 use crate::{
     error::{Error, Result},
     metrics::Direction,
+    os::{panics::catch_in, time},
 };
+
+/// The attribute of a study with the names of its objectives, as Optuna's.
+const METRICS: &str = "study:metric_names";
+/// The attribute of a study with the seed that its workers have in common.
+const SEED: &str = "lightning:seed";
 
 /// What a study is opened with.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) directions: Vec<Direction>,
+    /// The names of the objectives.
+    pub(super) metrics: Vec<String>,
     pub(super) space: Checked,
     pub(super) sampler: Box<dyn Sampler>,
     pub(super) pruner: Box<dyn Pruner>,
+    /// The seed of a new study, and of one that has another program's trials.
     pub(super) seed: u64,
+    /// Whether the sampler names it. Otherwise all workers take that of the storage.
+    pub(super) is_seeded: bool,
     pub(super) retry: u32,
     pub(super) lost_after: Duration,
 }
@@ -37,9 +48,13 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) plan: Plan,
-    log: Log,
-    writer: Writer,
-    study: usize,
+    pub(super) log: Log,
+    pub(super) writer: Writer,
+    pub(super) study: usize,
+    /// The calls of `enqueue` so far.
+    pub(super) enqueued: u64,
+    /// The trials whose end another process tells this one.
+    pub(super) followed: BTreeSet<u64>,
 }
 
 /// How a trial ended.
@@ -63,11 +78,15 @@ impl Core {
     ///
     /// # Errors
     /// If the storage fails, or has a study of the name that does not fit.
-    pub(super) fn open(plan: Plan, mut log: Log, worker: String) -> Result<Self> {
+    pub(super) fn open(mut plan: Plan, mut log: Log, worker: String) -> Result<Self> {
         let writer = Writer::new(worker);
         let study = log.update(|state| {
+            let seeded = |study| writer.study_attr(study, SEED, json!(plan.seed));
             let Some(study) = state.find(&plan.name) else {
-                return Ok((vec![writer.create_study(&plan.name, &plan.directions)], None));
+                let created = writer.create_study(&plan.name, &plan.directions);
+                let study = state.next_study();
+                let names = writer.study_attr(study, METRICS, json!(plan.metrics));
+                return Ok((vec![created, names, seeded(study)], None));
             };
             let stored = state.study(study).map(|study| study.directions.clone()).unwrap_or_default();
             if stored != plan.directions {
@@ -83,10 +102,15 @@ impl Core {
                 let found = state.trials(study).find_map(|trial| trial.stored(path)).map(|found| &found.distribution);
                 check_known(&plan.name, path, distribution, found)?;
             }
-            Ok((Vec::new(), Some(study)))
+            let has_seed = state.study(study).is_some_and(|study| study.system_attrs.contains_key(SEED));
+            Ok((if has_seed { Vec::new() } else { vec![seeded(study)] }, Some(study)))
         })?;
         let study = study.flatten().or_else(|| log.state.find(&plan.name)).unwrap_or_default();
-        Ok(Self { plan, log, writer, study })
+        let stored = log.state.study(study).and_then(|study| study.system_attrs.get(SEED)?.as_u64());
+        if let Some(seed) = stored.filter(|_| !plan.is_seeded) {
+            plan.seed = seed;
+        }
+        Ok(Self { plan, log, writer, study, enqueued: 0, followed: BTreeSet::new() })
     }
 
     /// Returns all trials, in the order of their numbers.
@@ -108,13 +132,6 @@ impl Core {
         self.log.state.trial(id).ok_or_else(gone)
     }
 
-    /// Returns the number of trials that count towards the number to run: all that have started,
-    /// but not those that repeat others.
-    pub(super) fn counted(&mut self) -> Result<usize> {
-        self.log.sync()?;
-        Ok(self.log.state.trials(self.study).filter(|trial| counts(trial)).count())
-    }
-
     /// Starts the next trial: an enqueued one, or a new one if fewer than `target` have started.
     /// Returns its id.
     ///
@@ -122,8 +139,8 @@ impl Core {
     /// If the storage fails, or the sampler.
     pub(super) fn next(&mut self, target: usize) -> Result<Option<u64>> {
         self.fail_lost()?;
-        let Self { plan, log, writer, study } = self;
-        let limit = plan.sampler.limit(&plan.space.parameters);
+        let Self { plan, log, writer, study, .. } = self;
+        let limit = catch_in(|| "Sampler::limit".to_owned(), || Ok(plan.sampler.limit(&plan.space.parameters)))?;
         let identity = worker::identity();
         let started = log.update(|state| {
             let trials = || state.trials(*study);
@@ -236,12 +253,6 @@ impl Core {
         Ok(distribution.value(stored))
     }
 
-    /// Adds a trial with given values.
-    pub(super) fn enqueue(&mut self, params: Map<String, Value>) -> Result<()> {
-        let record = self.writer.enqueue(self.study, params, &[]);
-        self.log.append(&[record])
-    }
-
     pub(super) fn report(&mut self, id: u64, step: i64, value: f64) -> Result<()> {
         let record = self.writer.report(id, step, value);
         self.log.append(&[record])
@@ -260,7 +271,8 @@ impl Core {
         let Some((step, value)) = trial.last_report() else { return Ok(false) };
         let others: Vec<TrialRecord> = self.known().into_iter().filter(|other| other.id != id).collect();
         let direction = self.plan.directions.first().copied().unwrap_or(Direction::Minimize);
-        Ok(self.plan.pruner.prune(&Reported { trial, step, value, others: &others, direction }))
+        let reported = Reported { trial, step, value, others: &others, direction };
+        catch_in(|| "Pruner::prune".to_owned(), || Ok(self.plan.pruner.prune(&reported)))
     }
 
     pub(super) fn set_user_attr(&mut self, id: u64, name: &str, value: Value) -> Result<()> {
@@ -273,6 +285,12 @@ impl Core {
         self.log.append(&[record])
     }
 
+    #[cfg(feature = "ray")]
+    pub(super) fn set_system_attr(&mut self, id: u64, name: &str, value: Value) -> Result<()> {
+        let record = self.writer.system_attr(id, name, value);
+        self.log.append(&[record])
+    }
+
     /// Gives a sign of life.
     pub(super) fn beat(&mut self, id: u64) -> Result<()> {
         let record = self.writer.system_attr(id, worker::HEARTBEAT, json!(time::now()));
@@ -282,7 +300,7 @@ impl Core {
     /// Ends a trial, unless another worker has already done so. A failed trial that may run again is
     /// enqueued again.
     pub(super) fn end(&mut self, id: u64, end: &End) -> Result<()> {
-        let Self { plan, log, writer, study } = self;
+        let Self { plan, log, writer, study, .. } = self;
         let End { state, values, attributes, may_retry } = end;
         let update = log.update(|stored| {
             let Some(trial) = stored.trial(id).filter(|trial| !trial.state.is_finished()) else {
@@ -301,19 +319,10 @@ impl Core {
         });
         update.map(drop)
     }
-
-    /// Ends the trials of workers that are not there any more.
-    pub(super) fn fail_lost(&mut self) -> Result<()> {
-        self.log.sync()?;
-        let running = self.log.state.trials(self.study).filter(|trial| trial.state == TrialState::Running);
-        let lost: Vec<(u64, String)> =
-            running.filter_map(|trial| Some((trial.id, worker::lost(trial, self.plan.lost_after)?))).collect();
-        lost.into_iter().try_for_each(|(id, why)| self.end(id, &End::failed(why, true)))
-    }
 }
 
 /// Whether a trial is one of the number to run.
-fn counts(trial: &TrialRecord) -> bool {
+pub(super) fn counts(trial: &TrialRecord) -> bool {
     trial.state != TrialState::Waiting && trial.history().is_empty()
 }
 
@@ -322,7 +331,7 @@ fn draw(sampler: &dyn Sampler, group: &[Dimension<'_>], past: &Past<'_>) -> Resu
     if group.is_empty() {
         return Ok(Vec::new());
     }
-    let drawn = sampler.sample(group, past)?;
+    let drawn = catch_in(|| "Sampler::sample".to_owned(), || sampler.sample(group, past))?;
     for (at, one) in group.iter().enumerate() {
         if !drawn.get(at).is_some_and(|stored| one.distribution.contains(*stored)) {
             let found = drawn.get(at).map_or("nothing".to_owned(), f64::to_string);

@@ -11,32 +11,40 @@
 //! | choose hyperparameters | [`Tpe`], [`Random`], [`Sobol`], [`Grid`], [`Sampler`] |
 //! | end runs early | [`Asha`], [`Hyperband`], [`Median`], [`Patient`], [`Pruner`] |
 //! | keep trials | [`Memory`], [`Journal`], [`Storage`] |
-//! | use several processes | [`Study::workers`], [`Study::optimize_until`] |
+//! | use several processes | [`Study::workers`], [`Study::optimize_until`], a SLURM array |
+//! | use a Ray cluster | `RayJobs` (feature `ray`) |
 //! | look at the result | [`Study::best`], [`Study::pareto_front`], [`Study::importances`], [`Study::report`] |
 
+mod array;
 mod best;
 mod builders;
 mod core;
 mod distribution;
 mod importance;
 mod number;
+mod opening;
 mod outcome;
 mod page;
 mod parameter;
 mod pareto;
 mod pruner;
 mod pruning;
+#[cfg(feature = "ray")]
+mod ray;
 mod record;
 mod records;
+mod run;
 mod sampler;
 mod space;
 mod storage;
 mod study;
-mod time;
+mod together;
 mod trial;
 mod worker;
 mod workers;
 
+#[cfg(feature = "ray")]
+pub use self::ray::RayJobs;
 pub use self::{
     best::BestTrial,
     builders::{

@@ -11,11 +11,11 @@ use super::{
     parameter::Parameter,
     pareto,
     record::{TrialRecord, TrialState},
-    time,
 };
 use crate::{
     error::Result,
     metrics::Direction,
+    os::time,
     params::state::f64_to_json,
     report::{Kind, Page},
 };

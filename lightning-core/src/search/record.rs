@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value};
 
-use super::{distribution::Distribution, time};
+use super::distribution::Distribution;
+use crate::os::time;
 
 /// The attribute with the reason of a failed trial.
 pub(super) const ERROR: &str = "error";

@@ -6,9 +6,8 @@ use super::{
     distribution::Distribution,
     number,
     record::{FIXED, HISTORY, TrialRecord, TrialState},
-    time,
 };
-use crate::metrics::Direction;
+use crate::{metrics::Direction, os::time};
 
 /// Writes the records of one worker.
 #[derive(Clone, Debug)]
@@ -33,6 +32,11 @@ impl Writer {
         let codes: Vec<u64> =
             directions.iter().map(|direction| if *direction == Direction::Maximize { 2 } else { 1 }).collect();
         self.record(0, json!({"study_name": name, "directions": codes}))
+    }
+
+    /// An attribute of a study that programs do not set.
+    pub(super) fn study_attr(&self, study: usize, name: &str, value: Value) -> Value {
+        self.record(3, json!({"study_id": study, "system_attr": {name: value}}))
     }
 
     /// A trial that this worker runs.

@@ -3,35 +3,31 @@
 use std::{
     marker::PhantomData,
     path::{Path, PathBuf},
-    process,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool, atomic::Ordering},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use serde_json::Map;
 
 use super::{
+    array::Task,
     best::BestTrial,
-    core::{Core, End, Plan},
+    core::Core,
     importance,
-    outcome::{IntoOutcome, Objective, Outcome},
+    outcome::Objective,
     page, pareto,
     pruner::{NoPruner, Pruner},
     record::{TrialRecord, TrialState},
     sampler::{Sampler, Tpe},
     space::{SearchSpace, Space, find},
-    storage::{Log, Memory, Storage},
-    trial::{Handle, Trial},
-    worker::Heartbeat,
-    workers::{self, Part, Workers},
+    storage::{Memory, Storage},
+    workers,
 };
 use crate::{
     error::{ConfigErrors, Error, ErrorKind, Result},
     metrics::{Directed, Monitor},
     module::LightningStruct,
-    os::panics::catch_panic,
     params::{from_json, to_json},
-    random::{Rng, global_seed},
 };
 
 /// Searches the hyperparameters of the module `M`.
@@ -75,24 +71,26 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Study<M: LightningStruct> {
-    objectives: Vec<Objective>,
-    space: Space<M::Hparams>,
-    name: String,
-    sampler: Option<Box<dyn Sampler>>,
-    pruner: Option<Box<dyn Pruner>>,
-    storage: Option<Box<dyn Storage>>,
+    pub(super) objectives: Vec<Objective>,
+    pub(super) space: Space<M::Hparams>,
+    pub(super) name: String,
+    pub(super) sampler: Option<Box<dyn Sampler>>,
+    pub(super) pruner: Option<Box<dyn Pruner>>,
+    pub(super) storage: Option<Box<dyn Storage>>,
     /// The file that processes share.
-    journal: Option<PathBuf>,
-    folder: Option<PathBuf>,
-    timeout: Option<Duration>,
-    retry: u32,
-    workers: usize,
-    lost_after: Duration,
-    verbose: bool,
-    core: Option<Arc<Mutex<Core>>>,
+    pub(super) journal: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retry: u32,
+    pub(super) workers: usize,
+    pub(super) lost_after: Duration,
+    #[cfg(feature = "ray")]
+    pub(super) engine: Option<super::ray::RayJobs>,
+    pub(super) verbose: bool,
+    pub(super) core: Option<Arc<Mutex<Core>>>,
     /// Why it could not be opened.
-    fault: Option<String>,
-    module: PhantomData<fn() -> M>,
+    pub(super) fault: Option<String>,
+    pub(super) module: PhantomData<fn() -> M>,
 }
 
 impl<M: LightningStruct> Study<M> {
@@ -111,6 +109,8 @@ impl<M: LightningStruct> Study<M> {
             retry: 0,
             workers: 1,
             lost_after: Duration::from_secs(120),
+            #[cfg(feature = "ray")]
+            engine: None,
             verbose: false,
             core: None,
             fault: None,
@@ -196,6 +196,15 @@ impl<M: LightningStruct> Study<M> {
         self
     }
 
+    /// Runs each trial as a job of a Ray cluster, in place of this process. Needs a
+    /// [`Journal`](super::Journal) that the nodes of the cluster share.
+    #[cfg(feature = "ray")]
+    #[must_use]
+    pub fn engine(mut self, engine: super::ray::RayJobs) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
     /// Prints a line after each trial. Default `false`.
     #[must_use]
     pub fn verbose(mut self, verbose: bool) -> Self {
@@ -204,12 +213,14 @@ impl<M: LightningStruct> Study<M> {
     }
 
     /// Tries known hyperparameters before others. Those that are not in the space must have the
-    /// values of its base.
+    /// values of its base. All processes of a search enqueue them once, those of
+    /// [`workers`](Self::workers), of jobs and of a SLURM array.
     ///
     /// # Errors
     /// If a value is not in the space, or the study cannot be opened.
     pub fn enqueue(&mut self, hparams: M::Hparams) -> Result<()> {
         let hparams = to_json(&hparams)?;
+        let is_shared = self.journal.is_some();
         let mut core = self.open()?;
         let space = &core.plan.space;
         let mut errors = ConfigErrors::default();
@@ -240,109 +251,12 @@ impl<M: LightningStruct> Study<M> {
             );
         }
         errors.finish()?;
-        core.enqueue(params)
-    }
-
-    /// Runs `trials` more trials, enqueued ones first.
-    ///
-    /// A trial that returns an error, panics, or has NaN as a value is a failed trial with the reason
-    /// ([`TrialRecord::error`]), and the study goes on.
-    ///
-    /// # Errors
-    /// If a setting or the space is wrong, the study in the storage does not fit, the storage fails,
-    /// or a trial is interrupted by a signal.
-    pub fn optimize<O: IntoOutcome<M>>(
-        &mut self,
-        trials: usize,
-        objective: impl FnMut(&mut Trial<M>) -> Result<O>,
-    ) -> Result<()> {
-        let part = workers::part();
-        if part == Part::None {
+        if workers::is_started_by_another() {
             return Ok(());
         }
-        let known = self.open()?.counted()?;
-        self.run(part, known.saturating_add(trials), objective)
-    }
-
-    /// Runs trials until `total` have been started in the study, by any process: for processes that
-    /// are started several times on one journal, such as those of a SLURM array.
-    ///
-    /// # Errors
-    /// As [`optimize`](Self::optimize).
-    pub fn optimize_until<O: IntoOutcome<M>>(
-        &mut self,
-        total: usize,
-        objective: impl FnMut(&mut Trial<M>) -> Result<O>,
-    ) -> Result<()> {
-        self.run(workers::part(), total, objective)
-    }
-
-    fn run<O: IntoOutcome<M>>(
-        &mut self,
-        part: Part,
-        total: usize,
-        mut objective: impl FnMut(&mut Trial<M>) -> Result<O>,
-    ) -> Result<()> {
-        let started = Instant::now();
-        drop(self.open()?);
-        let (others, target) = match part {
-            Part::None => return Ok(()),
-            Part::Worker { target } => (None, target),
-            Part::Caller { search } => (Some(Workers::start(self.workers, search, total, &self.root())?), total),
-        };
-        while self.timeout.is_none_or(|time| started.elapsed() < time) {
-            let Some(trial) = self.open()?.next(target)? else { break };
-            self.run_trial(trial, &mut objective)?;
-        }
-        match others {
-            Some(others) => others.wait(&self.root()),
-            // The rest of the program belongs to the process that was called.
-            None => process::exit(0),
-        }
-        self.open()?.fail_lost()
-    }
-
-    fn run_trial<O: IntoOutcome<M>>(
-        &mut self,
-        id: u64,
-        objective: &mut impl FnMut(&mut Trial<M>) -> Result<O>,
-    ) -> Result<()> {
-        let (record, hparams, seed) = {
-            let core = self.open()?;
-            let record = core.trial(id)?.clone();
-            let params =
-                record.params.iter().map(|param| (param.name.as_str(), param.distribution.value(param.stored)));
-            let hparams = core.plan.space.hparams(params);
-            (record, hparams, core.plan.seed)
-        };
-        let Some(core) = self.core.clone() else { return Ok(()) };
-        let handle = Handle { core, id, is_pruned: Arc::new(AtomicBool::new(false)) };
-        let first = self.objectives[0];
-        let _heartbeat = self.journal.is_some().then(|| Heartbeat::start(&handle.core, id, self.lost_after / 4));
-        let outcome = catch_panic(|| {
-            let hparams = from_json(&hparams)?;
-            let root = self.root();
-            let (number, history) = (record.number, record.history());
-            let mut trial = Trial { handle: handle.clone(), number, history, hparams, objective: first, root, seed };
-            objective(&mut trial).map(|outcome| outcome.into_outcome(&self.objectives))
-        });
-        let mut core = handle.core();
-        let (end, interrupted) = match outcome {
-            Ok(outcome) if handle.is_pruned.load(Ordering::Relaxed) => {
-                let last = core.trial(id)?.last_report().map(|(_, value)| value);
-                (outcome.pruned(last), None)
-            }
-            Ok(outcome) => (Outcome::end(outcome, &self.objectives), None),
-            Err(error) => {
-                let is_interrupted = error.kind() == ErrorKind::Interrupted;
-                (End::failed(error.to_string(), is_interrupted), is_interrupted.then_some(error))
-            }
-        };
-        core.end(id, &end)?;
-        if self.verbose {
-            print_line(&core.trials()?, id, &self.objectives);
-        }
-        interrupted.map_or(Ok(()), Err)
+        let call = core.count_enqueued();
+        let task = Task::current().filter(|_| is_shared).map(|task| task.enqueued(call));
+        core.enqueue(params, task.as_deref())
     }
 
     /// Returns the best complete trial that keeps all constraints.
@@ -426,88 +340,8 @@ impl<M: LightningStruct> Study<M> {
         let trials = core.trials()?;
         page::write(path.as_ref(), &core.plan, &names, &trials)
     }
-
-    /// The folder of the study.
-    fn root(&self) -> PathBuf {
-        match (&self.folder, &self.journal) {
-            (Some(folder), _) => folder.clone(),
-            (None, Some(journal)) => {
-                let mut name = journal.file_stem().unwrap_or_default().to_os_string();
-                name.push("_files");
-                journal.with_file_name(name)
-            }
-            (None, None) => PathBuf::from("search"),
-        }
-    }
-
-    /// Opens the study at its first use.
-    fn open(&mut self) -> Result<MutexGuard<'_, Core>> {
-        if let Some(fault) = &self.fault {
-            return Err(Error::config(format!("the study cannot be opened: {fault}")));
-        }
-        if self.core.is_none() {
-            let opened = self.opened();
-            let core = opened.inspect_err(|error| self.fault = Some(error.to_string()))?;
-            self.core = Some(Arc::new(Mutex::new(core)));
-        }
-        let core = self.core.as_ref().ok_or_else(|| Error::config("the study is not open"))?;
-        Ok(core.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn opened(&mut self) -> Result<Core> {
-        let mut errors = ConfigErrors::default();
-        let space = errors.take(self.space.checked());
-        let sampler = self.sampler.take().unwrap_or_else(|| Box::new(Tpe::new()));
-        let pruner = self.pruner.take().unwrap_or_else(|| Box::new(NoPruner));
-        if let Some(space) = &space {
-            errors.take(sampler.check(&space.parameters));
-        }
-        errors.take(pruner.check());
-        if self.workers > 1 && self.journal.is_none() {
-            errors.add(
-                format!("`workers({})` needs a storage that processes can share", self.workers),
-                "write `.storage(Journal::new(\"study.log\"))`",
-            );
-        }
-        if self.workers == 0 {
-            errors.add("`workers` must be at least 1, found 0", "write `.workers(1)`, or leave it out");
-        }
-        errors.finish()?;
-        let Some(space) = space else { return Err(Error::config("the space cannot be searched")) };
-        let seed = sampler.seed().unwrap_or_else(global_seed);
-        let worker = format!("{}-{:016x}", process::id(), Rng::new(unique()).next_u64());
-        let plan = Plan {
-            name: self.name.clone(),
-            directions: self.objectives.iter().map(Objective::direction).collect(),
-            space,
-            sampler,
-            pruner,
-            seed,
-            retry: self.retry,
-            lost_after: self.lost_after,
-        };
-        let storage = self.storage.take().unwrap_or_else(|| Box::new(Memory::new()));
-        Core::open(plan, Log::new(storage), worker)
-    }
 }
 
 fn objective_of<M, K: Monitor<M>>(key: K) -> Objective {
     Objective { direction: <K::Direction as Directed>::DIRECTION, key: key.key().into() }
-}
-
-/// A number that no other worker has.
-fn unique() -> u64 {
-    use std::hash::{BuildHasher as _, RandomState};
-    RandomState::new().hash_one((process::id(), std::thread::current().id()))
-}
-
-fn print_line(trials: &[TrialRecord], id: u64, objectives: &[Objective]) {
-    let Some(trial) = trials.iter().find(|trial| trial.id == id) else { return };
-    let values: Vec<String> = objectives
-        .iter()
-        .zip(trial.values.iter().flatten())
-        .map(|(objective, value)| format!("{} {}", objective.name(), crate::text::significant(*value, 6)))
-        .collect();
-    let what = trial.error().map_or_else(|| values.join(", "), str::to_owned);
-    eprintln!("trial {} {}: {what}", trial.number, trial.state.name());
 }

@@ -12,7 +12,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{core::Core, record::TrialRecord, time};
+use super::{array::Task, core::Core, record::TrialRecord};
+use crate::os::time;
 
 /// The attribute with the process of a trial.
 pub(super) const WORKER: &str = "lightning:worker";
@@ -21,7 +22,11 @@ pub(super) const HEARTBEAT: &str = "lightning:heartbeat";
 
 /// Returns the attribute of this process.
 pub(super) fn identity() -> Value {
-    json!({"host": host(), "pid": process::id(), "started": started(process::id())})
+    let mut identity = json!({"host": host(), "pid": process::id(), "started": started(process::id())});
+    if let (Some(identity), Some(task)) = (identity.as_object_mut(), Task::current()) {
+        identity.insert("slurm".to_owned(), json!(task.name()));
+    }
+    identity
 }
 
 /// The machine and the part of it in which process ids are counted.

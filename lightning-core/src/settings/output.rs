@@ -14,6 +14,7 @@ use crate::error::ConfigErrors;
 pub(crate) struct OutputSettings {
     pub(crate) log_every_n_steps: u64,
     pub(crate) progress_bar: bool,
+    pub(crate) renderer: String,
     pub(crate) model_summary: bool,
     pub(crate) checkpointing: bool,
     pub(crate) default_logger: bool,
@@ -26,6 +27,7 @@ impl Default for OutputSettings {
         Self {
             log_every_n_steps: 50,
             progress_bar: true,
+            renderer: "auto".to_owned(),
             model_summary: true,
             checkpointing: true,
             default_logger: true,
@@ -40,6 +42,15 @@ impl OutputSettings {
         if self.log_every_n_steps == 0 {
             errors.add("`log_every_n_steps` must be at least 1, found 0", "use `no_logger()` to disable logging");
         }
+        match self.renderer.as_str() {
+            "auto" => {}
+            "tui" if cfg!(all(unix, feature = "tui")) => {}
+            "tui" => errors.add(
+                "`renderer(\"tui\")` needs burn-train's terminal interface, which is not part of this build",
+                "on Unix, write `lightning-core = { …, features = [\"tui\"] }` in Cargo.toml, or use `renderer(\"auto\")`",
+            ),
+            other => errors.add(format!("unknown renderer `{other}`"), "use \"auto\" or \"tui\""),
+        }
     }
 
     /// Adds nothing: output does not change the results.
@@ -47,6 +58,7 @@ impl OutputSettings {
         let Self {
             log_every_n_steps: _,
             progress_bar: _,
+            renderer: _,
             model_summary: _,
             checkpointing: _,
             default_logger: _,
@@ -130,6 +142,21 @@ impl<M, K> TrainerBuilder<M, K> {
         self
     }
 
+    /// Sets what shows the progress: `"auto"`, a bar on a terminal and lines otherwise, or `"tui"`,
+    /// the terminal interface of burn-train, with curves. Default: `"auto"`.
+    ///
+    /// `"tui"` needs the feature `tui`, Unix, and a terminal as standard input and output; without one it
+    /// is `"auto"`. The keys `q` and `s` end the run as SIGINT does; Ctrl-C does not reach the
+    /// program. What the run prints meanwhile, panics included, is shown when it has ended.
+    #[must_use]
+    pub fn renderer(mut self, renderer: impl Into<String>) -> Self
+    where
+        K: NotBarebones,
+    {
+        self.settings.output.renderer = renderer.into();
+        self
+    }
+
     /// Whether to print a summary of the model before training. Default: yes.
     #[must_use]
     pub fn enable_model_summary(mut self, enable: bool) -> Self
@@ -140,7 +167,9 @@ impl<M, K> TrainerBuilder<M, K> {
         self
     }
 
-    /// Sets the default folder of logs and checkpoints. Default: the working folder.
+    /// Sets the default folder of logs and checkpoints, or the address of one in object storage, such
+    /// as `s3://bucket/run` (feature `remote`; see [`remote`](crate::remote)). Default: the working
+    /// folder.
     #[must_use]
     pub fn default_root_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.settings.output.root = folder.as_ref().to_path_buf();

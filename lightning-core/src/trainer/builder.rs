@@ -11,6 +11,7 @@ use crate::{
     loggers::Logger,
     module::{LightningModule, ModuleInfo, StartsTrainer, TrainingMode},
     os::panics::{catch_in, catch_panic},
+    remote,
     report::Report,
     settings::{Settings, TrainerBuilder},
     tensor::readback,
@@ -60,6 +61,9 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             check_manual_optimization(&settings, &mut problems);
         }
         check_together(&callbacks, &mut settings, &mut problems, is_manual);
+        if let Some(root) = problems.take(remote::resolve(&settings.output.root)) {
+            settings.output.root = root;
+        }
         let mut settings = settings.check(problems)?;
         if callbacks.iter().any(|callback| callback.info().is_model_summary) {
             settings.output.model_summary = false;

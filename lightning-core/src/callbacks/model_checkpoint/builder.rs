@@ -3,6 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{IntoCheckpointInterval, ModelCheckpoint, TopK, file_name::FieldNames, settings::Settings};
+use crate::remote;
+
 impl<M> ModelCheckpoint<M> {
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.saver.settings);
@@ -33,10 +35,14 @@ impl<M> ModelCheckpoint<M> {
         self.set(|settings| settings.weights_only = only)
     }
 
-    /// Sets the folder. Default: `checkpoints` in the folder of the logger.
+    /// Sets the folder, or the address of one in object storage, such as `s3://bucket/run` (feature
+    /// `remote`; see [`remote`](crate::remote)). Default: `checkpoints` in the folder of the logger.
     #[must_use]
     pub fn dirpath(self, folder: impl Into<PathBuf>) -> Self {
-        self.set(|settings| settings.folder = Some(folder.into()))
+        let folder = folder.into();
+        // An address that is wrong is reported by `build`.
+        let folder = remote::resolve(&folder).unwrap_or(folder);
+        self.set(|settings| settings.folder = Some(folder))
     }
 
     /// Sets the name of the files, without `.ckpt`. Default `{epoch}-{step}`.

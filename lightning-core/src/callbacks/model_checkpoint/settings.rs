@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     metrics::{Direction, KeyRef},
+    remote,
 };
 
 #[derive(Debug)]
@@ -97,6 +98,9 @@ impl Settings {
     /// # Errors
     /// If the settings contradict each other.
     pub(super) fn check(&self) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            remote::resolve(folder)?;
+        }
         self.check_triggers()?;
         self.check_top_k()?;
         self.check_filename()

@@ -10,6 +10,10 @@ pub mod idx;
 mod image_file;
 #[cfg(feature = "images")]
 pub mod image_folder;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+#[cfg(feature = "parquet")]
+mod parquet_row;
 pub mod sentences;
 pub mod text;
 pub mod tokenizer;

@@ -4,8 +4,10 @@
 //! `plugin_data.proto` in <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>
 //! and of the protos of its plugins.
 
-use super::message::{Fields, Message, Value};
-use crate::loggers::LogPosition;
+use crate::loggers::{
+    LogPosition,
+    protobuf::{Fields, Message, Value},
+};
 
 /// The field with the number of training batches. TensorBoard does not know it, and skips it.
 const BATCH_STEP: u64 = 1000;

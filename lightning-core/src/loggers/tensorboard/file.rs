@@ -6,17 +6,17 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use super::{
     event::{self, Logged},
     frames::{self, Frames},
-    message::Message,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    os::files,
+    loggers::protobuf::Message,
+    os::{files, machine::host_name, time::now},
 };
 
 /// What is buffered at most before it is written, and what a disk that fails may leave in memory.
@@ -28,18 +28,6 @@ const PREFIX: &str = "events.out.tfevents.";
 
 /// Distinguishes the files of one process.
 static FILES: AtomicU64 = AtomicU64::new(0);
-
-/// The name of this machine, as part of a file name.
-fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let plain: String = name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    if plain.is_empty() { "localhost".to_owned() } else { plain }
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
 
 /// An event file that is written.
 #[derive(Debug)]

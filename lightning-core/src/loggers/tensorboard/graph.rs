@@ -3,8 +3,7 @@
 //! Source: `graph.proto`, `node_def.proto`, `attr_value.proto` and `versions.proto` in
 //! <https://github.com/tensorflow/tensorboard/tree/master/tensorboard/compat/proto>.
 
-use super::message::Message;
-use crate::loggers::{Graph, GraphNode};
+use crate::loggers::{Graph, GraphNode, protobuf::Message};
 
 /// `GraphDef`: the nodes, and the version of the program that wrote it.
 pub(super) fn definition(graph: &Graph) -> Message {

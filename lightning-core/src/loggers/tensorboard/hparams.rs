@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use super::{event, message::Message};
-use crate::loggers::RunStatus;
+use super::event;
+use crate::loggers::{RunStatus, protobuf::Message};
 
 const PLUGIN: &str = "hparams";
 

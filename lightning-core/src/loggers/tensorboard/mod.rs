@@ -5,7 +5,6 @@ mod file;
 mod frames;
 mod graph;
 mod hparams;
-mod message;
 #[cfg(test)]
 mod tests;
 
@@ -16,14 +15,18 @@ use std::{
 
 use self::{
     event::{At, Dtype},
-    file::{EventFile, now},
-    message::Message,
+    file::EventFile,
 };
 use super::{
     Audio, Figure, Graph, Histogram, ImageView, LogPosition, Logger, Mesh, Record, RunStatus, Table, attachments,
+    figure::png_size,
+    protobuf::Message,
     versions::{self, Opened, Version},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    os::time::now,
+};
 
 /// Writes everything that is logged to `<folder>[/<name>]/version_N/events.out.tfevents.*`, which
 /// TensorBoard shows: `tensorboard --logdir lightning_logs`.
@@ -352,14 +355,6 @@ impl Drop for TensorBoardLogger {
 fn image_value(tag: &str, width: usize, height: usize, channels: usize, png: &[u8]) -> Message {
     let image = Message::new().int(1, height as u64).int(2, width as u64).int(3, channels as u64).bytes(4, png);
     Message::new().bytes(1, tag).message(4, image)
-}
-
-/// Width and height in the header of a PNG file.
-fn png_size(png: &[u8]) -> Option<[usize; 2]> {
-    let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(8..16)?;
-    let (width, height) = header.split_first_chunk::<4>()?;
-    let sides = [*width, height.try_into().ok()?].map(u32::from_be_bytes);
-    Some(sides.map(|side| side as usize))
 }
 
 fn histogram_value(tag: &str, histogram: &Histogram) -> Message {

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, fs};
 
-use super::{
-    event::Logged,
-    frames::Frames,
-    message::{Fields, Value},
-    *,
+use super::{event::Logged, frames::Frames, *};
+use crate::{
+    loggers::protobuf::{Fields, Value},
+    stage::Stage,
 };
-use crate::stage::Stage;
 
 /// The tag and the number of a value.
 type Scalar = (String, Option<f32>);

@@ -7,11 +7,12 @@ const NAMES = { complete: "success", pruned: "interrupted", failed: "failed", ru
 const best = single ? complete.find((trial) => front.has(trial.number)) : null;
 
 // From blue for the best to grey for the worst, by rank, so that one bad trial does not hide the others.
+// The grey is stronger than that of the grid, in light and in dark.
 const ranks = new Map([...complete].sort((a, b) => (better(0)(a.values[0], b.values[0]) ? -1 : 1)).map((trial, at) => [trial.number, at]));
 function colour(trial) {
   if (front.has(trial.number)) return "var(--s1)";
   const part = complete.length > 1 ? ranks.get(trial.number) / (complete.length - 1) : 0;
-  return "color-mix(in oklab, var(--s0) " + Math.round(100 * (1 - part)) + "%, var(--line))";
+  return "color-mix(in oklab, var(--s0) " + Math.round(100 * (1 - part)) + "%, color-mix(in oklab, var(--faint) 65%, var(--card)))";
 }
 
 // A scale from values to 0..1: linear, logarithmic, or one place for each choice.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Storage, replay::Replay};
-use crate::error::Result;
+use crate::{error::Result, os::panics::catch_in};
 
 /// A storage with what was read of it.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl Log {
 
     /// Reads what others have appended.
     pub(in crate::search) fn sync(&mut self) -> Result<()> {
-        let new = self.storage.read(self.state.applied())?;
+        let Self { storage, state } = self;
+        let new = catch_in(|| "Storage::read".to_owned(), || storage.read(state.applied()))?;
         self.state.apply_all(&new);
         Ok(())
     }
@@ -32,13 +33,15 @@ impl Log {
     ) -> Result<Option<T>> {
         let Self { storage, state } = self;
         let (mut appended, mut result) = (Vec::new(), None);
-        storage.update(state.applied(), &mut |new| {
+        let from = state.applied();
+        let mut append = |new: &[Value]| {
             state.apply_all(new);
             let (records, value) = decide(state)?;
             result = Some(value);
             appended.clone_from(&records);
             Ok(records)
-        })?;
+        };
+        catch_in(|| "Storage::update".to_owned(), || storage.update(from, &mut append))?;
         self.state.apply_all(&appended);
         Ok(result)
     }

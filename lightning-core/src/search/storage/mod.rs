@@ -10,8 +10,8 @@ use std::{fmt::Debug, path::Path};
 
 use serde_json::Value;
 
-pub(super) use self::log::Log;
 pub use self::{journal::Journal, memory::Memory};
+pub(super) use self::{log::Log, replay::Replay};
 use crate::error::Result;
 
 /// A list of records that only grows, which workers share.

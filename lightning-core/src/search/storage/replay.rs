@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use crate::{
     metrics::Direction,
+    os::time,
     search::{
         distribution::Distribution,
         number,
         record::{ParamValue, TrialRecord, TrialState},
-        time,
     },
 };
 
@@ -22,6 +22,7 @@ pub(in crate::search) struct StudyRecord {
     pub(in crate::search) name: String,
     pub(in crate::search) directions: Vec<Direction>,
     pub(in crate::search) user_attrs: Map<String, Value>,
+    pub(in crate::search) system_attrs: Map<String, Value>,
     is_deleted: bool,
 }
 
@@ -57,6 +58,11 @@ impl Replay {
         self.trials.get(usize::try_from(id).ok()?)
     }
 
+    /// The number that the next study gets.
+    pub(in crate::search) fn next_study(&self) -> usize {
+        self.studies.len()
+    }
+
     /// The number that the next trial gets.
     pub(in crate::search) fn next_trial(&self) -> u64 {
         self.trials.len() as u64
@@ -81,6 +87,11 @@ impl Replay {
             2 => {
                 let study = usize::try_from(record["study_id"].as_u64()?).ok()?;
                 merge(&mut self.studies.get_mut(study)?.user_attrs, &record["user_attr"]);
+                Some(())
+            }
+            3 => {
+                let study = usize::try_from(record["study_id"].as_u64()?).ok()?;
+                merge(&mut self.studies.get_mut(study)?.system_attrs, &record["system_attr"]);
                 Some(())
             }
             4 => self.create_trial(record),
@@ -114,7 +125,13 @@ impl Replay {
             _ => Some(Direction::Minimize),
         };
         let directions = record["directions"].as_array()?.iter().map(direction).collect::<Option<_>>()?;
-        self.studies.push(StudyRecord { name: name.to_owned(), directions, user_attrs: Map::new(), is_deleted: false });
+        self.studies.push(StudyRecord {
+            name: name.to_owned(),
+            directions,
+            user_attrs: Map::new(),
+            system_attrs: Map::new(),
+            is_deleted: false,
+        });
         Some(())
     }
 

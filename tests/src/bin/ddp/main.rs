@@ -5,6 +5,7 @@
 
 mod layers;
 mod models;
+mod schedule;
 
 use std::{alloc::System, path::PathBuf};
 

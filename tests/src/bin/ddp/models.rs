@@ -20,6 +20,7 @@ use lightning_core::{Error, Rng, metrics::Accuracy, prelude::*};
 use crate::{
     Args,
     layers::{Synced, SyncedHparams, Wide, WideHparams},
+    schedule::{Watching, WatchingHparams},
     settings,
 };
 
@@ -98,6 +99,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let mut net = Synced::new(SyncedHparams::default());
             let data = (loader(args.items, args.batch_size, true)?, loader(50, 7, false)?);
             let report = settings!(Synced, args).build()?.fit(&mut net, data)?;
+            print(&net, &report.stop_reason.to_string(), report.global_step);
+        }
+        "watching" => {
+            let mut net = Watching::new(WatchingHparams::default());
+            let report = settings!(Watching, args).build()?.fit(&mut net, loader(args.items, 4, true)?)?;
             print(&net, &report.stop_reason.to_string(), report.global_step);
         }
         other => return Err(Error::config(format!("unknown model `{other}`"))),

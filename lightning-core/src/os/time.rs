@@ -1,14 +1,14 @@
-//! Moments as a journal has them: ISO 8601 in UTC, with microseconds.
+//! Moments as text: ISO 8601 in UTC, with microseconds.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns the seconds since 1970.
-pub(super) fn now() -> f64 {
+pub(crate) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Writes a moment, such as `2026-01-31T12:00:00.000000+00:00`.
-pub(super) fn text(seconds: f64) -> String {
+pub(crate) fn text(seconds: f64) -> String {
     let micros = (seconds * 1e6).round() as i64;
     let (whole, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let (days, second) = (whole.div_euclid(86_400), whole.rem_euclid(86_400));
@@ -17,8 +17,16 @@ pub(super) fn text(seconds: f64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}+00:00")
 }
 
+/// Writes a moment as a part of a file name, such as `20260131_120000`.
+#[cfg(any(feature = "mlflow", feature = "trackio", feature = "wandb"))]
+pub(crate) fn compact(seconds: f64) -> String {
+    let text = text(seconds.floor());
+    let second = text.split('.').next().unwrap_or_default();
+    second.chars().filter(|c| !"-:".contains(*c)).map(|c| if c == 'T' { '_' } else { c }).collect()
+}
+
 /// Reads a moment. One without a zone is in UTC.
-pub(super) fn read(text: &str) -> Option<f64> {
+pub(crate) fn read(text: &str) -> Option<f64> {
     let (date, clock) = text.split_once(['T', ' '])?;
     let mut date = date.split('-').map(str::parse::<i64>);
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
@@ -66,6 +74,8 @@ mod tests {
 
     #[test]
     fn moments_are_written_and_read() {
+        #[cfg(any(feature = "mlflow", feature = "trackio", feature = "wandb"))]
+        assert_eq!(compact(1_709_208_000.75), "20240229_120000");
         assert_eq!(text(0.0), "1970-01-01T00:00:00.000000+00:00");
         assert_eq!(text(1_709_208_000.25), "2024-02-29T12:00:00.250000+00:00");
         assert_eq!(read("2024-02-29T12:00:00.250000+00:00"), Some(1_709_208_000.25));
