@@ -3,7 +3,7 @@
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::Distribution};
 use lightning_core::{
     prelude::*,
-    trainer::{BatchSizeMode, BatchSizeSearch, LrFinder, LrRange},
+    trainer::{BatchSizeFinder, BatchSizeMode, BatchSizeSearch, LearningRateFinder, LrFinder, LrRange},
 };
 
 #[lightning_module]
@@ -203,6 +203,104 @@ fn what_the_finders_refuse() {
     assert!(error.to_string().contains("needs the hyperparameter `bath_size` of the data module `Points`"), "{error}");
     let error = trainer.find_batch_size_by(&model, &data, BatchSizeSearch::new().init_val(0)).unwrap_err();
     assert!(error.to_string().contains("`init_val` must be at least 1, found 0"), "{error}");
+}
+
+/// A run of some epochs with the callback, and the model after it.
+fn with_callback(folder: &std::path::Path, epochs: usize, resume: Resume) -> (Net, FitReport<Net>) {
+    seed_everything(3);
+    let mut data = Points::new(PointsHparams::default());
+    let mut model = Net::new(NetHparams::default());
+    let mut trainer = Net::trainer()
+        .callback(LearningRateFinder::new(|net: &mut Net, lr| net.lr = lr))
+        .max_epochs(epochs)
+        .default_root_dir(folder)
+        .resume_from(resume)
+        .enable_progress_bar(false)
+        .enable_model_summary(false)
+        .build()
+        .unwrap();
+    let report = trainer.fit(&mut model, &mut data).unwrap();
+    (model, report)
+}
+
+#[test]
+fn the_callback_trains_with_the_rate_of_the_function() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (model, _) = with_callback(folder.path(), 2, Resume::Never);
+    // By hand: find, set, train.
+    seed_everything(3);
+    let mut data = Points::new(PointsHparams::default());
+    let mut by_hand = Net::new(NetHparams::default());
+    let other = tempfile::TempDir::new().unwrap();
+    let mut trainer = trainer(other.path());
+    by_hand.lr = trainer.find_lr(&by_hand, &mut data).unwrap().suggestion().unwrap();
+    trainer.fit(&mut by_hand, &mut data).unwrap();
+    assert_eq!(model.lr.to_bits(), by_hand.lr.to_bits());
+    assert_ne!(model.lr, 0.01);
+    assert_eq!(bits(&model), bits(&by_hand));
+    let hparams = std::fs::read_to_string(folder.path().join("lightning_logs/version_0/hparams.json")).unwrap();
+    assert!(hparams.contains(&format!("{:?}", model.lr)), "{hparams}");
+}
+
+#[test]
+fn a_resumed_run_keeps_the_rate_that_was_found() {
+    let (whole, halves) = (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
+    let (undisturbed, _) = with_callback(whole.path(), 4, Resume::Never);
+    let (first, _) = with_callback(halves.path(), 2, Resume::Never);
+    let (resumed, report) = with_callback(halves.path(), 4, Resume::Last);
+    assert_eq!(first.lr.to_bits(), resumed.lr.to_bits());
+    assert_eq!(report.global_step, 256);
+    assert_eq!(bits(&resumed), bits(&undisturbed));
+}
+
+#[test]
+fn the_callback_of_batch_sizes_sets_that_of_the_data() {
+    seed_everything(3);
+    let mut data = Points::new(PointsHparams::default());
+    let mut model = Net::new(NetHparams::default());
+    let search = BatchSizeSearch::new().max_trials(3);
+    let finder = BatchSizeFinder::new(|points: &mut Points, size| points.batch_size = size).search(search);
+    let builder = Net::trainer().callback(finder).max_epochs(1).no_logger().enable_checkpointing(false);
+    let mut trainer = builder.enable_progress_bar(false).build().unwrap();
+    let report = trainer.fit(&mut model, &mut data).unwrap();
+    // 2, 4, 8.
+    assert_eq!((data.batch_size, report.global_step), (8, 128));
+}
+
+#[test]
+fn what_the_callbacks_refuse() {
+    let mut model = Net::new(NetHparams::default());
+    let quiet = || Net::trainer().max_epochs(1).no_logger().enable_checkpointing(false).enable_progress_bar(false);
+    let loader = || vec![Tensor::<2>::ones([4, 8], &Device::default()); 4];
+
+    let mut rate = quiet().callback(LearningRateFinder::new(|net: &mut Net, lr| net.lr = lr)).build().unwrap();
+    let error = rate.fit(&mut model, loader()).unwrap_err().to_string();
+    assert!(error.contains("`LearningRateFinder` needs data that can be read twice, found loaders"), "{error}");
+
+    let size = BatchSizeFinder::new(|points: &mut Points, size| points.batch_size = size);
+    let error = quiet().callback(size).build().unwrap().fit(&mut model, loader()).unwrap_err().to_string();
+    assert!(error.contains("sets the batch size of the data module `Points`, found other data"), "{error}");
+
+    let wrong = LearningRateFinder::new(|_: &mut Net, _| ()).range(LrRange::linear(1.0, 0.5));
+    let error = quiet().callback(wrong).build().unwrap_err().to_string();
+    assert!(error.contains("must go from a positive rate to a larger one"), "{error}");
+
+    // A panic of the closure is an error before the run begins.
+    let panics = LearningRateFinder::new(|_: &mut Net, _| panic!("no such field"));
+    let mut data = Points::new(PointsHparams::default());
+    let error = quiet().callback(panics).build().unwrap().fit(&mut model, &mut data).unwrap_err();
+    assert!(error.to_string().contains("panicked: no such field"), "{error}");
+    assert!(format!("{error:?}").contains("LearningRateFinder"), "{error:?}");
+}
+
+#[test]
+fn a_fast_dev_run_finds_nothing() {
+    let mut model = Net::new(NetHparams::default());
+    let mut data = Points::new(PointsHparams::default());
+    let finder = LearningRateFinder::new(|net: &mut Net, lr| net.lr = lr);
+    let mut trainer = Net::trainer().callback(finder).fast_dev_run(1).enable_progress_bar(false).build().unwrap();
+    trainer.fit(&mut model, &mut data).unwrap();
+    assert_eq!((model.lr, data.asked), (0.01, 1));
 }
 
 /// What the program `batch_memory` prints: a number.

@@ -1,5 +1,7 @@
 //! The trait of callbacks.
 
+use std::any::Any;
+
 use super::{CallbackContext, CallbackInfo, context::Identity};
 use crate::{
     error::Result,
@@ -152,6 +154,12 @@ pub trait Callback<M>: Send {
     fn final_weights(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<bool> {
         let _ = (cx, module);
         Ok(false)
+    }
+
+    /// What a finder does before `fit`: a `BeforeFit` of the trainer.
+    #[doc(hidden)]
+    fn before_fit(&mut self) -> Option<&mut dyn Any> {
+        None
     }
 
     #[doc(hidden)]

@@ -161,6 +161,8 @@ settings! {
             |s| json!(s.output.checkpointing), |s, v| s.output.checkpointing = v == true;
         enable_progress_bar: flag(), "Shows a progress bar.",
             |s| json!(s.output.progress_bar), |s, v| s.output.progress_bar = v == true;
+        renderer: Shape::names(&["auto", "tui"]), "What shows the progress: `auto`, or `tui` for the terminal interface.",
+            |s| json!(s.output.renderer), |s, v| v.as_str().unwrap_or("auto").clone_into(&mut s.output.renderer);
         enable_model_summary: flag(), "Prints a summary of the model.",
             |s| json!(s.output.model_summary), |s, v| s.output.model_summary = v == true;
         default_root_dir: Shape::Text, "Folder of logs and checkpoints.",

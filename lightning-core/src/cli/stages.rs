@@ -12,7 +12,7 @@ use crate::{
         ValidationStep,
     },
     search::DefaultSpace,
-    trainer::{BatchSizeFinder, BatchSizeSearch, EvalReport, FitReport, LrFinder, LrRange, Plan, Trainer},
+    trainer::{BatchSizeSearch, BatchSizes, EvalReport, FitReport, LrFinder, LrRange, Plan, Trainer},
 };
 
 /// A step and a loader, each there or not.
@@ -60,12 +60,7 @@ pub trait Fits<M, D> {
     ///
     /// # Errors
     /// Those of [`Trainer::find_batch_size_by`], or that there is no training.
-    fn find_batch_size(
-        trainer: &mut Trainer<M>,
-        module: &M,
-        data: &D,
-        search: BatchSizeSearch,
-    ) -> Result<BatchSizeFinder> {
+    fn find_batch_size(trainer: &mut Trainer<M>, module: &M, data: &D, search: BatchSizeSearch) -> Result<BatchSizes> {
         let _ = (trainer, module, data, search);
         missing(Self::MISSING)
     }
@@ -99,12 +94,7 @@ where
         trainer.find_lr_in(module, data, range)
     }
 
-    fn find_batch_size(
-        trainer: &mut Trainer<M>,
-        module: &M,
-        data: &D,
-        search: BatchSizeSearch,
-    ) -> Result<BatchSizeFinder> {
+    fn find_batch_size(trainer: &mut Trainer<M>, module: &M, data: &D, search: BatchSizeSearch) -> Result<BatchSizes> {
         trainer.find_batch_size_by(module, data, search)
     }
 }

@@ -52,7 +52,10 @@ use crate::{
 };
 
 pub use self::{
-    finders::{BatchSizeFinder, BatchSizeMode, BatchSizeSearch, BatchSizeTrial, LrFinder, LrRange},
+    finders::{
+        BatchSizeFinder, BatchSizeMode, BatchSizeSearch, BatchSizeTrial, BatchSizes, LearningRateFinder, LrFinder,
+        LrRange,
+    },
     plan::Plan,
     replay::Replay,
     report::{EvalReport, FitReport},
@@ -219,6 +222,8 @@ impl<M: LightningModule> Trainer<M> {
         M: TrainingStep + ConfigureOptimizers,
     {
         self.find_checkpoint()?;
+        let mut source = source;
+        self.find_before_fit(module, &mut *source)?;
         let Self { run, callbacks, known } = self;
         begin(run, module, &*source, Stage::Fit)?;
         run.callbacks.validation_only = validation_only_monitor(callbacks, M::METRICS)?;

@@ -66,6 +66,8 @@ const BAR: &str = "the progress bar is a setting: `trainer.enable_progress_bar`"
 pub(super) const REFUSED: &[(&str, &str)] = &[
     ("LambdaCallback", PROGRAM),
     ("BaseFinetuning", PROGRAM),
+    ("LearningRateFinder", "it sets a field of the program: add it there, or run `find-lr` first"),
+    ("BatchSizeFinder", "it sets a field of the program: add it there, or run `find-batch-size` first"),
     ("Callback", PROGRAM),
     ("PredictionWriter", "it needs the type of the predictions: add it in the program, `.trainer(|t| t.callback(…))`"),
     ("BasePredictionWriter", "it needs the type of the predictions: add a `PredictionWriter` in the program"),

@@ -1,6 +1,6 @@
 //! Where a run gets its fetchers, with the type of the data erased.
 
-use std::mem;
+use std::{any::Any, mem};
 
 use serde_json::Value;
 
@@ -23,6 +23,11 @@ pub trait RunData<M> {
     /// The hyperparameters of the data module.
     fn hparams(&self) -> Result<Option<Value>> {
         Ok(None)
+    }
+
+    /// The data module itself, in `fit`.
+    fn data_module(&mut self) -> Option<&mut dyn Any> {
+        None
     }
 
     /// Writes the state fields of the data module.
@@ -106,6 +111,10 @@ impl<M, D: DataModule> RunData<M> for ModuleData<'_, M, D> {
 
     fn hparams(&self) -> Result<Option<Value>> {
         self.data.hparams_value().map(Some)
+    }
+
+    fn data_module(&mut self) -> Option<&mut dyn Any> {
+        Some(&mut *self.data)
     }
 
     fn save_state(&self, state: &mut StateWriter) -> Result<()> {

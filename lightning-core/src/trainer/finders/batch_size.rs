@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::search::{BatchSizeFinder, BatchSizeMode, Tried, search};
+use super::search::{BatchSizeMode, BatchSizes, Tried, search};
 use crate::{
     callbacks::{Callback, CallbackContext},
     data::{DataModule, DataStruct, FitData},
@@ -94,7 +94,7 @@ impl BatchSizeSearch {
         self
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let mut errors = ConfigErrors::default();
         for (name, value) in [("init_val", self.first as u64), ("steps_per_trial", self.steps)] {
             if value == 0 {
@@ -181,7 +181,7 @@ impl<M: LightningModule> Trainer<M> {
     /// # Errors
     /// If a batch of one sample does not fit, the data has no such hyperparameter, or a step fails for
     /// another reason.
-    pub fn find_batch_size<D>(&mut self, module: &M, data: &D) -> Result<BatchSizeFinder>
+    pub fn find_batch_size<D>(&mut self, module: &M, data: &D) -> Result<BatchSizes>
     where
         M: TrainingStep + ConfigureOptimizers,
         D: DataModule + DataStruct,
@@ -194,7 +194,7 @@ impl<M: LightningModule> Trainer<M> {
     ///
     /// # Errors
     /// As [`find_batch_size`](Self::find_batch_size), and if a setting is not valid.
-    pub fn find_batch_size_by<D>(&mut self, module: &M, data: &D, how: BatchSizeSearch) -> Result<BatchSizeFinder>
+    pub fn find_batch_size_by<D>(&mut self, module: &M, data: &D, how: BatchSizeSearch) -> Result<BatchSizes>
     where
         M: TrainingStep + ConfigureOptimizers,
         D: DataModule + DataStruct,

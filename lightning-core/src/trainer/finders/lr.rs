@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::lr_finder::LrFinder;
 use crate::{
     callbacks::{Callback, CallbackContext},
-    data::FitData,
+    data::{FitData, RunData},
     error::{ConfigErrors, Error, Result},
     module::{ConfigureOptimizers, FitContext, LightningModule, TrainingMode, TrainingStep},
     optim::{OptimizerSetup, Rate},
@@ -76,7 +76,7 @@ impl LrRange {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let Self { min, max, steps, is_linear: _, early_stop } = *self;
         let mut errors = ConfigErrors::default();
         if !(min.is_finite() && max.is_finite() && 0.0 < min && min < max) {
@@ -226,6 +226,18 @@ impl<M: LightningModule> Trainer<M> {
     where
         M: TrainingStep + ConfigureOptimizers,
     {
+        self.test_rates(module, data.into_run_data(), range)
+    }
+
+    pub(super) fn test_rates<'a>(
+        &mut self,
+        module: &'a M,
+        data: Box<dyn RunData<M> + 'a>,
+        range: LrRange,
+    ) -> Result<LrFinder>
+    where
+        M: TrainingStep + ConfigureOptimizers,
+    {
         self.check_finder("find_lr")?;
         range.check()?;
         if matches!(M::TRAINING, TrainingMode::Manual) {
@@ -235,7 +247,7 @@ impl<M: LightningModule> Trainer<M> {
         let sweep = Arc::new(Mutex::new(Sweep::default()));
         let sweeper = Sweeper { range, sweep: Arc::clone(&sweep), mean: 0.0, best: f64::INFINITY, steps: 0 };
         let mut callbacks: [Box<dyn Callback<M>>; 1] = [Box::new(sweeper)];
-        self.try_out(module, data.into_run_data(), range.steps, &mut callbacks, without_schedule::<M>)?;
+        self.try_out(module, data, range.steps, &mut callbacks, without_schedule::<M>)?;
         drop(callbacks);
         let sweep = std::mem::take(&mut *sweep.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(LrFinder {

@@ -3,6 +3,7 @@
 //! Both train copies: the module, the trainer, its optimizers and its files are as before.
 
 mod batch_size;
+mod callbacks;
 mod lr;
 mod lr_finder;
 mod plot;
@@ -10,9 +11,10 @@ mod search;
 
 pub use self::{
     batch_size::BatchSizeSearch,
+    callbacks::{BatchSizeFinder, LearningRateFinder},
     lr::LrRange,
     lr_finder::LrFinder,
-    search::{BatchSizeFinder, BatchSizeMode, BatchSizeTrial},
+    search::{BatchSizeMode, BatchSizeTrial, BatchSizes},
 };
 
 use serde_json::Value;

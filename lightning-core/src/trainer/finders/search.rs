@@ -30,12 +30,12 @@ pub struct BatchSizeTrial {
 
 /// The result of [`Trainer::find_batch_size`](crate::Trainer::find_batch_size).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchSizeFinder {
+pub struct BatchSizes {
     pub(super) suggestion: usize,
     pub(super) trials: Vec<BatchSizeTrial>,
 }
 
-impl BatchSizeFinder {
+impl BatchSizes {
     /// Returns the batch size to train with.
     pub fn suggestion(&self) -> usize {
         self.suggestion
@@ -47,7 +47,7 @@ impl BatchSizeFinder {
     }
 }
 
-impl fmt::Display for BatchSizeFinder {
+impl fmt::Display for BatchSizes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for BatchSizeTrial { batch_size, fits, peak_bytes } in &self.trials {
             let memory = peak_bytes.map(|bytes| format!(", {} MiB", bytes >> 20)).unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) fn search(
     first: usize,
     max_trials: usize,
     mut try_size: impl FnMut(usize) -> Result<Tried>,
-) -> Result<BatchSizeFinder> {
+) -> Result<BatchSizes> {
     let mut trials = Vec::new();
     let (mut size, mut low, mut high) = (first, None::<usize>, None::<usize>);
     for _ in 0..max_trials {
@@ -110,7 +110,7 @@ pub(super) fn search(
         (_, Some(low)) => low,
         (_, None) => size,
     };
-    Ok(BatchSizeFinder { suggestion, trials })
+    Ok(BatchSizes { suggestion, trials })
 }
 
 #[cfg(test)]
@@ -118,11 +118,11 @@ pub(super) fn search(
 mod tests {
     use super::*;
 
-    fn found(mode: BatchSizeMode, first: usize, trials: usize, limit: usize) -> BatchSizeFinder {
+    fn found(mode: BatchSizeMode, first: usize, trials: usize, limit: usize) -> BatchSizes {
         search(mode, first, trials, |size| Ok(Tried { fits: size <= limit, is_all: false, peak_bytes: None })).unwrap()
     }
 
-    fn sizes(finder: &BatchSizeFinder) -> Vec<usize> {
+    fn sizes(finder: &BatchSizes) -> Vec<usize> {
         finder.trials().iter().map(|trial| trial.batch_size).collect()
     }
 
