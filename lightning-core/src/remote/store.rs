@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     future::Future,
-    io::{Read, Write as _},
+    io::{self, Read, Write as _},
     path::{Component, Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -240,7 +240,7 @@ impl Store {
             while at < stored.size {
                 let end = stored.size.min(at + PART);
                 let bytes = self.wait(self.store.get_range(&key, at..end));
-                let bytes = bytes.map_err(|fault| std::io::Error::other(fault.into_error()))?;
+                let bytes = bytes.map_err(|fault| io::Error::other(fault.into_error()))?;
                 writer.write_all(&bytes)?;
                 at = end;
             }
@@ -276,21 +276,41 @@ impl Store {
     fn fault(&self, error: object_store::Error) -> Fault {
         let location = &self.location;
         let of = |what: String, help: &str| Error::new(ErrorKind::Io, what).help(help.to_owned());
-        Fault::Away(match error {
-            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+        let told = of_storage(&error);
+        let error = match (&error, told.status) {
+            (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }, _)
+            | (_, Some(401 | 403)) => {
                 of(format!("`{location}` may not be used with this account"), account_help(&location.scheme))
-                    .caused_by(error)
             }
-            object_store::Error::NotFound { .. } => {
-                of(format!("`{location}` does not exist"), "create the bucket, or correct its name").caused_by(error)
+            (object_store::Error::NotFound { .. }, _) | (_, Some(404)) => {
+                of(format!("`{location}` does not exist"), "create the bucket, or correct its name")
             }
-            error => of(
+            _ => of(
                 format!("the storage of `{location}` does not answer as expected"),
                 "check the network, the account, the address in `AWS_ENDPOINT` and the clock of this machine",
-            )
-            .caused_by(error),
-        })
+            ),
+        };
+        Fault::Away(error.caused_by(io::Error::other(told.text)))
     }
+}
+
+/// What a storage has answered.
+struct Told {
+    /// The innermost message: the others repeat it.
+    text: String,
+    /// The status of HTTP, which is only in the text where files are listed.
+    status: Option<u16>,
+}
+
+fn of_storage(error: &object_store::Error) -> Told {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let after = text.split_once("status code: ").map(|(_, after)| after);
+    let status = after.and_then(|after| after.get(..3)).and_then(|digits| digits.parse().ok());
+    Told { text, status }
 }
 
 fn url_path(location: &Location) -> PathBuf {
