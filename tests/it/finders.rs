@@ -3,7 +3,7 @@
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::Distribution};
 use lightning_core::{
     prelude::*,
-    trainer::{BatchSizeFinder, BatchSizeMode, BatchSizeSearch, LearningRateFinder, LrFinder, LrRange},
+    trainer::{BatchSizeFinder, BatchSizeMode, BatchSizeSearch, FitReport, LearningRateFinder, LrFinder, LrRange},
 };
 
 #[lightning_module]

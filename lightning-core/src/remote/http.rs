@@ -1,12 +1,20 @@
 //! Requests of the crate `object_store` by a client that blocks: they run on threads that do nothing
 //! else, and it has a tenth of the dependencies.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    time::Duration,
+};
 
+use http_body::Body as _;
 use object_store::{
     ClientOptions,
-    client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService},
+    client::{
+        HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpService,
+    },
 };
+use ureq::http::{Request, request::Parts};
 
 /// How long the connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -47,23 +55,32 @@ impl HttpService for Blocking {
         'life: 'answer,
         Self: 'answer,
     {
-        Box::pin(async move { self.answer(request) })
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let bytes = collect(body).await?;
+            self.answer(parts, &bytes)
+        })
     }
 }
 
+/// The pieces of a body as one: those of a part of a file are as large as the part.
+async fn collect(body: HttpRequestBody) -> Result<Vec<u8>, HttpError> {
+    let mut bytes = Vec::with_capacity(body.content_length());
+    let mut body = pin!(body);
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        if let Ok(piece) = frame?.into_data() {
+            bytes.extend_from_slice(&piece);
+        }
+    }
+    Ok(bytes)
+}
+
 impl Blocking {
-    fn answer(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let (parts, body) = request.into_parts();
-        let has_no_body = body.is_empty() && !matches!(parts.method.as_str(), "POST" | "PUT" | "PATCH");
-        let answer = if has_no_body {
-            self.0.run(ureq::http::Request::from_parts(parts, ()))
-        } else {
-            let bytes = body.as_bytes().cloned().unwrap_or_default();
-            if bytes.len() != body.content_length() {
-                let error = std::io::Error::other("a request in several pieces");
-                return Err(HttpError::new(HttpErrorKind::Unknown, error));
-            }
-            self.0.run(ureq::http::Request::from_parts(parts, &*bytes))
+    fn answer(&self, parts: Parts, bytes: &[u8]) -> Result<HttpResponse, HttpError> {
+        let has_no_body = bytes.is_empty() && !matches!(parts.method.as_str(), "POST" | "PUT" | "PATCH");
+        let answer = match has_no_body {
+            true => self.0.run(Request::from_parts(parts, ())),
+            false => self.0.run(Request::from_parts(parts, bytes)),
         };
         let (parts, mut body) = answer.map_err(failed)?.into_parts();
         let bytes = body.with_config().limit(LARGEST).read_to_vec().map_err(failed)?;
