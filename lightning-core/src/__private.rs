@@ -302,7 +302,7 @@ macro_rules! __space {
             const FIELDS: &'static [$crate::__private::FieldDef] = &[$($fields)*];
         }
         impl $crate::__private::DefaultSpace for $hparams {
-            fn default_space() -> $crate::__private::Space<Self> {
+            fn search_space() -> $crate::__private::Space<Self> {
                 $crate::__private::SearchSpace::into_space($name::new())
             }
         }
@@ -343,7 +343,7 @@ macro_rules! __module_methods {
         // A module without hyperparameters has no struct of its space.
         $(
             impl $crate::__private::DefaultSpace for $empty {
-                fn default_space() -> $crate::__private::Space<Self> {
+                fn search_space() -> $crate::__private::Space<Self> {
                     $crate::__private::Space::new()
                 }
             }

@@ -82,7 +82,7 @@ pub use lightning_macros::lightning_main;
 
 pub use self::{
     program::Cli,
-    stages::{Fits, Pair, Predicts, RunsOn, Tests, Validates},
+    stages::{FitsOn, Pair, PredictsOn, RunsOn, TestsOn, ValidatesOn},
 };
 use std::process::ExitCode;
 

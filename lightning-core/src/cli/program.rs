@@ -9,7 +9,7 @@ use super::{
     runner::{Failure, Job, Runner, Stored, usage},
     save::SaveConfig,
     settings,
-    stages::{Fits, Predicts, RunsOn, Tests, Validates},
+    stages::{FitsOn, PredictsOn, RunsOn, TestsOn, ValidatesOn},
 };
 use crate::{
     __private::build_module,
@@ -260,7 +260,7 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
     fn about(&self) -> About {
         let builder = self.builder();
         let mut model = about::hparams(<M as LightningStruct>::FIELDS, self.model.as_ref());
-        for parameter in <M::Hparams as DefaultSpace>::default_space().parameters() {
+        for parameter in <M::Hparams as DefaultSpace>::search_space().parameters() {
             let mut table = Some(&mut model);
             for part in parameter.path.split('.') {
                 let Some(entry) = table.and_then(|table| table.entries.iter_mut().find(|entry| entry.key == part))
@@ -275,12 +275,12 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
             }
         }
         let data = about::hparams(<D as DataStruct>::FIELDS, self.data.as_ref());
-        let fit = <M::Fit as Fits<M, D>>::MISSING;
+        let fit = <M::Fit as FitsOn<M, D>>::MISSING;
         let missing = [
             (Command::Fit, fit),
-            (Command::Validate, <M::Validate as Validates<M, D>>::MISSING),
-            (Command::Test, <M::Test as Tests<M, D>>::MISSING),
-            (Command::Predict, <M::Predict as Predicts<M, D>>::MISSING),
+            (Command::Validate, <M::Validate as ValidatesOn<M, D>>::MISSING),
+            (Command::Test, <M::Test as TestsOn<M, D>>::MISSING),
+            (Command::Predict, <M::Predict as PredictsOn<M, D>>::MISSING),
             (Command::Tune, fit),
             (Command::FindLr, fit),
             (Command::FindBatchSize, fit),
@@ -330,7 +330,7 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
         let (mut trainer, mut model, mut data) = self.prepare(job).map_err(usage)?;
         match job.command {
             Command::Fit => {
-                let report = <M::Fit as Fits<M, D>>::fit(&mut trainer, &mut model, &mut data)?;
+                let report = <M::Fit as FitsOn<M, D>>::fit(&mut trainer, &mut model, &mut data)?;
                 print(&trainer, &report);
                 for after in &self.after_fit {
                     after(&mut trainer, &mut model, &mut data)?;
@@ -338,22 +338,22 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
             }
             Command::Validate => {
                 Self::load(&mut trainer, &mut model, job).map_err(usage)?;
-                let report = <M::Validate as Validates<M, D>>::validate(&mut trainer, &mut model, &mut data)?;
+                let report = <M::Validate as ValidatesOn<M, D>>::validate(&mut trainer, &mut model, &mut data)?;
                 print(&trainer, &report);
             }
             Command::Test => {
                 Self::load(&mut trainer, &mut model, job).map_err(usage)?;
-                let report = <M::Test as Tests<M, D>>::test(&mut trainer, &mut model, &mut data)?;
+                let report = <M::Test as TestsOn<M, D>>::test(&mut trainer, &mut model, &mut data)?;
                 print(&trainer, &report);
             }
             Command::Predict => {
                 Self::load(&mut trainer, &mut model, job).map_err(usage)?;
-                let batches = <M::Predict as Predicts<M, D>>::predict(&mut trainer, &mut model, &mut data)?;
+                let batches = <M::Predict as PredictsOn<M, D>>::predict(&mut trainer, &mut model, &mut data)?;
                 print(&trainer, &format!("predicted {batches} batches"));
             }
             Command::FindLr => {
                 let (range, plot) = finders::range(&job.options);
-                let found = <M::Fit as Fits<M, D>>::find_lr(&mut trainer, &model, &mut data, range).map_err(usage)?;
+                let found = <M::Fit as FitsOn<M, D>>::find_lr(&mut trainer, &model, &mut data, range).map_err(usage)?;
                 print(&trainer, &found);
                 if let Some(path) = plot {
                     found.save_plot(&path)?;
@@ -363,11 +363,11 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
             Command::FindBatchSize => {
                 let search = finders::search(&job.options);
                 let found =
-                    <M::Fit as Fits<M, D>>::find_batch_size(&mut trainer, &model, &data, search).map_err(usage)?;
+                    <M::Fit as FitsOn<M, D>>::find_batch_size(&mut trainer, &model, &data, search).map_err(usage)?;
                 print(&trainer, &found);
             }
             Command::Plan => {
-                let plan = <M::Fit as Fits<M, D>>::plan(&model)?;
+                let plan = <M::Fit as FitsOn<M, D>>::plan(&model)?;
                 print(&trainer, &plan);
             }
             Command::Tune | Command::Completions => {}

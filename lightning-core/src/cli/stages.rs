@@ -25,7 +25,7 @@ fn missing<T>(why: Option<&str>) -> Result<T> {
 }
 
 /// Training.
-pub trait Fits<M, D> {
+pub trait FitsOn<M, D> {
     /// Why there is no training; `None` if there is.
     const MISSING: Option<&'static str>;
 
@@ -66,15 +66,15 @@ pub trait Fits<M, D> {
     }
 }
 
-impl<M, D, L> Fits<M, D> for Pair<WithoutStep, L> {
+impl<M, D, L> FitsOn<M, D> for Pair<WithoutStep, L> {
     const MISSING: Option<&'static str> = Some("the module has no `training_step`");
 }
 
-impl<M, D> Fits<M, D> for Pair<WithStep, NoLoader> {
+impl<M, D> FitsOn<M, D> for Pair<WithStep, NoLoader> {
     const MISSING: Option<&'static str> = Some("the data module has no `train_dataloader`");
 }
 
-impl<M, D, L> Fits<M, D> for Pair<WithStep, Has<L>>
+impl<M, D, L> FitsOn<M, D> for Pair<WithStep, Has<L>>
 where
     M: LightningModule + TrainingStep + ConfigureOptimizers,
     D: DataModule + DataStruct,
@@ -146,7 +146,7 @@ macro_rules! evaluation {
 }
 
 evaluation!(
-    Validates,
+    ValidatesOn,
     validate,
     ValidationStep,
     Validation,
@@ -158,7 +158,7 @@ evaluation!(
     []
 );
 evaluation!(
-    Tests,
+    TestsOn,
     test,
     TestStep,
     Testing,
@@ -170,7 +170,7 @@ evaluation!(
     []
 );
 evaluation!(
-    Predicts,
+    PredictsOn,
     predict,
     PredictStep,
     Predicting,
@@ -188,13 +188,13 @@ pub trait RunsOn<D: DataModule + DataStruct>:
     LightningModule + InitModule + LightningStruct<Hparams: DefaultSpace>
 {
     /// Training, if there is one.
-    type Fit: Fits<Self, D>;
+    type Fit: FitsOn<Self, D>;
     /// Validation, if there is one.
-    type Validate: Validates<Self, D>;
+    type Validate: ValidatesOn<Self, D>;
     /// Testing, if there is it.
-    type Test: Tests<Self, D>;
+    type Test: TestsOn<Self, D>;
     /// Prediction, if there is it.
-    type Predict: Predicts<Self, D>;
+    type Predict: PredictsOn<Self, D>;
 }
 
 /// The step of a batch type, present or not.
@@ -204,10 +204,10 @@ impl<M, D> RunsOn<D> for M
 where
     M: LightningModule + InitModule + LightningStruct<Hparams: DefaultSpace>,
     D: DataModule + DataStruct,
-    Pair<StepOf<M::TrainBatch>, D::Train>: Fits<M, D>,
-    Pair<StepOf<M::ValBatch>, D::Val>: Validates<M, D>,
-    Pair<StepOf<M::TestBatch>, D::Test>: Tests<M, D>,
-    Pair<StepOf<M::PredictBatch>, D::Predict>: Predicts<M, D>,
+    Pair<StepOf<M::TrainBatch>, D::Train>: FitsOn<M, D>,
+    Pair<StepOf<M::ValBatch>, D::Val>: ValidatesOn<M, D>,
+    Pair<StepOf<M::TestBatch>, D::Test>: TestsOn<M, D>,
+    Pair<StepOf<M::PredictBatch>, D::Predict>: PredictsOn<M, D>,
 {
     type Fit = Pair<StepOf<M::TrainBatch>, D::Train>;
     type Validate = Pair<StepOf<M::ValBatch>, D::Val>;

@@ -10,7 +10,7 @@ use super::{
     program::Cli,
     registry::monitorable,
     runner::{Failure, Job, usage},
-    stages::{Fits, RunsOn},
+    stages::{FitsOn, RunsOn},
 };
 use crate::{
     __private::build_module,
@@ -83,7 +83,7 @@ where
             })?
         }
     };
-    let mut space = <M::Hparams as DefaultSpace>::default_space();
+    let mut space = <M::Hparams as DefaultSpace>::search_space();
     if let Some(ranges) = option("space").as_object() {
         for (path, range) in ranges {
             let distribution = ranges::parse(range.as_str().unwrap_or_default())
@@ -135,5 +135,5 @@ fn run_trial<M: RunsOn<D>, D: DataModule + DataStruct>(
     let mut data = Cli::<M, D>::data_module(&job.data)?;
     let mut trainer = builder.build()?;
     let mut model = build_module::<M>(trial.hparams(), &burn::tensor::Device::default()).into_module()?;
-    <M::Fit as Fits<M, D>>::fit(&mut trainer, &mut model, &mut data)
+    <M::Fit as FitsOn<M, D>>::fit(&mut trainer, &mut model, &mut data)
 }

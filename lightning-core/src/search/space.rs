@@ -29,7 +29,7 @@ pub trait SearchSpace {
 /// the macro for the struct `<Name>Hparams`.
 pub trait DefaultSpace: Sized {
     /// Returns the space.
-    fn default_space() -> Space<Self>;
+    fn search_space() -> Space<Self>;
 }
 
 /// The hyperparameters `H` that are searched, by their paths, and the values of all others.
