@@ -16,6 +16,15 @@ use crate::{
     trainer::Trainer,
 };
 
+/// Gives `T` the value that was found.
+type Apply<T, V, R = ()> = Box<dyn FnMut(&mut T, V) -> R + Send>;
+
+/// Tests rates on the data of a run.
+type Test<M> = fn(&mut Trainer<M>, &M, &mut dyn RunData<M>, LrRange) -> Result<LrFinder>;
+
+/// Searches a batch size for a data module; `None` if it is of another type.
+type Search<M> = fn(&mut Trainer<M>, &M, &dyn Any, BatchSizeSearch) -> Result<Option<usize>>;
+
 /// Runs [`Trainer::find_lr`] before the training, and gives the module the rate that it suggests.
 ///
 /// ```
@@ -56,8 +65,8 @@ use crate::{
 pub struct LearningRateFinder<M> {
     range: LrRange,
     found: Option<f64>,
-    apply: Box<dyn FnMut(&mut M, f64) + Send>,
-    test: fn(&mut Trainer<M>, &M, &mut dyn RunData<M>, LrRange) -> Result<LrFinder>,
+    apply: Apply<M, f64>,
+    test: Test<M>,
 }
 
 impl<M: LightningModule + TrainingStep + ConfigureOptimizers> LearningRateFinder<M> {
@@ -148,8 +157,9 @@ pub struct BatchSizeFinder<M> {
     how: BatchSizeSearch,
     found: Option<usize>,
     data: &'static str,
-    apply: Box<dyn FnMut(&mut dyn Any, usize) -> bool + Send>,
-    search: fn(&mut Trainer<M>, &M, &dyn Any, BatchSizeSearch) -> Result<Option<usize>>,
+    /// Whether the data is of the type that it sets.
+    apply: Apply<dyn Any, usize, bool>,
+    search: Search<M>,
 }
 
 impl<M: LightningModule + TrainingStep + ConfigureOptimizers> BatchSizeFinder<M> {
