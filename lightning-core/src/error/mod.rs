@@ -269,7 +269,7 @@ from_errors!(csv::Error = "cannot read or write CSV");
 
 from_errors!(
     serde_json::Error = "cannot convert to or from JSON",
-    std::num::ParseFloatError = "this is no number",
+    std::num::ParseFloatError = "this is not a number",
     std::num::ParseIntError = "this is no integer",
     std::num::TryFromIntError = "this integer does not fit",
     std::str::Utf8Error = "this is no UTF-8",

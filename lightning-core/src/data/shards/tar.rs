@@ -83,7 +83,7 @@ impl Archive {
             }
             self.at += BLOCK as u64;
             let Some(size) = number(field(124, 12)) else {
-                return Err(self.damaged("the size of a file is no number"));
+                return Err(self.damaged("the size of a file is not a number"));
             };
             let kind = field(156, 1).first().copied().unwrap_or_default();
             if matches!(kind, b'L' | b'x' | b'g') && size > LONGEST_NAME {

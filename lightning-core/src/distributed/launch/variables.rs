@@ -50,7 +50,7 @@ pub(super) struct Launched {
 /// script of a job has `SLURM_PROCID` as well, but no step: a program in it was started alone.
 ///
 /// # Errors
-/// If a variable is no number, or only one of the two is set.
+/// If a variable is not a number, or only one of the two is set.
 pub(super) fn launched(variable: Variables<'_>) -> Result<Option<Launched>> {
     const ALL: [(Launcher, &str, &str); 4] = [
         (Launcher::OpenMpi, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
