@@ -23,11 +23,11 @@ fi
 folder=$(mktemp -d)
 dashboard=
 trap '[ -z "$dashboard" ] || { kill "$dashboard" && wait "$dashboard"; } 2>/dev/null || true; rm -rf "$folder"' EXIT
-journal=${2:-$folder/study.log}
+journal=${2:-$folder/lightning_logs/study.log}
 if [ $# -lt 2 ]; then
     "${CARGO:-cargo}" build --quiet --bin tune
-    "${CARGO_TARGET_DIR:-target}/debug/tune" --journal "$journal" --trials 12 --epochs 8 --report "$folder/study.html" \
-        >"$folder/tune.log" 2>&1 || { cat "$folder/tune.log" >&2; fail "the example \`tune\`"; }
+    program=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/tune
+    (cd "$folder" && "$program") >"$folder/tune.log" 2>&1 || { cat "$folder/tune.log" >&2; fail "the example \`tune\`"; }
 fi
 
 port=8297

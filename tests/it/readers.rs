@@ -71,7 +71,7 @@ fn the_real_translations() {
     let file = folder.join("eng-fra-first20000.tsv");
     let pairs = sentences::pairs(&file).unwrap();
     assert_eq!((pairs.len(), pairs[0].source.as_str(), pairs[0].target.as_str()), (20_000, "Go.", "Va !"));
-    let corpus = Corpus::read(&file, 500, 1).unwrap();
+    let corpus = Corpus::read(&file, 500, 4000, 1).unwrap();
     assert_eq!((corpus.val.len(), corpus.test.len()), (500, 500));
     let french = Tokenizer::builder(Unit::Word).build(pairs.iter().map(|pair| &pair.target));
     assert_eq!(french.decode(&french.encode_sentence("Ça alors !")), "Ça alors !");

@@ -1,12 +1,10 @@
-//! Prints all learning-rate schedules as charts, and writes them as columns of a CSV file.
+//! Prints all learning-rate schedules as charts.
 #![deny(warnings)]
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::fmt::Write as _;
 
 use burn::lr_scheduler::noam::NoamLrSchedulerConfig;
-use clap::Parser;
 use lightning_core::{
-    Error,
     prelude::*,
     schedulers::{
         ChainedSchedule, ConstantRate, CosineWarmRestarts, Cyclic, ExponentialDecay, LambdaRate, LinearDecay,
@@ -14,22 +12,10 @@ use lightning_core::{
     },
 };
 
-/// Prints all learning-rate schedules as charts.
-#[derive(Debug, Parser)]
-struct Args {
-    /// Number of steps.
-    #[arg(long, default_value_t = 128)]
-    steps: u64,
-    /// Learning rate of all schedules.
-    #[arg(long, default_value_t = 0.1)]
-    lr: f64,
-    /// Prints only schedules whose name contains this text, in any case.
-    #[arg(long)]
-    only: Option<String>,
-    /// Also writes the learning rates to this file, one column for each schedule.
-    #[arg(long)]
-    csv: Option<PathBuf>,
-}
+/// The steps of each schedule.
+const STEPS: u64 = 128;
+/// The learning rate of all schedules.
+const LR: f64 = 0.1;
 
 type Named = (&'static str, Box<dyn LrScheduler>);
 
@@ -114,31 +100,10 @@ fn chart(rates: &[f64]) -> String {
     text
 }
 
-fn csv(curves: &[(&str, Vec<f64>)], steps: u64) -> String {
-    let names: Vec<_> = curves.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-    let mut text = format!("step,{}\n", names.join(","));
-    for step in 0..steps as usize {
-        let row: Vec<_> = curves.iter().map(|(_, rates)| rates[step].to_string()).collect();
-        let _ = writeln!(text, "{step},{}", row.join(","));
-    }
-    text
-}
-
 fn main() -> Result<()> {
-    let args = Args::parse();
-    let mut curves = Vec::new();
-    for (name, schedule) in schedules(args.lr, args.steps)? {
-        if args.only.as_ref().is_some_and(|only| !name.to_lowercase().contains(&only.to_lowercase())) {
-            continue;
-        }
+    for (name, schedule) in schedules(LR, STEPS)? {
         let described = schedule.describe();
-        let rates = rates(schedule, args.steps)?;
-        println!("{name}: {described}\n{}", chart(&rates));
-        curves.push((name, rates));
-    }
-    if let Some(path) = args.csv {
-        fs::write(&path, csv(&curves, args.steps)).map_err(|error| Error::io("write", &path, error))?;
-        println!("wrote the learning rates to {}", path.display());
+        println!("{name}: {described}\n{}", chart(&rates(schedule, STEPS)?));
     }
     Ok(())
 }

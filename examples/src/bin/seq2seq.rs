@@ -2,7 +2,7 @@
 //! compared with a nearest-neighbor baseline.
 //!
 //! The sentences are from Tatoeba (CC BY 2.0, manythings.org/anki), lines of `English TAB French`,
-//! read from `--data-dir`.
+//! read from `--data.data_dir`.
 #![deny(warnings)]
 
 use std::path::PathBuf;
@@ -12,13 +12,16 @@ use burn::{
     optim::AdamWConfig,
     prelude::*,
 };
-use clap::Parser;
 use lightning_core::{
+    cli::{Cli, lightning_main},
     data::{Padded, host, tokenizer::Tokenizer},
     metrics::{Bleu, Metric},
     prelude::*,
 };
 use lightning_examples::data::translations::{Corpus, Sentence};
+
+/// More than occur twice or more often in the training sentences of either language.
+const WORDS: usize = 4000;
 
 /// A sentence and one translation, as token ids.
 type Pair = (Vec<u32>, Vec<u32>);
@@ -38,9 +41,9 @@ pub struct Pairs {
     lr = Cosine::new(lr, cx.estimated_optimizer_steps()?)
         .warmup((cx.estimated_optimizer_steps()? / 20).max(1)), interval = step)]
 pub struct Translator {
-    #[init(EmbeddingConfig::new(source_words, d).with_initializer(embedding(d)).init(device))]
+    #[init(EmbeddingConfig::new(words, d).with_initializer(embedding(d)).init(device))]
     source_embedding: Embedding,
-    #[init(EmbeddingConfig::new(target_words, d).with_initializer(embedding(d)).init(device))]
+    #[init(EmbeddingConfig::new(words, d).with_initializer(embedding(d)).init(device))]
     target_embedding: Embedding,
     #[init(PositionalEncodingConfig::new(d).init(device))]
     position: PositionalEncoding,
@@ -56,12 +59,11 @@ pub struct Translator {
     decoder: TransformerDecoder,
     #[init(LayerNormConfig::new(d).init(device))]
     decoder_norm: LayerNorm,
-    #[init(LinearConfig::new(d, target_words).init(device))]
+    #[init(LinearConfig::new(d, words).init(device))]
     output: Linear,
-    #[hparam]
-    source_words: usize,
-    #[hparam]
-    target_words: usize,
+    /// Words of each language that the model knows, as `--data.words`.
+    #[hparam(default = WORDS)]
+    words: usize,
     #[hparam(default = 128)]
     d: usize,
     #[hparam(default = 4)]
@@ -148,24 +150,39 @@ fn embedding(d: usize) -> Initializer {
     Initializer::Normal { mean: 0.0, std: (d as f64).powf(-0.5) }
 }
 
-/// The training pairs, the validation pairs, and the test sentences to translate.
 #[data_module]
 pub struct TranslationData {
+    /// Folder of `eng-fra-first20000.tsv` (manythings.org/anki, fra-eng, the first 20,000 lines).
+    #[hparam]
+    data_dir: PathBuf,
+    /// Words of each language, the most frequent of the training sentences; others are unknown.
+    #[hparam]
+    words: usize,
+    /// English sentences for validation, and as many for the test.
+    #[hparam]
+    held_out: usize,
     #[hparam]
     batch_size: usize,
+    #[hparam]
+    seed: u64,
     #[state(skip)]
-    train: Vec<Pair>,
-    #[state(skip)]
-    val: Vec<Pair>,
-    #[state(skip)]
-    test: Vec<Pair>,
+    corpus: Option<Corpus>,
 }
 
 #[data_module]
 impl TranslationData {
+    fn setup(&mut self, _stage: Stage) -> Result<()> {
+        if self.corpus.is_none() {
+            let file = self.data_dir.join("eng-fra-first20000.tsv");
+            self.corpus = Some(Corpus::read(&file, self.held_out, self.words, self.seed)?);
+        }
+        Ok(())
+    }
+
     fn train_dataloader(&self) -> Result<DataLoader<Pairs>> {
+        let corpus = self.corpus()?;
         // Batches of sentences of similar length need little padding.
-        DataLoader::builder(self.train.clone())
+        DataLoader::builder(pairs(corpus, &corpus.train))
             .length_buckets(self.batch_size, |(source, target): &Pair| source.len() + target.len())
             .num_workers(1)
             .collate(batch)
@@ -173,32 +190,31 @@ impl TranslationData {
     }
 
     fn val_dataloader(&self) -> Result<DataLoader<Pairs>> {
-        DataLoader::builder(self.val.clone()).batch_size(2 * self.batch_size).collate(batch).build()
+        let corpus = self.corpus()?;
+        DataLoader::builder(pairs(corpus, &corpus.val)).batch_size(2 * self.batch_size).collate(batch).build()
     }
 
+    /// Each sentence once; `predict_step` does not use the target.
     fn predict_dataloader(&self) -> Result<DataLoader<Pairs>> {
-        DataLoader::builder(self.test.clone()).batch_size(2 * self.batch_size).collate(batch).build()
+        let corpus = self.corpus()?;
+        let source = |sentence: &Sentence| corpus.english.encode_sentence(&sentence.source);
+        let target = [Tokenizer::BOS, Tokenizer::EOS];
+        let test: Vec<Pair> = corpus.test.iter().map(|sentence| (source(sentence), target.into())).collect();
+        DataLoader::builder(test).batch_size(2 * self.batch_size).collate(batch).build()
     }
 }
 
 impl TranslationData {
-    fn of(corpus: &Corpus, batch_size: usize) -> Self {
-        let pairs = |sentences: &[Sentence]| -> Vec<Pair> {
-            let all =
-                sentences.iter().flat_map(|sentence| sentence.targets.iter().map(|target| (&sentence.source, target)));
-            all.map(|(source, target)| (corpus.english.encode_sentence(source), corpus.french.encode_sentence(target)))
-                .collect()
-        };
-        let mut data = Self::new(TranslationDataHparams::new(batch_size));
-        data.train = pairs(&corpus.train);
-        data.val = pairs(&corpus.val);
-        // Each sentence once; `predict_step` does not use the target.
-        let once = |sentence: &Sentence| {
-            (corpus.english.encode_sentence(&sentence.source), vec![Tokenizer::BOS, Tokenizer::EOS])
-        };
-        data.test = corpus.test.iter().map(once).collect();
-        data
+    fn corpus(&self) -> Result<&Corpus> {
+        Ok(self.corpus.as_ref().ok_or("`setup` has not run")?)
     }
+}
+
+/// Each sentence with each of its translations.
+fn pairs(corpus: &Corpus, sentences: &[Sentence]) -> Vec<Pair> {
+    let all = sentences.iter().flat_map(|sentence| sentence.targets.iter().map(|target| (&sentence.source, target)));
+    all.map(|(source, target)| (corpus.english.encode_sentence(source), corpus.french.encode_sentence(target)))
+        .collect()
 }
 
 fn batch(pairs: Vec<Pair>) -> Result<Pairs> {
@@ -223,67 +239,19 @@ fn batch(pairs: Vec<Pair>) -> Result<Pairs> {
     })
 }
 
-/// Trains a translator of short English sentences and compares it with a nearest-neighbor baseline.
-#[derive(Parser)]
-struct Args {
-    /// Folder of `eng-fra-first20000.tsv` (manythings.org/anki, fra-eng, the first 20,000 lines).
-    #[arg(long, default_value = "../shared/data/tatoeba-eng-fra")]
-    data_dir: PathBuf,
-    /// Maximum number of epochs.
-    #[arg(long, default_value_t = 15)]
-    epochs: usize,
-    /// Sentences in a batch.
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// English sentences held out for validation, and as many for testing.
-    #[arg(long, default_value_t = 500)]
-    held_out: usize,
-    /// Learning rate.
-    #[arg(long, default_value_t = 1e-3)]
-    lr: f64,
-    /// Dropout rate.
-    #[arg(long, default_value_t = 0.1)]
-    dropout: f64,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
-    seed: u64,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
-}
-
-fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let corpus = Corpus::read(&args.data_dir.join("eng-fra-first20000.tsv"), args.held_out, args.seed)?;
-    let mut data = TranslationData::of(&corpus, args.batch_size);
-    let hparams = TranslatorHparams::new(corpus.english.len(), corpus.french.len());
-    let mut model = Translator::new(hparams.with_lr(args.lr).with_dropout_rate(args.dropout));
-
-    let mut trainer = Translator::trainer().max_epochs(args.epochs).gradient_clip_val(1.0);
-    trainer = if args.fast_dev_run {
-        trainer.fast_dev_run(2)
-    } else {
-        trainer.callback(ModelCheckpoint::new(Translator::VAL_LOSS)).logger(CsvLogger::new("lightning_logs"))
-    };
-    let mut trainer = trainer.build()?;
-    println!("{}", trainer.fit(&mut model, &mut data)?);
-    if !args.fast_dev_run {
-        trainer.load_best(&mut model)?;
-    }
-
-    let translations: Vec<String> = trainer
-        .predict(&mut model, &mut data)?
-        .iter()
-        .flatten()
-        .map(|translation: &Vec<u32>| corpus.french.decode(translation))
-        .collect();
+/// Translates the test sentences, beside the translation of the most similar training sentence.
+fn compare(trainer: &mut Trainer<Translator>, model: &mut Translator, data: &mut TranslationData) -> Result<()> {
+    trainer.load_best(model)?;
+    let predictions = trainer.predict(model, &mut *data)?;
+    let corpus = data.corpus()?;
+    let decode = |translation: &Vec<u32>| corpus.french.decode(translation);
+    let translations: Vec<String> = predictions.iter().flatten().map(decode).collect();
     let copies = corpus.nearest(&corpus.test[..translations.len()]);
     for ((sentence, translation), copy) in corpus.test.iter().zip(&translations).zip(&copies).take(10) {
         println!("{} => {translation} (nearest: {copy})", sentence.source);
     }
-    println!("BLEU of the translator:          {:.2}", percent_bleu(&corpus, &translations)?);
-    println!("BLEU of the nearest translation: {:.2}", percent_bleu(&corpus, &copies)?);
+    println!("BLEU of the translator:          {:.2}", percent_bleu(corpus, &translations)?);
+    println!("BLEU of the nearest translation: {:.2}", percent_bleu(corpus, &copies)?);
     Ok(())
 }
 
@@ -300,4 +268,21 @@ fn percent_bleu(corpus: &Corpus, translations: &[impl AsRef<str>]) -> Result<f64
     let mut bleu = Bleu::new();
     bleu.update((candidates, references))?;
     Ok(100.0 * bleu.compute()?.scalar().unwrap_or_default())
+}
+
+#[lightning_main]
+fn main() -> Cli<Translator, TranslationData> {
+    Cli::<Translator, TranslationData>::new()
+        .about("Trains a translator of short English sentences, and compares it with a nearest-neighbor baseline.")
+        .fit_by_default()
+        .seed(42)
+        .data(TranslationDataHparams::new("../shared/data/tatoeba-eng-fra".into(), WORDS, 500, 64, 42))
+        .trainer(|trainer| {
+            trainer
+                .max_epochs(15)
+                .gradient_clip_val(1.0)
+                .callback(ModelCheckpoint::new(Translator::VAL_LOSS))
+                .logger(CsvLogger::new("lightning_logs"))
+        })
+        .after_fit(compare)
 }

@@ -2,31 +2,36 @@
 //! body mass (regression), with cross-validation.
 //!
 //! The data set is the Palmer penguins (344 birds, CC0), `penguins.csv` of
-//! allisonhorst/palmerpenguins, read from `--data-dir`.
+//! allisonhorst/palmerpenguins, read from `--data.data_dir`.
 #![deny(warnings)]
 
-use std::path::PathBuf;
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use burn::{nn::*, optim::AdamWConfig, prelude::*, tensor::activation::relu};
-use clap::Parser;
-use lightning_core::{data::host, prelude::*, trainer::TrainerBuilder};
+use lightning_core::{cli::Cli, data::host, prelude::*};
 use lightning_examples::data::penguins::{CLASSES, Penguin, Scaler, penguins, stratified_folds};
 
 #[derive(Batch, Clone, Debug)]
-pub struct SpeciesBatch {
-    features: Tensor<2>,     // [batch, 8]
+pub struct Birds {
+    columns: Tensor<2>,      // [batch, 11], as `columns` has them, standardized
     species: Tensor<1, Int>, // [batch]
+    weighed: Tensor<2>,      // [batch, 1], 1 where the body mass is known and 0 where not
 }
 
+/// Two networks that share nothing but the batch.
 #[lightning_module]
 #[optimizer(AdamWConfig::new().with_weight_decay(1e-2), lr = lr)]
-pub struct SpeciesNet {
+pub struct PenguinNet {
     #[init(LinearConfig::new(8, hidden).init(device))]
-    fc1: Linear,
+    species1: Linear,
     #[init(DropoutConfig::new(0.1).init())]
     dropout: Dropout,
     #[init(LinearConfig::new(hidden, CLASSES).init(device))]
-    fc2: Linear,
+    species2: Linear,
+    #[init(LinearConfig::new(10, hidden).init(device))]
+    mass1: Linear,
+    #[init(LinearConfig::new(hidden, 1).init(device))]
+    mass2: Linear,
     #[hparam(default = 32)]
     hidden: usize,
     #[hparam(default = 1e-2)]
@@ -34,73 +39,41 @@ pub struct SpeciesNet {
 }
 
 #[lightning_module]
-impl SpeciesNet {
-    fn forward(&self, features: Tensor<2>) -> Tensor<2> {
-        self.fc2.forward(self.dropout.forward(relu(self.fc1.forward(features))))
-    }
-
-    fn training_step(&self, batch: SpeciesBatch) -> Tensor<1> {
+impl PenguinNet {
+    fn training_step(&self, birds: Birds) -> Tensor<1> {
         #[log(minimize)]
-        let train_loss = cross_entropy(self.forward(batch.features), batch.species);
-        train_loss
+        let species_loss = cross_entropy(self.species(&birds), birds.species.clone());
+        #[log(minimize)]
+        let mass_loss = self.mass_error(&birds);
+        species_loss + mass_loss
     }
 
-    fn test_step(&self, batch: SpeciesBatch) {
+    fn test_step(&self, birds: Birds) {
         #[log(maximize)]
-        let test_acc = accuracy(&self.forward(batch.features), &batch.species);
-    }
-}
-
-#[derive(Batch, Clone, Debug)]
-pub struct MassBatch {
-    features: Tensor<2>, // [batch, 10]
-    mass: Tensor<2>,     // [batch, 1]
-}
-
-#[lightning_module]
-#[optimizer(AdamWConfig::new().with_weight_decay(1e-2), lr = lr)]
-pub struct MassNet {
-    #[init(LinearConfig::new(10, hidden).init(device))]
-    fc1: Linear,
-    #[init(LinearConfig::new(hidden, 1).init(device))]
-    fc2: Linear,
-    #[hparam(default = 32)]
-    hidden: usize,
-    #[hparam(default = 3e-3)]
-    lr: f64,
-}
-
-#[lightning_module]
-impl MassNet {
-    fn forward(&self, features: Tensor<2>) -> Tensor<2> {
-        self.fc2.forward(relu(self.fc1.forward(features)))
-    }
-
-    fn training_step(&self, batch: MassBatch) -> Tensor<1> {
+        let test_acc = accuracy(&self.species(&birds), &birds.species);
         #[log(minimize)]
-        let train_loss = mse_loss(self.forward(batch.features), batch.mass);
-        train_loss
-    }
-
-    /// In units of the variance of the training part: predicting the mean gives about 1.
-    fn test_step(&self, batch: MassBatch) {
-        #[log(minimize)]
-        let test_mse = mse_loss(self.forward(batch.features), batch.mass);
+        let test_mse = self.mass_error(&birds);
     }
 }
 
-fn species_batch(scaler: &Scaler<8>, penguins: &[Penguin]) -> SpeciesBatch {
-    let device = host();
-    let features: Vec<f32> = penguins.iter().flat_map(|penguin| scaler.scale(&penguin.features())).collect();
-    let species: Vec<i32> = penguins.iter().map(|penguin| penguin.species as i32).collect();
-    SpeciesBatch {
-        features: Tensor::from_data(TensorData::new(features, [penguins.len(), 8]), &device),
-        species: Tensor::from_data(TensorData::new(species, [penguins.len()]), &device),
+impl PenguinNet {
+    /// The logits of the species, `[batch, 3]`, from all columns but the species.
+    fn species(&self, birds: &Birds) -> Tensor<2> {
+        let features = birds.columns.clone().slice(s![.., 0..8]);
+        self.species2.forward(self.dropout.forward(relu(self.species1.forward(features))))
+    }
+
+    /// The squared error of the body mass, from all other columns, as a mean over the birds that were
+    /// weighed. In units of the variance of the training part: predicting the mean gives about 1.
+    fn mass_error(&self, birds: &Birds) -> Tensor<1> {
+        let (mass, features) = (birds.columns.clone().slice(s![.., 0..1]), birds.columns.clone().slice(s![.., 1..]));
+        let predicted = self.mass2.forward(relu(self.mass1.forward(features)));
+        ((predicted - mass).square() * birds.weighed.clone()).sum() / birds.weighed.clone().sum()
     }
 }
 
 /// The body mass of a penguin, followed by its other features and its species.
-fn mass_and_features(penguin: &Penguin) -> [Option<f32>; 11] {
+fn columns(penguin: &Penguin) -> [Option<f32>; 11] {
     let [length, depth, flipper, mass, sex, islands @ ..] = penguin.features();
     let species = [0, 1, 2].map(|class| Some(f32::from(u8::from(penguin.species as usize == class))));
     let [biscoe, dream, torgersen] = islands;
@@ -108,107 +81,118 @@ fn mass_and_features(penguin: &Penguin) -> [Option<f32>; 11] {
     [mass, length, depth, flipper, sex, biscoe, dream, torgersen, adelie, chinstrap, gentoo]
 }
 
-fn mass_batch(scaler: &Scaler<11>, penguins: &[Penguin]) -> MassBatch {
-    let device = host();
-    let rows: Vec<[f32; 11]> = penguins.iter().map(|penguin| scaler.scale(&mass_and_features(penguin))).collect();
-    let masses: Vec<f32> = rows.iter().map(|[mass, ..]| *mass).collect();
-    let features: Vec<f32> = rows.iter().flat_map(|[_, features @ ..]| *features).collect();
-    MassBatch {
-        features: Tensor::from_data(TensorData::new(features, [penguins.len(), 10]), &device),
-        mass: Tensor::from_data(TensorData::new(masses, [penguins.len(), 1]), &device),
+fn batch(scaler: &Scaler<11>, penguins: &[Penguin]) -> Birds {
+    let (n, device) = (penguins.len(), host());
+    let rows: Vec<f32> = penguins.iter().flat_map(|penguin| scaler.scale(&columns(penguin))).collect();
+    let species: Vec<i32> = penguins.iter().map(|penguin| penguin.species as i32).collect();
+    let weighed: Vec<f32> = penguins.iter().map(|penguin| f32::from(u8::from(penguin.body_mass_g.is_some()))).collect();
+    Birds {
+        columns: Tensor::from_data(TensorData::new(rows, [n, 11]), &device),
+        species: Tensor::from_data(TensorData::new(species, [n]), &device),
+        weighed: Tensor::from_data(TensorData::new(weighed, [n, 1]), &device),
     }
 }
 
-/// Trains and tests two small networks on the Palmer penguins with cross-validation.
-#[derive(Parser)]
-struct Args {
+/// The parts of the cross-validation.
+const FOLDS: usize = 5;
+
+/// One part of the penguins for the test, and the others for training.
+#[data_module]
+pub struct Penguins {
     /// Folder of `penguins.csv` (github.com/allisonhorst/palmerpenguins, inst/extdata).
-    #[arg(long, default_value = "../shared/data/tabular")]
+    #[hparam]
     data_dir: PathBuf,
-    /// Epochs of each training run.
-    #[arg(long, default_value_t = 40)]
-    epochs: usize,
-    /// Number of folds.
-    #[arg(long, default_value_t = 5)]
-    folds: usize,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 42)]
+    /// The part that is tested, from 0 to 4.
+    #[hparam]
+    fold: usize,
+    #[hparam]
+    batch_size: usize,
+    #[hparam]
     seed: u64,
-    /// Try everything on a few batches.
-    #[arg(long)]
-    fast_dev_run: bool,
+    #[state(skip)]
+    parts: Option<(Vec<Penguin>, Vec<Penguin>, Scaler<11>)>,
+}
+
+#[data_module]
+impl Penguins {
+    fn setup(&mut self, _stage: Stage) -> Result<()> {
+        let birds = penguins(&self.data_dir.join("penguins.csv"))?;
+        let folds = stratified_folds(&birds, |bird| bird.species as usize, FOLDS, self.seed);
+        let (train, test) = folds.into_iter().nth(self.fold).ok_or("`fold` must be below 5")?;
+        let scaler = Scaler::of(&train.iter().map(columns).collect::<Vec<_>>());
+        self.parts = Some((train, test, scaler));
+        Ok(())
+    }
+
+    fn train_dataloader(&self) -> Result<DataLoader<Birds>> {
+        let (train, _, scaler) = self.parts.clone().ok_or("`setup` has not run")?;
+        DataLoader::builder(train)
+            .batch_size(self.batch_size)
+            .shuffle(true)
+            .collate(move |birds: Vec<Penguin>| Ok(batch(&scaler, &birds)))
+            .build()
+    }
+
+    fn test_dataloader(&self) -> Result<Vec<Birds>> {
+        let (_, test, scaler) = self.parts.as_ref().ok_or("`setup` has not run")?;
+        Ok(vec![batch(scaler, test)])
+    }
+}
+
+/// What a network has shown on the part that it has not seen.
+struct Score {
+    fold: usize,
+    accuracy: f64,
+    /// The root mean squared error of the body mass, in grams.
+    error: f64,
+}
+
+fn test(trainer: &mut Trainer<PenguinNet>, model: &mut PenguinNet, data: &mut Penguins) -> Result<Score> {
+    let report = trainer.test(model, &mut *data)?;
+    let deviation = data.parts.as_ref().map_or(f32::NAN, |(_, _, scaler)| scaler.std(0));
+    Ok(Score {
+        fold: data.fold,
+        accuracy: report.get(PenguinNet::TEST_ACC).unwrap_or(f64::NAN),
+        error: report.get(PenguinNet::TEST_MSE).unwrap_or(f64::NAN).sqrt() * f64::from(deviation),
+    })
+}
+
+fn program(fold: usize, scores: Rc<RefCell<Vec<Score>>>) -> Cli<PenguinNet, Penguins> {
+    Cli::<PenguinNet, Penguins>::new()
+        .about("Predicts species and body mass of the Palmer penguins, with cross-validation.")
+        .fit_by_default()
+        .seed(42)
+        .data(PenguinsHparams::new("../shared/data/tabular".into(), fold, 32, 42))
+        .trainer(|trainer| {
+            let trainer = trainer.max_epochs(40).no_logger().enable_checkpointing(false);
+            trainer.enable_progress_bar(false).enable_model_summary(false)
+        })
+        .after_fit(move |trainer, model, data| {
+            scores.borrow_mut().push(test(trainer, model, data)?);
+            Ok(())
+        })
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
-    seed_everything(args.seed);
-    let birds = penguins(&args.data_dir.join("penguins.csv"))?;
-    println!("species of {} penguins:", birds.len());
-    classify(&args, &birds)?;
-
-    // Rows without a target can be used neither for training nor for testing.
-    let birds: Vec<Penguin> = birds.into_iter().filter(|bird| bird.body_mass_g.is_some()).collect();
-    println!("body mass of {} penguins:", birds.len());
-    regress(&args, &birds)
-}
-
-fn classify(args: &Args, birds: &[Penguin]) -> Result<()> {
-    let mut accuracies = Vec::new();
-    for (fold, (train, test)) in folds(args, birds).into_iter().enumerate() {
-        let features: Vec<_> = train.iter().map(Penguin::features).collect();
-        let scaler = Scaler::of(&features);
-        let test = vec![species_batch(&scaler, &test)];
-        let train = DataLoader::builder(train)
-            .batch_size(32)
-            .shuffle(true)
-            .collate(move |birds: Vec<Penguin>| Ok(species_batch(&scaler, &birds)))
-            .build()?;
-
-        let mut model = SpeciesNet::new(SpeciesNetHparams::default());
-        let mut trainer = quiet(SpeciesNet::trainer(), args).build()?;
-        trainer.fit(&mut model, train)?;
-        let accuracy = trainer.test(&mut model, test)?.get(SpeciesNet::TEST_ACC).unwrap_or(f64::NAN);
-        println!("  fold {fold}: accuracy {accuracy:.4}");
-        accuracies.push(accuracy);
+    let scores = Rc::new(RefCell::new(Vec::new()));
+    for fold in 0..FOLDS {
+        program(fold, scores.clone()).run()?;
+        // Another subcommand, or one part that `--data.fold` has chosen.
+        if scores.borrow().last().is_none_or(|score: &Score| score.fold != fold) {
+            break;
+        }
     }
-    println!("  mean accuracy {:.4}", mean(&accuracies));
-    Ok(())
-}
-
-fn regress(args: &Args, birds: &[Penguin]) -> Result<()> {
-    let mut errors = Vec::new();
-    for (fold, (train, test)) in folds(args, birds).into_iter().enumerate() {
-        let features: Vec<_> = train.iter().map(mass_and_features).collect();
-        let scaler = Scaler::of(&features);
-        let deviation = scaler.std(0);
-        let test = vec![mass_batch(&scaler, &test)];
-        let train = DataLoader::builder(train)
-            .batch_size(32)
-            .shuffle(true)
-            .collate(move |birds: Vec<Penguin>| Ok(mass_batch(&scaler, &birds)))
-            .build()?;
-
-        let mut model = MassNet::new(MassNetHparams::default());
-        let mut trainer = quiet(MassNet::trainer(), args).build()?;
-        trainer.fit(&mut model, train)?;
-        let mse = trainer.test(&mut model, test)?.get(MassNet::TEST_MSE).unwrap_or(f64::NAN);
-        let error = mse.sqrt() * f64::from(deviation);
-        println!("  fold {fold}: root mean squared error {error:.0} g, of the mean {deviation:.0} g");
-        errors.push(error);
+    let scores = scores.borrow();
+    for Score { fold, accuracy, error } in scores.iter() {
+        println!("part {fold}: accuracy {accuracy:.4}, body mass within {error:.0} g");
     }
-    println!("  mean root mean squared error {:.0} g", mean(&errors));
+    let mean = |of: fn(&Score) -> f64| scores.iter().map(of).sum::<f64>() / scores.len() as f64;
+    if scores.len() > 1 {
+        println!(
+            "mean: accuracy {:.4}, body mass within {:.0} g",
+            mean(|score| score.accuracy),
+            mean(|score| score.error)
+        );
+    }
     Ok(())
-}
-
-fn folds(args: &Args, birds: &[Penguin]) -> Vec<(Vec<Penguin>, Vec<Penguin>)> {
-    stratified_folds(birds, |bird| bird.species as usize, args.folds, args.seed)
-}
-
-fn quiet<M>(trainer: TrainerBuilder<M>, args: &Args) -> TrainerBuilder<M> {
-    let trainer = if args.fast_dev_run { trainer.fast_dev_run(2) } else { trainer.max_epochs(args.epochs) };
-    trainer.no_logger().enable_checkpointing(false).enable_progress_bar(false).enable_model_summary(false)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }

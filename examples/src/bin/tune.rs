@@ -1,43 +1,20 @@
 //! Searches the hyperparameters of a classifier of handwritten digits.
 //!
-//! `tune` keeps the trials in memory. `tune --journal study.log --workers 2` shares a file with
-//! another process, and continues a search that was ended; `optuna-dashboard study.log` shows it.
-//! With `--ray http://127.0.0.1:8265` the trials are jobs of a Ray cluster.
+//! The trials are in `lightning_logs/study.log`, which processes share: a second `tune` runs trials
+//! beside the first, and one that is started after it was ended goes on. `optuna-dashboard` shows the
+//! file. Where `RAY_ADDRESS` names a Ray cluster, as `http://127.0.0.1:8265`, the trials are its jobs.
+//! A program with a command line has the same as a subcommand: `cli tune --trials 20`.
 #![deny(warnings)]
 
-use std::path::PathBuf;
+use std::env;
 
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
-use clap::Parser;
 use lightning_core::{
     data::Subset,
     prelude::*,
     search::{Asha, Journal, RayJobs, Study, Tpe, TrialState},
 };
 use lightning_examples::data::digits::{Digit, digits};
-
-/// Searches hyperparameters.
-#[derive(Parser)]
-struct Args {
-    /// Trials to run.
-    #[arg(long, default_value_t = 20)]
-    trials: usize,
-    /// Epochs of a trial that is not pruned.
-    #[arg(long, default_value_t = 16)]
-    epochs: usize,
-    /// The file of the trials, which processes share.
-    #[arg(long)]
-    journal: Option<PathBuf>,
-    /// Processes that run trials; more than one need `--journal`.
-    #[arg(long, default_value_t = 1)]
-    workers: usize,
-    /// The address of a Ray cluster that runs the trials, with `--journal`.
-    #[arg(long)]
-    ray: Option<String>,
-    /// The page about the study.
-    #[arg(long, default_value = "study.html")]
-    report: PathBuf,
-}
 
 #[derive(Batch, Clone, Debug)]
 pub struct DigitBatch {
@@ -80,23 +57,20 @@ impl Digits {
 }
 
 fn main() -> Result<()> {
-    let args = Args::parse();
     let mut study = Study::new(Digits::VAL_LOSS, DigitsSpace::new())
         .sampler(Tpe::new().seed(1))
-        .pruner(Asha::new().min_resource(2));
-    if let Some(journal) = &args.journal {
-        study = study.storage(Journal::new(journal)).workers(args.workers);
-    }
-    if let Some(address) = &args.ray {
+        .pruner(Asha::new().min_resource(2))
+        .storage(Journal::new("lightning_logs/study.log"));
+    if let Ok(address) = env::var("RAY_ADDRESS") {
         study = study.engine(RayJobs::new(address));
     }
     // What the attributes of a module say can be replaced: `DigitsSpace::new().lr(uniform(0.0..1.0))`.
     study = study.verbose(true);
-    study.optimize(args.trials, |trial| {
+    study.optimize_until(20, |trial| {
         seed_everything(trial.seed());
         let mut data = DigitsData::new(DigitsDataHparams::default());
         let mut model = Digits::new(trial.hparams());
-        let builder = Digits::trainer().max_epochs(args.epochs).callback(trial.pruning());
+        let builder = Digits::trainer().max_epochs(16).callback(trial.pruning());
         let builder = builder.no_logger().enable_checkpointing(false).enable_model_summary(false);
         builder.enable_progress_bar(false).build()?.fit(&mut model, &mut data)
     })?;
@@ -109,8 +83,8 @@ fn main() -> Result<()> {
             println!("{:>5.1} % {name}", 100.0 * share);
         }
     }
-    study.report(&args.report)?;
-    println!("report: {}", args.report.display());
+    study.report("lightning_logs/study.html")?;
+    println!("report: lightning_logs/study.html");
     Ok(())
 }
 

@@ -94,7 +94,7 @@ pub struct Mnist {
 const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// Returns the folder of the four files: `data_dir` (from `--data-dir`), else `$MNIST_DIR`, else
+/// Returns the folder of the four files: `data_dir` (from `--data.data_dir`), else `$MNIST_DIR`, else
 /// `lightning/mnist` in the cache folder (`$XDG_CACHE_HOME`, else `~/.cache`).
 pub fn locate(data_dir: Option<PathBuf>) -> Result<PathBuf> {
     locate_with(data_dir, |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
@@ -104,7 +104,7 @@ fn locate_with(data_dir: Option<PathBuf>, var: impl Fn(&str) -> Option<PathBuf>)
     let cache = || var("XDG_CACHE_HOME").or_else(|| Some(var("HOME")?.join(".cache")));
     data_dir.or_else(|| var("MNIST_DIR")).or_else(|| Some(cache()?.join("lightning").join("mnist"))).ok_or_else(|| {
         Error::data("MNIST needs a folder, and `MNIST_DIR`, `XDG_CACHE_HOME` and `HOME` are not set")
-            .help("name the folder with `--data-dir <folder>`")
+            .help("name the folder with `--data.data_dir <folder>`")
     })
 }
 
@@ -154,7 +154,7 @@ fn absent(folder: &Path, name: &str, missing: &[&str]) -> Error {
     let variable = if name == "MNIST" { " or `MNIST_DIR`" } else { "" };
     Error::data(format!("{name} is not complete in `{folder}`: missing {}", names.join(", "))).help(format!(
         "download the four files {} from any {name} mirror into `{folder}`, or name their folder with \
-         `--data-dir <folder>`{variable}",
+         `--data.data_dir <folder>`{variable}",
         all.join(", ")
     ))
 }
@@ -198,7 +198,7 @@ mod tests {
             Path::new("/x/lightning/mnist")
         );
         assert_eq!(locate_with(None, var(&[("HOME", "/h")])).unwrap(), Path::new("/h/.cache/lightning/mnist"));
-        assert!(locate_with(None, |_| None).unwrap_err().to_string().contains("--data-dir"));
+        assert!(locate_with(None, |_| None).unwrap_err().to_string().contains("--data.data_dir"));
     }
 
     #[test]

@@ -31,9 +31,9 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads a file of `english TAB french` lines, and holds out `held_out` English sentences for
-    /// validation and as many for testing.
-    pub fn read(file: &Path, held_out: usize, seed: u64) -> Result<Self> {
+    /// Reads a file of `english TAB french` lines, holds out `held_out` English sentences for
+    /// validation and as many for testing, and numbers at most `words` words of each language.
+    pub fn read(file: &Path, held_out: usize, words: usize, seed: u64) -> Result<Self> {
         let mut translations: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for pair in pairs(file)? {
             translations.entry(pair.source).or_default().push(pair.target);
@@ -43,13 +43,13 @@ impl Corpus {
         if sentences.len() <= 2 * held_out {
             let (needed, found) = (2 * held_out + 1, sentences.len());
             let what = format!("holding out twice {held_out} sentences needs at least {needed}, found {found}");
-            return Err(Error::data(what).at_path(file).help("use a longer file, or a smaller `--held-out`"));
+            return Err(Error::data(what).at_path(file).help("use a longer file, or a smaller `--data.held_out`"));
         }
         Rng::new(seed).shuffle(&mut sentences);
         let test = sentences.split_off(sentences.len() - held_out);
         let val = sentences.split_off(sentences.len() - held_out);
         let train = sentences;
-        let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).min_count(2);
+        let tokenizer = Tokenizer::builder(Unit::Word).lowercase(true).min_count(2).max_tokens(words);
         let english = tokenizer.build(train.iter().map(|sentence| &sentence.source));
         let french = tokenizer.build(train.iter().flat_map(|sentence| &sentence.targets));
         Ok(Self { train, val, test, english, french })
@@ -91,7 +91,7 @@ mod tests {
     fn corpus(lines: &str, held_out: usize) -> Result<Corpus> {
         let path = std::env::temp_dir().join(format!("lightning-pairs-{}-{held_out}.tsv", std::process::id()));
         std::fs::write(&path, lines).unwrap();
-        let corpus = Corpus::read(&path, held_out, 3);
+        let corpus = Corpus::read(&path, held_out, 1000, 3);
         std::fs::remove_file(path).unwrap();
         corpus
     }

@@ -67,7 +67,7 @@ impl Tokenizer {
 
     /// Starts a tokenizer of words or characters.
     pub fn builder(unit: Unit) -> TokenizerBuilder {
-        TokenizerBuilder { unit, lowercase: false, min_count: 1 }
+        TokenizerBuilder { unit, lowercase: false, min_count: 1, max_tokens: usize::MAX }
     }
 
     /// The number of tokens, including the special ones.
@@ -144,6 +144,7 @@ pub struct TokenizerBuilder {
     unit: Unit,
     lowercase: bool,
     min_count: usize,
+    max_tokens: usize,
 }
 
 impl TokenizerBuilder {
@@ -159,10 +160,17 @@ impl TokenizerBuilder {
         Self { min_count, ..self }
     }
 
+    /// Sets the largest number of tokens, including the four special ones: the rarest are left out.
+    /// A model whose embedding has this many rows takes every number. Default: no limit.
+    #[must_use]
+    pub fn max_tokens(self, max_tokens: usize) -> Self {
+        Self { max_tokens, ..self }
+    }
+
     /// Builds the tokenizer with the vocabulary of `texts`: the most frequent token first, ties in
     /// alphabetical order.
     pub fn build<S: AsRef<str>>(self, texts: impl IntoIterator<Item = S>) -> Tokenizer {
-        let Self { unit, lowercase, min_count } = self;
+        let Self { unit, lowercase, min_count, max_tokens } = self;
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for text in texts {
             for token in split(unit, lowercase, text.as_ref()) {
@@ -171,6 +179,7 @@ impl TokenizerBuilder {
         }
         let mut counts: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
         counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts.truncate(max_tokens.saturating_sub(SPECIAL.len()));
         let tokens = SPECIAL.into_iter().map(str::to_owned).chain(counts.into_iter().map(|(token, _)| token)).collect();
         numbered(unit, lowercase, tokens)
     }
@@ -321,6 +330,9 @@ mod tests {
         assert_eq!(tokenizer.tokens[4..9], ["b", "a", "<", ">", "c"]);
         let frequent = Tokenizer::builder(Unit::Word).min_count(2).build(texts);
         assert_eq!((frequent.len(), frequent.encode("a b c")), (6, vec![5, 4, Tokenizer::UNK]));
+        let few = Tokenizer::builder(Unit::Word).max_tokens(5).build(texts);
+        assert_eq!((few.len(), few.encode("a b c")), (5, vec![Tokenizer::UNK, 4, Tokenizer::UNK]));
+        assert!(Tokenizer::builder(Unit::Word).max_tokens(1).build(texts).is_empty());
         assert!(Tokenizer::builder(Unit::Char).build([""]).is_empty());
     }
 
