@@ -304,7 +304,7 @@ fn wrong_settings_are_told_at_the_first_use() {
     let misspelt = Space::new().set("lrr", uniform(0.0..1.0));
     let mut study = Study::new(Searched::VAL_LOSS, misspelt).pruner(Asha::new().reduction_factor(1)).workers(2);
     let error = study.optimize(1, |_| Ok(0.0)).unwrap_err().to_string();
-    assert!(error.contains("`lrr`, which is no hyperparameter; write `lr`"), "{error}");
+    assert!(error.contains("`lrr`, which is not a hyperparameter; write `lr`"), "{error}");
     assert!(error.contains("`reduction_factor` must be at least 2, found 1"), "{error}");
     assert!(error.contains("`workers(2)` needs a storage that processes can share"), "{error}");
     assert!(study.trials().is_err());

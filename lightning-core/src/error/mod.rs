@@ -270,10 +270,10 @@ from_errors!(csv::Error = "cannot read or write CSV");
 from_errors!(
     serde_json::Error = "cannot convert to or from JSON",
     std::num::ParseFloatError = "this is not a number",
-    std::num::ParseIntError = "this is no integer",
+    std::num::ParseIntError = "this is not an integer",
     std::num::TryFromIntError = "this integer does not fit",
-    std::str::Utf8Error = "this is no UTF-8",
-    std::string::FromUtf8Error = "this is no UTF-8",
+    std::str::Utf8Error = "this is not UTF-8",
+    std::string::FromUtf8Error = "this is not UTF-8",
     fmt::Error = "cannot format",
     burn::tensor::DataError = "this tensor data cannot be read so",
 );

@@ -116,7 +116,7 @@ impl<H: Serialize + DeserializeOwned> Space<H> {
                 return Err(Error::config(format!(
                     "the base of a space must be hyperparameters that JSON can hold: {error}"
                 ))
-                .help("leave out what is no plain data"));
+                .help("leave out what is not plain data"));
             }
             // The defaults, where all hyperparameters have one.
             None => {
@@ -199,7 +199,7 @@ impl Checked {
         let known = whole.as_ref().ok().and_then(|hparams| to_json(hparams).ok()).unwrap_or_else(|| self.base.clone());
         for Parameter { path, distribution, .. } in &self.parameters {
             if whole.is_ok() && find(&known, path).is_none() {
-                errors.add(format!("the space has `{path}`, which is no hyperparameter"), nearest(path, &known));
+                errors.add(format!("the space has `{path}`, which is not a hyperparameter"), nearest(path, &known));
                 continue;
             }
             let mut fault = None;

@@ -68,9 +68,9 @@ fn parameters_stand_behind_their_conditions() {
 #[test]
 fn wrong_spaces_are_told() {
     let wrong = fault(space().set("lrr", log_uniform(1e-5..0.1)));
-    assert_eq!(wrong, "the space has `lrr`, which is no hyperparameter; help: write `lr`");
+    assert_eq!(wrong, "the space has `lrr`, which is not a hyperparameter; help: write `lr`");
     let wrong = fault(space().set("encoder.dept", int(1..=3)));
-    assert_eq!(wrong, "the space has `encoder.dept`, which is no hyperparameter; help: write `encoder.depth`");
+    assert_eq!(wrong, "the space has `encoder.dept`, which is not a hyperparameter; help: write `encoder.depth`");
     let wrong = fault(space().set("layers", uniform(0.0..3.0)));
     assert!(
         wrong.starts_with("`layers`: every value of 0..3 must fit the hyperparameter, but 0.0 does not:"),
