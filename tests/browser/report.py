@@ -1,5 +1,5 @@
 """Opens a report and a comparison in Chromium: finds the curves, hovers one and reads the tooltip,
-sorts the table, finds the histograms, tables, texts and pictures, in light and in dark, wide and
+sorts the table, finds the learning rates that were tried, the histograms, tables, texts and pictures, in light and in dark, wide and
 narrow.
 
     python3 tests/browser/report.py report.html compare.html [folder for screenshots]
@@ -155,6 +155,22 @@ def hovered(page):
     return page.run("(document.querySelector('.tip:not([hidden])') || {innerText: ''}).innerText")
 
 
+def rate_test(page, test):
+    """The curve of the range test, its suggestion, and the rate under the pointer."""
+    if test is None:
+        return
+    dots = page.run("[...document.querySelectorAll('.rate-test .suggestion')].map((dot) => dot.textContent)")
+    legend = page.run("document.querySelector('.rate-test .legend b').innerText").replace("\u2212", "-")
+    check(dots == [f"suggestion: {legend}"], f"the suggestion is marked: {dots}, {legend}")
+    # Four digits are shown.
+    check(abs(float(legend) / test["suggestion"] - 1) < 1e-3, f"the suggestion is {test['suggestion']}, found {legend}")
+    points = page.run("document.querySelector('.rate-test path.curve').getAttribute('d').split(/[ML]/).length - 1")
+    check(points == len(test["rates"]), f"the curve has {len(test['rates'])} points, found {points}")
+    page.hover(".rate-test svg[role]")
+    tip = page.run("document.querySelector('.rate-test .tip').innerText")
+    check("rate " in tip and "loss" in tip, f"the tooltip has rate and loss: {tip!r}")
+
+
 def sorted_column(page, table, column):
     head = f"{table} thead th:nth-child({column}) button"
     cells = f"[...document.querySelectorAll('{table} tbody tr')].map((row) => row.children[{column - 1}].innerText)"
@@ -194,6 +210,7 @@ def report(page, scheme):
     check("step " in tip and "train_loss" in tip and "val_loss" in tip, f"the tooltip has both curves: {tip!r}")
     data = page.run("JSON.parse(document.getElementById('data').textContent)")
     outputs(page, data)
+    rate_test(page, data["rate_test"])
     rows = page.run("document.querySelectorAll('table.metrics tbody tr').length")
     check(rows == len(data["curves"]), f"one row for each of {len(data['curves'])} metrics, found {rows}")
     down, up = sorted_column(page, "table.metrics", 4)

@@ -9,6 +9,7 @@ use lightning_core::{
     metrics::{ConfusionMatrix, Roc},
     prelude::*,
     report::compare,
+    trainer::{LearningRateFinder, TrainerBuilder},
 };
 use serde_json::{Value, json};
 
@@ -64,14 +65,39 @@ impl Shown {
     }
 }
 
+#[data_module]
+struct Pictures {}
+
+#[data_module]
+impl Pictures {
+    fn train_dataloader(&self) -> Result<DataLoader<Rows>> {
+        DataLoader::from_batches(batches(&[8, 8, 8, 8, 8], 1))
+    }
+    fn val_dataloader(&self) -> Result<DataLoader<Rows>> {
+        DataLoader::from_batches(batches(&[8, 8, 8, 8, 8], 2))
+    }
+}
+
+fn trainer(folder: &Path, resume: Resume) -> TrainerBuilder<Shown> {
+    let trainer = Shown::trainer().default_root_dir(folder).max_epochs(6).log_every_n_steps(1).resume_from(resume);
+    trainer.enable_progress_bar(false).enable_model_summary(false)
+}
+
 /// Trains, and returns the data of the page.
 fn fit(folder: &Path, hparams: ShownHparams, resume: Resume) -> Value {
+    fit_with(trainer(folder, resume), folder, hparams)
+}
+
+/// As [`fit`], with the rate that `LearningRateFinder` suggests.
+fn find_and_fit(folder: &Path, hparams: ShownHparams, resume: Resume) -> Value {
+    let finder = LearningRateFinder::new(|shown: &mut Shown, lr| shown.lr = lr);
+    fit_with(trainer(folder, resume).callback(finder), folder, hparams)
+}
+
+fn fit_with(builder: TrainerBuilder<Shown>, folder: &Path, hparams: ShownHparams) -> Value {
     seed_everything(7);
     let mut model = Shown::new(hparams);
-    let loader = |seed| DataLoader::from_batches(batches(&[8, 8, 8, 8, 8], seed)).unwrap();
-    let trainer = Shown::trainer().default_root_dir(folder).max_epochs(6).log_every_n_steps(1).resume_from(resume);
-    let mut trainer = trainer.enable_progress_bar(false).enable_model_summary(false).build().unwrap();
-    let _ = trainer.fit(&mut model, (loader(1), loader(2)));
+    let _ = builder.build().unwrap().fit(&mut model, &mut Pictures::new(PicturesHparams::default()));
     let text = fs::read_to_string(folder.join("lightning_logs/version_0/report.html")).unwrap();
     let (_, after) = text.split_once("id=\"data\">").unwrap();
     serde_json::from_str(after.split_once("</script>").unwrap().0).unwrap()
@@ -114,9 +140,34 @@ fn a_resumed_run_has_the_outputs_of_the_whole() {
     }
 }
 
+/// The curve is that of `find_lr`; a resumed run, which tries none, has it too.
+#[test]
+fn the_page_has_the_learning_rates_that_were_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = fit(folder.path(), ShownHparams::default(), Resume::Never);
+    assert_eq!(without["rate_test"], Value::Null);
+    seed_everything(7);
+    let (model, other) = (Shown::new(ShownHparams::default()), tempfile::tempdir().unwrap());
+    let mut trainer = trainer(other.path(), Resume::Never).build().unwrap();
+    let by_hand = trainer.find_lr(&model, &mut Pictures::new(PicturesHparams::default())).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = find_and_fit(folder.path(), ShownHparams::default().with_fails_in(3), Resume::Never);
+    let test = &data["rate_test"];
+    let numbers = |name: &str| -> Vec<f64> { serde_json::from_value(test[name].clone()).unwrap() };
+    let found: Vec<(f64, f64)> = numbers("rates").into_iter().zip(numbers("losses")).collect();
+    assert_eq!(found, by_hand.curve());
+    assert!(found.len() > 50 && found[0].0 == 1e-8, "{found:?}");
+    assert_eq!((test["suggestion"].as_f64(), &test["is_log"]), (by_hand.suggestion(), &json!(true)));
+    assert_eq!((&data["hparams"]["lr"], &data["status"]), (&test["suggestion"], &json!("failed")));
+    let resumed = find_and_fit(folder.path(), ShownHparams::default(), Resume::Last);
+    assert_eq!((&resumed["rate_test"], &resumed["status"]), (test, &json!("success")));
+}
+
 #[test]
 fn a_browser_shows_the_pages() {
     let folder = tempfile::tempdir().unwrap();
+    find_and_fit(folder.path(), ShownHparams::default(), Resume::Never);
     for lr in [0.1, 0.01] {
         fit(folder.path(), ShownHparams::default().with_lr(lr), Resume::Never);
     }

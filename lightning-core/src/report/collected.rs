@@ -14,6 +14,7 @@ use super::{
     images::Images,
     outputs::Outputs,
     page::{self, Page},
+    rate_test::RateTest,
 };
 use crate::{
     console::profiler::Profile,
@@ -74,6 +75,7 @@ pub(super) struct Collected {
     pub(super) hparams: Value,
     pub(super) curves: Curves,
     pub(super) rates: Curves,
+    pub(super) rate_test: Option<RateTest>,
     pub(super) epochs: Curve,
     pub(super) images: Images,
     pub(super) outputs: Outputs,
@@ -183,6 +185,7 @@ impl Collected {
             "curves": self.curves.to_json(direction, 1.0),
             "curves_left_out": self.curves.left_out(),
             "rates": self.rates.to_json(|_| None, SHARE_OF_RATES),
+            "rate_test": self.rate_test.as_ref().map(RateTest::to_json),
             "timing": {
                 "train": milliseconds(train), "validation": milliseconds(validation), "whole": milliseconds(whole),
                 "steps": steps,

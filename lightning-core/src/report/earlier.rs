@@ -9,6 +9,7 @@ use super::{
     curves::{self, Curves},
     images::Images,
     page,
+    rate_test::RateTest,
 };
 
 /// Takes up the report in the folder, as of the checkpoint that the run continues from.
@@ -30,6 +31,9 @@ fn restore(collected: &mut Collected, data: &Value) {
     let count = |name: &str| data[name].as_u64().unwrap_or_default();
     collected.curves = Curves::from_json(&data["curves"]);
     collected.rates = Curves::from_json(&data["rates"]);
+    if collected.rate_test.is_none() {
+        collected.rate_test = RateTest::from_json(&data["rate_test"]);
+    }
     let timing = &data["timing"];
     let seconds = |name: &str| timing[name].as_f64().filter(|seconds| seconds.is_finite()).unwrap_or_default();
     collected.epochs = curves::curve_from_json(&timing["epochs"]).map(|(_, curve)| curve).unwrap_or_default();

@@ -2,7 +2,8 @@
 //!
 //! A trainer writes `report.html` to the folder of its run, beside `metrics.csv`: curves with the
 //! value under the pointer, best and last values, learning rates, where the time went, the machine,
-//! checkpoints, warnings and the last images, histograms, tables and texts. While the run goes, the
+//! checkpoints, warnings, the last images, histograms, tables and texts, and the learning rates that
+//! `LearningRateFinder` has tried. While the run goes, the
 //! page is written at most every ten seconds and reads itself again; at the end it has the status
 //! of the run, and after an error the text of it.
 //! [`TrainerBuilder::report`](crate::trainer::TrainerBuilder::report) turns it off.
@@ -25,6 +26,7 @@ mod logger;
 mod observer;
 mod outputs;
 mod page;
+mod rate_test;
 #[cfg(feature = "csv")]
 mod rows;
 
@@ -34,4 +36,5 @@ pub(crate) use self::{
     collected::About,
     observer::{Facts, Report},
     page::{Kind, Page},
+    rate_test::RateTest,
 };

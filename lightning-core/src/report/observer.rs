@@ -11,6 +11,7 @@ use super::{
     curve::Point,
     earlier,
     logger::{ReportLogger, Shared, lock, write},
+    rate_test::RateTest,
 };
 use crate::{
     checkpoint::BestCheckpoint,
@@ -109,6 +110,13 @@ impl Report {
         drop(collected);
         if self.observed.is_none_or(|observed| observed.elapsed() >= INTERVAL) {
             self.observe(facts);
+        }
+    }
+
+    /// Shows the test of learning rates that the run has begun with.
+    pub(crate) fn rates_tested(&self, test: RateTest) {
+        if let Some(shared) = &self.shared {
+            lock(shared).rate_test = Some(test);
         }
     }
 

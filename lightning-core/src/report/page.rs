@@ -15,6 +15,7 @@ const STYLE: &str = include_str!("page/report.css");
 const BASE: &str = include_str!("page/base.js");
 const CHART: &str = include_str!("page/chart.js");
 const OUTPUTS: &str = include_str!("page/outputs.js");
+const RATES: &str = include_str!("page/rates.js");
 const RUN: &str = include_str!("page/run.js");
 #[cfg(feature = "csv")]
 const COMPARE: &str = include_str!("page/compare.js");
@@ -72,7 +73,7 @@ fn render(out: &mut impl Write, kind: Kind, title: &str, data: &Value, is_runnin
             "data" => out.write_all(embedded(data).as_bytes())?,
             "script" => {
                 let own: &[&str] = match kind {
-                    Kind::Run => &[OUTPUTS, RUN],
+                    Kind::Run => &[OUTPUTS, RATES, RUN],
                     Kind::Search => &[SEARCH],
                     #[cfg(feature = "csv")]
                     Kind::Compare => &[COMPARE],

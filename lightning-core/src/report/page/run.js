@@ -53,7 +53,7 @@ function tiles() {
     el("b", {}, number(curve.best.value)), el("span", {}, isTest(curve) ? "after step " + integer(curve.best.step) : "best, at epoch " + integer(curve.best.epoch)))));
 }
 function plots() {
-  const cards = [...groups().map(({ title, series, hint }) => chart(title, series, { hint })), learningRates()].filter(Boolean);
+  const cards = [...groups().map(({ title, series, hint }) => chart(title, series, { hint })), learningRates(), rateTest()].filter(Boolean);
   if (!cards.length) return el("p", { class: "notice" }, "No metrics have been logged yet.");
   return el("div", {}, toolbar(), el("div", { class: "charts" }, cards));
 }

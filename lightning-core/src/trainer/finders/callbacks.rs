@@ -61,7 +61,8 @@ type Search<M> = fn(&mut Trainer<M>, &M, &dyn Any, BatchSizeSearch) -> Result<Op
 ///
 /// It needs data that can be read twice: a data module, or the loaders of the module. A run that is
 /// resumed, and another `fit` of the same trainer, keep the rate that was found; `fast_dev_run` finds
-/// none. Where the losses suggest no rate, a warning says so, and the rate is as before.
+/// none. Where the losses suggest no rate, a warning says so, and the rate is as before. The
+/// `report.html` of the run shows the curve.
 pub struct LearningRateFinder<M> {
     range: LrRange,
     found: Option<f64>,
@@ -278,7 +279,9 @@ impl<M: LightningModule> Trainer<M> {
                 return Err(Error::config("`LearningRateFinder` needs data that can be read twice, found loaders")
                     .help("pass a data module to `fit`, or call `trainer.find_lr(&model, loader)` before it"));
             }
-            finder.found = (finder.test)(self, module, data, finder.range)?.suggestion();
+            let tried = (finder.test)(self, module, data, finder.range)?;
+            finder.found = tried.suggestion();
+            self.run.report.rates_tested(tried.for_report());
             match finder.found {
                 Some(rate) => self.run.console.print(&format!("learning rate found: {}", significant(rate, 4))),
                 None => {

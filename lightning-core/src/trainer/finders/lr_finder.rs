@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use super::{lr::LrRange, plot};
-use crate::{error::Result, os::files::write_atomic, text::significant};
+use crate::{error::Result, os::files::write_atomic, report::RateTest, text::significant};
 
 /// The result of [`Trainer::find_lr`](crate::Trainer::find_lr): the loss at each learning rate.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,10 @@ impl LrFinder {
             }
         }
         best.map(|(rate, _)| rate)
+    }
+
+    pub(super) fn for_report(&self) -> RateTest {
+        RateTest { curve: self.curve.clone(), suggestion: self.suggestion(), is_log: !self.range.is_linear }
     }
 
     /// Returns a drawing of the curve as SVG, with the suggestion.
