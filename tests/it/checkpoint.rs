@@ -5,7 +5,10 @@ use std::process::Command;
 use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
 use lightning_core::prelude::*;
 
-use crate::support::{Rows, batches, quiet};
+use crate::{
+    foreign,
+    support::{Rows, batches, quiet},
+};
 
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = 1e-2)]
@@ -87,7 +90,7 @@ print(",".join(repr(x) for x in struct.unpack("<%df" % ((end - start) // 4), bod
 fn another_program_reads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let (model, path) = train(folder.path());
-    let Ok(output) = Command::new("python3").arg("-c").arg(READER).arg(&path).output() else {
+    let Ok(output) = Command::new(foreign::any_python()).arg("-c").arg(READER).arg(&path).output() else {
         eprintln!("SKIPPED another_program_reads_the_file: python3 is not on this machine");
         return;
     };

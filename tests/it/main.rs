@@ -53,6 +53,7 @@ mod field_attributes;
 mod fields;
 mod finders;
 mod finetuning;
+mod foreign;
 mod foreign_keys;
 mod gradient_checkpointing;
 mod guards;

@@ -6,7 +6,7 @@ use burn::{nn::*, optim::AdamConfig, prelude::*, tensor::activation::relu};
 use lightning_core::prelude::*;
 use lightning_examples::data::mnist::mnist;
 
-use crate::support::quiet;
+use crate::{foreign, support::quiet};
 
 #[derive(Batch, Clone, Debug)]
 struct Images {
@@ -45,9 +45,10 @@ fn bits<const D: usize>(tensor: Tensor<D>) -> Vec<u32> {
 /// reads it.
 #[test]
 fn python_reads_every_tensor() {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = foreign::any_python();
     let has = Command::new(&python).args(["-c", "import safetensors.numpy"]).output();
     if !has.is_ok_and(|output| output.status.success()) {
+        let python = python.display();
         eprintln!(
             "SKIPPED python_reads_every_tensor: {python} has no `safetensors`; name another in the variable PYTHON"
         );

@@ -13,7 +13,10 @@ use lightning_core::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Rows, batches};
+use crate::{
+    foreign,
+    support::{Rows, batches},
+};
 
 /// A classifier that logs an output of each kind.
 #[lightning_module]
@@ -172,7 +175,7 @@ fn a_browser_shows_the_pages() {
         fit(folder.path(), ShownHparams::default().with_lr(lr), Resume::Never);
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/report.py");
-    let mut python = Command::new(std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned()));
+    let mut python = Command::new(foreign::any_python());
     python.arg(script).arg(folder.path().join("lightning_logs/version_0/report.html"));
     python.arg(compare(folder.path().join("lightning_logs")).unwrap()).args(std::env::var_os("SCREENSHOTS"));
     match python.output() {

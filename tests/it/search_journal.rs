@@ -13,7 +13,10 @@ use std::{
 use lightning_core::search::{Journal, Random, Space, Study, Tpe, TrialRecord, TrialState, choice, log_uniform};
 use serde_json::json;
 
-use crate::search_support::{Searched, optuna, quadratic, space};
+use crate::{
+    foreign,
+    search_support::{Searched, optuna, quadratic, space},
+};
 
 /// The journal of the process that a test starts, and what it does with it.
 const JOURNAL: &str = "LIGHTNING_TEST_JOURNAL";
@@ -196,11 +199,8 @@ struct Watcher(Option<(Child, ChildStdin, BufReader<ChildStdout>)>);
 
 impl Watcher {
     fn start(journal: &Path) -> Self {
-        let Some(python) = std::env::var_os("OPTUNA_PYTHON") else {
-            eprintln!("SKIPPED what Optuna reads: `OPTUNA_PYTHON` must be a Python with `optuna`");
-            return Self(None);
-        };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/optuna_study.py");
+        let Some(python) = foreign::python("OPTUNA_PYTHON", "optuna") else { return Self(None) };
+        let script = foreign::script("optuna_study.py");
         let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
         let command = &mut Command::new(python);
         let command = command.arg(script).arg("watch").arg(journal).arg("shared").stdin(stdin).stdout(stdout);

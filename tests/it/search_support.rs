@@ -9,7 +9,7 @@ use lightning_core::{
 };
 use serde_json::Value;
 
-use crate::support::Rows;
+use crate::{foreign, support::Rows};
 
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = lr)]
@@ -55,12 +55,7 @@ pub fn quadratic(hparams: &SearchedHparams) -> f64 {
 
 /// What Optuna does with a journal; `None` without it.
 pub fn optuna(command: &str, journal: &Path, arguments: &[&str]) -> Option<Value> {
-    let Some(python) = std::env::var_os("OPTUNA_PYTHON") else {
-        eprintln!("SKIPPED what Optuna reads: `OPTUNA_PYTHON` must be a Python with `optuna`");
-        return None;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/optuna_study.py");
-    let output = Command::new(python).arg(script).arg(command).arg(journal).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+    let mut optuna = Command::new(foreign::python("OPTUNA_PYTHON", "optuna")?);
+    optuna.arg(foreign::script("optuna_study.py")).arg(command).arg(journal).args(arguments);
+    Some(foreign::json_of(&mut optuna))
 }

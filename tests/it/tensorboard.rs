@@ -12,6 +12,8 @@ use lightning_core::{
 };
 use serde_json::{Value, json};
 
+use crate::foreign;
+
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = lr)]
 struct Net {
@@ -71,19 +73,12 @@ fn trainer(folder: &Path) -> TrainerBuilder<Net> {
 
 /// What TensorBoard reads below `folder`; `None` without it.
 fn read(folder: &Path, only_files: bool) -> Option<Value> {
-    let Some(python) = std::env::var_os("TENSORBOARD_PYTHON") else {
-        eprintln!("SKIPPED what TensorBoard reads: `TENSORBOARD_PYTHON` must be a Python with `tensorboard`");
-        return None;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/tensorboard_reads.py");
-    let mut command = Command::new(python);
-    command.arg(script).arg(folder);
+    let mut command = Command::new(foreign::python("TENSORBOARD_PYTHON", "tensorboard")?);
+    command.arg(foreign::script("tensorboard_reads.py")).arg(folder);
     if only_files {
         command.arg("files");
     }
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+    Some(foreign::json_of(&mut command))
 }
 
 #[test]

@@ -20,6 +20,8 @@ use lightning_core::{
 };
 use serde_json::{Value, json};
 
+use crate::foreign::{json_of, python, script};
+
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = lr)]
 struct Net {
@@ -54,18 +56,6 @@ fn data() -> Vec<Tensor<2>> {
 /// The steps of one epoch, and of the whole run.
 const STEPS: u64 = 6;
 const EPOCHS: usize = 40;
-
-fn python(variable: &str) -> Option<PathBuf> {
-    let python = std::env::var_os(variable).map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("SKIPPED what a tracker has: `{variable}` must be a Python with its package");
-    }
-    python
-}
-
-fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign").join(name)
-}
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -141,15 +131,9 @@ fn exact(version: &Path, name: &str) -> Vec<(u64, f64)> {
     rows.map(|(step, value)| (step.parse().unwrap(), value.parse().unwrap())).collect()
 }
 
-fn json_of(mut command: Command) -> Value {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 #[test]
 fn mlflow_has_everything_once() {
-    let Some(python) = python("MLFLOW_PYTHON") else { return };
+    let Some(python) = python("MLFLOW_PYTHON", "mlflow") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (port, server_folder) = (free_port(), folder.path().join("server"));
     std::fs::create_dir(&server_folder).unwrap();
@@ -167,7 +151,7 @@ fn mlflow_has_everything_once() {
 
     let mut command = Command::new(&python);
     command.arg(script("mlflow_reads.py")).arg(&address).arg("digits");
-    let runs = json_of(command);
+    let runs = json_of(&mut command);
     let [run] = runs.as_array().unwrap().as_slice() else { panic!("{runs}") };
     let curve = |name: &str| -> Vec<(u64, Value)> { serde_json::from_value(run["metrics"][name].clone()).unwrap() };
     let losses: Vec<_> = curve("train_loss").into_iter().map(|(step, value)| (step, value.as_f64().unwrap())).collect();
@@ -191,7 +175,7 @@ fn mlflow_has_everything_once() {
 
 #[test]
 fn trackio_has_everything_once() {
-    let Some(python) = python("TRACKIO_PYTHON") else { return };
+    let Some(python) = python("TRACKIO_PYTHON", "trackio") else { return };
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let with_folder = |mut command: Command| {
@@ -221,7 +205,7 @@ fn trackio_has_everything_once() {
     drop(server);
     let mut command = with_folder(Command::new(&python));
     command.arg(script("trackio_reads.py")).arg("read").arg("digits");
-    let runs = json_of(command);
+    let runs = json_of(&mut command);
     let run = &runs["first"];
     let rows = run["rows"].as_array().unwrap();
     let losses = rows.iter().filter_map(|row| Some((row["step"].as_u64()?, row.get("train_loss")?.as_f64()?)));

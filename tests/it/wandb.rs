@@ -20,6 +20,8 @@ use lightning_core::{
 use serde_json::{Value, json};
 use signal_hook::{consts::SIGTERM, low_level::raise};
 
+use crate::foreign::{self, python, script};
+
 #[lightning_module]
 #[optimizer(SgdConfig::new(), lr = lr)]
 struct Net {
@@ -89,18 +91,6 @@ fn logger() -> WandbLogger {
     WandbLogger::new("digits").name("first").group("small").job_type("train").notes("a note").tags(["a", "b"])
 }
 
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("WANDB_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        eprintln!("SKIPPED what W&B reads: `WANDB_PYTHON` must be a Python with `wandb`");
-    }
-    python
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign/wandb_server.py")
-}
-
 /// The client that stands beside the interpreter.
 fn client(python: &Path) -> PathBuf {
     python.with_file_name("wandb")
@@ -118,10 +108,8 @@ fn run_folder(version: &Path) -> PathBuf {
 fn synced(python: &Path, run: &Path) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(python);
-    command.arg(script()).arg(folder.path()).arg(client(python)).args(["sync", "--yes"]).arg(run);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
+    command.arg(script("wandb_server.py")).arg(folder.path()).arg(client(python)).args(["sync", "--yes"]).arg(run);
+    let sent = foreign::json_of(&mut command);
     assert_eq!(sent["status"], 0, "{}", sent["printed"]);
     sent
 }
@@ -146,7 +134,7 @@ fn curves(sent: &Value, version: &Path, name: &str) -> [Vec<(u64, f64)>; 2] {
 
 #[test]
 fn the_client_sends_every_kind() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("WANDB_PYTHON", "wandb") else { return };
     let folder = tempfile::tempdir().unwrap();
     seed_everything(1);
     let mut model = Net::new(NetHparams::default());
@@ -231,7 +219,7 @@ fn the_client_sends_every_kind() {
 
 #[test]
 fn a_resumed_run_is_sent_with_each_step_once() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("WANDB_PYTHON", "wandb") else { return };
     let folder = tempfile::tempdir().unwrap();
     let fit = |epochs: usize| {
         seed_everything(1);
@@ -259,7 +247,7 @@ fn a_resumed_run_is_sent_with_each_step_once() {
 
 #[test]
 fn every_way_out_is_sent() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("WANDB_PYTHON", "wandb") else { return };
     for (fault, code) in [("error", 1), ("panic", 1), ("signal", 130)] {
         let folder = tempfile::tempdir().unwrap();
         let mut model = Net::new(NetHparams::default().with_fault(fault.to_owned()));
@@ -281,7 +269,7 @@ struct Server(Child, BufReader<std::process::ChildStdout>);
 impl Server {
     fn start(python: &Path, folder: &Path, port: u16) -> (Self, String) {
         let mut command = Command::new(python);
-        command.arg(script()).arg(folder).arg("serve").env("PORT", port.to_string());
+        command.arg(script("wandb_server.py")).arg(folder).arg("serve").env("PORT", port.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut address = String::new();
@@ -310,7 +298,7 @@ fn rows_sent(port: u16) -> u64 {
 /// The client is started by the logger. The server is away for a while in the middle of the run.
 #[test]
 fn the_client_sends_while_the_run_goes_on_over_an_outage() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("WANDB_PYTHON", "wandb") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (server, address) = Server::start(&python, folder.path(), 0);
     let port = address.rsplit(':').next().unwrap().parse().unwrap();
