@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checkpoints in a bucket: a run is cut in an upload, its server goes away, and it is killed, at random
-# moments; then it is resumed. 100 times, or as often as the argument says; about five seconds each.
-# Installs the server from PyPI into `target/`.
+# Object storage, against a real S3 server. Checkpoints in a bucket: a run is cut in an upload, its server
+# goes away, and it is killed, at random moments; then it is resumed. 100 times, or as often as the argument
+# says; about five seconds each. Shards in a bucket: read ahead, resumed at every sample with 0 and 4 workers
+# and 2 ranks, and what is missing, cut or closed. Installs the server from PyPI into `target/`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ -z "${MOTO_PYTHON:-}" ]; then
@@ -12,4 +13,4 @@ if [ -z "${MOTO_PYTHON:-}" ]; then
     export MOTO_PYTHON=$PWD/target/moto/bin/python
 fi
 export LIGHTNING_CUTS=${1:-100}
-cargo test -p lightning-tests --features remote --test it -- remote:: --nocapture
+cargo test -p lightning-tests --features remote --test it -- remote --nocapture

@@ -99,6 +99,10 @@ mod readers;
 mod readme;
 #[cfg(feature = "remote")]
 mod remote;
+#[cfg(feature = "remote")]
+mod remote_shards;
+#[cfg(feature = "remote")]
+mod remote_support;
 mod report;
 mod report_outputs;
 mod resume;

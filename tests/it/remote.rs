@@ -9,7 +9,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -20,6 +20,11 @@ use std::{
 
 use burn::{nn::*, optim::AdamConfig, prelude::*};
 use lightning_core::{checkpoint, prelude::*, random::Rng, remote};
+
+use crate::{
+    foreign::python,
+    remote_support::{Server, account},
+};
 
 #[lightning_module]
 #[optimizer(AdamConfig::new(), lr = 1e-3)]
@@ -128,108 +133,65 @@ impl Proxy {
     }
 }
 
-struct Server(Child, u16);
-
-impl Server {
-    fn start(python: &Path, folder: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(python.with_file_name("moto_server"));
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).current_dir(folder);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < until, "moto does not listen");
-            thread::sleep(Duration::from_millis(50));
-        }
-        let server = Self(child, port);
-        server.request("PUT", "/bucket");
-        server
-    }
-
-    /// The body of an answer of the server itself, without the proxy.
-    fn request(&self, method: &str, path: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.1)).unwrap();
-        let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 0\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, \
-             Signature=0\r\n\r\n"
-        );
-        stream.write_all(text.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
-        let text = String::from_utf8_lossy(&answer[..head]).into_owned();
-        assert!(text.contains(" 200 "), "{method} {path}: {text}");
-        answer[head + 4..].to_vec()
-    }
-
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        let page = self.request("GET", &format!("/bucket?list-type=2&prefix={prefix}"));
-        let page = String::from_utf8(page).unwrap();
-        let keys = page.split("<Key>").skip(1).filter_map(|part| part.split_once("</Key>"));
-        keys.map(|(key, _)| key.replace("&amp;", "&")).collect()
-    }
-
-    /// Fails unless every checkpoint is whole, and the file of the last one names one of them.
-    fn check(&self, prefix: &str, folder: &Path) -> usize {
-        let keys = self.keys(prefix);
-        let checkpoints: Vec<_> = keys.iter().filter(|key| key.ends_with(".ckpt")).collect();
-        for key in &checkpoints {
-            let bytes = self.request("GET", &format!("/bucket/{}", key.replace('=', "%3D")));
-            if let Some(target) =
-                std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_prefix("lightning-checkpoint: "))
-            {
-                let target = format!("{}/{}", key.rsplit_once('/').unwrap().0, target.trim());
-                assert!(keys.contains(&target), "`{key}` names `{target}`, which is not in {keys:?}");
-                continue;
-            }
-            let file = folder.join("found.ckpt");
-            fs::write(&file, bytes).unwrap();
-            checkpoint::inspect(&file).unwrap_or_else(|error| panic!("`{key}` is not whole: {error}"));
-        }
-        checkpoints.len()
-    }
+/// The keys of the objects whose names start so.
+fn keys(server: &Server, prefix: &str) -> Vec<String> {
+    let page = server.request("GET", &format!("/bucket?list-type=2&prefix={prefix}"), b"");
+    let page = String::from_utf8(page).unwrap();
+    let keys = page.split("<Key>").skip(1).filter_map(|part| part.split_once("</Key>"));
+    keys.map(|(key, _)| key.replace("&amp;", "&")).collect()
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = (self.0.kill(), self.0.wait());
+/// Fails unless every checkpoint is whole, and the file of the last one names one of them.
+fn check(server: &Server, prefix: &str, folder: &Path) -> usize {
+    let keys = keys(server, prefix);
+    let checkpoints: Vec<_> = keys.iter().filter(|key| key.ends_with(".ckpt")).collect();
+    for key in &checkpoints {
+        let bytes = server.request("GET", &format!("/bucket/{}", key.replace('=', "%3D")), b"");
+        if let Some(target) =
+            std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_prefix("lightning-checkpoint: "))
+        {
+            let target = format!("{}/{}", key.rsplit_once('/').unwrap().0, target.trim());
+            assert!(keys.contains(&target), "`{key}` names `{target}`, which is not in {keys:?}");
+            continue;
+        }
+        let file = folder.join("found.ckpt");
+        fs::write(&file, bytes).unwrap();
+        checkpoint::inspect(&file).unwrap_or_else(|error| panic!("`{key}` is not whole: {error}"));
     }
+    checkpoints.len()
 }
 
 fn program(root: &str, local: &Path, out: &Path, port: u16) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["remote::the_program", "--exact", "--nocapture"]);
-    command.env("REMOTE_ROOT", root).env("REMOTE_OUT", out).env("LIGHTNING_REMOTE_DIR", local);
-    command.env("AWS_ENDPOINT", format!("http://127.0.0.1:{port}")).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
+    command.env("REMOTE_ROOT", root).env("REMOTE_OUT", out);
+    account(&mut command, port, local);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
 #[test]
 fn cut_at_random_moments_the_bucket_has_whole_checkpoints_and_the_run_has_the_same_bits() {
-    let Some(python) = std::env::var_os("MOTO_PYTHON").map(PathBuf::from) else {
-        eprintln!("SKIPPED checkpoints in a bucket: `MOTO_PYTHON` must be a Python with `moto[server]`");
-        return;
-    };
+    let Some(python) = python("MOTO_PYTHON", "moto[server]") else { return };
     let cuts: u64 = std::env::var("LIGHTNING_CUTS").map_or(4, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&python, folder.path());
+    server.request("PUT", "/bucket", b"");
     let out = |name: &str| folder.path().join(format!("{name}.bits"));
     let started = Instant::now();
-    let whole = program("s3://bucket/whole", &folder.path().join("whole"), &out("whole"), server.1).output().unwrap();
+    let whole =
+        program("s3://bucket/whole", &folder.path().join("whole"), &out("whole"), server.port()).output().unwrap();
     let took = started.elapsed();
     assert!(whole.status.success(), "{}", String::from_utf8_lossy(&whole.stderr));
     let expected = fs::read(out("whole")).unwrap();
     // Two best, the last if it is another one, and the file that names it.
-    assert!((3..=4).contains(&server.check("whole", folder.path())), "{:?}", server.keys("whole"));
-    assert!(server.keys("whole").iter().any(|key| key.ends_with("metrics.csv")));
+    assert!((3..=4).contains(&check(&server, "whole", folder.path())), "{:?}", keys(&server, "whole"));
+    assert!(keys(&server, "whole").iter().any(|key| key.ends_with("metrics.csv")));
 
     let mut rng = Rng::new(std::env::var("LIGHTNING_SEED").map_or(7, |text| text.parse().unwrap()));
     let (mut killed, mut resumed) = (0, 0);
     for cut in 0..cuts {
-        let (proxy, root) = (Proxy::start(server.1), format!("s3://bucket/run{cut}"));
+        let (proxy, root) = (Proxy::start(server.port()), format!("s3://bucket/run{cut}"));
         let local = folder.path().join(format!("local{cut}"));
         let out = out(&format!("run{cut}"));
         // Cuts somewhere in an upload; then the server is away for a while; then the program is killed.
@@ -247,14 +209,14 @@ fn cut_at_random_moments_the_bucket_has_whole_checkpoints_and_the_run_has_the_sa
         child.wait().unwrap();
         killed += u64::from(!out.exists());
         proxy.is_away.store(false, Ordering::SeqCst);
-        let found = server.check(&format!("run{cut}"), folder.path());
+        let found = check(&server, &format!("run{cut}"), folder.path());
         resumed += u64::from(found > 0);
         // Every third time on another machine, which has nothing but the bucket.
         let local = if cut % 3 == 0 { folder.path().join(format!("other{cut}")) } else { local };
         let done = program(&root, &local, &out, proxy.port).output().unwrap();
         assert!(done.status.success(), "{cut}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(fs::read(&out).unwrap() == expected, "run {cut} has other bits");
-        server.check(&format!("run{cut}"), folder.path());
+        check(&server, &format!("run{cut}"), folder.path());
         let _ = (fs::remove_dir_all(&local), fs::remove_file(&out));
     }
     eprintln!(
@@ -263,13 +225,11 @@ fn cut_at_random_moments_the_bucket_has_whole_checkpoints_and_the_run_has_the_sa
     assert!(killed > 0 && remote::is_remote("s3://bucket"));
 
     // From an address, in this process: the file of the last checkpoint, and the checkpoint.
-    let key = server.keys("whole").into_iter().find(|key| key.ends_with("last.ckpt")).unwrap();
+    let key = keys(&server, "whole").into_iter().find(|key| key.ends_with("last.ckpt")).unwrap();
     let text = format!("s3://bucket/{key}");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["remote::the_reader", "--exact", "--nocapture"]).env("REMOTE_CHECKPOINT", text);
-    command.env("LIGHTNING_REMOTE_DIR", folder.path().join("reader")).env("AWS_REGION", "us-east-1");
-    command.env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", server.1));
-    command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
+    account(&mut command, server.port(), &folder.path().join("reader"));
     let read = command.output().unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     assert!(String::from_utf8_lossy(&read.stdout).contains("read from the bucket"));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread::{self, JoinHandle},
 };
 
@@ -48,8 +48,8 @@ impl Sample {
     }
 }
 
-/// Where a shard is once it is on this machine.
-type Fetching = JoinHandle<Result<PathBuf>>;
+/// A shard, and where it is once it is on this machine.
+type Fetching = (PathBuf, JoinHandle<Result<PathBuf>>);
 
 /// The samples of an epoch of [`Shards`](super::Shards).
 #[derive(Debug)]
@@ -96,30 +96,35 @@ impl Samples {
 
     /// Opens the next shard, and starts to download the one after it. Returns whether there is one.
     fn open(&mut self) -> Result<bool> {
-        let fetched = match self.next.take() {
-            Some(next) => Some(next.join().unwrap_or_else(|panic| {
-                Err(Error::new(ErrorKind::Panic, format!("a download panicked: {}", panic_message(panic))))
-            })?),
-            None => match self.left.pop() {
-                Some(path) => Some(remote::fetch(&path)?),
-                None => None,
-            },
+        let (shard, file) = match (self.next.take(), self.left.pop()) {
+            (Some((shard, next)), left) => {
+                self.left.extend(left);
+                let fetched = next.join().unwrap_or_else(|panic| {
+                    Err(Error::new(ErrorKind::Panic, format!("a download panicked: {}", panic_message(panic))))
+                });
+                (shard, fetched?)
+            }
+            (None, Some(shard)) => {
+                let file = fetch(&shard)?;
+                (shard, file)
+            }
+            (None, None) => return Ok(false),
         };
-        let Some(path) = fetched else { return Ok(false) };
         if self.left.last().is_some_and(remote::is_remote)
             && let Some(next) = self.left.pop()
         {
             let fetching = thread::Builder::new().name("next shard".to_owned()).spawn({
                 let next = next.clone();
-                move || remote::fetch(&next)
+                move || fetch(&next)
             });
             match fetching {
-                Ok(fetching) => self.next = Some(fetching),
+                Ok(fetching) => self.next = Some((next, fetching)),
                 // Without a thread it is downloaded when it is its turn.
                 Err(_) => self.left.push(next),
             }
         }
-        self.archive = Some((path.clone(), Archive::open(&path)?));
+        let archive = Archive::open(&file, &shard)?;
+        self.archive = Some((shard, archive));
         Ok(true)
     }
 
@@ -200,6 +205,22 @@ impl Iterator for Samples {
         self.is_over = !matches!(sample, Some(Ok(_)));
         sample
     }
+}
+
+/// The file of this machine with a shard.
+fn fetch(shard: &Path) -> Result<PathBuf> {
+    remote::fetch(shard).map_err(|error| {
+        let text = format!("the shard `{}` cannot be downloaded: {}", shard.display(), error.message());
+        let told = Error::data(text).at_path(shard);
+        let told = match error.remedy() {
+            Some(help) => told.help(help),
+            None => told,
+        };
+        match std::error::Error::source(&error) {
+            Some(cause) => told.caused_by(cause.to_string()),
+            None => told,
+        }
+    })
 }
 
 /// A name at the first dot after its folders.

@@ -20,6 +20,8 @@ const LONGEST_NAME: u64 = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Archive {
     path: PathBuf,
+    /// What the shard is called: its address, if it was downloaded.
+    shard: PathBuf,
     reader: BufReader<File>,
     /// The bytes that were read.
     at: u64,
@@ -29,14 +31,15 @@ pub(super) struct Archive {
 impl Archive {
     /// # Errors
     /// If the file cannot be opened.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path, shard: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io("open the shard", path, error))?;
-        Ok(Self { path: path.to_path_buf(), reader: BufReader::with_capacity(1 << 20, file), at: 0, is_over: false })
+        let reader = BufReader::with_capacity(1 << 20, file);
+        Ok(Self { path: path.to_path_buf(), shard: shard.to_path_buf(), reader, at: 0, is_over: false })
     }
 
     fn damaged(&self, what: &str) -> Error {
-        let text = format!("the shard `{}` is damaged at byte {}: {what}", self.path.display(), self.at);
-        Error::new(ErrorKind::Data, text).at_path(&self.path).help("write it again, or leave it out")
+        let text = format!("the shard `{}` is damaged at byte {}: {what}", self.shard.display(), self.at);
+        Error::new(ErrorKind::Data, text).at_path(&self.shard).help("write it again, or leave it out")
     }
 
     fn read(&mut self, len: u64) -> Result<Vec<u8>> {
