@@ -132,7 +132,6 @@ mod tiny;
 mod told_early;
 mod top_losses;
 mod trace;
-mod tracker_cost;
 #[cfg(unix)]
 mod trackers;
 mod wandb;
