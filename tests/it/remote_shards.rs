@@ -112,7 +112,8 @@ fn the_reader_of_what_is_wrong() {
     for pattern in patterns.split_whitespace() {
         for workers in [0, 2] {
             let error = read(&loader(shards(pattern).unwrap(), workers), 0, 0).unwrap_err();
-            println!("{pattern}: {error}");
+            // Not in the line of the test.
+            println!("\n{pattern}: {error}");
         }
     }
 }

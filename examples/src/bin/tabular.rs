@@ -34,7 +34,7 @@ pub struct PenguinNet {
     mass2: Linear,
     #[hparam(default = 32)]
     hidden: usize,
-    #[hparam(default = 1e-2)]
+    #[hparam(default = 5e-3)]
     lr: f64,
 }
 

@@ -164,8 +164,14 @@ impl Spool {
             let _ = self.lines.set_len(self.shared.state().written);
             return Err(Error::io("write", &path, error));
         }
-        self.shared.state().written += line.len() as u64;
-        self.shared.changed.notify_all();
+        let mut state = self.shared.state();
+        // The thread that waits for others, or until it tries again, finds this one then.
+        let is_idle = state.sent >= state.written;
+        state.written += line.len() as u64;
+        drop(state);
+        if is_idle {
+            self.shared.changed.notify_all();
+        }
         Ok(())
     }
 

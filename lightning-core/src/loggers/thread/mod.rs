@@ -236,7 +236,7 @@ impl Threaded {
             (false, true) => Duration::ZERO,
             (false, false) => ANSWER,
         };
-        if !queue.push(task, 0, timeout) {
+        if !queue.push_now(task, timeout) {
             self.late_at = Some(done);
             return Err(unanswered(&self.name));
         }
