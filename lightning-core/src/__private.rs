@@ -21,7 +21,7 @@ pub use lightning_macros::without_bounds;
 pub use serde::{self, Deserialize, Serialize};
 
 #[cfg(feature = "cli")]
-pub use crate::cli::exit_code;
+pub use crate::cli::{exit_code, include as config};
 pub use crate::{
     __again as again, __assert_counted as assert_counted, __assert_not_result as assert_not_result,
     __assert_not_tensor as assert_not_tensor, __dims_of_call, __misplaced as misplaced,
@@ -66,6 +66,8 @@ pub use crate::{
     stage::Stage,
     trainer::{Trainer, TrainerBuilder},
 };
+#[cfg(feature = "cli")]
+pub use lightning_macros::{include_config, include_hparams};
 
 mod assertions;
 

@@ -27,6 +27,7 @@
 //! | C19 | [a hook that never runs](never_runs) |
 //! | C20 | [parts of two modules in one trainer](mixed_up) |
 //! | C21 | [a syntax error](syntax) |
+//! | C22 | [a mistake in a file of the program](files) |
 
 #[doc = include_str!("../docs/mistakes/unknown_hook.md")]
 pub mod unknown_hook {}
@@ -70,3 +71,5 @@ pub mod never_runs {}
 pub mod mixed_up {}
 #[doc = include_str!("../docs/mistakes/syntax.md")]
 pub mod syntax {}
+#[doc = include_str!("../docs/mistakes/files.md")]
+pub mod files {}

@@ -6,6 +6,7 @@
 //! | [`macro@data_module`] | a struct and its impl | the loaders of a run |
 //! | [`macro@Batch`] | a struct or an enum | the batch type of a loader |
 //! | [`macro@lightning_main`] | `fn main` | a program with a command line |
+//! | `include_config!`, `include_hparams!` | a file | a configuration that is part of the program |
 //!
 //! All macros run the same pipeline, in one direction: `parse` reads attributes, `model` sorts the
 //! user's item by meaning, `validate` reports all mistakes, `expand` emits code. After a mistake
@@ -23,6 +24,8 @@ mod entry;
 mod expand;
 mod fallback;
 mod hooks;
+#[cfg(feature = "config")]
+mod include;
 mod main_fn;
 mod model;
 mod parse;
@@ -203,4 +206,20 @@ pub fn without_bounds(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn optimizer(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::optimizer(args.into(), item.into()).into()
+}
+
+/// The macro behind `lightning_core::cli::include_config!`.
+#[cfg(feature = "config")]
+#[doc(hidden)]
+#[proc_macro]
+pub fn include_config(input: TokenStream) -> TokenStream {
+    include::include_config(input.into()).into()
+}
+
+/// The macro behind `lightning_core::cli::include_hparams!`.
+#[cfg(feature = "config")]
+#[doc(hidden)]
+#[proc_macro]
+pub fn include_hparams(input: TokenStream) -> TokenStream {
+    include::include_hparams(input.into()).into()
 }

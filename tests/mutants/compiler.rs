@@ -45,30 +45,11 @@ pub(crate) struct Report {
 }
 
 impl Compiler {
-    /// Asks cargo where the libraries are; it has built them for this very test, with the features
-    /// of the whole workspace.
+    /// Asks cargo where the libraries are.
     pub(crate) fn new(folder: &Path) -> Self {
-        let output = Command::new(env!("CARGO"))
-            .args(["test", "--offline", "--workspace", "--test", "mutants", "--no-run"])
-            .args(["--message-format", "json"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages: Vec<Value> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect();
-        let mut arguments: Vec<OsString> =
-            ["--edition", "2024", "--emit", "metadata", "--error-format", "json"].map(OsString::from).into();
-        for name in ["burn", "lightning_core", "lightning_examples"] {
-            let file = library(&messages, name);
-            let mut dependency = OsString::from("dependency=");
-            dependency.push(file.parent().expect("a folder"));
-            let mut library = OsString::from(format!("{name}="));
-            library.push(&file);
-            arguments.extend(["-L".into(), dependency, "--extern".into(), library]);
-        }
+        let mut arguments =
+            lightning_tests::libraries::rustc_arguments("mutants", &["burn", "lightning_core", "lightning_examples"]);
+        arguments.extend(["--error-format", "json"].map(OsString::from));
         Self { folder: folder.to_owned(), arguments }
     }
 
@@ -125,19 +106,6 @@ impl Compiler {
         assert_eq!(output.status.success(), errors.is_empty(), "{name}: {text}");
         (output.status.success(), errors)
     }
-}
-
-/// The library of a package, metadata where there is a file of it.
-fn library(messages: &[Value], name: &str) -> PathBuf {
-    let artifact = messages.iter().find(|message| {
-        message["reason"] == "compiler-artifact"
-            && message["target"]["name"] == name
-            && message["target"]["kind"][0] == "lib"
-            && message["profile"]["test"] == false
-    });
-    let files = artifact.and_then(|artifact| artifact["filenames"].as_array()).expect("a library");
-    let file = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".rmeta"));
-    PathBuf::from(file.expect("metadata"))
 }
 
 fn report(line: &str, file: &Path) -> Option<Report> {

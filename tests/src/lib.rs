@@ -1,7 +1,8 @@
-//! Integration tests of the trainer; see `it/main.rs`, `ui.rs` and `pass/main.rs`.
+//! Integration tests of the trainer; see `it/main.rs`, `ui/main.rs` and `pass/main.rs`.
 #![forbid(unsafe_code)]
 
 #[cfg(doctest)]
 mod book;
 pub mod damaged;
 pub mod documented;
+pub mod libraries;

@@ -80,7 +80,7 @@ impl<T: Batch> Batch for Vec<T> {
     }
 
     fn load_batch(name: &str, from: &BatchReader<'_>) -> Result<Self> {
-        (0..from.len(name)?).map(|index| T::load_batch(&format!("{name}.{index}"), from)).collect()
+        from.members(name)?.map(|name| T::load_batch(&name, from)).collect()
     }
 }
 
@@ -276,7 +276,7 @@ fn load_map<K: 'static, T: Batch>(name: &str, from: &BatchReader<'_>) -> Result<
         let at = format!("{name}.{index}.key");
         let key: Box<dyn Any> = if TypeId::of::<K>() == TypeId::of::<String>() {
             Box::new(from.value::<String>(&at)?)
-        } else if TypeId::of::<K>() == TypeId::of::<&'static str>() {
+        } else if TypeId::of::<K>() == TypeId::of::<&'static str>() && !from.is_part() {
             // A replayed batch is read once.
             Box::new(&*from.value::<String>(&at)?.leak())
         } else if TypeId::of::<K>() == TypeId::of::<usize>() {

@@ -1,7 +1,7 @@
 //! Batches in a file: what [`Trainer::replay`](crate::Trainer::replay) reads, and what the audit of
 //! the first step looks at.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
 use serde::{Serialize, de::DeserializeOwned};
@@ -99,17 +99,47 @@ impl BatchWriter {
 #[derive(Clone, Copy, Debug)]
 pub struct BatchReader<'a> {
     values: &'a Map<String, Value>,
-    tensors: &'a StoredTensors,
+    tensors: Source<'a>,
     device: &'a Device,
+}
+
+/// Where the tensors of a [`BatchReader`] come from.
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Stored(&'a StoredTensors),
+    /// Those of a batch, of which only some samples are read.
+    Rows(Rows<'a>),
+}
+
+/// Some samples of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Rows<'a> {
+    tensors: &'a [BatchTensor],
+    start: usize,
+    end: usize,
+    /// The samples of the whole batch.
+    samples: usize,
 }
 
 impl<'a> BatchReader<'a> {
     pub(crate) fn new(values: &'a Map<String, Value>, tensors: &'a StoredTensors, device: &'a Device) -> Self {
-        Self { values, tensors, device }
+        Self { values, tensors: Source::Stored(tensors), device }
+    }
+
+    /// Reads some of the samples of a batch: the rows of each tensor whose first dimension is the batch
+    /// size, and the members of each list of that length. Everything else is read whole.
+    pub(crate) fn rows(batch: &'a BatchWriter, rows: Range<usize>, samples: usize, device: &'a Device) -> Self {
+        let Range { start, end } = rows;
+        let tensors = Source::Rows(Rows { tensors: &batch.tensors, start, end, samples });
+        Self { values: &batch.values, tensors, device }
     }
 
     pub(crate) fn tensor<const D: usize, K: Basic>(&self, name: &str) -> Result<Tensor<D, K>> {
-        let data: TensorData = self.tensors.get(name).cloned().ok_or_else(|| missing(name))?;
+        let stored = match self.tensors {
+            Source::Stored(stored) => stored,
+            Source::Rows(rows) => return rows.tensor(name),
+        };
+        let data: TensorData = stored.get(name).cloned().ok_or_else(|| missing(name))?;
         let rank = data.shape().as_slice().len();
         if rank != D {
             return Err(Error::new(
@@ -127,6 +157,12 @@ impl<'a> BatchReader<'a> {
 
     pub(crate) fn value<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let value = self.values.get(name).ok_or_else(|| missing(name))?;
+        if let (Source::Rows(rows), Value::Array(items)) = (self.tensors, value)
+            && items.len() == rows.samples
+        {
+            let items = items.get(rows.start..rows.end).unwrap_or_default().to_vec();
+            return T::deserialize(Value::Array(items)).map_err(|source| mistyped(name).caused_by(source));
+        }
         T::deserialize(value).map_err(|source| mistyped(name).caused_by(source))
     }
 
@@ -135,9 +171,24 @@ impl<'a> BatchReader<'a> {
         f64_from_json(value).ok_or_else(|| mistyped(name))
     }
 
-    /// Returns the number of members of a list.
+    /// Returns the number of members of a list or a map.
     pub(crate) fn len(&self, name: &str) -> Result<usize> {
         self.value(&format!("{name}.len"))
+    }
+
+    /// Whether it reads some of the samples of a batch that is in use.
+    pub(crate) fn is_part(&self) -> bool {
+        matches!(self.tensors, Source::Rows(_))
+    }
+
+    /// Returns the names of the members of a list.
+    pub(crate) fn members(&self, name: &str) -> Result<impl Iterator<Item = String>> {
+        let len = self.len(name)?;
+        let range = match self.tensors {
+            Source::Rows(rows) if rows.divides_list(name, len) => rows.start..rows.end,
+            _ => 0..len,
+        };
+        Ok(range.map(move |index| format!("{name}.{index}")))
     }
 
     /// Returns the variant of an enum.
@@ -155,6 +206,28 @@ impl<'a> BatchReader<'a> {
             format!("`{name}` of type `{}` cannot be part of a saved batch", std::any::type_name::<T>()),
         )
         .help("derive `Batch` for it, or `Serialize` and `Deserialize` if it is marked `#[batch(host)]`")
+    }
+}
+
+impl Rows<'_> {
+    /// The rows of a tensor.
+    fn tensor<const D: usize, K: Basic>(&self, name: &str) -> Result<Tensor<D, K>> {
+        let found = self.tensors.iter().find(|tensor| tensor.name == name).ok_or_else(|| missing(name))?;
+        let dims = found.handle.dims();
+        let Some(whole) = found.handle.clone().into_tensor::<D, K>() else { return Err(mistyped(name)) };
+        if dims.first() == Some(&self.samples) && !(self.start == 0 && self.end == self.samples) {
+            return Ok(whole.slice_dim(0, self.start..self.end));
+        }
+        Ok(whole)
+    }
+
+    /// Whether a list has a member for each sample: its length is the batch size, and its tensors are not
+    /// inputs of the whole batch.
+    fn divides_list(&self, name: &str, len: usize) -> bool {
+        let is_member =
+            |tensor: &&BatchTensor| tensor.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let of_whole = |tensor: &BatchTensor| tensor.handle.dims().first() == Some(&self.samples);
+        len == self.samples && !self.tensors.iter().filter(is_member).any(of_whole)
     }
 }
 

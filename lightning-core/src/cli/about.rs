@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{
     command::Command,
-    kind::Kind,
     registry::Known,
     settings,
     shape::{Entry, Shape, Table},
+    spec::Spec,
     trace::trace,
 };
 use crate::{
@@ -71,18 +71,21 @@ pub(super) fn hparams<H: Hparams>(fields: &[FieldDef], given: Option<&H>) -> Tab
     table
 }
 
+/// The type of the seed.
+pub(super) const SEED: Spec = Spec::MAYBE_COUNT;
+
 /// The table of a whole configuration.
 pub(super) fn root(model: Table, data: Table, program: &Settings, seed: Option<u64>) -> Table {
     let mut trainer = settings::table(program);
     trainer.entries.push(Entry::new(
         "logger",
-        Shape::Components(Kind::Logger).optional(),
+        settings::LOGGER.shape(),
         "Loggers by name, in place of the program's; false: none.",
         if program.output.default_logger { Value::Null } else { json!(false) },
     ));
     trainer.entries.push(Entry::new(
         "callbacks",
-        Shape::Components(Kind::Callback),
+        settings::CALLBACKS.shape(),
         "Callbacks by name, beside the program's.",
         json!([]),
     ));
@@ -92,12 +95,7 @@ pub(super) fn root(model: Table, data: Table, program: &Settings, seed: Option<u
     };
     Table {
         entries: vec![
-            Entry::new(
-                "seed",
-                Shape::unsigned("u64").optional(),
-                "Seed of everything random; default: drawn.",
-                json!(seed),
-            ),
+            Entry::new("seed", SEED.shape(), "Seed of everything random; default: drawn.", json!(seed)),
             Entry::new(
                 "ckpt",
                 Shape::Text.optional(),

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, rc::Rc};
 
+use lightning_config::{Content, Key, Node, Place, Problems, Source, nearest};
+
 use super::{
     command::Command,
-    node::{Content, Key, Node},
     shape::{Shape, Table},
-    source::{Place, Problems, Source, nearest},
 };
 
 /// What the arguments ask for.

@@ -1,13 +1,11 @@
 //! Compares a configuration with its shape: what fits becomes JSON, the rest is reported.
 
+use lightning_config::{Content, Node, Problems, nearest, parse_value};
 use serde_json::{Map, Number, Value};
 
 use super::{
-    node::{Content, Node},
-    read,
     registry::{self, Known},
     shape::{Shape, Table, Variant},
-    source::{Problems, nearest},
 };
 use crate::params::to_json;
 
@@ -97,7 +95,7 @@ impl Checker<'_> {
                 Some(as_text())
             }
             Shape::Time if !text.trim_start().starts_with('{') => Some(as_text()),
-            _ => match read::parse_value(text, place) {
+            _ => match parse_value(text, place) {
                 // A colon or a bracket inside of a name is not YAML.
                 Ok(node) => Some(node),
                 Err(_) if matches!(shape, Shape::Choice(_)) => Some(as_text()),
@@ -300,7 +298,7 @@ pub(super) fn plain(node: &Node) -> Value {
         Content::Float(value) => to_json(value).unwrap_or_default(),
         Content::Text(text) => Value::String(text.clone()),
         Content::Raw(text) => {
-            read::parse_value(text, &node.place).map_or_else(|_| Value::String(text.clone()), |node| plain(&node))
+            parse_value(text, &node.place).map_or_else(|_| Value::String(text.clone()), |node| plain(&node))
         }
         Content::List(items) | Content::Append(items) => Value::Array(items.iter().map(plain).collect()),
         Content::Map(entries) => {

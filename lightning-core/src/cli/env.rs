@@ -2,11 +2,9 @@
 
 use std::{ffi::OsString, rc::Rc};
 
-use super::{
-    node::{Content, Key, Node},
-    shape::{Shape, Table},
-    source::{Place, Problems, Source, nearest},
-};
+use lightning_config::{Content, Key, Node, Place, Problems, Source, nearest};
+
+use super::shape::{Shape, Table};
 
 /// The start of the names.
 pub(super) const PREFIX: &str = "LIGHTNING_";

@@ -1,11 +1,11 @@
 //! Configurations of PyTorch Lightning: keys that mean the same here are taken, and the others refused
 //! with the reason.
 
+use lightning_config::{Content, Key, Node, Problems};
+
 use super::{
     check::below,
-    node::{Content, Key, Node},
     shape::{Shape, Table},
-    source::Problems,
 };
 
 /// Keys of its `trainer` that are not settings here: the value that changes nothing, and the reason

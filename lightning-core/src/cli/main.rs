@@ -7,6 +7,7 @@ use std::{
     process,
 };
 
+use lightning_config::{Content, Key, Node, Problems, nearest, read_file};
 use serde_json::Value;
 
 use super::{
@@ -16,12 +17,9 @@ use super::{
     command::Command,
     emit::emit,
     env, help, lightning,
-    node::{Content, Key, Node},
-    read,
     runner::{Failure, Job, Runner, Stored},
     schema::schema,
     shape::Shape,
-    source::{Problems, nearest},
 };
 use crate::{checkpoint::Resume, error::Result};
 
@@ -35,11 +33,16 @@ enum Outcome {
     Run(Box<Job>),
 }
 
-/// Runs the program. Ends the process where nothing is to be run.
-pub(super) fn run(runner: &dyn Runner) -> Result<()> {
+/// Runs the program, or reports what is wrong in a file that is part of it. Ends the process where
+/// nothing is to be run.
+pub(super) fn run(runner: std::result::Result<&dyn Runner, &Problems>) -> Result<()> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let program = args.first().map(PathBuf::from).unwrap_or_default();
     let program = program.file_name().map_or_else(|| "program".to_owned(), |name| name.display().to_string());
+    let runner = match runner {
+        Ok(runner) => runner,
+        Err(problems) => refuse(problems, &program, None),
+    };
     let about = runner.about();
     match prepare(runner, &about, &args, &program) {
         Ok(Outcome::Print(text)) => {
@@ -91,7 +94,7 @@ fn prepare(
     }
     let mut root = Node::map(&invocation.place);
     for (path, place) in &invocation.configs {
-        if let Some(mut node) = read::read_file(path, place, &mut problems) {
+        if let Some(mut node) = read_file(path, place, &mut problems) {
             lightning::translate(&mut node, [about.module, about.data], &about.root, &mut problems);
             root.merge(node);
         }

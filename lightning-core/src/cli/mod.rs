@@ -28,19 +28,19 @@ mod emit;
 mod env;
 mod finders;
 mod help;
+#[doc(hidden)]
+pub mod include;
 mod kind;
 mod lightning;
 mod main;
-mod node;
 mod program;
-mod read;
 mod registry;
 mod runner;
 mod save;
 mod schema;
 mod settings;
 mod shape;
-mod source;
+mod spec;
 mod stages;
 mod trace;
 mod tune;
@@ -81,9 +81,44 @@ mod tune;
 pub use lightning_macros::lightning_main;
 
 pub use self::{
+    include::ConfigFile,
     program::Cli,
     stages::{FitsOn, Pair, PredictsOn, RunsOn, TestsOn, ValidatesOn},
 };
+/// Includes a configuration file in the program, and checks it when the program is compiled.
+///
+/// `include_config!("digits.yaml" for Digits, DigitsData)` is a [`ConfigFile`] for [`Cli::config`]. The
+/// path is relative to the source file, as that of `include_str!`, and the program is compiled again
+/// when the file changes. YAML, JSON and TOML are read, by the file's extension, in the form that
+/// `--print-config` writes.
+///
+/// An unknown key, a value of the wrong type, a callback or metric that does not exist is an error of
+/// the compiler, with the line of the file:
+///
+/// ```text
+/// error[E0080]: evaluation panicked: unknown key `model.hiden`
+///                 --> src/digits.yaml:3:3
+///                  |
+///               3  |   hiden: 64
+///                  |   ^^^^^
+///                  = help: did you mean `model.hidden`?
+/// ```
+///
+/// A type that the macro does not know, such as an enum of the program, is checked when the program
+/// starts.
+#[doc(inline)]
+pub use crate::__include_config as include_config;
+/// Includes a file of hyperparameters in the program, and checks it when the program is compiled.
+///
+/// `include_hparams!("digits.yaml" for Digits)` is a `Result<DigitsHparams>`: the values of the file,
+/// and the defaults of the others. `Digits` is a module or a data module. The file is a table of
+/// hyperparameters, `hidden: 64`; see [`include_config!`](crate::cli::include_config) for paths, formats
+/// and errors.
+///
+/// # Errors
+/// If a value does not fit a type that the compiler cannot check, such as an enum of the program.
+#[doc(inline)]
+pub use crate::__include_hparams as include_hparams;
 use std::process::ExitCode;
 
 use crate::{
@@ -157,6 +192,24 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct, E: Into<Error>> MainOutput for st
             }
         }
     }
+}
+
+/// Expands to the checks and the text of a file.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __include_config {
+    ($($input:tt)*) => {
+        $crate::__private::include_config!($crate, $($input)*)
+    };
+}
+
+/// Expands to the checks and the values of a file.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __include_hparams {
+    ($($input:tt)*) => {
+        $crate::__private::include_hparams!($crate, $($input)*)
+    };
 }
 
 /// What `#[lightning_main]` calls.

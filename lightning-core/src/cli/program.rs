@@ -1,11 +1,14 @@
 //! The typed part of the command line: what is compiled for each module and data module.
 
+use lightning_config::Problems;
 use serde_json::Value;
 
 use super::{
     about::{self, About},
     command::Command,
-    finders, registry,
+    finders,
+    include::ConfigFile,
+    registry,
     runner::{Failure, Job, Runner, Stored, usage},
     save::SaveConfig,
     settings,
@@ -16,7 +19,7 @@ use crate::{
     checkpoint::Resume,
     data::{DataModule, DataStruct},
     error::Result,
-    module::{BuiltModule, FieldRole, LightningImpl, LightningStruct},
+    module::{BuiltModule, FieldRole, LightningImpl, LightningModule, LightningStruct},
     params::from_json,
     random,
     search::DefaultSpace,
@@ -83,6 +86,7 @@ pub struct Cli<M: LightningStruct, D: DataStruct> {
     configure: Vec<Configure<M>>,
     model: Option<M::Hparams>,
     data: Option<D::Hparams>,
+    files: Vec<ConfigFile>,
     seed: Option<u64>,
     about: Option<String>,
     default_command: Option<Command>,
@@ -108,6 +112,7 @@ impl<M: LightningStruct, D: DataStruct> Cli<M, D> {
             configure: Vec::new(),
             model: None,
             data: None,
+            files: Vec::new(),
             seed: None,
             about: None,
             default_command: None,
@@ -133,6 +138,16 @@ impl<M: LightningStruct, D: DataStruct> Cli<M, D> {
     /// Sets the settings of the data module that a configuration starts from.
     pub fn data(mut self, hparams: D::Hparams) -> Self {
         self.data = Some(hparams);
+        self
+    }
+
+    /// Adds a configuration file that is part of the program: a layer between the values that are set
+    /// here and the files of `--config`. Of several files a later one has priority.
+    ///
+    /// [`include_config!`](crate::cli::include_config) reads the file when the program is compiled:
+    /// `Cli::new().config(include_config!("digits.yaml" for Digits, DigitsData))`.
+    pub fn config(mut self, file: ConfigFile) -> Self {
+        self.files.push(file);
         self
     }
 
@@ -172,7 +187,7 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Cli<M, D> {
     /// # Errors
     /// Those of the run.
     pub fn run(self) -> Result<()> {
-        super::main::run(&self)
+        super::main::run(self.with_files().as_ref().map(|cli| cli as &dyn Runner))
     }
 
     /// As [`run`](Self::run), and returns the exit code after an error of the run was printed: 1.
@@ -192,27 +207,26 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Cli<M, D> {
 
     /// The builder with everything that the configuration says.
     pub(super) fn configured(&self, trainer: &Value) -> TrainerBuilder<M> {
-        let mut builder = self.builder();
-        for (name, error) in settings::apply(&mut builder.settings, trainer) {
-            let remedy = error.remedy().unwrap_or_default().to_owned();
-            builder.errors.add(format!("`trainer.{name}`: {}", error.message()), remedy);
+        configure(self.builder(), trainer)
+    }
+
+    /// Sets what the files of the program say, which is then the program's.
+    fn with_files(mut self) -> std::result::Result<Self, Problems> {
+        for file in std::mem::take(&mut self.files) {
+            let mut values = file.values(&Runner::about(&self))?;
+            let mut part = |key: &str| values.get_mut(key).map(Value::take).unwrap_or_default();
+            let read = |error: serde_json::Error| {
+                let mut problems = Problems::default();
+                problems.add(format!("`{}` cannot be read: {error}", file.name()), None, "");
+                problems
+            };
+            self.model = Some(from_json(&part("model")).map_err(read)?);
+            self.data = Some(from_json(&part("data")).map_err(read)?);
+            self.seed = part("seed").as_u64();
+            let trainer = part("trainer");
+            self.configure.push(Box::new(move |builder| configure(builder, &trainer)));
         }
-        match trainer.get("logger") {
-            Some(Value::Bool(false)) => {
-                builder.loggers.clear();
-                builder.settings.output.default_logger = false;
-            }
-            Some(Value::Bool(true)) if builder.loggers.is_empty() => builder.settings.output.default_logger = true,
-            Some(Value::Array(loggers)) => {
-                let root = builder.settings.output.root.clone();
-                builder.loggers = loggers.iter().filter_map(|logger| registry::logger(logger, &root)).collect();
-                builder.settings.output.default_logger = false;
-            }
-            _ => {}
-        }
-        let callbacks = trainer.get("callbacks").and_then(Value::as_array).into_iter().flatten();
-        builder.callbacks.extend(callbacks.filter_map(registry::callback::<M>));
-        builder
+        Ok(self)
     }
 
     /// Builds the data module.
@@ -254,6 +268,30 @@ fn print<M>(trainer: &Trainer<M>, text: &dyn std::fmt::Display) {
     if trainer.is_global_zero() {
         println!("{text}");
     }
+}
+
+/// Sets everything that a configuration says of the trainer.
+fn configure<M: LightningModule>(mut builder: TrainerBuilder<M>, trainer: &Value) -> TrainerBuilder<M> {
+    for (name, error) in settings::apply(&mut builder.settings, trainer) {
+        let remedy = error.remedy().unwrap_or_default().to_owned();
+        builder.errors.add(format!("`trainer.{name}`: {}", error.message()), remedy);
+    }
+    match trainer.get("logger") {
+        Some(Value::Bool(false)) => {
+            builder.loggers.clear();
+            builder.settings.output.default_logger = false;
+        }
+        Some(Value::Bool(true)) if builder.loggers.is_empty() => builder.settings.output.default_logger = true,
+        Some(Value::Array(loggers)) => {
+            let root = builder.settings.output.root.clone();
+            builder.loggers = loggers.iter().filter_map(|logger| registry::logger(logger, &root)).collect();
+            builder.settings.output.default_logger = false;
+        }
+        _ => {}
+    }
+    let callbacks = trainer.get("callbacks").and_then(Value::as_array).into_iter().flatten();
+    builder.callbacks.extend(callbacks.filter_map(registry::callback::<M>));
+    builder
 }
 
 impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {

@@ -5,14 +5,18 @@ mod component;
 mod loggers;
 mod untyped;
 
+use lightning_config::{Content, Node, nearest, parse_value};
 use serde_json::{Map, Value};
 
-pub(super) use self::{callbacks::callback, component::Component, loggers::logger, untyped::untyped};
+pub(super) use self::{
+    callbacks::callback,
+    component::{Arg, Component},
+    loggers::logger,
+    untyped::untyped,
+};
 use super::{
     check::{Checker, below},
     kind::Kind,
-    node::{Content, Node},
-    source::nearest,
 };
 use crate::metrics::{Direction, MetricDef};
 
@@ -24,7 +28,7 @@ pub(super) const fn all(kind: Kind) -> &'static [Component] {
     }
 }
 
-const fn refused(kind: Kind) -> &'static [(&'static str, &'static str)] {
+pub(super) const fn refused(kind: Kind) -> &'static [(&'static str, &'static str)] {
     match kind {
         Kind::Callback => callbacks::REFUSED,
         Kind::Logger => loggers::REFUSED,
@@ -40,7 +44,7 @@ pub(super) struct Known<'a> {
 }
 
 /// The packages whose classes are accepted by their full names.
-const PACKAGES: &[&str] = &[
+pub(super) const PACKAGES: &[&str] = &[
     "lightning.pytorch.callbacks.",
     "pytorch_lightning.callbacks.",
     "lightning.pytorch.loggers.",
@@ -73,7 +77,7 @@ pub(super) fn check(checker: &mut Checker<'_>, node: &Node, kind: Kind, path: &s
 fn check_one(checker: &mut Checker<'_>, node: &Node, kind: Kind, path: &str) -> Option<Value> {
     if let Content::Raw(text) = &node.content {
         let content = if text.trim_start().starts_with('{') {
-            match super::read::parse_value(text, &node.place) {
+            match parse_value(text, &node.place) {
                 Ok(node) => node.content,
                 Err(_) => Content::Text(text.clone()),
             }

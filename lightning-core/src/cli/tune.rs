@@ -66,7 +66,7 @@ where
     let known = || crate::text::listed(monitorable(M::METRICS).map(|def| def.name));
     let def = match option("monitor").as_str() {
         Some(name) => monitorable(M::METRICS).find(|def| def.name == name).ok_or_else(|| {
-            let near = super::source::nearest(name, monitorable(M::METRICS).map(|def| def.name));
+            let near = lightning_config::nearest(name, monitorable(M::METRICS).map(|def| def.name));
             let help = near.map_or_else(
                 || format!("the metrics with a direction are {}", known()),
                 |near| format!("did you mean `{near}`?"),

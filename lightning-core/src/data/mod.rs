@@ -68,7 +68,7 @@ pub use readers::image_folder;
 pub use readers::parquet;
 pub use readers::{idx, sentences, text, tokenizer};
 pub use run::{AnyNumber, EvalData, FitData, Loaders, ModuleLoaders, One, OneLoader, ValidationLoaders};
-pub(crate) use run::{CollectedOutputs, StepCall, one_batch};
+pub(crate) use run::{CollectedOutputs, Part, StepCall, one_batch};
 #[doc(hidden)]
 pub use run::{NamedFetcher, NamedLoader, Predicting, RunData, RunStep};
 pub use run::{Testing, Validation};

@@ -68,7 +68,12 @@ impl LogState {
         }
         let Self { metrics, scope, inbox, host, .. } = self;
         if !inbox.entries.is_empty() {
-            let origin = Origin { place: progress.place(), batch_size: progress.batch_size, in_batch };
+            let origin = Origin {
+                place: progress.place(),
+                batch_size: progress.batch_size,
+                in_batch,
+                is_part: progress.is_part,
+            };
             metrics.drain_log(*scope, &mut inbox.entries, origin, *host, &progress.device)?;
         }
         if self.inbox.outputs.is_empty() { Ok(()) } else { self.show_outputs(progress) }

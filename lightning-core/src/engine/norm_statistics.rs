@@ -124,7 +124,7 @@ fn forward(run: &mut RunState, driver: &mut dyn Driver, number: u64) -> Result<(
     let seed = derive_seed(run.progress.seed, Stream::Dropout, run.progress.counters.batch_step, DRAWS);
     with_generator(&run.progress.device, seed, || ());
     for step in 0..steps {
-        driver.step(LoaderId::Train, StepCall { step, keep: step + 1 < steps }, run)?;
+        driver.step(LoaderId::Train, StepCall { step, keep: step + 1 < steps, part: None }, run)?;
     }
     run.progress.counters.batch_step = batch_step;
     // A layer applies its last update only when the module changes its form.

@@ -22,6 +22,7 @@ use crate::{
 mod anomaly;
 mod backward;
 mod lbfgs;
+mod parts;
 mod schedules;
 mod setup;
 
@@ -111,7 +112,7 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
         if due.contains(&buffer) {
             for _ in 0..step.repeat {
                 calls_left -= 1;
-                let call = StepCall { step: buffer, keep: calls_left > 0 };
+                let call = StepCall { step: buffer, keep: calls_left > 0, part: None };
                 count_round(run, buffer);
                 run.train.fills = fills(run, buffer, last && step.repeat == 1);
                 // The parameters of the other optimizers take no gradient, so that their part of
@@ -139,7 +140,7 @@ fn bound_steps(run: &mut RunState, driver: &mut dyn Driver, steps: &[BoundStep],
 /// Runs the step of a module with manual optimization, which steps the optimizers itself.
 fn manual_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<bool> {
     run.train.stepped = false;
-    if let Some(TrainingOutput { loss, weight, output }) = driver.manual_step(run)? {
+    if let Some(TrainingOutput { loss, weight, output, .. }) = driver.manual_step(run)? {
         let loss = weight.mean_of(loss.inner());
         // Most often the loss of the last `backward`, which is then counted once.
         run.progress.losses.replace(run.progress.place(), loss);
@@ -153,8 +154,13 @@ fn pass(run: &mut RunState, driver: &mut dyn Driver, buffer: usize, call: StepCa
     if run.progress.absent {
         return ranks::begin_backward(run, buffer, false);
     }
+    if run.train.samples_of_pass > 0
+        && let Some(samples) = run.progress.batch_size
+    {
+        return parts::pass_in_parts(run, driver, buffer, call, samples);
+    }
     match driver.step(LoaderId::Train, call, run)? {
-        Some(output) => differentiate(run, driver, buffer, output),
+        Some(output) => differentiate(run, driver, buffer, output, 1.0),
         None => {
             count_skipped(run);
             ranks::begin_backward(run, buffer, false)

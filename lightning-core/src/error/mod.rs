@@ -165,6 +165,14 @@ impl Error {
     pub fn location(&self) -> &Location {
         &self.0.location
     }
+
+    /// Whether it says that memory did not suffice.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let text = self.to_string().to_lowercase();
+        ["out of memory", "out_of_memory", "outofmemory", "memory allocation", "cannot allocate memory"]
+            .iter()
+            .any(|words| text.contains(words))
+    }
 }
 
 impl fmt::Display for Location {

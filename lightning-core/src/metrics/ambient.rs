@@ -62,6 +62,17 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// Forgets what was logged. Metrics that were made are sent with the next value again.
+    pub(crate) fn clear_logged(&mut self) {
+        let made = &mut self.made;
+        for entry in self.entries.drain(..) {
+            if matches!(&entry.value, Logged::Metric(update) if update.template.is_some()) {
+                made.retain(|known| *known != entry.target);
+            }
+        }
+        self.outputs.clear();
+    }
+
     /// Forgets everything; the next run creates its own metrics.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();

@@ -79,6 +79,12 @@ impl StageSet {
         Self(self.0 | other.0)
     }
 
+    /// Whether it is [`TEST`](Self::TEST) and nothing else.
+    #[cfg(feature = "cli")]
+    pub(crate) const fn is_test_alone(self) -> bool {
+        self.0 == Self::TEST.0
+    }
+
     /// Returns whether the set contains the stage.
     pub const fn contains(self, stage: Stage) -> bool {
         let bit = match stage {

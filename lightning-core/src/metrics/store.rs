@@ -49,6 +49,7 @@ struct Pending {
     value: Logged,
     weight: Logged,
     place: Place,
+    is_part: bool,
 }
 
 /// The epoch and the batch in which a value was logged.
@@ -63,6 +64,8 @@ pub(crate) struct Origin {
     /// Whether a step or a hook of a batch logged them. A name of run time is then a step value in
     /// training, and an epoch value otherwise.
     pub(crate) in_batch: bool,
+    /// Whether the batch is divided, and this is one of its parts.
+    pub(crate) is_part: bool,
 }
 
 /// A metric that has become NaN or infinite.

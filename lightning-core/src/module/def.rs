@@ -41,11 +41,13 @@ pub struct FieldDef {
     pub key: &'static str,
     /// The hyperparameters of a nested module, if the field holds them.
     pub nested: &'static [FieldDef],
+    /// Whether files have the value as serde writes its type: no `#[serde(with = "…")]` changes it.
+    pub is_plain: bool,
 }
 
 impl FieldDef {
     const fn new(name: &'static str, type_name: &'static str, role: FieldRole) -> Self {
-        Self { name, type_name, role, default: None, doc: "", key: name, nested: &[] }
+        Self { name, type_name, role, default: None, doc: "", key: name, nested: &[], is_plain: true }
     }
 
     /// Sets the default of a hyperparameter, as written.
@@ -73,6 +75,13 @@ impl FieldDef {
     #[must_use]
     pub const fn nested(mut self, fields: &'static [Self]) -> Self {
         self.nested = fields;
+        self
+    }
+
+    /// Marks a hyperparameter that files have in another form than that of its type.
+    #[must_use]
+    pub const fn custom(mut self) -> Self {
+        self.is_plain = false;
         self
     }
 

@@ -17,13 +17,15 @@ pub struct Loss<T = ()> {
     /// The mean loss, or the sum that `weight` divides.
     loss: Tensor<1>,
     weight: Weight,
+    /// Whether the loss is a mean, and its weight is one.
+    is_mean: bool,
     output: T,
 }
 
 impl Loss {
     /// Creates a loss from the mean over the batch.
     pub fn new(mean: Tensor<1>) -> Self {
-        Self { loss: mean, weight: Weight::Number(1.0), output: () }
+        Self { loss: mean, weight: Weight::Number(1.0), is_mean: true, output: () }
     }
 
     /// Creates a loss from the sum over `weight` samples or tokens. With gradient accumulation, the
@@ -40,14 +42,14 @@ impl Loss {
     /// # let _ = loss;
     /// ```
     pub fn weighted(sum: Tensor<1>, weight: impl LossWeight) -> Self {
-        Self { loss: sum, weight: weight.into_weight().0, output: () }
+        Self { loss: sum, weight: weight.into_weight().0, is_mean: false, output: () }
     }
 }
 
 impl<T> Loss<T> {
     /// Adds an output for `on_train_batch_end`.
     pub fn output<U: Send + 'static>(self, output: U) -> Loss<U> {
-        Loss { loss: self.loss, weight: self.weight, output }
+        Loss { loss: self.loss, weight: self.weight, is_mean: self.is_mean, output }
     }
 
     /// Returns the mean loss, outside the autodiff graph.
@@ -110,8 +112,8 @@ number_weights!(f32, f64, u32, u64, usize, i32, i64);
 
 impl<T: Send + 'static> IntoTrainingOutput for Loss<T> {
     fn into_training_output(self) -> Result<Option<TrainingOutput>> {
-        let Self { loss, weight, output } = self;
-        Ok(Some(TrainingOutput { loss, weight, output: Some(Box::new(output)) }))
+        let Self { loss, weight, is_mean, output } = self;
+        Ok(Some(TrainingOutput { loss, weight, is_mean, output: Some(Box::new(output)) }))
     }
 }
 

@@ -16,6 +16,8 @@ pub struct TrainingOutput {
     /// The mean loss, or the sum that is divided by `weight`.
     pub(crate) loss: Tensor<1>,
     pub(crate) weight: Weight,
+    /// Whether the loss is a mean, and its weight is one.
+    pub(crate) is_mean: bool,
     /// The output for `on_train_batch_end`.
     pub(crate) output: Option<Box<dyn Any + Send>>,
 }
@@ -37,7 +39,7 @@ pub trait IntoTrainingOutput {
 
 impl IntoTrainingOutput for Tensor<1> {
     fn into_training_output(self) -> Result<Option<TrainingOutput>> {
-        Ok(Some(TrainingOutput { loss: self, weight: Weight::Number(1.0), output: None }))
+        Ok(Some(TrainingOutput { loss: self, weight: Weight::Number(1.0), is_mean: true, output: None }))
     }
 }
 

@@ -50,6 +50,11 @@ impl GradientStore {
         self.micro_batches
     }
 
+    /// Counts the micro-batches after the first `before` as one: they are parts of a batch.
+    pub(crate) fn count_as_one(&mut self, before: u64) {
+        self.micro_batches = self.micro_batches.min(before + 1);
+    }
+
     /// Returns the number of rounds since the last update.
     pub(crate) fn rounds(&self) -> u64 {
         self.rounds

@@ -29,6 +29,8 @@ pub(crate) struct TrainState {
     pub(crate) frozen_others: Vec<usize>,
     /// How the gradients of the current optimizer step are clipped.
     pub(crate) clip: Option<Clip>,
+    /// The largest number of samples of a pass, where batches are divided; 0 where they are not.
+    pub(crate) samples_of_pass: usize,
     /// Whether the current pass fills its accumulation buffer: an update follows.
     pub(crate) fills: bool,
     /// Whether manual optimization has stepped an optimizer in this batch.

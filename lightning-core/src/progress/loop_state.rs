@@ -22,6 +22,8 @@ pub(crate) struct LoopState {
     pub(crate) loader_idx: usize,
     /// The size of the current batch, which weights what batch hooks log.
     pub(crate) batch_size: Option<usize>,
+    /// Whether the batch is divided, and `batch_size` is that of a part.
+    pub(crate) is_part: bool,
     /// The losses of the last training batches.
     pub(crate) losses: RecentLosses,
     /// The micro-batches in the accumulation buffers when the current batch started.
@@ -105,6 +107,7 @@ impl LoopState {
             batch_idx: 0,
             loader_idx: 0,
             batch_size: None,
+            is_part: false,
             losses: RecentLosses::default(),
             micro_batches_before: 0,
             anomaly: None,

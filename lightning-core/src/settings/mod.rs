@@ -6,6 +6,7 @@ mod builder;
 mod guards;
 mod length;
 mod limits;
+mod micro_batch;
 mod numerics;
 mod optimization;
 mod output;
@@ -27,6 +28,7 @@ pub use self::{
     accelerator::{Accelerator, IntoAccelerator},
     builder::{Barebones, NotBarebones, Standard, TrainerBuilder},
     guards::Anomaly,
+    micro_batch::MicroBatch,
     strategy::{Devices, IntoStrategy},
     validation::{Every, ValCheckInterval},
 };
@@ -88,6 +90,7 @@ impl Settings {
         self.optimization.check(&mut errors);
         self.length.check(&mut errors);
         self.run.check(&mut errors);
+        self.check_micro_batch(&mut errors);
         self.check_deterministic(&mut errors);
         errors.finish()?;
         self.limits.apply_overfit();
@@ -102,6 +105,19 @@ impl Settings {
             self.shorten(batches);
         }
         Ok(self)
+    }
+
+    /// Rejects what a batch that is tried again would disturb.
+    fn check_micro_batch(&self, errors: &mut ConfigErrors) {
+        if !self.optimization.micro_batch.as_ref().is_some_and(MicroBatch::is_auto) {
+            return;
+        }
+        if self.guards.on_anomaly == Anomaly::Save {
+            errors.add(
+                "`micro_batch(\"auto\")` cannot be combined with `on_anomaly(Anomaly::Save)`",
+                "write the number of samples that fits: `micro_batch(8)`",
+            );
+        }
     }
 
     /// Shortens the run to the `batches` of a `fast_dev_run`.

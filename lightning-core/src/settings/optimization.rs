@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    SettingsRecord,
+    MicroBatch, SettingsRecord,
     builder::{NotBarebones, TrainerBuilder},
     optional, put,
 };
@@ -25,6 +25,8 @@ pub(crate) struct OptimizationSettings {
     pub(crate) detect_anomaly: bool,
     /// Whether CPU optimizers use the fused kernels.
     pub(crate) fused: bool,
+    /// How many samples a backward pass takes; `None` for the whole batch.
+    pub(crate) micro_batch: Option<MicroBatch>,
 }
 
 impl Default for OptimizationSettings {
@@ -36,6 +38,7 @@ impl Default for OptimizationSettings {
             clip_by: ClipAlgorithm::Norm,
             detect_anomaly: false,
             fused: true,
+            micro_batch: None,
         }
     }
 }
@@ -86,6 +89,9 @@ impl OptimizationSettings {
         if self.accumulate == 0 {
             errors.add("`accumulate_grad_batches` must be at least 1, found 0", "use 1 for a step on every batch");
         }
+        if let Some(problem) = self.micro_batch.as_ref().and_then(MicroBatch::problem) {
+            errors.add(problem, "write `micro_batch(\"auto\")`, or leave it out for whole batches");
+        }
         if let Some(clip) = self.clip
             && !(clip.is_finite() && clip > 0.0)
         {
@@ -99,11 +105,12 @@ impl OptimizationSettings {
     pub(super) fn record(&self, record: &mut SettingsRecord) {
         // `accumulation` is part of `accumulation_text`; `detect_anomaly` does not change the
         // results.
-        let Self { accumulate: _, accumulation: _, clip, clip_by, detect_anomaly: _, fused } = self;
+        let Self { accumulate: _, accumulation: _, clip, clip_by, detect_anomaly: _, fused, micro_batch } = self;
         put(record, "accumulate_grad_batches", self.accumulation_text());
         put(record, "gradient_clip_val", optional(*clip));
         put(record, "gradient_clip_algorithm", format!("{clip_by:?}"));
         put(record, "fused_optimizers", fused);
+        put(record, "micro_batch", optional(micro_batch.as_ref()));
     }
 }
 
@@ -141,6 +148,29 @@ impl<M, K> TrainerBuilder<M, K> {
         M: OptimizationOf<NotAvailableWithManualOptimization>, // write `gradients.clip_norm(limit)` in its place
     {
         self.settings.optimization.clip = Some(limit);
+        self
+    }
+
+    /// Divides each training batch into parts of at most so many samples, which pass one after the other:
+    /// the optimizer step is that of the whole batch, and needs the memory of a part. `"auto"` starts
+    /// with whole batches, and halves the parts whenever the device reports that memory does not
+    /// suffice. Default: whole batches.
+    ///
+    /// The parts are of equal size, or differ by one sample, and count by their numbers of samples: the
+    /// gradient is that of the mean over the batch, up to rounding, for a loss that is a mean over
+    /// samples. Values that a step logs are put together again. Batch normalization sees the parts.
+    /// The rows of each tensor whose first dimension is the batch size are divided, and lists of that
+    /// length; everything else in the batch is given to each part whole. A step of L-BFGS is not
+    /// divided. On the CPU no backend reports that memory does not suffice: write a number there.
+    ///
+    /// For a module with `#[manual_optimization]` it does not compile: such a module divides its batch
+    /// itself.
+    #[must_use]
+    pub fn micro_batch<NotAvailableWithManualOptimization>(mut self, samples: impl Into<MicroBatch>) -> Self
+    where
+        M: OptimizationOf<NotAvailableWithManualOptimization>, // divide the batch in `training_step`
+    {
+        self.settings.optimization.micro_batch = Some(samples.into());
         self
     }
 

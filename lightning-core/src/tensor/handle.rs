@@ -54,6 +54,14 @@ impl Handle {
         }
     }
 
+    /// Returns the tensor; `None` if it is on the host, or has another rank.
+    pub(crate) fn into_tensor<const D: usize, K: Basic>(self) -> Option<Tensor<D, K>> {
+        match self {
+            Self::Device(tensor) if tensor.rank() == D => Some(Tensor::from_bridge(tensor)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn dims(&self) -> Vec<usize> {
         match self {
             Self::Device(tensor) => tensor.shape().as_slice().to_vec(),

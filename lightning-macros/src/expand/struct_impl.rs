@@ -120,9 +120,10 @@ fn expand_field_row(model: &StructModel, field: &Field) -> TokenStream {
     let default = field.hparam().flatten().map(text_of).map(|default| quote!(.default(#default)));
     let key = Some(field.key()).filter(|key| field.hparam().is_some() && *key != name);
     let key = key.map(|key| quote!(.key(#key)));
+    let custom = (field.hparam().is_some() && field.has_custom_form()).then(|| quote!(.custom()));
     let nested = expand_nested(p, field);
     let doc = Some(field.doc_text()).filter(|doc| !doc.is_empty()).map(|doc| quote!(.doc(#doc)));
-    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #key #nested #doc)
+    quote!(#(#cfgs)* #p::FieldDef::#constructor(#name, #ty) #default #key #custom #nested #doc)
 }
 
 /// `.nested({ use P::NoHparamFields as _; P::HparamFieldsOf::<BlockHparams>::FIELDS })` for the

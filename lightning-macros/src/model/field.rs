@@ -1,6 +1,6 @@
 //! A field and its attributes.
 
-use syn::{Attribute, Expr, Ident, Type};
+use syn::{Attribute, Expr, Ident, Type, punctuated::Punctuated};
 
 use super::{
     role::{Role, RoleAttr, read_precision, read_role},
@@ -108,6 +108,18 @@ impl Field {
             });
         }
         renamed.unwrap_or_else(|| self.name())
+    }
+
+    /// Whether an attribute of serde, such as `with = "…"`, gives files another form than that of the type.
+    pub(crate) fn has_custom_form(&self) -> bool {
+        self.serde.iter().any(|attr| {
+            let Ok(list) = attr.meta.require_list() else { return true };
+            list.parse_args_with(Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated).map_or(true, |options| {
+                options
+                    .iter()
+                    .any(|option| !["rename", "default", "alias"].iter().any(|name| option.path().is_ident(name)))
+            })
+        })
     }
 }
 

@@ -6,10 +6,6 @@ use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 
-use self::args::{
-    accumulation, averaging, backbone, checkpoint, early_stopping, ema, histograms, on_exception, pruning, rates,
-    spikes, summary, swa, throughput, timer,
-};
 use super::{
     component::{Arg, Args, Component},
     untyped::{NoModule, Untyped},
@@ -28,36 +24,36 @@ use crate::{
     progress::{IntoMaxTime, Limit},
 };
 
-const fn component(name: &'static str, doc: &'static str, args: fn() -> Vec<Arg>) -> Component {
+const fn component(name: &'static str, doc: &'static str, args: &'static [Arg]) -> Component {
     Component { name, alias: None, doc, args }
 }
 
 pub(super) const ALL: &[Component] = &[
-    component("BackboneFinetuning", "Trains a frozen field later, at a lower rate.", backbone),
-    component("DeviceStatsMonitor", "Logs memory and usage of the devices.", Vec::new),
-    component("EarlyStopping", "Ends training when a metric stops improving.", early_stopping),
+    component("BackboneFinetuning", "Trains a frozen field later, at a lower rate.", args::BACKBONE),
+    component("DeviceStatsMonitor", "Logs memory and usage of the devices.", &[]),
+    component("EarlyStopping", "Ends training when a metric stops improving.", args::EARLY_STOPPING),
     Component {
         alias: Some("EMAWeightAveraging"),
-        ..component("EmaWeightAveraging", "Keeps an exponential average of the weights.", ema)
+        ..component("EmaWeightAveraging", "Keeps an exponential average of the weights.", args::EMA)
     },
-    component("GradientAccumulationScheduler", "Changes the accumulation at epochs.", accumulation),
-    component("HistogramMonitor", "Logs histograms of weights and gradients.", histograms),
-    component("LearningRateMonitor", "Logs the learning rates.", rates),
-    component("ModelCheckpoint", "Saves the best checkpoints, or the latest.", checkpoint),
+    component("GradientAccumulationScheduler", "Changes the accumulation at epochs.", args::ACCUMULATION),
+    component("HistogramMonitor", "Logs histograms of weights and gradients.", args::HISTOGRAMS),
+    component("LearningRateMonitor", "Logs the learning rates.", args::RATES),
+    component("ModelCheckpoint", "Saves the best checkpoints, or the latest.", args::CHECKPOINT),
     Component {
         alias: Some("RichModelSummary"),
-        ..component("ModelSummary", "Prints the summary of the model.", summary)
+        ..component("ModelSummary", "Prints the summary of the model.", args::SUMMARY)
     },
-    component("OnExceptionCheckpoint", "Saves a checkpoint when an error ends the run.", on_exception),
+    component("OnExceptionCheckpoint", "Saves a checkpoint when an error ends the run.", args::ON_EXCEPTION),
     Component {
         alias: Some("ModelPruning"),
-        ..component("Pruning", "Sets the least important weights to zero.", pruning)
+        ..component("Pruning", "Sets the least important weights to zero.", args::PRUNING)
     },
-    component("SpikeDetection", "Finds jumps of the loss.", spikes),
-    component("StochasticWeightAveraging", "Averages the weights of the last epochs.", swa),
-    component("ThroughputMonitor", "Logs batches, samples and operations per second.", throughput),
-    component("Timer", "Ends training after a time.", timer),
-    component("WeightAveraging", "Keeps the mean of the weights.", averaging),
+    component("SpikeDetection", "Finds jumps of the loss.", args::SPIKES),
+    component("StochasticWeightAveraging", "Averages the weights of the last epochs.", args::SWA),
+    component("ThroughputMonitor", "Logs batches, samples and operations per second.", args::THROUGHPUT),
+    component("Timer", "Ends training after a time.", args::TIMER),
+    component("WeightAveraging", "Keeps the mean of the weights.", args::AVERAGING),
 ];
 
 const PROGRAM: &str = "it holds code: add it in the program, `.trainer(|t| t.callback(…))`";

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::cli::shape::{Entry, Shape, Table};
+use crate::cli::{
+    shape::{Entry, Table},
+    spec::Spec,
+};
 
 /// A callback or logger that a configuration can name.
 #[derive(Debug)]
@@ -11,16 +14,50 @@ pub(in crate::cli) struct Component {
     /// PyTorch Lightning's name, if it is another.
     pub(in crate::cli) alias: Option<&'static str>,
     pub(in crate::cli) doc: &'static str,
-    pub(in crate::cli) args: fn() -> Vec<Arg>,
+    pub(in crate::cli) args: &'static [Arg],
 }
 
-/// An argument: its name, type, default and documentation.
-pub(in crate::cli) type Arg = (&'static str, Shape, Value, &'static str);
+/// An argument.
+#[derive(Debug)]
+pub(in crate::cli) struct Arg {
+    pub(in crate::cli) name: &'static str,
+    pub(in crate::cli) spec: Spec,
+    /// As JSON.
+    default: &'static str,
+    doc: &'static str,
+}
+
+impl Arg {
+    pub(super) const fn new(name: &'static str, spec: Spec, default: &'static str, doc: &'static str) -> Self {
+        Self { name, spec, default, doc }
+    }
+
+    pub(super) const fn flag(name: &'static str, default: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Spec::Bool, default, doc)
+    }
+
+    pub(super) const fn count(name: &'static str, default: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Spec::COUNT, default, doc)
+    }
+
+    pub(super) const fn float(name: &'static str, default: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Spec::Float, default, doc)
+    }
+
+    /// An argument that has no value by default.
+    pub(super) const fn maybe(name: &'static str, spec: &'static Spec, doc: &'static str) -> Self {
+        Self::new(name, Spec::Optional(spec), "null", doc)
+    }
+
+    pub(in crate::cli) fn default(&self) -> Value {
+        serde_json::from_str(self.default).unwrap_or_default()
+    }
+}
 
 impl Component {
     pub(in crate::cli) fn table(&self) -> Table {
-        let entries = (self.args)().into_iter().map(|(key, shape, default, doc)| Entry::new(key, shape, doc, default));
-        Table { entries: entries.collect() }
+        let entry = |arg: &Arg| Entry::new(arg.name, arg.spec.shape(), arg.doc, arg.default());
+        Table { entries: self.args.iter().map(entry).collect() }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::component::{Arg, Args, Component};
-use crate::{cli::shape::Shape, loggers::Logger};
+use crate::{cli::spec::Spec, loggers::Logger};
 
 pub(super) const ALL: &[Component] = &[
     #[cfg(feature = "csv")]
-    Component { name: "CsvLogger", alias: Some("CSVLogger"), doc: "Writes `metrics.csv`.", args: csv },
+    Component { name: "CsvLogger", alias: Some("CSVLogger"), doc: "Writes `metrics.csv`.", args: CSV },
     #[cfg(feature = "tensorboard")]
-    Component { name: "TensorBoardLogger", alias: None, doc: "Writes TensorBoard's events.", args: tensorboard },
+    Component { name: "TensorBoardLogger", alias: None, doc: "Writes TensorBoard's events.", args: TENSORBOARD },
 ];
 
 const ADD: &str = "add it in the program: `.trainer(|t| t.logger(…))`";
@@ -25,38 +25,25 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("MemoryLogger", "it is for tests, and its records are read by the program"),
 ];
 
-fn folders() -> Vec<Arg> {
-    vec![
-        ("save_dir", Shape::Text.optional(), Value::Null, "Folder of all runs; default: `default_root_dir`."),
-        ("name", Shape::Text.optional(), json!("lightning_logs"), "Folder in it."),
-        (
-            "version",
-            Shape::Either(vec![Shape::Text, Shape::unsigned("usize")]).optional(),
-            Value::Null,
-            "Folder of the run; default: the next `version_N`.",
-        ),
-    ]
-}
+const SAVE_DIR: Arg = Arg::maybe("save_dir", &Spec::Text, "Folder of all runs; default: `default_root_dir`.");
+const NAME: Arg = Arg::new("name", Spec::Optional(&Spec::Text), "\"lightning_logs\"", "Folder in it.");
+const VERSION: Arg = Arg::maybe(
+    "version",
+    &Spec::Either(&[Spec::Text, Spec::COUNT]),
+    "Folder of the run; default: the next `version_N`.",
+);
 
 #[cfg(feature = "csv")]
-fn csv() -> Vec<Arg> {
-    let mut args = folders();
-    let doc = "Batches between two writes to disk.";
-    args.push(("flush_logs_every_n_steps", Shape::unsigned("u64"), json!(100), doc));
-    args
-}
+const CSV: &[Arg] =
+    &[SAVE_DIR, NAME, VERSION, Arg::count("flush_logs_every_n_steps", "100", "Batches between two writes to disk.")];
 
 #[cfg(feature = "tensorboard")]
-fn tensorboard() -> Vec<Arg> {
-    let mut args = folders();
-    args.push((
-        "hp_metric",
-        Shape::Text.optional(),
-        Value::Null,
-        "Metric by which the page of hyperparameters compares.",
-    ));
-    args
-}
+const TENSORBOARD: &[Arg] = &[
+    SAVE_DIR,
+    NAME,
+    VERSION,
+    Arg::maybe("hp_metric", &Spec::Text, "Metric by which the page of hyperparameters compares."),
+];
 
 /// Creates a logger from its checked description.
 pub(in crate::cli) fn logger(component: &Value, root: &Path) -> Option<Box<dyn Logger>> {

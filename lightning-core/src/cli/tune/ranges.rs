@@ -62,7 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Distribution, (String, String)> {
         }
         other => {
             let names = ["uniform", "log", "int", "choice", "boolean"];
-            let near = crate::cli::source::nearest(other, names);
+            let near = lightning_config::nearest(other, names);
             Err((
                 format!("unknown distribution `{other}`"),
                 near.map_or_else(help, |near| format!("did you mean `{near}`?")),

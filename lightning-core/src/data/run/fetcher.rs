@@ -6,7 +6,7 @@ use burn::tensor::{Device, FloatDType};
 
 use super::{NamedLoader, RunStep};
 use crate::{
-    batch::{BatchWriter, StepBatch, check_dims, enter_loader, leave_loader, number_of_loader},
+    batch::{BatchReader, BatchWriter, StepBatch, check_dims, enter_loader, leave_loader, number_of_loader},
     data::{Batches, EpochOffset, Loader, Share},
     error::{Error, ErrorKind, Result},
     module::{Optimizers, StepContext, TrainingOutput},
@@ -20,6 +20,29 @@ pub(crate) struct StepCall {
     pub(crate) step: usize,
     /// Whether the batch is needed again.
     pub(crate) keep: bool,
+    /// The samples that the step sees, if the batch is divided. The batch stays ready.
+    pub(crate) part: Option<Part>,
+}
+
+/// Some samples of a batch: the first and the one after the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// The samples of the batch.
+    pub(crate) samples: usize,
+}
+
+impl Part {
+    /// The number of samples.
+    pub(crate) fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether no sample is left out.
+    pub(crate) fn is_whole(self) -> bool {
+        self.len() == self.samples
+    }
 }
 
 /// A loader and the step that takes its batches, erased: all the engine sees of either.
@@ -138,6 +161,8 @@ struct LoaderFetcher<M, B> {
     ready: Option<B>,
     /// A copy of the ready batch, while steps are guarded.
     kept: Option<Kept<B>>,
+    /// The parts of the ready batch, while it is divided among several passes.
+    divided: Option<BatchWriter>,
     in_order: bool,
     share: Share,
     /// The loader's number for `#[dims]`, from its first batch on.
@@ -156,6 +181,7 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             next: 0,
             ready: None,
             kept: None,
+            divided: None,
             in_order: false,
             share: Share::WHOLE,
             number: None,
@@ -178,6 +204,25 @@ impl<M, B: 'static> LoaderFetcher<M, B> {
             Error::data("the batch is needed twice, and its type is not `Clone`")
                 .help("write `#[derive(Batch, Clone, Debug)]` above it; L-BFGS evaluates the loss several times")
         })
+    }
+}
+
+impl<M, B: StepBatch> LoaderFetcher<M, B> {
+    /// Some samples of the ready batch, which stays ready.
+    fn part(&mut self, part: Part, device: &Device) -> Result<B> {
+        let batch = self.ready.as_ref().ok_or_else(|| Error::data("no batch is ready"))?;
+        if part.is_whole()
+            && let Some(copy) = self.step.copy(batch)
+        {
+            return Ok(copy);
+        }
+        let divided = self.divided.get_or_insert_with(|| parts_of(batch));
+        if let Some(refused) = divided.refused.first() {
+            return Err(Error::data(format!("the batch cannot be divided by `micro_batch`: {refused} is in it"))
+                .help("derive `Batch` for it, or `Serialize` and `Deserialize` if it is marked `#[batch(host)]`"));
+        }
+        let reader = BatchReader::rows(divided, part.start..part.end, part.samples, device);
+        Ok(B::load(&reader)?.on_device(device))
     }
 }
 
@@ -241,6 +286,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
 
     fn fetch(&mut self, device: &Device, floats: Option<FloatDType>) -> Result<bool> {
         self.open(device)?;
+        self.divided = None;
         let next = self.ahead.take().unwrap_or_else(|| self.read()).transpose()?;
         let ready = next.map(|batch| batch.on_device(device));
         self.ready = match floats {
@@ -296,7 +342,10 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
     }
 
     fn run(&mut self, module: &M, call: StepCall, cx: &StepContext<'_>) -> Result<Option<TrainingOutput>> {
-        let batch = self.batch(call.keep)?;
+        let batch = match call.part {
+            Some(part) => self.part(part, cx.device)?,
+            None => self.batch(call.keep)?,
+        };
         self.step.run(module, call.step, batch, cx)
     }
 
@@ -317,6 +366,7 @@ impl<M, B: StepBatch> Fetcher<M> for LoaderFetcher<M, B> {
         self.ready = None;
         self.ahead = None;
         self.kept = None;
+        self.divided = None;
         self.batches = None;
     }
 

@@ -21,7 +21,7 @@ mod step;
 
 pub use eval::EvalData;
 pub use fetcher::NamedFetcher;
-pub(crate) use fetcher::StepCall;
+pub(crate) use fetcher::{Part, StepCall};
 pub use fit::FitData;
 pub(crate) use fit::one_batch;
 pub use loaders::{AnyNumber, Loaders, NamedLoader, One, OneLoader, ValidationLoaders};

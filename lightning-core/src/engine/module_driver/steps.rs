@@ -113,7 +113,10 @@ impl<M: LightningModule> DriveSteps for ModuleDriver<'_, M> {
             let step = step_name(run.progress.stage, M::TRAINING, call.step);
             explain(error, run).at(run.progress.location(Some(hook_label::<M>(step)), true))
         })?;
-        run.log.drain(&run.progress, true).map_err(|error| error.at(run.progress.location(None, true)))?;
+        // Those of a part wait for its backward pass.
+        if call.part.is_none() {
+            run.log.drain(&run.progress, true).map_err(|error| error.at(run.progress.location(None, true)))?;
+        }
         Ok(output.map(loss_in_f32))
     }
 

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     hooks::Hook,
     module::TrainingOutput,
-    optim::TrainState,
+    optim::{TrainState, Weight},
     os::panics::catch_panic,
     strategy::ambient,
     trace::Kind,
@@ -24,7 +24,8 @@ pub(super) fn optimizers_of(run: &RunState, buffer: usize) -> Range<usize> {
     }
 }
 
-/// Runs the backward pass of one batch, and adds the gradients to an accumulation buffer.
+/// Runs the backward pass of one batch, and adds the gradients to an accumulation buffer. `share` is
+/// that of the pass in the batch: it weights a loss that has no weight of its own.
 ///
 /// # Errors
 /// If the loss cannot be differentiated, a hook fails, or `detect_anomaly` finds a value that is
@@ -34,8 +35,13 @@ pub(super) fn differentiate(
     driver: &mut dyn Driver,
     buffer: usize,
     output: TrainingOutput,
+    share: f64,
 ) -> Result<()> {
-    let TrainingOutput { loss, weight, output } = output;
+    let TrainingOutput { loss, weight, is_mean, output } = output;
+    let (loss, weight) = match is_mean && share != 1.0 {
+        true => (loss.mul_scalar(share), Weight::Number(share)),
+        false => (loss, weight),
+    };
     run.outputs.training = output;
     check_loss(&loss).map_err(|error| error.at(run.progress.location(Some("training_step".to_owned()), true)))?;
     let mean = weight.mean_of(loss.clone().inner());

@@ -31,13 +31,13 @@ pub(super) fn lbfgs_step(run: &mut RunState, driver: &mut dyn Driver) -> Result<
     let mut evaluate = |values: &mut dyn ValueMapper| {
         let (run, driver) = &mut *cell.borrow_mut();
         driver.update(values)?;
-        let call = StepCall { step: 0, keep: true };
+        let call = StepCall { step: 0, keep: true, part: None };
         let Some(output) = driver.step(LoaderId::Train, call, run)? else {
             return Err(Error::data("`training_step` must return a loss in a step of L-BFGS, found `None`")
                 .help("return a loss for every batch, or use another optimizer"));
         };
         let loss = output.weight.mean_of(output.loss.clone().inner());
-        differentiate(run, *driver, 0, output)?;
+        differentiate(run, *driver, 0, output, 1.0)?;
         // The search may try a point where the loss is not finite, and leaves it again.
         run.progress.losses.is_known = true;
         let gradients = run.train.accumulators.first_mut().map(std::mem::take).unwrap_or_default();

@@ -8,6 +8,7 @@ use crate::{
     module::{BoundStep, TrainingMode},
     optim::{Binding, GradientStore, Optimizer, OptimizerSetup},
     os::panics::catch_panic,
+    settings::MicroBatch,
 };
 
 /// Creates the optimizers of a run, and assigns the parameters to them.
@@ -62,6 +63,12 @@ pub(crate) fn bind(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
     };
     run.train.bound = steps.iter().map(|step| optimizer_of(run, step)).collect::<Result<_>>()?;
     let buffers = steps.len().max(1);
+    let micro_batch = run.settings.optimization.micro_batch.as_ref();
+    if micro_batch.is_some_and(MicroBatch::is_auto) && !run.strategy.rank().is_alone() {
+        return Err(Error::config("`micro_batch(\"auto\")` cannot be combined with several processes")
+            .help("write the number of samples that fits on each: `micro_batch(8)`"));
+    }
+    run.train.samples_of_pass = micro_batch.map_or(0, MicroBatch::first_limit);
     run.train.accumulators.clear();
     run.train.accumulators.resize_with(buffers, GradientStore::default);
     ranks::divide_states(run, driver)?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
-    metrics::{AnyMetric, MetricValue, Reduce},
+    metrics::{AnyMetric, MetricValue, Reduce, store::Place},
     os::panics::catch_panic,
 };
 
@@ -91,6 +91,8 @@ pub(super) struct Accumulator {
     pub(super) max: f64,
     pub(super) count: u64,
     pub(super) last: f64,
+    /// The weight of `last`, and the batch that it is of while the batch is divided.
+    pub(super) last_of: Option<(f64, Place)>,
     /// Whether the value was logged since the last row of the loggers.
     pub(super) fresh: bool,
     /// Whether these are the numbers of all processes that train together.
@@ -107,6 +109,7 @@ impl Default for Accumulator {
             max: f64::NEG_INFINITY,
             count: 0,
             last: f64::NAN,
+            last_of: None,
             fresh: false,
             is_merged: false,
         }
@@ -114,6 +117,24 @@ impl Default for Accumulator {
 }
 
 impl Accumulator {
+    /// Adds the value of a part of a batch. The value of the step is that of all parts so far.
+    pub(super) fn add_part(&mut self, value: f64, weight: f64, place: Place, reduce: Reduce) {
+        let before = self.last_of.filter(|(_, of)| *of == place).map(|(weight, _)| (self.last, weight));
+        self.add(value, weight);
+        let mut together = weight;
+        if let Some((last, before)) = before {
+            together += before;
+            self.last = match reduce {
+                Reduce::Mean => (last * before + value * weight) / together,
+                Reduce::Sum => last + value,
+                Reduce::Min if value.is_nan() || value < last => value,
+                Reduce::Max if value.is_nan() || value > last => value,
+                Reduce::Min | Reduce::Max => last,
+            };
+        }
+        self.last_of = Some((together, place));
+    }
+
     pub(super) fn add(&mut self, value: f64, weight: f64) {
         self.weighted += value * weight;
         self.weight += weight;
@@ -154,6 +175,8 @@ pub(super) struct Meter {
     pub(super) epoch: Option<Box<dyn AnyMetric>>,
     /// The metric over the last step, if steps are logged.
     pub(super) step: Option<Box<dyn AnyMetric>>,
+    /// The batch that it is of, while the batch is divided.
+    pub(super) step_of: Option<Place>,
     /// Whether the value of the last step was not computed yet.
     pub(super) waiting: bool,
     pub(super) last: Option<MetricValue>,
@@ -181,11 +204,15 @@ impl Meter {
         on_step: bool,
         on_epoch: bool,
         device: &Device,
+        part_of: Option<Place>,
     ) -> Result<Option<Error>> {
         let mut warning = None;
         if on_step {
             let step = self.step.get_or_insert_with(|| template.fresh());
-            step.reset();
+            if part_of.is_none() || self.step_of != part_of {
+                step.reset();
+            }
+            self.step_of = part_of;
             step.accumulate(input)?;
             (self.waiting, self.last) = (true, None);
         }

@@ -76,7 +76,7 @@ impl MetricStore {
         host: bool,
         device: &Device,
     ) -> Result<()> {
-        let Origin { place, batch_size, in_batch } = origin;
+        let Origin { place, batch_size, in_batch, is_part } = origin;
         self.place = place;
         let Some(stage) = self.scopes.get(scope.0).map(|scope| scope.stage) else {
             return match entries.drain(..).next() {
@@ -98,11 +98,11 @@ impl MetricStore {
             let Some(slot) = self.slot_of(target, in_batches)? else { continue };
             let weight = weight.unwrap_or(Logged::Value(batch_size.unwrap_or(1) as f64));
             match (value, weight) {
-                (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight, place),
-                (Logged::Metric(update), _) => {
-                    readback::deferring(!host, || catch_panic(|| self.update(scope.0, slot, update, device)))
-                        .map_err(|error| self.of_metric(slot, "cannot be updated", error))?
-                }
+                (Logged::Value(value), Logged::Value(weight)) => self.add(scope.0, slot, value, weight, place, is_part),
+                (Logged::Metric(update), _) => readback::deferring(!host, || {
+                    catch_panic(|| self.update(scope.0, slot, update, device, is_part.then_some(place)))
+                })
+                .map_err(|error| self.of_metric(slot, "cannot be updated", error))?,
                 (Logged::Invalid(what), _) | (_, Logged::Invalid(what)) => {
                     let name = self.slot_name(slot);
                     return Err(Error::new(ErrorKind::Metric, format!("the metric `{name}` {what}"))
@@ -110,7 +110,7 @@ impl MetricStore {
                 }
                 // On the device: reading it now would make every step wait.
                 (value, weight) => {
-                    self.pending.push(Pending { scope: scope.0, slot, value, weight, place });
+                    self.pending.push(Pending { scope: scope.0, slot, value, weight, place, is_part });
                 }
             }
         }
@@ -121,15 +121,25 @@ impl MetricStore {
     }
 
     /// Adds a number to a cell.
-    pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64, place: Place) {
+    pub(super) fn add(&mut self, scope: usize, slot: usize, value: f64, weight: f64, place: Place, is_part: bool) {
         let Some(cell) = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot)) else { return };
-        cell.numbers.add(value, weight);
+        match (is_part, self.slots.get(slot)) {
+            (true, Some(options)) => cell.numbers.add_part(value, weight, place, options.reduce),
+            _ => cell.numbers.add(value, weight),
+        }
         self.note_not_finite(slot, value, place);
         self.stale = true;
     }
 
     /// Updates the stateful metric of a slot.
-    fn update(&mut self, scope: usize, slot: usize, update: MetricUpdate, device: &Device) -> Result<()> {
+    fn update(
+        &mut self,
+        scope: usize,
+        slot: usize,
+        update: MetricUpdate,
+        device: &Device,
+        part_of: Option<Place>,
+    ) -> Result<()> {
         let MetricUpdate { input, template } = update;
         let input = input?;
         let cell = self.scopes.get_mut(scope).and_then(|scope| scope.cell(slot));
@@ -141,7 +151,7 @@ impl MetricStore {
             return Err(Error::new(ErrorKind::Metric, "its first value must come with the stateful metric"));
         };
         let meter = cell.meter.get_or_insert_default();
-        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch, device)?;
+        let warning = meter.update(&**template, &*input, options.on_step, options.on_epoch, device, part_of)?;
         self.warnings.extend(warning.map(|error| format!("`{}`: {error}", options.name)));
         self.stale = true;
         Ok(())

@@ -53,9 +53,9 @@ impl MetricStore {
             Logged::Value(value) => value,
             _ => values.next().unwrap_or(f64::NAN),
         };
-        for Pending { scope, slot, value, weight, place } in pending {
+        for Pending { scope, slot, value, weight, place, is_part } in pending {
             let (value, weight) = (number(value), number(weight));
-            self.add(scope, slot, value, weight, place);
+            self.add(scope, slot, value, weight, place, is_part);
         }
         Ok(further)
     }

@@ -201,7 +201,8 @@ impl ValueRecord {
 
 impl AccumulatorRecord {
     pub(super) fn new(name: &str, accumulator: &Accumulator) -> Self {
-        let Accumulator { weighted, weight, sum, min, max, count, last, fresh, is_merged: _ } = *accumulator;
+        let Accumulator { weighted, weight, sum, min, max, count, last, last_of: _, fresh, is_merged: _ } =
+            *accumulator;
         Self {
             name: name.to_owned(),
             epoch: false,
@@ -226,6 +227,7 @@ impl AccumulatorRecord {
             max: max.0,
             count: *count,
             last: last.0,
+            last_of: None,
             fresh: *fresh,
             is_merged: false,
         };

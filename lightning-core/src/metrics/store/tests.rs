@@ -31,7 +31,7 @@ fn log_all(store: &mut MetricStore, scope: ScopeId, value: f64) {
 }
 
 fn origin(batch_size: Option<usize>) -> Origin {
-    Origin { place: (0, 0), batch_size, in_batch: true }
+    Origin { place: (0, 0), batch_size, in_batch: true, is_part: false }
 }
 
 fn names(metrics: &Metrics) -> BTreeSet<&str> {

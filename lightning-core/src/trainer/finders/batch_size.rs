@@ -127,14 +127,6 @@ impl<M> Callback<M> for Watch {
     }
 }
 
-/// Whether an error says that memory did not suffice.
-fn is_out_of_memory(error: &Error) -> bool {
-    let text = error.to_string().to_lowercase();
-    ["out of memory", "out_of_memory", "outofmemory", "memory allocation", "cannot allocate memory"]
-        .iter()
-        .any(|words| text.contains(words))
-}
-
 impl<M: LightningModule> Trainer<M> {
     /// Finds the largest batch size that fits into memory: trains copies of `module` on copies of the
     /// data module, whose hyperparameter `batch_size` is doubled until memory does not suffice.
@@ -234,7 +226,7 @@ impl<M: LightningModule> Trainer<M> {
             let most = *samples.lock().unwrap_or_else(PoisonError::into_inner);
             match tried {
                 Ok(()) => Ok(Tried { fits: true, is_all: most < size, peak_bytes }),
-                Err(error) if is_out_of_memory(&error) => Ok(Tried { fits: false, is_all: false, peak_bytes }),
+                Err(error) if error.is_out_of_memory() => Ok(Tried { fits: false, is_all: false, peak_bytes }),
                 Err(error) => Err(error),
             }
         })

@@ -1,184 +1,147 @@
 //! The arguments of the callbacks: names, types, defaults and documentation.
 
-use serde_json::{Value, json};
-
 use super::super::component::Arg;
-use crate::cli::shape::Shape;
+use crate::cli::spec::Spec;
 
-fn flag(name: &'static str, default: bool, doc: &'static str) -> Arg {
-    (name, Shape::Bool, json!(default), doc)
+const fn monitor(doc: &'static str) -> Arg {
+    Arg::maybe("monitor", &Spec::Text, doc)
 }
 
-fn count(name: &'static str, default: u64, doc: &'static str) -> Arg {
-    (name, Shape::unsigned("u64"), json!(default), doc)
+const MODE: Arg =
+    Arg::maybe("mode", &Spec::Names(&["min", "max"]), "Only for a metric that is logged without a direction.");
+
+const fn interval(default: &'static str) -> Arg {
+    let when = Spec::Optional(&Spec::Names(&["step", "epoch"]));
+    Arg::new("interval", when, default, "When: `step` or `epoch`.")
 }
 
-fn float(name: &'static str, default: f64, doc: &'static str) -> Arg {
-    (name, Shape::FLOAT, json!(default), doc)
-}
+const USE_BUFFERS: Arg = Arg::flag("use_buffers", "true", "Averages buffers and running statistics as well.");
 
-fn maybe(name: &'static str, shape: Shape, doc: &'static str) -> Arg {
-    (name, shape.optional(), Value::Null, doc)
-}
+pub(super) const EARLY_STOPPING: &[Arg] = &[
+    monitor("Metric; default: `val_loss`, or the only one."),
+    MODE,
+    Arg::count("patience", "3", "Checks without improvement."),
+    Arg::float("min_delta", "0.0", "Smallest improvement."),
+    Arg::flag("strict", "true", "Whether a missing metric is an error."),
+    Arg::flag("check_finite", "true", "Whether NaN ends training."),
+    Arg::maybe("stopping_threshold", &Spec::Float, "Ends training at a better value."),
+    Arg::maybe("divergence_threshold", &Spec::Float, "Ends training at a worse value."),
+    Arg::flag("verbose", "false", "Prints improvements."),
+];
 
-fn monitored(doc: &'static str) -> [Arg; 2] {
-    let mode = maybe("mode", Shape::names(&["min", "max"]), "Only for a metric that is logged without a direction.");
-    [maybe("monitor", Shape::Text, doc), mode]
-}
+pub(super) const CHECKPOINT: &[Arg] = &[
+    monitor("Metric; default: none, the latest is kept."),
+    MODE,
+    Arg::maybe("dirpath", &Spec::Text, "Folder; default: `checkpoints` in the folder of the run."),
+    Arg::maybe("filename", &Spec::Text, "Template of the names."),
+    Arg::new("save_top_k", Spec::COUNT_OR_ALL, "1", "Checkpoints to keep; -1 keeps all."),
+    Arg::maybe("save_last", &Spec::Bool, "Whether `last.ckpt` is kept."),
+    Arg::flag("save_weights_only", "false", "Leaves out what a resumed run needs."),
+    Arg::flag("auto_insert_metric_name", "true", "Writes the names of metrics in file names."),
+    Arg::flag("enable_version_counter", "true", "Adds `-v1` to a name that is taken."),
+    Arg::maybe("every_n_epochs", &Spec::COUNT, "Epochs between two checkpoints."),
+    Arg::maybe("every_n_train_steps", &Spec::COUNT, "Optimizer steps between two checkpoints."),
+    Arg::maybe("train_time_interval", &Spec::Time, "Time between two checkpoints."),
+    Arg::maybe("save_on_train_epoch_end", &Spec::Bool, "Saves at the end of the epoch, not of validation."),
+    Arg::flag("save_on_exception", "false", "Saves when an error ends the run."),
+    Arg::flag("verbose", "false", "Prints each checkpoint."),
+];
 
-pub(super) fn early_stopping() -> Vec<Arg> {
-    let mut args = monitored("Metric; default: `val_loss`, or the only one.").to_vec();
-    args.extend([
-        count("patience", 3, "Checks without improvement."),
-        float("min_delta", 0.0, "Smallest improvement."),
-        flag("strict", true, "Whether a missing metric is an error."),
-        flag("check_finite", true, "Whether NaN ends training."),
-        maybe("stopping_threshold", Shape::FLOAT, "Ends training at a better value."),
-        maybe("divergence_threshold", Shape::FLOAT, "Ends training at a worse value."),
-        flag("verbose", false, "Prints improvements."),
-    ]);
-    args
-}
+pub(super) const TIMER: &[Arg] = &[
+    Arg::maybe("duration", &Spec::Time, "Time of training; default: no limit."),
+    interval("\"step\""),
+    Arg::flag("verbose", "true", "Prints when the limit is reached."),
+];
 
-pub(super) fn checkpoint() -> Vec<Arg> {
-    let mut args = monitored("Metric; default: none, the latest is kept.").to_vec();
-    let all = Shape::Int { name: "i64", min: -1, max: i64::MAX.into() };
-    args.extend([
-        maybe("dirpath", Shape::Text, "Folder; default: `checkpoints` in the folder of the run."),
-        maybe("filename", Shape::Text, "Template of the names."),
-        ("save_top_k", all, json!(1), "Checkpoints to keep; -1 keeps all."),
-        maybe("save_last", Shape::Bool, "Whether `last.ckpt` is kept."),
-        flag("save_weights_only", false, "Leaves out what a resumed run needs."),
-        flag("auto_insert_metric_name", true, "Writes the names of metrics in file names."),
-        flag("enable_version_counter", true, "Adds `-v1` to a name that is taken."),
-        maybe("every_n_epochs", Shape::unsigned("u64"), "Epochs between two checkpoints."),
-        maybe("every_n_train_steps", Shape::unsigned("u64"), "Optimizer steps between two checkpoints."),
-        maybe("train_time_interval", Shape::Time, "Time between two checkpoints."),
-        maybe("save_on_train_epoch_end", Shape::Bool, "Saves at the end of the epoch, not of validation."),
-        flag("save_on_exception", false, "Saves when an error ends the run."),
-        flag("verbose", false, "Prints each checkpoint."),
-    ]);
-    args
-}
+pub(super) const RATES: &[Arg] = &[
+    Arg::maybe("logging_interval", &Spec::Names(&["step", "epoch"]), "When; default: as the schedule steps."),
+    Arg::maybe("log_key_prefix", &Spec::Text, "Start of the names."),
+];
 
-fn interval(default: Value) -> Arg {
-    ("interval", Shape::names(&["step", "epoch"]).optional(), default, "When: `step` or `epoch`.")
-}
+pub(super) const THROUGHPUT: &[Arg] = &[
+    Arg::count("window_size", "100", "Batches that rates are computed over."),
+    Arg::new("separator", Spec::Text, "\"/\"", "Separator in names."),
+    Arg::maybe("items_per_sample", &Spec::Float, "Items of a sample, such as tokens."),
+    Arg::maybe("flops_per_sample", &Spec::Float, "Operations of a sample."),
+];
 
-pub(super) fn timer() -> Vec<Arg> {
-    vec![
-        maybe("duration", Shape::Time, "Time of training; default: no limit."),
-        interval(json!("step")),
-        flag("verbose", true, "Prints when the limit is reached."),
-    ]
-}
+pub(super) const SPIKES: &[Arg] = &[
+    Arg::new("mode", Spec::Names(&["min", "max"]), "\"min\"", "Whether smaller or larger losses are better."),
+    Arg::count("window", "10", "Batches of the mean."),
+    Arg::count("warmup", "1", "Batches that are not judged."),
+    Arg::maybe("atol", &Spec::Float, "Difference that is a spike."),
+    Arg::new("rtol", Spec::Optional(&Spec::Float), "2.0", "Ratio that is a spike."),
+    Arg::maybe("exclude_batches_path", &Spec::Text, "File of the batches."),
+    Arg::flag("finite_only", "true", "Whether NaN is a spike."),
+    Arg::count("roll_back", "0", "Largest number of roll-backs."),
+];
 
-/// PyTorch Lightning's keys of `LearningRateMonitor` that have no use here.
-pub(super) fn rates() -> Vec<Arg> {
-    let interval = maybe("logging_interval", Shape::names(&["step", "epoch"]), "When; default: as the schedule steps.");
-    vec![interval, maybe("log_key_prefix", Shape::Text, "Start of the names.")]
-}
+pub(super) const ACCUMULATION: &[Arg] = &[Arg::new(
+    "scheduling",
+    Spec::Map(&Spec::COUNT),
+    "{}",
+    "Batches of an optimizer step by the epoch from which they apply.",
+)];
 
-pub(super) fn throughput() -> Vec<Arg> {
-    vec![
-        count("window_size", 100, "Batches that rates are computed over."),
-        ("separator", Shape::Text, json!("/"), "Separator in names."),
-        maybe("items_per_sample", Shape::FLOAT, "Items of a sample, such as tokens."),
-        maybe("flops_per_sample", Shape::FLOAT, "Operations of a sample."),
-    ]
-}
+pub(super) const AVERAGING: &[Arg] = &[USE_BUFFERS];
 
-pub(super) fn spikes() -> Vec<Arg> {
-    vec![
-        ("mode", Shape::names(&["min", "max"]), json!("min"), "Whether smaller or larger losses are better."),
-        count("window", 10, "Batches of the mean."),
-        count("warmup", 1, "Batches that are not judged."),
-        maybe("atol", Shape::FLOAT, "Difference that is a spike."),
-        ("rtol", Shape::FLOAT.optional(), json!(2.0), "Ratio that is a spike."),
-        maybe("exclude_batches_path", Shape::Text, "File of the batches."),
-        flag("finite_only", true, "Whether NaN is a spike."),
-        count("roll_back", 0, "Largest number of roll-backs."),
-    ]
-}
+pub(super) const EMA: &[Arg] = &[
+    Arg::float("decay", "0.999", "Share of the average that a step keeps."),
+    Arg::count("update_every_n_steps", "1", "Steps between two updates."),
+    Arg::maybe("update_starting_at_step", &Spec::COUNT, "First step."),
+    Arg::maybe("update_starting_at_epoch", &Spec::COUNT, "First epoch."),
+    USE_BUFFERS,
+];
 
-pub(super) fn accumulation() -> Vec<Arg> {
-    let doc = "Batches of an optimizer step by the epoch from which they apply.";
-    vec![("scheduling", Shape::Map(Box::new(Shape::unsigned("u64"))), json!({}), doc)]
-}
+pub(super) const SWA: &[Arg] = &[
+    Arg::new(
+        "swa_lrs",
+        Spec::Either(&[Spec::Float, Spec::List(&Spec::Float)]),
+        "0.05",
+        "Learning rate, or one for each optimizer.",
+    ),
+    Arg::new("swa_epoch_start", Spec::LIMIT, "0.8", "First epoch, or a fraction of `max_epochs`."),
+    Arg::count("annealing_epochs", "10", "Epochs until the rate is reached."),
+    Arg::new("annealing_strategy", Spec::Names(&["cos", "linear"]), "\"cos\"", "Curve of the rate."),
+];
 
-pub(super) fn averaging() -> Vec<Arg> {
-    vec![flag("use_buffers", true, "Averages buffers and running statistics as well.")]
-}
+pub(super) const HISTOGRAMS: &[Arg] = &[
+    Arg::count("every_n_steps", "100", "Steps between two records."),
+    Arg::count("bins", "64", "Bins of a histogram."),
+    Arg::flag("weights", "true", "Logs weights."),
+    Arg::flag("gradients", "true", "Logs gradients."),
+    Arg::flag("update_ratio", "true", "Logs the size of updates."),
+];
 
-pub(super) fn ema() -> Vec<Arg> {
-    vec![
-        float("decay", 0.999, "Share of the average that a step keeps."),
-        count("update_every_n_steps", 1, "Steps between two updates."),
-        maybe("update_starting_at_step", Shape::unsigned("u64"), "First step."),
-        maybe("update_starting_at_epoch", Shape::unsigned("u64"), "First epoch."),
-        flag("use_buffers", true, "Averages buffers and running statistics as well."),
-    ]
-}
+pub(super) const SUMMARY: &[Arg] =
+    &[Arg::new("max_depth", Spec::COUNT_OR_ALL, "1", "Levels of nested modules; -1 shows all.")];
 
-pub(super) fn swa() -> Vec<Arg> {
-    let rates = Shape::Either(vec![Shape::FLOAT, Shape::List(Box::new(Shape::FLOAT))]);
-    let start = Shape::Either(vec![Shape::unsigned("u64"), Shape::FLOAT]);
-    vec![
-        ("swa_lrs", rates, json!(0.05), "Learning rate, or one for each optimizer."),
-        ("swa_epoch_start", start, json!(0.8), "First epoch, or a fraction of `max_epochs`."),
-        count("annealing_epochs", 10, "Epochs until the rate is reached."),
-        ("annealing_strategy", Shape::names(&["cos", "linear"]), json!("cos"), "Curve of the rate."),
-    ]
-}
+pub(super) const ON_EXCEPTION: &[Arg] = &[
+    Arg::new("dirpath", Spec::Text, "\"checkpoints\"", "Folder."),
+    Arg::new("filename", Spec::Text, "\"on_exception\"", "Name without `.ckpt`."),
+];
 
-pub(super) fn histograms() -> Vec<Arg> {
-    vec![
-        count("every_n_steps", 100, "Steps between two records."),
-        count("bins", 64, "Bins of a histogram."),
-        flag("weights", true, "Logs weights."),
-        flag("gradients", true, "Logs gradients."),
-        flag("update_ratio", true, "Logs the size of updates."),
-    ]
-}
+pub(super) const PRUNING: &[Arg] = &[
+    Arg::new(
+        "pruning_fn",
+        Spec::Names(&["l1_unstructured", "random_unstructured"]),
+        "\"l1_unstructured\"",
+        "What is pruned.",
+    ),
+    Arg::new("amount", Spec::LIMIT, "0.5", "Number of weights, or a fraction of them."),
+    Arg::flag("use_global_unstructured", "true", "Compares the weights of all layers."),
+    Arg::flag("use_lottery_ticket_hypothesis", "true", "Resets the others to their first values."),
+    Arg::flag("make_pruning_permanent", "true", "Keeps them at zero in the file."),
+    Arg::flag("prune_on_train_epoch_end", "true", "Prunes after training, not after validation."),
+    Arg::flag("verbose", "false", "Prints what was pruned."),
+];
 
-pub(super) fn summary() -> Vec<Arg> {
-    let depth = Shape::Int { name: "i64", min: -1, max: i64::MAX.into() };
-    vec![("max_depth", depth, json!(1), "Levels of nested modules; -1 shows all.")]
-}
-
-pub(super) fn on_exception() -> Vec<Arg> {
-    vec![
-        ("dirpath", Shape::Text, json!("checkpoints"), "Folder."),
-        ("filename", Shape::Text, json!("on_exception"), "Name without `.ckpt`."),
-    ]
-}
-
-pub(super) fn pruning() -> Vec<Arg> {
-    let amount = Shape::Either(vec![Shape::unsigned("usize"), Shape::FLOAT]);
-    vec![
-        (
-            "pruning_fn",
-            Shape::names(&["l1_unstructured", "random_unstructured"]),
-            json!("l1_unstructured"),
-            "What is pruned.",
-        ),
-        ("amount", amount, json!(0.5), "Number of weights, or a fraction of them."),
-        flag("use_global_unstructured", true, "Compares the weights of all layers."),
-        flag("use_lottery_ticket_hypothesis", true, "Resets the others to their first values."),
-        flag("make_pruning_permanent", true, "Keeps them at zero in the file."),
-        flag("prune_on_train_epoch_end", true, "Prunes after training, not after validation."),
-        flag("verbose", false, "Prints what was pruned."),
-    ]
-}
-
-pub(super) fn backbone() -> Vec<Arg> {
-    vec![
-        ("backbone", Shape::Text, json!("backbone"), "The field."),
-        count("unfreeze_backbone_at_epoch", 10, "The epoch."),
-        float("backbone_initial_ratio_lr", 0.1, "Its first rate, as a share of the others'."),
-        maybe("backbone_initial_lr", Shape::FLOAT, "Its first rate."),
-        flag("should_align", true, "Gives it the rate of the others in the end."),
-        flag("train_bn", true, "Trains its normalization layers from the start."),
-        flag("verbose", false, "Prints its rates."),
-    ]
-}
+pub(super) const BACKBONE: &[Arg] = &[
+    Arg::new("backbone", Spec::Text, "\"backbone\"", "The field."),
+    Arg::count("unfreeze_backbone_at_epoch", "10", "The epoch."),
+    Arg::float("backbone_initial_ratio_lr", "0.1", "Its first rate, as a share of the others'."),
+    Arg::maybe("backbone_initial_lr", &Spec::Float, "Its first rate."),
+    Arg::flag("should_align", "true", "Gives it the rate of the others in the end."),
+    Arg::flag("train_bn", "true", "Trains its normalization layers from the start."),
+    Arg::flag("verbose", "false", "Prints its rates."),
+];

@@ -18,7 +18,7 @@ const DEFS: &[MetricDef] = &[
 ];
 
 fn origin(batch_size: usize) -> Origin {
-    Origin { place: (0, 0), batch_size: Some(batch_size), in_batch: true }
+    Origin { place: (0, 0), batch_size: Some(batch_size), in_batch: true, is_part: false }
 }
 
 fn log(store: &mut MetricStore, stage: Stage, slot: u32, value: f64) {

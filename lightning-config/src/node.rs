@@ -2,26 +2,36 @@
 
 use std::rc::Rc;
 
-use super::source::{Place, Problems, Source};
+use crate::source::{Place, Problems, Source};
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) content: Content,
-    pub(super) place: Place,
+pub struct Node {
+    /// The value.
+    pub content: Content,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+#[expect(clippy::exhaustive_enums, reason = "readers handle every kind of value")]
+pub enum Content {
+    /// `null`, or nothing.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// An integer.
     Int(i128),
+    /// A number with a fraction or an exponent.
     Float(f64),
+    /// A text.
     Text(String),
     /// A text of the command line or of the environment, whose type is that of the setting.
     Raw(String),
+    /// A list.
     List(Vec<Node>),
+    /// A table, in the order of the file.
     Map(Vec<(Key, Node)>),
     /// Items to add to a list of an earlier layer.
     Append(Vec<Node>),
@@ -29,34 +39,46 @@ pub(super) enum Content {
 
 /// The name of an entry and where it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) place: Place,
+pub struct Key {
+    /// The name.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
 }
 
 impl Node {
-    pub(super) fn new(content: Content, source: &Rc<Source>, range: std::ops::Range<usize>) -> Self {
+    /// A value in a range of a source, in bytes.
+    pub fn new(content: Content, source: &Rc<Source>, range: std::ops::Range<usize>) -> Self {
         Self { content, place: Place::new(source, range) }
     }
 
     /// An empty map.
-    pub(super) fn map(place: &Place) -> Self {
+    pub fn map(place: &Place) -> Self {
         Self { content: Content::Map(Vec::new()), place: place.clone() }
     }
 
-    pub(super) fn entries(&self) -> &[(Key, Self)] {
+    /// The entries of a table; of any other value none.
+    pub fn entries(&self) -> &[(Key, Self)] {
         match &self.content {
             Content::Map(entries) => entries,
             _ => &[],
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    /// The entry of a name.
+    pub fn get(&self, name: &str) -> Option<&Self> {
         self.entries().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
     }
 
+    /// Removes the entries of a table without a value: an empty section says nothing.
+    pub fn remove_empty(&mut self) {
+        if let Content::Map(entries) = &mut self.content {
+            entries.retain(|(_, value)| !matches!(value.content, Content::Null));
+        }
+    }
+
     /// What is found, for a message.
-    pub(super) fn found(&self) -> String {
+    pub fn found(&self) -> String {
         match &self.content {
             Content::Null => "null".to_owned(),
             Content::Bool(value) => value.to_string(),
@@ -72,7 +94,7 @@ impl Node {
     }
 
     /// Merges a later layer into this one: tables entry by entry, everything else in its place.
-    pub(super) fn merge(&mut self, later: Self) {
+    pub fn merge(&mut self, later: Self) {
         match (&mut self.content, later.content) {
             (Content::Map(known), Content::Map(entries)) => {
                 for (key, value) in entries {
@@ -120,10 +142,10 @@ impl Node {
 }
 
 /// The nesting that a configuration may have.
-pub(super) const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Reports tables and lists that are nested too deeply.
-pub(super) fn check_depth(node: &Node, depth: usize, problems: &mut Problems) -> bool {
+pub(crate) fn check_depth(node: &Node, depth: usize, problems: &mut Problems) -> bool {
     if depth > MAX_DEPTH {
         problems.add(
             format!("a configuration must have at most {MAX_DEPTH} levels, found more"),

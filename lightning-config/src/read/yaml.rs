@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_saphyr::{Location, Spanned};
 
-use crate::cli::{
+use crate::{
     node::{Content, Key, Node},
     source::{Place, Problems, Source},
 };

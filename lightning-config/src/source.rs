@@ -4,23 +4,27 @@ use std::{fmt, ops::Range, rc::Rc};
 
 /// A text that configuration comes from.
 #[derive(Debug)]
-pub(super) struct Source {
+pub struct Source {
     /// The path of a file, `command line`, or `environment`.
-    pub(super) name: String,
-    pub(super) text: String,
+    pub name: String,
+    /// What is in it.
+    pub text: String,
     /// Whether lines are counted: a file has lines, a command does not.
-    pub(super) is_file: bool,
+    pub is_file: bool,
 }
 
 /// A range of a source, in bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) source: Rc<Source>,
-    pub(super) range: Range<usize>,
+pub struct Place {
+    /// The source.
+    pub source: Rc<Source>,
+    /// The bytes, at boundaries of characters.
+    pub range: Range<usize>,
 }
 
 impl Place {
-    pub(super) fn new(source: &Rc<Source>, range: Range<usize>) -> Self {
+    /// A range of a source, cut to its length.
+    pub fn new(source: &Rc<Source>, range: Range<usize>) -> Self {
         let len = source.text.len();
         let start = floor(&source.text, range.start.min(len));
         let end = floor(&source.text, range.end.clamp(start, len));
@@ -36,6 +40,20 @@ impl Place {
         let line = line.split('\n').next().unwrap_or_default().trim_end_matches('\r');
         let column = before.get(start..).unwrap_or_default().chars().count() + 1;
         (before.matches('\n').count() + 1, column, line)
+    }
+
+    /// The line with the place and a mark below it, as rustc shows them, after a line break.
+    pub fn excerpt(&self) -> String {
+        let (line, column, text) = self.position();
+        let number = if self.source.is_file { line.to_string() } else { String::new() };
+        let margin = " ".repeat(number.len());
+        let (text, column) = shortened(text, column);
+        let length = self.source.text.get(self.range.clone()).unwrap_or_default();
+        let length = length.lines().next().unwrap_or_default().chars().count();
+        let rest = text.chars().count().saturating_sub(column - 1);
+        let carets = "^".repeat(length.clamp(1, rest.max(1)));
+        let indent: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        format!("\n{margin} --> {self}\n{margin}  |\n{number}  | {text}\n{margin}  | {indent}{carets}")
     }
 }
 
@@ -59,10 +77,13 @@ impl fmt::Display for Place {
 
 /// One mistake.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
-    pub(super) message: String,
-    pub(super) place: Option<Place>,
-    pub(super) help: Option<String>,
+pub struct Problem {
+    /// What is wrong: the key, the rule and what was found.
+    pub message: String,
+    /// Where it is written; `None` for what is missing.
+    pub place: Option<Place>,
+    /// What to write instead.
+    pub help: Option<String>,
 }
 
 /// The columns of a line that are shown of a long one.
@@ -72,16 +93,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
         if let Some(place) = &self.place {
-            let (line, column, text) = place.position();
-            let number = if place.source.is_file { line.to_string() } else { String::new() };
-            let margin = " ".repeat(number.len());
-            let (text, column) = shortened(text, column);
-            let length = place.source.text.get(place.range.clone()).unwrap_or_default();
-            let length = length.lines().next().unwrap_or_default().chars().count();
-            let rest = text.chars().count().saturating_sub(column - 1);
-            let carets = "^".repeat(length.clamp(1, rest.max(1)));
-            let indent: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            write!(f, "\n{margin} --> {place}\n{margin}  |\n{number}  | {text}\n{margin}  | {indent}{carets}")?;
+            f.write_str(&place.excerpt())?;
         }
         if let Some(help) = &self.help {
             write!(f, "\n  = help: {help}")?;
@@ -100,15 +112,17 @@ fn shortened(line: &str, column: usize) -> (String, usize) {
 
 /// All mistakes of an invocation.
 #[derive(Debug, Default)]
-pub(super) struct Problems(pub(super) Vec<Problem>);
+pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    pub(super) fn add(&mut self, message: impl Into<String>, place: Option<&Place>, help: impl Into<String>) {
+    /// Adds a mistake; an empty `help` is none.
+    pub fn add(&mut self, message: impl Into<String>, place: Option<&Place>, help: impl Into<String>) {
         let help = Some(help.into()).filter(|help| !help.is_empty());
         self.0.push(Problem { message: message.into(), place: place.cloned(), help });
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -124,7 +138,7 @@ impl fmt::Display for Problems {
 }
 
 /// Returns the known name that is nearest to one that is not known, if one is near.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let similar = |other: &str| {
         let other_lower = other.to_lowercase();

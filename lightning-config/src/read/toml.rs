@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ::toml::de::{DeTable, DeValue};
 
-use crate::cli::{
+use crate::{
     node::{Content, Key, Node},
     source::{Place, Problems, Source},
 };

@@ -5,7 +5,7 @@ mod yaml;
 
 use std::{fs::File, io::Read, path::Path, rc::Rc};
 
-use super::{
+use crate::{
     node::{Content, Node, check_depth},
     source::{Place, Problems, Source},
 };
@@ -14,11 +14,11 @@ use super::{
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads a file; `None` if it has mistakes, which are reported at the place that names it.
-pub(super) fn read_file(path: &Path, named: &Place, problems: &mut Problems) -> Option<Node> {
+pub fn read_file(path: &Path, named: &Place, problems: &mut Problems) -> Option<Node> {
     let text = match read_text(path) {
         Ok(text) => text,
         Err((message, help)) => {
-            problems.add(format!("cannot read the configuration `{}`: {message}", path.display()), Some(named), help);
+            problems.add(message, Some(named), help);
             return None;
         }
     };
@@ -27,7 +27,7 @@ pub(super) fn read_file(path: &Path, named: &Place, problems: &mut Problems) -> 
 }
 
 /// Reads a text in the format of a file's extension; YAML, of which JSON is a part, by default.
-pub(super) fn parse(source: &Rc<Source>, extension: Option<&str>, problems: &mut Problems) -> Option<Node> {
+pub fn parse(source: &Rc<Source>, extension: Option<&str>, problems: &mut Problems) -> Option<Node> {
     let node = match extension {
         Some("toml") => toml::parse(source, problems)?,
         Some("json") => {
@@ -59,7 +59,10 @@ pub(super) fn parse(source: &Rc<Source>, extension: Option<&str>, problems: &mut
 }
 
 /// Reads one value of the command line or the environment, in YAML's flow style.
-pub(super) fn parse_value(text: &str, place: &Place) -> Result<Node, String> {
+///
+/// # Errors
+/// What is wrong, if the text is not YAML.
+pub fn parse_value(text: &str, place: &Place) -> Result<Node, String> {
     yaml::parse_value(text, place)
 }
 
@@ -70,7 +73,17 @@ fn offset(text: &str, line: usize, column: usize) -> std::ops::Range<usize> {
     at..at + 1
 }
 
-fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
+/// Reads the text of a file.
+///
+/// # Errors
+/// What is wrong and what to do, if the file cannot be read, is too large for a configuration, or is
+/// not text.
+pub fn read_text(path: &Path) -> Result<String, (String, &'static str)> {
+    text_of(path)
+        .map_err(|(message, help)| (format!("cannot read the configuration `{}`: {message}", path.display()), help))
+}
+
+fn text_of(path: &Path) -> Result<String, (String, &'static str)> {
     let file = |error: std::io::Error| (error.to_string(), "check the path");
     let metadata = std::fs::metadata(path).map_err(file)?;
     if metadata.is_dir() {
