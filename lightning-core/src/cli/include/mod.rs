@@ -1,6 +1,6 @@
 //! Configuration files that are checked when the program is compiled.
 //!
-//! The macros read the file and write it as a constant, a [`Node`]. The functions of [`check`] compare
+//! The macros read the file and write it as a constant, a [`Node`]. The functions of `check.rs` compare
 //! it with the tables that the command line has, in the same order and with the same texts, and panic
 //! with all mistakes: rustc shows them at the macro.
 
