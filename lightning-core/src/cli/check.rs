@@ -57,10 +57,16 @@ impl Checker<'_> {
             }
             (Shape::Map(inner), Content::Map(entries)) => {
                 let mut map = Map::new();
+                let mut all = true;
                 for (key, value) in entries {
-                    map.insert(key.name.clone(), self.check(value, inner, &below(path, &key.name), None)?);
+                    match self.check(value, inner, &below(path, &key.name), None) {
+                        Some(value) => {
+                            map.insert(key.name.clone(), value);
+                        }
+                        None => all = false,
+                    }
                 }
-                Some(Value::Object(map))
+                all.then_some(Value::Object(map))
             }
             (Shape::Table(table), Content::Map(_)) => self.table(node, table, path, base),
             (Shape::Choice(variants), _) => self.choice(node, variants, path),
