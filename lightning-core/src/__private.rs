@@ -44,6 +44,9 @@ pub use crate::{
         NoHparamFields, OptimizationOf, Optimizers, OutputOf, PredictStep, StepContext as StepCx, TestStep,
         TrainingMode, TrainingOutput, TrainingStep, TrainsOptimizer, ValidationStep, build_module,
         dims::bind_hparams,
+        exported::{
+            Exported, Exports, Parameter as StepParameter, RefusesExport, RefusesParameter, TakesPart, predicted,
+        },
         generic::{
             DataField, DataParam, DeclaredModule, ModuleField, ModuleParam, assert_data_field, assert_data_param,
             assert_module_field, assert_module_param,

@@ -81,6 +81,7 @@ mod engine;
 pub mod error;
 pub mod functional;
 pub mod grad;
+mod graph;
 pub mod hooks;
 pub mod loggers;
 pub mod metrics;

@@ -9,6 +9,7 @@ mod builders;
 mod calls;
 mod data;
 mod dims;
+mod exported;
 mod from_items;
 mod hparam_values;
 mod hparams;

@@ -198,6 +198,11 @@ def outputs(page, data):
         drawn = [100 - float(bar.split("V")[1].split("H")[0]) for bar in path.split("M")[1:]]
         same = len(bars) == len(drawn) and all(abs(a - 100 * b / max(bars)) < 0.02 for a, b in zip(drawn, bars))
         check(same, f"the bars of {histogram['name']}: {drawn}, expected those of {bars}")
+    # The nodes of the graph are there at once, and its modules open one by one.
+    leaves = page.run("document.querySelectorAll('.graph .op').length")
+    check(leaves == len(data["graph"]["nodes"]) > 0, f"each node of the graph is shown, found {leaves}")
+    page.click(".graph summary")
+    check(page.run("document.querySelectorAll('.graph details[open] .op')[0].clientHeight") > 0, "a module of the graph opens")
     shown = page.run("[...document.querySelectorAll('.images img')].every((image) => image.complete && image.naturalWidth > 0)")
     check(shown, "every picture can be decoded")
     high = page.run("Math.max(...[...document.querySelectorAll('.tables .card, pre.card')].map((card) => card.clientHeight))")

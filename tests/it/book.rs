@@ -28,6 +28,7 @@ const FOREIGN: &[&str] = &[
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
     "ExponentialLR",
+    "FlopCounterMode",
     "GradScaler",
     "LambdaLR",
     "LightningCLI",

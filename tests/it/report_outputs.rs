@@ -33,9 +33,12 @@ struct Shown {
 
 #[lightning_module]
 impl Shown {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.layer.forward(x)
+    }
     fn training_step(&self, batch: Rows) -> Tensor<1> {
         #[log(minimize)]
-        let train_loss = cross_entropy(self.layer.forward(batch.x), batch.y);
+        let train_loss = cross_entropy(self.forward(batch.x), batch.y);
         train_loss
     }
     fn validation_step(&self, batch: Rows) {

@@ -114,9 +114,10 @@ fn tensorboard_reads_every_kind() {
     let graph: Vec<(String, String, Vec<String>)> = serde_json::from_value(read["graph"].clone()).unwrap();
     let node =
         |name: &str| graph.iter().find(|(found, ..)| found == name).unwrap_or_else(|| panic!("{name}: {graph:?}"));
-    assert_eq!(node("Net").2, ["first/Linear", "second/Linear"]);
-    assert_eq!(node("first/Linear").2, ["first/weight", "first/bias"]);
-    assert_eq!(node("first/weight").1, "Parameter");
+    assert_eq!(node("first/Linear_0").2, ["x", "first/weight", "first/bias"]);
+    assert_eq!(node("second/Linear_1").2, ["first/Linear_0", "second/weight", "second/bias"]);
+    assert_eq!(node("result/output").2, ["second/Linear_1"]);
+    assert_eq!((node("x").1.as_str(), node("first/weight").1.as_str()), ("Input", "Parameter"));
 
     // By TensorBoard's loader in Python, and by the one in Rust.
     for loader in ["false", "true"] {

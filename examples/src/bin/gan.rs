@@ -74,6 +74,11 @@ pub struct Gan {
 
 #[lightning_module]
 impl Gan {
+    /// Generates images from noise, `[batch, latent]` to `[batch, 784]`: what `to_onnx` exports.
+    fn forward(&self, noise: Tensor<2>) -> Tensor<2> {
+        self.generator.forward(noise)
+    }
+
     #[training_step(optimizer = discriminator)]
     fn discriminator_step(&self, real: Tensor<2>) -> Tensor<1> {
         let fake = self.generator.sample(real.dims()[0], &real.device()).detach();

@@ -80,8 +80,7 @@ pub struct Translator {
 impl Translator {
     /// The cross-entropy of each word given those before it, in nats, as a mean over all words.
     fn loss(&self, batch: Pairs) -> Tensor<1> {
-        let memory = self.encode(batch.source, &batch.source_pad);
-        let decoded = self.decode(batch.target, memory, batch.source_pad);
+        let decoded = self.decoded(batch.source, batch.source_pad, batch.target);
         // The product with the vocabulary is the largest of the model, so it leaves padding out.
         let words: Tensor<2> = decoded.flatten(0, 1);
         cross_entropy(self.output.forward(words.select(0, batch.positions)), batch.next)
@@ -126,6 +125,12 @@ impl Translator {
 }
 
 impl Translator {
+    /// What the decoder makes of each word of the target: `[batch, longest target, d]`.
+    pub fn decoded(&self, source: Tensor<2, Int>, pad: Tensor<2, Bool>, target: Tensor<2, Int>) -> Tensor<3> {
+        let memory = self.encode(source, &pad);
+        self.decode(target, memory, pad)
+    }
+
     fn encode(&self, source: Tensor<2, Int>, pad: &Tensor<2, Bool>) -> Tensor<3> {
         let x = self.embed(&self.source_embedding, source);
         self.encoder_norm.forward(self.encoder.forward(TransformerEncoderInput::new(x).mask_pad(pad.clone())))

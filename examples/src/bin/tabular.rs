@@ -40,36 +40,36 @@ pub struct PenguinNet {
 
 #[lightning_module]
 impl PenguinNet {
+    /// The logits of the species, `[batch, 3]`, and the body mass, `[batch, 1]`, each from all other columns.
+    fn forward(&self, columns: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let (known, features) = (columns.clone().slice(s![.., 0..8]), columns.slice(s![.., 1..]));
+        let species = self.species2.forward(self.dropout.forward(relu(self.species1.forward(known))));
+        (species, self.mass2.forward(relu(self.mass1.forward(features))))
+    }
+
     fn training_step(&self, birds: Birds) -> Tensor<1> {
+        let (species, mass) = self.forward(birds.columns.clone());
         #[log(minimize)]
-        let species_loss = cross_entropy(self.species(&birds), birds.species.clone());
+        let species_loss = cross_entropy(species, birds.species.clone());
         #[log(minimize)]
-        let mass_loss = self.mass_error(&birds);
+        let mass_loss = mass_error(mass, &birds);
         species_loss + mass_loss
     }
 
     fn test_step(&self, birds: Birds) {
+        let (species, mass) = self.forward(birds.columns.clone());
         #[log(maximize)]
-        let test_acc = accuracy(&self.species(&birds), &birds.species);
+        let test_acc = accuracy(&species, &birds.species);
         #[log(minimize)]
-        let test_mse = self.mass_error(&birds);
+        let test_mse = mass_error(mass, &birds);
     }
 }
 
-impl PenguinNet {
-    /// The logits of the species, `[batch, 3]`, from all columns but the species.
-    fn species(&self, birds: &Birds) -> Tensor<2> {
-        let features = birds.columns.clone().slice(s![.., 0..8]);
-        self.species2.forward(self.dropout.forward(relu(self.species1.forward(features))))
-    }
-
-    /// The squared error of the body mass, from all other columns, as a mean over the birds that were
-    /// weighed. In units of the variance of the training part: predicting the mean gives about 1.
-    fn mass_error(&self, birds: &Birds) -> Tensor<1> {
-        let (mass, features) = (birds.columns.clone().slice(s![.., 0..1]), birds.columns.clone().slice(s![.., 1..]));
-        let predicted = self.mass2.forward(relu(self.mass1.forward(features)));
-        ((predicted - mass).square() * birds.weighed.clone()).sum() / birds.weighed.clone().sum()
-    }
+/// The squared error of the body mass, as a mean over the birds that were weighed. In units of the variance
+/// of the training part: predicting the mean gives about 1.
+fn mass_error(predicted: Tensor<2>, birds: &Birds) -> Tensor<1> {
+    let mass = birds.columns.clone().slice(s![.., 0..1]);
+    ((predicted - mass).square() * birds.weighed.clone()).sum() / birds.weighed.clone().sum()
 }
 
 /// The body mass of a penguin, followed by its other features and its species.

@@ -3,6 +3,7 @@
 
 mod containers;
 mod dims;
+mod hollow;
 mod host;
 mod samples;
 mod saved;
@@ -22,6 +23,7 @@ pub use self::{
 };
 pub(crate) use self::{
     dims::{check_dims, enter_loader, leave_loader, number_of_loader},
+    hollow::{HollowTensors, field},
     samples::Samples,
     saved::BatchTensor,
 };

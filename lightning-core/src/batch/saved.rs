@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::dims::BatchDims;
+use super::{dims::BatchDims, hollow::HollowTensors};
 use crate::{
     error::{Error, ErrorKind, Result},
     params::state::{StoredTensors, f64_from_json, f64_to_json},
@@ -107,6 +107,8 @@ pub struct BatchReader<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Source<'a> {
     Stored(&'a StoredTensors),
+    /// Shapes without values.
+    Hollow(&'a HollowTensors),
     /// Those of a batch, of which only some samples are read.
     Rows(Rows<'a>),
 }
@@ -123,7 +125,15 @@ struct Rows<'a> {
 
 impl<'a> BatchReader<'a> {
     pub(crate) fn new(values: &'a Map<String, Value>, tensors: &'a StoredTensors, device: &'a Device) -> Self {
-        Self { values, tensors: Source::Stored(tensors), device }
+        Self::of(values, Source::Stored(tensors), device)
+    }
+
+    pub(crate) fn device(&self) -> &'a Device {
+        self.device
+    }
+
+    fn of(values: &'a Map<String, Value>, tensors: Source<'a>, device: &'a Device) -> Self {
+        Self { values, tensors, device }
     }
 
     /// Reads some of the samples of a batch: the rows of each tensor whose first dimension is the batch
@@ -131,12 +141,13 @@ impl<'a> BatchReader<'a> {
     pub(crate) fn rows(batch: &'a BatchWriter, rows: Range<usize>, samples: usize, device: &'a Device) -> Self {
         let Range { start, end } = rows;
         let tensors = Source::Rows(Rows { tensors: &batch.tensors, start, end, samples });
-        Self { values: &batch.values, tensors, device }
+        Self::of(&batch.values, tensors, device)
     }
 
     pub(crate) fn tensor<const D: usize, K: Basic>(&self, name: &str) -> Result<Tensor<D, K>> {
         let stored = match self.tensors {
             Source::Stored(stored) => stored,
+            Source::Hollow(hollow) => return hollow.tensor(name, self.device),
             Source::Rows(rows) => return rows.tensor(name),
         };
         let data: TensorData = stored.get(name).cloned().ok_or_else(|| missing(name))?;
@@ -210,6 +221,10 @@ impl<'a> BatchReader<'a> {
 }
 
 impl Rows<'_> {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().map(|tensor| tensor.name.as_str())
+    }
+
     /// The rows of a tensor.
     fn tensor<const D: usize, K: Basic>(&self, name: &str) -> Result<Tensor<D, K>> {
         let found = self.tensors.iter().find(|tensor| tensor.name == name).ok_or_else(|| missing(name))?;
@@ -297,5 +312,41 @@ impl<T> RefusesHost<T> for &HostField<T> {
 
     fn load_host(&self, name: &str, from: &BatchReader<'_>) -> Result<T> {
         Err(from.refuse::<T>(name))
+    }
+}
+
+impl<'a> BatchReader<'a> {
+    /// The name of the part that the parameter `name` of a step takes, which is number `index` of
+    /// `count`: the field of its name, the member of a tuple, or all of the example.
+    pub(crate) fn part_of(&self, name: &str, index: usize, count: usize) -> String {
+        let (own, member) = (format!("batch.{name}"), format!("batch.{index}"));
+        if self.has(&own) {
+            return own;
+        }
+        let part = match count {
+            1 => "batch".to_owned(),
+            _ if self.has(&member) => member,
+            _ => return own,
+        };
+        if let Source::Hollow(hollow) = self.tensors {
+            hollow.taken(&part, own);
+        }
+        part
+    }
+
+    /// Returns whether there is a tensor with this name, or below it.
+    fn has(&self, part: &str) -> bool {
+        let is_below =
+            |name: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        match self.tensors {
+            Source::Stored(stored) => stored.keys().any(|name| is_below(name)),
+            Source::Hollow(hollow) => hollow.names().any(is_below),
+            Source::Rows(rows) => rows.names().any(is_below),
+        }
+    }
+
+    /// Reads tensors without values, and the host values of an example.
+    pub(crate) fn hollow(values: &'a Map<String, Value>, tensors: &'a HollowTensors, device: &'a Device) -> Self {
+        Self::of(values, Source::Hollow(tensors), device)
     }
 }

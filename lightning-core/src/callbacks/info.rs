@@ -29,6 +29,8 @@ pub struct CallbackInfo {
     pub checkpoint_folder: Option<PathBuf>,
     /// Whether it prints the summary of the model. The trainer then prints none.
     pub is_model_summary: bool,
+    /// The number of levels of the summary that the trainer prints; `None` for its setting.
+    pub summary_depth: Option<usize>,
     /// The names of the metrics that it reads. They are checked before the first batch: a metric
     /// that only validation logs needs a validation loader.
     pub monitors: Vec<String>,
@@ -74,6 +76,13 @@ impl CallbackInfo {
     #[must_use]
     pub fn prints_model_summary(mut self) -> Self {
         self.is_model_summary = true;
+        self
+    }
+
+    /// Lets the trainer print its summary with this number of levels.
+    #[must_use]
+    pub fn summary_depth(mut self, levels: usize) -> Self {
+        self.summary_depth = Some(levels);
         self
     }
 

@@ -19,6 +19,7 @@ mod lr_monitor;
 mod model_checkpoint;
 mod model_summary;
 mod on_exception_checkpoint;
+mod onnx_export;
 mod prediction_writer;
 mod pruning;
 mod select;
@@ -50,6 +51,7 @@ pub use lr_monitor::LearningRateMonitor;
 pub use model_checkpoint::{CheckpointInterval, IntoCheckpointInterval, ModelCheckpoint, TopK};
 pub use model_summary::ModelSummary;
 pub use on_exception_checkpoint::OnExceptionCheckpoint;
+pub use onnx_export::OnnxExport;
 pub use prediction_writer::{
     EpochSink, PredictedBatch, PredictionFile, PredictionSink, PredictionWriter, Predicts, WriteInterval,
 };

@@ -1,12 +1,10 @@
-//! Prints the structure of the module, to a given depth.
+//! Sets the depth of the model summary.
 
-use super::{Callback, CallbackContext, CallbackInfo};
-use crate::{
-    error::Result,
-    module::{LightningModule, summary_of},
-};
+use super::{Callback, CallbackInfo};
+use crate::module::LightningModule;
 
-/// Prints the model summary to a given depth, in place of the trainer's own summary.
+/// Sets the depth of the model summary, as
+/// [`summary_depth`](crate::TrainerBuilder::summary_depth) does.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
@@ -60,12 +58,6 @@ impl ModelSummary {
 
 impl<M: LightningModule> Callback<M> for ModelSummary {
     fn info(&self) -> CallbackInfo {
-        CallbackInfo::new().prints_model_summary()
-    }
-
-    fn on_fit_start(&mut self, cx: &mut CallbackContext<'_>, module: &mut M) -> Result<()> {
-        let text = summary_of(&cx.info, cx.view.train, self.depth, |visitor| crate::params::visit(&*module, visitor))?;
-        cx.print(text);
-        Ok(())
+        CallbackInfo::new().summary_depth(self.depth)
     }
 }

@@ -15,6 +15,7 @@ pub(super) enum Command {
     FindLr,
     FindBatchSize,
     Plan,
+    Export,
     Completions,
 }
 
@@ -28,6 +29,7 @@ impl Command {
         Self::FindLr,
         Self::FindBatchSize,
         Self::Plan,
+        Self::Export,
         Self::Completions,
     ];
 
@@ -41,6 +43,7 @@ impl Command {
             Self::FindLr => "find-lr",
             Self::FindBatchSize => "find-batch-size",
             Self::Plan => "plan",
+            Self::Export => "export",
             Self::Completions => "completions",
         }
     }
@@ -55,6 +58,7 @@ impl Command {
             Self::FindLr => "Finds a learning rate to start with.",
             Self::FindBatchSize => "Finds the largest batch size that fits into memory.",
             Self::Plan => "Prints what a run would do, and ends.",
+            Self::Export => "Writes the model as an ONNX file.",
             Self::Completions => "Prints completions for a shell: bash, zsh or fish.",
         }
     }
@@ -126,6 +130,7 @@ impl Command {
                     Value::Null,
                 ),
             ],
+            Self::Export => return super::export::options(),
             _ => Vec::new(),
         };
         Table { entries }

@@ -26,6 +26,7 @@ mod check;
 mod command;
 mod emit;
 mod env;
+mod export;
 mod finders;
 mod help;
 #[doc(hidden)]

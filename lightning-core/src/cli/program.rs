@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     about::{self, About},
     command::Command,
-    finders,
+    export, finders,
     include::ConfigFile,
     registry,
     runner::{Failure, Job, Runner, Stored, usage},
@@ -24,7 +24,8 @@ use crate::{
     random,
     search::DefaultSpace,
     seed_everything,
-    trainer::{Trainer, TrainerBuilder},
+    stage::Stage,
+    trainer::{AnyBatch, Trainer, TrainerBuilder},
 };
 
 /// Changes the builder of a trainer.
@@ -234,6 +235,40 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Cli<M, D> {
         Ok(D::__lightning_new(from_json(value)?))
     }
 
+    /// Why there is no export; `None` if there is.
+    const EXPORT_MISSING: Option<&'static str> = match Self::EXAMPLE {
+        _ if M::EXPORTED.is_empty() => Some("the module has neither `forward` nor `predict_step`"),
+        None => Some("the data module has no loader for a step of the module"),
+        Some(_) => None,
+    };
+
+    /// The stage whose first batch is the example of an export.
+    const EXAMPLE: Option<Stage> = {
+        let predicts = <M::Predict as PredictsOn<M, D>>::MISSING.is_none();
+        // A `predict_step` is what is exported.
+        if predicts {
+            Some(Stage::Predict)
+        } else if <M::Fit as FitsOn<M, D>>::MISSING.is_none() {
+            Some(Stage::Fit)
+        } else if <M::Validate as ValidatesOn<M, D>>::MISSING.is_none() {
+            Some(Stage::Validate)
+        } else if <M::Test as TestsOn<M, D>>::MISSING.is_none() {
+            Some(Stage::Test)
+        } else {
+            None
+        }
+    };
+
+    /// Returns the first batch of a loader.
+    fn example(trainer: &Trainer<M>, model: &M, data: &mut D) -> Result<AnyBatch> {
+        match Self::EXAMPLE {
+            Some(Stage::Validate) => <M::Validate as ValidatesOn<M, D>>::example(trainer, model, data),
+            Some(Stage::Test) => <M::Test as TestsOn<M, D>>::example(trainer, model, data),
+            Some(Stage::Predict) => <M::Predict as PredictsOn<M, D>>::example(trainer, model, data),
+            Some(Stage::Fit) | None => <M::Fit as FitsOn<M, D>>::example(trainer, model, data),
+        }
+    }
+
     fn prepare(&self, job: &Job) -> Result<(Trainer<M>, M, D)> {
         if let Some(seed) = job.seed {
             seed_everything(seed);
@@ -323,6 +358,7 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
             (Command::FindLr, fit),
             (Command::FindBatchSize, fit),
             (Command::Plan, fit),
+            (Command::Export, Self::EXPORT_MISSING),
         ];
         let own_modules = <M as LightningStruct>::FIELDS
             .iter()
@@ -405,8 +441,16 @@ impl<M: RunsOn<D>, D: DataModule + DataStruct> Runner for Cli<M, D> {
                 print(&trainer, &found);
             }
             Command::Plan => {
-                let plan = <M::Fit as FitsOn<M, D>>::plan(&model)?;
+                let plan = <M::Fit as FitsOn<M, D>>::plan(&trainer, &model, &mut data)?;
                 print(&trainer, &plan);
+            }
+            Command::Export => {
+                Self::load(&mut trainer, &mut model, job).map_err(usage)?;
+                if trainer.is_global_zero() {
+                    let example = Self::example(&trainer, &model, &mut data)?;
+                    let path = export::export(&model, &example, &job.options, job.path.as_ref())?;
+                    println!("wrote {}", path.display());
+                }
             }
             Command::Tune | Command::Completions => {}
         }

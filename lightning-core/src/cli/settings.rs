@@ -157,6 +157,8 @@ settings! {
             |s| json!(s.output.renderer), |s, v| v.as_str().unwrap_or("auto").clone_into(&mut s.output.renderer);
         enable_model_summary: Spec::Bool, "Prints a summary of the model.",
             |s| json!(s.output.model_summary), |s, v| s.output.model_summary = v == true;
+        summary_depth: Spec::COUNT, "Levels of modules in the summary; 0: only the totals.",
+            |s| json!(s.output.summary_depth), |s, v| s.output.summary_depth = size(v).unwrap_or(usize::MAX);
         default_root_dir: Spec::Text, "Folder of logs and checkpoints.",
             |s| json!(s.output.root.display().to_string()),
             |s, v| s.output.root = PathBuf::from(v.as_str().unwrap_or("."));

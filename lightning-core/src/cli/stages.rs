@@ -5,14 +5,15 @@ use std::marker::PhantomData;
 
 use crate::{
     batch::{StepBatch, WithStep, WithoutStep},
-    data::{DataModule, DataStruct, EvalData, FitData, Has, NoLoader, Predicting, Testing, Validation},
+    data::{DataModule, DataStruct, EvalData, FitData, Has, NoLoader, Predicting, RunStep, Testing, Validation},
     error::{Error, Result},
     module::{
         ConfigureOptimizers, InitModule, LightningModule, LightningStruct, PredictStep, TestStep, TrainingStep,
         ValidationStep,
     },
     search::DefaultSpace,
-    trainer::{BatchSizeSearch, BatchSizes, EvalReport, FitReport, LrFinder, LrRange, Plan, Trainer},
+    stage::Stage,
+    trainer::{AnyBatch, BatchSizeSearch, BatchSizes, EvalReport, FitReport, LrFinder, LrRange, Plan, Trainer},
 };
 
 /// A step and a loader, each there or not.
@@ -42,8 +43,17 @@ pub trait FitsOn<M, D> {
     ///
     /// # Errors
     /// Those of [`Trainer::plan`], or that there is no training.
-    fn plan(module: &M) -> Result<Plan> {
-        let _ = module;
+    fn plan(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<Plan> {
+        let _ = (trainer, module, data);
+        missing(Self::MISSING)
+    }
+
+    /// Returns the first training batch.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or there is no training.
+    fn example(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<AnyBatch> {
+        let _ = (trainer, module, data);
         missing(Self::MISSING)
     }
 
@@ -86,8 +96,12 @@ where
         trainer.fit(module, data)
     }
 
-    fn plan(module: &M) -> Result<Plan> {
-        Trainer::plan(module)
+    fn plan(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<Plan> {
+        trainer.plan_on(module, || <Self as FitsOn<M, D>>::example(trainer, module, data))
+    }
+
+    fn example(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<AnyBatch> {
+        trainer.first_batch(module, FitData::into_run_data(data), Stage::Fit)
     }
 
     fn find_lr(trainer: &mut Trainer<M>, module: &M, data: &mut D, range: LrRange) -> Result<LrFinder> {
@@ -114,6 +128,15 @@ macro_rules! evaluation {
                 let _ = (trainer, module, data);
                 missing(Self::MISSING)
             }
+
+            /// Returns its first batch.
+            ///
+            /// # Errors
+            /// If the data cannot be read, or it is not there.
+            fn example(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<AnyBatch> {
+                let _ = (trainer, module, data);
+                missing(Self::MISSING)
+            }
         }
 
         impl<M, D, L> $trait<M, D> for Pair<WithoutStep, L> {
@@ -135,8 +158,19 @@ macro_rules! evaluation {
             fn $method(trainer: &mut Trainer<M>, module: &mut M, data: &mut D) -> Result<$report> {
                 evaluation!(@call $method trainer module data)
             }
+
+            fn example(trainer: &Trainer<M>, module: &M, data: &mut D) -> Result<AnyBatch> {
+                let step = evaluation!(@step $method);
+                trainer.first_batch(module, EvalData::into_run_data(data, step), evaluation!(@stage $method))
+            }
         }
     };
+    (@step predict) => { RunStep::predict(Default::default()) };
+    (@step validate) => { RunStep::validation() };
+    (@step test) => { RunStep::test() };
+    (@stage predict) => { Stage::Predict };
+    (@stage validate) => { Stage::Validate };
+    (@stage test) => { Stage::Test };
     (@call predict $trainer:ident $module:ident $data:ident) => {
         $trainer.predict($module, $data).map(|outputs| outputs.len())
     };

@@ -11,61 +11,63 @@ pub(crate) use crate::text::{count_text, format_metric, listed};
 use crate::text::{significant, thousands};
 
 /// One module of a model summary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SummaryRow {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SummaryRow<'a> {
     /// The path, such as `net.conv1`.
-    pub(crate) name: String,
+    pub(crate) name: &'a str,
     /// The type, such as `Linear`.
-    pub(crate) type_name: String,
-    /// The shapes of the parameters; the column is left out if no row has any.
-    pub(crate) shape: String,
+    pub(crate) type_name: &'a str,
+    /// The shapes of what it takes and returns; the columns are left out if no row has any.
+    pub(crate) sizes: Option<(&'a [usize], &'a [usize])>,
     /// The number of parameters.
     pub(crate) params: u64,
     /// The number of parameters that the optimizer updates.
     pub(crate) trainable: u64,
-    /// `train`, `eval` or `frozen`.
-    pub(crate) mode: &'static str,
-}
-
-/// The totals below a model summary. They are not the sums of the rows, which may be nested.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SummaryTotals {
-    /// The number of parameters that the optimizer updates.
-    pub(crate) trainable: u64,
-    /// The number of parameters that it does not.
-    pub(crate) frozen: u64,
     /// The memory that all of them take, in bytes.
     pub(crate) bytes: u64,
+    /// The multiply-adds of a forward pass; the column is left out with the shapes.
+    pub(crate) multiply_adds: Option<u64>,
 }
 
-/// Returns the summary of a model, at most as wide as the terminal.
-pub(crate) fn summary_table(rows: &[SummaryRow], totals: SummaryTotals) -> String {
-    summary_table_within(rows, totals, width_of(Stream::Err))
+/// Returns the summary of a model, at most as wide as the terminal. The total is not the sum of the
+/// rows, which may be nested.
+pub(crate) fn summary_table(rows: &[SummaryRow<'_>], total: &SummaryRow<'_>) -> String {
+    summary_table_within(rows, total, width_of(Stream::Err))
 }
 
-fn summary_table_within(rows: &[SummaryRow], totals: SummaryTotals, width: Option<u16>) -> String {
-    let has_shapes = rows.iter().any(|row| !row.shape.is_empty());
-    let cells = |row: [Cell; 6]| {
-        let [number, name, type_name, shape, params, mode] = row;
-        let mut cells = vec![number, name, type_name];
-        cells.extend(has_shapes.then_some(shape));
-        cells.extend([params.set_alignment(CellAlignment::Right), mode]);
-        cells
-    };
-    let mut table = table(width);
-    table.set_header(cells(["", "Name", "Type", "Shape", "Params", "Mode"].map(Cell::new)));
-    for (number, row) in rows.iter().enumerate() {
-        let SummaryRow { name, type_name, shape, params, trainable, mode } = row;
-        table.add_row(cells([
-            Cell::new(number),
-            Cell::new(name),
-            Cell::new(type_name),
-            Cell::new(shape),
-            Cell::new(params_text(*params, *trainable)),
-            Cell::new(mode),
-        ]));
+fn summary_table_within(rows: &[SummaryRow<'_>], total: &SummaryRow<'_>, width: Option<u16>) -> String {
+    if rows.is_empty() {
+        return totals_text(total).trim_start_matches('\n').to_owned();
     }
-    format!("{table}{}", totals_text(totals))
+    let has_sizes = rows.iter().any(|row| row.sizes.is_some());
+    let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let mut table = table(width);
+    let header = ["", "Name", "Type", "Input", "Output", "Params", "Multiply-adds", "Mode"];
+    let is_shown = |name: &&str| has_sizes || !["Input", "Output", "Multiply-adds"].contains(name);
+    table.set_header(header.into_iter().filter(is_shown).map(|name| match name {
+        "Params" | "Multiply-adds" => right(name.to_owned()),
+        _ => Cell::new(name),
+    }));
+    for (number, row) in rows.iter().enumerate() {
+        let SummaryRow { name, type_name, sizes, params, trainable, multiply_adds, .. } = *row;
+        let mut cells = vec![Cell::new(number), Cell::new(name), Cell::new(type_name)];
+        if has_sizes {
+            let (input, output) = sizes.unwrap_or_default();
+            cells.extend([input, output].map(|shape| Cell::new(shape_text(shape))));
+        }
+        cells.push(right(params_text(params, trainable)));
+        if has_sizes {
+            let count = multiply_adds.filter(|count| *count > 0);
+            cells.push(right(count.map_or_else(|| "-".to_owned(), count_text)));
+        }
+        cells.push(Cell::new(if trainable > 0 { "train" } else { "frozen" }));
+        table.add_row(cells);
+    }
+    format!("{table}{}", totals_text(total))
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    if shape.is_empty() { "-".to_owned() } else { format!("{shape:?}") }
 }
 
 /// Formats a number of parameters, with those that are trained if that is a part of them.
@@ -78,14 +80,15 @@ fn params_text(params: u64, trainable: u64) -> String {
 }
 
 /// Returns the lines below a model summary.
-fn totals_text(totals: SummaryTotals) -> String {
-    let SummaryTotals { trainable, frozen, bytes } = totals;
-    let lines = [
+fn totals_text(total: &SummaryRow<'_>) -> String {
+    let SummaryRow { params, trainable, bytes, multiply_adds, .. } = *total;
+    let mut lines = vec![
         (thousands(trainable), "trainable params"),
-        (thousands(frozen), "non-trainable params"),
-        (thousands(trainable.saturating_add(frozen)), "total params"),
+        (thousands(params.saturating_sub(trainable)), "non-trainable params"),
+        (thousands(params), "total params"),
         (format!("{:.3}", bytes as f64 / 1e6), "MB estimated size of the params"),
     ];
+    lines.extend(multiply_adds.map(|count| (thousands(count), "multiply-adds in a forward pass")));
     let widest = lines.iter().map(|(number, _)| number.len()).max().unwrap_or(0);
     lines.iter().map(|(number, what)| format!("\n{number:>widest$}  {what}")).collect()
 }

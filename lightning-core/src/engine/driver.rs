@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use burn::tensor::FloatDType;
+
 use super::run::RunState;
 use crate::{
     batch::BatchWriter,
     checkpoint::{Checkpoint, Snapshot},
     data::{EpochOffset, StepCall},
     error::Result,
+    graph::{Example, Recording},
     hooks::Hook,
     module::{FitContext, TrainingOutput},
     optim::{Optimizer, OptimizerSetup},
@@ -75,6 +78,11 @@ pub(crate) trait DriveModel {
     fn frozen(&self) -> Result<Vec<String>>;
     /// Freezes the parameters with these paths, and unfreezes the others.
     fn set_frozen(&mut self, paths: &[String]) -> Result<()>;
+    /// Whether the module has a `forward` that can be recorded.
+    fn has_forward(&self) -> bool;
+    /// Records `forward` on a batch of this form, with parameters in another float type, if there is
+    /// one that steps compute with.
+    fn record(&self, example: &Example, lowering: Option<FloatDType>) -> Result<Recording>;
     /// Every float parameter.
     fn parameters(&self) -> Result<Vec<ParamName>>;
     /// The indices of running statistics among the float parameters of a module in training form.

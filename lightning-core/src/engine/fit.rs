@@ -5,19 +5,19 @@ use crate::{
         audit,
         driver::{CallbackStatesAfter, Driver},
         events::{safe_point, with_data, with_events},
+        first_batch,
         fit_plan::{FitPlan, open_fit},
         guard, norm_statistics, ranks, resume,
         roll_back::roll_back,
         run::RunState,
         stop::{check_no_time, nothing_left},
-        structure, summary,
+        summary,
         train_epoch::train_epoch,
         train_step,
         validate::validate,
     },
     error::{ErrorKind, Result},
     hooks::Hook,
-    loggers::Output,
     metrics::ScopeId,
     module::FitContext,
     optim::Optimizer,
@@ -71,14 +71,7 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                     .to_owned(),
             );
         }
-        if run.settings.output.model_summary {
-            let mut text = summary::model_summary(run, driver)?;
-            if plan.is_inline {
-                text.push_str("\nno data workers: the thread that trains also makes the batches (`num_workers(0)`)");
-            }
-            run.console.print(&text);
-        }
-        log_structure(run, driver)?;
+        first_batch::announce(run, driver, plan.is_inline)?;
         guard::start(run);
         audit::start(run);
         let reason = with_events(run, driver, (Hook::OnFitStart, Hook::OnFitEnd), |run, driver| {
@@ -108,7 +101,8 @@ pub(crate) fn fit(run: &mut RunState, driver: &mut dyn Driver, has_validation_st
                 }
             })
         });
-        match reason {
+        let shown = first_batch::end(run, driver);
+        match reason.and_then(|reason| shown.map(|()| reason)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(StopReason::Interrupted),
             reason => reason,
         }
@@ -163,15 +157,6 @@ fn plan_log(run: &mut RunState, plan: &FitPlan) {
              logged less than once an epoch; write `log_every_n_steps({an_epoch})` or less"
         ));
     }
-}
-
-/// Passes the structure of the module to the loggers.
-fn log_structure(run: &mut RunState, driver: &dyn Driver) -> Result<()> {
-    if run.log.loggers.is_empty() || !run.log.enabled {
-        return Ok(());
-    }
-    let graph = Output::graph(structure::structure(driver)?);
-    run.log.show(graph, &run.progress)
 }
 
 /// Whether the loaders are opened again before the next epoch.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::{audit::state::AuditState, guard::state::GuardState, log_state::LogState, losses};
+use super::{
+    audit::state::AuditState, first_batch::state::FirstBatch, guard::state::GuardState, log_state::LogState, losses,
+};
 use crate::strategy::{Rank, SingleDevice, Strategy};
 use crate::{
     callbacks::{CallbackContext, CallbackOrder, SettingsView},
@@ -42,6 +44,7 @@ pub(crate) struct RunState {
     pub(crate) console: Console,
     pub(crate) guard: GuardState,
     pub(crate) audit: AuditState,
+    pub(crate) first_batch: FirstBatch,
     /// The page of the run.
     pub(crate) report: Report,
     pub(crate) strategy: Box<dyn Strategy>,
@@ -121,6 +124,7 @@ impl RunState {
             console,
             guard: GuardState::default(),
             audit: AuditState::default(),
+            first_batch: FirstBatch::default(),
             report: Report::default(),
             strategy,
             settings,
@@ -180,6 +184,7 @@ impl RunState {
             console,
             guard: _,
             audit: _,
+            first_batch: _,
             report: _,
             strategy,
         } = self;

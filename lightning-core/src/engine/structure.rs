@@ -1,15 +1,23 @@
-//! The structure of a module as a graph: which parameters its layers have.
+//! The structure of a module for the loggers: what its forward pass computes, or, if that cannot be
+//! recorded, which parameters its layers have.
 
 use std::collections::BTreeMap;
 
 use burn::module::ParamId;
 
 use crate::{
-    engine::driver::Driver,
+    engine::{driver::Driver, run::RunState},
     error::Result,
-    loggers::{Graph, GraphNode},
+    graph::{Recording, picture},
+    loggers::{Graph, GraphNode, Output},
     params::{ErasedVisitor, FloatParam},
 };
+
+/// Passes the graph of the module to the loggers.
+pub(super) fn log(run: &mut RunState, driver: &dyn Driver, recording: Option<&Recording>) -> Result<()> {
+    let graph = recording.map_or_else(|| structure(driver), |recording| Ok(picture(recording)))?;
+    run.log.show(Output::graph(graph), &run.progress)
+}
 
 /// Collects the layers and parameters of a module.
 #[derive(Default)]
@@ -35,7 +43,7 @@ impl ErasedVisitor for Structure {
 
 /// Returns the structure of the module: each parameter goes into its layer, and each layer into the
 /// one that has it. It is not the order in which the layers are computed.
-pub(super) fn structure(driver: &dyn Driver) -> Result<Graph> {
+fn structure(driver: &dyn Driver) -> Result<Graph> {
     let mut found = Structure::default();
     driver.visit(&mut found)?;
     let Structure { layers, params } = found;

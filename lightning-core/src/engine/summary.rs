@@ -7,7 +7,8 @@ use burn::module::ParamId;
 use crate::{
     engine::{driver::Driver, run::RunState},
     error::{Error, Result},
-    module::summary_of,
+    graph::Recording,
+    module::Summary,
     params::{ErasedVisitor, FloatParam},
 };
 
@@ -52,12 +53,26 @@ pub(crate) fn check_parameters(driver: &dyn Driver) -> Result<()> {
     Ok(())
 }
 
-/// Returns the table of fields with their parameters, and the optimizers with their
-/// hyperparameters. Running statistics count as parameters that are not trained.
-pub(crate) fn model_summary(run: &RunState, driver: &dyn Driver) -> Result<String> {
-    let mut text = summary_of(&run.info, &run.train, 1, |visitor| driver.visit(visitor))?;
+/// Prints the summary of the module, with the shapes and costs of its layers if there is a recording.
+/// Running statistics count as parameters that are not trained.
+pub(crate) fn print(
+    run: &mut RunState,
+    driver: &dyn Driver,
+    recorded: &Result<(Recording, usize)>,
+    is_inline: bool,
+) -> Result<()> {
+    let recording = recorded.as_ref().ok().map(|(recording, samples)| (recording, *samples));
+    let summary = Summary::of(&run.info, &run.train, recording, |visitor| driver.visit(visitor))?;
+    let mut text = summary.depth(run.settings.output.summary_depth).to_string();
+    if let Err(error) = recorded {
+        text.push_str(&format!("\nno shapes of layers: {}", error.message()));
+    }
     if run.log.loggers.is_empty() && run.settings.run.fast_dev_run.is_none() && !run.info.metrics.is_empty() {
         text.push_str("\nno logger: metrics are in reports and callbacks only, and not written");
     }
-    Ok(text)
+    if is_inline {
+        text.push_str("\nno data workers: the thread that trains also makes the batches (`num_workers(0)`)");
+    }
+    run.console.print(&text);
+    Ok(())
 }

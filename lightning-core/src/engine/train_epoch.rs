@@ -8,6 +8,7 @@ use crate::{
         audit, checkpoints,
         driver::{Driver, LoaderId},
         events::{fail, safe_point, with_end},
+        first_batch,
         fit_plan::FitPlan,
         guard, ranks, report,
         run::RunState,
@@ -282,6 +283,7 @@ fn train_batch(run: &mut RunState, driver: &mut dyn Driver, plan: &FitPlan, vali
         return take_part(run, driver, plan, validates, last);
     }
     guard::begin(run, driver, last)?;
+    first_batch::show(run, driver)?;
     audit::begin(run, driver);
     let trained = train_ready(run, driver, plan, validates, last);
     audit::end(run);

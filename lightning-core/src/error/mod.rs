@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Anomaly,
     /// A signal ended the run.
     Interrupted,
+    /// A step that cannot be recorded as a graph, or exported.
+    Export,
     /// Anything else, usually an error of the user's own code.
     Other,
 }

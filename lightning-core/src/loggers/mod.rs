@@ -50,9 +50,8 @@ mod mesh;
 mod mlflow;
 mod output;
 mod png;
-#[cfg(any(feature = "tensorboard", feature = "wandb"))]
-#[cfg_attr(not(feature = "tensorboard"), allow(dead_code, reason = "W&B has fewer types of fields"))]
-mod protobuf;
+#[cfg_attr(not(feature = "tensorboard"), allow(dead_code, reason = "only TensorBoard has all types of fields"))]
+pub(crate) mod protobuf;
 mod record;
 mod required;
 #[cfg(any(feature = "mlflow", feature = "wandb"))]

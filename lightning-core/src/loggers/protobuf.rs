@@ -9,15 +9,15 @@ const FIXED_32: u64 = 5;
 
 /// A message under construction.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The encoded message.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
@@ -34,26 +34,26 @@ impl Message {
     }
 
     /// A number of type `int32`, `int64`, `uint64`, `bool` or of an enum.
-    pub(super) fn int(mut self, field: u64, value: u64) -> Self {
+    pub(crate) fn int(mut self, field: u64, value: u64) -> Self {
         self.key(field, VARINT);
         self.varint(value);
         self
     }
 
-    pub(super) fn double(mut self, field: u64, value: f64) -> Self {
+    pub(crate) fn double(mut self, field: u64, value: f64) -> Self {
         self.key(field, FIXED_64);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    pub(super) fn float(mut self, field: u64, value: f32) -> Self {
+    pub(crate) fn float(mut self, field: u64, value: f32) -> Self {
         self.key(field, FIXED_32);
         self.0.extend(value.to_le_bytes());
         self
     }
 
     /// Bytes, or a text.
-    pub(super) fn bytes(mut self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn bytes(mut self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         self.key(field, LENGTH);
         self.varint(bytes.len() as u64);
@@ -61,18 +61,18 @@ impl Message {
         self
     }
 
-    pub(super) fn message(self, field: u64, message: Self) -> Self {
+    pub(crate) fn message(self, field: u64, message: Self) -> Self {
         self.bytes(field, message.0)
     }
 
     /// A packed list of doubles.
-    pub(super) fn doubles(self, field: u64, values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn doubles(self, field: u64, values: impl IntoIterator<Item = f64>) -> Self {
         let bytes: Vec<u8> = values.into_iter().flat_map(f64::to_le_bytes).collect();
         self.bytes(field, bytes)
     }
 
     /// A packed list of numbers.
-    pub(super) fn ints(self, field: u64, values: impl IntoIterator<Item = u64>) -> Self {
+    pub(crate) fn ints(self, field: u64, values: impl IntoIterator<Item = u64>) -> Self {
         let mut packed = Self::new();
         values.into_iter().for_each(|value| packed.varint(value));
         self.bytes(field, packed.0)
@@ -80,11 +80,11 @@ impl Message {
 }
 
 /// Reads the fields of a message that are numbers or bytes; the others are skipped.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 /// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Int(u64),
     Bytes(&'a [u8]),
     Fixed(&'a [u8]),

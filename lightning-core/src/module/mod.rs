@@ -5,6 +5,7 @@ pub(crate) mod context;
 mod def;
 pub(crate) mod dims;
 pub(crate) mod erased;
+pub(crate) mod exported;
 mod fit_context;
 pub(crate) mod generic;
 mod lightning_module;
@@ -12,9 +13,11 @@ pub(crate) mod log;
 mod loss;
 pub(crate) mod metric_slot;
 pub(crate) mod misplaced_hooks;
+mod onnx;
 mod optimizers;
 mod outputs;
 pub(crate) mod python_hints;
+mod recorded;
 mod restore;
 mod run_view;
 mod step_context;
@@ -30,6 +33,7 @@ pub use self::{
     lightning_module::LightningModule,
     log::{log, log_dict, log_with},
     loss::{Loss, LossWeight},
+    onnx::{Onnx, OnnxOutput, OnnxSample},
     optimizers::{LossGradients, ManualSchedule, Optimizers},
     outputs::{
         EpochOutputs, FallibleOutput, FlowOutput, GivesOutput, HookOutput, IntoTrainingOutput, ManualOutput, OutputOf,
@@ -37,14 +41,15 @@ pub use self::{
     run_view::RunView,
     step_context::StepContext,
     steps::{PredictStep, TestStep, TrainingStep, ValidationStep},
+    summary::{LayerSummary, Summary},
     traits::{BuiltModule, ConfigureOptimizers, Hparams, InitModule, InitOutput, LightningImpl, LightningStruct},
     weights::{Weights, WeightsReport},
 };
 pub(crate) use self::{
     def::ModuleInfo,
     optimizers::ManualEngine,
+    recorded::record_forward,
     restore::{apply, apply_for_training, hparams_value},
-    summary::summary_of,
     traits::hook_label,
 };
 #[doc(hidden)]

@@ -9,7 +9,7 @@ use super::{
     fit_context::FitContext,
 };
 use crate::{
-    batch::StepBatch,
+    batch::{BatchReader, BatchWriter, StepBatch},
     error::{Error, Result},
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,
@@ -243,6 +243,28 @@ pub trait LightningImpl: Sized + 'static {
     /// reported again for each use of the trainer.
     #[doc(hidden)]
     type Builder: StartsTrainer;
+
+    /// Whether the module has a `forward` that can be called with values.
+    #[doc(hidden)]
+    const FORWARD: bool = false;
+
+    /// Runs `forward` on the parts of an example.
+    #[doc(hidden)]
+    fn forward_step(&self, example: &BatchReader<'_>, results: &mut BatchWriter) -> Result<()> {
+        let _ = (example, results);
+        Ok(())
+    }
+
+    /// The step that is exported unless another is named: `predict_step` or `forward`; empty without
+    /// either.
+    #[doc(hidden)]
+    const EXPORTED: &'static str = if Self::FORWARD { "forward" } else { "" };
+
+    /// Runs that step on the parts of an example.
+    #[doc(hidden)]
+    fn exported_step(&self, example: &BatchReader<'_>, results: &mut BatchWriter) -> Result<()> {
+        self.forward_step(example, results)
+    }
 
     /// Runs `on_save_checkpoint`.
     #[doc(hidden)]

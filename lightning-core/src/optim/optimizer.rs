@@ -200,6 +200,15 @@ impl Optimizer {
         self.slots.get(index).filter(|slot| slot.id == Some(id)).and_then(|slot| self.rule(slot))
     }
 
+    /// Returns the size of the state of a parameter of `bytes` bytes in this process; `None` if it is
+    /// not known, as with L-BFGS.
+    pub(crate) fn state_bytes(&self, index: usize, id: ParamId, bytes: u64) -> Option<u64> {
+        match &self.shard {
+            Some(shard) if !shard.keeps(index) => Some(0),
+            _ => self.rule_for(index, id)?.state_bytes(bytes),
+        }
+    }
+
     /// Returns the state of a parameter.
     pub(crate) fn state(&self, index: usize) -> Option<&DynState> {
         self.slots.get(index)?.state.as_ref()

@@ -1,6 +1,11 @@
 //! Turns panics of the user's code into errors.
 
-use std::{any::Any, panic::AssertUnwindSafe};
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
 
 use crate::error::{Error, ErrorKind, Location, Result};
 
@@ -15,7 +20,7 @@ pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
     };
     // The value of `panic_any` may have a destructor that panics. What that one raises is leaked,
     // because its destructor may panic again.
-    if let Err(second) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+    if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(second);
     }
     text
@@ -23,7 +28,7 @@ pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
 
 /// Calls `body` and turns a panic into an error of [`ErrorKind::Panic`].
 pub(crate) fn catch_panic<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
-    match std::panic::catch_unwind(AssertUnwindSafe(body)) {
+    match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
         Err(panic) => Err(Error::new(ErrorKind::Panic, format!("panicked: {}", panic_message(panic)))),
     }
@@ -32,6 +37,33 @@ pub(crate) fn catch_panic<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
 /// As [`catch_panic`], with the name of the called code as the place of an error that has none.
 pub(crate) fn catch_in<R>(name: impl FnOnce() -> String, body: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_panic(body).map_err(|error| error.at(Location { hook: Some(name()), ..Location::default() }))
+}
+
+thread_local! {
+    /// Whether panics of this thread are not printed.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `body`, whose panics are caught and expected, without printing them. The panic hook of the
+/// program prints those of other threads, and all others of this one.
+pub(crate) fn quietly<R>(body: impl FnOnce() -> R) -> R {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                hook(info);
+            }
+        }));
+    });
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            QUIET.set(self.0);
+        }
+    }
+    let _restore = Restore(QUIET.replace(true));
+    body()
 }
 
 /// Drops a value whose destructor may be user code.

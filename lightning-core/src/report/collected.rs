@@ -79,6 +79,7 @@ pub(super) struct Collected {
     pub(super) epochs: Curve,
     pub(super) images: Images,
     pub(super) outputs: Outputs,
+    pub(super) graph: Value,
     pub(super) warnings: Vec<String>,
     pub(super) warnings_left_out: u64,
     /// How the run ended; `None` while it goes.
@@ -203,6 +204,7 @@ impl Collected {
             "histograms_left_out": self.outputs.histograms.has_left_out(),
             "tables": self.outputs.tables.to_json(),
             "tables_left_out": self.outputs.tables.has_left_out(),
+            "graph": self.graph,
             "texts": self.outputs.texts.to_json(),
             "texts_left_out": self.outputs.texts.has_left_out(),
         })

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::collected::Collected;
+use super::{collected::Collected, graph};
 use crate::{
     error::Result,
-    loggers::{Figure, Histogram, ImageView, LogPosition, Logger, Record, RunStatus, Table},
+    loggers::{Figure, Graph, Histogram, ImageView, LogPosition, Logger, Record, RunStatus, Table},
 };
 
 /// What is collected of a run, shared by the logger and the engine.
@@ -82,6 +82,11 @@ impl Logger for ReportLogger {
 
     fn log_histogram(&mut self, name: &str, histogram: &Histogram, position: LogPosition) -> Result<()> {
         lock(&self.shared).outputs.histogram(name, histogram, position);
+        Ok(())
+    }
+
+    fn log_graph(&mut self, graph: &Graph, _position: LogPosition) -> Result<()> {
+        lock(&self.shared).graph = graph::to_json(graph);
         Ok(())
     }
 

@@ -21,6 +21,7 @@ mod curve;
 mod curves;
 mod earlier;
 mod files;
+mod graph;
 mod images;
 mod logger;
 mod observer;

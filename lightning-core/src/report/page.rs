@@ -15,6 +15,7 @@ const STYLE: &str = include_str!("page/report.css");
 const BASE: &str = include_str!("page/base.js");
 const CHART: &str = include_str!("page/chart.js");
 const OUTPUTS: &str = include_str!("page/outputs.js");
+const GRAPH: &str = include_str!("page/graph.js");
 const RATES: &str = include_str!("page/rates.js");
 const RUN: &str = include_str!("page/run.js");
 #[cfg(feature = "csv")]
@@ -73,7 +74,7 @@ fn render(out: &mut impl Write, kind: Kind, title: &str, data: &Value, is_runnin
             "data" => out.write_all(embedded(data).as_bytes())?,
             "script" => {
                 let own: &[&str] = match kind {
-                    Kind::Run => &[OUTPUTS, RATES, RUN],
+                    Kind::Run => &[OUTPUTS, GRAPH, RATES, RUN],
                     Kind::Search => &[SEARCH],
                     #[cfg(feature = "csv")]
                     Kind::Compare => &[COMPARE],

@@ -16,6 +16,7 @@ pub(crate) struct OutputSettings {
     pub(crate) progress_bar: bool,
     pub(crate) renderer: String,
     pub(crate) model_summary: bool,
+    pub(crate) summary_depth: usize,
     pub(crate) checkpointing: bool,
     pub(crate) default_logger: bool,
     pub(crate) report: bool,
@@ -29,6 +30,7 @@ impl Default for OutputSettings {
             progress_bar: true,
             renderer: "auto".to_owned(),
             model_summary: true,
+            summary_depth: 1,
             checkpointing: true,
             default_logger: true,
             report: true,
@@ -60,6 +62,7 @@ impl OutputSettings {
             progress_bar: _,
             renderer: _,
             model_summary: _,
+            summary_depth: _,
             checkpointing: _,
             default_logger: _,
             report: _,
@@ -157,13 +160,25 @@ impl<M, K> TrainerBuilder<M, K> {
         self
     }
 
-    /// Whether to print a summary of the model before training. Default: yes.
+    /// Whether to print a summary of the model: its layers and parameters, and for a module with
+    /// `forward`, when the first batch is ready, their shapes and multiply-adds and the memory of a
+    /// training step. Default: yes.
     #[must_use]
     pub fn enable_model_summary(mut self, enable: bool) -> Self
     where
         K: NotBarebones,
     {
         self.settings.output.model_summary = enable;
+        self
+    }
+
+    /// Sets how many levels of modules the summary shows: 0 only the totals, 1 the fields. Default: 1.
+    #[must_use]
+    pub fn summary_depth(mut self, levels: usize) -> Self
+    where
+        K: NotBarebones,
+    {
+        self.settings.output.summary_depth = levels;
         self
     }
 

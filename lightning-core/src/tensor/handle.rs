@@ -54,6 +54,21 @@ impl Handle {
         }
     }
 
+    /// Returns the tensor, if it is on a device.
+    pub(crate) fn as_device(&self) -> Option<&BridgeTensor> {
+        match self {
+            Self::Device(tensor) => Some(tensor),
+            Self::Host(_) => None,
+        }
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        match self {
+            Self::Device(tensor) => tensor.dtype(),
+            Self::Host(data) => data.dtype(),
+        }
+    }
+
     /// Returns the tensor; `None` if it is on the host, or has another rank.
     pub(crate) fn into_tensor<const D: usize, K: Basic>(self) -> Option<Tensor<D, K>> {
         match self {
@@ -105,7 +120,7 @@ fn register(transaction: Transaction, tensor: BridgeTensor) -> Result<Transactio
     let (rank, dtype) = (tensor.rank(), tensor.dtype());
     with_rank!(rank, D => Ok({
         if dtype.is_bool() {
-            transaction.register(Tensor::<D, Bool>::from_bridge(tensor))
+            transaction.register(Tensor::<D, Bool>::from_dispatch(tensor.into()))
         } else if dtype.is_int() || dtype.is_uint() {
             transaction.register(Tensor::<D, Int>::from_bridge(tensor))
         } else {

@@ -65,8 +65,12 @@ impl<M: LightningModule, K> TrainerBuilder<M, K> {
             settings.output.root = root;
         }
         let mut settings = settings.check(problems)?;
-        if callbacks.iter().any(|callback| callback.info().is_model_summary) {
-            settings.output.model_summary = false;
+        for info in callbacks.iter().map(|callback| callback.info()) {
+            match info.summary_depth {
+                Some(levels) => (settings.output.model_summary, settings.output.summary_depth) = (true, levels),
+                None if info.is_model_summary => settings.output.model_summary = false,
+                None => {}
+            }
         }
         let joined = join::join(&settings.strategy)?;
         let rank = joined.rank();

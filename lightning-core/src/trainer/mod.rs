@@ -3,13 +3,16 @@
 mod builder;
 mod checkpoints;
 pub(crate) mod devices;
+mod export;
 mod finders;
+mod first_batch;
 mod gather;
 pub(crate) mod habits;
 mod join;
 pub(crate) mod plan;
 mod replay;
 pub(crate) mod report;
+mod summary;
 mod top_losses;
 mod verify;
 
@@ -51,6 +54,8 @@ use crate::{
     stage::Stage,
 };
 
+#[doc(hidden)]
+pub use self::first_batch::AnyBatch;
 pub use self::{
     finders::{
         BatchSizeFinder, BatchSizeMode, BatchSizeSearch, BatchSizeTrial, BatchSizes, LearningRateFinder, LrFinder,
@@ -65,6 +70,7 @@ pub use self::{
 pub use crate::console::profiled_threads::{ProfiledSpan, ProfiledThread};
 pub use crate::console::profiler::{IntoProfiler, Profile, ProfiledAction, Profiler};
 pub use crate::engine::guard::state::GradientNorm;
+pub use crate::module::{LayerSummary, Summary};
 pub use crate::progress::AnomalyKind;
 pub use crate::progress::StopReason;
 pub use crate::settings::{Barebones, TrainerBuilder};
@@ -409,6 +415,18 @@ impl<M: LightningModule> Trainer<M> {
         M: ConfigureOptimizers,
     {
         Plan::of(module)
+    }
+
+    /// The same with the summary of the module on a batch, or the reason why there is none.
+    pub(crate) fn plan_on(&self, module: &M, example: impl FnOnce() -> Result<AnyBatch>) -> Result<Plan>
+    where
+        M: ConfigureOptimizers,
+    {
+        let output = &self.run.settings.output;
+        match output.model_summary {
+            true => Plan::on(module, example, output.summary_depth),
+            false => Plan::of(module),
+        }
     }
 }
 

@@ -7,12 +7,13 @@ use std::{
 
 use burn::{module::ParamId, tensor::Device};
 
+use super::{AnyBatch, summary};
 use crate::{
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
     metrics::MetricDef,
-    module::{ConfigureOptimizers, FieldDef, FieldRole, FitContext, LightningModule},
-    optim::{Optimizer, OptimizerSetup},
+    module::{ConfigureOptimizers, FieldDef, FieldRole, FitContext, LightningModule, Summary},
+    optim::{Optimizer, OptimizerSetup, TrainState},
     params::{ErasedVisitor, FloatParam, ParamInfo, running_statistics, visit},
     random::{Stream, derive_seed, global_seed, with_generator},
     stage::Stage,
@@ -32,6 +33,8 @@ pub struct Plan {
     optimizers: Vec<OptimizerSetup>,
     /// The number of parameters that each optimizer trains.
     trained: Vec<u64>,
+    /// The module on a batch, or why there is none.
+    summary: Option<std::result::Result<Summary, String>>,
 }
 
 /// A number of parameters.
@@ -81,16 +84,26 @@ impl ErasedVisitor for Trained<'_> {
     }
 }
 
+/// A copy of a module in training form, the only one that shows whether a parameter is trained.
+/// Parameters that no `new` has drawn get the values that `fit` would draw.
+pub(super) fn training_form<M: LightningModule>(module: &M) -> M {
+    let device = Device::default();
+    let seed = derive_seed(global_seed(), Stream::Init, u64::MAX, 0);
+    with_generator(&device, seed, || module.clone().fork(&device.clone().autodiff()).train())
+}
+
 impl Plan {
     /// # Errors
     /// If the module cannot be visited, its `configure_optimizers` fails, or the settings of an
     /// optimizer do not fit.
     pub(crate) fn of<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<Self> {
-        // Whether a parameter is trained shows in training form only. Parameters that no `new` has
-        // drawn get the values that `fit` would draw.
+        Ok(Self::build(module)?.0)
+    }
+
+    /// Returns it with the optimizers, which know their parameters.
+    fn build<M: LightningModule + ConfigureOptimizers>(module: &M) -> Result<(Self, TrainState)> {
         let device = Device::default();
-        let seed = derive_seed(global_seed(), Stream::Init, u64::MAX, 0);
-        let training = with_generator(&device, seed, || module.clone().fork(&device.clone().autodiff()).train());
+        let training = training_form(module);
         let mut sizes = Sizes::default();
         visit(&training, &mut sizes)?;
         let cx =
@@ -102,7 +115,8 @@ impl Plan {
         let mut trained = Trained { optimizers: &mut optimizers, fields: M::FIELDS, statistics, counts };
         visit(&training, &mut trained)?;
         let trained = trained.counts;
-        Ok(Self {
+        let train = TrainState { optimizers, ..TrainState::default() };
+        let plan = Self {
             module: M::NAME,
             steps: M::STEPS,
             hooks: M::HOOKS,
@@ -111,7 +125,21 @@ impl Plan {
             parameters: sizes.0,
             optimizers: setups,
             trained,
-        })
+            summary: None,
+        };
+        Ok((plan, train))
+    }
+
+    /// The plan with the summary of the module on a batch, or the reason why there is none.
+    pub(super) fn on<M: LightningModule + ConfigureOptimizers>(
+        module: &M,
+        example: impl FnOnce() -> Result<AnyBatch>,
+        depth: usize,
+    ) -> Result<Self> {
+        let (plan, train) = Self::build(module)?;
+        let summary = example().and_then(|example| summary::of(module, &example, &train));
+        let summary = summary.map(|summary| summary.depth(depth)).map_err(|error| error.message().to_owned());
+        Ok(Self { summary: Some(summary), ..plan })
     }
 }
 
@@ -121,6 +149,11 @@ impl fmt::Display for Plan {
         self.fmt_metrics(f)?;
         self.fmt_fields(f)?;
         self.fmt_optimizers(f)?;
+        match &self.summary {
+            Some(Ok(summary)) => writeln!(f, "first batch\n{summary}")?,
+            Some(Err(error)) => writeln!(f, "no shapes of layers: {error}")?,
+            None => {}
+        }
         self.fmt_calls(f)
     }
 }

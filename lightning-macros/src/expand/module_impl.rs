@@ -9,6 +9,7 @@ use super::{
     builders::{expand_configure, expand_inert_init_module, expand_init_module, implement_configure},
     calls::{known_params, methods_that, parts},
     dims::expand_method_ranks,
+    exported::expand_exported,
     implement_at,
     loaders::{expand_inert_own_loaders, expand_own_loaders},
     metrics::{expand_inherent, expand_metric},
@@ -88,12 +89,14 @@ pub(crate) fn expand_inert_impl(model: &ImplModel) -> TokenStream {
 ///     fn save_user_state(&mut self, state: &mut P::StateWriter) -> P::Result<()> {
 ///         P::hook_output(Self::on_save_checkpoint(self, state))
 ///     }
+///     fn exported_step(&self, …) -> P::Result<()> { … }
 /// }
 /// ```
 fn expand_lightning_module(model: &ImplModel) -> TokenStream {
     let run_hook = expand_run_hook(model);
     let states = expand_user_states(model);
-    implement_lightning_module(model, quote!(#run_hook #states))
+    let exported = expand_exported(model);
+    implement_lightning_module(model, quote!(#run_hook #states #exported))
 }
 
 fn expand_inert_lightning_module(model: &ImplModel) -> TokenStream {

@@ -111,6 +111,22 @@ const _: () = {
                 _ => __p::Result::Ok(()),
             }
         }
+        const FORWARD: bool = true;
+        fn forward_step(
+            &self,
+            example: &__p::BatchReader<'_>,
+            results: &mut __p::BatchWriter,
+        ) -> __p::Result<()> {
+            use __p::{
+                Exports as _, RefusesExport as _, RefusesParameter as _, TakesPart as _,
+            };
+            let __lightning_0 = (&__p::StepParameter::<Images>::new())
+                .take("images", 0, 2, example)?;
+            let __lightning_1 = (&__p::StepParameter::<bool>::new())
+                .take("fast", 1, 2, example)?;
+            __p::Exported(Self::forward(self, &__lightning_0, __lightning_1))
+                .export(results)
+        }
     }
     #[automatically_derived]
     impl __p::TrainingStep for Net {

@@ -48,6 +48,19 @@ const _: () = {
             __p::MetricDef::val("val_loss").minimize().on_epoch(),
             __p::MetricDef::test("test_acc").maximize().on_epoch(),
         ];
+        const FORWARD: bool = true;
+        fn forward_step(
+            &self,
+            example: &__p::BatchReader<'_>,
+            results: &mut __p::BatchWriter,
+        ) -> __p::Result<()> {
+            use __p::{
+                Exports as _, RefusesExport as _, RefusesParameter as _, TakesPart as _,
+            };
+            let __lightning_0 = (&__p::StepParameter::<Tensor<2>>::new())
+                .take("images", 0, 1, example)?;
+            __p::Exported(Self::forward(self, __lightning_0)).export(results)
+        }
     }
     #[automatically_derived]
     impl __p::TrainingStep for Digits {

@@ -193,6 +193,15 @@ const _: () = {
                 Self::on_load_checkpoint(self, __p::arg::<&StateReader>(state)),
             )
         }
+        const EXPORTED: &'static str = "predict_step";
+        fn exported_step(
+            &self,
+            example: &__p::BatchReader<'_>,
+            results: &mut __p::BatchWriter,
+        ) -> __p::Result<()> {
+            use __p::{Exports as _, RefusesExport as _};
+            __p::Exported(__p::predicted(self, example)?).export(results)
+        }
     }
     #[automatically_derived]
     impl<A: Activation> __p::TrainingStep for Net<A>

@@ -3,18 +3,15 @@
 use super::*;
 use crate::text::{significant, thousands};
 
-fn row(name: &str, type_name: &str, params: u64, trainable: u64, mode: &'static str) -> SummaryRow {
-    SummaryRow { name: name.to_owned(), type_name: type_name.to_owned(), shape: String::new(), params, trainable, mode }
+fn row<'a>(name: &'a str, type_name: &'a str, params: u64, trainable: u64) -> SummaryRow<'a> {
+    SummaryRow { name, type_name, params, trainable, ..SummaryRow::default() }
 }
 
 #[test]
 fn a_summary_lists_modules_and_totals() {
-    let rows = [
-        row("backbone", "ResNet", 11_176_512, 0, "frozen"),
-        row("neck", "Mlp", 2_000, 500, "train"),
-        row("head", "Linear", 650, 650, "train"),
-    ];
-    let totals = SummaryTotals { trainable: 1_150, frozen: 11_178_012, bytes: 44_716_648 };
+    let rows =
+        [row("backbone", "ResNet", 11_176_512, 0), row("neck", "Mlp", 2_000, 500), row("head", "Linear", 650, 650)];
+    let total = SummaryRow { bytes: 44_716_648, ..row("", "", 11_179_162, 1_150) };
     let expected = "\
 ╭───┬──────────┬────────┬───────────────────────┬────────╮
 │   │ Name     │ Type   │                Params │ Mode   │
@@ -27,21 +24,38 @@ fn a_summary_lists_modules_and_totals() {
 11,178,012  non-trainable params
 11,179,162  total params
     44.717  MB estimated size of the params";
-    assert_eq!(summary_table_within(&rows, totals, None), expected);
+    assert_eq!(summary_table_within(&rows, &total, None), expected);
+    let totals = summary_table_within(&[], &total, None);
+    assert!(totals.starts_with("     1,150  trainable params\n"), "{totals}");
 }
 
 #[test]
-fn shapes_are_a_column_when_there_are_any() {
-    let mut linear = row("head", "Linear", 650, 650, "train");
-    linear.shape = "[64, 10], [10]".to_owned();
-    let text = summary_table_within(&[linear], SummaryTotals::default(), None);
-    assert!(text.contains("Shape") && text.contains("│ [64, 10], [10] │    650 │"), "{text}");
+fn shapes_and_costs_are_columns_when_there_are_any() {
+    let costs = |input, output, count| SummaryRow {
+        sizes: Some((input, output)),
+        multiply_adds: Some(count),
+        ..row("head", "Linear", 650, 650)
+    };
+    let rows = [costs(&[64, 64], &[64, 10], 40_960), costs(&[], &[], 0)];
+    let expected = "\
+╭───┬──────┬────────┬──────────┬──────────┬────────┬───────────────┬───────╮
+│   │ Name │ Type   │ Input    │ Output   │ Params │ Multiply-adds │ Mode  │
+╞═══╪══════╪════════╪══════════╪══════════╪════════╪═══════════════╪═══════╡
+│ 0 │ head │ Linear │ [64, 64] │ [64, 10] │    650 │        41.0 K │ train │
+│ 1 │ head │ Linear │ -        │ -        │    650 │             - │ train │
+╰───┴──────┴────────┴──────────┴──────────┴────────┴───────────────┴───────╯
+   650  trainable params
+     0  non-trainable params
+   650  total params
+ 0.003  MB estimated size of the params
+40,960  multiply-adds in a forward pass";
+    assert_eq!(summary_table_within(&rows, &SummaryRow { bytes: 2_600, ..rows[0] }, None), expected);
 }
 
 #[test]
 fn a_table_keeps_to_the_width_it_is_given() {
-    let rows = [row("a_rather_long_name.of_a_module", "SomeVeryLongTypeName<Inner>", 1, 1, "train")];
-    let text = summary_table_within(&rows, SummaryTotals::default(), Some(50));
+    let rows = [row("a_rather_long_name.of_a_module", "SomeVeryLongTypeName<Inner>", 1, 1)];
+    let text = summary_table_within(&rows, &SummaryRow::default(), Some(50));
     assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
 }
 

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use burn::{module::Module, tensor::Device};
+use burn::{
+    module::Module,
+    tensor::{Device, FloatDType},
+};
 
 use super::ModuleDriver;
 use crate::{
     engine::driver::{DriveModel, Mode},
     error::Result,
-    module::{FitContext, LightningModule},
+    graph::{Example, Recording},
+    module::{FitContext, LightningModule, record_forward},
     optim::{Optimizer, OptimizerSetup},
     os::panics::catch_panic,
     params::{ErasedVisitor, MapMode, ParamName, ValueMapper, frozen, parameters, running_statistics, visit},
@@ -52,6 +56,14 @@ impl<M: LightningModule> DriveModel for ModuleDriver<'_, M> {
         let paths: BTreeSet<String> = paths.iter().cloned().collect();
         let (freeze, thaw) = (&paths - &now, &now - &paths);
         self.module.apply(MapMode::Exactly { freeze: &freeze, thaw: &thaw })
+    }
+
+    fn has_forward(&self) -> bool {
+        M::FORWARD
+    }
+
+    fn record(&self, example: &Example, lowering: Option<FloatDType>) -> Result<Recording> {
+        record_forward(self.module.get()?, example, lowering)
     }
 
     fn parameters(&self) -> Result<Vec<ParamName>> {

@@ -58,6 +58,12 @@ impl UpdateRule {
         self.fused.is_some()
     }
 
+    /// Returns the size of the state of a parameter of `bytes` bytes; `None` for an optimizer without a
+    /// fused pass, whose states nobody knows.
+    pub(crate) fn state_bytes(&self, bytes: u64) -> Option<u64> {
+        self.fused.as_ref().map(|fused| fused.state_tensors().len() as u64 * bytes)
+    }
+
     /// Updates a parameter as [`step_dyn`](DynOptimizer::step_dyn) does, with the gradient
     /// multiplied by `gradient_scale`, which a fused pass does in the same loop.
     pub(crate) fn step_scaled(

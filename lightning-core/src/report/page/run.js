@@ -134,7 +134,7 @@ function hparams() {
 
 learnEpochs(curves);
 document.getElementById("page").append(...[
-  ...head(), tiles(), plots(), metrics(), images(), histograms(), tables(), texts(), warnings(), el("div", { class: "two" }, hparams(), section("Machine", null, pairs(data.machine))),
+  ...head(), tiles(), plots(), metrics(), images(), histograms(), tables(), texts(), warnings(), el("div", { class: "two" }, hparams(), section("Machine", null, pairs(data.machine))), graph(),
   checkpoints(), time(),
   el("footer", {}, "Written by lightning-core " + data.version + (data.status === "running" ? "; the page is read again every 10 seconds." : ".")),
 ].filter(Boolean));
