@@ -4,7 +4,7 @@ use super::{Callback, CallbackInfo};
 use crate::module::LightningModule;
 
 /// Sets the depth of the model summary, as
-/// [`summary_depth`](crate::TrainerBuilder::summary_depth) does.
+/// [`summary_depth`](crate::trainer::TrainerBuilder::summary_depth) does.
 ///
 /// ```
 /// # use burn::{nn::*, optim::SgdConfig, prelude::*};
