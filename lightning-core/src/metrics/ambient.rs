@@ -18,7 +18,7 @@ use crate::{
 
 /// A logged value on its way to the store.
 #[derive(Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "it lies in a vector that is used again; a box would be an allocation a step"
 )]

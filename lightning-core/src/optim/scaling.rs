@@ -15,7 +15,7 @@ use crate::{
 /// The number that the gradients of an accumulation buffer are divided by: the number of
 /// micro-batches, samples or tokens that they are the sum of.
 #[derive(Clone, Debug)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "there is one for each buffer; a box would be one allocation in each step"
 )]

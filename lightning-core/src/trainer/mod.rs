@@ -5,6 +5,7 @@ mod checkpoints;
 pub(crate) mod devices;
 mod export;
 mod finders;
+#[cfg(feature = "cli")]
 mod first_batch;
 mod gather;
 pub(crate) mod habits;
@@ -54,6 +55,7 @@ use crate::{
     stage::Stage,
 };
 
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use self::first_batch::AnyBatch;
 pub use self::{
@@ -403,30 +405,6 @@ impl<M: LightningModule> Trainer<M> {
         }
         let metrics = run.log.metrics.metrics()?.clone();
         Ok(EvalReport::new(stage, metrics, weights, batches, std::mem::take(&mut run.console.warnings)))
-    }
-
-    /// Returns a summary of what a trainer will do with `module`, to print: metrics, fields,
-    /// optimizers, steps and hooks.
-    ///
-    /// # Errors
-    /// If the module's optimizers cannot be created.
-    pub fn plan(module: &M) -> Result<Plan>
-    where
-        M: ConfigureOptimizers,
-    {
-        Plan::of(module)
-    }
-
-    /// The same with the summary of the module on a batch, or the reason why there is none.
-    pub(crate) fn plan_on(&self, module: &M, example: impl FnOnce() -> Result<AnyBatch>) -> Result<Plan>
-    where
-        M: ConfigureOptimizers,
-    {
-        let output = &self.run.settings.output;
-        match output.model_summary {
-            true => Plan::on(module, example, output.summary_depth),
-            false => Plan::of(module),
-        }
     }
 }
 

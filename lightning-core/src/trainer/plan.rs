@@ -7,7 +7,7 @@ use std::{
 
 use burn::{module::ParamId, tensor::Device};
 
-use super::{AnyBatch, summary};
+use super::Trainer;
 use crate::{
     error::Result,
     hooks::{Hook, HookSet, Step, StepSet},
@@ -129,17 +129,35 @@ impl Plan {
         };
         Ok((plan, train))
     }
+}
 
-    /// The plan with the summary of the module on a batch, or the reason why there is none.
-    pub(super) fn on<M: LightningModule + ConfigureOptimizers>(
-        module: &M,
-        example: impl FnOnce() -> Result<AnyBatch>,
-        depth: usize,
-    ) -> Result<Self> {
-        let (plan, train) = Self::build(module)?;
-        let summary = example().and_then(|example| summary::of(module, &example, &train));
-        let summary = summary.map(|summary| summary.depth(depth)).map_err(|error| error.message().to_owned());
-        Ok(Self { summary: Some(summary), ..plan })
+impl<M: LightningModule> Trainer<M> {
+    /// Returns a summary of what a trainer will do with `module`, to print: metrics, fields,
+    /// optimizers, steps and hooks.
+    ///
+    /// # Errors
+    /// If the module's optimizers cannot be created.
+    pub fn plan(module: &M) -> Result<Plan>
+    where
+        M: ConfigureOptimizers,
+    {
+        Plan::of(module)
+    }
+
+    /// The same with the summary of the module on a batch, or the reason why there is none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn plan_on(&self, module: &M, example: impl FnOnce() -> Result<super::AnyBatch>) -> Result<Plan>
+    where
+        M: ConfigureOptimizers,
+    {
+        let output = &self.run.settings.output;
+        let (plan, train) = Plan::build(module)?;
+        if !output.model_summary {
+            return Ok(plan);
+        }
+        let summary = example().and_then(|example| super::summary::of(module, &example, &train));
+        let summary = summary.map(|summary| summary.depth(output.summary_depth));
+        Ok(Plan { summary: Some(summary.map_err(|error| error.message().to_owned())), ..plan })
     }
 }
 

@@ -18,7 +18,10 @@ use crate::{random::Rng, tensor::any_rank::with_rank};
 const SHAPES: [&[usize]; 5] = [&[1], &[7], &[5, 13], &[3, 2, 4, 3], &[523, 511]];
 
 fn device() -> Device {
-    Device::flex()
+    #[cfg(feature = "flex")]
+    return Device::flex();
+    #[cfg(not(feature = "flex"))]
+    Device::default()
 }
 
 fn tensor(data: TensorData, dtype: DType) -> BridgeTensor {
