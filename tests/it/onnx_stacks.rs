@@ -132,6 +132,13 @@ impl Stack {
     }
 }
 
+/// How far the output moves if each value of the input moves by four times the distance to its neighbour.
+fn sensitivity(stack: &Stack, x: Tensor<3>) -> f64 {
+    let stack = stack.valid();
+    let moved = stack.forward(x.clone() * (1.0 + 4.0 * f64::from(f32::EPSILON))) - stack.forward(x);
+    f64::from(moved.abs().max().into_scalar::<f32>())
+}
+
 #[test]
 fn random_stacks_of_layers_agree() {
     let count = std::env::var("LIGHTNING_ONNX_STACKS").map_or(12, |count| count.parse().unwrap());
@@ -148,8 +155,10 @@ fn random_stacks_of_layers_agree() {
             let batch = floats([size, 4, 6]);
             let sample = model.onnx(&batch).step(step).sample().unwrap();
             match agrees_with_tract(&path, &sample) {
-                Ok(worst) if worst <= TOLERANCE => {}
-                Ok(worst) => faults.push(format!("{seed}: {worst:e}")),
+                // A norm of nearly equal values multiplies the rounding errors before it: what the model itself makes of a
+                // rounding error of its input is allowed.
+                Ok(worst) if worst <= TOLERANCE.max(sensitivity(&model.net, batch)) => {}
+                Ok(worst) => faults.push(format!("{seed}: {worst:e} in {size} rows of {}", model.net)),
                 Err(error) => faults.push(format!("{seed}: {error}")),
             }
         }

@@ -6,7 +6,7 @@ use burn::{
         pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig},
         *,
     },
-    optim::SgdConfig,
+    optim::{AdamConfig, SgdConfig},
     prelude::*,
     tensor::activation::relu,
 };
@@ -136,6 +136,41 @@ fn the_layers_have_their_shapes_and_costs() {
     assert!(text.contains("cnn.conv1") && text.contains("[5, 8, 26, 26]") && text.contains("243 K"), "{text}");
     assert!(!summary.to_string().contains("cnn.conv1"), "{summary}");
     assert_eq!(before, values(&model));
+}
+
+/// Adam keeps two numbers for each parameter that it trains.
+#[test]
+fn the_state_of_the_optimizer_counts_after_a_fit() {
+    #[lightning_module]
+    #[optimizer(AdamConfig::new(), lr = 0.1)]
+    struct Pair {
+        #[frozen]
+        #[init(LinearConfig::new(4, 8).init(device))]
+        first: Linear,
+        #[init(LinearConfig::new(8, 3).init(device))]
+        second: Linear,
+    }
+    #[lightning_module]
+    impl Pair {
+        fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+            self.second.forward(self.first.forward(x))
+        }
+        fn training_step(&self, x: Tensor<2>) -> Tensor<1> {
+            self.forward(x).mean()
+        }
+    }
+    let mut model = Pair::new(PairHparams {});
+    let mut trainer = Pair::trainer().max_steps(1).no_logger().enable_checkpointing(false).build().unwrap();
+    let batch = floats([2, 4]);
+    assert_eq!(trainer.summary(&model, &batch).unwrap().optimizer_bytes, None);
+    trainer.fit(&mut model, vec![batch.clone()]).unwrap();
+    let summary = trainer.summary(&model, &batch).unwrap();
+    // Of 4 · 8 + 8 and 8 · 3 + 3 parameters the second are trained; 2 · 8 + 2 · 3 results; four bytes each.
+    let expected = [67 * 4, 27 * 4, 2 * 27 * 4, 22 * 4];
+    let total = &summary.total;
+    let found = [total.param_bytes, total.gradient_bytes, summary.optimizer_bytes.unwrap(), total.activation_bytes];
+    assert_eq!(found, expected, "{summary}");
+    assert_eq!(summary.step_bytes(), expected.iter().sum::<u64>());
 }
 
 /// No weight is copied: a copy of ten million would be forty megabytes. The time is only printed.

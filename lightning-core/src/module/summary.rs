@@ -233,7 +233,8 @@ impl ErasedVisitor for Counts<'_> {
             gradient_bytes: trainable * size,
             ..LayerSummary::default()
         };
-        for optimizer in self.optimizers.iter().filter(|optimizer| optimizer.trains(index, id)) {
+        // What has no gradient never gets a state.
+        for optimizer in self.optimizers.iter().filter(|optimizer| trainable > 0 && optimizer.trains(index, id)) {
             let state = optimizer.state_bytes(index, id, counts.param_bytes);
             self.optimizer_bytes = self.optimizer_bytes.zip(state).map(|(sum, bytes)| sum + bytes);
         }
