@@ -336,13 +336,26 @@ fn examples_that_cannot_be_used_are_refused() {
 }
 
 #[test]
-fn a_full_disk_leaves_the_old_file() {
+fn a_full_disk_is_an_error() {
     if !Path::new("/dev/full").exists() {
         println!("skipped: there is no /dev/full");
         return;
     }
     let error = net().to_onnx("/dev/full", &images(2)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+}
+
+#[test]
+fn a_file_that_cannot_be_completed_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.onnx");
+    fs::write(&path, "the old model").unwrap();
+    // The second file cannot be written where a folder has its name.
+    fs::create_dir(folder.path().join("net.onnx.data")).unwrap();
+    let error = net().onnx(&images(2)).external_above(1000).save(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "the old model");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "a part of a file was left");
 }
 
 #[test]

@@ -144,6 +144,11 @@ impl<'a> BatchReader<'a> {
         Self::of(&batch.values, tensors, device)
     }
 
+    /// Reads tensors without values, and the host values of an example.
+    pub(crate) fn hollow(values: &'a Map<String, Value>, tensors: &'a HollowTensors, device: &'a Device) -> Self {
+        Self::of(values, Source::Hollow(tensors), device)
+    }
+
     pub(crate) fn tensor<const D: usize, K: Basic>(&self, name: &str) -> Result<Tensor<D, K>> {
         let stored = match self.tensors {
             Source::Stored(stored) => stored,
@@ -200,6 +205,35 @@ impl<'a> BatchReader<'a> {
             _ => 0..len,
         };
         Ok(range.map(move |index| format!("{name}.{index}")))
+    }
+
+    /// The name of the part that the parameter `name` of a step takes, which is number `index` of
+    /// `count`: the field of its name, the member of a tuple, or all of the example.
+    pub(crate) fn part_of(&self, name: &str, index: usize, count: usize) -> String {
+        let (own, member) = (format!("batch.{name}"), format!("batch.{index}"));
+        if self.has(&own) {
+            return own;
+        }
+        let part = match count {
+            1 => "batch".to_owned(),
+            _ if self.has(&member) => member,
+            _ => return own,
+        };
+        if let Source::Hollow(hollow) = self.tensors {
+            hollow.taken(&part, own);
+        }
+        part
+    }
+
+    /// Returns whether there is a tensor with this name, or below it.
+    fn has(&self, part: &str) -> bool {
+        let is_below =
+            |name: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        match self.tensors {
+            Source::Stored(stored) => stored.keys().any(|name| is_below(name)),
+            Source::Hollow(hollow) => hollow.names().any(is_below),
+            Source::Rows(rows) => rows.names().any(is_below),
+        }
     }
 
     /// Returns the variant of an enum.
@@ -312,41 +346,5 @@ impl<T> RefusesHost<T> for &HostField<T> {
 
     fn load_host(&self, name: &str, from: &BatchReader<'_>) -> Result<T> {
         Err(from.refuse::<T>(name))
-    }
-}
-
-impl<'a> BatchReader<'a> {
-    /// The name of the part that the parameter `name` of a step takes, which is number `index` of
-    /// `count`: the field of its name, the member of a tuple, or all of the example.
-    pub(crate) fn part_of(&self, name: &str, index: usize, count: usize) -> String {
-        let (own, member) = (format!("batch.{name}"), format!("batch.{index}"));
-        if self.has(&own) {
-            return own;
-        }
-        let part = match count {
-            1 => "batch".to_owned(),
-            _ if self.has(&member) => member,
-            _ => return own,
-        };
-        if let Source::Hollow(hollow) = self.tensors {
-            hollow.taken(&part, own);
-        }
-        part
-    }
-
-    /// Returns whether there is a tensor with this name, or below it.
-    fn has(&self, part: &str) -> bool {
-        let is_below =
-            |name: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        match self.tensors {
-            Source::Stored(stored) => stored.keys().any(|name| is_below(name)),
-            Source::Hollow(hollow) => hollow.names().any(is_below),
-            Source::Rows(rows) => rows.names().any(is_below),
-        }
-    }
-
-    /// Reads tensors without values, and the host values of an example.
-    pub(crate) fn hollow(values: &'a Map<String, Value>, tensors: &'a HollowTensors, device: &'a Device) -> Self {
-        Self::of(values, Source::Hollow(tensors), device)
     }
 }

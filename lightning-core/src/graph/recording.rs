@@ -121,7 +121,7 @@ fn record_on(
     let ops = linear::fuse(live(graph.graph.operations, &ids), &ids);
     let mut recording = Recording { ops, outputs, params, values: graph.values, ..Recording::default() };
     recording.enter_inputs(&made);
-    // What stands for a parameter or a tensor of the batch is no operation.
+    // The placeholders of parameters and of tensors of the batch are not operations.
     let ops = std::mem::take(&mut recording.ops);
     recording.ops = ops.into_iter().filter(|op| !op.outputs().any(|tensor| recording.has(tensor.id))).collect();
     Ok(recording)

@@ -33,6 +33,13 @@ impl Message {
         self.varint(field << 3 | wire);
     }
 
+    /// What stands before `len` bytes of a field that are written elsewhere: its key, and the length.
+    pub(crate) fn length(mut self, field: u64, len: u64) -> Self {
+        self.key(field, LENGTH);
+        self.varint(len);
+        self
+    }
+
     /// A number of type `int32`, `int64`, `uint64`, `bool` or of an enum.
     pub(crate) fn int(mut self, field: u64, value: u64) -> Self {
         self.key(field, VARINT);
@@ -55,8 +62,7 @@ impl Message {
     /// Bytes, or a text.
     pub(crate) fn bytes(mut self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
-        self.key(field, LENGTH);
-        self.varint(bytes.len() as u64);
+        self = self.length(field, bytes.len() as u64);
         self.0.extend(bytes);
         self
     }

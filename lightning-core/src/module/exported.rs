@@ -124,7 +124,7 @@ impl<T> RefusesExport for &Exported<T> {
 /// Runs `predict_step` on the example.
 ///
 /// # Errors
-/// If the example is no batch of the step, or the step fails.
+/// If the example is not a batch of the step, or the step fails.
 #[doc(hidden)]
 pub fn predicted<M: PredictStep>(module: &M, example: &BatchReader<'_>) -> Result<M::Output> {
     module.run_predict_step(M::PredictBatch::load(example)?, &outside(example.device()))

@@ -103,7 +103,7 @@ fn expand_forward(p: &RuntimePath, method: &Method) -> Option<TokenStream> {
     })
 }
 
-/// Whether a type is named `Result` and has no arguments: if it is no `Result<T, E>`, rustc reports it for the
+/// Whether a type is named `Result` and has no arguments: if it is not a `Result<T, E>`, rustc reports it for the
 /// step, and would report it again here.
 fn is_bare_result(ty: &Type) -> bool {
     let Type::Path(path) = ty else { return false };

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    loggers::protobuf::Message,
     os::files::write_atomic,
 };
 
@@ -29,7 +30,7 @@ const ALIGNMENT: u64 = 4096;
 /// The values of the parameters, read one by one.
 pub(crate) trait Parameters {
     /// # Errors
-    /// If there is no such parameter, or the device fails.
+    /// If the module lacks the parameter, or the device fails.
     fn read(&self, path: &str) -> Result<TensorData>;
 }
 
@@ -88,9 +89,8 @@ impl Layout {
         model.initializers.iter().zip(&self.offsets).map(move |(initializer, offset)| match offset {
             Some(offset) => (initializer, initializer.external(location, *offset).into_bytes(), false),
             None => {
-                let mut head = initializer.head().into_bytes();
-                key(&mut head, 9, initializer.len());
-                (initializer, head, true)
+                let head = initializer.head().length(9, initializer.len());
+                (initializer, head.into_bytes(), true)
             }
         })
     }
@@ -99,26 +99,27 @@ impl Layout {
 fn write_model(file: &mut dyn Write, model: &Model, layout: &Layout, parameters: &dyn Parameters) -> io::Result<()> {
     let (before_graph, after_graph) = model.model_parts();
     let (nodes, boundary) = model.graph_parts();
-    // The length of the graph stands before it, and its parameters are not read yet.
-    let mut len = (nodes.len() + boundary.len()) as u64;
-    for (initializer, head, has_values) in layout.heads(model) {
-        let size = head.len() as u64 + if has_values { initializer.len() } else { 0 };
-        let mut start = Vec::new();
-        key(&mut start, 5, size);
-        len += start.len() as u64 + size;
-    }
+    // Each initializer with the bytes before its values.
+    let initializers: Vec<(&Initializer, Vec<u8>, bool)> = layout
+        .heads(model)
+        .map(|(initializer, head, has_values)| {
+            let values = if has_values { initializer.len() } else { 0 };
+            let mut start = Message::new().length(5, head.len() as u64 + values).into_bytes();
+            start.extend(head);
+            (initializer, start, has_values)
+        })
+        .collect();
+    // The length of the graph is written before it, and its parameters are not read yet.
+    let sizes = initializers
+        .iter()
+        .map(|(initializer, start, has_values)| start.len() as u64 + if *has_values { initializer.len() } else { 0 });
+    let len = (nodes.len() + boundary.len()) as u64 + sizes.sum::<u64>();
     file.write_all(&before_graph)?;
-    let mut start = Vec::new();
-    key(&mut start, 7, len);
-    file.write_all(&start)?;
+    file.write_all(&Message::new().length(7, len).into_bytes())?;
     file.write_all(&nodes)?;
-    for (initializer, head, has_values) in layout.heads(model) {
-        let size = head.len() as u64 + if has_values { initializer.len() } else { 0 };
-        let mut start = Vec::new();
-        key(&mut start, 5, size);
-        file.write_all(&start)?;
-        file.write_all(&head)?;
-        if has_values {
+    for (initializer, start, has_values) in &initializers {
+        file.write_all(start)?;
+        if *has_values {
             write_data(file, initializer, parameters)?;
         }
     }
@@ -149,16 +150,5 @@ fn write_data(file: &mut dyn Write, initializer: &Initializer, parameters: &dyn 
             }
             file.write_all(&bytes)
         }
-    }
-}
-
-/// The key of a field with a length, and the length.
-fn key(out: &mut Vec<u8>, field: u64, len: u64) {
-    for mut value in [field << 3 | 2, len] {
-        while value >= 0x80 {
-            out.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        out.push(value as u8);
     }
 }

@@ -59,7 +59,7 @@ impl UpdateRule {
     }
 
     /// Returns the size of the state of a parameter of `bytes` bytes; `None` for an optimizer without a
-    /// fused pass, whose states nobody knows.
+    /// fused pass, whose states are not known.
     pub(crate) fn state_bytes(&self, bytes: u64) -> Option<u64> {
         self.fused.as_ref().map(|fused| fused.state_tensors().len() as u64 * bytes)
     }
