@@ -132,6 +132,9 @@ impl Stack {
     }
 }
 
+/// The largest difference that is ever allowed.
+const LARGEST: f64 = 1e-4;
+
 /// How far the output moves if each value of the input moves by four times the distance to its neighbour.
 fn sensitivity(stack: &Stack, x: Tensor<3>) -> f64 {
     let stack = stack.valid();
@@ -157,7 +160,7 @@ fn random_stacks_of_layers_agree() {
             match agrees_with_tract(&path, &sample) {
                 // A norm of nearly equal values multiplies the rounding errors before it: what the model itself makes of a
                 // rounding error of its input is allowed.
-                Ok(worst) if worst <= TOLERANCE.max(sensitivity(&model.net, batch)) => {}
+                Ok(worst) if worst <= TOLERANCE.max(sensitivity(&model.net, batch).min(LARGEST)) => {}
                 Ok(worst) => faults.push(format!("{seed}: {worst:e} in {size} rows of {}", model.net)),
                 Err(error) => faults.push(format!("{seed}: {error}")),
             }
